@@ -1,0 +1,38 @@
+"""``python -m tests.golden FILE...``: does the zoo compute what the golden files hold?
+
+Prints a row per case with its largest relative error and exits with 1 when one is over the
+limit, differs in a key or shape, or cannot be computed.
+"""
+
+import json
+import sys
+
+import torch
+
+from tests.golden import compare
+
+
+def main(paths):
+    if not paths:
+        print("usage: python -m tests.golden FILE...", file=sys.stderr)
+        return 2
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+    failed = checked = 0
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as file:
+                cases = json.load(file)
+        except (OSError, ValueError) as error:
+            print(f"{path}: cannot be read: {error}", file=sys.stderr)
+            return 2
+        for case in cases:
+            row = compare.row(case)
+            checked += 1
+            failed += not row.ok
+            print(f"{'ok  ' if row.ok else 'FAIL'}  {row.error:9.2e}  {row.title}  {row.note}".rstrip())
+    print(f"{checked - failed} of {checked} cases within {compare.LIMIT:g}")
+    return 1 if failed or not checked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,82 @@
+"""Reads the classic text form ``Genotype(normal=[('sep_conv_3x3', 1), ...], ...)``.
+
+The form in which Liu et al. 2019 and most later papers print their cells.  Read from the
+syntax tree, never evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from zoo.genotype import Cell, ConvGenotype, Genotype, GenotypeError, RecurrentGenotype
+
+
+def parse_text(text: str) -> Genotype:
+    """The genotype printed in `text`; an assignment ``NAME = Genotype(...)`` also reads.
+
+    A list of pairs is cut into nodes of two edges; a list of lists has one list a node.
+    Raises GenotypeError for anything but literals in a ``Genotype(...)`` call.
+    """
+    fields = _fields(text)
+    if fields.keys() == {"recurrent", "concat"}:
+        nodes = [[edge] if _is_edge(edge) else edge for edge in _list(fields, "recurrent")]
+        return RecurrentGenotype(Cell(nodes, fields["concat"]))
+    if fields.keys() == {"normal", "normal_concat", "reduce", "reduce_concat"}:
+        return ConvGenotype(*(
+            Cell(_nodes(_list(fields, name), name), fields[f"{name}_concat"])
+            for name in ("normal", "reduce")
+        ))
+    raise GenotypeError(
+        f"found the fields {', '.join(fields) or 'none'}; a convolutional genotype has normal, "
+        "normal_concat, reduce, reduce_concat, a recurrent one recurrent, concat"
+    )
+
+
+def _fields(text: str) -> dict:
+    try:
+        statements = ast.parse(text.strip()).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise GenotypeError(f"cannot be read as Genotype(...): {error}") from None
+    call = getattr(statements[0], "value", None) if len(statements) == 1 else None
+    name = getattr(getattr(call, "func", None), "id", None)
+    if name != "Genotype" or call.args:
+        raise GenotypeError("expected one Genotype(normal=[...], normal_concat=[...], ...)")
+    return {keyword.arg or "**": _literal(keyword) for keyword in call.keywords}
+
+
+def _literal(keyword: ast.keyword):
+    """A literal, or the ``range(2, 6)`` with which the 2018 release writes concat."""
+    value = keyword.value
+    try:
+        if isinstance(value, ast.Call) and getattr(value.func, "id", None) == "range":
+            bounds = range(*(ast.literal_eval(bound) for bound in value.args))
+            if len(bounds) > 1000:
+                raise GenotypeError(f"{keyword.arg}: {bounds} is longer than any cell")
+            return list(bounds)
+        return ast.literal_eval(value)
+    except (ValueError, TypeError):
+        raise GenotypeError(
+            f"{keyword.arg}: only names in quotes, numbers, lists and range(a, b) are read"
+        ) from None
+
+
+def _list(fields: dict, name: str) -> list:
+    if not isinstance(fields[name], (list, tuple)):
+        raise GenotypeError(f"{name}: expected a list of (operation, input) pairs")
+    return list(fields[name])
+
+
+def _is_edge(value) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str)
+
+
+def _nodes(edges: list, name: str) -> list:
+    if not all(_is_edge(edge) for edge in edges):
+        return edges  # one list a node; Cell checks their form
+    if len(edges) % 2:
+        raise GenotypeError(
+            f"{name} cell: {len(edges)} edges in a flat list, which means two for each node; "
+            f"edge {len(edges) - 1} {edges[-1]!r} has no partner. For other numbers of edges "
+            "write one list a node: [[('sep_conv_3x3', 1)], [...]]"
+        )
+    return [edges[i:i + 2] for i in range(0, len(edges), 2)]

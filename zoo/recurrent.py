@@ -1,0 +1,130 @@
+"""The recurrent cell of a genotype and the language model around it.
+
+Liu et al. 2019 (arXiv 1806.09055, section 3.2), which follows Pham et al. 2018 for the cell and
+Merity et al. 2017 (arXiv 1708.02182) for the regularisation.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.genotype import RecurrentGenotype
+
+ACTIVATIONS = {
+    "none": torch.zeros_like,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "identity": lambda x: x,
+}
+
+
+class RecurrentCell(nn.Module):
+    """One layer: inputs (time, batch, embedding), hidden (1, batch, hidden) -> outputs, hidden.
+
+    Every node is a highway step from its input node s: ``s + gate * (activation(h) - s)``.
+    """
+
+    def __init__(self, genotype: RecurrentGenotype, embedding: int, hidden: int,
+                 dropout_hidden: float = 0.0, dropout_input: float = 0.0):
+        super().__init__()
+        self.edges = genotype.recurrent.edges
+        self.concat = genotype.recurrent.concat
+        self.hidden = hidden
+        self.dropout_hidden, self.dropout_input = dropout_hidden, dropout_input
+        self._W0 = nn.Parameter(torch.empty(embedding + hidden, 2 * hidden).uniform_(-0.04, 0.04))
+        self._Ws = nn.ParameterList(
+            torch.empty(hidden, 2 * hidden).uniform_(-0.04, 0.04) for _ in self.edges
+        )
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        # One mask for all time steps: variational dropout (Gal & Ghahramani 2016).
+        batch = hidden.shape[1]
+        input_mask = self._mask(inputs.new_ones(batch, inputs.shape[-1]), self.dropout_input)
+        hidden_mask = self._mask(hidden.new_ones(batch, self.hidden), self.dropout_hidden)
+        state, outputs = hidden[0], []
+        for step in inputs.unbind(0):
+            state = self.step(step, state, input_mask, hidden_mask)
+            outputs.append(state)
+        return torch.stack(outputs), state.unsqueeze(0)
+
+    def _mask(self, ones: Tensor, probability: float) -> Tensor | None:
+        if not self.training or probability == 0.0:
+            return None
+        return F.dropout(ones, probability)
+
+    def step(self, x: Tensor, state: Tensor, input_mask: Tensor | None = None,
+             hidden_mask: Tensor | None = None) -> Tensor:
+        """One time step: x (batch, embedding), state (batch, hidden) -> state."""
+        masked_x = x if input_mask is None else x * input_mask
+        joined = torch.cat([masked_x, _masked(state, hidden_mask)], dim=-1) @ self._W0
+        gate, candidate = joined.split(self.hidden, dim=-1)
+        nodes = [state + gate.sigmoid() * (candidate.tanh() - state)]
+        for (activation, source), weight in zip(self.edges, self._Ws):
+            previous = nodes[source]
+            gate, candidate = (_masked(previous, hidden_mask) @ weight).split(self.hidden, dim=-1)
+            change = ACTIVATIONS[activation](candidate) - previous
+            nodes.append(previous + gate.sigmoid() * change)
+        chosen = [nodes[number] for number in self.concat]
+        return sum(chosen[1:], chosen[0]) / len(chosen)
+
+
+def _masked(state: Tensor, mask: Tensor | None) -> Tensor:
+    return state if mask is None else state * mask
+
+
+class LanguageModel(nn.Module):
+    """Embedding, one recurrent cell, and a decoder tied to the embedding.
+
+    `forward` takes token ids (time, batch) and hidden (1, batch, hidden), and gives the log
+    probabilities (time, batch, vocabulary) of the next token and the next hidden state.
+    Dropouts act in training mode only: `dropout` on the output, `dropout_words` drops whole
+    words of the embedding, `dropout_embedding` its features, the other two inside the cell.
+    Raises ValueError when embedding and hidden differ: the tied decoder needs them equal.
+    """
+
+    def __init__(self, genotype: RecurrentGenotype, vocabulary: int, embedding: int = 850,
+                 hidden: int = 850, dropout: float = 0.0, dropout_words: float = 0.0,
+                 dropout_embedding: float = 0.0, dropout_hidden: float = 0.0,
+                 dropout_input: float = 0.0):
+        super().__init__()
+        if not isinstance(genotype, RecurrentGenotype):
+            raise TypeError("the language model needs a recurrent genotype; "
+                            "for a convolutional one use network='cifar' or 'imagenet'")
+        if embedding != hidden:
+            raise ValueError(f"embedding ({embedding}) and hidden ({hidden}) must be equal: "
+                             "the decoder shares the embedding's weights")
+        self.genotype, self.vocabulary, self.hidden = genotype, vocabulary, hidden
+        self.dropout, self.dropout_words = dropout, dropout_words
+        self.dropout_embedding = dropout_embedding
+        self.encoder = nn.Embedding(vocabulary, embedding)
+        self.rnns = nn.ModuleList(
+            [RecurrentCell(genotype, embedding, hidden, dropout_hidden, dropout_input)]
+        )
+        self.decoder = nn.Linear(embedding, vocabulary)
+        nn.init.uniform_(self.encoder.weight, -0.1, 0.1)
+        nn.init.zeros_(self.decoder.bias)
+        self.decoder.weight = self.encoder.weight
+
+    def initial_hidden(self, batch: int) -> Tensor:
+        """Zeros, (1, batch, hidden)."""
+        return self.encoder.weight.new_zeros(1, batch, self.hidden)
+
+    def forward(self, tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, hidden = self.rnns[0](self._embed(tokens), hidden)
+        logits = self.decoder(self._locked(outputs, self.dropout))
+        return F.log_softmax(logits, dim=-1), hidden
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        weight = self.encoder.weight
+        if self.training and self.dropout_words:
+            weight = weight * F.dropout(weight.new_ones(self.vocabulary, 1), self.dropout_words)
+        return self._locked(F.embedding(tokens, weight), self.dropout_embedding)
+
+    def _locked(self, x: Tensor, probability: float) -> Tensor:
+        """Dropout with one mask for all time steps of (time, batch, features)."""
+        if not self.training or probability == 0.0:
+            return x
+        return x * F.dropout(torch.ones_like(x[:1]), probability)
