@@ -1,0 +1,202 @@
+"""The artifact: one folder that holds a network, what is known of it, and its exports.
+
+`zoo train`, `zoo import` and `zoo build` write it, everything else reads it.  It is written
+whole in a temporary folder beside its place and then swapped in, so that at any moment the
+place holds the old folder or the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import pydantic
+
+from zoo.genotype import Genotype, GenotypeError, parse
+from zoo.manifest import Manifest
+
+MANIFEST = "manifest.json"
+
+
+class ArtifactError(ValueError):
+    """A folder that is no artifact, or one that has been damaged; the message names the file."""
+
+
+# --- reading ------------------------------------------------------------------------------
+
+
+def read_manifest(directory: Path | str) -> Manifest:
+    """The checked manifest of an artifact folder.
+
+    Raises ArtifactError when it is missing, is not what we write, or names a path outside.
+    """
+    path = Path(directory) / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise ArtifactError(f"{directory} is not an artifact folder: it has no {MANIFEST}; "
+                            "`zoo build` writes one") from None
+    except UnicodeDecodeError:
+        raise ArtifactError(f"{path}: not a text file; build the artifact again") from None
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise ArtifactError(f"{path}: {where}: {first['msg']}; build the artifact again") from None
+    for name in manifest.files:
+        inside(directory, name)
+    return manifest
+
+
+def inside(directory: Path | str, name: str) -> Path:
+    """The path of the artifact's file `name`.  Raises ArtifactError if it leaves the folder."""
+    parts = PurePosixPath(name)
+    path = Path(directory) / name
+    leaves = parts.is_absolute() or ".." in parts.parts or "\\" in name or ":" in name
+    if leaves or not path.resolve().is_relative_to(Path(directory).resolve()):
+        raise ArtifactError(f"{directory}: the manifest names {name!r}, which lies outside")
+    return path
+
+
+def read_file(directory: Path | str, manifest: Manifest, name: str) -> bytes:
+    """The bytes of a listed file.  Raises ArtifactError when they are not those of the manifest."""
+    if name not in manifest.files:
+        raise ArtifactError(f"{directory}: the manifest lists no {name}; build the artifact again")
+    try:
+        content = inside(directory, name).read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{directory}: {name} cannot be read ({error.strerror}); "
+                            "build the artifact again") from None
+    entry = manifest.files[name]
+    if len(content) != entry.bytes or hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise ArtifactError(f"{directory}: {name} is not the file that was written (its sha256 "
+                            "differs from the manifest); build the artifact again")
+    return content
+
+
+def check_files(directory: Path | str, manifest: Manifest) -> None:
+    """Raise ArtifactError unless every file of the manifest is there, unchanged."""
+    for name in manifest.files:
+        read_file(directory, manifest, name)
+
+
+def read_genotype(directory: Path | str, manifest: Manifest) -> Genotype:
+    """The genotype of an artifact.  Raises ArtifactError when it is damaged."""
+    try:
+        return parse(read_file(directory, manifest, "genotype.json").decode())
+    except (GenotypeError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{directory}/genotype.json: {error}") from None
+
+
+# --- writing ------------------------------------------------------------------------------
+
+
+def write_json(path: Path, value) -> None:
+    """Write `value` as indented JSON with a last newline."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def seal(folder: Path, manifest: Manifest) -> Manifest:
+    """List every file of `folder` with its sha256 and size, and write the manifest."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / MANIFEST:
+            content = path.read_bytes()
+            files[path.relative_to(folder).as_posix()] = {
+                "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    manifest = Manifest.model_validate(manifest.model_dump() | {"files": files})
+    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
+    return manifest
+
+
+@contextlib.contextmanager
+def writing(directory: Path | str) -> Iterator[Path]:
+    """A fresh folder that takes the place of `directory` when the block ends without an error.
+
+    Raises ArtifactError, before anything is written, when the place is a file or holds anything
+    that is not ours; OSError when it cannot be written.
+    """
+    target = Path(os.path.abspath(directory))
+    check_place(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target)
+    folder = target.parent / f".{target.name}.building-{os.getpid()}"
+    folder.mkdir()
+    try:
+        yield folder
+        check_place(target)
+        _swap(folder, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_place(target: Path) -> None:
+    """Raise ArtifactError unless an artifact may be written at `target`."""
+    if not target.exists() and not target.is_symlink():
+        return
+    if not target.is_dir() or target.is_symlink():
+        raise ArtifactError(f"{target} exists and is not a folder; choose another with -o")
+    found = {path.relative_to(target).as_posix() for path in target.rglob("*")
+             if not path.is_dir() or path.is_symlink()}
+    if not found:
+        return
+    try:
+        ours = {*read_manifest(target).files, MANIFEST}
+    except ArtifactError:
+        raise ArtifactError(f"{target} is not empty and not an artifact of ours, so it is left "
+                            "alone; choose another folder with -o") from None
+    if foreign := sorted(found - ours):
+        raise ArtifactError(f"{target} holds {foreign[0]}, which is not ours, so nothing is "
+                            "replaced; move it away or choose another folder with -o")
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed builds of the same place left behind."""
+    for path in target.parent.glob(f".{target.name}.building-*"):
+        pid = path.name.rsplit("-", 1)[-1]
+        if pid.isdigit() and (int(pid) == os.getpid() or not _runs(int(pid))):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # somebody else's process
+    return True
+
+
+def _swap(folder: Path, target: Path) -> None:
+    """Put `folder` at `target`; what was there goes to `folder`'s place."""
+    if not target.exists():
+        folder.rename(target)
+        return
+    if not _exchange(folder, target):
+        # No atomic exchange here: the gap between these two renames is the one moment at which
+        # a kill could leave the old folder under its temporary name.
+        aside = target.parent / f".{target.name}.building-{os.getpid()}-old"
+        target.rename(aside)
+        folder.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two paths in one step, where the system can (Linux 3.15, macOS 10.12)."""
+    libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+    names = os.fsencode(first), os.fsencode(second)
+    if sys.platform == "linux" and hasattr(libc, "renameat2"):
+        here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+        return libc.renameat2(here, names[0], here, names[1], exchange) == 0
+    if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
+        return libc.renamex_np(*names, 2) == 0  # RENAME_SWAP
+    return False

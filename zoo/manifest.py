@@ -1,0 +1,100 @@
+"""The manifest of an artifact: what is in the folder, how it was made, and what was proved."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Network(_Part):
+    """The settings of `zoo.create_model`, for the kinds of network that have them."""
+
+    kind: Literal["cifar", "imagenet", "language"]
+    channels: Count | None = None
+    layers: Count | None = None
+    num_classes: Count | None = None
+    in_channels: Count | None = None
+    vocabulary: Count | None = None
+    embedding: Count | None = None
+    hidden: Count | None = None
+
+    def settings(self) -> dict[str, int]:
+        """Keyword arguments for `create_model`, less the kind."""
+        return self.model_dump(exclude={"kind"}, exclude_none=True)
+
+
+class Input(_Part):
+    """Raw pixels (batch, height, width, channels) in `range`, or token ids and a state.
+
+    `mean` and `std`, one a channel, normalise pixels scaled to 0..1; the exported graph does
+    that inside.  `data` names the data set whose images it expects.
+    """
+
+    name: str = "pixels"
+    height: Count | None = None
+    width: Count | None = None
+    channels: Count | None = None
+    range: tuple[float, float] | None = (0, 255)
+    mean: list[float] = []
+    std: list[float] = []
+    data: str | None = None
+
+
+class Parity(_Part):
+    """The largest difference of logits that a hop made, over `inputs` inputs."""
+
+    hop: str
+    max_difference: float
+    limit: float
+    inputs: Count
+
+
+class Rewrite(_Part):
+    rewrite: str
+    count: Count
+
+
+class Fixture(_Part):
+    """Inputs and the logits that they must give; `labels` when the inputs are real images."""
+
+    input: str
+    logits: str
+    count: Count
+    labels: list[int] | None = None
+
+
+class File(_Part):
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class Manifest(_Part):
+    """What ``manifest.json`` holds; the export fields are empty before `zoo build`."""
+
+    format: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    genotype: str
+    task: Literal["image-classification", "language-model-step"] = "image-classification"
+    network: Network
+    input: Input
+    outputs: list[str] = ["logits", "probabilities"]
+    labels: list[str] = []
+    trained: bool
+    metrics: dict[str, Any] = {}
+    parameters: Count
+    multiply_adds: Count | None = None
+    opset: int | None = None
+    precision: Literal["float32", "float16", "uint8"] | None = None
+    converter: Literal["zoo", "onnx-tf"] | None = None
+    tools: dict[str, str] = {}
+    rewrites: list[Rewrite] = []
+    parity: list[Parity] = []
+    fixture: Fixture | None = None
+    files: dict[str, File] = {}
