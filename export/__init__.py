@@ -1,0 +1,1 @@
+"""Exports: PyTorch -> ONNX -> TensorFlow -> TensorFlow.js, with parity proved at each hop."""

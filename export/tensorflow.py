@@ -1,0 +1,129 @@
+"""Hop 2: ONNX to TensorFlow, in NHWC from the first node to the last.
+
+Reads the ONNX graph node by node and writes the TensorFlow operation of each, for exactly the
+operations that our networks produce.  Images lie as (batch, H, W, C) all the way: TensorFlow
+on a CPU and TF.js know no other layout, and every transpose between the two costs a copy
+(a 20-cell DARTS network out of onnx-tf has 490).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+
+class UnsupportedNodeError(ValueError):
+    """The ONNX graph holds an operation that no converter here knows; names it and its node."""
+
+
+@dataclass
+class Node:
+    """One ONNX node with its attributes as Python values."""
+
+    proto: onnx.NodeProto
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.attributes = {a.name: onnx.helper.get_attribute_value(a) for a in self.proto.attribute}
+
+    def __getattr__(self, name):
+        return getattr(self.proto, name)
+
+    def refuse(self, why: str) -> UnsupportedNodeError:
+        return UnsupportedNodeError(
+            f"ONNX node {self.proto.name or self.proto.output[0]!r} ({self.op_type}): {why}"
+        )
+
+
+Converter = Callable[[Node, list], Any]
+_CONVERTERS: dict[str, Converter] = {}
+
+
+def converts(op_type: str) -> Callable[[Converter], Converter]:
+    """Registers a converter: it gets the node and its inputs (tensors, or arrays for constants)
+    and returns the output, or a list of them.  Images are NHWC."""
+
+    def register(convert: Converter) -> Converter:
+        _CONVERTERS[op_type] = convert
+        return convert
+
+    return register
+
+
+def convert(model: onnx.ModelProto) -> Callable[..., dict]:
+    """A Python function of the graph's inputs, by name, that builds the TensorFlow graph.
+
+    Raises UnsupportedNodeError before any work for the first operation without a converter.
+    """
+    from export import tensorflow_operations  # noqa: F401  (fills the table)
+
+    nodes = [Node(proto) for proto in model.graph.node]
+    for node in nodes:
+        if node.op_type not in _CONVERTERS:
+            known = ", ".join(sorted(_CONVERTERS))
+            raise node.refuse(f"operation {node.op_type} has no converter; there is one for {known}"
+                              " (export/tensorflow_operations.py)")
+    constants = {init.name: numpy_helper.to_array(init) for init in model.graph.initializer}
+    outputs = [output.name for output in model.graph.output]
+
+    def run(**inputs):
+        import tensorflow as tf
+
+        values = dict(constants) | inputs
+        for node in nodes:
+            result = _CONVERTERS[node.op_type](node, [values[name] for name in node.input if name])
+            results = result if isinstance(result, list) else [result]
+            values.update(zip(node.output, results))
+        # An identity gives each output a node of its own name.
+        return {name: tf.identity(values[name], name=name) for name in outputs}
+
+    return run
+
+
+def signature(model: onnx.ModelProto) -> Iterator:
+    """The TensorSpec of every input; the batch is open."""
+    import tensorflow as tf
+
+    for value in model.graph.input:
+        kind = value.type.tensor_type
+        shape = [dim.dim_value or None for dim in kind.shape.dim]
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        yield tf.TensorSpec(shape, tf.as_dtype(np.dtype(dtype)), name=value.name)
+
+
+def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
+    """Write the SavedModel with one signature, ``serving_default``."""
+    import tensorflow as tf
+
+    specs = list(signature(model))
+    run = convert(model)
+
+    @tf.function(input_signature=specs)
+    def serve(*tensors):
+        return run(**{spec.name: tensor for spec, tensor in zip(specs, tensors)})
+
+    module = tf.Module()
+    module.serve = serve
+    tf.saved_model.save(module, str(directory),
+                        signatures={"serving_default": serve.get_concrete_function()})
+
+
+def load(directory: Path) -> Callable[[dict], dict]:
+    """The SavedModel at `directory` as ``run(inputs: dict) -> dict`` of arrays."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(directory))
+    serve = loaded.signatures["serving_default"]
+
+    def run(inputs: dict) -> dict:
+        outputs = serve(**{name: tf.constant(value) for name, value in inputs.items()})
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    run.loaded = loaded  # the signature lives only as long as what it was loaded from
+    return run
