@@ -6,9 +6,9 @@ read, and takes a quarter of the time of the newer one on these networks.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -125,14 +125,13 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
             graph.node.remove(node)
 
 
-@contextlib.contextmanager
-def session(path: Path):
-    """An ONNX Runtime session: ``run(inputs: dict) -> dict`` of arrays by output name."""
+def load(path: Path, threads: int = 1) -> Callable[[dict], dict]:
+    """The file at `path` in ONNX Runtime, as ``run(inputs: dict) -> dict`` of arrays."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    opened = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    names = [output.name for output in opened.get_outputs()]
-    yield lambda inputs: dict(zip(names, opened.run(names, inputs)))
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda inputs: dict(zip(names, session.run(names, inputs)))

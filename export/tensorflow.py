@@ -108,9 +108,7 @@ def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
     def serve(*tensors):
         return run(**{spec.name: tensor for spec, tensor in zip(specs, tensors)})
 
-    module = tf.Module()
-    module.serve = serve
-    tf.saved_model.save(module, str(directory),
+    tf.saved_model.save(tf.Module(), str(directory),
                         signatures={"serving_default": serve.get_concrete_function()})
 
 

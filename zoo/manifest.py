@@ -88,6 +88,7 @@ class Manifest(_Part):
     labels: list[str] = []
     trained: bool
     metrics: dict[str, Any] = {}
+    licence: str = ""  # of the trained weights
     parameters: Count
     multiply_adds: Count | None = None
     opset: int | None = None

@@ -1,0 +1,51 @@
+# Two commands matter: `make demo` and `make test`.  Both set up what is missing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test test-all lint page install check-python check-node clean
+
+demo: check-python check-node install page
+	$(BIN)/zoo build DARTS --export tfjs
+	$(BIN)/zoo demo exports
+
+test: check-python install
+	$(BIN)/python -m web_demo.install_chromium
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST)
+
+test-all: check-python install
+	$(BIN)/python -m web_demo.install_chromium
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow or not slow" $(PYTEST)
+
+lint: install
+	$(BIN)/ruff check .
+
+install: $(VENV)/.installed
+
+# torch first and alone: whatever else would ask for it takes the pinned one.
+$(VENV)/.installed: setup.cfg constraints.txt constraints-no-deps.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -c constraints.txt torch
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,data,demo,test]'
+	$(BIN)/pip install --quiet --no-deps -r constraints-no-deps.txt
+	touch $@
+
+page: check-node web_demo/dist/index.html
+
+web_demo/dist/index.html: web_demo/package-lock.json web_demo/index.html web_demo/verify.html \
+		$(shell find web_demo/src web_demo/public -type f 2>/dev/null)
+	cd web_demo && npm ci --no-audit --no-fund --loglevel=error && npm run build
+
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "Python 3.10 or newer is needed; '$(PYTHON)' is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+
+check-node:
+	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || { \
+		echo "Node 20 or newer is needed to build the page; install it from your system or nodejs.org" >&2; exit 1; }
+
+clean:
+	rm -rf $(VENV) web_demo/node_modules web_demo/dist

@@ -1,0 +1,99 @@
+"""The model card of an artifact: README.md with YAML front matter, as model hubs read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from zoo import registry
+from zoo.manifest import Manifest
+
+
+def text(manifest: Manifest, folder: Path) -> str:
+    """The card of a finished export; it quotes only what the manifest and registry say."""
+    parts = [_front_matter(manifest), f"# {manifest.name}\n", _summary(manifest)]
+    if (folder / "cell.svg").exists():
+        parts.append(f"![The cell {manifest.genotype}](cell.svg)\n")
+    parts += [_usage(manifest, folder), _parity(manifest), _origin(manifest)]
+    return "\n".join(part for part in parts if part)
+
+
+def _front_matter(manifest: Manifest) -> str:
+    fields: dict = {
+        "library_name": "genotype-zoo",
+        **({"license": "other", "license_name": manifest.licence} if manifest.licence else {}),
+        "pipeline_tag": ("image-classification" if manifest.task == "image-classification"
+                         else "text-generation"),
+        "tags": ["neural-architecture-search", manifest.genotype, manifest.network.kind],
+    }
+    if accuracy := manifest.metrics.get("test_accuracy"):
+        fields["datasets"] = [manifest.metrics["data"]]
+        fields["model-index"] = [{"name": manifest.name, "results": [{
+            "task": {"type": manifest.task},
+            "dataset": {"name": manifest.metrics["data"], "type": manifest.metrics["data"]},
+            "metrics": [{"type": "accuracy", "value": accuracy}]}]}]
+    return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---\n"
+
+
+def _summary(manifest: Manifest) -> str:
+    network = manifest.network
+    sizes = ", ".join(f"{name.replace('_', ' ')} {value}"
+                      for name, value in network.settings().items())
+    lines = [f"The {network.kind} network of the cell **{manifest.genotype}** ({sizes}): "
+             f"{manifest.parameters:,} parameters"
+             + (f", {manifest.multiply_adds:,} multiply-adds an image." if manifest.multiply_adds
+                else ".")]
+    if not manifest.trained:
+        lines.append("**Untrained**: its weights are random; what it answers means nothing.")
+    elif accuracy := manifest.metrics.get("test_accuracy"):
+        images = manifest.metrics.get("images")
+        lines.append(f"Test accuracy {accuracy:.2%} on {manifest.metrics['data']}"
+                     + (f" ({images} images)." if images else "."))
+    if manifest.precision not in (None, "float32"):
+        lines.append(f"The TF.js weights are stored in {manifest.precision}.")
+    return "\n".join(lines) + "\n"
+
+
+def _usage(manifest: Manifest, folder: Path) -> str:
+    if manifest.task != "image-classification":
+        return ("Inputs: `tokens` (batch,) int32 and `hidden` (batch, hidden) float32; outputs: "
+                f"{', '.join(f'`{name}`' for name in manifest.outputs)}.\n")
+    size = manifest.input
+    lines = [f"Input: `{size.name}`, float32 (batch, {size.height}, {size.width}, "
+             f"{size.channels}), raw values {size.range[0]:g} to {size.range[1]:g}; the graph "
+             "normalises. Outputs: `logits` and `probabilities`.\n"]
+    if (folder / "tfjs").exists():
+        lines.append(
+            "```js\n"
+            "const model = await tf.loadGraphModel('tfjs/model.json');\n"
+            f"const pixels = tf.browser.fromPixels(image, {size.channels}).toFloat().expandDims();"
+            f"  // {size.height}x{size.width}\n"
+            "const {probabilities} = model.predict(pixels);\n```\n")
+    if (folder / "onnx").exists():
+        lines.append(
+            "```python\n"
+            "session = onnxruntime.InferenceSession('onnx/model.onnx')\n"
+            f"logits, probabilities = session.run(None, {{'{size.name}': pixels}})\n```\n")
+    return "\n".join(lines)
+
+
+def _parity(manifest: Manifest) -> str:
+    if not manifest.parity:
+        return ""
+    rows = [f"| {p.hop} | {p.max_difference:.1e} | {p.limit:.1e} | {p.inputs} |"
+            for p in manifest.parity]
+    return "\n".join(["## Parity\n", "Largest difference of any output from PyTorch in float64.\n",
+                      "| hop | max difference | limit | inputs |", "|---|---|---|---|", *rows, ""])
+
+
+def _origin(manifest: Manifest) -> str:
+    try:
+        record = registry.record(manifest.genotype)
+    except registry.UnknownCellError:
+        return ""
+    if not record.paper:
+        return f"## The cell\n\n{record.source}\n" if record.source else ""
+    paper = record.paper
+    link = (f" [arXiv:{paper.arxiv}](https://arxiv.org/abs/{paper.arxiv})" if paper.arxiv else "")
+    return f"## The cell\n\n{paper.authors}: *{paper.title}*, {paper.year}.{link}\n"

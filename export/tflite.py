@@ -1,0 +1,27 @@
+"""SavedModel to one TFLite file, and its interpreter."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+
+def write(saved_model: Path, path: Path) -> None:
+    """Write the float32 TFLite file of a SavedModel; the batch stays open."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(converter.convert())
+
+
+def load(path: Path) -> Callable[[dict], dict]:
+    """The file at `path` as ``run(inputs: dict) -> dict`` of arrays."""
+    import tensorflow as tf
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # announces its move to another package
+        interpreter = tf.lite.Interpreter(str(path), num_threads=1)
+    runner = interpreter.get_signature_runner("serving_default")
+    return lambda inputs: runner(**inputs)

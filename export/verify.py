@@ -1,0 +1,83 @@
+"""Does an artifact still compute what its PyTorch network does?  Files, formats, runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from export import parity
+from export.logs import captured
+from zoo import artifact, weights
+
+
+# Where each format lies, and the module whose `load` runs it.
+_PLACES = {
+    "onnx": ("export.onnx", "onnx/model.onnx"),
+    "savedmodel": ("export.tensorflow", "saved_model"),
+    "tflite": ("export.tflite", "tflite/model.tflite"),
+    "tfjs": ("export.tfjs", "tfjs"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the report; `difference` is None where nothing could be run."""
+
+    where: str
+    verdict: str
+    difference: float | None = None
+    limit: float | None = None
+    failed: bool = False
+
+
+def formats_of(directory: Path | str, started: Callable[[str], None] = lambda hop: None
+               ) -> list[Row]:
+    """Check the sha256 of every file, then run every format of the artifact by Python.
+
+    Raises ArtifactError when a file is missing or is not the one that was written.
+    """
+    directory = Path(directory)
+    model, manifest = weights.load_artifact(directory)
+    artifact.check_files(directory, manifest)
+    expected = parity.reference(model, manifest.input, None)
+    rows = [Row("files", f"{len(manifest.files)} as written")]
+    for hop, (module, name) in _PLACES.items():
+        place = directory / name
+        if not place.exists():
+            continue
+        started(hop)
+        precision = manifest.precision if hop == "tfjs" else "float32"
+        with captured():
+            try:
+                run = import_module(module).load(place)
+                proof = parity.check(hop, run, expected, precision)
+                rows.append(Row(hop, "agrees", proof.max_difference, proof.limit))
+            except parity.ParityError as error:
+                rows.append(Row(hop, str(error), failed=True))
+    if len(rows) == 1:
+        raise artifact.ArtifactError(f"{directory} holds no export; make one with "
+                                     f"`zoo build {directory} --export tfjs -o OTHER`")
+    return rows
+
+
+def in_runtime(directory: Path | str, runtime: str, backends: list[str] | None) -> list[Row]:
+    """Run the TF.js files in a real runtime, 'chromium' or 'node', on each backend.
+
+    A backend that the machine lacks is reported and does not fail; one asked for by name does.
+    """
+    from web_demo import verify as browser
+
+    results = browser.verify(directory, runtime, **({"backends": backends} if backends else {}))
+    rows = []
+    for result in results:
+        where = f"{runtime} {result['backend']}"
+        if not result["available"]:
+            rows.append(Row(where, f"not here: {result['reason']}", failed=bool(backends)))
+        elif result["ok"]:
+            rows.append(Row(where, "agrees", result["max_difference"], result["limit"]))
+        else:
+            rows.append(Row(where, result["error"] or "differs", result["max_difference"],
+                            result["limit"], failed=True))
+    return rows

@@ -1,0 +1,35 @@
+"""A zoo of published neural-network cells, and networks built from any of them.
+
+    >>> import zoo
+    >>> zoo.list_cells("DARTS_V*")
+    ['DARTS_V1', 'DARTS_V1_RNN', 'DARTS_V2', 'DARTS_V2_RNN']
+    >>> model = zoo.create_model("DARTS", network="cifar", channels=16, layers=8)
+"""
+
+# `zoo.genotype(name)` is the function of the registry and hides the submodule of that name on
+# the package; `from zoo.genotype import ConvGenotype` still reads the submodule.
+from zoo.genotype import Cell, ConvGenotype, GenotypeError, RecurrentGenotype, parse
+from zoo.registry import UnknownCellError, genotype, list_cells, register
+
+__version__ = "0.1.0"
+__all__ = [
+    "Cell",
+    "ConvGenotype",
+    "GenotypeError",
+    "RecurrentGenotype",
+    "UnknownCellError",
+    "create_model",
+    "genotype",
+    "list_cells",
+    "parse",
+    "register",
+]
+
+
+def __getattr__(name):
+    """Load `create_model` on first use: listing cells needs no torch."""
+    if name == "create_model":
+        from zoo.create import create_model
+
+        return create_model
+    raise AttributeError(f"module 'zoo' has no attribute {name!r}")

@@ -1,0 +1,67 @@
+"""`zoo demo` and `zoo doctor`: the page in a browser, and what this machine can do."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    folders: Annotated[list[Path] | None, typer.Argument(
+        help="Artifact folders, or folders of them; default exports.", show_default=False)] = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8000,
+    build: Annotated[Path | None, typer.Option(
+        help="Write the page and models as a static site to this folder instead.")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Serve the demo page with your TensorFlow.js exports, to this machine only.
+
+    \b
+    Example:
+      zoo demo exports
+      zoo demo exports/DARTS-digits --open
+      zoo demo --build site
+    """
+    from web_demo.artifacts import find_artifacts
+    from web_demo.server import serve
+    from web_demo.site import build_site
+
+    places = folders or [Path("exports")]
+    artifacts = find_artifacts(places, report=lambda line: typer.echo(f"note: {line}", err=True))
+    if not artifacts:
+        raise FileNotFoundError(f"no TensorFlow.js export in {', '.join(map(str, places))}; make "
+                                "one with `zoo build DARTS --export tfjs`")
+    if build is not None:
+        build_site(artifacts, build)
+        typer.echo(f"{build}: the page with {', '.join(artifacts)}; serve it from any web server")
+        return
+    server = serve(artifacts, port)
+    typer.echo(f"{server.url}  ({', '.join(artifacts)}; Ctrl-C stops)")
+    if open_page:
+        webbrowser.open(server.url)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+    finally:
+        server.server_close()
+
+
+def doctor() -> None:
+    """Say for each hop whether it can run here, and if not, why and what to do.
+
+    \b
+    Example:
+      zoo doctor
+    """
+    from export.doctor import checks
+    from zoo.commands.table import print_table
+
+    rows = checks()
+    print_table(("hop", "can run", "found or missing"),
+                [(row.hop, "yes" if row.ok else "no", row.detail) for row in rows])
+    if not all(row.ok for row in rows):
+        typer.echo("\nWhat cannot run is needed only for the commands that use it.")

@@ -1,0 +1,137 @@
+"""`zoo build`, `zoo verify`, `zoo bench`: from a cell to files that run elsewhere, with proof."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.commands.table import print_table
+from zoo.commands.terminal import progress
+
+
+def build(
+    target: Annotated[str, typer.Argument(
+        help="A registered cell, a genotype file, or an artifact folder.")],
+    export: Annotated[list[str], typer.Option(
+        "--export", "-e", help="onnx, savedmodel, tflite, tfjs; repeat or list with commas.")],
+    output: Annotated[Path | None, typer.Option(
+        "--output", "-o", help="Folder to write; default exports/NAME-DATA.")] = None,
+    precision: Annotated[str, typer.Option(
+        help="Of the TF.js weights: float32, float16 or uint8.")] = "float32",
+    converter: Annotated[str, typer.Option(
+        help="ONNX to TensorFlow: zoo (ours) or onnx-tf (the package).")] = "zoo",
+    data: Annotated[str | None, typer.Option(
+        help="digits, cifar10, cifar100 or imagenet: sizes, labels, shipped weights.")] = None,
+    path: Annotated[Path | None, typer.Option(
+        help="Where the data set lies, to prove parity on real images.")] = None,
+    network: Annotated[str | None, typer.Option(help="cifar, imagenet or language.")] = None,
+    weights: Annotated[Path | None, typer.Option(
+        help="A safetensors file with trained weights.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Width of the first cell.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Number of cells.")] = None,
+    num_classes: Annotated[int | None, typer.Option(help="Number of classes.")] = None,
+    in_channels: Annotated[int | None, typer.Option(help="1 for grey, 3 for colour.")] = None,
+    size: Annotated[int | None, typer.Option(help="Height and width of the images.")] = None,
+    vocabulary: Annotated[int | None, typer.Option(help="Words of a language model.")] = None,
+    hidden: Annotated[int | None, typer.Option(help="Width of a language model.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random weights, where none are trained.")] = 0,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v",
+                                          help="Show the converters' logs.")] = False,
+) -> None:
+    """Export a network, and prove at every hop that its numbers did not change.
+
+    \b
+    Example:
+      zoo build DARTS --export tfjs
+      zoo build my_cell.json -e onnx,tflite --channels 16 --layers 8
+      zoo build exports/DARTS-digits -e tfjs --precision float16 -o small
+    """
+    from export.build import Hop
+    from export.build import build as run
+    from export.source import Wanted, find
+
+    source = find(target, Wanted(
+        network=network, data=data, path=path, weights=weights, channels=channels, layers=layers,
+        num_classes=num_classes, in_channels=in_channels, size=size, vocabulary=vocabulary,
+        hidden=hidden, seed=seed))
+    directory = output or Path("exports") / source.manifest.name
+    formats = [name.strip() for item in export for name in item.split(",") if name.strip()]
+    if not source.manifest.trained:
+        typer.echo(f"note: no trained weights for {source.manifest.name} in this configuration; "
+                   "it is built untrained", err=True)
+    done: list[Hop] = []
+    with progress() as say:
+        manifest = run(source, formats, directory, precision, converter, verbose,
+                       report=done.append, started=lambda hop: say(f"{hop} ..."))
+    print_table(
+        ("hop", "seconds", "max difference", "limit"),
+        [(hop.name, f"{hop.seconds:.1f}", *_proof(hop.difference, hop.limit)) for hop in done],
+        right=("seconds", "max difference", "limit"))
+    megabytes = sum(file.bytes for file in manifest.files.values()) / 1e6
+    typer.echo(f"\n{directory}: {len(manifest.files) + 1} files, {megabytes:.1f} MB")
+    if (directory / "tfjs").is_dir() and manifest.task == "image-classification":
+        typer.echo(f"next: zoo demo {directory}")
+
+
+def _proof(difference: float | None, limit: float | None) -> tuple[str, str]:
+    return ("", "") if difference is None else (f"{difference:.1e}", f"{limit:.1e}")
+
+
+def verify(
+    directory: Annotated[Path, typer.Argument(help="An artifact folder.", show_default=False)],
+    runtime: Annotated[list[str] | None, typer.Option(
+        help="Run the TF.js files in chromium or node too; repeat for both.")] = None,
+    backend: Annotated[list[str] | None, typer.Option(
+        help="wasm, webgl, webgpu or cpu; repeat. Default: all that the runtime has.")] = None,
+) -> None:
+    """Check an artifact: every file's sha256, every format's numbers, and real runtimes.
+
+    \b
+    Example:
+      zoo verify exports/DARTS-digits --runtime chromium
+    """
+    from export.verify import formats_of, in_runtime
+
+    with progress() as say:
+        rows = formats_of(directory, started=lambda hop: say(f"{hop} ..."))
+        for name in runtime or []:
+            say(f"{name} ...")
+            rows += in_runtime(directory, name, backend)
+    print_table(("where", "max difference", "limit", "verdict"),
+                [(row.where, *_proof(row.difference, row.limit), row.verdict) for row in rows],
+                right=("max difference", "limit"))
+    failed = [row.where for row in rows if row.failed]
+    if failed:
+        typer.echo(f"error: {directory}: {', '.join(failed)} did not agree", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{directory}: the files are those that were written, and they agree")
+
+
+def bench(
+    cells: Annotated[list[str], typer.Argument(help="Registered cells.", show_default=False)],
+    channels: Annotated[int, typer.Option(help="Width of the first cell.")] = 16,
+    layers: Annotated[int, typer.Option(help="Number of cells.")] = 8,
+    size: Annotated[int, typer.Option(help="Height and width of the images.")] = 32,
+    threads: Annotated[int, typer.Option(help="CPU threads of both runtimes.")] = 1,
+    runs: Annotated[int, typer.Option(help="Timed runs; the median counts.")] = 20,
+) -> None:
+    """Compare the networks of cells: cost, and latency of one image in PyTorch and ONNX Runtime.
+
+    \b
+    Example:
+      zoo bench DARTS NASNet AmoebaNet
+    """
+    from export.bench import measure
+
+    rows = []
+    with progress() as say:
+        for cell in cells:
+            say(f"{cell} ...")
+            rows.append(measure(cell, channels, layers, size, threads, runs))
+    print_table(
+        ("cell", "parameters", "multiply-adds", "PyTorch ms", "ONNX Runtime ms", "speed-up"),
+        [(row.cell, f"{row.parameters:,}", f"{row.multiply_adds:,}", f"{row.pytorch_ms:.2f}",
+          f"{row.onnx_ms:.2f}", f"{row.pytorch_ms / row.onnx_ms:.1f}x") for row in rows],
+        right=("parameters", "multiply-adds", "PyTorch ms", "ONNX Runtime ms", "speed-up"))
