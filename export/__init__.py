@@ -1,8 +1,34 @@
-"""Exports: PyTorch -> ONNX -> TensorFlow -> TensorFlow.js, with parity proved at each hop."""
+"""Exports: PyTorch -> ONNX -> TensorFlow -> TensorFlow.js, with parity proved at each hop.
+
+    >>> import export, zoo
+    >>> model = zoo.create_model("DARTS", weights="digits")
+    >>> export.export(model, "tfjs", "exports/mine")
+"""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
 # Read by TensorFlow when it is first imported.  Its oneDNN kernels order sums differently from
 # run to run and add fusions to the graph that TF.js does not know; its logs are for failures.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def export(model, formats: str | Sequence[str], directory: Path | str, *, name: str | None = None,
+           input=None, labels: Sequence[str] = (), precision: str = "float32",
+           converter: str = "zoo"):
+    """Write the artifact of a network made by `zoo.create_model`, and return its manifest.
+
+    `formats` are of 'onnx', 'savedmodel', 'tflite', 'tfjs'; `input`, a `zoo.manifest.Input`,
+    says what images the network takes (see `export.source.from_model`).  Errors are those of
+    `export.build.build`; nothing is written then.
+    """
+    from export.build import build
+    from export.source import from_model
+
+    source = from_model(model, name or Path(directory).name, input, labels)
+    wanted = [formats] if isinstance(formats, str) else list(formats)
+    return build(source, wanted, directory, precision, converter)

@@ -29,6 +29,11 @@ class _Tracer(fx.Tracer):
         return whole or super().is_leaf_module(module, qualified_name)
 
 
+def trace(model: nn.Module) -> fx.GraphModule:
+    """The graph of what `model` computes in eval mode."""
+    return fx.GraphModule(model, _Tracer().trace(model))
+
+
 @dataclass
 class Deployed:
     """`module` in float32 and eval mode, one example input a name, and the rewrites made."""
@@ -46,8 +51,7 @@ def deploy(model: nn.Module, spec: Input) -> Deployed:
     """
     if isinstance(model, LanguageModel):
         return _language_step(model)
-    copied = copy.deepcopy(model).double().eval()
-    graph = fx.GraphModule(copied, _Tracer().trace(copied))
+    graph = trace(copy.deepcopy(model).double().eval())
     shape = (1, spec.channels, spec.height, spec.width)
     try:
         ShapeProp(graph).propagate(torch.zeros(shape, dtype=torch.float64))

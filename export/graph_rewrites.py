@@ -20,12 +20,13 @@ TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 
 def to_nhwc(graph: GraphDef, outputs: list[str]) -> GraphDef:
     """The same graph in NHWC."""
+    drop_index_checks(graph)
     graph = optimize(graph, outputs, ["constfold", "layout", "constfold", "dependency"])
     drop_idle_pools(graph)
     turn_space_to_batch(graph)
     drop_opposite_transposes(graph)
     bias_as_vector(graph)
-    padding_as_int32(graph)
+    integers_as_int32(graph)
     return optimize(graph, outputs, ["dependency"])  # what is no longer read
 
 
@@ -91,6 +92,20 @@ class _Index:
         return name
 
 
+def drop_index_checks(graph: GraphDef) -> None:
+    """Gather without assertions, which no browser has, and without wrapping negative indices.
+
+    The graph has no state, so nothing else depends on the order of execution.
+    """
+    index = _Index(graph)
+    for node in graph.node:
+        node.input[:] = [name for name in node.input if not name.startswith("^")]
+        if node.op == "GatherV2" and (wrapped := index[node.input[1]]).op == "FloorMod":
+            shifted = index[wrapped.input[0]]
+            if shifted.op == "AddV2" and shifted.input[1] == wrapped.input[1]:
+                node.input[1] = shifted.input[0]
+
+
 def turn_space_to_batch(graph: GraphDef) -> None:
     """SpaceToBatchND and its inverse, which carry dilation, on (N, H, W, C) between transposes."""
     index = _Index(graph)
@@ -112,8 +127,8 @@ def turn_space_to_batch(graph: GraphDef) -> None:
 def drop_idle_pools(graph: GraphDef) -> None:
     """A pool of single pixels that leaves none out."""
     index = _Index(graph)
-    for node in graph.node:
-        if node.op == "MaxPool" and {*node.attr["ksize"].list.i, *node.attr["strides"].list.i} == {1}:
+    for node in [node for node in graph.node if node.op == "MaxPool"]:
+        if {*node.attr["ksize"].list.i, *node.attr["strides"].list.i} == {1}:
             index.bypass(node, node.input[0])
 
 
@@ -145,11 +160,16 @@ def bias_as_vector(graph: GraphDef) -> None:
                 break
 
 
-def padding_as_int32(graph: GraphDef) -> None:
-    """TF.js has no 64-bit integers: its converter narrows the constant, not what reads it."""
+# Where the operations take integers: position and attribute of the type.
+_INTEGERS = {"Pad": (1, "Tpaddings"), "PadV2": (1, "Tpaddings"), "SplitV": (1, "Tlen")}
+
+
+def integers_as_int32(graph: GraphDef) -> None:
+    """TF.js has no 64-bit integers: its converter narrows a constant, but not what reads it."""
     index = _Index(graph)
-    for node in list(graph.node):
-        if node.op in ("Pad", "PadV2") and node.attr["Tpaddings"].type == tf.int64.as_datatype_enum:
-            edges = index.value(node.input[1]).astype(np.int32)
-            node.input[1] = index.constant(f"{node.name}/edges", edges)
-            node.attr["Tpaddings"].type = tf.int32.as_datatype_enum
+    for node in [node for node in graph.node if node.op in _INTEGERS]:
+        position, attribute = _INTEGERS[node.op]
+        if node.attr[attribute].type == tf.int64.as_datatype_enum:
+            value = index.value(node.input[position]).astype(np.int32)
+            node.input[position] = index.constant(f"{node.name}/{attribute}", value)
+            node.attr[attribute].type = tf.int32.as_datatype_enum

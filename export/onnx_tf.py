@@ -55,9 +55,7 @@ def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
         results = tf.import_graph_def(graph, inputs, [f"{name}:0" for name in outputs], name="")
         return {name: tf.identity(result) for name, result in zip(outputs, results)}
 
-    module = tf.Module()
-    module.serve = serve
-    tf.saved_model.save(module, str(directory),
+    tf.saved_model.save(tf.Module(), str(directory),
                         signatures={"serving_default": serve.get_concrete_function()})
 
 
@@ -82,7 +80,6 @@ def _translate(backend, model: onnx.ModelProto):
         # For 'CUDA' it leaves the layout alone; for 'CPU' it puts two transposes around every
         # convolution.  Nothing runs here.
         prepared = backend.prepare(model, device="CUDA", logging_level="ERROR")
-
         translate = type(prepared.tf_module).__call__.python_function
 
         @tf.function(input_signature=list(signature(model)), autograph=False)
@@ -92,8 +89,8 @@ def _translate(backend, model: onnx.ModelProto):
 
         return convert_variables_to_constants_v2(run.get_concrete_function()).graph.as_graph_def()
     except Exception as error:  # it raises whatever comes
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise UnsupportedNodeError(f"onnx-tf cannot translate this graph: {reason[-1]}") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UnsupportedNodeError(f"onnx-tf cannot translate this graph: {reason}") from error
 
 
 def _reword(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -190,10 +190,12 @@ def split_dilated_stride(graph: fx.GraphModule) -> int:
 
 
 def densify_groups(graph: fx.GraphModule) -> int:
-    """A grouped convolution that is not depthwise, as a dense one with zeros between groups."""
+    """A grouped convolution as a dense one with zeros between groups, unless it is depthwise
+    with one stride for both sides, which every runtime has."""
     count = 0
-    for node, conv in _calls(graph, nn.Conv2d):
-        if conv.groups in (1, conv.in_channels):
+    for _, conv in _calls(graph, nn.Conv2d):
+        is_depthwise = conv.groups == conv.in_channels and conv.stride[0] == conv.stride[1]
+        if conv.groups == 1 or is_depthwise:
             continue
         weight = conv.weight.detach()
         dense = weight.new_zeros(conv.out_channels, conv.in_channels, *conv.kernel_size)

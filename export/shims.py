@@ -38,33 +38,14 @@ def require(package: str) -> None:
 
 
 def onnx_tf() -> ModuleType:
-    """``onnx_tf.backend`` of the unmodified wheel.
-
-    It reads the tables of ``onnx.mapping``, gone since onnx 1.17, under two names; of
-    tensorflow-addons (ended 2024) and tensorflow-probability it wants one name each, for the
-    operations Hardmax and Bernoulli.
-    """
-    return _imported("onnx_tf", "onnx_tf.backend", {
-        "onnx.mapping": _onnx_tables,
-        "onnx.helper.mapping": _onnx_tables,
-        "tensorflow_addons": lambda: {"seq2seq": SimpleNamespace(hardmax=None)},
-        "tensorflow_probability": lambda: {"distributions": SimpleNamespace(Bernoulli=None)},
-    })
+    """``onnx_tf.backend`` of the unmodified wheel."""
+    return _imported("onnx_tf", "onnx_tf.backend", FOR_ONNX_TF)
 
 
 def tensorflowjs_converter() -> ModuleType:
-    """``tensorflowjs.converters.tf_saved_model_conversion_v2`` of the unmodified wheel.
-
-    The package imports its converters for every framework at once.
-    """
-    return _imported("tensorflowjs", "tensorflowjs.converters.tf_saved_model_conversion_v2", {
-        "jax": dict,
-        "jax.experimental": dict,
-        "jax.experimental.jax2tf": dict,
-        "tensorflow_decision_forests": dict,
-        "tensorflow_hub": dict,
-        "tf_keras": dict,
-    })
+    """``tensorflowjs.converters.tf_saved_model_conversion_v2`` of the unmodified wheel."""
+    return _imported("tensorflowjs", "tensorflowjs.converters.tf_saved_model_conversion_v2",
+                     FOR_TENSORFLOWJS)
 
 
 def _onnx_tables() -> dict[str, dict]:
@@ -87,6 +68,22 @@ def _onnx_tables() -> dict[str, dict]:
 
 Contents = Callable[[], dict[str, Any]]
 
+# onnx-tf reads the tables of ``onnx.mapping``, gone since onnx 1.17, under two names; of
+# tensorflow-addons (ended 2024) and tensorflow-probability it wants one name each, for the
+# operations Hardmax and Bernoulli.
+FOR_ONNX_TF: dict[str, Contents] = {
+    "onnx.mapping": _onnx_tables,
+    "onnx.helper.mapping": _onnx_tables,
+    "tensorflow_addons": lambda: {"seq2seq": SimpleNamespace(hardmax=None)},
+    "tensorflow_probability": lambda: {"distributions": SimpleNamespace(Bernoulli=None)},
+}
+
+# tensorflowjs imports its converters for every framework at once.
+FOR_TENSORFLOWJS: dict[str, Contents] = dict.fromkeys([
+    "jax", "jax.experimental", "jax.experimental.jax2tf", "tensorflow_decision_forests",
+    "tensorflow_hub", "tf_keras",
+], dict)
+
 
 def _imported(package: str, module: str, stand_ins: dict[str, Contents]) -> ModuleType:
     """`module` of `package`, with `stand_ins` for what is not installed."""
@@ -97,7 +94,7 @@ def _imported(package: str, module: str, stand_ins: dict[str, Contents]) -> Modu
     try:
         for name in ("tensorflow", "keras"):
             importlib.import_module(name)
-        with _standing_in(stand_ins):
+        with standing_in(stand_ins):
             return importlib.import_module(module)
     except (ImportError, AttributeError) as error:  # the second where a name in a module is gone
         raise MissingPackageError(f"{package} cannot be imported here ({error}); the version that "
@@ -105,12 +102,12 @@ def _imported(package: str, module: str, stand_ins: dict[str, Contents]) -> Modu
 
 
 @contextlib.contextmanager
-def _standing_in(stand_ins: dict[str, Contents]) -> Iterator[None]:
+def standing_in(stand_ins: dict[str, Contents]) -> Iterator[None]:
     """Modules of those names with those contents, for all that are not installed."""
     made = []
     try:
         for name, contents in stand_ins.items():
-            if not _installed(name):
+            if not is_installed(name):
                 sys.modules[name] = module = ModuleType(name)
                 module.__path__ = []  # a package, so that what is in it can be imported
                 vars(module).update(contents())
@@ -121,7 +118,7 @@ def _standing_in(stand_ins: dict[str, Contents]) -> Iterator[None]:
             del sys.modules[name]
 
 
-def _installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
     try:
         return name in sys.modules or importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:  # its parent is a module, not a package

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from export.build import Source
 from zoo import datasets, registry, weights
@@ -63,6 +65,28 @@ def find(target: str, wanted: Wanted) -> Source:
     return _from_cell(shown, record.genotype, record.name, wanted)
 
 
+def from_model(model: nn.Module, name: str, spec: Input | None = None,
+               labels: Sequence[str] = ()) -> Source:
+    """The source of a network made by `zoo.create_model`; `spec` says what images it takes.
+
+    By default those are raw 0..255, 32x32 for a CIFAR network and 224x224 for an ImageNet one,
+    scaled to -1..1.
+    """
+    network = Network(kind=model.kind, **model.settings)
+    if model.kind == "language":
+        return Source(model.eval(), model.genotype, Manifest(
+            name=name, genotype=name, task="language-model-step", network=network, trained=True,
+            input=Input(name="tokens", range=None), labels=list(labels), parameters=1))
+    size, channels = 224 if model.kind == "imagenet" else 32, network.in_channels
+    spec = spec or Input(height=size, width=size, channels=channels, mean=[0.5] * channels,
+                         std=[0.5] * channels)
+    if labels and len(labels) != network.num_classes:
+        raise ValueError(f"{len(labels)} labels for {network.num_classes} classes")
+    return Source(model.eval(), model.genotype, Manifest(
+        name=name, genotype=name, network=network, input=spec, labels=list(labels), trained=True,
+        parameters=1))
+
+
 def _from_artifact(directory: Path, wanted: Wanted) -> Source:
     fixed = [name for name, value in dataclasses.asdict(wanted).items()
              if value is not None and name not in ("path", "seed")]
@@ -113,15 +137,14 @@ def _language(name: str, genotype: RecurrentGenotype, wanted: Wanted) -> Source:
     if wanted.network not in (None, "language"):
         raise ValueError(f"{name} is a recurrent cell; it has no {wanted.network} network")
     hidden = wanted.hidden or 200
-    settings = {"vocabulary": wanted.vocabulary or DEFAULTS["language"]["vocabulary"],
-                "embedding": hidden, "hidden": hidden}
+    vocabulary = wanted.vocabulary or DEFAULTS["language"]["vocabulary"]
     torch.manual_seed(wanted.seed)
-    model = create_model(genotype, "language", weights=wanted.weights, **settings).eval()
-    manifest = Manifest(
-        name=f"{name}-language", genotype=name, task="language-model-step",
-        network=Network(kind="language", **settings),
-        input=Input(name="tokens", range=None), trained=bool(wanted.weights), parameters=1)
-    return Source(model, genotype, manifest)
+    model = create_model(genotype, "language", weights=wanted.weights, vocabulary=vocabulary,
+                         embedding=hidden, hidden=hidden)
+    source = from_model(model, f"{name}-language")
+    source.manifest = source.manifest.model_copy(
+        update={"genotype": name, "trained": bool(wanted.weights)})
+    return source
 
 
 def _input(data: str, wanted: Wanted) -> tuple[Input, list[str]]:

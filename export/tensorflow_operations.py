@@ -55,8 +55,7 @@ def conv(node, inputs):
     groups = node.attributes.get("group", 1)
     padding = _padding(node, x, kernel, strides, dilations)
     depthwise = groups == x.shape[-1] == out_channels and groups > 1
-    if isinstance(padding, list) and (depthwise or max(dilations) > 1):
-        # Not every runtime pads a depthwise convolution as it is told: pad before.
+    if isinstance(padding, list) and max(dilations) > 1:
         x, padding = _pad(x, padding, 0.0), "VALID"
     elif isinstance(padding, list):
         padding = [(0, 0), *padding, (0, 0)]

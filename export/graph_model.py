@@ -1,0 +1,128 @@
+"""Repairs of a converted TF.js graph model, the parsed ``model.json``.
+
+The tensorflowjs converter leaves three things that are wrong or slow in a browser; each
+function here mends one, and leaves alone what it does not know.
+"""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+
+Weights = dict[str, np.ndarray]  # the value of every constant by node name
+
+_CONV_ATTRIBUTES = {"T", "strides", "padding", "dilations", "data_format", "explicit_paddings"}
+
+
+def repair(model: dict, weights: Weights) -> Weights:
+    """Make all repairs in `model`; returns the weights that are still read."""
+    topology = model["modelTopology"]
+    topology["node"] = split_false_biases(topology["node"])
+    topology["node"] = join_dilations(topology["node"], weights)
+    topology["node"] = drop_unread_constants(topology["node"])
+    model["signature"]["outputs"] = name_outputs(model)
+    kept = {node["name"] for node in topology["node"]}
+    return {name: value for name, value in weights.items() if name in kept}
+
+
+def name_outputs(model: dict) -> dict:
+    """The signature's outputs under their names, in the order of ``structuredOutputKeys``.
+
+    The converter calls them Identity:0, Identity_1:0, ... and writes them in any order, while
+    TF.js gives them the structured keys by position: logits would be called probabilities.
+    """
+    keys = model["userDefinedMetadata"]["structuredOutputKeys"]
+    by_node = {entry["name"].split(":")[0]: entry
+               for entry in model["signature"]["outputs"].values()}
+    return {key: by_node[f"Identity_{index}" if index else "Identity"]
+            for index, key in enumerate(keys)}
+
+
+def split_false_biases(nodes: list[dict]) -> list[dict]:
+    """Fused convolutions whose "bias" is an image, as a convolution and an addition again.
+
+    Where a bias is zero, as in an untrained network, Grappler drops it and then takes the sum
+    of two convolutions for a bias; TF.js accepts only vectors there.
+    """
+    constants = {node["name"] for node in nodes if node["op"] == "Const"}
+    kept = []
+    for node in nodes:
+        if node["op"] != "_FusedConv2D" or node["input"][2] in constants:
+            kept.append(node)
+            continue
+        fused = [base64.b64decode(step).decode() for step in node["attr"]["fused_ops"]["list"]["s"]]
+        operations = ["Conv2D", "AddV2", *fused[1:]]
+        attributes = {key: value for key, value in node["attr"].items() if key in _CONV_ATTRIBUTES}
+        names = [f"{node['name']}/{operation}" for operation in operations[:-1]] + [node["name"]]
+        inputs = [node["input"][:2], [names[0], node["input"][2]], *([name] for name in names[1:])]
+        for name, operation, reads in zip(names, operations, inputs):
+            attr = attributes if operation == "Conv2D" else {"T": attributes["T"]}
+            kept.append({"name": name, "op": operation, "input": reads, "attr": attr})
+    return kept
+
+
+def join_dilations(nodes: list[dict], weights: Weights) -> list[dict]:
+    """SpaceToBatchND, depthwise convolution, BatchToSpaceND as one dilated convolution.
+
+    TensorFlow has no dilated depthwise convolution on a CPU and takes this way round; TF.js
+    has one on every backend.
+    """
+    by_name = {node["name"]: node for node in nodes}
+    replaced, gone = {}, set()
+    for last in nodes:
+        if last["op"] != "BatchToSpaceND":
+            continue
+        conv = by_name[last["input"][0]]
+        first = by_name[conv["input"][0]]
+        if conv["op"] != "DepthwiseConv2dNative" or first["op"] != "SpaceToBatchND":
+            continue
+        block = weights[first["input"][1]].tolist()
+        attributes = dict(conv["attr"])
+        attributes["dilations"] = {"list": {"i": ["1", str(block[0]), str(block[1]), "1"]}}
+        attributes["padding"] = {"s": base64.b64encode(b"SAME").decode()}
+        attributes.pop("explicit_paddings", None)
+        replaced[last["name"]] = {"name": last["name"], "op": conv["op"], "attr": attributes,
+                                  "input": [first["input"][0], conv["input"][1]]}
+        gone |= {conv["name"], first["name"]}
+    return [replaced.get(node["name"], node) for node in nodes if node["name"] not in gone]
+
+
+def drop_unread_constants(nodes: list[dict]) -> list[dict]:
+    read = {name.lstrip("^").split(":")[0] for node in nodes for name in node.get("input", [])}
+    return [node for node in nodes if node["op"] != "Const" or node["name"] in read]
+
+
+# --- back to TensorFlow --------------------------------------------------------------------
+
+
+def to_tensorflow(node, weights: Weights) -> list:
+    """A node of the stored graph, a NodeDef, as nodes that TensorFlow can run on a CPU.
+
+    A dilated filter is spread in `weights`; FusedDepthwiseConv2dNative, which is TF.js's own,
+    becomes the nodes that it was made of.
+    """
+    if "DepthwiseConv2dNative" in node.op:
+        dilation = max(node.attr["dilations"].list.i, default=1)
+        if dilation > 1:
+            weights[node.input[1]] = _spread(weights[node.input[1]], dilation)
+            node.attr["dilations"].list.i[:] = [1, 1, 1, 1]
+    if node.op != "FusedDepthwiseConv2dNative":
+        return [node]
+    make = type(node)
+    steps = [step.decode() for step in node.attr["fused_ops"].list.s if step != b"NoOp"]
+    names = [f"{node.name}/{step}" for step in ["Depthwise", *steps][:-1]] + [node.name]
+    kept = {key: item for key, item in node.attr.items() if key in _CONV_ATTRIBUTES}
+    made = [make(name=names[0], op="DepthwiseConv2dNative", input=node.input[:2], attr=kept)]
+    for step, before, name in zip(steps, names, names[1:]):
+        extra = [node.input[2]] if step == "BiasAdd" else []
+        made.append(make(name=name, op=step, input=[before, *extra], attr={"T": node.attr["T"]}))
+    return made
+
+
+def _spread(kernel: np.ndarray, dilation: int) -> np.ndarray:
+    """(H, W, C, 1) with zeros between the taps: the same convolution, undilated."""
+    height, width = (dilation * (size - 1) + 1 for size in kernel.shape[:2])
+    spread = np.zeros((height, width, *kernel.shape[2:]), kernel.dtype)
+    spread[::dilation, ::dilation] = kernel
+    return spread

@@ -1,0 +1,38 @@
+"""Networks that look trained, and one real artifact for all tests of a session."""
+
+import pytest
+import torch
+
+from zoo.create import create_model
+from zoo.manifest import Input
+
+
+def trained_looking(cell, seed=0, **settings):
+    """A small network whose batch-norms have statistics, so that folding them means something."""
+    torch.manual_seed(seed)
+    settings = {"channels": 4, "layers": 5, "num_classes": 10} | settings
+    model = create_model(cell, **settings).eval()
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.uniform_(-0.5, 0.5)
+                module.running_var.uniform_(0.5, 2.0)
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.uniform_(-0.5, 0.5)
+    return model
+
+
+def images_of(size, channels=3):
+    return Input(height=size, width=size, channels=channels, mean=[0.4] * channels,
+                 std=[0.3] * channels)
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory):
+    """`zoo build DARTS --export onnx,savedmodel,tflite,tfjs` on the embedded default."""
+    from export.build import build
+    from export.source import Wanted, find
+
+    directory = tmp_path_factory.mktemp("exports") / "DARTS-digits"
+    build(find("DARTS", Wanted()), ["onnx", "savedmodel", "tflite", "tfjs"], directory)
+    return directory

@@ -1,0 +1,95 @@
+"""Every registered cell runs the whole chain to TF.js files, at small width, within 1e-5."""
+
+import json
+
+import pytest
+
+import zoo
+from export.build import build
+from export.source import from_model
+from tests.export.conftest import images_of, trained_looking
+from zoo.create import create_model
+
+REPRESENTATIVE = [
+    "NASNet", "AmoebaNet", "DARTS", "PDARTS", "FairDARTS_a", "SNAS_aggressive", "PR_DARTS_DL2",
+    "NAONet_A", "NASNet_A_google", "AmoebaNet_B_google", "AmoebaNet_C_google", "GDAS_F1", "SETN",
+    "LaNet_C10",
+]
+REST = sorted(set(zoo.list_cells(kind="conv")) - {zoo.registry.record(n).name
+                                                  for n in REPRESENTATIVE})
+
+
+def export_small(model, spec, folder, formats=("tfjs",), **settings):
+    """Build; parity raises over 1e-5.  Then what only a browser would notice in the graph."""
+    manifest = build(from_model(model, "small", spec), list(formats), folder, **settings)
+    assert all(0 <= entry.max_difference <= entry.limit for entry in manifest.parity)
+    topology = json.loads((folder / "tfjs/model.json").read_text())["modelTopology"]["node"]
+    by_name = {node["name"]: node for node in topology}
+    operations = [node["op"] for node in topology]
+    assert "Transpose" not in operations and "SpaceToBatchND" not in operations
+    for node in topology:
+        reads = [by_name[name.split(":")[0].lstrip("^")] for name in node.get("input", [])]
+        if node["op"] in ("_FusedConv2D", "FusedDepthwiseConv2dNative"):
+            assert reads[2]["op"] == "Const", "a fused bias that is an image runs in no browser"
+        if "Depthwise" in node["op"]:
+            strides, dilations = (list(map(int, node["attr"][key]["list"]["i"]))
+                                  for key in ("strides", "dilations"))
+            assert max(strides) == 1 or max(dilations) == 1
+    return manifest
+
+
+@pytest.mark.parametrize("cell", REPRESENTATIVE)
+def test_representative_cells_export(cell, tmp_path):
+    export_small(trained_looking(cell), images_of(32), tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", REST)
+def test_all_other_cells_export(cell, tmp_path):
+    export_small(trained_looking(cell), images_of(32), tmp_path / "out")
+
+
+@pytest.mark.parametrize("cell, size, channels", [
+    ("AmoebaNet", 33, 3),  # odd sizes all the way down
+    ("PDARTS", 15, 3),
+    ("DARTS_V2", 8, 1),
+])
+def test_odd_sizes_and_one_input_channel(cell, size, channels, tmp_path):
+    model = trained_looking(cell, in_channels=channels)
+    export_small(model, images_of(size, channels), tmp_path / "out", ["onnx", "tflite", "tfjs"])
+
+
+@pytest.mark.parametrize("cell", ["DARTS", "NASNet"])
+def test_untrained_networks_export(cell, tmp_path):
+    """Their biases are zero, which Grappler turns into a graph that no browser runs."""
+    model = create_model(cell, channels=4, layers=5).eval()
+    export_small(model, images_of(16), tmp_path / "out")
+
+
+def test_imagenet_network_at_224(tmp_path):
+    model = trained_looking("DARTS", network="imagenet", num_classes=20)
+    manifest = export_small(model, images_of(224), tmp_path / "out")
+    assert manifest.network.kind == "imagenet"
+
+
+@pytest.mark.parametrize("cell", ["DARTS_V2_RNN", "ENAS_RNN"])
+def test_language_model_step(cell, tmp_path):
+    model = create_model(cell, network="language", vocabulary=40, embedding=16, hidden=16)
+    folder = tmp_path / "out"
+    manifest = build(from_model(model, "step"), ["onnx", "savedmodel", "tflite", "tfjs"], folder)
+    assert manifest.outputs == ["logits", "probabilities", "next_hidden"]
+    assert len(manifest.parity) == 4
+    signature = json.loads((folder / "tfjs/model.json").read_text())["signature"]
+    assert set(signature["inputs"]) == {"tokens", "hidden"}
+    assert set(signature["outputs"]) == set(manifest.outputs)
+
+
+@pytest.mark.parametrize("precision, bits", [("float16", 16), ("uint8", 8)])
+def test_rounded_weights(precision, bits, tmp_path):
+    model = trained_looking("DARTS", channels=16)
+    full = export_small(model, images_of(16), tmp_path / "full")
+    rounded = export_small(model, images_of(16), tmp_path / "rounded", precision=precision)
+    weights = [sum(file.bytes for name, file in manifest.files.items() if name.endswith(".bin")
+                   and name.startswith("tfjs/")) for manifest in (full, rounded)]
+    assert weights[1] < weights[0] * (bits / 32 + 0.15)
+    assert rounded.parity[-1].max_difference > full.parity[-1].max_difference
