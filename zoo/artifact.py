@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 import pydantic
@@ -104,16 +104,21 @@ def write_json(path: Path, value) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def seal(folder: Path, manifest: Manifest) -> Manifest:
-    """List every file of `folder` with its sha256 and size, and write the manifest."""
+def seal(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()) -> Manifest:
+    """List every file of `folder` with its sha256 and size, and write the manifest, whole.
+
+    Files named in `leaving_out` are not listed.
+    """
+    part = folder / f"{MANIFEST}.part"
     files = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != folder / MANIFEST:
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in {MANIFEST, part.name, *leaving_out}:
             content = path.read_bytes()
-            files[path.relative_to(folder).as_posix()] = {
-                "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+            files[name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     manifest = Manifest.model_validate(manifest.model_dump() | {"files": files})
-    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
+    write_json(part, manifest.model_dump(mode="json"))
+    part.replace(folder / MANIFEST)  # a training run is finished exactly when this is there
     return manifest
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import nn
 
 from zoo.genotype import Genotype
@@ -19,16 +21,24 @@ DEFAULTS = {
 }
 
 
-def create_model(cell: str | Genotype, network: str = "cifar", **settings) -> nn.Module:
+def create_model(cell: str | Genotype, network: str = "cifar",
+                 weights: str | Path | None = None, **settings) -> nn.Module:
     """Build the `network` ('cifar', 'imagenet' or 'language') of a cell.
 
     `cell` is a registered name or a genotype.  Image networks take channels, layers,
     num_classes, in_channels, auxiliary and drop_path (a probability); the language model
     vocabulary, embedding, hidden and its dropouts (see `zoo.recurrent.LanguageModel`).
 
+    `weights` names a data set whose trained weights are shipped ("digits"), a safetensors file,
+    or the folder of an artifact; shipped weights and artifacts bring their settings, and the
+    network comes in eval mode.
+
     Raises UnknownCellError for a name that is not registered, ValueError for a network or a
-    setting that does not exist or is out of range, TypeError for a genotype of the wrong kind.
+    setting that does not exist, is out of range or is not that of the weights, TypeError for a
+    genotype of the wrong kind.
     """
+    if weights is not None:
+        return _trained(cell, network, weights, settings)
     if network not in NETWORKS:
         raise ValueError(f"unknown network {network!r}; allowed are {', '.join(NETWORKS)}")
     genotype = named(cell) if isinstance(cell, str) else cell
@@ -46,3 +56,20 @@ def create_model(cell: str | Genotype, network: str = "cifar", **settings) -> nn
             raise
         unknown = str(error).rsplit(" ", 1)[-1]
         raise ValueError(f"the {network} network has no setting {unknown}") from None
+
+
+def _trained(cell: str | Genotype, network: str, weights: str | Path, settings: dict) -> nn.Module:
+    """The network that `weights` fit, filled with them, in eval mode."""
+    from zoo.weights import find, load_weights
+
+    content, fixed, where = find(weights, cell)
+    for name, value in fixed.items():
+        given = network if name == "kind" else settings.get(name, value)
+        if given != value:
+            label = "network" if name == "kind" else name
+            raise ValueError(f"{where} is for {label}={value!r}, not {given!r}; leave it out, or "
+                             "train that network with `zoo train`")
+    fixed = {name: value for name, value in fixed.items() if name != "kind"}
+    model = create_model(cell, network, **(fixed | settings))
+    load_weights(model, content, where)
+    return model.eval()

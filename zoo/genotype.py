@@ -173,7 +173,7 @@ def _validate(cell: Cell, where: str, operations: Iterable[str], first_node: int
     for number, edges in enumerate(cell.nodes, start=first_node):
         for position, (operation, source) in enumerate(edges):
             edge = f"{where}, node {number}, edge {position} ({operation!r}, {source!r})"
-            if operation not in operations:
+            if not isinstance(operation, str) or operation not in operations:
                 raise GenotypeError(f"{edge}: unknown operation {_suggest(operation, operations)}")
             if not _is_node_number(source) or not 0 <= source < number:
                 raise GenotypeError(
@@ -218,7 +218,7 @@ def from_dict(value: dict) -> Genotype:
     kinds = {"conv": (ConvGenotype, ("normal", "reduce")),
              "recurrent": (RecurrentGenotype, ("recurrent",))}
     kind = value.get("kind", "recurrent" if "recurrent" in value else "conv")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise GenotypeError(f"unknown kind {kind!r}; allowed are {', '.join(kinds)}")
     build, names = kinds[kind]
     cells = []
@@ -259,4 +259,6 @@ def parse(text: str) -> Genotype:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         raise GenotypeError(f"not valid JSON: {error.msg} (line {error.lineno})") from None
+    except RecursionError:
+        raise GenotypeError("not a genotype: the JSON is nested too deeply") from None
     return from_dict(value)

@@ -50,10 +50,12 @@ def _literal(keyword: ast.keyword):
     try:
         if isinstance(value, ast.Call) and getattr(value.func, "id", None) == "range":
             bounds = range(*(ast.literal_eval(bound) for bound in value.args))
-            if len(bounds) > 1000:
+            if bounds[1000:]:
                 raise GenotypeError(f"{keyword.arg}: {bounds} is longer than any cell")
             return list(bounds)
         return ast.literal_eval(value)
+    except GenotypeError:
+        raise
     except (ValueError, TypeError):
         raise GenotypeError(
             f"{keyword.arg}: only names in quotes, numbers, lists and range(a, b) are read"

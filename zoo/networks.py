@@ -83,8 +83,8 @@ class Cell(nn.Module):
         return torch.zeros_like(state[:, :, ::stride, ::stride])
 
     def _output(self, states: list[Tensor], number: int) -> Tensor:
-        state = states[number]
-        return self._concat_reduce[str(number)](state) if str(number) in self._concat_reduce else state
+        reduce = str(number) in self._concat_reduce
+        return self._concat_reduce[str(number)](states[number]) if reduce else states[number]
 
 
 class TwoByTwoPool(nn.Module):
@@ -131,6 +131,7 @@ class _Network(nn.Module):
     logits, (N, num_classes).
     """
 
+    kind = ""  # as `zoo.create_model` calls it
     stem_reduces = False  # does the stem halve the size right before the first cell?
     auxiliary_norm = True
 
@@ -141,7 +142,8 @@ class _Network(nn.Module):
             raise TypeError("this network needs a convolutional genotype; "
                             "for a recurrent one use network='language'")
         self.genotype, self.layers = genotype, layers
-        self.drop_path = drop_path
+        self.settings = {"channels": channels, "layers": layers, "num_classes": num_classes,
+                         "in_channels": in_channels}
         c_prev_prev, c_prev = self._build_stem(in_channels, channels)
         self.cells = nn.ModuleList()
         self.auxiliary_head = None
@@ -182,6 +184,8 @@ class _Network(nn.Module):
 class CifarNetwork(_Network):
     """For small images: a stem of 3C channels at full size."""
 
+    kind = "cifar"
+
     def _build_stem(self, in_channels: int, channels: int) -> tuple[int, int]:
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, 3 * channels, 3, padding=1, bias=False),
@@ -197,6 +201,7 @@ class CifarNetwork(_Network):
 class ImageNetNetwork(_Network):
     """For large images: a stem of three strided convolutions, 1/8 of the size before cell 0."""
 
+    kind = "imagenet"
     stem_reduces = True
     auxiliary_norm = False
 

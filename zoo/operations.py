@@ -34,7 +34,8 @@ class ReLUConvBN(nn.Module):
 class SepConv(nn.Module):
     """`repeats` times (ReLU, depthwise, pointwise, batch-norm); the first one has the stride."""
 
-    def __init__(self, channels: int, kernel: int, stride: int, repeats: int = 2, dilation: int = 1):
+    def __init__(self, channels: int, kernel: int, stride: int, repeats: int = 2,
+                 dilation: int = 1):
         super().__init__()
         layers = []
         for repeat in range(repeats):

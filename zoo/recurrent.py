@@ -85,6 +85,8 @@ class LanguageModel(nn.Module):
     Raises ValueError when embedding and hidden differ: the tied decoder needs them equal.
     """
 
+    kind = "language"
+
     def __init__(self, genotype: RecurrentGenotype, vocabulary: int, embedding: int = 850,
                  hidden: int = 850, dropout: float = 0.0, dropout_words: float = 0.0,
                  dropout_embedding: float = 0.0, dropout_hidden: float = 0.0,
@@ -97,6 +99,7 @@ class LanguageModel(nn.Module):
             raise ValueError(f"embedding ({embedding}) and hidden ({hidden}) must be equal: "
                              "the decoder shares the embedding's weights")
         self.genotype, self.vocabulary, self.hidden = genotype, vocabulary, hidden
+        self.settings = {"vocabulary": vocabulary, "embedding": embedding, "hidden": hidden}
         self.dropout, self.dropout_words = dropout, dropout_words
         self.dropout_embedding = dropout_embedding
         self.encoder = nn.Embedding(vocabulary, embedding)

@@ -1,10 +1,266 @@
-"""temporary"""
+"""Names of cells: published ones and the user's own, wildcards, aliases, did-you-mean.
+
+The published cells are the tables of `zoo.cells`; the user's are JSON files in the user data
+folder, one for each cell, so that a broken one harms no other.  Imports neither torch nor
+TensorFlow; the tables are read at the first question.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
 import json
-from zoo.genotype import from_dict
-class UnknownCellError(LookupError): pass
-D=json.load(open('/work/shared/facts/published_cells.json'))['cells']
-def genotype(n): 
-    n={'NASNet':'NASNet_A','AmoebaNet':'AmoebaNet_A','DARTS':'DARTS_V1'}.get(n,n)
-    return from_dict({k:v for k,v in D[n].items() if k in('normal','reduce','recurrent')})
-def list_cells(p='*'): return list(D)
-def register(*a): ...
+import os
+import pkgutil
+import re
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from zoo.genotype import (
+    Cell,
+    ConvGenotype,
+    Genotype,
+    GenotypeError,
+    RecurrentGenotype,
+    from_dict,
+    to_json,
+)
+
+KINDS = ("conv", "recurrent")
+
+_USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+class UnknownCellError(LookupError):
+    """No cell has the name; the message has the nearest one."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a cell was published."""
+
+    title: str
+    authors: str
+    year: int
+    arxiv: str = ""
+    venue: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """A cell and what is known of it.
+
+    `reported` holds figures as published (errors in %, parameters and multiply-adds in
+    millions), `notes` where sources disagree.  `path` and `source` are those of a user's cell.
+    """
+
+    name: str
+    genotype: Genotype
+    aliases: tuple[str, ...] = ()
+    paper: Paper | None = None
+    method: str = ""
+    reported: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    headline: bool = False
+    origin: str = "published"  # or "user", or "file" for one that is not registered
+    path: Path | None = None
+    source: str = ""
+
+
+# --- questions ----------------------------------------------------------------------------
+
+
+def genotype(name: str) -> Genotype:
+    """The genotype of a cell, by its name or an alias, upper or lower case.
+
+    Raises UnknownCellError, or GenotypeError for a user's cell whose file is broken.
+    """
+    return record(name).genotype
+
+
+def record(name: str) -> CellRecord:
+    """All that is known of a cell.  Raises as `genotype` does."""
+    by_name, paths = _published_names(), _user_paths()
+    known = by_name.get(name.casefold())
+    if known:
+        return known
+    for stem, path in paths.items():
+        if stem.casefold() == name.casefold():
+            return _read_user_cell(path)
+    names = [spelling for cell in _published().values() for spelling in (cell.name, *cell.aliases)]
+    names += paths
+    spellings = {spelling.casefold(): spelling for spelling in names}
+    close = difflib.get_close_matches(name.casefold(), spellings, n=3)
+    hint = " or ".join(spellings[spelling] for spelling in close)
+    raise UnknownCellError(
+        f"no cell is named {name!r}; " + (f"did you mean {hint}? " if hint else "")
+        + "`zoo list --all` shows every cell"
+    )
+
+
+def list_cells(pattern: str = "*", kind: str | None = None) -> list[str]:
+    """Names of the published and the user's cells, sorted.
+
+    `pattern` is a wildcard ('*DARTS*', upper or lower case) that the name or an alias matches;
+    `kind` is 'conv' or 'recurrent'.  User cells whose file is broken are left out; see
+    `broken_user_cells`.
+    """
+    return [cell.name for cell in records(pattern, kind)]
+
+
+def records(pattern: str = "*", kind: str | None = None) -> list[CellRecord]:
+    """The records of `list_cells`.  Raises ValueError for an unknown `kind`."""
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}; allowed are {', '.join(KINDS)}")
+    cells = list(_published().values())
+    for path in _user_paths().values():
+        try:
+            cells.append(_read_user_cell(path))
+        except (GenotypeError, OSError):
+            continue  # reported by broken_user_cells
+    pattern = pattern.casefold()
+    return sorted(
+        (cell for cell in cells
+         if (kind is None or cell.genotype.kind == kind)
+         and any(fnmatchcase(name.casefold(), pattern) for name in (cell.name, *cell.aliases))),
+        key=lambda cell: _natural(cell.name),
+    )
+
+
+def broken_user_cells() -> list[str]:
+    """One line for each file of the user's cells that cannot be read."""
+    problems = []
+    for path in _user_paths().values():
+        try:
+            _read_user_cell(path)
+        except (GenotypeError, OSError) as error:
+            problems.append(str(error))
+    return problems
+
+
+def _natural(name: str) -> list:
+    """Sorts SGAS_Cri1_10 after SGAS_Cri1_9."""
+    return [int(part) if part.isdecimal() else part
+            for part in re.split(r"([0-9]+)", name.casefold())]
+
+
+# --- published cells ----------------------------------------------------------------------
+
+
+@functools.cache
+def _published() -> dict[str, CellRecord]:
+    """Every cell of the modules of `zoo.cells`, by name."""
+    package = importlib.import_module("zoo.cells")
+    cells = {}
+    for module in pkgutil.iter_modules(package.__path__, "zoo.cells."):
+        for name, facts in importlib.import_module(module.name).CELLS.items():
+            if name in cells:
+                raise ValueError(f"{module.name} and another module have a cell named {name!r}")
+            cells[name] = _published_record(name, facts)
+    return cells
+
+
+@functools.cache
+def _published_names() -> dict[str, CellRecord]:
+    """The published cells by case-folded name and alias."""
+    return {name.casefold(): cell
+            for cell in _published().values() for name in (cell.name, *cell.aliases)}
+
+
+def _published_record(name: str, facts: dict) -> CellRecord:
+    build, kinds = ((RecurrentGenotype, ("recurrent",)) if "recurrent" in facts
+                    else (ConvGenotype, ("normal", "reduce")))
+    return CellRecord(
+        name=name,
+        genotype=build(*(Cell(facts[kind], facts[f"{kind}_concat"]) for kind in kinds)),
+        aliases=tuple(facts.get("aliases", ())),
+        paper=Paper(**facts["paper"]),
+        method=facts["method"],
+        reported=dict(facts.get("reported", {})),
+        notes=tuple(facts.get("notes", ())),
+        sources=tuple(facts["sources"]),
+        headline=facts.get("headline", False),
+    )
+
+
+# --- the user's cells ---------------------------------------------------------------------
+
+
+def user_folder() -> Path:
+    """Where the user's cells are kept; GENOTYPE_ZOO_DATA names another data folder."""
+    data = os.environ.get("GENOTYPE_ZOO_DATA")
+    if data:
+        return Path(data) / "cells"
+    import platformdirs  # only here: an own folder needs no look at the platform
+
+    return platformdirs.user_data_path("genotype-zoo") / "cells"
+
+
+def register(name: str, genotype: Genotype, source: str = "", replace: bool = False) -> Path:
+    """Keep a cell under `name` in the user data folder; returns its file.
+
+    `source` says where it comes from.  Raises ValueError for a name that cannot be a file's,
+    that a published cell has, or that a user's cell has unless `replace`; TypeError for
+    anything but a genotype; OSError when the file cannot be written.
+    """
+    if not isinstance(genotype, Genotype):
+        raise TypeError(f"register needs a genotype, not {type(genotype).__name__}; "
+                        "zoo.parse reads one from text")
+    if not _USER_NAME.fullmatch(name) or len(name) > 100:
+        raise ValueError(f"{name!r} cannot name a cell: use up to 100 letters, digits, '_', '-' "
+                         "and '.', not beginning with '-' or '.'")
+    taken = _published_names().get(name.casefold())
+    if taken:
+        raise ValueError(f"{name!r} is the published cell {taken.name}; choose another name")
+    folder = user_folder()
+    for stem, path in _user_paths().items():
+        if stem.casefold() == name.casefold():
+            if not replace:
+                raise ValueError(f"a cell is already named {stem!r} ({path}); choose another name "
+                                 "or replace it (--replace, replace=True)")
+            name = stem  # one file, whatever the case in which it is named
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    part = folder / f".{name}.{os.getpid()}.part"
+    head = f'{{\n  "name": {json.dumps(name)},\n  "source": {json.dumps(source)},'
+    try:
+        part.write_text(head + to_json(genotype)[1:], encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _user_paths() -> dict[str, Path]:
+    """The files of the user's cells by name."""
+    return {path.stem: path for path in sorted(user_folder().glob("*.json"))
+            if not path.name.startswith(".")}
+
+
+def _read_user_cell(path: Path) -> CellRecord:
+    """Raises GenotypeError with the file's name when it holds no genotype."""
+    try:
+        if path.stem.casefold() in _published_names():
+            raise GenotypeError(f"{path.stem!r} is the name of a published cell; rename the file")
+        value = json.loads(path.read_text(encoding="utf-8"))
+        cell = from_dict(value)
+        source = value.get("source", "")
+        if not isinstance(source, str):
+            raise GenotypeError("'source' must be text")
+    except json.JSONDecodeError as error:
+        raise GenotypeError(
+            f"{path}: not valid JSON: {error.msg} (line {error.lineno}); mend or delete the file"
+        ) from None
+    except (GenotypeError, UnicodeDecodeError, RecursionError) as error:
+        raise GenotypeError(f"{path}: {error}; mend or delete the file") from None
+    return CellRecord(path.stem, cell, origin="user", path=path, source=source)

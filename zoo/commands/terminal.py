@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 
 
@@ -16,7 +15,7 @@ def progress() -> Iterator[Callable[[str], None]]:
     """
     from rich.console import Console
 
-    with os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1) as stream:
+    with os.fdopen(os.dup(2), "w", buffering=1) as stream:
         console = Console(file=stream, highlight=False)
         if not stream.isatty():
             yield lambda text: print(text, file=stream)

@@ -1,0 +1,154 @@
+"""What the browser tests stand on: the built page, an artifact, a server, Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from web_demo.artifacts import find_artifacts
+from web_demo.chromium import RuntimeMissing, launch
+from web_demo.server import Server, running, serve
+from web_demo.site import PAGE
+
+WEB_DEMO = PAGE.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs them all, so that the artifact is built and the browser started once."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+def unavailable(reason: str) -> None:
+    """Skips, except on the machine whose green must mean that everything ran."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """DARTS on digits, as a user exports it; $ZOO_TEST_ARTIFACT names one that was built before."""
+    if made := os.environ.get("ZOO_TEST_ARTIFACT"):
+        return Path(made)
+    folder = tmp_path_factory.mktemp("exports") / "DARTS-digits"
+    command = [
+        str(Path(sys.executable).with_name("zoo")),
+        "build",
+        "DARTS",
+        "--export",
+        "tfjs",
+        "-o",
+        str(folder),
+    ]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def page_folder() -> Path:
+    if not (PAGE / "index.html").is_file():
+        npm = shutil.which("npm")
+        if npm is None:
+            unavailable(
+                "the page is not built, and there is no npm to build it: install Node 20 or newer"
+            )
+        for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
+            subprocess.run(
+                [npm, *command], cwd=WEB_DEMO, check=True, capture_output=True, text=True
+            )
+    return PAGE
+
+
+@pytest.fixture(scope="session")
+def server(page_folder: Path, artifact: Path) -> Iterator[Server]:
+    with running(serve(find_artifacts([artifact]), port=0, page=page_folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser():
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        unavailable("playwright is not installed: run pip install playwright")
+    with sync_playwright() as playwright:
+        try:
+            # A made-up picture in place of a camera; a context has to be granted it all the same.
+            browser = launch(playwright, "--use-fake-device-for-media-stream")
+        except RuntimeMissing as error:
+            unavailable(str(error))
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """The page in a browser context of its own, with everything that it complained about."""
+
+    def __init__(self, browser, url: str, **options) -> None:
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 900}, **options}
+        )
+        self.page = self.context.new_page()
+        self.url = url
+        self.complaints: list[str] = []
+        self.page.on(
+            "console",
+            lambda message: message.type == "error" and self.complaints.append(message.text),
+        )
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def open(self, query: str = ""):
+        self.page.goto(self.url + query)
+        return self.page
+
+    def ready(self, backend: str = "wasm", query: str = ""):
+        """Opens the page and waits until the network has run."""
+        self.open(f"?backend={backend}{query}")
+        self.page.wait_for_selector(f"body[data-ready={backend}]", timeout=120_000)
+        return self.page
+
+    def failure(self) -> str:
+        """The sentence on the page."""
+        self.page.wait_for_selector("#failure:not([hidden])")
+        return self.page.inner_text("#failure")
+
+    def answer(self) -> str:
+        self.page.wait_for_selector("#answer[aria-busy=false]:has(#bars li)")
+        return self.page.inner_text("#verdict-label")
+
+    def draw(self, *strokes: list[tuple[float, float]]) -> None:
+        """Draws with the mouse; points are in units of the pad's side."""
+        self.page.locator("#pad").scroll_into_view_if_needed()
+        box = self.page.locator("#pad").bounding_box()
+        for stroke in strokes:
+            points = [
+                (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke
+            ]
+            self.page.mouse.move(*points[0])
+            self.page.mouse.down()
+            for point in points[1:]:
+                self.page.mouse.move(*point, steps=2)
+            self.page.mouse.up()
+
+
+@pytest.fixture
+def visit(browser, server: Server) -> Iterator:
+    """Opens contexts on the page, and closes them: visit(), visit(color_scheme="dark")."""
+    visits: list[Visit] = []
+
+    def begin(**options) -> Visit:
+        visits.append(Visit(browser, options.pop("url", server.url), **options))
+        return visits[-1]
+
+    yield begin
+    for each in visits:
+        each.context.close()

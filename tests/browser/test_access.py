@@ -1,0 +1,104 @@
+"""Everybody can use the page: by keyboard, on a phone, in the dark, with a screen reader, at rest."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import WEB_DEMO
+
+AXE = WEB_DEMO / "node_modules" / "axe-core" / "axe.min.js"
+PHONE = {"viewport": {"width": 360, "height": 740}}
+
+
+def violations(page) -> list[str]:
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        "axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)"
+    )
+    return [
+        f"{one['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
+        for one in found
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"color_scheme": "dark"}, PHONE, {**PHONE, "color_scheme": "dark"}],
+    ids=["light", "dark", "phone", "phone-dark"],
+)
+def test_axe_finds_nothing(visit, options):
+    # axe is injected from outside, which the page's policy would forbid; it applies in every other test.
+    visitor = visit(bypass_csp=True, reduced_motion="reduce", **options)
+    page = visitor.ready()
+    assert violations(page) == []
+    visitor.draw([(0.5, 0.2), (0.5, 0.8)])
+    visitor.answer()
+    assert violations(page) == []
+    page.locator("#samples button").first.click()
+    page.set_input_files("#file", {"name": "x.png", "mimeType": "image/png", "buffer": b"x"})
+    visitor.failure()
+    assert violations(page) == []
+
+
+def test_everything_by_keyboard(visit):
+    visitor = visit()
+    page = visitor.ready()
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#pad")).to_be_focused()
+    for _ in range(3):
+        page.keyboard.press("ArrowUp")
+    page.keyboard.press("Space")
+    expect(page.locator("#pen")).to_contain_text("Pen down")
+    for _ in range(14):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    expect(page.locator("#pen")).to_contain_text("Pen up")
+    assert visitor.answer() == "1"
+    page.keyboard.press("Delete")
+    expect(page.locator("#verdict-label")).to_have_text("–")
+    # On to the buttons, a sample, and another backend.
+    seen = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.getAttribute('aria-label')"
+            )
+        )
+    assert seen[:4] == ["undo", "clear", "choose", "camera"]
+    assert seen[4] == "Sample 1, labelled 0"
+    page.keyboard.press("Enter")
+    assert visitor.answer() == "3"
+    page.focus("#backends input[value=wasm]")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
+    assert visitor.answer() == "3"
+
+
+def test_the_answer_is_spoken(visit):
+    visitor = visit()
+    page = visitor.ready()
+    expect(page.locator("#spoken")).to_have_attribute("aria-live", "polite")
+    page.locator("#samples button").nth(2).click()
+    expect(page.locator("#spoken")).to_contain_text("which is right")
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1024])
+def test_nothing_sticks_out(visit, width):
+    visitor = visit(viewport={"width": width, "height": 740})
+    page = visitor.ready()
+    page.locator("#samples button").first.click()
+    visitor.answer()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_same_sample_again_after_a_redraw(visit):
+    visitor = visit()
+    page = visitor.ready()
+    for number in (8, 8, 9):
+        page.locator("#samples button").nth(number).click()
+        assert visitor.answer() == str(number)

@@ -1,0 +1,267 @@
+"""Every failure is a sentence on the page that names the thing and the remedy."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+REBUILD = 'build the artifact again with "zoo build DARTS --export tfjs".'
+
+
+def answer_with(visitor, path: str, **response) -> None:
+    visitor.page.route(f"**/{path}", lambda route: route.fulfill(**response))
+
+
+def edit_manifest(visitor, artifact, **changes) -> None:
+    manifest = json.loads((artifact / "manifest.json").read_text())
+    answer_with(visitor, "manifest.json", json={**manifest, **changes})
+
+
+def shard(artifact) -> str:
+    return next(path.name for path in (artifact / "tfjs").glob("*.bin"))
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "the last bit"),
+        (lambda content: content[:-100], "the end"),
+        (lambda content: content * 2, "more"),
+    ],
+    ids=["flipped", "truncated", "doubled"],
+)
+def test_a_corrupted_shard(visit, artifact, change, where):
+    visitor = visit()
+    name = shard(artifact)
+    answer_with(visitor, f"tfjs/{name}", body=change((artifact / "tfjs" / name).read_bytes()))
+    visitor.open()
+    assert (
+        visitor.failure()
+        == f"tfjs/{name} of DARTS-digits is not the file that its manifest.json describes (its sha256 differs), and is not used: {REBUILD}"
+    )
+    assert visitor.page.locator("body[data-ready]").count() == 0
+    assert visitor.page.inner_text("#verdict-text") == "No network is loaded yet."
+
+
+def test_an_edited_model(visit, artifact):
+    visitor = visit()
+    content = (artifact / "tfjs" / "model.json").read_text().replace("Relu", "Elu ", 1)
+    answer_with(visitor, "tfjs/model.json", body=content)
+    visitor.open()
+    assert visitor.failure().startswith(
+        "tfjs/model.json of DARTS-digits is not the file that its manifest.json describes"
+    )
+
+
+@pytest.mark.parametrize("file", ["tfjs/model.json", "fixtures/input.bin"])
+def test_a_missing_file(visit, file):
+    visitor = visit()
+    answer_with(visitor, file, status=404)
+    visitor.open()
+    assert visitor.failure() == f"{file} of DARTS-digits was not found: {REBUILD}"
+
+
+def test_a_missing_manifest(visit):
+    visitor = visit()
+    answer_with(visitor, "manifest.json", status=404)
+    visitor.open()
+    assert visitor.failure().endswith('was not found: build the artifact again with "zoo build".')
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../../secret.bin",
+        "https://example.org/x.bin",
+        "/x.bin",
+        "%2e%2e/%2e%2e/x.bin",
+        "unlisted.bin",
+    ],
+)
+def test_weights_outside_the_folder_are_refused(visit, artifact, path):
+    """The hash cannot help where the manifest was edited too."""
+    import hashlib
+
+    visitor = visit()
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    model = json.loads((artifact / "tfjs" / "model.json").read_text())
+    model["weightsManifest"][0]["paths"] = [path]
+    content = json.dumps(model).encode()
+    files = json.loads((artifact / "manifest.json").read_text())["files"]
+    files["tfjs/model.json"] = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+    }
+    answer_with(visitor, "tfjs/model.json", body=content)
+    edit_manifest(visitor, artifact, files=files)
+    visitor.open()
+    assert any(
+        said in visitor.failure()
+        for said in ("leads out of the folder", "is not listed in its manifest.json")
+    )
+    assert not [
+        url for url in asked if url.endswith("x.bin") or "secret" in url or "unlisted" in url
+    ]
+
+
+@pytest.mark.parametrize(
+    ("index", "sentence"),
+    [
+        (
+            {"models": []},
+            'There is no model to show: run "zoo build DARTS --export tfjs", then start "zoo demo" again.',
+        ),
+        (
+            {"model": 1},
+            'models/index.json does not list models as this page expects: start the page with "zoo demo", which writes it.',
+        ),
+        (
+            {"models": [{"name": "x", "genotype": "X", "path": "https://example.org/"}]},
+            '"https://example.org/" leads out of the folder',
+        ),
+        (
+            {"models": [{"name": "x", "genotype": "X", "path": "models/x/"}]},
+            "manifest.json of models/x/ was not found",
+        ),
+    ],
+)
+def test_a_bad_index(visit, index, sentence):
+    visitor = visit()
+    answer_with(visitor, "models/index.json", json=index)
+    visitor.open()
+    assert visitor.failure().startswith(sentence)
+
+
+def test_an_index_that_is_no_json(visit):
+    visitor = visit()
+    answer_with(visitor, "models/index.json", body="<!doctype html>")
+    visitor.open()
+    assert visitor.failure() == 'models/index.json is not JSON: start the page with "zoo demo".'
+
+
+def test_a_server_that_went_away(visit):
+    visitor = visit()
+    visitor.page.route("**/tfjs/model.json", lambda route: route.abort())
+    visitor.open()
+    assert 'the server did not answer: check that "zoo demo" is still running' in visitor.failure()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"task": "language-model-step"},
+            'DARTS-digits has the task "language-model-step", and this page runs only "image-classification"',
+        ),
+        ({"format": 2}, "is not of format 1, the one that this page reads"),
+        ({"fixture": None}, "lacks a part that this page needs"),
+        ({"files": {}}, "DARTS-digits was exported without TensorFlow.js"),
+    ],
+)
+def test_a_manifest_that_the_page_cannot_run(visit, artifact, changes, sentence):
+    visitor = visit()
+    edit_manifest(visitor, artifact, **changes)
+    visitor.open()
+    assert sentence in visitor.failure()
+
+
+def test_an_untrained_network_says_so(visit, artifact):
+    visitor = visit()
+    edit_manifest(visitor, artifact, trained=False, metrics={})
+    page = visitor.ready()
+    expect(page.locator("#untrained")).to_be_visible()
+    assert "untrained" in page.inner_text("#facts")
+
+
+def test_wrong_logits_are_not_hidden(visit, artifact):
+    visitor = visit()
+    edit_manifest(
+        visitor,
+        artifact,
+        parity=[{"hop": "tfjs", "max_difference": 0, "limit": 1e-12, "inputs": 1}],
+    )
+    page = visitor.ready()
+    assert page.inner_text("#parity").startswith("✗ Other logits than PyTorch")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            "NotAllowedError",
+            "The camera was refused: allow it for this page in the browser's site settings, or choose a picture file instead.",
+        ),
+        ("NotFoundError", "No camera was found: connect one, or choose a picture file instead."),
+        (
+            "NotReadableError",
+            "The camera is in use by another program: close that, or choose a picture file instead.",
+        ),
+    ],
+)
+def test_the_camera_fails(visit, error, sentence):
+    visitor = visit()
+    visitor.page.add_init_script(
+        f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{error}') }}"
+    )
+    page = visitor.ready()
+    page.click("#camera")
+    assert visitor.failure() == sentence
+    expect(page.locator("#camera")).to_have_text("Camera")
+
+
+def test_a_camera_that_nobody_allowed(visit):
+    """No made-up error: the browser itself refuses."""
+    visitor = visit()
+    visitor.ready().click("#camera")
+    assert visitor.failure().startswith("The camera was refused")
+
+
+def test_a_lost_webgl_context_is_replaced(visit):
+    visitor = visit()
+    # Keeps the contexts that the page makes, so that the test can take one away.
+    visitor.page.add_init_script("""
+        window.contexts = [];
+        for (const kind of [HTMLCanvasElement, OffscreenCanvas]) {
+            const get = kind.prototype.getContext;
+            kind.prototype.getContext = function (name, ...rest) {
+                const context = get.call(this, name, ...rest);
+                if (String(name).startsWith('webgl') && context) window.contexts.push(context);
+                return context;
+            };
+        }
+    """)
+    page = visitor.ready("webgl")
+    page.evaluate(
+        "window.contexts.filter((c) => !c.isContextLost()).forEach((c) => c.getExtension('WEBGL_lose_context').loseContext())"
+    )
+    assert visitor.failure() == (
+        "The browser took the WebGL context away (a graphics driver that restarted, or too many pages at once): "
+        "the page goes on with WebAssembly; reload it to have WebGL again."
+    )
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    expect(page.locator("#backends input[value=webgl]")).to_be_disabled()
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"
+
+
+def test_a_lost_webgpu_device_is_replaced(visit):
+    visitor = visit()
+    visitor.page.add_init_script("""
+        if (globalThis.GPUAdapter) {
+            const request = GPUAdapter.prototype.requestDevice;
+            GPUAdapter.prototype.requestDevice = async function (...rest) {
+                const device = await request.apply(this, rest);
+                Object.defineProperty(device, 'lost', { value: new Promise((resolve) => (window.loseDevice = resolve)) });
+                return device;
+            };
+        }
+    """)
+    page = visitor.ready("webgpu")
+    page.evaluate("window.loseDevice({ reason: 'unknown', message: '' })")
+    assert visitor.failure().startswith("The browser took the WebGPU device away")
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    page.locator("#samples button").nth(7).click()
+    assert visitor.answer() == "7"

@@ -1,0 +1,224 @@
+"""The server hands out its folders and nothing else, with the headers that the page needs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from web_demo.artifacts import find_artifacts
+from web_demo.server import HEADERS, POLICY, running, serve
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    """A page of three files, with something beside it that nobody may read."""
+    folder = tmp_path / "dist"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<!doctype html>")
+    (folder / "assets" / "a.js").write_text("1")
+    (folder / "assets" / "a.wasm").write_bytes(b"\0asm")
+    (tmp_path / "secret.txt").write_text("secret")
+    return folder
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Path:
+    for name in ("A", "B"):
+        folder = tmp_path / "exports" / name
+        (folder / "tfjs").mkdir(parents=True)
+        (folder / "tfjs" / "model.json").write_text("{}")
+        (folder / "manifest.json").write_text(
+            json.dumps({"name": name, "genotype": "DARTS", "files": {"tfjs/model.json": {}}})
+        )
+    return tmp_path / "exports"
+
+
+@pytest.fixture
+def ask(page: Path, exports: Path):
+    (exports / "A" / "link").symlink_to(page.parent / "secret.txt")
+    (exports / "A" / "out").symlink_to(page.parent)
+    with running(serve(find_artifacts([exports]), port=0, page=page)) as server:
+
+        def ask(path: str, method: str = "GET", host: str | None = None):
+            connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+            connection.putrequest(method, path, skip_host=True)
+            connection.putheader(
+                "Host", host if host is not None else f"127.0.0.1:{server.server_port}"
+            )
+            connection.endheaders()
+            response = connection.getresponse()
+            return response, response.read()
+
+        yield ask
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/index.html?model=A", "text/html; charset=utf-8"),
+        ("/assets/a.js", "text/javascript; charset=utf-8"),
+        ("/assets/a.wasm", "application/wasm"),
+        ("/models/index.json", "application/json"),
+        ("/models/A/manifest.json", "application/json"),
+        ("/models/B/tfjs/model.json", "application/json"),
+    ],
+)
+def test_files_and_their_types(ask, path, kind):
+    response, body = ask(path)
+    assert (response.status, response.getheader("Content-Type")) == (200, kind)
+    assert body
+    for name, value in HEADERS.items():
+        assert response.getheader(name) == value
+
+
+def test_index(ask):
+    assert json.loads(ask("/models/index.json")[1]) == {
+        "models": [
+            {"name": name, "genotype": "DARTS", "path": f"models/{name}/"} for name in ("A", "B")
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../secret.txt",
+        "/assets/../../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/assets/%2e%2e%2f%2e%2e%2fsecret.txt",
+        "/..%5csecret.txt",
+        "/models/A/../../../secret.txt",
+        "/models/A/%2e%2e/%2e%2e/%2e%2e/secret.txt",
+        "/models/../../secret.txt",
+        "/models/A/link",
+        "/models/A/out/secret.txt",
+        "//etc/passwd",
+        "/%2fetc/passwd",
+        "/models/A//etc/passwd",
+        "/index.html%00.js",
+    ],
+)
+def test_nothing_outside_its_folders(ask, path):
+    response, body = ask(path)
+    assert response.status in (403, 404)
+    assert b"secret" not in body and b"root:" not in body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing.js",
+        "/" + "a" * 5000,
+        "/assets",
+        "/assets/",
+        "/models",
+        "/models/",
+        "/models/A",
+        "/models/C/manifest.json",
+    ],
+)
+def test_what_is_not_there(ask, path):
+    assert ask(path)[0].status == 404
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.org",
+        "127.0.0.1.example.org",
+        "",
+        "localhost.example.org:8000",
+        "127.0.0.1@example.org",
+        "example.org@127.0.0.1",
+        "[bad",
+    ],
+)
+def test_other_names_for_this_machine_are_refused(ask, host):
+    response, body = ask("/", host=host)
+    assert response.status == 403
+    assert b"doctype" not in body
+
+
+@pytest.mark.parametrize("host", ["localhost:1234", "LOCALHOST", "127.0.0.1"])
+def test_its_own_names_are_not(ask, host):
+    assert ask("/", host=host)[0].status == 200
+
+
+def test_head_has_no_body(ask):
+    response, body = ask("/index.html", "HEAD")
+    assert (response.status, response.getheader("Content-Length"), body) == (
+        200,
+        str(len("<!doctype html>")),
+        b"",
+    )
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_other_methods_are_refused(ask, method):
+    assert ask("/", method)[0].status == 501
+
+
+def test_a_taken_port_is_named(page):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            OSError,
+            match=rf"^port {port} of 127\.0\.0\.1 is taken: choose another one with --port$",
+        ):
+            serve({}, port=port, page=page)
+
+
+def test_a_port_that_is_none(page):
+    with pytest.raises(OSError, match="70000 is no port"):
+        serve({}, port=70000, page=page)
+
+
+def test_a_page_that_is_not_built(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"the page is not built; run make page \(needs Node 20 or newer\)"
+    ):
+        serve({}, port=0, page=tmp_path)
+
+
+def test_the_page_holds_the_policy_of_the_server(page_folder):
+    for name in ("index.html", "verify.html"):
+        html = (page_folder / name).read_text()
+        assert (
+            re.search(r'http-equiv="Content-Security-Policy"\s+content="([^"]*)"', html)[1]
+            == POLICY
+        )
+
+
+def test_what_cannot_be_shown_is_told(exports, tmp_path):
+    (exports / "broken").mkdir()
+    (exports / "broken" / "manifest.json").write_text('{"name"')
+    (exports / "onnx-only").mkdir()
+    (exports / "onnx-only" / "manifest.json").write_text(
+        '{"name": "x", "genotype": "X", "files": {}}'
+    )
+    told: list[str] = []
+    found = find_artifacts([exports, exports / "A"], report=told.append)
+    assert list(found) == ["A", "B"]
+    assert "broken/manifest.json is not JSON" in told[0]
+    assert "onnx-only was exported without TensorFlow.js" in told[1]
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
+        find_artifacts([tmp_path / "nowhere"])
+
+
+def test_folders_of_one_name_are_kept_apart(exports, tmp_path):
+    other = tmp_path / "other" / "A"
+    other.parent.mkdir()
+    (exports / "A").rename(other)
+    (exports / "B").rename(exports / "A")
+    assert find_artifacts([exports, other]) == {
+        "A": (exports / "A").resolve(),
+        "A-2": other.resolve(),
+    }

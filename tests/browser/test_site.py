@@ -1,0 +1,129 @@
+"""`zoo demo --build`: the same page as a static site, and never a file of anybody else's lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from web_demo.artifacts import find_artifacts
+from web_demo.server import running
+from web_demo.site import MARKER, build_site
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    (folder / "index.html").write_text("<!doctype html>")
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "exports" / "A"
+    (folder / "tfjs").mkdir(parents=True)
+    (folder / "tfjs" / "model.json").write_text("{}")
+    (folder / "private.txt").write_text("not in the manifest")
+    write_manifest(folder, "tfjs/model.json")
+    return folder
+
+
+def write_manifest(folder: Path, *paths: str) -> None:
+    files = {
+        path: {"sha256": hashlib.sha256((folder / path).read_bytes()).hexdigest(), "bytes": 1}
+        for path in paths
+    }
+    (folder / "manifest.json").write_text(
+        json.dumps({"name": folder.name, "genotype": "DARTS", "files": files})
+    )
+
+
+def tree(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_site_holds_the_page_and_what_manifests_list(page, model, tmp_path):
+    site = build_site({"A": model}, tmp_path / "new" / "site", page)
+    assert tree(site) == {
+        MARKER,
+        "index.html",
+        "models/index.json",
+        "models/A/manifest.json",
+        "models/A/tfjs/model.json",
+    }
+    assert [path.name for path in site.parent.iterdir()] == ["site"]
+
+
+def test_a_site_is_replaced(page, model, tmp_path):
+    site = build_site({"A": model}, tmp_path / "site", page)
+    build_site({"B": model}, site, page)
+    assert "models/B/manifest.json" in tree(site)
+    assert "models/A/manifest.json" not in tree(site)
+
+
+@pytest.mark.parametrize("built_before", [False, True])
+def test_a_folder_with_something_else_in_it_stays_as_it_is(page, model, tmp_path, built_before):
+    site = tmp_path / "site"
+    if built_before:
+        build_site({"A": model}, site, page)
+    site.mkdir(exist_ok=True)
+    (site / "CNAME").write_text("example.org")
+    before = tree(site)
+    with pytest.raises(FileExistsError, match="holds CNAME, which is not of a site written here"):
+        build_site({"A": model}, site, page)
+    assert tree(site) == before
+    assert (site / "CNAME").read_text() == "example.org"
+
+
+def test_a_file_or_a_link_in_its_place(page, model, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path)
+    for name in ("file", "link"):
+        with pytest.raises(FileExistsError, match=f"{name} is not a folder: choose another one"):
+            build_site({"A": model}, tmp_path / name, page)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("listed", ["../private.txt", "/etc/passwd", "link"])
+def test_paths_that_leave_the_artifact(page, model, tmp_path, listed):
+    (model.parent / "private.txt").write_text("private")
+    (model / "link").symlink_to(model.parent / "private.txt")
+    write_manifest(model, "tfjs/model.json", listed)
+    with pytest.raises(ValueError, match="lies outside the folder"):
+        build_site({"A": model}, tmp_path / "site", page)
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_damaged_artifact_leaves_the_old_site(page, model, tmp_path):
+    site = build_site({"A": model}, tmp_path / "site", page)
+    before = tree(site)
+    (model / "tfjs" / "model.json").write_text("{ }")
+    with pytest.raises(
+        ValueError, match=r"tfjs/model\.json is not the file that manifest\.json describes"
+    ):
+        build_site({"A": model}, site, page)
+    assert tree(site) == before
+    assert not list(tmp_path.glob(".site*"))
+
+
+def test_the_site_runs_in_a_sub_folder_of_any_server(visit, artifact, page_folder, tmp_path):
+    """No headers of ours: the policy is in the page, and WebAssembly does without threads."""
+    build_site(find_artifacts([artifact]), tmp_path / "some" / "where", page_folder)
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with running(
+        ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    ) as server:
+        visitor = visit(url=f"http://127.0.0.1:{server.server_port}/some/where/")
+        page = visitor.ready()
+        assert "without threads" in page.inner_text("#backends")
+        assert page.inner_text("#parity").startswith("✓")
+        assert visitor.complaints == []

@@ -1,0 +1,150 @@
+"""`zoo train`, `zoo eval`, `zoo import`, as typed."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from zoo.artifact import read_manifest
+from zoo.cli import app
+from zoo.create import create_model
+
+SMALL = ["--channels", "4", "--layers", "3", "--epochs", "2", "--device", "cpu"]
+
+
+def zoo(*arguments, code=0):
+    """Output of the command; stdout, or the error line when it must fail."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    if code == 0:
+        return result.stdout
+    *before, last = result.stderr.strip().splitlines()
+    assert last.startswith("error: ") and len(before) <= 1, result.stderr
+    assert not result.stdout
+    return last
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "DARTS-digits"
+    result = CliRunner().invoke(app, ["train", "DARTS", *SMALL, "-o", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder, result
+
+
+def test_train_writes_an_artifact_and_says_where(run):
+    folder, result = run
+    manifest = read_manifest(folder)
+    accuracy = manifest.metrics["test_accuracy"]
+    assert result.stdout == (f"{folder}: {accuracy:.2%} of 360 test images, "
+                             f"{manifest.parameters:,} parameters\n")
+    # Not a terminal: a plain line for each epoch, on stderr.
+    lines = result.stderr.splitlines()
+    assert lines[0] == "DARTS on digits: 2 epochs on cpu in float32"
+    assert [line.split(":")[0] for line in lines[1:]] == ["epoch 1", "epoch 2"]
+    assert manifest.network.settings() == {"channels": 4, "layers": 3, "num_classes": 10,
+                                           "in_channels": 1}
+
+
+def test_the_folder_is_named_after_cell_and_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    zoo("train", "PDARTS", *SMALL, "--epochs", 1)
+    assert read_manifest("runs/PDARTS-digits").name == "PDARTS-digits"
+
+
+def test_train_refuses_what_it_cannot_do(run, tmp_path):
+    folder, _ = run
+    assert "did you mean DARTS" in zoo("train", "DARTZ", "-o", tmp_path / "a", code=1)
+    assert "did you mean digits" in zoo("train", "DARTS", "--data", "digit", code=1)
+    assert "another folder with -o" in zoo("train", "DARTS", *SMALL, "-o", folder, code=1)
+    assert "leave --resume out" in zoo("train", "DARTS", "--resume", "-o", tmp_path / "a", code=1)
+    assert "channels must be" in zoo("train", "DARTS", "--channels", 0, code=1)
+    assert "no device" in zoo("train", "DARTS", "--device", "tpu", "-o", tmp_path / "a", code=1)
+    assert "recurrent" in zoo("train", "ENAS_RNN", *SMALL, "-o", tmp_path / "a", code=1)
+    assert not (tmp_path / "a").exists()
+
+
+def test_resume_takes_the_settings_of_the_run(tmp_path, monkeypatch):
+    from zoo import run_folder
+
+    save, folder = run_folder.save_checkpoint, tmp_path / "run"
+
+    def save_and_stop(place, state):
+        save(place, state)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_folder, "save_checkpoint", save_and_stop)
+    result = CliRunner().invoke(app, ["train", "DARTS", *SMALL, "-o", str(folder), "--seed", "5"])
+    assert result.exit_code == 130
+    assert "go on with --resume" in result.stderr.splitlines()[-1]
+    monkeypatch.setattr(run_folder, "save_checkpoint", save)
+    assert "epochs 2, not 9" in zoo("train", "DARTS", "--resume", "--epochs", 9, "-o", folder,
+                                    code=1)
+    zoo("train", "DARTS", "--resume", "-o", folder)
+    manifest = read_manifest(folder)
+    assert manifest.network.channels == 4 and manifest.metrics["seed"] == 5
+
+
+def test_eval_prints_a_row_for_each_class(run):
+    folder, _ = run
+    output = zoo("eval", folder)
+    rows = re.findall(r"│ (\d) +│ +(\d+) │ +([\d.]+)% │", output)
+    assert [row[0] for row in rows] == list("0123456789")
+    assert sum(int(row[1]) for row in rows) == 360
+    accuracy = read_manifest(folder).metrics["test_accuracy"]
+    assert f"DARTS-digits on digits: {accuracy:.2%} of 360 test images" in output
+
+
+def test_eval_refuses_data_that_does_not_fit(run, tmp_path):
+    folder, _ = run
+    images = np.zeros((2, 10, 10), np.uint8)
+    for split in ("train", "test"):
+        for name, image in zip("ab", images):
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.fromarray(image).save(tmp_path / split / name / "0.png")
+    arguments = "--data", "folder", "--path", tmp_path
+    assert "reads 8x8x1 images, folder has 10x10x1" in zoo("eval", folder, *arguments, code=1)
+    assert "knows 10 classes, folder has 2" in zoo("eval", folder, *arguments, "--size", 8, code=1)
+    assert "is not an artifact folder" in zoo("eval", tmp_path, code=1)
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "model.safetensors", "genotype.json"])
+def test_eval_names_a_damaged_file(run, tmp_path, file):
+    source, _ = run
+    for path in source.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / file).write_bytes((source / file).read_bytes()[:-40])
+    assert file in zoo("eval", tmp_path, code=1)
+
+
+def test_import_then_eval(tmp_path):
+    torch.manual_seed(0)
+    model = create_model("DARTS_V2", channels=4, layers=3, auxiliary=True)
+    torch.save({"state_dict": model.state_dict()}, tmp_path / "cifar10_model.pt")
+    folder = tmp_path / "imported"
+    output = zoo("import", tmp_path / "cifar10_model.pt", "--cell", "DARTS_V2", "-o", folder)
+    assert "cifar network of DARTS_V2, channels 4, layers 3, num_classes 10" in output
+
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    content = io.BytesIO()
+    Image.new("RGB", (32, 32), (200, 30, 40)).save(content, "png")
+    table = arrow.table({"img": [{"bytes": content.getvalue()}] * 3, "label": [0, 1, 9]})
+    for split in ("train", "test"):
+        parquet.write_table(table, tmp_path / f"{split}.parquet")
+    output = zoo("eval", folder, "--path", tmp_path)  # the checkpoint says which data it knows
+    assert re.search(r"on cifar10: .* of 3 test images", output)
+    assert "airplane" in output
+
+    assert "fits --cell DARTS_V2" in zoo("import", tmp_path / "cifar10_model.pt", "--cell",
+                                         "DARTS_V1", "-o", tmp_path / "other", code=1)
+
+
+def test_a_language_model_classifies_no_images(tmp_path):
+    model = create_model("ENAS_RNN", "language", vocabulary=9, embedding=4, hidden=4)
+    torch.save(model.state_dict(), tmp_path / "a.pt")
+    zoo("import", tmp_path / "a.pt", "--cell", "ENAS_RNN", "-o", tmp_path / "out")
+    assert "classifies no images" in zoo("eval", tmp_path / "out", "--data", "digits", code=1)

@@ -1,0 +1,7 @@
+"""The published cells as data, one module for each origin.
+
+A module holds a table ``CELLS``: name -> paper, method, reported figures, notes where sources
+disagree, sources, and the cells themselves, one node a line, each with its edges
+``(operation, input)``.  Every module of this folder is read: a new one needs no entry
+elsewhere.  Facts only; how a cell is looked up stands in `zoo.registry`.
+"""

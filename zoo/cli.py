@@ -1,0 +1,128 @@
+"""The `zoo` command: a table of commands, each loaded when it is called.
+
+So `zoo --help` and `zoo list` answer without torch, TensorFlow or the other commands.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Annotated, NamedTuple
+
+import typer
+
+
+class Command(NamedTuple):
+    """Where a command stands, and its line in `zoo --help`."""
+
+    module: str
+    function: str
+    help: str
+
+
+COMMANDS = {
+    "list": Command("zoo.commands.cells", "list_cells", "Show the cells of the zoo and your own."),
+    "show": Command("zoo.commands.cells", "show", "Show a cell, its paper and its figures."),
+    "plot": Command("zoo.commands.cells", "plot", "Draw a cell as SVG."),
+    "register": Command("zoo.commands.cells", "register", "Add a cell of your own to the zoo."),
+    "train": Command("zoo.commands.training", "train", "Train the network of a cell."),
+    "eval": Command("zoo.commands.training", "evaluate", "Measure a trained network."),
+    "import": Command("zoo.commands.training", "import_checkpoint",
+                      "Read a checkpoint of the official DARTS release."),
+    "build": Command("zoo.commands.export", "build",
+                     "Export a cell to ONNX, TensorFlow, TFLite, TensorFlow.js."),
+    "verify": Command("zoo.commands.export", "verify", "Check that an export computes the same."),
+    "bench": Command("zoo.commands.export", "bench", "Compare cells or converters in speed."),
+    "demo": Command("zoo.commands.demo", "demo", "Serve the browser demo of your exports."),
+    "doctor": Command("zoo.commands.demo", "doctor", "Say what can run on this machine."),
+}
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_PLAIN = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False,
+          "context_settings": _CONTEXT}
+
+
+def _is_expected(error: Exception) -> bool:
+    """Is this a mistake that its message explains, rather than a bug of ours?"""
+    if isinstance(error, (KeyError, IndexError, BrokenPipeError)):
+        return False
+    ours = type(error).__module__.partition(".")[0] in ("zoo", "search", "export", "web_demo")
+    return ours or isinstance(error, (OSError, ValueError, LookupError))
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        return f"{' -> '.join(names)}: {error.strerror}" if names else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class Commands(typer.core.TyperGroup):
+    """A group that imports a command's module when the command is called.
+
+    Errors with a message for the user are one line on stderr and exit code 1; with
+    ZOO_TRACEBACK=1 they come with their traceback.
+    """
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.commands = dict.fromkeys(COMMANDS)  # the names, for help and did-you-mean
+
+    def get_command(self, ctx, cmd_name):
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        single = typer.Typer(**_PLAIN)
+        single.command(cmd_name)(getattr(importlib.import_module(entry.module), entry.function))
+        return typer.main.get_command(single)
+
+    def format_commands(self, ctx, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(130) from None
+        except Exception as error:
+            if os.environ.get("ZOO_TRACEBACK") or not _is_expected(error):
+                raise
+            typer.echo(f"error: {_one_line(error)}", err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, **_PLAIN)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from zoo import __version__
+
+        typer.echo(f"genotype-zoo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def zoo(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True,
+                                          help="Show the version.")] = False,
+) -> None:
+    """A zoo of published neural-network cells, from the paper to the browser.
+
+    \b
+    Example:
+      zoo list
+      zoo show DARTS
+      zoo build DARTS --export tfjs
+    """
+
+
+def main() -> None:
+    """The console command `zoo`."""
+    app(prog_name="zoo")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of `zoo`, one module for each group; `zoo.cli` has their table."""

@@ -1,0 +1,286 @@
+"""`zoo list`, `show`, `plot` and `register`: the cells themselves.  Needs no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo import registry
+from zoo.commands.table import print_table
+from zoo.genotype import Genotype, GenotypeError, parse, to_dict, to_json
+from zoo.registry import CellRecord, UnknownCellError
+
+
+class Kind(str, Enum):
+    conv = "conv"
+    recurrent = "recurrent"
+
+
+def list_cells(
+    pattern: Annotated[str, typer.Argument(
+        help="A wildcard in quotes, such as '*DARTS*', upper or lower case.",
+        show_default=False)] = "*",
+    all_cells: Annotated[bool, typer.Option("--all", help="Every cell, not the best known "
+                                            "only.")] = False,
+    kind: Annotated[Kind | None, typer.Option(help="Cells of this kind only.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the cells of the zoo: the best known of the published ones, and all of your own.
+
+    A PATTERN searches all of them, by name and alias.  Errors, perplexities and parameters (in
+    millions) are those that the papers report.
+
+    \b
+    Example:
+      zoo list
+      zoo list '*DARTS*'
+      zoo list --all --kind recurrent
+    """
+    found = registry.records(pattern, kind and kind.value)
+    for problem in registry.broken_user_cells():
+        typer.echo(f"warning: {problem}", err=True)
+    shown = found if all_cells or pattern != "*" else [
+        cell for cell in found if cell.headline or cell.origin == "user"]
+    if not shown and pattern != "*":
+        hint = "" if "*" in pattern else f" Try '*{pattern}*'."
+        raise UnknownCellError(f"no cell matches {pattern!r}.{hint} `zoo list --all` shows every "
+                               "cell")
+    if as_json:
+        typer.echo(json.dumps([_facts(cell) for cell in shown], indent=2, ensure_ascii=False))
+        return
+    print_table(
+        ("name", "year", "reported", "params", "method"),
+        [(_names(cell), cell.paper and cell.paper.year, _figure(cell), _parameters(cell),
+          _method(cell)) for cell in shown],
+        right=("params",), shorten="method",
+    )
+    rest = len(found) - len(shown)
+    if rest:
+        typer.echo(f"\n{len(shown)} of {len(found)} cells; `zoo list --all` shows the other "
+                   f"{rest}, `zoo show NAME` one of them.")
+
+
+def _names(cell: CellRecord) -> str:
+    """The name, and what it is called for short."""
+    short = [alias for alias in cell.aliases if len(alias) < len(cell.name)]
+    return f"{cell.name} ({', '.join(short)})" if short else cell.name
+
+
+def _method(cell: CellRecord) -> str:
+    if cell.origin == "user":
+        return f"yours: {cell.source}" if cell.source else "yours"
+    return cell.method
+
+
+def _figure(cell: CellRecord) -> str:
+    """The first of the usual yardsticks that the paper reports."""
+    for key, form in (("cifar10_error", "CIFAR-10 {:.2f} %"), ("imagenet_top1_error",
+                      "ImageNet {:.1f} %"), ("cifar100_error", "CIFAR-100 {:.2f} %"),
+                      ("ptb_test_ppl", "PTB {:.1f} ppl")):
+        if key in cell.reported:
+            return form.format(cell.reported[key])
+    return ""
+
+
+def _parameters(cell: CellRecord) -> str:
+    for key in ("cifar10_params_M", "imagenet_params_M", "params_M"):
+        if key in cell.reported:
+            return f"{cell.reported[key]} M"
+    return ""
+
+
+def _facts(cell: CellRecord) -> dict:
+    """What is known of a cell besides its edges, for JSON."""
+    return {
+        "name": cell.name,
+        "kind": cell.genotype.kind,
+        "aliases": list(cell.aliases),
+        "origin": cell.origin,
+        "source": cell.source,
+        "file": str(cell.path) if cell.path else None,
+        "headline": cell.headline,
+        "paper": {**asdict(cell.paper), "url": cell.paper.url} if cell.paper else None,
+        "method": cell.method,
+        "reported": cell.reported,
+        "notes": list(cell.notes),
+        "sources": list(cell.sources),
+    }
+
+
+# --- show ---------------------------------------------------------------------------------
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A cell's name, an alias, or a genotype file.",
+                                        show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    as_text: Annotated[bool, typer.Option("--text", help="Print Genotype(...) only.")] = False,
+) -> None:
+    """Show a cell: its paper, the figures reported, and the genotype as text and as JSON.
+
+    \b
+    Example:
+      zoo show DARTS
+      zoo show PC_DARTS_cifar --json > pc_darts.json
+    """
+    if as_json and as_text:
+        raise ValueError("--json and --text exclude each other; choose one")
+    cell = read_cell(name)
+    if as_text:
+        typer.echo(str(cell.genotype))
+    elif as_json:
+        typer.echo(json.dumps(_facts(cell) | to_dict(cell.genotype), indent=2,
+                              ensure_ascii=False))
+    else:
+        typer.echo(_page(cell))
+
+
+def _page(cell: CellRecord) -> str:
+    kind = {"conv": "convolutional", "recurrent": "recurrent"}[cell.genotype.kind]
+    aliases = f", also called {', '.join(cell.aliases)}" if cell.aliases else ""
+    lines = [f"{cell.name}: a {kind} cell{aliases}"]
+    if cell.method:
+        lines.append(f"method    {cell.method}")
+    if cell.paper:
+        venue = cell.paper.venue or cell.paper.year
+        lines += [f"paper     {cell.paper.title}", f"          {cell.paper.authors} ({venue})"]
+        if cell.paper.url:
+            lines.append(f"          {cell.paper.url}")
+    if cell.path:
+        lines.append(f"file      {cell.path}")
+    if cell.source:
+        lines.append(f"source    {cell.source}")
+    width = max(map(len, cell.reported), default=0)
+    for heading, entries in (
+        ("Reported", [f"{key:{width}}  {_plain(value)}" for key, value in cell.reported.items()]),
+        ("Notes", cell.notes),
+        ("Sources", cell.sources),
+        ("As text", re.sub(r", (?=\w+=)", ",\n         ", str(cell.genotype)).splitlines()),
+        ("As JSON", to_json(cell.genotype).splitlines()),
+        ("Next", _next_commands(cell)),
+    ):
+        if entries:
+            lines += ["", heading, *(f"  {entry}" for entry in entries)]
+    return "\n".join(lines)
+
+
+def _plain(value) -> str:
+    return "; ".join(value) if isinstance(value, list) else str(value)
+
+
+def _next_commands(cell: CellRecord) -> list[str]:
+    name = str(cell.path) if cell.origin == "file" else cell.name
+    commands = [f"zoo plot {name} -o {cell.name}.svg"]
+    if cell.origin == "file":
+        return [*commands, f"zoo register {name}"]
+    if cell.genotype.kind == "conv":
+        commands += [f"zoo train {name} --data digits", f"zoo build {name} --export tfjs"]
+    return commands
+
+
+# --- plot ---------------------------------------------------------------------------------
+
+
+def plot(
+    name: Annotated[str, typer.Argument(help="A cell's name, an alias, or a genotype file.",
+                                        show_default=False)],
+    output: Annotated[Path | None, typer.Option(
+        "-o", "--output", help="The SVG file to write; NAME.svg if not given.")] = None,
+) -> None:
+    """Draw a cell as SVG: the normal and the reduction cell side by side.
+
+    \b
+    Example:
+      zoo plot DARTS -o darts.svg
+    """
+    from zoo.plot import svg
+
+    cell = read_cell(name)
+    output = output or Path(f"{cell.name}.svg")
+    if not output.parent.is_dir():
+        raise ValueError(f"{output}: there is no folder {output.parent}; create it first")
+    if output.is_dir():
+        raise ValueError(f"{output} is a folder; name a file, such as "
+                         f"{output / (cell.name + '.svg')}")
+    _write_whole(output, svg(cell.genotype, cell.name))
+    typer.echo(f"wrote {output}")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is the old one or the new one at any moment."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if path.exists() and not path.is_file():  # /dev/stdout and its like cannot be replaced
+            path.write_text(text, encoding="utf-8")
+            return
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+# --- register -----------------------------------------------------------------------------
+
+
+def register(
+    file: Annotated[Path, typer.Argument(help="A genotype as JSON or as Genotype(...) text.",
+                                         show_default=False)],
+    name: Annotated[str | None, typer.Option(
+        help="Its name; if not given, the one in the file or the file's own.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the cell comes from.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a cell of yours.")] = False,
+) -> None:
+    """Add a cell of your own, so that every command knows it by name.
+
+    \b
+    Example:
+      zoo register my_cell.json --name MY_CELL --source "search run 7"
+    """
+    cell = _read_file(file)
+    source = cell.source if source is None else source
+    path = registry.register(name or cell.name, cell.genotype, source, replace)
+    typer.echo(f"registered {path.stem} in {path}; see `zoo show {path.stem}`")
+
+
+# --- files --------------------------------------------------------------------------------
+
+
+def read_cell(name: str) -> CellRecord:
+    """The record of a registered name, or of a genotype file ('my_cell.json', './my_cell').
+
+    Raises UnknownCellError, GenotypeError, OSError.
+    """
+    if name.lower().endswith((".json", ".txt")) or "/" in name or os.sep in name:
+        return _read_file(Path(name))
+    return registry.record(name)
+
+
+def _read_file(path: Path) -> CellRecord:
+    """The genotype of a JSON or text file, with the name that stands in it or the file's own."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        genotype: Genotype = parse(text)
+    except UnicodeDecodeError:
+        raise GenotypeError(f"{path}: not a text file; a genotype is JSON or Genotype(...) "
+                            "text") from None
+    except GenotypeError as error:
+        raise GenotypeError(f"{path}: {error}") from None
+    name, source = path.stem, ""
+    if text.lstrip().startswith("{"):
+        value = json.loads(text)
+        name, source = value.get("name") or name, value.get("source") or source
+        if not isinstance(name, str) or not isinstance(source, str):
+            raise GenotypeError(f"{path}: 'name' and 'source' must be text")
+    else:
+        assigned = re.match(r"\s*(\w+)\s*=\s*Genotype\b", text)
+        name = assigned[1] if assigned else name
+    return CellRecord(name, genotype, origin="file", path=path, source=source)

@@ -1,0 +1,33 @@
+"""Prints a table as aligned columns, one line a row."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Collection, Iterable, Sequence
+
+import typer
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]],
+                right: Collection[str] = (), shorten: str = "") -> None:
+    """Print `rows` under the headings `columns`; those named in `right` are aligned right.
+
+    On a terminal too narrow for all, the column `shorten` is cut; in a file or a pipe nothing
+    ever is.
+    """
+    rows = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *rows)]
+    if sys.stdout.isatty() and shorten:
+        index = columns.index(shorten)
+        others = sum(widths) - widths[index] + 2 * (len(widths) - 1)
+        room = shutil.get_terminal_size().columns - others
+        widths[index] = min(widths[index], max(room, len(shorten)))
+        for row in rows:
+            if len(row[index]) > widths[index]:
+                row[index] = row[index][: widths[index] - 1] + "…"
+    for number, row in enumerate([list(columns), *rows]):
+        cells = [cell.rjust(width) if column in right else cell.ljust(width)
+                 for cell, width, column in zip(row, widths, columns)]
+        line = "  ".join(cells).rstrip()
+        typer.echo(typer.style(line, bold=True) if number == 0 else line)

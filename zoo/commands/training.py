@@ -1,0 +1,177 @@
+"""`zoo train`, `zoo eval` and `zoo import`: from a cell to an artifact folder with weights."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.datasets import NAMES
+
+_DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
+Files = Annotated[Path | None, typer.Option("--path", help="Folder that holds the data set.")]
+Size = Annotated[int | None, typer.Option("--size", help="Scale the images of --data folder.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
+
+
+def train(
+    name: Annotated[str, typer.Argument(help="A cell, see `zoo list`.")],
+    data: Annotated[str | None, typer.Option(
+        "--data", help=f"{_DATA_HELP}; digits when left out.")] = None,
+    output: Annotated[Path | None, typer.Option(
+        "-o", "--output", help="Folder to write; runs/NAME-DATA when left out.")] = None,
+    path: Files = None,
+    size: Size = None,
+    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Width C of the first cell.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Number of cells.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At the start.")] = None,
+    seed: Annotated[int | None, typer.Option(
+        help="Of weights, order and augmentation; 0 when left out.")] = None,
+    device: Device = "auto",
+    precision: Annotated[str, typer.Option(
+        help="auto, float32, bfloat16; auto is bfloat16 on a GPU that has it.")] = "auto",
+    resume: Annotated[bool, typer.Option(
+        "--resume", help="Go on after the last whole epoch of an interrupted run.")] = False,
+) -> None:
+    """Train the network of a cell; the folder can then be evaluated, built and exported.
+
+    The recipe of each data set is in zoo/recipe.py. Test images are looked at once, at the end.
+
+    \b
+    Example:
+      zoo train DARTS --data digits -o runs/DARTS-digits
+    """
+    from zoo import run_folder
+    from zoo import train as training
+    from zoo.datasets import load
+    from zoo.recipe import RECIPES, Recipe
+
+    folder = output or Path("runs") / f"{name}-{data or 'digits'}"
+    if resume:  # what is not said is as it was
+        run = run_folder.read_config(folder)
+        data, recipe = data or run["data"], Recipe(**run["recipe"])
+        seed = run["seed"] if seed is None else seed
+        precision = run["precision"] if precision == "auto" else precision
+        images = load(data, path, size)
+    else:
+        images = load(data or "digits", path, size)
+        recipe = RECIPES[images.name]
+    recipe = recipe.but(epochs=epochs, channels=channels, layers=layers, batch_size=batch_size,
+                        learning_rate=learning_rate)
+    place = training.pick_device(device)
+    kind = str(training.pick_precision(precision, place)).removeprefix("torch.")
+    typer.echo(f"{name} on {images.name}: {recipe.epochs} epochs on {place} in {kind}", err=True)
+    try:
+        with _progress("training") as report:
+            manifest = training.train(name, images, recipe, folder, seed=seed or 0, device=device,
+                                      precision=precision, resume=resume, report=report)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; go on with --resume (whole epochs are kept in {folder})",
+                   err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"{folder}: {manifest.metrics['test_accuracy']:.2%} of {len(images.test.labels)} "
+               f"test images, {manifest.parameters:,} parameters")
+
+
+def evaluate(
+    directory: Annotated[Path, typer.Argument(help="An artifact folder.")],
+    data: Annotated[str | None, typer.Option(
+        "--data", help=f"When it is not the artifact's own. {_DATA_HELP}")] = None,
+    path: Files = None,
+    size: Size = None,
+    device: Device = "auto",
+) -> None:
+    """Accuracy of an artifact's PyTorch network on the test images, in all and by class.
+
+    \b
+    Example:
+      zoo eval runs/DARTS-digits
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from zoo.datasets import load
+    from zoo.evaluate import check_match, predict, score
+    from zoo.train import pick_device
+    from zoo.weights import load_artifact
+
+    place = pick_device(device)
+    model, manifest = load_artifact(directory)
+    data = data or manifest.input.data
+    if data is None:
+        raise ValueError(f"{directory} does not say what it was trained on; name it with --data")
+    images = load(data, path, size)
+    check_match(manifest, images)
+    with _progress("evaluating") as report:
+        logits = predict(model.to(place), images.test.images, manifest.input.mean,
+                         manifest.input.std, report=report)
+    result = score(logits, images.test.labels, len(images.labels))
+    table = Table("class", "images", "right")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for label, count, accuracy in zip(images.labels, result.class_images, result.class_accuracy):
+        table.add_row(label, str(count), f"{accuracy:.2%}" if count else "-")
+    Console().print(table)
+    if not manifest.trained:
+        typer.echo("this network is untrained: its weights are random")
+    typer.echo(f"{manifest.name} on {data}: {result.accuracy:.2%} of {result.images:,} test images")
+
+
+def import_checkpoint(
+    checkpoint: Annotated[Path, typer.Argument(help="A state dict of the 2018 DARTS release.")],
+    cell: Annotated[str, typer.Option("--cell", help="The cell that it is a network of.")],
+    output: Annotated[Path | None, typer.Option(
+        "-o", "--output", help="Folder to write; runs/CELL-FILE when left out.")] = None,
+    network: Annotated[str, typer.Option(
+        help="auto, cifar, imagenet, language; auto looks at the keys.")] = "auto",
+) -> None:
+    """Make an artifact folder from a checkpoint of the official DARTS release.
+
+    Channels, layers and classes are read from the shapes; nothing in the file is executed.
+
+    \b
+    Example:
+      zoo import cifar10_model.pt --cell DARTS_V2 -o runs/DARTS_V2-official
+    """
+    from zoo import official
+
+    folder = output or Path("runs") / f"{cell}-{checkpoint.stem}"
+    manifest = official.import_checkpoint(checkpoint, cell, folder, network)
+    settings = ", ".join(f"{name} {value}" for name, value in
+                         manifest.network.settings().items())
+    typer.echo(f"{folder}: {manifest.network.kind} network of {cell}, {settings}, "
+               f"{manifest.parameters:,} parameters")
+
+
+@contextlib.contextmanager
+def _progress(title: str):
+    """A report function for a long loop: a bar on a terminal, else a line for each epoch."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    if not sys.stderr.isatty():
+        yield _report_line
+        return
+    bar = Progress(TextColumn("{task.description}"), BarColumn(),
+                   TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn(),
+                   console=Console(stderr=True))
+    with bar:
+        task = bar.add_task(title)
+
+        def report(done: int, total: int, row: dict | None = None) -> None:
+            bar.update(task, completed=done, total=total)
+            if row:
+                bar.update(task, description=f"epoch {row['epoch']}, loss {row['train_loss']:.3f}")
+
+        yield report
+
+
+def _report_line(done: int, total: int, row: dict | None = None) -> None:
+    if row:
+        print(f"epoch {row['epoch']}: loss {row['train_loss']:.4f}, accuracy "
+              f"{row['train_accuracy']:.2%}, {row['seconds']:.1f} s", file=sys.stderr, flush=True)

@@ -1,0 +1,108 @@
+"""Data sets of images by name, whole in memory: raw pixels 0..255 and whole-number labels.
+
+CIFAR-10 and CIFAR-100: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny
+Images".  They come from the Hugging Face hub, from parquet files with its schema, or from the
+official binary files; images of one's own come from a folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+class DataError(ValueError):
+    """A data set that cannot be read; the message names what is missing and the remedy."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """`images` (N, H, W, C), uint8 or float32, 0..255, and `labels` (N,), int64."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Two splits, the classes' names, and mean and deviation of each channel.
+
+    `mean` and `std` are those of the training pixels scaled to 0..1.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    labels: list[str]
+    mean: list[float]
+    std: list[float]
+
+
+#: What `load` takes, and what is said of each in `zoo train --help`.
+NAMES = {
+    "digits": "scikit-learn's 8x8 scans, nothing to download",
+    "cifar10": "CIFAR-10, from the hub or --path",
+    "cifar100": "CIFAR-100, from the hub or --path",
+    "folder": "your images at --path: train/CLASS/*.png and test/CLASS/*.png",
+}
+
+
+def load(name: str, path: Path | str | None = None, size: int | None = None) -> ImageData:
+    """The data set `name`; `path` is where its files are, `size` scales a folder's images.
+
+    Raises DataError (ValueError) for an unknown name, files that are missing, damaged or of
+    another kind, images of differing size, fewer than two classes.
+    """
+    if name not in NAMES:
+        close = difflib.get_close_matches(name, NAMES, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise DataError(f"unknown data set {name!r}; {hint}there are {', '.join(NAMES)}")
+    if size is not None and name != "folder":
+        raise DataError(f"--size is for --data folder; {name} has a size of its own")
+    if path is not None:
+        path = Path(path)
+        if name == "digits":
+            raise DataError("digits come with scikit-learn; leave --path out")
+        if not path.is_dir():
+            raise DataError(f"{path} is not a folder; --path names the folder of the data set")
+    if name == "folder" and path is None:
+        raise DataError("--data folder needs --path, the folder that holds train/ and test/")
+    try:
+        return _read(name, path, size)
+    except ModuleNotFoundError as error:
+        raise DataError(f"{name} needs the package {error.name}, which is not installed: "
+                        "pip install 'genotype-zoo[data]'") from None
+
+
+def _read(name: str, path: Path | None, size: int | None) -> ImageData:
+    # Each reader is loaded when it is asked for: they bring different libraries.
+    if name == "digits":
+        from zoo.digits import load_digits
+
+        train, test = load_digits()
+        labels = list("0123456789")
+    elif name == "folder":
+        from zoo import image_folder
+
+        train, test, labels = image_folder.load(path, size)
+    else:
+        from zoo import cifar
+
+        train, test, labels = cifar.load(name, path)
+        return ImageData(name, Split(*train), Split(*test), labels, *cifar.STATISTICS[name])
+    return ImageData(name, Split(*train), Split(*test), labels, *statistics(train[0]))
+
+
+def statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel of (N, H, W, C) 0..255, for 0..1.
+
+    A channel in which nothing varies gets deviation 1.
+    """
+    pixels = images.reshape(-1, images.shape[-1])
+    mean = pixels.mean(axis=0, dtype=np.float64) / 255
+    deviation = pixels.std(axis=0, dtype=np.float64) / 255
+    return ([round(float(value), 6) for value in mean],
+            [round(float(value), 6) or 1.0 for value in deviation])

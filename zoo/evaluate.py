@@ -1,0 +1,83 @@
+"""How often a network is right: logits of a data set's images, accuracy in all and by class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from zoo.datasets import ImageData
+from zoo.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Result:
+    """`accuracy` in 0..1 over `images` images; by class, in the order of the labels."""
+
+    accuracy: float
+    images: int
+    class_accuracy: list[float]
+    class_images: list[int]
+
+
+def normalise(pixels: Tensor, mean: list[float], std: list[float]) -> Tensor:
+    """Raw pixels (N, C, H, W) 0..255 -> what the network reads; `mean`, `std` for 0..1."""
+    def per_channel(values):
+        return torch.tensor(values, dtype=torch.float32, device=pixels.device).view(1, -1, 1, 1)
+
+    return (pixels / 255 - per_channel(mean)) / per_channel(std)
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: np.ndarray, mean: list[float], std: list[float],
+            batch_size: int = 256, report: Callable[[int, int], None] | None = None) -> Tensor:
+    """Logits (N, classes), float32 on the CPU, of raw images (N, H, W, C) 0..255.
+
+    The model keeps its device and is left in the mode that it was in.  `report(images done,
+    images in all)` is called after each batch.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    logits = []
+    for start in range(0, len(images), batch_size):
+        batch = torch.from_numpy(images[start:start + batch_size]).to(device).float()
+        logits.append(model(normalise(batch.permute(0, 3, 1, 2), mean, std)).float().cpu())
+        if report:
+            report(start + len(batch), len(images))
+    model.train(was_training)
+    return torch.cat(logits)
+
+
+def score(logits: Tensor, labels: np.ndarray, classes: int) -> Result:
+    """Compare the largest logit of each row with its label."""
+    right = (logits.argmax(1) == torch.from_numpy(labels)).numpy()
+    by_class = [right[labels == number] for number in range(classes)]
+    return Result(
+        accuracy=float(right.mean()), images=len(labels),
+        class_accuracy=[float(part.mean()) if len(part) else float("nan") for part in by_class],
+        class_images=[len(part) for part in by_class],
+    )
+
+
+def check_match(manifest: Manifest, data: ImageData) -> None:
+    """Raise ValueError unless the network of `manifest` can read and name the images of `data`."""
+    if manifest.task != "image-classification":
+        raise ValueError(f"{manifest.name} is a {manifest.task}, it classifies no images")
+    wanted = (manifest.input.height, manifest.input.width, manifest.input.channels)
+    found = data.test.images.shape[1:]
+    if found != wanted:
+        raise ValueError(
+            f"{manifest.name} reads {_size(wanted)} images, {data.name} has {_size(found)}; "
+            "choose the data set that it was trained on with --data")
+    if len(data.labels) != manifest.network.num_classes:
+        raise ValueError(
+            f"{manifest.name} knows {manifest.network.num_classes} classes, {data.name} has "
+            f"{len(data.labels)}; choose the data set that it was trained on with --data")
+
+
+def _size(shape: tuple) -> str:
+    return "x".join(map(str, shape))

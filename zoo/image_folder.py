@@ -1,0 +1,98 @@
+"""Images of one's own: a folder with train/CLASS/*.png and test/CLASS/*.png (or val/).
+
+The layout of ImageNet and of torchvision's ImageFolder; classes in alphabetical order.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from zoo.datasets import DataError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
+_GREY = {"1", "L", "LA", "I;16"}
+
+
+def load(path: Path, size: int | None = None):
+    """((images, labels) of train, of test, class names); images uint8 (N, H, W, C).
+
+    `size` scales every image to size x size (bilinear, antialiased); without it all must be of
+    one size.  One channel when every image is grey, else three.  Raises DataError.
+    """
+    if size is not None and size < 1:
+        raise DataError(f"--size must be at least 1, not {size}")
+    train = path / "train"
+    test = path / "val" if (path / "val").is_dir() and not (path / "test").is_dir() \
+        else path / "test"
+    for folder in (train, test):
+        if not folder.is_dir():
+            raise DataError(f"{path} has no folder {folder.name}/; expected train/CLASS/*.png and "
+                            "test/CLASS/*.png")
+    classes = _classes(train)
+    if len(classes) < 2:
+        raise DataError(f"{train} has {len(classes) or 'no'} class folder"
+                        f"{'s' * (len(classes) == 0)}; a classifier needs at least two")
+    if extra := sorted(set(_classes(test)) - set(classes)):
+        raise DataError(f"{test} has the class {extra[0]}, which {train} has not")
+    files = [_files(folder, classes) for folder in (train, test)]
+    channels = _channels([file for split in files for file, _ in split], size)
+    splits = []
+    for split in files:
+        images = np.stack([_read(file, size, channels) for file, _ in split])
+        splits.append((images, np.array([label for _, label in split], dtype=np.int64)))
+    return *splits, classes
+
+
+def _classes(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir()
+                  if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _files(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
+    """Every image of a split with the number of its class."""
+    found = []
+    for number, name in enumerate(classes):
+        images = [file for file in sorted((folder / name).glob("*"))
+                  if file.suffix.lower() in SUFFIXES]
+        if not images and folder.name == "train":
+            raise DataError(f"{folder / name} holds no images ({', '.join(sorted(SUFFIXES))})")
+        found += [(image, number) for image in images]
+    if not found:
+        raise DataError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
+    return found
+
+
+def _channels(files: list[Path], size: int | None) -> int:
+    """1 when all images are grey, else 3.  Raises DataError when their sizes differ."""
+    first, grey = None, True
+    for file in files:
+        with _open(file) as image:
+            grey = grey and image.mode in _GREY
+            first = first or (file, image.size)
+            if size is None and image.size != first[1]:
+                raise DataError(
+                    f"{file} is {image.width}x{image.height}, {first[0]} is "
+                    f"{first[1][0]}x{first[1][1]}; give one --size for all")
+    return 1 if grey else 3
+
+
+def _open(file: Path) -> Image.Image:
+    try:
+        return Image.open(file)
+    except (UnidentifiedImageError, OSError):
+        raise DataError(f"{file} is no image that can be read; take it out") from None
+
+
+def _read(file: Path, size: int | None, channels: int) -> np.ndarray:
+    """One image as uint8 (H, W, channels)."""
+    with _open(file) as image:
+        try:
+            image = image.convert("L" if channels == 1 else "RGB")
+        except OSError:
+            raise DataError(f"{file} is cut off; take it out or get it again") from None
+        if size is not None:
+            image = image.resize((size, size), Image.Resampling.BILINEAR)
+        return np.asarray(image).reshape(image.height, image.width, channels)

@@ -1,0 +1,124 @@
+"""The folder of a training run while it trains: settings, history, checkpoint.
+
+``config.json`` says what is trained, ``history.jsonl`` gets a row an epoch, ``checkpoint.pt``
+holds everything that the next epoch depends on.  When the run is finished the folder becomes
+an artifact (`zoo.artifact`), whose manifest is written last.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+from pathlib import Path
+
+import torch
+
+from zoo.artifact import MANIFEST, write_json
+from zoo.recipe import Recipe
+
+CONFIG, HISTORY, CHECKPOINT = "config.json", "history.jsonl", "checkpoint.pt"
+
+
+class RunError(ValueError):
+    """A folder in which this training cannot start or go on; the message says what to do."""
+
+
+def start(folder: Path, config: dict) -> None:
+    """Make `folder` ready for a new run.  Raises RunError if it holds anything already."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise RunError(f"{folder} exists and is not a folder; choose another with -o")
+    if (folder / MANIFEST).exists():
+        raise RunError(f"{folder} holds a finished artifact; choose another folder with -o")
+    if (folder / CONFIG).exists():
+        raise RunError(f"{folder} holds an unfinished training; go on with --resume, or choose "
+                       "another folder with -o")
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} is not empty and no training run, so it is left alone; "
+                       "choose another folder with -o")
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_whole(folder / CONFIG, lambda path: write_json(path, config))
+
+
+def read_config(folder: Path) -> dict:
+    """The settings of the run in `folder`.  Raises RunError when there is none to go on with."""
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunError(f"{folder} holds no training to resume; leave --resume out") from None
+    except ValueError:
+        config = None  # not JSON
+    try:
+        Recipe(**config["recipe"])
+        config["cell"], config["data"], config["data_sha256"], config["seed"], config["precision"]
+    except (KeyError, TypeError, ValueError):
+        raise RunError(f"{path} is damaged; train anew into another folder with "
+                       "-o") from None
+    return config
+
+
+def check_same(folder: Path, config: dict) -> None:
+    """Raise RunError naming the first setting in which `config` differs from the run's."""
+    stored = read_config(folder)
+    if stored["data"] == config["data"] and stored["data_sha256"] != config["data_sha256"]:
+        raise RunError(f"{folder} was started with other training images; give the same --path "
+                       "and --size or choose another folder with -o")
+    pairs = [(name, stored.get(name), value) for name, value in config.items() if name != "recipe"]
+    pairs += [(name, stored["recipe"].get(name), value)
+              for name, value in config["recipe"].items()]
+    for name, before, now in pairs:
+        if before != now:
+            raise RunError(f"{folder} was started with {name} {before}, not {now}; go on with the "
+                           "same settings or choose another folder with -o")
+
+
+def save_checkpoint(folder: Path, state: dict) -> None:
+    """Replace the checkpoint in one step: a kill leaves the old one or the new one.
+
+    Raises OSError when the disk is full.
+    """
+    content = io.BytesIO()  # torch.save on a path calls a full disk a RuntimeError
+    torch.save(state, content)
+    _write_whole(folder / CHECKPOINT, lambda path: path.write_bytes(content.getbuffer()))
+
+
+def load_checkpoint(folder: Path) -> dict | None:
+    """The last checkpoint on the CPU, or None before the first epoch ended.
+
+    Raises RunError when the file is damaged; nothing in it is ever executed.
+    """
+    path = folder / CHECKPOINT
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        state["epoch"], state["model"], state["optimizer"], state["random"]
+        return state
+    except FileNotFoundError:
+        return None
+    except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, KeyError, TypeError,
+            ValueError):
+        raise RunError(f"{path} is damaged; train anew into another folder with -o") from None
+
+
+def append_history(folder: Path, row: dict) -> None:
+    with open(folder / HISTORY, "a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def truncate_history(folder: Path, epochs: int) -> None:
+    """Keep the rows of the first `epochs` epochs: a kill may come between row and checkpoint."""
+    path = folder / HISTORY
+    rows = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    _write_whole(path, lambda part: part.write_text("".join(rows[:epochs]), encoding="utf-8"))
+
+
+def finish(folder: Path) -> None:
+    """Remove what only a running training needs; comes after the manifest is written."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _write_whole(path: Path, write) -> None:
+    part = path.with_name(path.name + ".part")
+    write(part)
+    os.replace(part, path)
