@@ -38,7 +38,7 @@ COMMANDS = {
 }
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_PLAIN = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False,
+PLAIN = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False,
           "context_settings": _CONTEXT}
 
 
@@ -57,28 +57,9 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-class Commands(typer.core.TyperGroup):
-    """A group that imports a command's module when the command is called.
-
-    Errors with a message for the user are one line on stderr and exit code 1; with
-    ZOO_TRACEBACK=1 they come with their traceback.
-    """
-
-    def __init__(self, **settings):
-        super().__init__(**settings)
-        self.commands = dict.fromkeys(COMMANDS)  # the names, for help and did-you-mean
-
-    def get_command(self, ctx, cmd_name):
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        single = typer.Typer(**_PLAIN)
-        single.command(cmd_name)(getattr(importlib.import_module(entry.module), entry.function))
-        return typer.main.get_command(single)
-
-    def format_commands(self, ctx, formatter):
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+class OneLineErrors(typer.core.TyperGroup):
+    """A group whose commands end, on an error with a message for the user, with one line on
+    stderr and exit code 1; with ZOO_TRACEBACK=1 they show their traceback."""
 
     def invoke(self, ctx):
         try:
@@ -93,7 +74,27 @@ class Commands(typer.core.TyperGroup):
             raise typer.Exit(1) from None
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, **_PLAIN)
+class Commands(OneLineErrors):
+    """A group that imports a command's module when the command is called."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.commands = dict.fromkeys(COMMANDS)  # the names, for help and did-you-mean
+
+    def get_command(self, ctx, cmd_name):
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        single = typer.Typer(**PLAIN)
+        single.command(cmd_name)(getattr(importlib.import_module(entry.module), entry.function))
+        return typer.main.get_command(single)
+
+    def format_commands(self, ctx, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, **PLAIN)
 
 
 def _show_version(wanted: bool) -> None:

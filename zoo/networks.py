@@ -139,7 +139,7 @@ class _Network(nn.Module):
                  in_channels: int = 3, auxiliary: bool = False, drop_path: float = 0.0):
         super().__init__()
         if not isinstance(genotype, ConvGenotype):
-            raise TypeError("this network needs a convolutional genotype; "
+            raise ValueError("this network needs a convolutional genotype; "
                             "for a recurrent one use network='language'")
         self.genotype, self.layers = genotype, layers
         self.settings = {"channels": channels, "layers": layers, "num_classes": num_classes,

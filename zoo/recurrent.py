@@ -93,7 +93,7 @@ class LanguageModel(nn.Module):
                  dropout_input: float = 0.0):
         super().__init__()
         if not isinstance(genotype, RecurrentGenotype):
-            raise TypeError("the language model needs a recurrent genotype; "
+            raise ValueError("the language model needs a recurrent genotype; "
                             "for a convolutional one use network='cifar' or 'imagenet'")
         if embedding != hidden:
             raise ValueError(f"embedding ({embedding}) and hidden ({hidden}) must be equal: "

@@ -28,7 +28,7 @@ from zoo.create import create_model
 from zoo.datasets import ImageData
 from zoo.drawn_digits import draw
 from zoo.evaluate import normalise, predict, score
-from zoo.genotype import to_json
+from zoo.genotype import Genotype, to_json
 from zoo.manifest import Input, Manifest, Network
 from zoo.recipe import Recipe
 from zoo.weights import WEIGHTS, save_weights
@@ -38,11 +38,13 @@ class DivergedError(ValueError):
     """The loss is not a number any more."""
 
 
-def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *, seed: int = 0,
+def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
+          genotype: Genotype | None = None, seed: int = 0,
           device: str = "auto", precision: str = "auto", resume: bool = False,
           report: Callable[[int, int, dict | None], None] | None = None) -> Manifest:
     """Train `cell` on `data` and leave an artifact in `directory`; its manifest.
 
+    `cell` is a registered name, or any name for the `genotype` that comes with it.
     `report(steps done, steps in all, row)` is called after each step with row None, and after
     each epoch with that epoch's row of the history.  With `resume` a run that was interrupted
     goes on after its last whole epoch, on the CPU bit for bit as if it had not been.
@@ -54,9 +56,11 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *, 
     folder = Path(directory)
     place = pick_device(device)
     dtype = pick_precision(precision, place)
-    config = {"cell": cell, "data": data.name, "data_sha256": _fingerprint(data), "seed": seed,
+    genotype = genotype or zoo.genotype(cell)
+    config = {"cell": cell, "genotype": str(genotype), "data": data.name,
+              "data_sha256": _fingerprint(data), "seed": seed,
               "precision": str(dtype).removeprefix("torch."), "recipe": dataclasses.asdict(recipe)}
-    if zoo.genotype(cell).kind == "recurrent":
+    if genotype.kind == "recurrent":
         raise ValueError(f"{cell} is a recurrent cell; images are learned by convolutional ones, "
                          "see `zoo list`")
     if recipe.drawings and data.name != "digits":
@@ -71,15 +75,15 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *, 
     devices = [place] if place.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
-        model, seconds = _train(cell, data, recipe, folder, seed, place, dtype, report)
-    return _finish(folder, cell, data, recipe, model.cpu().eval(), {
+        model, seconds = _train(genotype, data, recipe, folder, seed, place, dtype, report)
+    return _finish(folder, cell, genotype, data, recipe, model.cpu().eval(), {
         "epochs": recipe.epochs, "seed": seed, "hardware": hardware(place),
         "seconds": round(seconds)})
 
 
-def _train(cell, data, recipe, folder, seed, device, dtype, report) -> tuple[nn.Module, float]:
+def _train(genotype, data, recipe, folder, seed, device, dtype, report) -> tuple[nn.Module, float]:
     model = create_model(
-        cell, recipe.network, channels=recipe.channels, layers=recipe.layers,
+        genotype, recipe.network, channels=recipe.channels, layers=recipe.layers,
         num_classes=len(data.labels), in_channels=data.train.images.shape[-1],
         auxiliary=recipe.auxiliary_weight > 0,
     ).to(device, memory_format=torch.channels_last)  # twice as fast, on CPUs too
@@ -176,13 +180,13 @@ def _random_states(device: torch.device) -> dict[str, Tensor]:
     return states
 
 
-def _finish(folder: Path, cell: str, data: ImageData, recipe: Recipe, model: nn.Module,
-            facts: dict) -> Manifest:
+def _finish(folder: Path, cell: str, genotype: Genotype, data: ImageData, recipe: Recipe,
+            model: nn.Module, facts: dict) -> Manifest:
     """Turn the run folder into an artifact."""
     result = score(predict(model, data.test.images, data.mean, data.std), data.test.labels,
                    len(data.labels))
     save_weights(model, folder / WEIGHTS)
-    (folder / "genotype.json").write_text(to_json(zoo.genotype(cell)), encoding="utf-8")
+    (folder / "genotype.json").write_text(to_json(genotype), encoding="utf-8")
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in data.labels),
                                        encoding="utf-8")
     _, height, width, channels = data.train.images.shape

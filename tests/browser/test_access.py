@@ -1,4 +1,4 @@
-"""Everybody can use the page: by keyboard, on a phone, in the dark, with a screen reader, at rest."""
+"""Everybody can use the page: by keyboard, on a phone, in the dark, with a screen reader."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def violations(page) -> list[str]:
     ids=["light", "dark", "phone", "phone-dark"],
 )
 def test_axe_finds_nothing(visit, options):
-    # axe is injected from outside, which the page's policy would forbid; it applies in every other test.
+    # axe comes from outside, which the policy of the page forbids; all other tests keep to it.
     visitor = visit(bypass_csp=True, reduced_motion="reduce", **options)
     page = visitor.ready()
     assert violations(page) == []

@@ -19,7 +19,8 @@ PHOTOGRAPH = """
     const light = context.createLinearGradient(0, 0, 640, 480);
     light.addColorStop(0, '#f4f1ea'); light.addColorStop(1, '#b9b4aa');
     context.fillStyle = light; context.fillRect(0, 0, 640, 480);
-    context.strokeStyle = '#2a2c3a'; context.lineWidth = 16; context.lineCap = context.lineJoin = 'round';
+    context.strokeStyle = '#2a2c3a'; context.lineWidth = 16;
+    context.lineCap = context.lineJoin = 'round';
     for (const stroke of strokes) {
         context.beginPath();
         for (const [x, y] of stroke) context.lineTo(120 + x * 400, 40 + y * 400);
@@ -93,10 +94,14 @@ def test_other_networks_see_the_drawing_as_a_picture(visit, artifact, scheme):
     manifest["input"]["data"] = None
     visitor.page.route("**/manifest.json", lambda route: route.fulfill(json=manifest))
     page = visitor.ready()
-    visitor.draw([(0.5, 0.2), (0.5, 0.8)])
+    # The middle of the fourth of eight columns.
+    visitor.draw([(0.4375, 0.2), (0.4375, 0.8)])
     visitor.answer()
-    levels = page.locator("#seen").evaluate("""(canvas) =>
-        Array.from(canvas.getContext('2d').getImageData(0, 0, 8, 8).data.filter((_, i) => i % 4 === 0))""")
+    levels = page.locator(
+        "#seen"
+    ).evaluate("""(canvas) =>
+        Array.from(canvas.getContext('2d').getImageData(0, 0, 8, 8).data)
+            .filter((_, i) => i % 4 === 0)""")
     assert max(levels) == 255 and levels[0] == 255
     assert min(levels) < 160
 
@@ -165,7 +170,8 @@ def test_a_file_that_is_no_picture(ready):
     )
     assert (
         ready.failure()
-        == "notes.png is not a picture that this browser can read: choose a PNG, JPEG, GIF or WebP file."
+        == "notes.png is not a picture that this browser can read: "
+        "choose a PNG, JPEG, GIF or WebP file."
     )
 
 

@@ -39,7 +39,8 @@ def test_a_corrupted_shard(visit, artifact, change, where):
     visitor.open()
     assert (
         visitor.failure()
-        == f"tfjs/{name} of DARTS-digits is not the file that its manifest.json describes (its sha256 differs), and is not used: {REBUILD}"
+        == f"tfjs/{name} of DARTS-digits is not the file that its manifest.json describes "
+        f"(its sha256 differs), and is not used: {REBUILD}"
     )
     assert visitor.page.locator("body[data-ready]").count() == 0
     assert visitor.page.inner_text("#verdict-text") == "No network is loaded yet."
@@ -112,11 +113,13 @@ def test_weights_outside_the_folder_are_refused(visit, artifact, path):
     [
         (
             {"models": []},
-            'There is no model to show: run "zoo build DARTS --export tfjs", then start "zoo demo" again.',
+            'There is no model to show: run "zoo build DARTS --export tfjs", then start "zoo '
+            'demo" again.',
         ),
         (
             {"model": 1},
-            'models/index.json does not list models as this page expects: start the page with "zoo demo", which writes it.',
+            'models/index.json does not list models as this page expects: start the page with '
+            '"zoo demo", which writes it.',
         ),
         (
             {"models": [{"name": "x", "genotype": "X", "path": "https://example.org/"}]},
@@ -154,7 +157,8 @@ def test_a_server_that_went_away(visit):
     [
         (
             {"task": "language-model-step"},
-            'DARTS-digits has the task "language-model-step", and this page runs only "image-classification"',
+            'DARTS-digits has the task "language-model-step", and this page runs only '
+            '"image-classification"',
         ),
         ({"format": 2}, "is not of format 1, the one that this page reads"),
         ({"fixture": None}, "lacks a part that this page needs"),
@@ -192,19 +196,22 @@ def test_wrong_logits_are_not_hidden(visit, artifact):
     [
         (
             "NotAllowedError",
-            "The camera was refused: allow it for this page in the browser's site settings, or choose a picture file instead.",
+            "The camera was refused: allow it for this page in the browser's site settings, or "
+            "choose a picture file instead.",
         ),
         ("NotFoundError", "No camera was found: connect one, or choose a picture file instead."),
         (
             "NotReadableError",
-            "The camera is in use by another program: close that, or choose a picture file instead.",
+            "The camera is in use by another program: close that, or choose a picture file "
+            "instead.",
         ),
     ],
 )
 def test_the_camera_fails(visit, error, sentence):
     visitor = visit()
     visitor.page.add_init_script(
-        f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{error}') }}"
+        "navigator.mediaDevices.getUserMedia = async () => "
+        f"{{ throw new DOMException('', '{error}') }}"
     )
     page = visitor.ready()
     page.click("#camera")
@@ -235,10 +242,12 @@ def test_a_lost_webgl_context_is_replaced(visit):
     """)
     page = visitor.ready("webgl")
     page.evaluate(
-        "window.contexts.filter((c) => !c.isContextLost()).forEach((c) => c.getExtension('WEBGL_lose_context').loseContext())"
+        "window.contexts.filter((c) => !c.isContextLost()).forEach((c) => "
+        "c.getExtension('WEBGL_lose_context').loseContext())"
     )
     assert visitor.failure() == (
-        "The browser took the WebGL context away (a graphics driver that restarted, or too many pages at once): "
+        "The browser took the WebGL context away (a graphics driver that restarted, or too many "
+        "pages at once): "
         "the page goes on with WebAssembly; reload it to have WebGL again."
     )
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
@@ -254,7 +263,8 @@ def test_a_lost_webgpu_device_is_replaced(visit):
             const request = GPUAdapter.prototype.requestDevice;
             GPUAdapter.prototype.requestDevice = async function (...rest) {
                 const device = await request.apply(this, rest);
-                Object.defineProperty(device, 'lost', { value: new Promise((resolve) => (window.loseDevice = resolve)) });
+                const lost = new Promise((resolve) => (window.loseDevice = resolve));
+                Object.defineProperty(device, 'lost', { value: lost });
                 return device;
             };
         }

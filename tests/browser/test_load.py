@@ -72,8 +72,9 @@ def test_progress_counts_bytes(visit, artifact):
     visitor.page.add_init_script("""
         addEventListener('DOMContentLoaded', () => {
             window.shown = [];
-            new MutationObserver(() => window.shown.push(document.getElementById('loading-text').textContent))
-                .observe(document.getElementById('loading'), { subtree: true, childList: true, characterData: true });
+            const text = document.getElementById('loading-text');
+            new MutationObserver(() => window.shown.push(text.textContent))
+                .observe(text, { subtree: true, childList: true, characterData: true });
         });
     """)
     page = visitor.ready()

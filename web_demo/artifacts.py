@@ -1,0 +1,94 @@
+"""Artifact folders that the page can show: those with a manifest and TensorFlow.js files."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+
+def find_artifacts(
+    paths: list[Path], report: Callable[[str], None] | None = None
+) -> dict[str, Path]:
+    """Artifacts by name, from paths that are artifact folders or folders of such.
+
+    What cannot be shown is told to `report` (by default a line on stderr) and left out; only a
+    path that does not exist is an error.
+    """
+    report = report or (lambda line: print(line, file=sys.stderr))
+    found: dict[str, Path] = {}
+    for path in map(Path, paths):
+        if not path.is_dir():
+            raise FileNotFoundError(
+                f"{path} is not a folder: name an artifact folder, or one that holds some"
+            )
+        folders = (
+            [path]
+            if (path / "manifest.json").exists()
+            else sorted(p.parent for p in path.glob("*/manifest.json"))
+        )
+        if not folders:
+            report(
+                f"{path}: no artifact in it (no manifest.json): run zoo build DARTS --export tfjs"
+            )
+        for folder in map(Path.resolve, folders):
+            if folder in found.values():
+                continue
+            try:
+                read_manifest(folder)
+            except ValueError as error:
+                report(f"{error}; left out")
+            else:
+                found[_free_name(folder.name, found)] = folder
+    return found
+
+
+def read_manifest(folder: Path) -> dict:
+    """The manifest of an artifact with TensorFlow.js files; ValueError says what is wrong."""
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise ValueError(f"{path} is not JSON: build the artifact again") from None
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    if not (
+        isinstance(files, dict)
+        and all(isinstance(manifest.get(key), str) for key in ("name", "genotype"))
+    ):
+        raise ValueError(f"{path} is not a manifest of zoo build: build the artifact again")
+    if "tfjs/model.json" not in files:
+        raise ValueError(
+            f"{folder} was exported without TensorFlow.js: build it again with --export tfjs"
+        )
+    if not (folder / "tfjs" / "model.json").is_file():
+        raise ValueError(f"{folder} lacks tfjs/model.json: build the artifact again")
+    return manifest
+
+
+def index_json(artifacts: Mapping[str, Path]) -> bytes:
+    """models/index.json: what the page's picker lists."""
+    models = [
+        {"name": name, "genotype": read_manifest(folder)["genotype"], "path": f"models/{name}/"}
+        for name, folder in artifacts.items()
+    ]
+    return json.dumps({"models": models}, indent=1).encode()
+
+
+def inside(folder: Path, path: str) -> Path | None:
+    """The file `path` of `folder`, or None when dots, links or a root lead out of it."""
+    home = folder.resolve()
+    file = (home / path).resolve()
+    return file if file.is_relative_to(home) else None
+
+
+def _free_name(name: str, taken: Mapping[str, Path]) -> str:
+    """A name for an address; folders may be called alike, and may be called anything."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
+    if plain == "index.json" or plain in taken:
+        number = next(n for n in range(2, len(taken) + 3) if f"{plain}-{n}" not in taken)
+        return f"{plain}-{number}"
+    return plain

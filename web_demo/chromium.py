@@ -1,0 +1,69 @@
+"""Finds Chromium, and starts it so that every backend runs without a graphics processor."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+# Vulkan in software (SwiftShader, which comes with Chromium) carries WebGL and WebGPU at once.
+FLAGS = [
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--use-vulkan=swiftshader",
+    "--use-angle=vulkan",
+    "--enable-features=Vulkan",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    # Containers run as root and have no user namespaces; only pages of our own server are opened.
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class RuntimeMissing(RuntimeError):
+    """No browser, no Playwright or no Node: one line that says which, and what to do."""
+
+
+def find_chromium(playwright: Playwright | None = None) -> str | None:
+    """$CHROMIUM, then Chromium or Chrome on PATH, then the one that Playwright downloaded."""
+    asked = os.environ.get("CHROMIUM")
+    if asked:
+        return shutil.which(asked)
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    own = playwright.chromium.executable_path if playwright else None
+    return own if own and Path(own).exists() else None
+
+
+def launch(playwright: Playwright, *flags: str) -> Browser:
+    """A headless Chromium; RuntimeMissing when there is none, or it does not start."""
+    path = find_chromium(playwright)
+    if path is None:
+        asked = os.environ.get("CHROMIUM")
+        where = (
+            f"$CHROMIUM names {asked}, which cannot be run"
+            if asked
+            else "no Chromium or Chrome was found"
+        )
+        raise RuntimeMissing(
+            f"{where}: install one, run 'playwright install chromium', or set $CHROMIUM to its path"
+        )
+    try:
+        return playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+    except Exception as error:
+        first = str(error).splitlines()[0]
+        raise RuntimeMissing(
+            f"{path} did not start ({first}): set $CHROMIUM to another browser"
+        ) from error

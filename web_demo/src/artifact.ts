@@ -1,0 +1,179 @@
+/** An artifact folder as `zoo build` writes it: the list of them, and the manifest of one. */
+
+import { Failure } from './failure';
+
+/** A line of models/index.json. */
+export interface Entry {
+  readonly name: string;
+  readonly genotype: string;
+  readonly path: string;
+}
+
+export interface Manifest {
+  readonly format: number;
+  readonly name: string;
+  readonly genotype: string;
+  readonly paper?: string;
+  readonly task: string;
+  readonly network: { readonly kind: string; readonly channels: number; readonly layers: number };
+  readonly input: {
+    readonly name: string;
+    readonly height: number;
+    readonly width: number;
+    readonly channels: number;
+    readonly data: string | null;
+  };
+  readonly labels: readonly string[];
+  readonly trained: boolean;
+  readonly metrics: { readonly test_accuracy?: number; readonly data?: string; readonly images?: number };
+  readonly parameters: number;
+  readonly multiply_adds: number;
+  readonly precision: string;
+  readonly parity: readonly { readonly hop: string; readonly limit: number }[];
+  readonly fixture: {
+    readonly input: string;
+    readonly logits: string;
+    readonly count: number;
+    readonly labels: readonly number[] | null;
+  };
+  readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
+}
+
+export interface Artifact {
+  readonly folder: URL;
+  readonly manifest: Manifest;
+}
+
+const FORMAT = 1;
+const TASK = 'image-classification';
+
+/** The artifacts that this site offers. */
+export async function readIndex(page: URL): Promise<Entry[]> {
+  const index = await readJson(
+    inside(page, 'models/index.json'),
+    'models/index.json',
+    'start the page with "zoo demo"',
+  );
+  const entries = isRecord(index) ? index.models : undefined;
+  if (!Array.isArray(entries) || !entries.every(isEntry)) {
+    throw new Failure(
+      'models/index.json does not list models as this page expects: start the page with "zoo demo", which writes it.',
+    );
+  }
+  if (entries.length === 0) {
+    throw new Failure('There is no model to show: run "zoo build DARTS --export tfjs", then start "zoo demo" again.');
+  }
+  return entries;
+}
+
+/** Reads the manifest in `path`, and refuses one that this page cannot run. */
+export async function readArtifact(page: URL, path: string): Promise<Artifact> {
+  const folder = inside(page, path.endsWith('/') ? path : `${path}/`);
+  const manifest = await readJson(
+    inside(folder, 'manifest.json'),
+    `manifest.json of ${path}`,
+    'build the artifact again with "zoo build"',
+  );
+  if (!isRecord(manifest) || typeof manifest.task !== 'string' || manifest.format !== FORMAT) {
+    throw new Failure(
+      `manifest.json of ${path} is not of format ${FORMAT}, the one that this page reads: build the artifact again with "zoo build".`,
+    );
+  }
+  if (manifest.task !== TASK) {
+    throw new Failure(
+      `${manifest.name ?? path} has the task "${manifest.task}", and this page runs only "${TASK}": choose another model, or use its files from your own code.`,
+    );
+  }
+  if (!isRecord(manifest.files) || !('tfjs/model.json' in manifest.files)) {
+    throw new Failure(
+      `${manifest.name ?? path} was exported without TensorFlow.js: build it again with "zoo build ${manifest.genotype ?? ''} --export tfjs".`,
+    );
+  }
+  if (!isManifest(manifest)) {
+    throw new Failure(
+      `manifest.json of ${path} lacks a part that this page needs: build the artifact again with "zoo build".`,
+    );
+  }
+  return { folder, manifest };
+}
+
+/** The address of `path` in `folder`; a path that leads out of the folder is refused. */
+export function inside(folder: URL, path: string): URL {
+  const address = new URL(path, folder);
+  const home = new URL('.', folder);
+  // new URL() has resolved "..", encoded dots, absolute paths and schemes by now; whatever still begins with the folder is in it.
+  if (!address.href.startsWith(home.href)) {
+    throw new Failure(
+      `"${path}" leads out of the folder that it is named in, and is not loaded: build the artifact again with "zoo build".`,
+    );
+  }
+  return address;
+}
+
+/** Bytes of the model's files in the browser. */
+export function downloadBytes(manifest: Manifest): number {
+  return Object.entries(manifest.files).reduce(
+    (sum, [path, file]) => sum + (path.startsWith('tfjs/') ? file.bytes : 0),
+    0,
+  );
+}
+
+async function readJson(address: URL, name: string, remedy: string): Promise<unknown> {
+  const response = await request(address, name, remedy);
+  try {
+    return await response.json();
+  } catch {
+    throw new Failure(`${name} is not JSON: ${remedy}.`);
+  }
+}
+
+/** fetch() whose failures are sentences. */
+export async function request(address: URL, name: string, remedy: string): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(address, { redirect: 'error' });
+  } catch {
+    throw new Failure(
+      `${name} could not be loaded, because the server did not answer: check that "zoo demo" is still running, then reload the page.`,
+    );
+  }
+  if (response.status === 404) throw new Failure(`${name} was not found: ${remedy}.`);
+  if (!response.ok)
+    throw new Failure(`${name} could not be loaded (the server answered ${response.status}): ${remedy}.`);
+  return response;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+const isText = (value: unknown): value is string => typeof value === 'string';
+
+function isEntry(value: unknown): value is Entry {
+  return isRecord(value) && isText(value.name) && isText(value.genotype) && isText(value.path);
+}
+
+function isManifest(value: Record<string, unknown>): value is Record<string, unknown> & Manifest {
+  const { input, fixture, files, network, metrics, parity, labels } = value;
+  return (
+    isText(value.name) &&
+    isText(value.genotype) &&
+    isText(value.precision) &&
+    isCount(value.parameters) &&
+    isCount(value.multiply_adds) &&
+    Array.isArray(labels) &&
+    labels.every(isText) &&
+    Array.isArray(parity) &&
+    isRecord(network) &&
+    isRecord(metrics) &&
+    isRecord(input) &&
+    isCount(input.height) &&
+    isCount(input.width) &&
+    (input.channels === 1 || input.channels === 3) &&
+    isRecord(fixture) &&
+    isText(fixture.input) &&
+    isText(fixture.logits) &&
+    isCount(fixture.count) &&
+    isRecord(files) &&
+    Object.values(files).every((file) => isRecord(file) && isText(file.sha256) && Number.isSafeInteger(file.bytes))
+  );
+}

@@ -1,0 +1,127 @@
+/** The files of an artifact, byte by byte: counted while they come, checked before anything uses them. */
+
+import { io } from '@tensorflow/tfjs-core';
+import { inside, request, type Artifact, downloadBytes } from './artifact';
+import { Failure } from './failure';
+
+export interface Progress {
+  readonly loaded: number;
+  readonly total: number;
+}
+
+/** The fixture that `zoo build` computed with PyTorch: images, and the logits they must give. */
+export interface Fixture {
+  readonly images: readonly Float32Array[];
+  readonly logits: readonly Float32Array[];
+  readonly labels: readonly number[] | null;
+}
+
+const MODEL = 'tfjs/model.json';
+
+/** Loads model.json and its weights into memory; nothing is executed. */
+export async function downloadModel(
+  artifact: Artifact,
+  onProgress: (progress: Progress) => void,
+): Promise<io.ModelArtifacts> {
+  const total = downloadBytes(artifact.manifest);
+  let loaded = 0;
+  const count = (bytes: number) => {
+    loaded += bytes;
+    onProgress({ loaded: Math.min(loaded, total), total });
+  };
+  const model = parseModel(artifact, await downloadListed(artifact, MODEL, count));
+  const shards = model.weightsManifest.flatMap((group) => group.paths);
+  const parts = await Promise.all(shards.map((path) => downloadListed(artifact, shardPath(artifact, path), count)));
+  const specs = model.weightsManifest.flatMap((group) => group.weights);
+  return io.getModelArtifactsForJSON(model, async () => [specs, parts]);
+}
+
+export async function downloadFixture(artifact: Artifact): Promise<Fixture> {
+  const { fixture, input, labels } = artifact.manifest;
+  const [images, logits] = await Promise.all([
+    downloadListed(artifact, fixture.input),
+    downloadListed(artifact, fixture.logits),
+  ]);
+  const pixels = input.height * input.width * input.channels;
+  if (images.byteLength !== 4 * pixels * fixture.count || logits.byteLength !== 4 * labels.length * fixture.count) {
+    throw new Failure(
+      `The fixture of ${artifact.manifest.name} does not have the size that its manifest gives: ${rebuild(artifact)}.`,
+    );
+  }
+  return { images: slices(images, pixels), logits: slices(logits, labels.length), labels: fixture.labels };
+}
+
+/** A file that the manifest lists, refused unless it has the length and the sha256 given there. */
+async function downloadListed(
+  artifact: Artifact,
+  path: string,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<ArrayBuffer> {
+  const { folder, manifest } = artifact;
+  const name = `${path} of ${manifest.name}`;
+  const listed = manifest.files[path];
+  if (!listed)
+    throw new Failure(`${name} is not listed in its manifest.json, and is not loaded: ${rebuild(artifact)}.`);
+  const response = await request(inside(folder, path), name, rebuild(artifact));
+  const wrong = new Failure(
+    `${name} is not the file that its manifest.json describes (its sha256 differs), and is not used: ${rebuild(artifact)}.`,
+  );
+  const bytes = await readBytes(response, listed.bytes, onBytes, wrong);
+  if ((await sha256(bytes)) !== listed.sha256) throw wrong;
+  return bytes;
+}
+
+async function readBytes(
+  response: Response,
+  expected: number,
+  onBytes: (bytes: number) => void,
+  wrong: Failure,
+): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(expected);
+  let at = 0;
+  const reader = response.body!.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    if (at + part.value.length > expected) {
+      await reader.cancel();
+      throw wrong;
+    }
+    bytes.set(part.value, at);
+    at += part.value.length;
+    onBytes(part.value.length);
+  }
+  if (at < expected) throw wrong;
+  return bytes.buffer;
+}
+
+async function sha256(bytes: ArrayBuffer): Promise<string> {
+  if (!globalThis.crypto?.subtle) {
+    throw new Failure('This browser checks files only on a secure page: open the page over https, or at 127.0.0.1.');
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function parseModel(artifact: Artifact, bytes: ArrayBuffer): io.ModelJSON {
+  try {
+    const model = JSON.parse(new TextDecoder().decode(bytes)) as io.ModelJSON;
+    if (model.modelTopology && Array.isArray(model.weightsManifest)) return model;
+  } catch {
+    // The sentence below says it.
+  }
+  throw new Failure(`${MODEL} of ${artifact.manifest.name} is not a TensorFlow.js graph model: ${rebuild(artifact)}.`);
+}
+
+/** TensorFlow.js would join these paths unchecked. */
+function shardPath(artifact: Artifact, path: string): string {
+  const home = inside(artifact.folder, 'tfjs/');
+  return inside(home, path).href.slice(artifact.folder.href.length);
+}
+
+const rebuild = (artifact: Artifact) =>
+  `build the artifact again with "zoo build ${artifact.manifest.genotype} --export tfjs"`;
+
+function slices(bytes: ArrayBuffer, length: number): Float32Array[] {
+  // The files are little-endian, as is every machine that runs a browser today.
+  const values = new Float32Array(bytes);
+  return Array.from({ length: values.length / length }, (_, i) => values.slice(i * length, (i + 1) * length));
+}

@@ -1,0 +1,192 @@
+/** The pad: a pen moved by mouse, finger or keyboard, or a picture in its place. */
+
+import type { Point, Stroke } from './digits';
+
+/** Width of the visible pen, beside the side of the pad. */
+const PEN = 0.065;
+
+/** One press of an arrow key. */
+const STEP = 1 / 24;
+
+const MOVES: Readonly<Record<string, Point>> = {
+  ArrowLeft: { x: -STEP, y: 0 },
+  ArrowRight: { x: STEP, y: 0 },
+  ArrowUp: { x: 0, y: -STEP },
+  ArrowDown: { x: 0, y: STEP },
+};
+
+export class Pad {
+  /** Paths in units of the pad's side. */
+  private strokes: Point[][] = [];
+  private picture: ImageBitmap | null = null;
+  private pen: Point = { x: 0.5, y: 0.3 };
+  private penDown = false;
+  private pointer: number | null = null;
+
+  constructor(
+    private readonly canvas: HTMLCanvasElement,
+    /** Called at every change; `finished` when the pen was lifted. */
+    private readonly onChange: (finished: boolean) => void,
+    private readonly say: (text: string) => void,
+  ) {
+    canvas.addEventListener('pointerdown', (event) => this.touch(event));
+    canvas.addEventListener('pointermove', (event) => this.drag(event));
+    for (const end of ['pointerup', 'pointercancel'] as const)
+      canvas.addEventListener(end, (event) => this.release(event));
+    canvas.addEventListener('keydown', (event) => this.press(event));
+    canvas.addEventListener('focus', () => this.draw());
+    canvas.addEventListener('blur', () => this.liftPen());
+    new ResizeObserver(() => this.draw()).observe(canvas);
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.draw());
+  }
+
+  get drawing(): readonly Stroke[] {
+    return this.strokes;
+  }
+
+  get empty(): boolean {
+    return this.strokes.length === 0 && this.picture === null;
+  }
+
+  clear(): void {
+    this.reset(null);
+    this.onChange(true);
+  }
+
+  undo(): void {
+    this.penDown = false;
+    if (this.picture) this.picture = null;
+    else this.strokes.pop();
+    this.draw();
+    this.onChange(true);
+  }
+
+  /** Shows a picture where the drawing was; the pad owns it from here. */
+  show(picture: ImageBitmap): void {
+    this.reset(picture);
+  }
+
+  private reset(picture: ImageBitmap | null): void {
+    this.picture?.close();
+    this.picture = picture;
+    this.strokes = [];
+    this.penDown = false;
+    this.draw();
+  }
+
+  private touch(event: PointerEvent): void {
+    if (event.button !== 0 || this.pointer !== null) return;
+    this.canvas.setPointerCapture(event.pointerId);
+    this.pointer = event.pointerId;
+    this.begin(this.at(event));
+  }
+
+  private drag(event: PointerEvent): void {
+    if (event.pointerId !== this.pointer) return;
+    // A fast hand moves several times between two frames.
+    const moves = event.getCoalescedEvents?.() ?? [];
+    for (const move of moves.length > 0 ? moves : [event]) this.strokes.at(-1)?.push(this.at(move));
+    this.draw();
+    this.onChange(false);
+  }
+
+  private release(event: PointerEvent): void {
+    if (event.pointerId !== this.pointer) return;
+    this.pointer = null;
+    this.onChange(true);
+  }
+
+  private press(event: KeyboardEvent): void {
+    const move = MOVES[event.key];
+    if (move) this.step(move);
+    else if (event.key === ' ') this.penDown ? this.liftPen() : this.lowerPen();
+    else if (event.key === 'Backspace' || (event.key === 'z' && (event.ctrlKey || event.metaKey))) this.undo();
+    else if (event.key === 'Delete') this.clear();
+    else return;
+    event.preventDefault();
+  }
+
+  private step(move: Point): void {
+    const within = (v: number) => Math.min(0.95, Math.max(0.05, v));
+    this.pen = { x: within(this.pen.x + move.x), y: within(this.pen.y + move.y) };
+    if (this.penDown) {
+      this.strokes.at(-1)?.push(this.pen);
+      this.onChange(true);
+    }
+    this.draw();
+  }
+
+  private lowerPen(): void {
+    this.penDown = true;
+    this.begin(this.pen);
+    this.say(`Pen down, ${this.where()}.`);
+  }
+
+  private liftPen(): void {
+    if (this.penDown) this.say(`Pen up, ${this.where()}.`);
+    this.penDown = false;
+    this.draw();
+  }
+
+  private where(): string {
+    return `${Math.round(this.pen.x * 100)} % from the left, ${Math.round(this.pen.y * 100)} % from the top`;
+  }
+
+  private begin(point: Point): void {
+    if (this.picture) this.reset(null);
+    this.strokes.push([point]);
+    this.draw();
+    this.onChange(false);
+  }
+
+  private at(event: PointerEvent): Point {
+    const box = this.canvas.getBoundingClientRect();
+    return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
+  }
+
+  private draw(): void {
+    const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
+    if (side === 0) return;
+    if (this.canvas.width !== side) this.canvas.width = this.canvas.height = side;
+    const context = this.canvas.getContext('2d')!;
+    context.clearRect(0, 0, side, side);
+    if (this.picture) drawWhole(context, this.picture, side);
+    context.strokeStyle = context.fillStyle = getComputedStyle(this.canvas).color;
+    drawStrokes(context, this.strokes, side);
+    if (this.canvas.matches(':focus-visible')) this.drawPen(context, side);
+  }
+
+  /** A ring where the keyboard's pen stands, filled while it is down. */
+  private drawPen(context: CanvasRenderingContext2D, side: number): void {
+    context.beginPath();
+    context.arc(this.pen.x * side, this.pen.y * side, (PEN * side) / 2, 0, 2 * Math.PI);
+    context.lineWidth = 2 * devicePixelRatio;
+    context.stroke();
+    if (this.penDown) context.fill();
+  }
+}
+
+/** Strokes in units of `side`, in the context's colour. */
+export function drawStrokes(
+  context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D,
+  strokes: readonly Stroke[],
+  side: number,
+): void {
+  context.lineWidth = PEN * side;
+  context.lineCap = context.lineJoin = 'round';
+  for (const stroke of strokes) {
+    context.beginPath();
+    // A line to the place where it begins makes a dot of a single tap.
+    context.moveTo(stroke[0]!.x * side, stroke[0]!.y * side);
+    for (const { x, y } of stroke) context.lineTo(x * side, y * side);
+    context.stroke();
+  }
+}
+
+function drawWhole(context: CanvasRenderingContext2D, picture: ImageBitmap, side: number): void {
+  const scale = Math.min(side / picture.width, side / picture.height);
+  const [width, height] = [picture.width * scale, picture.height * scale];
+  // Tiny pictures (the samples) keep their pixels visible.
+  context.imageSmoothingEnabled = scale < 4;
+  context.drawImage(picture, (side - width) / 2, (side - height) / 2, width, height);
+}

@@ -1,0 +1,134 @@
+/** Where images come from: the pad, samples, files, the clipboard, the camera. */
+
+import { Camera } from './camera';
+import { Pad } from './draw';
+import { sentence } from './failure';
+import { element, paint } from './page';
+import { drawingPixels, openPicture, picturePixels } from './picture';
+import { showFailure } from './runtime';
+import { ask, EMPTY, session } from './session';
+
+const NO_DIGIT =
+  'No digit stands out in this picture: choose one with a single dark digit on bright paper, or the reverse.';
+const NO_DIGIT_IN_SIGHT = 'No digit in sight: hold a single one, on plain paper, in the middle.';
+
+/** A backend that needs longer answers when the pen is lifted, so that the pen does not lag. */
+const LIVE_MS = 40;
+
+const hint = element('hint', HTMLElement);
+const cameraButton = element('camera', HTMLButtonElement);
+const pad = new Pad(element('pad', HTMLCanvasElement), readPad, (text) => {
+  element('pen', HTMLElement).textContent = text;
+});
+const camera = new Camera(element('camera-view', HTMLVideoElement), (text) => {
+  showCamera(false);
+  showFailure(text);
+});
+
+export function connectInputs(): void {
+  const file = element('file', HTMLInputElement);
+  const drop = element('drop', HTMLElement);
+  element('undo', HTMLButtonElement).addEventListener('click', () => pad.undo());
+  element('clear', HTMLButtonElement).addEventListener('click', clearInputs);
+  element('choose', HTMLButtonElement).addEventListener('click', () => file.click());
+  cameraButton.addEventListener('click', () => void toggleCamera());
+  file.addEventListener('change', () => {
+    void readFile(file.files?.[0]);
+    // The same file may be chosen again.
+    file.value = '';
+  });
+  addEventListener('paste', (event) => void readFile(event.clipboardData?.files[0]));
+  addEventListener('dragover', (event) => {
+    event.preventDefault();
+    drop.classList.add('over');
+  });
+  addEventListener('dragleave', () => drop.classList.remove('over'));
+  addEventListener('drop', (event) => {
+    event.preventDefault();
+    drop.classList.remove('over');
+    void readFile(event.dataTransfer?.files[0]);
+  });
+}
+
+export function clearInputs(): void {
+  stopCamera();
+  pad.clear();
+}
+
+export async function chooseSample(pixels: Float32Array, truth: string | null): Promise<void> {
+  const { width, height } = session.loaded!.artifact.manifest.input;
+  const canvas = document.createElement('canvas');
+  paint(canvas, pixels, width, height);
+  show(await createImageBitmap(canvas));
+  await ask(pixels, truth, EMPTY);
+}
+
+function readPad(finished: boolean): void {
+  hint.hidden = !pad.empty;
+  if (!pad.empty) stopCamera();
+  if (!session.loaded) return;
+  showFailure(null);
+  if (!finished && session.steady > LIVE_MS) return;
+  void ask(drawingPixels(session.loaded.artifact.manifest, pad.drawing), null, EMPTY);
+}
+
+async function readFile(file: File | null | undefined): Promise<void> {
+  if (!file || !session.loaded) return;
+  const { manifest } = session.loaded.artifact;
+  try {
+    const picture = await openPicture(file, file.name || 'What was pasted');
+    const pixels = picturePixels(manifest, { source: picture, width: picture.width, height: picture.height });
+    show(picture);
+    await ask(pixels, null, NO_DIGIT);
+  } catch (error) {
+    showFailure(sentence(error));
+  }
+}
+
+function show(picture: ImageBitmap): void {
+  showFailure(null);
+  stopCamera();
+  pad.show(picture);
+  hint.hidden = true;
+}
+
+async function toggleCamera(): Promise<void> {
+  if (camera.running) {
+    stopCamera();
+    return;
+  }
+  showFailure(null);
+  try {
+    await camera.start();
+    pad.clear();
+    showCamera(true);
+    await watch();
+  } catch (error) {
+    stopCamera();
+    showFailure(sentence(error));
+  }
+}
+
+/** Classifies what the camera shows, and the next picture when that is done. */
+async function watch(): Promise<void> {
+  while (camera.running) {
+    const frame = camera.frame();
+    if (frame && session.loaded && session.network) {
+      await ask(picturePixels(session.loaded.artifact.manifest, frame), null, NO_DIGIT_IN_SIGHT);
+    }
+    // Also rests while the page is in the background.
+    await new Promise(requestAnimationFrame);
+  }
+}
+
+function stopCamera(): void {
+  if (!camera.running) return;
+  camera.stop();
+  showCamera(false);
+}
+
+function showCamera(on: boolean): void {
+  cameraButton.setAttribute('aria-pressed', String(on));
+  cameraButton.textContent = on ? 'Stop camera' : 'Camera';
+  hint.hidden = on || !pad.empty;
+}

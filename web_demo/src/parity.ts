@@ -1,0 +1,78 @@
+/** Does the network compute here what it computed in PyTorch, and how fast? */
+
+import type { Manifest } from './artifact';
+import type { Backend } from './backends';
+import type { Fixture } from './download';
+import type { Network } from './network';
+
+export interface Parity {
+  readonly maxDifference: number;
+  readonly limit: number;
+  readonly ok: boolean;
+  readonly images: number;
+}
+
+export interface Timing {
+  /** The first run, which compiles shaders and fills caches. */
+  readonly warmUp: number;
+  /** Median of the runs after it, one image each. */
+  readonly steady: number;
+  readonly runs: number;
+}
+
+const MOST_RUNS = 30;
+const ENOUGH_MS = 1500;
+
+/** Runs the fixture image by image, and again while there is time, for the median. */
+export async function checkParity(
+  network: Network,
+  manifest: Manifest,
+  fixture: Fixture,
+  backend: Backend,
+): Promise<{ parity: Parity; timing: Timing }> {
+  const times: number[] = [];
+  const differences: number[] = [];
+  const start = performance.now();
+  for (let run = 0; run < MOST_RUNS; run++) {
+    const image = run % fixture.images.length;
+    const answer = await network.run(fixture.images[image]!);
+    times.push(answer.ms);
+    differences.push(maxDifference(answer.logits, fixture.logits[image]!));
+    if (run + 1 >= Math.max(2, fixture.images.length) && performance.now() - start > ENOUGH_MS) break;
+  }
+  const [warmUp, ...steady] = times as [number, ...number[]];
+  const parity = verdict(Math.max(...differences), manifest, fixture, backend);
+  return { parity, timing: { warmUp, steady: median(steady), runs: steady.length } };
+}
+
+export function verdict(difference: number, manifest: Manifest, fixture: Fixture, backend: Backend): Parity {
+  const limit = parityLimit(manifest, fixture, backend);
+  return { maxDifference: difference, limit, ok: difference <= limit, images: fixture.images.length };
+}
+
+export function maxDifference(a: Float32Array, b: Float32Array): number {
+  let most = a.length === b.length ? 0 : Infinity;
+  a.forEach((value, i) => {
+    const difference = Math.abs(value - b[i]!);
+    // NaN compares as false with everything, so it has to be asked for.
+    if (!(difference <= most)) most = Number.isNaN(difference) ? Infinity : difference;
+  });
+  return most;
+}
+
+/**
+ * The processor adds and multiplies as PyTorch does, and is held to the manifest's limit. Graphics
+ * processors may fuse, reorder and round operations in their own way, so there the limit is a
+ * thousandth of the largest logit: far too little to change an answer.
+ */
+function parityLimit(manifest: Manifest, fixture: Fixture, backend: Backend): number {
+  if (backend === 'cpu' || backend === 'wasm') return manifest.parity.find(({ hop }) => hop === 'tfjs')?.limit ?? 1e-5;
+  const largest = fixture.logits.reduce((most, logits) => logits.reduce((m, v) => Math.max(m, Math.abs(v)), most), 1);
+  return 1e-3 * largest;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

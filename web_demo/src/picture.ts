@@ -1,0 +1,88 @@
+/** From a drawing, a picture or a camera frame to the raw pixels that a network takes. */
+
+import type { Manifest } from './artifact';
+import { digitPixels, type Stroke } from './digits';
+import { drawStrokes } from './draw';
+import { Failure } from './failure';
+import { traceDigit, type Gray } from './scan';
+
+/** Something with pixels, and its size. */
+export interface Picture {
+  readonly source: CanvasImageSource;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Longest side of a picture in which a digit is looked for. */
+const SCAN_SIDE = 256;
+
+export function readsDigits({ input }: Manifest): boolean {
+  return input.data === 'digits' && input.width === 8 && input.height === 8 && input.channels === 1;
+}
+
+/** Pixels of a drawing, or null when it holds nothing. */
+export function drawingPixels(manifest: Manifest, strokes: readonly Stroke[]): Float32Array | null {
+  if (readsDigits(manifest)) return digitPixels(strokes);
+  return strokes.length === 0 ? null : picturePixels(manifest, onPaper(strokes));
+}
+
+/** Pixels of a picture, or null when a digit was looked for and none was there. */
+export function picturePixels(manifest: Manifest, picture: Picture): Float32Array | null {
+  const { width, height, channels } = manifest.input;
+  const exact = picture.width === width && picture.height === height;
+  if (readsDigits(manifest) && !exact) return digitPixels(traceDigit(grayOf(picture)));
+  const data = cover(picture, width, height);
+  return channels === 3 ? colours(data) : brightness(data);
+}
+
+/** A picture file as something that can be drawn. */
+export async function openPicture(file: Blob, name: string): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(file);
+  } catch {
+    throw new Failure(`${name} is not a picture that this browser can read: choose a PNG, JPEG, GIF or WebP file.`);
+  }
+}
+
+/** Dark ink on white, whatever the colours of the page. */
+function onPaper(strokes: readonly Stroke[]): Picture {
+  const side = 2 * SCAN_SIDE;
+  const source = new OffscreenCanvas(side, side);
+  drawStrokes(source.getContext('2d')!, strokes, side);
+  return { source, width: side, height: side };
+}
+
+function grayOf(picture: Picture): Gray {
+  const scale = Math.min(1, SCAN_SIDE / Math.max(picture.width, picture.height));
+  const [width, height] = [
+    Math.max(3, Math.round(picture.width * scale)),
+    Math.max(3, Math.round(picture.height * scale)),
+  ];
+  return { width, height, values: brightness(cover(picture, width, height)) };
+}
+
+/** The picture's middle, as much of it as has the shape asked for. */
+function cover({ source, width: from, height: high }: Picture, width: number, height: number): Uint8ClampedArray {
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext('2d')!;
+  // Transparent pictures are seen on paper.
+  context.fillStyle = '#ffffff';
+  context.fillRect(0, 0, width, height);
+  context.imageSmoothingQuality = 'high';
+  const scale = Math.min(from / width, high / height);
+  const [cutWidth, cutHeight] = [width * scale, height * scale];
+  context.drawImage(source, (from - cutWidth) / 2, (high - cutHeight) / 2, cutWidth, cutHeight, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height).data;
+}
+
+function colours(data: Uint8ClampedArray): Float32Array {
+  return Float32Array.from({ length: (data.length / 4) * 3 }, (_, i) => data[Math.floor(i / 3) * 4 + (i % 3)]!);
+}
+
+/** ITU-R BT.601 luma, as JPEG has it. */
+function brightness(data: Uint8ClampedArray): Float32Array {
+  return Float32Array.from(
+    { length: data.length / 4 },
+    (_, i) => 0.299 * data[i * 4]! + 0.587 * data[i * 4 + 1]! + 0.114 * data[i * 4 + 2]!,
+  );
+}

@@ -1,0 +1,90 @@
+/** Where the network runs: progress of the download, choice of backend, times, parity. */
+
+import { TITLES, type Availability, type Backend } from './backends';
+import type { Progress } from './download';
+import { bytes, element, make, milliseconds, row } from './page';
+import type { Parity, Timing } from './parity';
+
+const loading = element('loading', HTMLElement);
+const loadingText = element('loading-text', HTMLElement);
+const bar = element('progress', HTMLProgressElement);
+const choices = element('backends', HTMLFieldSetElement);
+const times = element('times', HTMLDListElement);
+const parityLine = element('parity', HTMLElement);
+const failure = element('failure', HTMLElement);
+
+export interface Download {
+  readonly bytes: number;
+  readonly ms: number;
+}
+
+/** A step that takes a while; null when all are done. */
+export function showStep(text: string | null): void {
+  loading.hidden = text === null;
+  loadingText.textContent = text ?? '';
+  // Without a value the bar shows that something goes on, not how far it is.
+  bar.removeAttribute('value');
+}
+
+export function showProgress(name: string, { loaded, total }: Progress): void {
+  showStep(`Downloading ${name}: ${bytes(loaded)} of ${bytes(total)}`);
+  bar.value = total > 0 ? loaded / total : 1;
+}
+
+export function showFailure(sentence: string | null): void {
+  failure.hidden = sentence === null;
+  failure.textContent = sentence ?? '';
+}
+
+/** The picker: an unavailable backend stays in the list, and says why. */
+export function showBackends(survey: readonly Availability[], onChoose: (backend: Backend) => void): void {
+  const labels = survey.map(({ backend, reason, note }) => {
+    const label = make('label');
+    const radio = make('input');
+    radio.type = 'radio';
+    radio.name = 'backend';
+    radio.value = backend;
+    radio.disabled = reason !== null;
+    radio.addEventListener('change', () => onChoose(backend));
+    label.append(
+      radio,
+      make('span', '', TITLES[backend]),
+      make('small', '', reason === null ? note : `Not available: ${reason}`),
+    );
+    return label;
+  });
+  choices.replaceChildren(choices.querySelector('legend')!, ...labels);
+}
+
+export function markBackend(backend: Backend): void {
+  choices.querySelector<HTMLInputElement>(`input[value=${backend}]`)!.checked = true;
+}
+
+export function showTimes(download: Download, timing: Timing | null): void {
+  const tile = (name: string, value: string, note: string) => row(name, value, make('small', '', note));
+  times.replaceChildren(
+    tile('Download', milliseconds(download.ms), bytes(download.bytes)),
+    tile('First run', timing ? milliseconds(timing.warmUp) : '…', 'warm-up'),
+    tile('Then', timing ? milliseconds(timing.steady) : '…', timing ? `median of ${timing.runs}` : ''),
+  );
+}
+
+export function showParity(parity: Parity | null, backend: Backend): void {
+  parityLine.className = parity === null ? 'parity' : `parity ${parity.ok ? 'good' : 'bad'}`;
+  if (parity === null) {
+    parityLine.textContent = '';
+    return;
+  }
+  const found = `largest difference ${scientific(parity.maxDifference)} in ${parity.images} images, limit ${scientific(parity.limit)}`;
+  const graphics = backend === 'webgl' || backend === 'webgpu';
+  const why = graphics
+    ? '. Graphics processors round in their own way, so the limit is a thousandth of the largest logit'
+    : '';
+  parityLine.textContent = parity.ok
+    ? `✓ Same logits as PyTorch: ${found}${why}.`
+    : `✗ Other logits than PyTorch: ${found}${why}. Do not trust ${TITLES[backend]} here: choose another backend.`;
+}
+
+function scientific(value: number): string {
+  return Number.isFinite(value) ? value.toExponential(1) : 'not a number';
+}

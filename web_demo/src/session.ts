@@ -1,0 +1,72 @@
+/** What the page holds at the moment, and the one question that it answers. */
+
+import type { Artifact } from './artifact';
+import { showAnswer, showBusy, showNothing } from './answer';
+import type { downloadModel, Fixture } from './download';
+import { sentence } from './failure';
+import type { Network } from './network';
+import { showFailure, type Download } from './runtime';
+
+/** What was downloaded; it outlives a change of backend. */
+export interface Loaded {
+  readonly artifact: Artifact;
+  readonly files: Awaited<ReturnType<typeof downloadModel>>;
+  readonly fixture: Fixture;
+  readonly download: Download;
+}
+
+interface Question {
+  readonly pixels: Float32Array;
+  readonly truth: string | null;
+}
+
+export const EMPTY = 'Draw something, or choose a sample.';
+
+export const session = {
+  loaded: null as Loaded | null,
+  network: null as Network | null,
+  /** Milliseconds that the network takes for an answer. */
+  steady: Infinity,
+};
+
+let question: Question | null = null;
+let answering = false;
+
+/** Asks about pixels; without any, says what is missing. */
+export function ask(pixels: Float32Array | null, truth: string | null, otherwise: string): Promise<void> {
+  question = pixels && { pixels, truth };
+  if (!question) showNothing(otherwise);
+  return answer();
+}
+
+/** Answers the newest question; the ones that came while it was at work are passed over. */
+async function answer(): Promise<void> {
+  if (answering || !session.network) return;
+  answering = true;
+  showBusy(true);
+  try {
+    for (let done: Question | null = null; question && question !== done && session.network;) {
+      done = question;
+      const { probabilities } = await session.network.run(done.pixels);
+      if (question && session.loaded)
+        showAnswer(session.loaded.artifact.manifest, done.pixels, probabilities, done.truth);
+    }
+  } catch (error) {
+    // A network that lost its backend in the middle of a run is replaced, and answers then.
+    if (session.network) showFailure(sentence(error));
+  } finally {
+    answering = false;
+    showBusy(false);
+  }
+}
+
+/** Answers the question that waited for a network. */
+export function answerAgain(): Promise<void> {
+  if (!question) showNothing(EMPTY);
+  return answer();
+}
+
+export function forgetQuestion(reason: string): void {
+  question = null;
+  showNothing(reason);
+}

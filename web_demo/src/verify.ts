@@ -1,0 +1,68 @@
+/** `verify.html?model=models/NAME/&backend=wasm`: the fixture on exactly that backend, for `zoo verify`. */
+
+import { readArtifact } from './artifact';
+import { BACKENDS, startBackend, surveyBackends, type Backend } from './backends';
+import { downloadFixture, downloadModel } from './download';
+import { Failure, sentence } from './failure';
+import { Network } from './network';
+import { checkParity, maxDifference, verdict } from './parity';
+
+interface Verification {
+  backend: string;
+  available: boolean;
+  reason: string | null;
+  ok: boolean;
+  max_difference: number | null;
+  limit: number | null;
+  ms: number | null;
+  error: string | null;
+}
+
+declare global {
+  interface Window {
+    zooVerify?: Verification;
+  }
+}
+
+async function verify(model: string, backend: Backend): Promise<Partial<Verification>> {
+  const found = (await surveyBackends()).find((one) => one.backend === backend)!;
+  if (found.reason !== null) return { available: false, reason: found.reason };
+  const artifact = await readArtifact(new URL('.', location.href), model);
+  const [files, fixture] = await Promise.all([downloadModel(artifact, () => {}), downloadFixture(artifact)]);
+  await startBackend(backend, () => {});
+  const network = await Network.load(artifact.manifest, files);
+  const { parity, timing } = await checkParity(network, artifact.manifest, fixture, backend);
+  const together = await network.run(joined(fixture.images));
+  const difference = Math.max(parity.maxDifference, maxDifference(together.logits, joined(fixture.logits)));
+  const { ok, limit } = verdict(difference, artifact.manifest, fixture, backend);
+  return { ok, max_difference: difference, limit, ms: timing.steady };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  return Float32Array.from(parts.flatMap((part) => [...part]));
+}
+
+const asked = new URLSearchParams(location.search);
+const backend = asked.get('backend') ?? '';
+const report: Verification = {
+  backend,
+  available: true,
+  reason: null,
+  ok: false,
+  max_difference: null,
+  limit: null,
+  ms: null,
+  error: null,
+};
+try {
+  const known = BACKENDS.find((name) => name === backend);
+  if (!known) throw new Failure(`"${backend}" is no backend: ask for one of ${BACKENDS.join(', ')}.`);
+  Object.assign(report, await verify(asked.get('model') ?? '', known));
+} catch (error) {
+  report.error = sentence(error);
+}
+window.zooVerify = report;
+const output = document.querySelector('output')!;
+output.textContent = JSON.stringify(report, null, 2);
+// What waits for the end can wait for this; the policy of the page stops anything that polls by eval().
+output.dataset.done = backend;

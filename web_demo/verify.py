@@ -1,0 +1,118 @@
+"""Runs an artifact's fixture in the real runtime: TensorFlow.js in Chromium or in Node."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+from web_demo.artifacts import read_manifest
+from web_demo.chromium import RuntimeMissing, launch
+from web_demo.server import running, serve
+
+HERE = Path(__file__).parent
+BACKENDS = {"chromium": ("wasm", "webgl", "webgpu", "cpu"), "node": ("wasm", "cpu")}
+
+
+def verify(
+    artifact: Path,
+    runtime: str = "chromium",
+    backends: Iterable[str] | None = None,
+    limits: Mapping[str, float] | None = None,
+    timeout: float = 300,
+) -> list[dict]:
+    """One row for each backend: backend, available, reason, ok, max_difference, limit, ms, error.
+
+    A backend that this machine lacks has `available` False and its reason; a wrong or broken one
+    has `ok` False. `limits` replaces the limit of single backends. RuntimeMissing is raised when
+    there is no browser or no Node to run in.
+    """
+    if runtime not in BACKENDS:
+        raise ValueError(f"{runtime} is no runtime: choose {' or '.join(BACKENDS)}")
+    artifact = Path(artifact).resolve()
+    read_manifest(artifact)
+    run = _in_chromium if runtime == "chromium" else _in_node
+    # Playwright refuses to work where an event loop runs, as in a notebook; a new thread has none.
+    with ThreadPoolExecutor(1) as thread:
+        rows = thread.submit(run, artifact, tuple(backends or BACKENDS[runtime]), timeout).result()
+    for row in rows:
+        limit = (limits or {}).get(row["backend"])
+        if limit is not None and row["max_difference"] is not None:
+            row.update(limit=limit, ok=row["max_difference"] <= limit)
+    return rows
+
+
+def _in_chromium(artifact: Path, backends: tuple[str, ...], timeout: float) -> list[dict]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise RuntimeMissing(
+            "playwright is not installed: run pip install playwright, or choose --runtime node"
+        ) from None
+    with running(serve({"artifact": artifact}, port=0)) as server, sync_playwright() as playwright:
+        browser = launch(playwright)
+        try:
+            # A page for each backend: none inherits what another one left behind.
+            return [
+                _in_page(browser.new_page, server.url, backend, timeout) for backend in backends
+            ]
+        finally:
+            browser.close()
+
+
+def _in_page(new_page: Callable, url: str, backend: str, timeout: float) -> dict:
+    page = new_page()
+    try:
+        page.goto(f"{url}verify.html?model=models/artifact/&backend={quote(backend)}")
+        page.wait_for_selector("output[data-done]", timeout=timeout * 1000)
+        return page.evaluate("window.zooVerify")
+    except Exception as error:
+        return _broken(backend, f"Chromium gave no answer ({str(error).splitlines()[0]})")
+    finally:
+        page.close()
+
+
+def _in_node(artifact: Path, backends: tuple[str, ...], timeout: float) -> list[dict]:
+    node = shutil.which("node")
+    if node is None:
+        raise RuntimeMissing(
+            "node is not installed: install Node 20 or newer, or choose --runtime chromium"
+        )
+    if not (HERE / "node_modules" / "@tensorflow" / "tfjs-converter").is_dir():
+        raise RuntimeMissing(
+            f"TensorFlow.js is not installed for Node: run npm ci in {HERE}, or choose --runtime "
+            "chromium"
+        )
+    return [_in_process(node, artifact, backend, timeout) for backend in backends]
+
+
+def _in_process(node: str, artifact: Path, backend: str, timeout: float) -> dict:
+    command = [node, str(HERE / "verify-node.mjs"), str(artifact), backend]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        return _broken(backend, f"Node gave no answer in {timeout:.0f} s")
+    try:
+        return json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        return _broken(
+            backend,
+            f"Node gave no answer ({(done.stderr.strip().splitlines() or ['no output'])[-1]})",
+        )
+
+
+def _broken(backend: str, error: str) -> dict:
+    return {
+        "backend": backend,
+        "available": True,
+        "reason": None,
+        "ok": False,
+        "max_difference": None,
+        "limit": None,
+        "ms": None,
+        "error": error,
+    }

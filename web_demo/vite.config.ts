@@ -1,0 +1,53 @@
+import { resolve } from 'node:path';
+import { defineConfig, type Plugin } from 'vite';
+
+/** Vite's development server injects styles into the page, which the page's own policy forbids. */
+const withoutPolicyInDevelopment: Plugin = {
+  name: 'without-policy-in-development',
+  apply: 'serve',
+  transformIndexHtml: (html) => html.replace(/<meta\s+http-equiv="Content-Security-Policy"[^>]*>/, ''),
+};
+
+/**
+ * TensorFlow.js starts its threads from the text of one function, which must therefore name nothing outside
+ * itself. It guards its one outer name with typeof, but a minifier sees the declaration and drops the guard.
+ */
+const selfContainedThreads: Plugin = {
+  name: 'self-contained-threads',
+  transform(code, id) {
+    if (!/tfjs-backend-wasm-threaded-simd\.js$/.test(id)) return null;
+    const guarded = 'if(typeof _scriptDir !== "undefined" && _scriptDir){scriptDirectory=_scriptDir}';
+    const fallback = 'Module["mainScriptUrlOrBlob"]||_scriptDir';
+    if (!code.includes(guarded) || !code.includes(fallback))
+      throw new Error(`${id} has changed: see whether it still needs this plugin`);
+    return { code: code.replace(guarded, '').replace(fallback, 'Module["mainScriptUrlOrBlob"]'), map: null };
+  },
+};
+
+export default defineConfig({
+  // Relative addresses: the built page works in any folder of any static server.
+  base: './',
+  plugins: [withoutPolicyInDevelopment, selfContainedThreads],
+  build: {
+    target: 'es2022',
+    // The policy allows no data: addresses.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // The largest part is a backend of TensorFlow.js, loaded only when it is chosen.
+    chunkSizeWarningLimit: 1000,
+    rolldownOptions: {
+      input: {
+        index: resolve(import.meta.dirname, 'index.html'),
+        verify: resolve(import.meta.dirname, 'verify.html'),
+      },
+    },
+  },
+  server: {
+    // `zoo demo` beside `npm run dev` provides the artifacts, and the headers that threads need come from here.
+    proxy: { '/models': 'http://127.0.0.1:8000' },
+    headers: {
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+    },
+  },
+});
