@@ -1,0 +1,161 @@
+"""Trained weights: safetensors in and out, the ones shipped here, and those of an artifact.
+
+Beside each shipped ``NAME-DATA.safetensors`` (float16) lies a card, ``NAME-DATA.json``, with
+what was trained, how, and how well it does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+HERE = Path(__file__).parent
+WEIGHTS = "model.safetensors"
+
+
+class WeightsError(ValueError):
+    """Weights that are damaged or of another network; the message names the first misfit."""
+
+
+def trained_state(model: nn.Module) -> dict[str, Tensor]:
+    """The state dict on the CPU, without the auxiliary head and without tied copies."""
+    state, seen = {}, set()
+    for name, value in model.state_dict().items():
+        place = value.data_ptr() if value.numel() else None
+        if not name.startswith("auxiliary_head.") and place not in seen:
+            seen.add(place)
+            state[name] = value.detach().cpu().contiguous()
+    return state
+
+
+def save_weights(model: nn.Module, path: Path | str, half: bool = False,
+                 metadata: dict[str, str] | None = None) -> None:
+    """Write the trained values of `model` as safetensors, in one step.
+
+    `half` stores matrices and kernels as float16; vectors (batch-norm, biases) stay float32,
+    because a running variance may be too small for float16.
+    """
+    state = trained_state(model)
+    if half:
+        state = {name: value.half() if value.ndim > 1 and value.is_floating_point() else value
+                 for name, value in state.items()}
+    part = Path(f"{path}.part")
+    part.write_bytes(safetensors.torch.save(state, metadata))
+    os.replace(part, path)
+
+
+def load_weights(model: nn.Module, source: Path | str | bytes, where: str | None = None) -> None:
+    """Fill `model`, float32 in memory, from a safetensors file or from its bytes.
+
+    `where` names the source in errors.  Raises WeightsError when it is damaged or its keys and
+    shapes are not those of the model, FileNotFoundError when there is no such file.
+    """
+    where = where or str(source)
+    content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    try:
+        state = safetensors.torch.load(content)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise WeightsError(f"{where} is not a whole safetensors file "
+                           f"({str(error).splitlines()[0][:120]}); get it again") from None
+    fill(model, state, where)
+
+
+def fill(model: nn.Module, state: dict[str, Tensor], where: str) -> None:
+    """Copy `state` into `model`; every key and shape must fit.  Raises WeightsError."""
+    own = model.state_dict()
+    if problem := misfit(trained_state(model), state):
+        raise WeightsError(f"{where} does not fit the network: {problem}")
+    with torch.no_grad():
+        for name, value in state.items():
+            own[name].copy_(value)
+
+
+def misfit(own: dict[str, Tensor], state: dict[str, Tensor]) -> str | None:
+    """The first key or shape of `state` that is not that of `own`, in words; None if all fit."""
+    for name, value in own.items():
+        if name not in state:
+            return f"{name} is missing"
+        if state[name].shape != value.shape:
+            return (f"{name} has shape {tuple(state[name].shape)}, "
+                    f"the network's has {tuple(value.shape)}")
+    extra = next((name for name in state if name not in own), None)
+    return f"{extra} is not part of the network" if extra else None
+
+
+# --- weights that are shipped ---------------------------------------------------------------
+
+
+def packaged(cell: str, data: str) -> tuple[Path, dict] | None:
+    """The file and the card of the shipped weights of a cell, or None when there are none.
+
+    `cell` is any registered name or alias.  Raises UnknownCellError for another.
+    """
+    from zoo.registry import record
+
+    stem = f"{record(cell).name}-{data}"
+    card = HERE / f"{stem}.json"
+    if not card.is_file():
+        return None
+    return HERE / f"{stem}.safetensors", json.loads(card.read_text(encoding="utf-8"))
+
+
+def packaged_cells(data: str) -> list[str]:
+    """Canonical names of the cells with shipped weights for a data set."""
+    return sorted(path.name.removesuffix(f"-{data}.json") for path in HERE.glob(f"*-{data}.json"))
+
+
+def find(weights: str | Path, cell) -> tuple[bytes, dict, str]:
+    """What `create_model` loads: the bytes, the settings that they fix, and a name for errors.
+
+    `weights` is a data set's name, a safetensors file (which fixes nothing), or the folder of
+    an artifact.  Raises ValueError when there are none such.
+    """
+    if isinstance(weights, str) and weights.isidentifier():
+        if not isinstance(cell, str):
+            raise ValueError(f"weights={weights!r} needs the name of a cell, not a genotype; give "
+                             "the path of a file")
+        if (found := packaged(cell, weights)) is None:
+            there = ", ".join(packaged_cells(weights)) or "no cell"
+            raise ValueError(f"no weights of {cell} for {weights!r} are shipped, only those of "
+                             f"{there}; train them with `zoo train {cell}`")
+        path, card = found
+        return path.read_bytes(), card["network"], path.name
+    path = Path(weights)
+    if path.is_dir():
+        from zoo.artifact import read_file, read_manifest
+
+        manifest = read_manifest(path)
+        settings = {"kind": manifest.network.kind, **manifest.network.settings()}
+        return read_file(path, manifest, WEIGHTS), settings, str(path)
+    if not path.is_file():
+        raise ValueError(f"there is no file or folder {path} to load weights from")
+    return path.read_bytes(), {}, str(path)
+
+
+# --- weights of an artifact -----------------------------------------------------------------
+
+
+def load_artifact(directory: Path | str):
+    """The network of an artifact folder, in eval mode on the CPU, and its manifest.
+
+    Raises ArtifactError or WeightsError when the folder is damaged or is none.
+    """
+    from zoo.artifact import read_file, read_genotype, read_manifest
+    from zoo.create import create_model
+
+    manifest = read_manifest(directory)
+    genotype = read_genotype(directory, manifest)
+    content = read_file(directory, manifest, WEIGHTS)
+    try:
+        model = create_model(genotype, manifest.network.kind, **manifest.network.settings())
+    except TypeError as error:  # a network of the other kind, or settings left out
+        raise WeightsError(f"{directory}: genotype.json and the manifest's network do not go "
+                           f"together ({error}); build the artifact again") from None
+    load_weights(model, content, f"{directory}/{WEIGHTS}")
+    return model.eval(), manifest
