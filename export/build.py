@@ -220,10 +220,11 @@ class _Chain:
         tools = sorted({package for hop in hops for package in _TOOLS[hop]} | {"torch"})
         is_image = known.task == "image-classification"
         shape = (known.input.channels, known.input.height, known.input.width)
+        price = cost.cost(self.source.model, shape) if is_image else None
         fields = {
             "outputs": list(self.deployed.outputs),
             "parameters": cost.parameters(self.source.model),
-            "multiply_adds": cost.cost(self.source.model, shape).multiply_adds if is_image else None,
+            "multiply_adds": price.multiply_adds if price else None,
             "opset": onnx.OPSET if "onnx" in hops else None,
             "precision": self.precision if "tfjs" in hops else None,
             "converter": self.converter if "savedmodel" in hops else None,

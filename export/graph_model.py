@@ -78,6 +78,10 @@ def join_dilations(nodes: list[dict], weights: Weights) -> list[dict]:
         if conv["op"] != "DepthwiseConv2dNative" or first["op"] != "SpaceToBatchND":
             continue
         block = weights[first["input"][1]].tolist()
+        taps = weights[conv["input"][1]].shape[:2]
+        added = weights[first["input"][2]][:, 0].tolist()  # above and to the left
+        if added != [size * (tap - 1) // 2 for size, tap in zip(block, taps)]:
+            continue  # not what SAME adds
         attributes = dict(conv["attr"])
         attributes["dilations"] = {"list": {"i": ["1", str(block[0]), str(block[1]), "1"]}}
         attributes["padding"] = {"s": base64.b64encode(b"SAME").decode()}
@@ -99,14 +103,19 @@ def drop_unread_constants(nodes: list[dict]) -> list[dict]:
 def to_tensorflow(node, weights: Weights) -> list:
     """A node of the stored graph, a NodeDef, as nodes that TensorFlow can run on a CPU.
 
-    A dilated filter is spread in `weights`; FusedDepthwiseConv2dNative, which is TF.js's own,
-    becomes the nodes that it was made of.
+    A dilated convolution gets a filter spread by zeros, added to `weights`;
+    FusedDepthwiseConv2dNative, which is TF.js's own, becomes the nodes that it was made of.
     """
     if "DepthwiseConv2dNative" in node.op:
         dilation = max(node.attr["dilations"].list.i, default=1)
         if dilation > 1:
-            weights[node.input[1]] = _spread(weights[node.input[1]], dilation)
+            # A filter of its own: another node may read the undilated one.
+            name = f"{node.name}/spread"
+            weights[name] = _spread(weights[node.input[1]], dilation)
+            node.input[1] = name
             node.attr["dilations"].list.i[:] = [1, 1, 1, 1]
+            filter_node = type(node)(name=name, op="Const", attr={"dtype": node.attr["T"]})
+            return [filter_node, *to_tensorflow(node, weights)]
     if node.op != "FusedDepthwiseConv2dNative":
         return [node]
     make = type(node)

@@ -80,7 +80,8 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
     size, channels = 224 if model.kind == "imagenet" else 32, network.in_channels
     spec = spec or Input(height=size, width=size, channels=channels, mean=[0.5] * channels,
                          std=[0.5] * channels)
-    if labels and len(labels) != network.num_classes:
+    labels = labels or [f"class {index}" for index in range(network.num_classes)]
+    if len(labels) != network.num_classes:
         raise ValueError(f"{len(labels)} labels for {network.num_classes} classes")
     return Source(model.eval(), model.genotype, Manifest(
         name=name, genotype=name, network=network, input=spec, labels=list(labels), trained=True,
@@ -126,7 +127,8 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
     metrics = {key: card[key] for key in ("test_accuracy", "data", "images")} if fits else {}
     manifest = Manifest(
         name=f"{name}-{data}", genotype=name, network=Network(kind=kind, **settings), input=spec,
-        labels=labels if len(labels) == settings["num_classes"] else [],
+        labels=(labels if len(labels) == settings["num_classes"]
+                else [f"class {index}" for index in range(settings["num_classes"])]),
         trained=fits or bool(wanted.weights), metrics=metrics,
         licence=card.get("licence", "") if fits else "", parameters=1)
     images, classes = _real_images(spec, len(manifest.labels), wanted.path)
@@ -164,7 +166,8 @@ def _input(data: str, wanted: Wanted) -> tuple[Input, list[str]]:
     else:
         raise ValueError(f"unknown data {data!r}; allowed are digits, {', '.join(_IMAGES)}")
     changes = {"height": wanted.size, "width": wanted.size, "channels": wanted.in_channels}
-    changes = {key: value for key, value in changes.items() if value and value != getattr(spec, key)}
+    changes = {key: value for key, value in changes.items()
+               if value and value != getattr(spec, key)}
     if "channels" in changes:  # other channels, other statistics
         changes |= {"mean": [0.5] * wanted.in_channels, "std": [0.5] * wanted.in_channels}
     if changes:
@@ -177,6 +180,9 @@ def _real_images(spec: Input, classes: int,
     """One test image of each class, where the data set is at hand; raw, (N, H, W, C)."""
     if spec.data != "digits" and path is None:
         return None, None
-    test = datasets.load(spec.data, path).test
+    data = datasets.load(spec.data, path)
+    if len(data.labels) != classes:
+        return None, None
+    test = data.test
     chosen = [int(np.flatnonzero(test.labels == label)[0]) for label in range(classes)]
     return np.asarray(test.images[chosen], np.float32), list(range(classes))

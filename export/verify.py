@@ -11,7 +11,6 @@ from export import parity
 from export.logs import captured
 from zoo import artifact, weights
 
-
 # Where each format lies, and the module whose `load` runs it.
 _PLACES = {
     "onnx": ("export.onnx", "onnx/model.onnx"),

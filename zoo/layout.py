@@ -115,7 +115,8 @@ class _Placing:
         best, improved, tried = self._cost(), True, 0
         while improved and tried < _PATIENCE:
             improved = False
-            for tried, move in enumerate(self._moves(), start=tried + 1):
+            for move in self._moves():
+                tried += 1
                 before = [list(row) for row in self.rows]
                 move()
                 cost = self._cost()

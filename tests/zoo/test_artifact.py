@@ -58,7 +58,8 @@ def test_edited_manifest(folder, field, value):
         read_manifest(folder)
 
 
-@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "sub/../../secret", "C:/x", "a\\..\\b"])
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "sub/../../secret", "C:/x",
+                                  "a\\..\\b"])
 def test_paths_never_leave_the_folder(folder, name):
     (folder.parent / "secret").write_text("s")
     edited = json.loads((folder / "manifest.json").read_text())
