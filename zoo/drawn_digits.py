@@ -16,7 +16,8 @@ Stroke = np.ndarray  # (points, 2): x to the right, y down, in a box of 0..1
 
 _BITMAP, _BLOCK, _FRAME_WIDTH = 32, 4, 20
 _INK = 313  # inked pixels of a scan's bitmap, on average
-_PEN = 0.12  # a pen's width beside the height of what it writes
+_ROW = 0.06  # how near to the very top and bottom a stroke counts as beginning there
+_PEN = 0.16  # a pen's width beside the height of what it writes
 
 
 def draw(count: int, seed: int | list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +123,7 @@ def _scan(strokes: list[Stroke]) -> np.ndarray:
 def _shear(strokes: list[Stroke]) -> list[Stroke]:
     points = np.concatenate(strokes)
     top, bottom = points[:, 1].min(), points[:, 1].max()
-    reach = _PEN / 2 * (bottom - top)
+    reach = _ROW * (bottom - top)
     start = [points[abs(points[:, 1] - y) <= reach, 0].min() for y in (top, bottom)]
     slope = (start[1] - start[0]) / (bottom - top)
     return [np.stack([s[:, 0] - slope * (s[:, 1] - top), s[:, 1]], axis=1) for s in strokes]
@@ -131,8 +132,9 @@ def _shear(strokes: list[Stroke]) -> list[Stroke]:
 def _stretch(strokes: list[Stroke], radius: float) -> list[Stroke]:
     points = np.concatenate(strokes)
     low, size = points.min(axis=0), np.ptp(points, axis=0)
-    pen = np.array([_PEN * size.max(), 0.0])  # a plain 1 is not stretched to 20 pixels
-    scale = (np.array([_FRAME_WIDTH, _BITMAP]) - 2 * radius) / (size + pen)
+    pen = _PEN * size.max()  # a plain 1 is not stretched to 20 pixels
+    scale = np.array([_FRAME_WIDTH / (size[0] + pen),
+                      (_BITMAP - 2 * radius) / max(size[1], pen)])
     return [_BITMAP / 2 + (stroke - low - size / 2) * scale for stroke in strokes]
 
 

@@ -154,8 +154,8 @@ def load_artifact(directory: Path | str):
     content = read_file(directory, manifest, WEIGHTS)
     try:
         model = create_model(genotype, manifest.network.kind, **manifest.network.settings())
-    except TypeError as error:  # a network of the other kind, or settings left out
+    except (TypeError, ValueError, RuntimeError) as error:  # another kind, or absurd settings
         raise WeightsError(f"{directory}: genotype.json and the manifest's network do not go "
-                           f"together ({error}); build the artifact again") from None
+                           f"together ({str(error).splitlines()[0][:160]}); build the artifact again") from None
     load_weights(model, content, f"{directory}/{WEIGHTS}")
     return model.eval(), manifest
