@@ -44,8 +44,8 @@ check-python:
 		echo "Python 3.10 or newer is needed; '$(PYTHON)' is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 
 check-node:
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || { \
-		echo "Node 20 or newer is needed to build the page; install it from your system or nodejs.org" >&2; exit 1; }
+	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major * 100 + minor < 2019 ? 1 : 0)' 2>/dev/null || { \
+		echo "Node 20.19 or newer is needed to build the page; install it from your system or nodejs.org" >&2; exit 1; }
 
 clean:
 	rm -rf $(VENV) web_demo/node_modules web_demo/dist

@@ -15,6 +15,9 @@ from pathlib import Path
 # run to run and add fusions to the graph that TF.js does not know; its logs are for failures.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Read by ONNX Runtime when it is first imported: it would report to its maker and keep a session
+# file in the temporary folder; an export needs no network.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def export(model, formats: str | Sequence[str], directory: Path | str, *, name: str | None = None,

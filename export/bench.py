@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export import onnx
+from export import shims
 from export.deploy import deploy
 from zoo.cost import cost
 from zoo.create import create_model
@@ -31,7 +31,18 @@ class Measured:
 
 
 def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs: int) -> Measured:
-    """Time the CIFAR network of `cell` on one (size, size, 3) image, both runtimes in turn."""
+    """Time the CIFAR network of `cell` on one (size, size, 3) image, both runtimes in turn.
+
+    Raises MissingPackageError without ONNX or its runtime, ValueError for a number below 1.
+    """
+    for name, value in (("channels", channels), ("layers", layers), ("size", size),
+                        ("threads", threads), ("runs", runs)):
+        if value < 1:
+            raise ValueError(f"--{name} must be at least 1, not {value}")
+    for package in ("onnx", "onnxruntime"):
+        shims.require(package)
+    from export import onnx
+
     spec = Input(height=size, width=size, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
     model = create_model(cell, channels=channels, layers=layers).eval()
     price = cost(model, (3, size, size))

@@ -76,6 +76,11 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
                                  *((name, FORMATS, "format") for name in formats)):
         if value not in allowed:
             raise ValueError(f"unknown {what} {value!r}; allowed are {', '.join(allowed)}")
+    if not formats:
+        raise ValueError(f"no format to export to; name some of {', '.join(FORMATS)}")
+    if precision != "float32" and "tfjs" not in formats:
+        raise ValueError(f"precision {precision} is for tfjs weights; add tfjs to the formats, or "
+                         "leave it out")
     hops = [hop for hop in FORMATS if any(hop in _NEEDS[name] for name in formats)]
     check_packages(hops, converter)
     with captured(verbose), artifact.writing(directory) as folder:
@@ -136,17 +141,23 @@ class _Chain:
         self.report(Hop(name, seconds, *((proved.max_difference, proved.limit) if proved else ())))
 
     def prove(self, hop: str, run, precision: str = "float32") -> None:
-        self.parity.append(parity.check(hop, run, self.expected, precision))
+        try:
+            self.parity.append(parity.check(hop, run, self.expected, precision))
+        except parity.ParityError as error:
+            raise parity.ParityError(f"{error}; nothing was written. `-v` shows the converter's "
+                                     "log") from None
 
     def network(self) -> None:
         """The PyTorch side: weights, genotype, labels, figure; deploy, and the reference."""
         source, folder = self.source, self.folder
         with self.hop("deploy"):
             weights.save_weights(source.model, folder / weights.WEIGHTS)
-            (folder / "genotype.json").write_text(to_json(source.genotype))
+            (folder / "genotype.json").write_text(to_json(source.genotype), encoding="utf-8")
             if source.manifest.labels:
-                (folder / "labels.txt").write_text("\n".join(source.manifest.labels) + "\n")
-            (folder / "cell.svg").write_text(svg(source.genotype, source.manifest.genotype))
+                (folder / "labels.txt").write_text("\n".join(source.manifest.labels) + "\n",
+                                                   encoding="utf-8")
+            (folder / "cell.svg").write_text(svg(source.genotype, source.manifest.genotype),
+                                             encoding="utf-8")
             self.deployed = deploy(source.model, source.manifest.input)
             pixels = (source.manifest.input.height or 0) * (source.manifest.input.width or 0)
             # A float64 pass over large images is slow: two of them say as much.

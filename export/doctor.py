@@ -97,7 +97,7 @@ def _chromium() -> str:
 def _node() -> str:
     path = shutil.which("node")
     if path is None:
-        raise FileNotFoundError("node is not installed; Node 20 or newer is needed")
+        raise FileNotFoundError("node is not installed; Node 20.19 or newer is needed")
     version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip()
     from web_demo.verify import HERE
 

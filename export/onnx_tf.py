@@ -49,7 +49,7 @@ def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
         raise UnsupportedNodeError(f"onnx-tf left {' and '.join(sorted(left))} operations, which "
                                    "make no fast portable graph; the default converter may do it")
 
-    @tf.function(input_signature=specs)
+    @tf.function(input_signature=specs, autograph=False)
     def serve(*tensors):
         inputs = {spec.name: tensor for spec, tensor in zip(specs, tensors)}
         results = tf.import_graph_def(graph, inputs, [f"{name}:0" for name in outputs], name="")

@@ -94,9 +94,12 @@ def check(hop: str, run: Callable[[dict], dict], expected: Reference,
         for name, value in expected.outputs.items():
             if name not in outputs:
                 raise ParityError(f"{hop}: the graph has no output {name!r}")
-            difference = np.abs(np.asarray(outputs[name], np.float64) - value[:count]).max()
+            found = np.asarray(outputs[name], np.float64)
+            if found.shape != value[:count].shape:
+                raise ParityError(f"{hop}: output {name!r} has shape {found.shape}, not "
+                                  f"{value[:count].shape}")
+            difference = np.abs(found - value[:count]).max()
             worst = max(worst, float(difference)) if np.isfinite(difference) else np.inf
     if not worst <= allowed:
-        raise ParityError(f"{hop}: changed the numbers by {worst:.2g}, more than {allowed:.2g}; "
-                          "nothing was written. `-v` shows the converter's log")
+        raise ParityError(f"{hop}: changed the numbers by {worst:.2g}, more than {allowed:.2g}")
     return Parity(hop=hop, max_difference=worst, limit=allowed, inputs=expected.count)

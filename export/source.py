@@ -12,9 +12,9 @@ from torch import nn
 
 from export.build import Source
 from zoo import datasets, registry, weights
-from zoo.create import DEFAULTS, create_model
+from zoo.create import DEFAULTS, NETWORKS, create_model
 from zoo.genotype import Genotype, GenotypeError, RecurrentGenotype, parse
-from zoo.manifest import Input, Manifest, Network
+from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recipe import RECIPES
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
@@ -51,6 +51,11 @@ def find(target: str, wanted: Wanted) -> Source:
 
     Raises UnknownCellError, GenotypeError, ArtifactError, WeightsError or ValueError.
     """
+    for name in ("channels", "layers", "num_classes", "in_channels", "size", "vocabulary",
+                 "hidden"):
+        value = getattr(wanted, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
     path = Path(target)
     if path.is_dir():
         return _from_artifact(path, wanted)
@@ -101,7 +106,11 @@ def _from_artifact(directory: Path, wanted: Wanted) -> Source:
 
 def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted) -> Source:
     if isinstance(genotype, RecurrentGenotype):
-        return _language(name, genotype, wanted)
+        return _language(name, genotype, record, wanted)
+    if wanted.network not in (None, "cifar", "imagenet"):
+        if wanted.network in NETWORKS:
+            raise ValueError(f"{name} is a convolutional cell; it has no {wanted.network} network")
+        raise ValueError(f"unknown network {wanted.network!r}; allowed are {', '.join(NETWORKS)}")
     data = wanted.data or ("imagenet" if wanted.network == "imagenet" else "digits")
     spec, labels = _input(data, wanted)
     found = weights.packaged(record, data) if record and not wanted.weights else None
@@ -126,7 +135,8 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
         model = create_model(genotype, kind, **settings).eval()
     metrics = {key: card[key] for key in ("test_accuracy", "data", "images")} if fits else {}
     manifest = Manifest(
-        name=f"{name}-{data}", genotype=name, network=Network(kind=kind, **settings), input=spec,
+        name=plain_name(f"{name}-{data}"), genotype=name, paper=_paper(record),
+        network=Network(kind=kind, **settings), input=spec,
         labels=(labels if len(labels) == settings["num_classes"]
                 else [f"class {index}" for index in range(settings["num_classes"])]),
         trained=fits or bool(wanted.weights), metrics=metrics,
@@ -135,7 +145,17 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
     return Source(model, genotype, manifest, images, classes)
 
 
-def _language(name: str, genotype: RecurrentGenotype, wanted: Wanted) -> Source:
+def _paper(record: str | None) -> str:
+    """Where a cell of the registry was published, in one line."""
+    paper = registry.record(record).paper if record else None
+    if paper is None:
+        return ""
+    link = f", {paper.url}" if paper.url else ""
+    return f"{paper.authors}: {paper.title}, {paper.year}{link}"
+
+
+def _language(name: str, genotype: RecurrentGenotype, record: str | None,
+              wanted: Wanted) -> Source:
     if wanted.network not in (None, "language"):
         raise ValueError(f"{name} is a recurrent cell; it has no {wanted.network} network")
     hidden = wanted.hidden or 200
@@ -143,9 +163,9 @@ def _language(name: str, genotype: RecurrentGenotype, wanted: Wanted) -> Source:
     torch.manual_seed(wanted.seed)
     model = create_model(genotype, "language", weights=wanted.weights, vocabulary=vocabulary,
                          embedding=hidden, hidden=hidden)
-    source = from_model(model, f"{name}-language")
+    source = from_model(model, plain_name(f"{name}-language"))
     source.manifest = source.manifest.model_copy(
-        update={"genotype": name, "trained": bool(wanted.weights)})
+        update={"genotype": name, "paper": _paper(record), "trained": bool(wanted.weights)})
     return source
 
 
@@ -180,6 +200,9 @@ def _real_images(spec: Input, classes: int,
     """One test image of each class, where the data set is at hand; raw, (N, H, W, C)."""
     if spec.data != "digits" and path is None:
         return None, None
+    if spec.data is None:
+        raise ValueError(f"the images at {path} are not of this size or number of channels; leave "
+                         "--path out")
     data = datasets.load(spec.data, path)
     if len(data.labels) != classes:
         return None, None

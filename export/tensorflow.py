@@ -104,7 +104,7 @@ def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
     specs = list(signature(model))
     run = convert(model)
 
-    @tf.function(input_signature=specs)
+    @tf.function(input_signature=specs, autograph=False)
     def serve(*tensors):
         return run(**{spec.name: tensor for spec, tensor in zip(specs, tensors)})
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from export import parity
+from export import parity, shims
 from export.logs import captured
 from zoo import artifact, weights
 
-# Where each format lies, and the module whose `load` runs it.
+# Where each format lies, the module whose `load` runs it, and what that needs installed.
 _PLACES = {
-    "onnx": ("export.onnx", "onnx/model.onnx"),
-    "savedmodel": ("export.tensorflow", "saved_model"),
-    "tflite": ("export.tflite", "tflite/model.tflite"),
-    "tfjs": ("export.tfjs", "tfjs"),
+    "onnx": ("export.onnx", "onnx/model.onnx", ("onnx", "onnxruntime")),
+    "savedmodel": ("export.tensorflow", "saved_model", ("onnx", "tensorflow")),
+    "tflite": ("export.tflite", "tflite/model.tflite", ("tensorflow",)),
+    "tfjs": ("export.tfjs", "tfjs", ("tensorflow", "tensorflowjs")),
 }
 
 
@@ -35,17 +35,20 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
                ) -> list[Row]:
     """Check the sha256 of every file, then run every format of the artifact by Python.
 
-    Raises ArtifactError when a file is missing or is not the one that was written.
+    Raises ArtifactError when a file is missing or is not the one that was written, and
+    MissingPackageError when a format cannot be run here.
     """
     directory = Path(directory)
     model, manifest = weights.load_artifact(directory)
     artifact.check_files(directory, manifest)
     expected = parity.reference(model, manifest.input, None)
     rows = [Row("files", f"{len(manifest.files)} as written")]
-    for hop, (module, name) in _PLACES.items():
+    for hop, (module, name, packages) in _PLACES.items():
         place = directory / name
         if not place.exists():
             continue
+        for package in packages:
+            shims.require(package)
         started(hop)
         precision = manifest.precision if hop == "tfjs" else "float32"
         with captured():
@@ -54,7 +57,12 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
                 proof = parity.check(hop, run, expected, precision)
                 rows.append(Row(hop, "agrees", proof.max_difference, proof.limit))
             except parity.ParityError as error:
-                rows.append(Row(hop, str(error), failed=True))
+                rows.append(Row(hop, str(error).removeprefix(f"{hop}: "), failed=True))
+            except shims.MissingPackageError:
+                raise
+            except Exception as error:  # whatever a reader says to files that are none
+                line = (str(error).strip() or type(error).__name__).splitlines()[0]
+                rows.append(Row(hop, f"cannot be run: {line}", failed=True))
     if len(rows) == 1:
         raise artifact.ArtifactError(f"{directory} holds no export; make one with "
                                      f"`zoo build {directory} --export tfjs -o OTHER`")

@@ -35,7 +35,9 @@ def run(
     output: Annotated[Path | None, typer.Option(
         "--output", "-o", help="Folder of the search; default runs/search-random-DATA-SEED. An "
         "interrupted search goes on there.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the winner in your zoo.")] = None,
+    name: Annotated[str | None, typer.Option(
+        help="Name of the winner in your zoo; default RANDOM_DATA_SEED.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a cell of yours.")] = False,
 ) -> None:
     """Sample cells, train each on the same budget, register the best one in your zoo.
 
@@ -51,7 +53,9 @@ def run(
 
     if strategy != "random":
         raise ValueError(f"unknown strategy {strategy!r}; there is random")
+    replace = replace or name is None  # an earlier winner of the same search
     name = name or f"RANDOM_{data}_{seed}"
+    registry.check_free(name, replace)  # before hours of training
     images = load(data, path)
     recipe = RECIPES[data].but(epochs=epochs, channels=channels, layers=layers, drawings=0)
     folder = output or Path("runs") / f"search-random-{data}-{seed}"
@@ -62,7 +66,7 @@ def run(
                    f"{candidate.parameters:,} parameters  {candidate.seconds:.0f} s", err=True)
 
     best = random.search(folder, images, recipe, candidates, seed, report)[0]
-    registry.register(name, best.genotype, replace=True,
+    registry.register(name, best.genotype, replace=replace,
                       source=f"random search on {data}, seed {seed}, {candidates} cells")
     typer.echo(f"{name}: {best.accuracy:.2%} on held-out images\n{best.genotype}\n"
                f"next: zoo train {name} --data {data}")

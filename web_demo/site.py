@@ -19,7 +19,7 @@ def built_page(page: Path | None = None) -> Path:
     """The folder of the built page."""
     page = Path(page or PAGE)
     if not (page / "index.html").is_file():
-        raise FileNotFoundError("the page is not built; run make page (needs Node 20 or newer)")
+        raise FileNotFoundError("the page is not built; run make page (needs Node 20.19 or newer)")
     return page
 
 

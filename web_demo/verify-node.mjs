@@ -10,6 +10,32 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, resolve, sep } from 'node:path';
 
+/** For each task: how long an input and its logits are in the fixture, one of the inputs, and the graph's tensors. */
+const TASKS = {
+  'image-classification': ({ input: { name, height, width, channels }, network }) => {
+    const size = height * width * channels;
+    return {
+      size,
+      classes: network.num_classes,
+      one: (inputs, i) => inputs.slice(i * size, (i + 1) * size),
+      tensors: (tf, values) => ({ [name]: tf.tensor4d(values, [values.length / size, height, width, channels]) }),
+    };
+  },
+  // All token ids, then all hidden states.
+  'language-model-step': ({ fixture: { count }, network: { hidden, vocabulary } }) => ({
+    size: 1 + hidden,
+    classes: vocabulary,
+    one: (inputs, i) => Float32Array.of(inputs[i], ...inputs.slice(count + i * hidden, count + (i + 1) * hidden)),
+    tensors: (tf, values) => {
+      const tokens = values.length / (1 + hidden);
+      return {
+        tokens: tf.tensor1d(Int32Array.from(values.slice(0, tokens)), 'int32'),
+        hidden: tf.tensor2d(values.slice(tokens), [tokens, hidden]),
+      };
+    },
+  }),
+};
+
 const [folder, backend] = process.argv.slice(2);
 const report = {
   backend,
@@ -36,8 +62,13 @@ async function verify(home, name) {
   const manifest = JSON.parse(readFileSync(resolve(home, 'manifest.json'), 'utf8'));
   const read = (path) => readListed(home, manifest, path);
   const model = JSON.parse(read('tfjs/model.json').toString('utf8'));
-  const images = floats(read(manifest.fixture.input));
+  const inputs = floats(read(manifest.fixture.input));
   const logits = floats(read(manifest.fixture.logits));
+  const count = manifest.fixture.count;
+  const task = TASKS[manifest.task]?.(manifest);
+  if (!task) throw new Error(`The task "${manifest.task}" is none that runs here: ${Object.keys(TASKS).join(', ')}.`);
+  if (inputs.length !== count * task.size || logits.length !== count * task.classes)
+    throw new Error('The fixture does not have the size that manifest.json gives: build the artifact again.');
   const weights = model.weightsManifest.flatMap((group) => group.paths.map((path) => exact(read(`tfjs/${path}`))));
 
   const tf = await start(name);
@@ -50,25 +81,22 @@ async function verify(home, name) {
     model.signature.outputs.logits?.name ?? network.outputNodes[network.modelStructuredOutputKeys?.indexOf('logits')];
   if (node === undefined) throw new Error('tfjs/model.json has no output "logits": build the artifact again.');
 
-  const { name: input, height, width, channels } = manifest.input;
   const run = async (values) => {
     const begin = performance.now();
-    const pixels = tf.tensor4d(values, [values.length / (height * width * channels), height, width, channels]);
-    const output = network.execute({ [input]: pixels }, node.replace(/:0$/, ''));
+    const tensors = task.tensors(tf, values);
+    const output = network.execute(tensors, node.replace(/:0$/, ''));
     const result = await output.data();
-    tf.dispose([pixels, output]);
+    tf.dispose([...Object.values(tensors), output]);
     return { result, ms: performance.now() - begin };
   };
 
-  const count = manifest.fixture.count;
-  const perImage = images.length / count;
-  const together = await run(images);
+  const together = await run(inputs);
   const differences = [maxDifference(together.result, logits)];
   const times = [];
   for (let i = 0; i < count; i++) {
-    const { result, ms } = await run(images.slice(i * perImage, (i + 1) * perImage));
+    const { result, ms } = await run(task.one(inputs, i));
     times.push(ms);
-    differences.push(maxDifference(result, logits.slice(i * manifest.labels.length, (i + 1) * manifest.labels.length)));
+    differences.push(maxDifference(result, logits.slice(i * task.classes, (i + 1) * task.classes)));
   }
   const limit = manifest.parity.find(({ hop }) => hop === 'tfjs')?.limit ?? 1e-5;
   const most = Math.max(...differences);
@@ -112,9 +140,9 @@ function floats(content) {
 
 function maxDifference(a, b) {
   if (a.length !== b.length) return Infinity;
-  return a.reduce(
-    (most, value, i) =>
-      Math.abs(value - b[i]) <= most ? most : Number.isNaN(value) ? Infinity : Math.abs(value - b[i]),
-    0,
-  );
+  return a.reduce((most, value, i) => {
+    const difference = Math.abs(value - b[i]);
+    // NaN compares as false with everything, so it has to be asked for.
+    return difference <= most ? most : Number.isNaN(difference) ? Infinity : difference;
+  }, 0);
 }

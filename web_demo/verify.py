@@ -80,7 +80,7 @@ def _in_node(artifact: Path, backends: tuple[str, ...], timeout: float) -> list[
     node = shutil.which("node")
     if node is None:
         raise RuntimeMissing(
-            "node is not installed: install Node 20 or newer, or choose --runtime chromium"
+            "node is not installed: install Node 20.19 or newer, or choose --runtime chromium"
         )
     if not (HERE / "node_modules" / "@tensorflow" / "tfjs-converter").is_dir():
         raise RuntimeMissing(

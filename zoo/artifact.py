@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import glob
 import hashlib
 import json
 import os
@@ -126,21 +127,28 @@ def seal(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()) ->
 def writing(directory: Path | str) -> Iterator[Path]:
     """A fresh folder that takes the place of `directory` when the block ends without an error.
 
-    Raises ArtifactError, before anything is written, when the place is a file or holds anything
-    that is not ours; OSError when it cannot be written.
+    Raises ArtifactError, before anything is written, when the place is a file, holds anything
+    that is not ours or is where the command runs; OSError when it cannot be written.
     """
     target = Path(os.path.abspath(directory))
-    check_place(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if Path.cwd().is_relative_to(target.resolve()):
+        raise ArtifactError(f"{target} is the folder this runs in, and would be replaced under "
+                            "it; choose another with -o")
     _sweep(target)
+    check_place(target)
+    made = [path for path in target.parents if not path.exists()]
+    target.parent.mkdir(parents=True, exist_ok=True)
     folder = target.parent / f".{target.name}.building-{os.getpid()}"
-    folder.mkdir()
     try:
+        folder.mkdir()
         yield folder
         check_place(target)
         _swap(folder, target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # not empty: as it should be
+            for path in made:
+                path.rmdir()
 
 
 def check_place(target: Path) -> None:
@@ -164,11 +172,16 @@ def check_place(target: Path) -> None:
 
 
 def _sweep(target: Path) -> None:
-    """Remove what killed builds of the same place left behind."""
-    for path in target.parent.glob(f".{target.name}.building-*"):
-        pid = path.name.rsplit("-", 1)[-1]
+    """Remove what killed builds of the same place left behind; an old folder that one of them
+    had put aside comes back, if its place is still empty (see `_swap`)."""
+    start = f".{target.name}.building-"
+    for path in target.parent.glob(f"{glob.escape(start)}*"):
+        pid = path.name.removeprefix(start).removesuffix("-old")
         if pid.isdigit() and (int(pid) == os.getpid() or not _runs(int(pid))):
-            shutil.rmtree(path, ignore_errors=True)
+            if path.name.endswith("-old") and not os.path.lexists(target):
+                path.rename(target)
+            else:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _runs(pid: int) -> bool:
@@ -187,12 +200,19 @@ def _swap(folder: Path, target: Path) -> None:
         folder.rename(target)
         return
     if not _exchange(folder, target):
-        # No atomic exchange here: the gap between these two renames is the one moment at which
-        # a kill could leave the old folder under its temporary name.
+        # No atomic exchange here: a kill between these two renames, and nowhere else, leaves the
+        # old folder under its temporary name, from which the next build fetches it.
         aside = target.parent / f".{target.name}.building-{os.getpid()}-old"
-        target.rename(aside)
-        folder.rename(target)
-        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            target.rename(aside)
+            folder.rename(target)
+        except BaseException:
+            if aside.exists() and not target.exists():
+                aside.rename(target)
+            raise
+        finally:
+            if target.exists():
+                shutil.rmtree(aside, ignore_errors=True)
 
 
 def _exchange(first: Path, second: Path) -> bool:

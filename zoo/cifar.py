@@ -85,7 +85,7 @@ def _from_parquet(name: str, found: dict[str, list[Path]]):
 
 
 def _decode(name: str, file: Path, table) -> Images:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     label = next((c for c in _LABEL_COLUMNS[name] if c in table.column_names), None)
     if "img" not in table.column_names or label is None:
@@ -97,7 +97,8 @@ def _decode(name: str, file: Path, table) -> Images:
     for row, cell in enumerate(table["img"].to_pylist()):
         try:
             image = Image.open(io.BytesIO(cell["bytes"])).convert("RGB")
-        except (UnidentifiedImageError, OSError, TypeError, KeyError):
+        except (OSError, SyntaxError, ValueError, TypeError, KeyError,
+                Image.DecompressionBombError):
             raise DataError(f"{file}, row {row}: img.bytes is no image") from None
         if image.size != (SIDE, SIDE):
             raise DataError(f"{file}, row {row}: the image is {image.width}x{image.height}, "

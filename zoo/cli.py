@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 from typing import Annotated, NamedTuple
 
 import typer
@@ -32,7 +33,7 @@ COMMANDS = {
     "build": Command("zoo.commands.export", "build",
                      "Export a cell to ONNX, TensorFlow, TFLite, TensorFlow.js."),
     "verify": Command("zoo.commands.export", "verify", "Check that an export computes the same."),
-    "bench": Command("zoo.commands.export", "bench", "Compare cells or converters in speed."),
+    "bench": Command("zoo.commands.export", "bench", "Compare cells in cost and speed."),
     "demo": Command("zoo.commands.demo", "demo", "Serve the browser demo of your exports."),
     "doctor": Command("zoo.commands.demo", "doctor", "Say what can run on this machine."),
 }
@@ -120,8 +121,13 @@ def zoo(
     """
 
 
+def _terminated(number, frame) -> None:
+    raise SystemExit(128 + number)  # through every `finally`: temporary folders are removed
+
+
 def main() -> None:
     """The console command `zoo`."""
+    signal.signal(signal.SIGTERM, _terminated)
     app(prog_name="zoo")
 
 

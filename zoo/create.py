@@ -33,9 +33,9 @@ def create_model(cell: str | Genotype, network: str = "cifar",
     or the folder of an artifact; shipped weights and artifacts bring their settings, and the
     network comes in eval mode.
 
-    Raises UnknownCellError for a name that is not registered, ValueError for a network or a
-    setting that does not exist, is out of range or is not that of the weights, TypeError for a
-    genotype of the wrong kind.
+    Raises UnknownCellError for a name that is not registered, ValueError for a genotype of the
+    wrong kind and for a network or a setting that does not exist, is out of range or is not that
+    of the weights.
     """
     if weights is not None:
         return _trained(cell, network, weights, settings)

@@ -72,7 +72,7 @@ def check_match(manifest: Manifest, data: ImageData) -> None:
     if found != wanted:
         raise ValueError(
             f"{manifest.name} reads {_size(wanted)} images, {data.name} has {_size(found)}; "
-            "choose the data set that it was trained on with --data")
+            "choose the data set that it was trained on with --data, and --size for --data folder")
     if len(data.labels) != manifest.network.num_classes:
         raise ValueError(
             f"{manifest.name} knows {manifest.network.num_classes} classes, {data.name} has "

@@ -8,12 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from zoo.datasets import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
-_GREY = {"1", "L", "LA", "I;16"}
+_GREY = {"1", "L", "LA", "I;16", "I;16B"}
+# What Pillow raises on damaged files, or on ones that claim an absurd size.
+_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def load(path: Path, size: int | None = None):
@@ -82,7 +84,7 @@ def _channels(files: list[Path], size: int | None) -> int:
 def _open(file: Path) -> Image.Image:
     try:
         return Image.open(file)
-    except (UnidentifiedImageError, OSError):
+    except _DAMAGED:
         raise DataError(f"{file} is no image that can be read; take it out") from None
 
 
@@ -90,8 +92,10 @@ def _read(file: Path, size: int | None, channels: int) -> np.ndarray:
     """One image as uint8 (H, W, channels)."""
     with _open(file) as image:
         try:
+            if image.mode.startswith("I;16"):  # Pillow would cut off at 255, not scale
+                image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
             image = image.convert("L" if channels == 1 else "RGB")
-        except OSError:
+        except _DAMAGED:
             raise DataError(f"{file} is cut off; take it out or get it again") from None
         if size is not None:
             image = image.resize((size, size), Image.Resampling.BILINEAR)

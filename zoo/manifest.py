@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -46,6 +47,14 @@ class Input(_Part):
     std: list[float] = []
     data: str | None = None
 
+    @model_validator(mode="after")
+    def _normalisable(self):
+        if len(self.mean) != len(self.std) or len(self.mean) not in (0, self.channels):
+            raise ValueError(f"mean and std need one value for each of {self.channels} channels")
+        if not all(0 < value < float("inf") for value in self.std):
+            raise ValueError("std must be above 0")
+        return self
+
 
 class Parity(_Part):
     """The largest difference of logits that a hop made, over `inputs` inputs."""
@@ -81,6 +90,7 @@ class Manifest(_Part):
     format: Literal[1] = 1
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     genotype: str
+    paper: str = ""  # of the cell, in one line: authors: title, year, link
     task: Literal["image-classification", "language-model-step"] = "image-classification"
     network: Network
     input: Input
@@ -99,3 +109,29 @@ class Manifest(_Part):
     parity: list[Parity] = []
     fixture: Fixture | None = None
     files: dict[str, File] = {}
+
+    @model_validator(mode="after")
+    def _goes_together(self):
+        if self.task == "image-classification" and not self.input.mean:
+            raise ValueError("input has no mean and std, which a network of images needs")
+        if (self.task == "image-classification") == (self.network.kind == "language"):
+            raise ValueError(f"a network of kind {self.network.kind} is not for {self.task}")
+        if self.task == "image-classification":
+            if None in (self.input.height, self.input.width, self.input.range) \
+                    or not self.input.range[0] < self.input.range[1]:
+                raise ValueError("input has no height, width or range, which images need")
+            if self.network.in_channels not in (None, self.input.channels):
+                raise ValueError(f"input has {self.input.channels} channels, the network "
+                                 f"{self.network.in_channels}")
+        if self.labels and self.network.num_classes not in (None, len(self.labels)):
+            raise ValueError(f"{len(self.labels)} labels for {self.network.num_classes} classes")
+        return self
+
+
+def plain_name(text: str) -> str:
+    """`text` as the name of a manifest: what is not a letter, digit, '.', '_' or '-' becomes '-'.
+
+    >>> plain_name("my cell-digits")
+    'my-cell-digits'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text).lstrip("._-") or "cell"

@@ -206,6 +206,9 @@ class ImageNetNetwork(_Network):
     auxiliary_norm = False
 
     def _build_stem(self, in_channels: int, channels: int) -> tuple[int, int]:
+        if channels < 2:
+            raise ValueError("an ImageNet network needs at least 2 channels, its stem has half of "
+                             "them")
         half = channels // 2
         self.stem0 = nn.Sequential(
             nn.Conv2d(in_channels, half, 3, stride=2, padding=1, bias=False),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
+import struct
 import warnings
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from zoo.cifar import CIFAR10_LABELS, STATISTICS
 from zoo.cost import cost, parameters
 from zoo.create import create_model
 from zoo.genotype import Genotype, to_json
-from zoo.manifest import Input, Manifest, Network
+from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.registry import records
 from zoo.weights import WEIGHTS, fill, misfit, save_weights
 
@@ -88,7 +89,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             f"{path} holds more than tensors{what}, which could run any code, so it is not "
             "loaded; save its state dict: torch.save(model.state_dict(), ...)") from None
     except (OSError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError,
-            AssertionError):
+            AssertionError, struct.error):
         raise CheckpointError(f"{path} is damaged or no checkpoint of torch; get it "
                               "again") from None
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
@@ -206,13 +207,12 @@ def _may_fit(genotype: Genotype, kind: str, settings: dict, state: dict[str, Ten
 
 
 def _manifest(model: nn.Module, cell: str, path: Path, kind: str, settings: dict) -> Manifest:
-    name = re.sub(r"[^A-Za-z0-9._-]", "-", f"{cell}-{path.stem}")
-    facts = {"name": name, "genotype": cell, "network": Network(kind=kind, **settings),
-             "trained": True,
+    facts = {"name": plain_name(f"{cell}-{path.stem}"), "genotype": cell,
+             "network": Network(kind=kind, **settings), "trained": True,
              "tools": {"genotype-zoo": zoo.__version__, "torch": torch.__version__}}
     if kind == "language":
-        return Manifest(task="language-model-step", input=Input(name="token", range=None),
-                        outputs=["log_probabilities", "hidden"],
+        return Manifest(task="language-model-step", input=Input(name="tokens", range=None),
+                        outputs=["logits", "probabilities", "next_hidden"],
                         parameters=parameters(model), **facts)
     classes, channels = settings["num_classes"], settings["in_channels"]
     side, data = (224, None) if kind == "imagenet" else (32, None)

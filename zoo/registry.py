@@ -214,19 +214,8 @@ def register(name: str, genotype: Genotype, source: str = "", replace: bool = Fa
     if not isinstance(genotype, Genotype):
         raise TypeError(f"register needs a genotype, not {type(genotype).__name__}; "
                         "zoo.parse reads one from text")
-    if not _USER_NAME.fullmatch(name) or len(name) > 100:
-        raise ValueError(f"{name!r} cannot name a cell: use up to 100 letters, digits, '_', '-' "
-                         "and '.', not beginning with '-' or '.'")
-    taken = _published_names().get(name.casefold())
-    if taken:
-        raise ValueError(f"{name!r} is the published cell {taken.name}; choose another name")
+    name = check_free(name, replace)
     folder = user_folder()
-    for stem, path in _user_paths().items():
-        if stem.casefold() == name.casefold():
-            if not replace:
-                raise ValueError(f"a cell is already named {stem!r} ({path}); choose another name "
-                                 "or replace it (--replace, replace=True)")
-            name = stem  # one file, whatever the case in which it is named
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     part = folder / f".{name}.{os.getpid()}.part"
@@ -241,6 +230,27 @@ def register(name: str, genotype: Genotype, source: str = "", replace: bool = Fa
     return path
 
 
+def check_free(name: str, replace: bool = False) -> str:
+    """The name under which `register` keeps a cell.  Raises ValueError as `register` does."""
+    _check_form(name)
+    taken = _published_names().get(name.casefold())
+    if taken:
+        raise ValueError(f"{name!r} is the published cell {taken.name}; choose another name")
+    for stem, path in _user_paths().items():
+        if stem.casefold() == name.casefold():
+            if not replace:
+                raise ValueError(f"a cell is already named {stem!r} ({path}); choose another name "
+                                 "or replace it (--replace, replace=True)")
+            return stem  # one file, whatever the case in which it is named
+    return name
+
+
+def _check_form(name: str) -> None:
+    if not _USER_NAME.fullmatch(name) or len(name) > 100:
+        raise ValueError(f"{name!r} cannot name a cell: use up to 100 letters, digits, '_', '-' "
+                         "and '.', not beginning with '-' or '.'")
+
+
 def _user_paths() -> dict[str, Path]:
     """The files of the user's cells by name."""
     return {path.stem: path for path in sorted(user_folder().glob("*.json"))
@@ -252,6 +262,7 @@ def _read_user_cell(path: Path) -> CellRecord:
     try:
         if path.stem.casefold() in _published_names():
             raise GenotypeError(f"{path.stem!r} is the name of a published cell; rename the file")
+        _check_form(path.stem)
         value = json.loads(path.read_text(encoding="utf-8"))
         cell = from_dict(value)
         source = value.get("source", "")
@@ -261,6 +272,6 @@ def _read_user_cell(path: Path) -> CellRecord:
         raise GenotypeError(
             f"{path}: not valid JSON: {error.msg} (line {error.lineno}); mend or delete the file"
         ) from None
-    except (GenotypeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise GenotypeError(f"{path}: {error}; mend or delete the file") from None
     return CellRecord(path.stem, cell, origin="user", path=path, source=source)

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import pickle
+import struct
 from pathlib import Path
 
 import torch
@@ -52,7 +53,10 @@ def read_config(folder: Path) -> dict:
         config = None  # not JSON
     try:
         Recipe(**config["recipe"])
-        config["cell"], config["data"], config["data_sha256"], config["seed"], config["precision"]
+        for name, kind in (("cell", str), ("data", str), ("data_sha256", str), ("seed", int),
+                           ("precision", str)):
+            if not isinstance(config[name], kind):
+                raise TypeError(name)
     except (KeyError, TypeError, ValueError):
         raise RunError(f"{path} is damaged; train anew into another folder with "
                        "-o") from None
@@ -96,8 +100,8 @@ def load_checkpoint(folder: Path) -> dict | None:
         return state
     except FileNotFoundError:
         return None
-    except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, KeyError, TypeError,
-            ValueError):
+    except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, LookupError,
+            AttributeError, TypeError, AssertionError, struct.error):
         raise RunError(f"{path} is damaged; train anew into another folder with -o") from None
 
 

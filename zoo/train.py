@@ -29,7 +29,7 @@ from zoo.datasets import ImageData
 from zoo.drawn_digits import draw
 from zoo.evaluate import normalise, predict, score
 from zoo.genotype import Genotype, to_json
-from zoo.manifest import Input, Manifest, Network
+from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recipe import Recipe
 from zoo.weights import WEIGHTS, save_weights
 
@@ -63,6 +63,8 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     if genotype.kind == "recurrent":
         raise ValueError(f"{cell} is a recurrent cell; images are learned by convolutional ones, "
                          "see `zoo list`")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {seed}")
     if recipe.drawings and data.name != "digits":
         raise ValueError(f"the recipe adds drawn digits, but the data set is {data.name}")
     if resume:
@@ -192,7 +194,7 @@ def _finish(folder: Path, cell: str, genotype: Genotype, data: ImageData, recipe
     _, height, width, channels = data.train.images.shape
     costs = cost(model, (channels, height, width))
     manifest = seal(folder, Manifest(
-        name=f"{cell}-{data.name}", genotype=cell,
+        name=plain_name(f"{cell}-{data.name}"), genotype=cell,
         network=Network(kind=recipe.network, channels=recipe.channels, layers=recipe.layers,
                         num_classes=len(data.labels), in_channels=channels),
         input=Input(height=height, width=width, channels=channels, mean=data.mean, std=data.std,

@@ -18,7 +18,7 @@ from zoo.artifact import read_manifest
 from zoo.datasets import ImageData, Split
 from zoo.genotype import ConvGenotype, to_dict
 from zoo.recipe import Recipe
-from zoo.run_folder import CONFIG
+from zoo.run_folder import CONFIG, RunError
 from zoo.train import train
 
 
@@ -55,7 +55,9 @@ def search(directory: Path, data: ImageData, recipe: Recipe, candidates: int, se
 
     A search that was interrupted goes on where it stopped: finished candidates are read, a
     half-trained one is resumed.  Writes ``history.jsonl`` with a line for each candidate.
+    Raises RunError when `directory` holds anything but a search.
     """
+    _check_place(directory)
     rng = random.Random(seed)
     images = held_out(data, seed)
     done = []
@@ -75,3 +77,13 @@ def search(directory: Path, data: ImageData, recipe: Recipe, candidates: int, se
              for candidate in done]
     (directory / "history.jsonl").write_text("".join(f"{line}\n" for line in lines))
     return sorted(done, key=lambda candidate: -candidate.accuracy)
+
+
+def _check_place(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise RunError(f"{directory} exists and is not a folder; choose another with -o")
+    found = {path.name for path in directory.iterdir()} if directory.exists() else set()
+    foreign = sorted(name for name in found if not name.startswith("candidate-"))
+    if foreign and not (foreign == ["history.jsonl"] and "candidate-000" in found):
+        raise RunError(f"{directory} holds {foreign[0]}, which is not of a search; choose another "
+                       "folder with -o")

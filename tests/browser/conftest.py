@@ -59,7 +59,8 @@ def page_folder() -> Path:
         npm = shutil.which("npm")
         if npm is None:
             unavailable(
-                "the page is not built, and there is no npm to build it: install Node 20 or newer"
+                "the page is not built, and there is no npm to build it: install Node 20.19 or "
+                "newer"
             )
         for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
             subprocess.run(

@@ -183,7 +183,8 @@ def test_a_port_that_is_none(page):
 
 def test_a_page_that_is_not_built(tmp_path):
     with pytest.raises(
-        FileNotFoundError, match=r"the page is not built; run make page \(needs Node 20 or newer\)"
+        FileNotFoundError,
+        match=r"the page is not built; run make page \(needs Node 20.19 or newer\)",
     ):
         serve({}, port=0, page=tmp_path)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -74,13 +75,23 @@ def test_a_genotype_file(tmp_path):
     (["build", "DARTS", "-e", "onnx", "--converter", "best"], ["best", "onnx-tf"]),
     (["build", "DARTS", "-e", "onnx", "--data", "moon"], ["moon", "digits"]),
     (["build", "DARTS", "-e", "onnx", "--layers", "-1"], ["layers"]),
+    (["build", "DARTS", "-e", "onnx", "--channels", "0"], ["channels", "at least 1"]),
+    (["build", "DARTS", "-e", ","], ["no format", "tfjs"]),
+    (["build", "DARTS", "-e", "onnx", "--precision", "uint8"], ["uint8", "tfjs"]),
+    (["build", "DARTS", "-e", "onnx", "--network", "language"], ["DARTS", "convolutional"]),
+    (["build", "DARTS", "-e", "onnx", "--network", "mesh"], ["mesh", "imagenet"]),
+    (["build", "DARTS", "-e", "onnx", "--size", "9", "--path", "."], ["--path"]),
+    (["build", "DARTS", "-e", "onnx", "-o", "."], ["the folder this runs in", "-o"]),
     (["build", "DARTS", "-e", "onnx", "--weights", "none.safetensors"], ["none.safetensors"]),
     (["build", "DARTS", "-e", "onnx", "-o", "a_file"], ["a_file", "-o"]),
     (["build", "DARTS", "-e", "onnx", "-o", "a_folder"], ["a_folder", "-o"]),
     (["build", "broken.json", "-e", "onnx"], ["broken.json", "line 1"]),
     (["build", "ENAS_RNN", "-e", "onnx", "--network", "cifar"], ["ENAS_RNN", "recurrent"]),
     (["verify", "nothing"], ["nothing", "zoo build"]),
+    (["verify", "a_folder", "--backend", "wasm"], ["--backend", "--runtime"]),
     (["bench", "DRATS"], ["DRATS", "DARTS"]),
+    (["bench", "DARTS", "--runs", "0"], ["--runs", "at least 1"]),
+    (["bench", "DARTS", "--threads", "0"], ["--threads", "at least 1"]),
     (["demo", "nothing"], ["nothing", "artifact folder"]),
 ])
 def test_bad_input_is_one_line(arguments, words, tmp_path):
@@ -144,6 +155,52 @@ def test_verify_notices_wrong_numbers_behind_right_hashes(copied, tmp_path):
     seal(copied, read_manifest(copied))
     result = zoo("verify", copied, cwd=tmp_path)
     refused(result, "tfjs did not agree")
+
+
+@pytest.mark.parametrize("part, key, value", [
+    ("input", "height", None), ("input", "range", None), ("input", "range", [0, 0]),
+    ("input", "channels", 3), ("network", "in_channels", 3), ("network", "kind", "language"),
+])
+def test_a_hand_edited_manifest_is_one_line(part, key, value, copied, tmp_path):
+    manifest = json.loads((copied / "manifest.json").read_text())
+    manifest[part][key] = value
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    refused(zoo("verify", copied, cwd=tmp_path), "manifest.json", "build the artifact again")
+
+
+def test_verify_names_a_format_that_cannot_be_read(copied, tmp_path):
+    from zoo.artifact import read_manifest, seal
+
+    (copied / "tfjs/model.json").write_text("{}")
+    seal(copied, read_manifest(copied))
+    result = zoo("verify", copied, cwd=tmp_path)
+    refused(result, "tfjs did not agree")
+    assert "cannot be run" in result.stdout
+
+
+def test_verify_without_tensorflow_names_the_remedy(copied, tmp_path, monkeypatch):
+    from export import shims
+
+    right = shims.is_installed
+    monkeypatch.setattr(shims.importlib.util, "find_spec",
+                        lambda name, *rest: None if name == "tensorflow" else right(name) or None)
+    refused(zoo("verify", copied, cwd=tmp_path), "tensorflow is not installed", "pip install")
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_build_leaves_nothing(number, code, tmp_path):
+    process = subprocess.Popen([ZOO, "build", "DARTS", "-e", "tfjs"], cwd=tmp_path, text=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               env={**os.environ, "TMPDIR": str(tmp_path)})
+    for line in process.stderr:
+        if line.startswith("savedmodel"):
+            assert list(tmp_path.glob("exports/.DARTS-digits.building-*"))
+            process.send_signal(number)
+            break
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == code and "Traceback" not in rest
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_doctor_has_a_row_for_each_hop(tmp_path):

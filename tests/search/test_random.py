@@ -13,6 +13,7 @@ from search.space import OPERATIONS, sample
 from search.strategies.random import held_out, search
 from zoo.datasets import load
 from zoo.recipe import RECIPES
+from zoo.run_folder import RunError
 
 
 def test_sampled_cells_are_of_the_space():
@@ -56,6 +57,13 @@ def test_an_interrupted_search_ends_as_an_uninterrupted_one(tmp_path, recipe):
     assert len((tmp_path / "cut/history.jsonl").read_text().splitlines()) == 2
 
 
+def test_a_folder_that_is_no_search_is_left_alone(tmp_path, recipe):
+    (tmp_path / "history.jsonl").write_text("mine")
+    with pytest.raises(RunError, match="history.jsonl, which is not of a search"):
+        search(tmp_path, load("digits"), recipe, 1)
+    assert (tmp_path / "history.jsonl").read_text() == "mine"
+
+
 def test_the_command_registers_its_winner(tmp_path):
     environment = {**os.environ, "GENOTYPE_ZOO_DATA": str(tmp_path / "data")}
 
@@ -70,5 +78,9 @@ def test_the_command_registers_its_winner(tmp_path):
     assert "zoo train FOUND" in result.stdout
     listed = json.loads(run("zoo", "list", "FOUND", "--json").stdout)
     assert "random search on digits" in listed[0]["source"]
+    for taken, message in (("FOUND", "already named 'FOUND'"), ("DARTS", "published cell")):
+        refused = run("search", "run", "--name", taken, "--output", "other")  # before any work
+        assert refused.returncode == 1 and message in refused.stderr
+    assert not (tmp_path / "other").exists()
     refused = run("search", "run", "--strategy", "magic")
     assert refused.returncode == 1 and refused.stderr.startswith("error: unknown strategy 'magic'")

@@ -1,6 +1,7 @@
 """A damaged or hostile artifact is refused with one line that names the file."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,9 @@ def test_truncated_manifest(folder, text):
 @pytest.mark.parametrize("field, value", [
     ("format", 2), ("name", "../up"), ("name", ""), ("parameters", -1), ("precision", "int4"),
     ("network", {"kind": "rnn"}), ("surprise", 1), ("files", {"a": {"sha256": "x", "bytes": 1}}),
+    ("input", {"channels": 1, "mean": [], "std": [0.5]}),
+    ("input", {"channels": 1, "mean": [0.5], "std": [0]}), ("input", {"channels": 1}),
+    ("labels", ["only one of ten"]),
 ])
 def test_edited_manifest(folder, field, value):
     edited = json.loads((folder / "manifest.json").read_text()) | {field: value}
@@ -114,3 +118,47 @@ def test_an_empty_folder_may_be_filled(tmp_path):
     with writing(tmp_path / "T") as fresh:
         seal(fresh, manifest())
     assert read_manifest(tmp_path / "T").name == "T-digits"
+
+
+def test_an_error_takes_back_the_folders_above(tmp_path):
+    with pytest.raises(RuntimeError), writing(tmp_path / "a/b/T"):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_like_a_pattern_sweeps_only_its_own(tmp_path):
+    (tmp_path / ".other.building-999999999").mkdir()
+    (tmp_path / ".[a]*.building-999999999").mkdir()
+    with writing(tmp_path / "[a]*") as fresh:
+        seal(fresh, manifest())
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.building-999999999",
+                                                                "[a]*"]
+
+
+@pytest.mark.parametrize("stopped_at", [1, 2])
+def test_without_exchange_a_stop_keeps_the_old_folder(stopped_at, folder, monkeypatch):
+    """Where the system cannot swap two folders in one step."""
+    monkeypatch.setattr(artifact, "_exchange", lambda *_: False)
+    rename, calls = Path.rename, []
+
+    def stopping(self, target):
+        calls.append(target)
+        if len(calls) == stopped_at:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    before = read_manifest(folder)
+    monkeypatch.setattr(Path, "rename", stopping)
+    with pytest.raises(KeyboardInterrupt), writing(folder) as fresh:
+        seal(fresh, manifest())
+    assert read_manifest(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_an_old_folder_put_aside_by_a_killed_build_comes_back(folder):
+    before = read_manifest(folder)
+    folder.rename(folder.parent / f".{folder.name}.building-999999999-old")
+    with pytest.raises(RuntimeError), writing(folder):
+        raise RuntimeError
+    assert read_manifest(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]

@@ -132,6 +132,15 @@ def test_plot_writes_an_svg(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["NASNet_A.svg", "darts.svg"]
 
 
+def test_a_name_inside_of_a_file_leads_to_no_other_folder(tmp_path):
+    folder = tmp_path / "sub"
+    folder.mkdir()
+    cell = json.loads(succeeded("show", "DARTS", "--json")) | {"name": "../evil"}
+    (tmp_path / "cell.json").write_text(json.dumps(cell))
+    assert succeeded("plot", "cell.json") == "wrote evil.svg\n"
+    assert "cannot name a cell" in failed("register", "cell.json")
+
+
 def test_plot_says_what_is_wrong_with_its_output(tmp_path):
     assert failed("plot", "DARTS", "-o", "no/darts.svg") == (
         "no/darts.svg: there is no folder no; create it first")

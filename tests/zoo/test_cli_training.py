@@ -1,7 +1,9 @@
 """`zoo train`, `zoo eval`, `zoo import`, as typed."""
 
 import io
+import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from zoo import registry
 from zoo.artifact import read_manifest
 from zoo.cli import app
 from zoo.create import create_model
@@ -64,8 +67,28 @@ def test_train_refuses_what_it_cannot_do(run, tmp_path):
     assert "leave --resume out" in zoo("train", "DARTS", "--resume", "-o", tmp_path / "a", code=1)
     assert "channels must be" in zoo("train", "DARTS", "--channels", 0, code=1)
     assert "no device" in zoo("train", "DARTS", "--device", "tpu", "-o", tmp_path / "a", code=1)
+    for seed in (-1, 2**70):
+        assert "the seed must be" in zoo("train", "DARTS", "--seed", seed, "-o", tmp_path / "a",
+                                         code=1)
     assert "recurrent" in zoo("train", "ENAS_RNN", *SMALL, "-o", tmp_path / "a", code=1)
     assert not (tmp_path / "a").exists()
+
+
+def test_a_cell_of_any_name_becomes_an_artifact(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
+    registry.register("_MINE", registry.genotype("DARTS"))
+    zoo("train", "_MINE", *SMALL, "--epochs", 1, "-o", tmp_path / "run")
+    assert read_manifest(tmp_path / "run").name == "MINE-digits"
+
+
+def test_absurd_settings_of_an_edited_manifest_are_one_line(run, tmp_path):
+    folder = tmp_path / "edited"
+    shutil.copytree(run[0], folder)
+    whole = json.loads((folder / "manifest.json").read_text())
+    for change in ({"channels": 10**7}, {"kind": "language"}):
+        edited = whole | {"network": whole["network"] | change}
+        (folder / "manifest.json").write_text(json.dumps(edited))
+        assert f"{folder}: genotype.json and the manifest's" in zoo("eval", folder, code=1)
 
 
 def test_resume_takes_the_settings_of_the_run(tmp_path, monkeypatch):

@@ -189,6 +189,14 @@ def test_grey_images_have_one_channel(tmp_path):
     assert load("folder", tmp_path).train.images.shape == (2, 8, 10, 1)
 
 
+def test_sixteen_bits_are_scaled_and_not_cut_off(tmp_path):
+    write_folder(tmp_path, mode="L")
+    levels = np.arange(80, dtype=np.uint16).reshape(8, 10) * 800
+    Image.fromarray(levels).save(tmp_path / "train" / "cat" / "0.png")
+    image = load("folder", tmp_path).train.images[0, ..., 0]
+    assert (image == levels // 256).all() and image.max() == 246
+
+
 def test_images_of_differing_size_are_scaled_when_asked(tmp_path):
     write_folder(tmp_path, sizes=((10, 8), (12, 12)))
     message = refused("folder", tmp_path)
@@ -216,6 +224,9 @@ def test_folders_that_do_not_fit(tmp_path):
     assert "a.png is no image" in refused("folder", tmp_path)
     whole = (tmp_path / "train" / "cat" / "0.png").read_bytes()
     (tmp_path / "test" / "cat" / "a.png").write_bytes(whole[:len(whole) // 2])
+    assert "a.png" in refused("folder", tmp_path)
+    chunk = b"\0\0\0\5\x90)\xe1\xa4"  # not a chunk's name: Pillow calls that a SyntaxError
+    (tmp_path / "test" / "cat" / "a.png").write_bytes(whole[:33] + chunk + whole[41:])
     assert "a.png" in refused("folder", tmp_path)
 
 

@@ -187,6 +187,7 @@ def test_nodes_of_none_edges_are_zeros_of_the_right_size():
     ({"layers": 2.5}, "layers must be a whole number"),
     ({"drop_path": 1.0}, r"drop_path must be a probability in \[0, 1\), not 1.0"),
     ({"chanels": 4}, "the cifar network has no setting 'chanels'"),
+    ({"network": "imagenet", "channels": 1}, "at least 2 channels"),
 ])
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
@@ -194,7 +195,7 @@ def test_settings_out_of_range_are_refused(settings, message):
 
 
 def test_a_genotype_of_the_wrong_kind_is_refused():
-    with pytest.raises(TypeError, match="needs a convolutional genotype.*network='language'"):
+    with pytest.raises(ValueError, match="needs a convolutional genotype.*network='language'"):
         zoo.create_model("ENAS_RNN")
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="needs a recurrent genotype"):
         zoo.create_model("DARTS", network="language")

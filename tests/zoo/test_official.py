@@ -182,8 +182,10 @@ def test_pickles_with_code_are_refused_unrun(tmp_path):
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.999])
-def test_truncated_files(tmp_path, part):
-    checkpoint(tmp_path / "a.pt")
+@pytest.mark.parametrize("zipped", [True, False])
+def test_truncated_files(tmp_path, part, zipped):
+    torch.save(create_model("DARTS_V2", **SMALL).state_dict(), tmp_path / "a.pt",
+               _use_new_zipfile_serialization=zipped)
     content = (tmp_path / "a.pt").read_bytes()
     (tmp_path / "a.pt").write_bytes(content[: int(part * len(content))])
     assert "damaged" in refused(tmp_path / "a.pt")

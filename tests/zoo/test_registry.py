@@ -113,6 +113,7 @@ def test_a_failed_write_leaves_the_old_cell(data, monkeypatch):
     (b"\xff\xfe", "BROKEN.json: "),
     (b'{"normal": 1}', "BROKEN.json: 'normal' must be an object"),
     (b"[" * 100_000, "BROKEN.json: "),
+    (b'{"kind": ' + b"9" * 5000 + b"}", "BROKEN.json: "),
 ])
 def test_a_broken_file_harms_no_other_cell(content, message, data):
     zoo.register("MINE", MINE)
@@ -125,6 +126,13 @@ def test_a_broken_file_harms_no_other_cell(content, message, data):
         zoo.genotype("broken")
     with pytest.raises(UnknownCellError):
         zoo.genotype("other")
+
+
+def test_a_file_whose_name_names_no_cell_is_reported(data):
+    zoo.register("MINE", MINE)
+    (data / "MINE.json").rename(data / "My cell.json")
+    (problem,) = registry.broken_user_cells()
+    assert "'My cell' cannot name a cell" in problem
 
 
 def test_a_file_with_the_name_of_a_published_cell_is_reported(data):

@@ -159,6 +159,7 @@ def test_resume_wants_the_same_run(few, tmp_path):
 @pytest.mark.parametrize("file, content, named", [
     ("config.json", b"{", "config.json is damaged"),
     ("config.json", b'{"recipe": {"width": 3}}', "config.json is damaged"),
+    ("config.json", b'{"recipe": {}, "cell": "DARTS", "data": []}', "config.json is damaged"),
     ("checkpoint.pt", b"no checkpoint", "checkpoint.pt is damaged"),
     ("checkpoint.pt", None, "checkpoint.pt is damaged"),
 ])

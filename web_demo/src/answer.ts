@@ -1,6 +1,6 @@
 /** The answer: its label and probability, the bars of the next best, and what the network saw. */
 
-import type { Manifest } from './artifact';
+import { className, type Manifest } from './artifact';
 import { element, make, paint, percent } from './page';
 
 const MOST_BARS = 5;
@@ -19,7 +19,7 @@ export function showAnswer(
   probabilities: Float32Array,
   truth: string | null,
 ): void {
-  const best = Array.from(probabilities, (share, i) => ({ share, name: manifest.labels[i] ?? String(i) }))
+  const best = Array.from(probabilities, (share, i) => ({ share, name: className(manifest, i) }))
     .sort((a, b) => b.share - a.share)
     .slice(0, MOST_BARS);
   const { name, share } = best[0]!;

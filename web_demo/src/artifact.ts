@@ -9,13 +9,31 @@ export interface Entry {
   readonly path: string;
 }
 
-export interface Manifest {
+/** What the manifest of every task has. */
+export interface AnyManifest {
   readonly format: number;
   readonly name: string;
   readonly genotype: string;
-  readonly paper?: string;
   readonly task: string;
-  readonly network: { readonly kind: string; readonly channels: number; readonly layers: number };
+  readonly parity: readonly { readonly hop: string; readonly limit: number }[];
+  readonly fixture: {
+    readonly input: string;
+    readonly logits: string;
+    readonly count: number;
+    readonly labels: readonly number[] | null;
+  };
+  readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
+}
+
+export interface Manifest extends AnyManifest {
+  readonly task: 'image-classification';
+  readonly paper?: string;
+  readonly network: {
+    readonly kind: string;
+    readonly channels: number;
+    readonly layers: number;
+    readonly num_classes: number;
+  };
   readonly input: {
     readonly name: string;
     readonly height: number;
@@ -29,23 +47,26 @@ export interface Manifest {
   readonly parameters: number;
   readonly multiply_adds: number;
   readonly precision: string;
-  readonly parity: readonly { readonly hop: string; readonly limit: number }[];
-  readonly fixture: {
-    readonly input: string;
-    readonly logits: string;
-    readonly count: number;
-    readonly labels: readonly number[] | null;
-  };
-  readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
 }
 
-export interface Artifact {
+/** One step of a language model: token ids and a hidden state in, logits over the vocabulary out. */
+export interface StepManifest extends AnyManifest {
+  readonly task: 'language-model-step';
+  readonly network: { readonly vocabulary: number; readonly hidden: number };
+}
+
+export interface Artifact<M extends AnyManifest = Manifest> {
   readonly folder: URL;
-  readonly manifest: Manifest;
+  readonly manifest: M;
+}
+
+/** The artifacts of each task. */
+interface Tasks {
+  'image-classification': Artifact;
+  'language-model-step': Artifact<StepManifest>;
 }
 
 const FORMAT = 1;
-const TASK = 'image-classification';
 
 /** The artifacts that this site offers. */
 export async function readIndex(page: URL): Promise<Entry[]> {
@@ -66,8 +87,12 @@ export async function readIndex(page: URL): Promise<Entry[]> {
   return entries;
 }
 
-/** Reads the manifest in `path`, and refuses one that this page cannot run. */
-export async function readArtifact(page: URL, path: string): Promise<Artifact> {
+/** Reads the manifest in `path`, and refuses one whose task is not of `tasks`, or that lacks a part. */
+export async function readArtifact<T extends keyof Tasks>(
+  page: URL,
+  path: string,
+  tasks: readonly T[],
+): Promise<Tasks[T]> {
   const folder = inside(page, path.endsWith('/') ? path : `${path}/`);
   const manifest = await readJson(
     inside(folder, 'manifest.json'),
@@ -79,9 +104,10 @@ export async function readArtifact(page: URL, path: string): Promise<Artifact> {
       `manifest.json of ${path} is not of format ${FORMAT}, the one that this page reads: build the artifact again with "zoo build".`,
     );
   }
-  if (manifest.task !== TASK) {
+  const task = tasks.find((one) => one === manifest.task);
+  if (task === undefined) {
     throw new Failure(
-      `${manifest.name ?? path} has the task "${manifest.task}", and this page runs only "${TASK}": choose another model, or use its files from your own code.`,
+      `${manifest.name ?? path} has the task "${manifest.task}", and this page runs only "${tasks.join('" and "')}": choose another model, or use its files from your own code.`,
     );
   }
   if (!isRecord(manifest.files) || !('tfjs/model.json' in manifest.files)) {
@@ -89,12 +115,17 @@ export async function readArtifact(page: URL, path: string): Promise<Artifact> {
       `${manifest.name ?? path} was exported without TensorFlow.js: build it again with "zoo build ${manifest.genotype ?? ''} --export tfjs".`,
     );
   }
-  if (!isManifest(manifest)) {
+  if (!isAnyManifest(manifest) || !CHECKS[task](manifest)) {
     throw new Failure(
       `manifest.json of ${path} lacks a part that this page needs: build the artifact again with "zoo build".`,
     );
   }
-  return { folder, manifest };
+  return { folder, manifest: manifest as AnyManifest } as Tasks[T];
+}
+
+/** The name of a class; an artifact need not have any. */
+export function className(manifest: Manifest, index: number): string {
+  return manifest.labels[index] ?? `class ${index}`;
 }
 
 /** The address of `path` in `folder`; a path that leads out of the folder is refused. */
@@ -111,7 +142,7 @@ export function inside(folder: URL, path: string): URL {
 }
 
 /** Bytes of the model's files in the browser. */
-export function downloadBytes(manifest: Manifest): number {
+export function downloadBytes(manifest: AnyManifest): number {
   return Object.entries(manifest.files).reduce(
     (sum, [path, file]) => sum + (path.startsWith('tfjs/') ? file.bytes : 0),
     0,
@@ -152,23 +183,12 @@ function isEntry(value: unknown): value is Entry {
   return isRecord(value) && isText(value.name) && isText(value.genotype) && isText(value.path);
 }
 
-function isManifest(value: Record<string, unknown>): value is Record<string, unknown> & Manifest {
-  const { input, fixture, files, network, metrics, parity, labels } = value;
+function isAnyManifest(value: Record<string, unknown>): value is Record<string, unknown> & AnyManifest {
+  const { fixture, files, parity } = value;
   return (
     isText(value.name) &&
     isText(value.genotype) &&
-    isText(value.precision) &&
-    isCount(value.parameters) &&
-    isCount(value.multiply_adds) &&
-    Array.isArray(labels) &&
-    labels.every(isText) &&
     Array.isArray(parity) &&
-    isRecord(network) &&
-    isRecord(metrics) &&
-    isRecord(input) &&
-    isCount(input.height) &&
-    isCount(input.width) &&
-    (input.channels === 1 || input.channels === 3) &&
     isRecord(fixture) &&
     isText(fixture.input) &&
     isText(fixture.logits) &&
@@ -177,3 +197,22 @@ function isManifest(value: Record<string, unknown>): value is Record<string, unk
     Object.values(files).every((file) => isRecord(file) && isText(file.sha256) && Number.isSafeInteger(file.bytes))
   );
 }
+
+/** The parts that a task has of its own. */
+const CHECKS: Readonly<Record<keyof Tasks, (manifest: Record<string, unknown>) => boolean>> = {
+  'image-classification': ({ input, network, metrics, labels, ...value }) =>
+    isText(value.precision) &&
+    isCount(value.parameters) &&
+    isCount(value.multiply_adds) &&
+    Array.isArray(labels) &&
+    labels.every(isText) &&
+    isRecord(network) &&
+    isCount(network.num_classes) &&
+    isRecord(metrics) &&
+    isRecord(input) &&
+    isCount(input.height) &&
+    isCount(input.width) &&
+    (input.channels === 1 || input.channels === 3),
+  'language-model-step': ({ network }) =>
+    isRecord(network) && isCount(network.vocabulary) && isCount(network.hidden),
+};

@@ -1,7 +1,7 @@
 /** The files of an artifact, byte by byte: counted while they come, checked before anything uses them. */
 
 import { io } from '@tensorflow/tfjs-core';
-import { inside, request, type Artifact, downloadBytes } from './artifact';
+import { downloadBytes, inside, request, type AnyManifest, type Artifact, type StepManifest } from './artifact';
 import { Failure } from './failure';
 
 export interface Progress {
@@ -11,6 +11,8 @@ export interface Progress {
 
 /** The fixture that `zoo build` computed with PyTorch: images, and the logits they must give. */
 export interface Fixture {
+  /** All of them, as they stand in the file. */
+  readonly together: Float32Array;
   readonly images: readonly Float32Array[];
   readonly logits: readonly Float32Array[];
   readonly labels: readonly number[] | null;
@@ -20,7 +22,7 @@ const MODEL = 'tfjs/model.json';
 
 /** Loads model.json and its weights into memory; nothing is executed. */
 export async function downloadModel(
-  artifact: Artifact,
+  artifact: Artifact<AnyManifest>,
   onProgress: (progress: Progress) => void,
 ): Promise<io.ModelArtifacts> {
   const total = downloadBytes(artifact.manifest);
@@ -37,23 +39,44 @@ export async function downloadModel(
 }
 
 export async function downloadFixture(artifact: Artifact): Promise<Fixture> {
-  const { fixture, input, labels } = artifact.manifest;
-  const [images, logits] = await Promise.all([
+  const { input, network } = artifact.manifest;
+  const pixels = input.height * input.width * input.channels;
+  const { inputs, logits } = await downloadFloats(artifact, pixels, network.num_classes);
+  return { together: inputs, images: slices(inputs, pixels), logits, labels: artifact.manifest.fixture.labels };
+}
+
+/** Of a step each "image" is a token id and its hidden state; the file has all ids before all states. */
+export async function downloadStepFixture(artifact: Artifact<StepManifest>): Promise<Fixture> {
+  const { fixture, network } = artifact.manifest;
+  const { inputs, logits } = await downloadFloats(artifact, 1 + network.hidden, network.vocabulary);
+  const states = slices(inputs.subarray(fixture.count), network.hidden);
+  const images = states.map((state, i) => Float32Array.of(inputs[i]!, ...state));
+  return { together: inputs, images, logits, labels: null };
+}
+
+/** The two files of a fixture, with so many numbers for each input and for its logits. */
+async function downloadFloats(
+  artifact: Artifact<AnyManifest>,
+  size: number,
+  classes: number,
+): Promise<{ inputs: Float32Array; logits: Float32Array[] }> {
+  const { name, fixture } = artifact.manifest;
+  const [inputs, logits] = await Promise.all([
     downloadListed(artifact, fixture.input),
     downloadListed(artifact, fixture.logits),
   ]);
-  const pixels = input.height * input.width * input.channels;
-  if (images.byteLength !== 4 * pixels * fixture.count || logits.byteLength !== 4 * labels.length * fixture.count) {
+  if (inputs.byteLength !== 4 * size * fixture.count || logits.byteLength !== 4 * classes * fixture.count) {
     throw new Failure(
-      `The fixture of ${artifact.manifest.name} does not have the size that its manifest gives: ${rebuild(artifact)}.`,
+      `The fixture of ${name} does not have the size that its manifest gives: ${rebuild(artifact)}.`,
     );
   }
-  return { images: slices(images, pixels), logits: slices(logits, labels.length), labels: fixture.labels };
+  // The files are little-endian, as is every machine that runs a browser today.
+  return { inputs: new Float32Array(inputs), logits: slices(new Float32Array(logits), classes) };
 }
 
 /** A file that the manifest lists, refused unless it has the length and the sha256 given there. */
 async function downloadListed(
-  artifact: Artifact,
+  artifact: Artifact<AnyManifest>,
   path: string,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<ArrayBuffer> {
@@ -101,7 +124,7 @@ async function sha256(bytes: ArrayBuffer): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-function parseModel(artifact: Artifact, bytes: ArrayBuffer): io.ModelJSON {
+function parseModel(artifact: Artifact<AnyManifest>, bytes: ArrayBuffer): io.ModelJSON {
   try {
     const model = JSON.parse(new TextDecoder().decode(bytes)) as io.ModelJSON;
     if (model.modelTopology && Array.isArray(model.weightsManifest)) return model;
@@ -112,16 +135,14 @@ function parseModel(artifact: Artifact, bytes: ArrayBuffer): io.ModelJSON {
 }
 
 /** TensorFlow.js would join these paths unchecked. */
-function shardPath(artifact: Artifact, path: string): string {
+function shardPath(artifact: Artifact<AnyManifest>, path: string): string {
   const home = inside(artifact.folder, 'tfjs/');
   return inside(home, path).href.slice(artifact.folder.href.length);
 }
 
-const rebuild = (artifact: Artifact) =>
+const rebuild = (artifact: Artifact<AnyManifest>) =>
   `build the artifact again with "zoo build ${artifact.manifest.genotype} --export tfjs"`;
 
-function slices(bytes: ArrayBuffer, length: number): Float32Array[] {
-  // The files are little-endian, as is every machine that runs a browser today.
-  const values = new Float32Array(bytes);
+function slices(values: Float32Array, length: number): Float32Array[] {
   return Array.from({ length: values.length / length }, (_, i) => values.slice(i * length, (i + 1) * length));
 }

@@ -1,6 +1,6 @@
 /** What the manifest tells about a network, and the samples of its fixture. */
 
-import { downloadBytes, inside, type Artifact } from './artifact';
+import { className, downloadBytes, inside, type Artifact } from './artifact';
 import type { Fixture } from './download';
 import { amount, bytes, element, make, paint, percent, row } from './page';
 
@@ -49,7 +49,7 @@ export function showSamples(
   const { width, height } = manifest.input;
   const buttons = fixture.images.slice(0, MOST_SAMPLES).map((pixels, i) => {
     const number = fixture.labels?.[i];
-    const truth = number === undefined ? null : (manifest.labels[number] ?? String(number));
+    const truth = number === undefined ? null : className(manifest, number);
     const button = make('button');
     button.type = 'button';
     button.setAttribute('aria-label', truth === null ? `Sample ${i + 1}` : `Sample ${i + 1}, labelled ${truth}`);

@@ -54,7 +54,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   forgetQuestion('No network is loaded yet.');
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
-  const artifact = await readArtifact(page, entry.path);
+  const artifact = await readArtifact(page, entry.path, ['image-classification']);
   signal.throwIfAborted();
   const { manifest } = artifact;
   showFacts(artifact);

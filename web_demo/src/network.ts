@@ -2,7 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { loadGraphModel, type GraphModel } from '@tensorflow/tfjs-converter';
-import type { Manifest } from './artifact';
+import type { AnyManifest, Manifest } from './artifact';
 import { Failure } from './failure';
 
 export interface Answer {
@@ -47,7 +47,7 @@ export class Network {
 }
 
 /** The graph's node behind a named output; the converter numbers its nodes and keeps the names in the signature. */
-function outputNode(model: GraphModel, manifest: Manifest, name: string): string {
+export function outputNode(model: GraphModel, manifest: AnyManifest, name: string): string {
   const signature = model.modelSignature as { outputs?: Record<string, { name: string }> } | undefined;
   const named = signature?.outputs?.[name]?.name ?? model.outputs.find((output) => output.name === name)?.name;
   const structured = (model.modelStructuredOutputKeys as string[] | undefined)?.indexOf(name) ?? -1;

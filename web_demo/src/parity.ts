@@ -1,9 +1,13 @@
 /** Does the network compute here what it computed in PyTorch, and how fast? */
 
-import type { Manifest } from './artifact';
+import type { AnyManifest } from './artifact';
 import type { Backend } from './backends';
 import type { Fixture } from './download';
-import type { Network } from './network';
+
+/** What runs inputs laid out as in a fixture. */
+export interface Runnable {
+  run(input: Float32Array): Promise<{ logits: Float32Array; ms: number }>;
+}
 
 export interface Parity {
   readonly maxDifference: number;
@@ -25,8 +29,8 @@ const ENOUGH_MS = 1500;
 
 /** Runs the fixture image by image, and again while there is time, for the median. */
 export async function checkParity(
-  network: Network,
-  manifest: Manifest,
+  network: Runnable,
+  manifest: AnyManifest,
   fixture: Fixture,
   backend: Backend,
 ): Promise<{ parity: Parity; timing: Timing }> {
@@ -45,7 +49,7 @@ export async function checkParity(
   return { parity, timing: { warmUp, steady: median(steady), runs: steady.length } };
 }
 
-export function verdict(difference: number, manifest: Manifest, fixture: Fixture, backend: Backend): Parity {
+export function verdict(difference: number, manifest: AnyManifest, fixture: Fixture, backend: Backend): Parity {
   const limit = parityLimit(manifest, fixture, backend);
   return { maxDifference: difference, limit, ok: difference <= limit, images: fixture.images.length };
 }
@@ -65,7 +69,7 @@ export function maxDifference(a: Float32Array, b: Float32Array): number {
  * processors may fuse, reorder and round operations in their own way, so there the limit is a
  * thousandth of the largest logit: far too little to change an answer.
  */
-function parityLimit(manifest: Manifest, fixture: Fixture, backend: Backend): number {
+function parityLimit(manifest: AnyManifest, fixture: Fixture, backend: Backend): number {
   if (backend === 'cpu' || backend === 'wasm') return manifest.parity.find(({ hop }) => hop === 'tfjs')?.limit ?? 1e-5;
   const largest = fixture.logits.reduce((most, logits) => logits.reduce((m, v) => Math.max(m, Math.abs(v)), most), 1);
   return 1e-3 * largest;

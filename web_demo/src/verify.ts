@@ -1,11 +1,12 @@
 /** `verify.html?model=models/NAME/&backend=wasm`: the fixture on exactly that backend, for `zoo verify`. */
 
-import { readArtifact } from './artifact';
+import { readArtifact, type Artifact, type StepManifest } from './artifact';
 import { BACKENDS, startBackend, surveyBackends, type Backend } from './backends';
-import { downloadFixture, downloadModel } from './download';
+import { downloadFixture, downloadModel, downloadStepFixture } from './download';
 import { Failure, sentence } from './failure';
 import { Network } from './network';
 import { checkParity, maxDifference, verdict } from './parity';
+import { StepNetwork } from './step';
 
 interface Verification {
   backend: string;
@@ -24,18 +25,29 @@ declare global {
   }
 }
 
+const TASKS = ['image-classification', 'language-model-step'] as const;
+
 async function verify(model: string, backend: Backend): Promise<Partial<Verification>> {
   const found = (await surveyBackends()).find((one) => one.backend === backend)!;
   if (found.reason !== null) return { available: false, reason: found.reason };
-  const artifact = await readArtifact(new URL('.', location.href), model);
-  const [files, fixture] = await Promise.all([downloadModel(artifact, () => {}), downloadFixture(artifact)]);
+  const artifact = await readArtifact(new URL('.', location.href), model, TASKS);
+  const [files, fixture] = await Promise.all([
+    downloadModel(artifact, () => {}),
+    isStep(artifact) ? downloadStepFixture(artifact) : downloadFixture(artifact),
+  ]);
   await startBackend(backend, () => {});
-  const network = await Network.load(artifact.manifest, files);
+  const network = isStep(artifact)
+    ? await StepNetwork.load(artifact.manifest, files)
+    : await Network.load(artifact.manifest, files);
   const { parity, timing } = await checkParity(network, artifact.manifest, fixture, backend);
-  const together = await network.run(joined(fixture.images));
+  const together = await network.run(fixture.together);
   const difference = Math.max(parity.maxDifference, maxDifference(together.logits, joined(fixture.logits)));
   const { ok, limit } = verdict(difference, artifact.manifest, fixture, backend);
   return { ok, max_difference: difference, limit, ms: timing.steady };
+}
+
+function isStep(artifact: Artifact | Artifact<StepManifest>): artifact is Artifact<StepManifest> {
+  return artifact.manifest.task === 'language-model-step';
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {

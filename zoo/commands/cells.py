@@ -177,7 +177,7 @@ def _plain(value) -> str:
 
 def _next_commands(cell: CellRecord) -> list[str]:
     name = str(cell.path) if cell.origin == "file" else cell.name
-    commands = [f"zoo plot {name} -o {cell.name}.svg"]
+    commands = [f"zoo plot {name} -o {_picture(cell)}"]
     if cell.origin == "file":
         return [*commands, f"zoo register {name}"]
     if cell.genotype.kind == "conv":
@@ -203,14 +203,19 @@ def plot(
     from zoo.plot import svg
 
     cell = read_cell(name)
-    output = output or Path(f"{cell.name}.svg")
+    output = output or _picture(cell)
     if not output.parent.is_dir():
         raise ValueError(f"{output}: there is no folder {output.parent}; create it first")
     if output.is_dir():
         raise ValueError(f"{output} is a folder; name a file, such as "
-                         f"{output / (cell.name + '.svg')}")
+                         f"{output / _picture(cell)}")
     _write_whole(output, svg(cell.genotype, cell.name))
     typer.echo(f"wrote {output}")
+
+
+def _picture(cell: CellRecord) -> Path:
+    """The file for a cell's drawing, in this folder whatever name stands in a genotype file."""
+    return Path(f"{Path(cell.name).name}.svg")
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -94,6 +94,8 @@ def verify(
     """
     from export.verify import formats_of, in_runtime
 
+    if backend and not runtime:
+        raise ValueError("--backend is of a runtime; add --runtime chromium or node")
     with progress() as say:
         rows = formats_of(directory, started=lambda hop: say(f"{hop} ..."))
         for name in runtime or []:

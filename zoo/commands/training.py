@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from zoo.datasets import NAMES
+from zoo.registry import genotype
 
 _DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
 Files = Annotated[Path | None, typer.Option("--path", help="Folder that holds the data set.")]
@@ -51,6 +52,7 @@ def train(
     from zoo.datasets import load
     from zoo.recipe import RECIPES, Recipe
 
+    genotype(name)  # an unknown name is refused before a data set is fetched
     folder = output or Path("runs") / f"{name}-{data or 'digits'}"
     if resume:  # what is not said is as it was
         run = run_folder.read_config(folder)

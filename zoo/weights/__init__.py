@@ -155,7 +155,8 @@ def load_artifact(directory: Path | str):
     try:
         model = create_model(genotype, manifest.network.kind, **manifest.network.settings())
     except (TypeError, ValueError, RuntimeError) as error:  # another kind, or absurd settings
+        why = str(error).splitlines()[0][:160]
         raise WeightsError(f"{directory}: genotype.json and the manifest's network do not go "
-                           f"together ({str(error).splitlines()[0][:160]}); build the artifact again") from None
+                           f"together ({why}); build the artifact again") from None
     load_weights(model, content, f"{directory}/{WEIGHTS}")
     return model.eval(), manifest

@@ -1,0 +1,134 @@
+"""`zoo verify` in the real runtimes, for the task that the page does not show: a step of a language
+model; and for an artifact without names for its classes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import export
+import zoo
+from tests.browser.conftest import Visit, unavailable
+from web_demo.artifacts import find_artifacts
+from web_demo.server import running, serve
+from web_demo.verify import HERE, verify
+from zoo import artifact as folders
+from zoo.manifest import Manifest
+
+
+@pytest.fixture(scope="module")
+def step(tmp_path_factory) -> Path:
+    model = zoo.create_model(
+        "ENAS_RNN", network="language", vocabulary=40, embedding=16, hidden=16
+    )
+    folder = tmp_path_factory.mktemp("exports") / "step"
+    export.export(model, "tfjs", folder)
+    return folder
+
+
+@pytest.fixture
+def node() -> None:
+    if shutil.which("node") is None:
+        unavailable("there is no node")
+    if not (HERE / "node_modules/@tensorflow/tfjs-converter").is_dir():
+        unavailable("the packages of the page are not installed: run make page")
+
+
+def changed(artifact: Path, folder: Path, place: int, by: float) -> Path:
+    """A copy with another number among its logits, and a manifest that vouches for it."""
+    shutil.copytree(artifact, folder)
+    path = folder / "fixtures/logits.bin"
+    logits = np.fromfile(path, "<f4")
+    logits[place] += by
+    logits.tofile(path)
+    reseal(folder)
+    return folder
+
+
+def reseal(folder: Path, **changes) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    folders.seal(folder, Manifest.model_validate({**manifest, **changes}))
+
+
+def assert_agrees(rows: list[dict], backends: list[str]) -> None:
+    assert [(row["backend"], row["ok"], row["error"]) for row in rows] == [
+        (backend, True, None) for backend in backends
+    ]
+    assert all(row["max_difference"] <= row["limit"] and row["ms"] > 0 for row in rows)
+
+
+def test_a_step_in_chromium(browser, page_folder, step):
+    rows = verify(step, backends=("wasm", "cpu"))
+    assert_agrees(rows, ["wasm", "cpu"])
+    assert all(row["limit"] == 1e-5 for row in rows)
+
+
+@pytest.mark.parametrize("backend", ["webgl", "webgpu"])
+def test_a_step_on_graphics(browser, page_folder, step, backend):
+    (row,) = verify(step, backends=(backend,))
+    if not row["available"]:
+        unavailable(f"{backend}: {row['reason']}")
+    assert_agrees([row], [backend])
+
+
+def test_a_step_in_node(node, step):
+    assert_agrees(verify(step, "node"), ["wasm", "cpu"])
+
+
+WRONG = [(-1, 0.01), (17, float("nan"))]
+
+
+@pytest.mark.parametrize(("place", "by"), WRONG)
+def test_a_wrong_number_in_chromium(browser, page_folder, step, tmp_path, place, by):
+    wrong = changed(step, tmp_path / "wrong", place, by)
+    rows = verify(wrong, backends=("wasm", "cpu"))
+    assert len(rows) == 2
+    assert all(row["available"] and row["ok"] is False and row["error"] is None for row in rows)
+
+
+@pytest.mark.parametrize(("place", "by"), WRONG)
+def test_a_wrong_number_in_node(node, step, tmp_path, place, by):
+    wrong = changed(step, tmp_path / "wrong", place, by)
+    rows = verify(wrong, "node")
+    assert len(rows) == 2
+    assert all(row["available"] and row["ok"] is False and row["error"] is None for row in rows)
+
+
+def test_a_fixture_of_another_size(browser, node, page_folder, step, tmp_path):
+    short = tmp_path / "short"
+    shutil.copytree(step, short)
+    path = short / "fixtures/input.bin"
+    path.write_bytes(path.read_bytes()[:-4])
+    reseal(short)
+    rows = verify(short, backends=("cpu",)) + verify(short, "node", backends=("cpu",))
+    assert all(not row["ok"] and "does not have the size" in row["error"] for row in rows)
+
+
+def test_the_page_itself_refuses_a_step(browser, page_folder, step):
+    with running(serve(find_artifacts([step]), port=0, page=page_folder)) as server:
+        visitor = Visit(browser, server.url)
+        visitor.open()
+        assert visitor.failure().startswith(
+            'step has the task "language-model-step", and this page runs only '
+            '"image-classification"'
+        )
+        visitor.context.close()
+
+
+def test_classes_without_names(browser, node, page_folder, artifact, tmp_path):
+    nameless = tmp_path / "nameless"
+    shutil.copytree(artifact, nameless)
+    reseal(nameless, labels=[])
+    assert_agrees(verify(nameless, backends=("wasm",)), ["wasm"])
+    assert_agrees(verify(nameless, "node", backends=("cpu",)), ["cpu"])
+    with running(serve(find_artifacts([nameless]), port=0, page=page_folder)) as server:
+        visitor = Visit(browser, server.url)
+        page = visitor.ready()
+        page.locator("#samples button").nth(3).click()
+        assert visitor.answer() == "class 3"
+        assert "which is right" in page.inner_text("#verdict-text")
+        visitor.context.close()
