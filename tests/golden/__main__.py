@@ -29,7 +29,8 @@ def main(paths):
             row = compare.row(case)
             checked += 1
             failed += not row.ok
-            print(f"{'ok  ' if row.ok else 'FAIL'}  {row.error:9.2e}  {row.title}  {row.note}".rstrip())
+            verdict = "ok  " if row.ok else "FAIL"
+            print(f"{verdict}  {row.error:9.2e}  {row.title}  {row.note}".rstrip())
     print(f"{checked - failed} of {checked} cases within {compare.LIMIT:g}")
     return 1 if failed or not checked else 0
 
