@@ -81,11 +81,17 @@ def limit(expected: Reference, precision: str = "float32") -> float:
     return max(LIMIT, 8 * float(np.spacing(np.float32(largest))))
 
 
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
 def check(hop: str, run: Callable[[dict], dict], expected: Reference,
           precision: str = "float32") -> Parity:
     """Run a hop on the inputs of the reference, all at once and the first one alone.
 
-    Raises ParityError over the limit, for a missing output, or a NaN.
+    With rounded weights the limit is one for logits; probabilities must then be the softmax of
+    the logits found, to 1e-5.  Raises ParityError over the limit, for a missing output, or a NaN.
     """
     allowed = limit(expected, precision)
     worst = 0.0
@@ -98,7 +104,12 @@ def check(hop: str, run: Callable[[dict], dict], expected: Reference,
             if found.shape != value[:count].shape:
                 raise ParityError(f"{hop}: output {name!r} has shape {found.shape}, not "
                                   f"{value[:count].shape}")
-            difference = np.abs(found - value[:count]).max()
+            wanted = value[:count]
+            if name == "probabilities" and precision != "float32":
+                wanted = _softmax(np.asarray(outputs["logits"], np.float64))
+                if not np.abs(found - wanted).max() <= LIMIT:
+                    raise ParityError(f"{hop}: the probabilities are not the logits' softmax")
+            difference = np.abs(found - wanted).max()
             worst = max(worst, float(difference)) if np.isfinite(difference) else np.inf
     if not worst <= allowed:
         raise ParityError(f"{hop}: changed the numbers by {worst:.2g}, more than {allowed:.2g}")

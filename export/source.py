@@ -74,31 +74,40 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
                labels: Sequence[str] = ()) -> Source:
     """The source of a network made by `zoo.create_model`; `spec` says what images it takes.
 
-    By default those are raw 0..255, 32x32 for a CIFAR network and 224x224 for an ImageNet one,
-    scaled to -1..1.
+    Weights that `create_model` loaded bring their own; otherwise the default is raw 0..255,
+    32x32 for a CIFAR network and 224x224 for an ImageNet one, scaled to -1..1.  A network with
+    batch-norms that have seen no batch is said to be untrained.
     """
-    network = Network(kind=model.kind, **model.settings)
+    facts = model.facts
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    trained = bool(facts) or not norms or any(int(m.num_batches_tracked) for m in norms)
+    known = {"name": name, "genotype": name, "trained": trained, "parameters": 1,
+             "network": Network(kind=model.kind, **model.settings),
+             "metrics": facts.get("metrics", {}), "licence": facts.get("licence", "")}
     if model.kind == "language":
         return Source(model.eval(), model.genotype, Manifest(
-            name=name, genotype=name, task="language-model-step", network=network, trained=True,
-            input=Input(name="tokens", range=None), labels=list(labels), parameters=1))
-    size, channels = 224 if model.kind == "imagenet" else 32, network.in_channels
-    spec = spec or Input(height=size, width=size, channels=channels, mean=[0.5] * channels,
-                         std=[0.5] * channels)
-    labels = labels or [f"class {index}" for index in range(network.num_classes)]
-    if len(labels) != network.num_classes:
-        raise ValueError(f"{len(labels)} labels for {network.num_classes} classes")
-    return Source(model.eval(), model.genotype, Manifest(
-        name=name, genotype=name, network=network, input=spec, labels=list(labels), trained=True,
-        parameters=1))
+            task="language-model-step", input=Input(name="tokens", range=None),
+            labels=list(labels), **known))
+    size, channels = 224 if model.kind == "imagenet" else 32, model.settings["in_channels"]
+    classes = model.settings["num_classes"]
+    spec = spec or (Input.model_validate(facts["input"]) if facts else Input(
+        height=size, width=size, channels=channels, mean=[0.5] * channels, std=[0.5] * channels))
+    labels = list(labels) or facts.get("labels") or _numbered(classes)
+    if len(labels) != classes:
+        raise ValueError(f"{len(labels)} labels for {classes} classes")
+    images, truth = _real_images(spec, classes, None)
+    return Source(model.eval(), model.genotype, Manifest(input=spec, labels=labels, **known),
+                  images, truth)
+
+
+def _numbered(classes: int) -> list[str]:
+    return [f"class {index}" for index in range(classes)]
 
 
 def _from_artifact(directory: Path, wanted: Wanted) -> Source:
-    fixed = [name for name, value in dataclasses.asdict(wanted).items()
-             if value is not None and name not in ("path", "seed")]
-    if fixed:
-        raise ValueError(f"{directory} is an artifact, which brings its own {fixed[0]}; leave "
-                         f"--{fixed[0].replace('_', '-')} out")
+    brought = [option.name for option in dataclasses.fields(wanted)
+               if option.name not in ("path", "seed")]
+    _refuse(wanted, f"{directory} is an artifact, which brings its own settings", brought)
     model, manifest = weights.load_artifact(directory)
     images, labels = _real_images(manifest.input, len(manifest.labels), wanted.path)
     return Source(model, model.genotype, manifest, images, labels)
@@ -106,11 +115,12 @@ def _from_artifact(directory: Path, wanted: Wanted) -> Source:
 
 def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted) -> Source:
     if isinstance(genotype, RecurrentGenotype):
-        return _language(name, genotype, record, wanted)
+        return _language(name, genotype, wanted)
     if wanted.network not in (None, "cifar", "imagenet"):
         if wanted.network in NETWORKS:
             raise ValueError(f"{name} is a convolutional cell; it has no {wanted.network} network")
         raise ValueError(f"unknown network {wanted.network!r}; allowed are {', '.join(NETWORKS)}")
+    _refuse(wanted, f"{name} is a convolutional cell", ("vocabulary", "hidden"))
     data = wanted.data or ("imagenet" if wanted.network == "imagenet" else "digits")
     spec, labels = _input(data, wanted)
     found = weights.packaged(record, data) if record and not wanted.weights else None
@@ -133,40 +143,37 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
         model = create_model(record, kind, weights=data)
     else:
         model = create_model(genotype, kind, **settings).eval()
-    metrics = {key: card[key] for key in ("test_accuracy", "data", "images")} if fits else {}
-    manifest = Manifest(
-        name=plain_name(f"{name}-{data}"), genotype=name, paper=_paper(record),
-        network=Network(kind=kind, **settings), input=spec,
-        labels=(labels if len(labels) == settings["num_classes"]
-                else [f"class {index}" for index in range(settings["num_classes"])]),
-        trained=fits or bool(wanted.weights), metrics=metrics,
-        licence=card.get("licence", "") if fits else "", parameters=1)
-    images, classes = _real_images(spec, len(manifest.labels), wanted.path)
-    return Source(model, genotype, manifest, images, classes)
+    fitting = labels if len(labels) == settings["num_classes"] else ()
+    source = from_model(model, plain_name(f"{name}-{data}"), spec, fitting)
+    source.manifest = source.manifest.model_copy(update={
+        "genotype": name, "paper": registry.paper_line(name),
+        "trained": fits or bool(wanted.weights)})
+    if wanted.path is not None:
+        source.images, source.labels = _real_images(spec, settings["num_classes"], wanted.path)
+    return source
 
 
-def _paper(record: str | None) -> str:
-    """Where a cell of the registry was published, in one line."""
-    paper = registry.record(record).paper if record else None
-    if paper is None:
-        return ""
-    link = f", {paper.url}" if paper.url else ""
-    return f"{paper.authors}: {paper.title}, {paper.year}{link}"
-
-
-def _language(name: str, genotype: RecurrentGenotype, record: str | None,
-              wanted: Wanted) -> Source:
+def _language(name: str, genotype: RecurrentGenotype, wanted: Wanted) -> Source:
     if wanted.network not in (None, "language"):
         raise ValueError(f"{name} is a recurrent cell; it has no {wanted.network} network")
+    _refuse(wanted, f"{name} is a recurrent cell",
+            ("channels", "layers", "num_classes", "in_channels", "size", "data", "path"))
     hidden = wanted.hidden or 200
     vocabulary = wanted.vocabulary or DEFAULTS["language"]["vocabulary"]
     torch.manual_seed(wanted.seed)
     model = create_model(genotype, "language", weights=wanted.weights, vocabulary=vocabulary,
                          embedding=hidden, hidden=hidden)
     source = from_model(model, plain_name(f"{name}-language"))
-    source.manifest = source.manifest.model_copy(
-        update={"genotype": name, "paper": _paper(record), "trained": bool(wanted.weights)})
+    source.manifest = source.manifest.model_copy(update={
+        "genotype": name, "paper": registry.paper_line(name), "trained": bool(wanted.weights)})
     return source
+
+
+def _refuse(wanted: Wanted, what: str, options: Sequence[str]) -> None:
+    """Raise ValueError for the first of `options` that was given."""
+    for name in options:
+        if getattr(wanted, name) is not None:
+            raise ValueError(f"{what}; leave --{name.replace('_', '-')} out")
 
 
 def _input(data: str, wanted: Wanted) -> tuple[Input, list[str]]:

@@ -51,7 +51,8 @@ def read_manifest(directory: Path | str) -> Manifest:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise ArtifactError(f"{path}: {where}: {first['msg']}; build the artifact again") from None
+        why = first["msg"].removeprefix("Value error, ")
+        raise ArtifactError(f"{path}: {where}: {why}; build the artifact again") from None
     for name in manifest.files:
         inside(directory, name)
     return manifest

@@ -5,6 +5,7 @@ So `zoo --help` and `zoo list` answer without torch, TensorFlow or the other com
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -48,10 +49,22 @@ def _is_expected(error: Exception) -> bool:
     if isinstance(error, (KeyError, IndexError, BrokenPipeError)):
         return False
     ours = type(error).__module__.partition(".")[0] in ("zoo", "search", "export", "web_demo")
-    return ours or isinstance(error, (OSError, ValueError, LookupError))
+    return ours or _is_memory(error) or isinstance(error, (OSError, ValueError, LookupError))
+
+
+def _is_memory(error: Exception) -> bool:
+    """Torch says so in a RuntimeError whose class depends on the device."""
+    text = str(error)
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and (
+        "allocate memory" in text or "out of memory" in text or "Storage size" in text))
 
 
 def _one_line(error: Exception) -> str:
+    if _is_memory(error):
+        return ("there is not enough memory for this network; take fewer --channels or --layers, "
+                "or a smaller --size")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"{error.strerror}; free some and run the same command again"
     if isinstance(error, OSError) and error.strerror:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         return f"{' -> '.join(names)}: {error.strerror}" if names else error.strerror

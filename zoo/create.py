@@ -62,14 +62,15 @@ def _trained(cell: str | Genotype, network: str, weights: str | Path, settings: 
     """The network that `weights` fit, filled with them, in eval mode."""
     from zoo.weights import find, load_weights
 
-    content, fixed, where = find(weights, cell)
-    for name, value in fixed.items():
+    found = find(weights, cell)
+    for name, value in found.settings.items():
         given = network if name == "kind" else settings.get(name, value)
         if given != value:
             label = "network" if name == "kind" else name
-            raise ValueError(f"{where} is for {label}={value!r}, not {given!r}; leave it out, or "
-                             "train that network with `zoo train`")
-    fixed = {name: value for name, value in fixed.items() if name != "kind"}
+            raise ValueError(f"{found.where} is for {label}={value!r}, not {given!r}; leave it "
+                             "out, or train that network with `zoo train`")
+    fixed = {name: value for name, value in found.settings.items() if name != "kind"}
     model = create_model(cell, network, **(fixed | settings))
-    load_weights(model, content, where)
+    load_weights(model, found.content, found.where)
+    model.facts = found.facts
     return model.eval()

@@ -19,7 +19,7 @@ class Network(_Part):
 
     kind: Literal["cifar", "imagenet", "language"]
     channels: Count | None = None
-    layers: Count | None = None
+    layers: Annotated[int, Field(ge=1, le=1000)] | None = None
     num_classes: Count | None = None
     in_channels: Count | None = None
     vocabulary: Count | None = None

@@ -86,6 +86,7 @@ class LanguageModel(nn.Module):
     """
 
     kind = "language"
+    facts: dict = {}  # of the weights that `create_model` loaded, see `zoo.weights.Found`
 
     def __init__(self, genotype: RecurrentGenotype, vocabulary: int, embedding: int = 850,
                  hidden: int = 850, dropout: float = 0.0, dropout_words: float = 0.0,

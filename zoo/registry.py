@@ -48,6 +48,10 @@ class Paper:
     arxiv: str = ""
     venue: str = ""
 
+    def __str__(self) -> str:
+        link = f", {self.url}" if self.url else ""
+        return f"{self.authors}: {self.title}, {self.year}{link}"
+
     @property
     def url(self) -> str:
         return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""
@@ -104,6 +108,15 @@ def record(name: str) -> CellRecord:
         f"no cell is named {name!r}; " + (f"did you mean {hint}? " if hint else "")
         + "`zoo list --all` shows every cell"
     )
+
+
+def paper_line(name: str) -> str:
+    """One line on where a cell was published; empty for a user's or an unknown one."""
+    try:
+        paper = record(name).paper
+    except (UnknownCellError, GenotypeError):
+        return ""
+    return str(paper) if paper else ""
 
 
 def list_cells(pattern: str = "*", kind: str | None = None) -> list[str]:

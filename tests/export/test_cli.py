@@ -215,3 +215,15 @@ def test_bench_compares_cells(tmp_path):
                  cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "DARTS" in result.stdout and "NASNet" in result.stdout
+
+
+@pytest.mark.parametrize("arguments, word", [
+    (["ENAS_RNN", "--channels", "4"], "--channels"),
+    (["DARTS", "--hidden", "8"], "--hidden"),
+])
+def test_options_of_the_other_kind_are_refused(arguments, word, tmp_path):
+    refused(zoo("build", *arguments, "-e", "onnx", cwd=tmp_path), "leave " + word)
+
+
+def test_too_large_for_memory_is_one_line(tmp_path):
+    refused(zoo("build", "DARTS", "-e", "onnx", "--channels", 10**7, cwd=tmp_path), "memory")

@@ -61,3 +61,16 @@ def test_python_api_as_the_readme_has_it(tmp_path):
     model = zoo.create_model("DARTS", network="cifar", channels=4, layers=3, num_classes=10)
     manifest = export.export(model, "onnx", tmp_path / "mine")
     assert manifest.name == "mine" and (tmp_path / "mine/onnx/model.onnx").exists()
+
+
+def test_shipped_weights_bring_their_input_and_labels(tmp_path):
+    import export
+    import zoo
+
+    model = zoo.create_model("DARTS", weights="digits")
+    manifest = export.export(model, "onnx", tmp_path / "mine")
+    assert manifest.trained and manifest.labels == list("0123456789")
+    assert (manifest.input.height, manifest.input.data) == (8, "digits")
+    assert manifest.fixture.labels == list(range(10))
+    fresh = zoo.create_model("DARTS", channels=4, layers=3)
+    assert not export.export(fresh, "onnx", tmp_path / "fresh").trained

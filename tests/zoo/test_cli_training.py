@@ -85,10 +85,12 @@ def test_absurd_settings_of_an_edited_manifest_are_one_line(run, tmp_path):
     folder = tmp_path / "edited"
     shutil.copytree(run[0], folder)
     whole = json.loads((folder / "manifest.json").read_text())
-    for change in ({"channels": 10**7}, {"kind": "language"}):
+    for change, words in (({"channels": 10**7}, "genotype.json and the manifest's"),
+                          ({"layers": 10**9}, "manifest.json: network.layers"),
+                          ({"kind": "language"}, "kind language is not for image")):
         edited = whole | {"network": whole["network"] | change}
         (folder / "manifest.json").write_text(json.dumps(edited))
-        assert f"{folder}: genotype.json and the manifest's" in zoo("eval", folder, code=1)
+        assert words in zoo("eval", folder, code=1)
 
 
 def test_resume_takes_the_settings_of_the_run(tmp_path, monkeypatch):

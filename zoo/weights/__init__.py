@@ -6,6 +6,7 @@ what was trained, how, and how well it does.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -110,11 +111,22 @@ def packaged_cells(data: str) -> list[str]:
     return sorted(path.name.removesuffix(f"-{data}.json") for path in HERE.glob(f"*-{data}.json"))
 
 
-def find(weights: str | Path, cell) -> tuple[bytes, dict, str]:
-    """What `create_model` loads: the bytes, the settings that they fix, and a name for errors.
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """Weights to load: their bytes, the settings that they fix (and `kind`), a name for errors.
 
-    `weights` is a data set's name, a safetensors file (which fixes nothing), or the folder of
-    an artifact.  Raises ValueError when there are none such.
+    `facts` says what is known of them: input, labels, metrics, licence, as in a manifest.
+    """
+
+    content: bytes
+    settings: dict
+    where: str
+    facts: dict
+
+
+def find(weights: str | Path, cell) -> Found:
+    """What `create_model` loads: `weights` is a data set's name, a safetensors file (which fixes
+    nothing), or the folder of an artifact.  Raises ValueError when there are none such.
     """
     if isinstance(weights, str) and weights.isidentifier():
         if not isinstance(cell, str):
@@ -125,17 +137,21 @@ def find(weights: str | Path, cell) -> tuple[bytes, dict, str]:
             raise ValueError(f"no weights of {cell} for {weights!r} are shipped, only those of "
                              f"{there}; train them with `zoo train {cell}`")
         path, card = found
-        return path.read_bytes(), card["network"], path.name
+        metrics = {key: card[key] for key in ("test_accuracy", "data", "images")}
+        facts = {"input": card["input"], "labels": card["labels"], "metrics": metrics,
+                 "licence": card["licence"]}
+        return Found(path.read_bytes(), card["network"], path.name, facts)
     path = Path(weights)
     if path.is_dir():
         from zoo.artifact import read_file, read_manifest
 
         manifest = read_manifest(path)
         settings = {"kind": manifest.network.kind, **manifest.network.settings()}
-        return read_file(path, manifest, WEIGHTS), settings, str(path)
+        facts = manifest.model_dump(include={"input", "labels", "metrics", "licence"})
+        return Found(read_file(path, manifest, WEIGHTS), settings, str(path), facts)
     if not path.is_file():
         raise ValueError(f"there is no file or folder {path} to load weights from")
-    return path.read_bytes(), {}, str(path)
+    return Found(path.read_bytes(), {}, str(path), {})
 
 
 # --- weights of an artifact -----------------------------------------------------------------
