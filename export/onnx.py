@@ -125,6 +125,15 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
             graph.node.remove(node)
 
 
+def same_padding(size: list[int], kernel: list[int], strides: list[int],
+                 dilations: list[int]) -> list[int]:
+    """[top, left, bottom, right] of TensorFlow's SAME."""
+    total = [max(0, (-(-n // stride) - 1) * stride + (k - 1) * dilation + 1 - n)
+             for n, k, stride, dilation in zip(size, kernel, strides, dilations)]
+    before = [n // 2 for n in total]
+    return before + [n - m for n, m in zip(total, before)]
+
+
 def load(path: Path, threads: int = 1) -> Callable[[dict], dict]:
     """The file at `path` in ONNX Runtime, as ``run(inputs: dict) -> dict`` of arrays."""
     import onnxruntime

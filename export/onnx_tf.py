@@ -16,6 +16,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from export import shims
+from export.onnx import same_padding
 from export.tensorflow import UnsupportedNodeError, signature
 
 
@@ -123,15 +124,6 @@ def _name_padding(graph: onnx.GraphProto) -> None:
             kept = [a for a in node.attribute if a.name not in ("pads", "auto_pad")]
             del node.attribute[:]
             node.attribute.extend([*kept, helper.make_attribute("auto_pad", "SAME_UPPER")])
-
-
-def same_padding(size: list[int], kernel: list[int], strides: list[int],
-                 dilations: list[int]) -> list[int]:
-    """[top, left, bottom, right] of TensorFlow's SAME."""
-    total = [max(0, (-(-n // stride) - 1) * stride + (k - 1) * dilation + 1 - n)
-             for n, k, stride, dilation in zip(size, kernel, strides, dilations)]
-    before = [n // 2 for n in total]
-    return before + [n - m for n, m in zip(total, before)]
 
 
 def _average_and_flatten(graph: onnx.GraphProto) -> None:

@@ -11,11 +11,13 @@ import torch
 from torch import nn
 
 from export.build import Source
-from zoo import datasets, registry, weights
+from zoo import datasets, weights
+from zoo.cell_file import read_cell, shown_name
 from zoo.create import DEFAULTS, NETWORKS, create_model
-from zoo.genotype import Genotype, GenotypeError, RecurrentGenotype, parse
+from zoo.genotype import Genotype, RecurrentGenotype
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recipe import RECIPES
+from zoo.registry import paper_line
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
 
@@ -59,15 +61,9 @@ def find(target: str, wanted: Wanted) -> Source:
     path = Path(target)
     if path.is_dir():
         return _from_artifact(path, wanted)
-    if path.suffix == ".json" or path.is_file():
-        try:
-            return _from_cell(path.stem, parse(path.read_text(encoding="utf-8")), None, wanted)
-        except (GenotypeError, UnicodeDecodeError) as error:
-            raise GenotypeError(f"{path}: {error}") from None
-    record = registry.record(target)
-    shown = next((name for name in (record.name, *record.aliases)
-                  if name.lower() == target.lower()), record.name)
-    return _from_cell(shown, record.genotype, record.name, wanted)
+    record = read_cell(target)
+    registered = record.name if record.origin != "file" else None
+    return _from_cell(shown_name(target, record), record.genotype, registered, wanted)
 
 
 def from_model(model: nn.Module, name: str, spec: Input | None = None,
@@ -146,7 +142,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
     fitting = labels if len(labels) == settings["num_classes"] else ()
     source = from_model(model, plain_name(f"{name}-{data}"), spec, fitting)
     source.manifest = source.manifest.model_copy(update={
-        "genotype": name, "paper": registry.paper_line(name),
+        "genotype": name, "paper": paper_line(name, genotype),
         "trained": fits or bool(wanted.weights)})
     if wanted.path is not None:
         source.images, source.labels = _real_images(spec, settings["num_classes"], wanted.path)
@@ -165,7 +161,7 @@ def _language(name: str, genotype: RecurrentGenotype, wanted: Wanted) -> Source:
                          embedding=hidden, hidden=hidden)
     source = from_model(model, plain_name(f"{name}-language"))
     source.manifest = source.manifest.model_copy(update={
-        "genotype": name, "paper": registry.paper_line(name), "trained": bool(wanted.weights)})
+        "genotype": name, "paper": paper_line(name, genotype), "trained": bool(wanted.weights)})
     return source
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from export.onnx import same_padding
 from export.tensorflow import Node, converts
 
 
@@ -33,13 +34,9 @@ def _padding(node: Node, x, kernel, strides, dilations=(1, 1)) -> list[tuple[int
     top, left, bottom, right = node.attributes.get("pads", [0, 0, 0, 0])
     if not any((top, left, bottom, right)):
         return "VALID"
-    wanted = [(top, bottom), (left, right)]
-    same = []
-    for size, k, stride, dilation in zip(x.shape[1:3], kernel, strides, dilations):
-        reach = (k - 1) * dilation + 1
-        total = max(0, (-(-size // stride) - 1) * stride + reach - size)
-        same.append((total // 2, total - total // 2))
-    return "SAME" if same == wanted else wanted
+    if [top, left, bottom, right] == same_padding(x.shape[1:3], kernel, strides, dilations):
+        return "SAME"
+    return [(top, bottom), (left, right)]
 
 
 def _pad(x, padding: list[tuple[int, int]], value: float):

@@ -63,11 +63,11 @@ def _one_line(error: Exception) -> str:
     if _is_memory(error):
         return ("there is not enough memory for this network; take fewer --channels or --layers, "
                 "or a smaller --size")
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"{error.strerror}; free some and run the same command again"
     if isinstance(error, OSError) and error.strerror:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-        return f"{' -> '.join(names)}: {error.strerror}" if names else error.strerror
+        where = f"{' -> '.join(names)}: " if names else ""
+        remedy = "; free some and run it again" if error.errno == errno.ENOSPC else ""
+        return f"{where}{error.strerror}{remedy}"
     return " ".join(str(error).split()) or type(error).__name__
 
 

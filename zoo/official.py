@@ -207,7 +207,8 @@ def _may_fit(genotype: Genotype, kind: str, settings: dict, state: dict[str, Ten
 
 
 def _manifest(model: nn.Module, cell: str, path: Path, kind: str, settings: dict) -> Manifest:
-    facts = {"name": plain_name(f"{cell}-{path.stem}"), "genotype": cell, "paper": paper_line(cell),
+    facts = {"name": plain_name(f"{cell}-{path.stem}"), "genotype": cell,
+             "paper": paper_line(cell, model.genotype),
              "network": Network(kind=kind, **settings), "trained": True,
              "tools": {"genotype-zoo": zoo.__version__, "torch": torch.__version__}}
     if kind == "language":

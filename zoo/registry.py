@@ -49,8 +49,8 @@ class Paper:
     venue: str = ""
 
     def __str__(self) -> str:
-        link = f", {self.url}" if self.url else ""
-        return f"{self.authors}: {self.title}, {self.year}{link}"
+        number = f", arXiv {self.arxiv}" if self.arxiv else ""
+        return f"{self.authors}: {self.title}, {self.year}{number}"
 
     @property
     def url(self) -> str:
@@ -110,13 +110,13 @@ def record(name: str) -> CellRecord:
     )
 
 
-def paper_line(name: str) -> str:
-    """One line on where a cell was published; empty for a user's or an unknown one."""
+def paper_line(name: str, genotype: Genotype) -> str:
+    """One line on where a cell was published; empty unless `genotype` is what `name` registers."""
     try:
-        paper = record(name).paper
+        known = record(name)
     except (UnknownCellError, GenotypeError):
         return ""
-    return str(paper) if paper else ""
+    return str(known.paper) if known.paper and known.genotype == genotype else ""
 
 
 def list_cells(pattern: str = "*", kind: str | None = None) -> list[str]:

@@ -195,7 +195,7 @@ def _finish(folder: Path, cell: str, genotype: Genotype, data: ImageData, recipe
     _, height, width, channels = data.train.images.shape
     costs = cost(model, (channels, height, width))
     manifest = seal(folder, Manifest(
-        name=plain_name(f"{cell}-{data.name}"), genotype=cell, paper=paper_line(cell),
+        name=plain_name(f"{cell}-{data.name}"), genotype=cell, paper=paper_line(cell, genotype),
         network=Network(kind=recipe.network, channels=recipe.channels, layers=recipe.layers,
                         num_classes=len(data.labels), in_channels=channels),
         input=Input(height=height, width=width, channels=channels, mean=data.mean, std=data.std,

@@ -171,5 +171,5 @@ def test_available_gives_the_reason(monkeypatch):
     (8, 3, 1, 2, (2, 2)), (8, 1, 2, 1, (0, 0)), (32, 7, 2, 1, (2, 3)),
 ])
 def test_same_padding(size, kernel, stride, dilation, pads):
-    got = onnx_tf.same_padding([size] * 2, [kernel] * 2, [stride] * 2, [dilation] * 2)
+    got = onnx_hop.same_padding([size] * 2, [kernel] * 2, [stride] * 2, [dilation] * 2)
     assert got == [pads[0]] * 2 + [pads[1]] * 2

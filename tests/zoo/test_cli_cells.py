@@ -158,7 +158,8 @@ def test_a_failed_plot_names_the_file_and_leaves_the_old_one(tmp_path, monkeypat
 
     (tmp_path / "darts.svg").write_text("old")
     monkeypatch.setattr("os.replace", full)
-    assert failed("plot", "DARTS", "-o", "darts.svg") == "darts.svg: No space left on device"
+    message = failed("plot", "DARTS", "-o", "darts.svg")
+    assert message == "darts.svg: No space left on device; free some and run it again"
     assert [path.name for path in tmp_path.iterdir()] == ["darts.svg"]
     assert (tmp_path / "darts.svg").read_text() == "old"
 

@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 
 from zoo import registry
+from zoo.cell_file import read_cell, read_file
 from zoo.commands.table import print_table
-from zoo.genotype import Genotype, GenotypeError, parse, to_dict, to_json
+from zoo.genotype import to_dict, to_json
 from zoo.registry import CellRecord, UnknownCellError
 
 
@@ -250,42 +251,7 @@ def register(
     Example:
       zoo register my_cell.json --name MY_CELL --source "search run 7"
     """
-    cell = _read_file(file)
+    cell = read_file(file)
     source = cell.source if source is None else source
     path = registry.register(name or cell.name, cell.genotype, source, replace)
     typer.echo(f"registered {path.stem} in {path}; see `zoo show {path.stem}`")
-
-
-# --- files --------------------------------------------------------------------------------
-
-
-def read_cell(name: str) -> CellRecord:
-    """The record of a registered name, or of a genotype file ('my_cell.json', './my_cell').
-
-    Raises UnknownCellError, GenotypeError, OSError.
-    """
-    if name.lower().endswith((".json", ".txt")) or "/" in name or os.sep in name:
-        return _read_file(Path(name))
-    return registry.record(name)
-
-
-def _read_file(path: Path) -> CellRecord:
-    """The genotype of a JSON or text file, with the name that stands in it or the file's own."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        genotype: Genotype = parse(text)
-    except UnicodeDecodeError:
-        raise GenotypeError(f"{path}: not a text file; a genotype is JSON or Genotype(...) "
-                            "text") from None
-    except GenotypeError as error:
-        raise GenotypeError(f"{path}: {error}") from None
-    name, source = path.stem, ""
-    if text.lstrip().startswith("{"):
-        value = json.loads(text)
-        name, source = value.get("name") or name, value.get("source") or source
-        if not isinstance(name, str) or not isinstance(source, str):
-            raise GenotypeError(f"{path}: 'name' and 'source' must be text")
-    else:
-        assigned = re.match(r"\s*(\w+)\s*=\s*Genotype\b", text)
-        name = assigned[1] if assigned else name
-    return CellRecord(name, genotype, origin="file", path=path, source=source)

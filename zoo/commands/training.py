@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from zoo.cell_file import read_cell, shown_name
 from zoo.datasets import NAMES
-from zoo.registry import genotype
 
 _DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
 Files = Annotated[Path | None, typer.Option("--path", help="Folder that holds the data set.")]
@@ -19,7 +19,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 
 
 def train(
-    name: Annotated[str, typer.Argument(help="A cell, see `zoo list`.")],
+    name: Annotated[str, typer.Argument(help="A cell, see `zoo list`, or a genotype file.")],
     data: Annotated[str | None, typer.Option(
         "--data", help=f"{_DATA_HELP}; digits when left out.")] = None,
     output: Annotated[Path | None, typer.Option(
@@ -52,7 +52,8 @@ def train(
     from zoo.datasets import load
     from zoo.recipe import RECIPES, Recipe
 
-    genotype(name)  # an unknown name is refused before a data set is fetched
+    record = read_cell(name)  # an unknown name is refused before a data set is fetched
+    name = shown_name(name, record)
     folder = output or Path("runs") / f"{name}-{data or 'digits'}"
     if resume:  # what is not said is as it was
         run = run_folder.read_config(folder)
@@ -70,8 +71,9 @@ def train(
     typer.echo(f"{name} on {images.name}: {recipe.epochs} epochs on {place} in {kind}", err=True)
     try:
         with _progress("training") as report:
-            manifest = training.train(name, images, recipe, folder, seed=seed or 0, device=device,
-                                      precision=precision, resume=resume, report=report)
+            manifest = training.train(name, images, recipe, folder, genotype=record.genotype,
+                                      seed=seed or 0, device=device, precision=precision,
+                                      resume=resume, report=report)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; go on with --resume (whole epochs are kept in {folder})",
                    err=True)
