@@ -65,9 +65,8 @@ CELLS = {
         "notes": [
             (
                 "GDAS (FRC): the source has reduce=None. The reduction here is the fixed, "
-                "hand-designed reduction cell of the paper's released code (Transition, "
-                "search_model_gdas_frc_nasnet.py) written as operations: a reconstruction, not a "
-                "published genotype."
+                "hand-designed reduction cell of the released code (GDAS_Reduction_Cell in "
+                "cell_operations.py), written as operations; it is not a published genotype."
             ),
             "Five skip connections in the normal cell: ROME calls it collapse.",
         ],
