@@ -28,6 +28,10 @@ from zoo.plot import svg
 FORMATS = ("onnx", "savedmodel", "tflite", "tfjs")
 CONVERTERS = ("zoo", "onnx-tf")
 
+#: Where each format lies in the artifact.
+PLACES = {"onnx": "onnx/model.onnx", "savedmodel": "saved_model", "tflite": "tflite/model.tflite",
+          "tfjs": "tfjs"}
+
 # What each format needs on the way; ONNX and SavedModel come before the others.
 _NEEDS = {"onnx": ("onnx",), "savedmodel": ("onnx", "savedmodel"),
           "tflite": ("onnx", "savedmodel", "tflite"), "tfjs": ("onnx", "savedmodel", "tfjs")}
@@ -117,11 +121,11 @@ class _Chain:
         self.passing = folder / ".passing"  # what is made on the way and not kept
         self.parity = []
 
-    def place(self, fmt: str, name: str) -> Path:
+    def place(self, fmt: str) -> Path:
         """Where a hop writes: in the artifact when the format was asked for."""
-        base = self.folder if fmt in self.formats else self.passing
-        (base / name).parent.mkdir(parents=True, exist_ok=True)
-        return base / name
+        path = (self.folder if fmt in self.formats else self.passing) / PLACES[fmt]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
     @contextlib.contextmanager
     def hop(self, name: str) -> Iterator[None]:
@@ -169,7 +173,7 @@ class _Chain:
         from export import onnx
 
         with self.hop("onnx"):
-            path = self.place("onnx", "onnx/model.onnx")
+            path = self.place("onnx")
             self.onnx_model = onnx.write(self.deployed, path, self.metadata())
             self.prove("onnx", onnx.load(path))
 
@@ -177,7 +181,7 @@ class _Chain:
         from export import tensorflow
 
         with self.hop("savedmodel"):
-            self.saved_model = self.place("savedmodel", "saved_model")
+            self.saved_model = self.place("savedmodel")
             if self.converter == "onnx-tf":
                 from export import onnx_tf
 
@@ -190,7 +194,7 @@ class _Chain:
         from export import tflite
 
         with self.hop("tflite"):
-            path = self.place("tflite", "tflite/model.tflite")
+            path = self.place("tflite")
             tflite.write(self.saved_model, path)
             self.prove("tflite", tflite.load(path))
 
@@ -198,7 +202,7 @@ class _Chain:
         from export import tfjs
 
         with self.hop("tfjs"):
-            directory = self.place("tfjs", "tfjs")
+            directory = self.place("tfjs")
             tfjs.write(self.saved_model, directory, self.precision, self.metadata())
             self.prove("tfjs", tfjs.load(directory), self.precision)
 

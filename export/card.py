@@ -6,12 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from zoo import registry
 from zoo.manifest import Manifest
 
 
 def text(manifest: Manifest, folder: Path) -> str:
-    """The card of a finished export; it quotes only what the manifest and registry say."""
+    """The card of a finished export; it quotes only what the manifest says."""
     parts = [_front_matter(manifest), f"# {manifest.name}\n", _summary(manifest)]
     if (folder / "cell.svg").exists():
         parts.append(f"![The cell {manifest.genotype}](cell.svg)\n")
@@ -88,12 +87,4 @@ def _parity(manifest: Manifest) -> str:
 
 
 def _origin(manifest: Manifest) -> str:
-    try:
-        record = registry.record(manifest.genotype)
-    except registry.UnknownCellError:
-        return ""
-    if not record.paper:
-        return f"## The cell\n\n{record.source}\n" if record.source else ""
-    paper = record.paper
-    link = (f" [arXiv:{paper.arxiv}](https://arxiv.org/abs/{paper.arxiv})" if paper.arxiv else "")
-    return f"## The cell\n\n{paper.authors}: *{paper.title}*, {paper.year}.{link}\n"
+    return f"## The cell\n\n{manifest.paper}\n" if manifest.paper else ""

@@ -77,7 +77,7 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
     facts = model.facts
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     trained = bool(facts) or not norms or any(int(m.num_batches_tracked) for m in norms)
-    known = {"name": name, "genotype": name, "trained": trained, "parameters": 1,
+    known = {"name": plain_name(name), "genotype": name, "trained": trained, "parameters": 1,
              "network": Network(kind=model.kind, **model.settings),
              "metrics": facts.get("metrics", {}), "licence": facts.get("licence", "")}
     if model.kind == "language":
@@ -140,7 +140,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
     else:
         model = create_model(genotype, kind, **settings).eval()
     fitting = labels if len(labels) == settings["num_classes"] else ()
-    source = from_model(model, plain_name(f"{name}-{data}"), spec, fitting)
+    source = from_model(model, f"{name}-{data}", spec, fitting)
     source.manifest = source.manifest.model_copy(update={
         "genotype": name, "paper": paper_line(name, genotype),
         "trained": fits or bool(wanted.weights)})
@@ -159,7 +159,7 @@ def _language(name: str, genotype: RecurrentGenotype, wanted: Wanted) -> Source:
     torch.manual_seed(wanted.seed)
     model = create_model(genotype, "language", weights=wanted.weights, vocabulary=vocabulary,
                          embedding=hidden, hidden=hidden)
-    source = from_model(model, plain_name(f"{name}-language"))
+    source = from_model(model, f"{name}-language")
     source.manifest = source.manifest.model_copy(update={
         "genotype": name, "paper": paper_line(name, genotype), "trained": bool(wanted.weights)})
     return source

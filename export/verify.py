@@ -8,15 +8,16 @@ from importlib import import_module
 from pathlib import Path
 
 from export import parity, shims
+from export.build import PLACES
 from export.logs import captured
 from zoo import artifact, weights
 
-# Where each format lies, the module whose `load` runs it, and what that needs installed.
-_PLACES = {
-    "onnx": ("export.onnx", "onnx/model.onnx", ("onnx", "onnxruntime")),
-    "savedmodel": ("export.tensorflow", "saved_model", ("onnx", "tensorflow")),
-    "tflite": ("export.tflite", "tflite/model.tflite", ("tensorflow",)),
-    "tfjs": ("export.tfjs", "tfjs", ("tensorflow", "tensorflowjs")),
+# The module whose `load` runs each format, and what that needs installed.
+_RUNNERS = {
+    "onnx": ("export.onnx", ("onnx", "onnxruntime")),
+    "savedmodel": ("export.tensorflow", ("onnx", "tensorflow")),
+    "tflite": ("export.tflite", ("tensorflow",)),
+    "tfjs": ("export.tfjs", ("tensorflow", "tensorflowjs")),
 }
 
 
@@ -43,8 +44,8 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
     artifact.check_files(directory, manifest)
     expected = parity.reference(model, manifest.input, None)
     rows = [Row("files", f"{len(manifest.files)} as written")]
-    for hop, (module, name, packages) in _PLACES.items():
-        place = directory / name
+    for hop, (module, packages) in _RUNNERS.items():
+        place = directory / PLACES[hop]
         if not place.exists():
             continue
         for package in packages:

@@ -74,3 +74,19 @@ def test_shipped_weights_bring_their_input_and_labels(tmp_path):
     assert manifest.fixture.labels == list(range(10))
     fresh = zoo.create_model("DARTS", channels=4, layers=3)
     assert not export.export(fresh, "onnx", tmp_path / "fresh").trained
+
+
+def test_a_folder_of_any_name_and_a_file_named_as_a_published_cell(tmp_path):
+    import export
+    import zoo
+    from export.build import build
+    from export.source import Wanted, find
+    from zoo.genotype import to_json
+
+    model = zoo.create_model("PDARTS", channels=4, layers=3)
+    assert export.export(model, "onnx", tmp_path / "my net").name == "my-net"
+    (tmp_path / "DARTS.json").write_text(to_json(zoo.genotype("PDARTS")))
+    source = find(str(tmp_path / "DARTS.json"), Wanted(channels=4, layers=3))
+    manifest = build(source, ["onnx"], tmp_path / "out")
+    assert not manifest.trained and manifest.paper == ""  # not the paper of another cell
+    assert "## The cell" not in (tmp_path / "out/README.md").read_text()
