@@ -41,11 +41,15 @@ _INPUT = (("#2f3a48", "#2f3a48", "#ffffff"), ("#d9dfe8", "#d9dfe8", "#10151c"))
 _NODE = (("#ffffff", "#2f3a48", "#1d2530"), ("#1a2029", "#d9dfe8", "#e8ecf2"))
 
 
-def svg(genotype: Genotype, title: str) -> str:
-    """The drawing of all cells of `genotype` as the text of an SVG file, headed by `title`."""
+def svg(genotype: Genotype, title: str, only: str | None = None) -> str:
+    """The drawing of all cells of `genotype` as the text of an SVG file, headed by `title`.
+
+    `only` names a cell ("normal", "reduce", "recurrent") to draw alone.
+    """
     headings = {"normal": "normal cell", "reduce": "reduction cell", "recurrent": "recurrent cell"}
     drawings = []
-    for name, cell in genotype.cells().items():
+    cells = {name: cell for name, cell in genotype.cells().items() if only in (None, name)}
+    for name, cell in cells.items():
         graph, inputs, outputs = cell_graph(cell, genotype.kind)
         layout = place(graph, inputs, outputs)
         empty = {node for node, edges in graph.items() if not edges and node not in inputs}
@@ -72,7 +76,7 @@ def svg(genotype: Genotype, title: str) -> str:
         f'aria-labelledby={quoteattr(f"{identifier}-title {identifier}-desc")} '
         f'font-family="{_SANS}">',
         f'<title id="{identifier}-title">{escape(title)}</title>',
-        f'<desc id="{identifier}-desc">{escape(_description(genotype))}</desc>',
+        f'<desc id="{identifier}-desc">{escape(_description(cells, genotype.kind))}</desc>',
         f"<style>@media (prefers-color-scheme: dark) {{\n{_dark_style()}\n}}</style>",
         f'<text x="{_n(width / 2)}" y="{_MARGIN + 8}" font-size="17" font-weight="600" '
         f'class="ink" fill="{_PARTS["ink"][1]}" text-anchor="middle">{escape(title)}</text>',
@@ -102,12 +106,12 @@ def cell_graph(cell: Cell, kind: str):
     return graph, inputs, outputs
 
 
-def _description(genotype: Genotype) -> str:
+def _description(cells: dict[str, Cell], kind: str) -> str:
     """The drawing in words, for those who do not see it."""
     sentences = []
-    for name, cell in genotype.cells().items():
-        graph, _, outputs = cell_graph(cell, genotype.kind)
-        joined = "mean" if genotype.kind == "recurrent" else "concatenation"
+    for name, cell in cells.items():
+        graph, _, outputs = cell_graph(cell, kind)
+        joined = "mean" if kind == "recurrent" else "concatenation"
         nodes = "; ".join(
             f"node {node} = " + (" + ".join(f"{operation} of {source}"
                                             for operation, source in edges) or "no edges")
