@@ -112,11 +112,12 @@ def _from_artifact(directory: Path, wanted: Wanted) -> Source:
 def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted) -> Source:
     if isinstance(genotype, RecurrentGenotype):
         return _language(name, genotype, wanted)
+    what = {"conv": "convolutional"}.get(genotype.kind, genotype.kind)
     if wanted.network not in (None, "cifar", "imagenet"):
         if wanted.network in NETWORKS:
-            raise ValueError(f"{name} is a convolutional cell; it has no {wanted.network} network")
+            raise ValueError(f"{name} is a {what} cell; it has no {wanted.network} network")
         raise ValueError(f"unknown network {wanted.network!r}; allowed are {', '.join(NETWORKS)}")
-    _refuse(wanted, f"{name} is a convolutional cell", ("vocabulary", "hidden"))
+    _refuse(wanted, f"{name} is a {what} cell", ("vocabulary", "hidden"))
     data = wanted.data or ("imagenet" if wanted.network == "imagenet" else "digits")
     spec, labels = _input(data, wanted)
     found = weights.packaged(record, data) if record and not wanted.weights else None

@@ -8,7 +8,14 @@
 
 # `zoo.genotype(name)` is the function of the registry and hides the submodule of that name on
 # the package; `from zoo.genotype import ConvGenotype` still reads the submodule.
-from zoo.genotype import Cell, ConvGenotype, GenotypeError, RecurrentGenotype, parse
+from zoo.genotype import (
+    Cell,
+    ConvGenotype,
+    GenotypeError,
+    HierarchicalGenotype,
+    RecurrentGenotype,
+    parse,
+)
 from zoo.registry import UnknownCellError, genotype, list_cells, register
 
 __version__ = "0.1.0"
@@ -16,6 +23,7 @@ __all__ = [
     "Cell",
     "ConvGenotype",
     "GenotypeError",
+    "HierarchicalGenotype",
     "RecurrentGenotype",
     "UnknownCellError",
     "create_model",

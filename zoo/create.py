@@ -6,7 +6,8 @@ from pathlib import Path
 
 from torch import nn
 
-from zoo.genotype import Genotype
+from zoo import hierarchical
+from zoo.genotype import Genotype, HierarchicalGenotype
 from zoo.networks import CifarNetwork, ImageNetNetwork
 from zoo.recurrent import LanguageModel
 from zoo.registry import genotype as named
@@ -25,9 +26,10 @@ def create_model(cell: str | Genotype, network: str = "cifar",
                  weights: str | Path | None = None, **settings) -> nn.Module:
     """Build the `network` ('cifar', 'imagenet' or 'language') of a cell.
 
-    `cell` is a registered name or a genotype.  Image networks take channels, layers,
-    num_classes, in_channels, auxiliary and drop_path (a probability); the language model
-    vocabulary, embedding, hidden and its dropouts (see `zoo.recurrent.LanguageModel`).
+    `cell` is a registered name or a genotype; a hierarchical one has a 'cifar' network only.
+    Image networks take channels, layers, num_classes, in_channels, auxiliary and drop_path (a
+    probability); the language model vocabulary, embedding, hidden and its dropouts (see
+    `zoo.recurrent.LanguageModel`).
 
     `weights` names a data set whose trained weights are shipped ("digits"), a safetensors file,
     or the folder of an artifact; shipped weights and artifacts bring their settings, and the
@@ -42,7 +44,13 @@ def create_model(cell: str | Genotype, network: str = "cifar",
     if network not in NETWORKS:
         raise ValueError(f"unknown network {network!r}; allowed are {', '.join(NETWORKS)}")
     genotype = named(cell) if isinstance(cell, str) else cell
-    settings = DEFAULTS[network] | settings
+    build, default = NETWORKS[network], DEFAULTS[network]
+    if isinstance(genotype, HierarchicalGenotype):
+        if network != "cifar":
+            raise ValueError(f"a hierarchical genotype has no {network} network; "
+                             "use network='cifar'")
+        build, default = hierarchical.HierarchicalNetwork, hierarchical.DEFAULTS
+    settings = default | settings
     for name, value in settings.items():
         if name in ("channels", "layers", "num_classes", "in_channels", "vocabulary", "hidden",
                     "embedding") and (not isinstance(value, int) or value < 1):
@@ -50,7 +58,7 @@ def create_model(cell: str | Genotype, network: str = "cifar",
         if name.startswith("drop") and not 0 <= value < 1:
             raise ValueError(f"{name} must be a probability in [0, 1), not {value!r}")
     try:
-        return NETWORKS[network](genotype, **settings)
+        return build(genotype, **settings)
     except TypeError as error:
         if "unexpected keyword" not in str(error):
             raise

@@ -7,17 +7,19 @@ node 1 the output of cell k-1, and nodes 2, 3, ... are intermediate: each is the
 edges, and an edge ``(operation, input)`` applies an operation to an earlier node.  The cell's
 output is the concatenation of the ``concat`` nodes along the channels.  In a recurrent cell
 node 0 is the gated initial state, every later node has one edge, and the output is the mean
-of the ``concat`` nodes.
+of the ``concat`` nodes.  The third kind, made of motifs, is in `zoo.hierarchical_genotype`.
 
 This module imports nothing heavy: names can be listed and printed without torch.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from zoo.cell import Cell, GenotypeError, is_node_number, suggestion
+from zoo.hierarchical_genotype import HierarchicalGenotype
 
 #: Convolutional operations and what each one computes (C channels in, C channels out).
 #: ``zoo.operations`` holds the module of each name.
@@ -56,42 +58,6 @@ RECURRENT_OPERATIONS = {
     "sigmoid": "logistic sigmoid",
     "identity": "the value itself",
 }
-
-
-class GenotypeError(ValueError):
-    """A genotype that describes no cell; the message names the edge and what is allowed."""
-
-
-Edge = tuple[str, int]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell: ``nodes[j]`` holds the edges of intermediate node j, ``concat`` the output nodes.
-
-    Edges may be given as any nested sequence; they are stored as tuples, so that a cell is
-    hashable.  Checked against its operations by the genotype that it belongs to.
-    """
-
-    nodes: tuple[tuple[Edge, ...], ...]
-    concat: tuple[int, ...]
-
-    def __post_init__(self):
-        try:
-            nodes = tuple(tuple((op, source) for op, source in edges) for edges in self.nodes)
-            concat = tuple(self.concat)
-        except (TypeError, ValueError):
-            raise GenotypeError(
-                "a cell needs nodes, a list of lists of (operation, input) edges, "
-                "and concat, a list of node numbers"
-            ) from None
-        object.__setattr__(self, "nodes", nodes)
-        object.__setattr__(self, "concat", concat)
-
-    @property
-    def edges(self) -> tuple[Edge, ...]:
-        """All edges in the order of their nodes."""
-        return tuple(edge for edges in self.nodes for edge in edges)
 
 
 @dataclass(frozen=True)
@@ -150,7 +116,7 @@ class RecurrentGenotype:
         return f"Genotype(recurrent={edges}, concat={list(self.recurrent.concat)})"
 
 
-Genotype = ConvGenotype | RecurrentGenotype
+Genotype = ConvGenotype | RecurrentGenotype | HierarchicalGenotype
 
 
 def _edge_text(cell: Cell) -> list:
@@ -158,10 +124,6 @@ def _edge_text(cell: Cell) -> list:
     if all(len(edges) == 2 for edges in cell.nodes):
         return list(cell.edges)
     return [list(edges) for edges in cell.nodes]
-
-
-def _is_node_number(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _validate(cell: Cell, where: str, operations: Iterable[str], first_node: int) -> None:
@@ -174,8 +136,9 @@ def _validate(cell: Cell, where: str, operations: Iterable[str], first_node: int
         for position, (operation, source) in enumerate(edges):
             edge = f"{where}, node {number}, edge {position} ({operation!r}, {source!r})"
             if not isinstance(operation, str) or operation not in operations:
-                raise GenotypeError(f"{edge}: unknown operation {_suggest(operation, operations)}")
-            if not _is_node_number(source) or not 0 <= source < number:
+                raise GenotypeError(f"{edge}: unknown operation "
+                                    f"{suggestion(operation, operations)}")
+            if not is_node_number(source) or not 0 <= source < number:
                 raise GenotypeError(
                     f"{edge}: reads from node {source!r}; node {number} may read nodes "
                     f"0 to {number - 1}, the ones before it"
@@ -184,16 +147,10 @@ def _validate(cell: Cell, where: str, operations: Iterable[str], first_node: int
     if not cell.concat:
         raise GenotypeError(f"{where}: concat is empty; name at least one node of 0 to {last}")
     for number in cell.concat:
-        if not _is_node_number(number) or not 0 <= number <= last:
+        if not is_node_number(number) or not 0 <= number <= last:
             raise GenotypeError(f"{where}: concat names node {number!r}; allowed are 0 to {last}")
     if len(set(cell.concat)) != len(cell.concat):
         raise GenotypeError(f"{where}: concat {list(cell.concat)} names a node twice")
-
-
-def _suggest(name, allowed: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(name), list(allowed), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{name!r}; {hint}allowed are {', '.join(allowed)}"
 
 
 # --- JSON ---------------------------------------------------------------------------------
@@ -201,6 +158,8 @@ def _suggest(name, allowed: Iterable[str]) -> str:
 
 def to_dict(genotype: Genotype) -> dict:
     """Plain lists and dicts, ready for ``json.dump``."""
+    if isinstance(genotype, HierarchicalGenotype):
+        return {"kind": genotype.kind, **genotype.fields()}
     cells = {
         name: {
             "nodes": [[list(edge) for edge in edges] for edges in cell.nodes],
@@ -217,9 +176,14 @@ def from_dict(value: dict) -> Genotype:
         raise GenotypeError(f"expected a JSON object, found {type(value).__name__}")
     kinds = {"conv": (ConvGenotype, ("normal", "reduce")),
              "recurrent": (RecurrentGenotype, ("recurrent",))}
-    kind = value.get("kind", "recurrent" if "recurrent" in value else "conv")
+    kind = value.get("kind", "recurrent" if "recurrent" in value else
+                     "hierarchical" if "level_2" in value else "conv")
+    if kind == "hierarchical":
+        return HierarchicalGenotype.from_fields(
+            {name: motifs for name, motifs in value.items() if name.startswith("level_")})
     if not isinstance(kind, str) or kind not in kinds:
-        raise GenotypeError(f"unknown kind {kind!r}; allowed are {', '.join(kinds)}")
+        raise GenotypeError(f"unknown kind {kind!r}; allowed are {', '.join(kinds)}, "
+                            "hierarchical")
     build, names = kinds[kind]
     cells = []
     for name in names:
@@ -234,10 +198,13 @@ def from_dict(value: dict) -> Genotype:
 
 
 def to_json(genotype: Genotype) -> str:
-    """JSON text with one node a line, so that a diff of two cells can be read."""
+    """JSON text with one node (or motif) a line, so that a diff of two cells can be read."""
     lines = [f'  "kind": "{genotype.kind}"']
     for name, cell in to_dict(genotype).items():
-        if name != "kind":
+        if isinstance(cell, list):
+            motifs = ",\n".join(f"    {json.dumps(motif)}" for motif in cell)
+            lines.append(f'  "{name}": [\n{motifs}\n  ]')
+        elif name != "kind":
             nodes = ",\n".join(f"      {json.dumps(edges)}" for edges in cell["nodes"])
             lines.append(
                 f'  "{name}": {{\n    "nodes": [\n{nodes}\n    ],\n'

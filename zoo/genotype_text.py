@@ -1,6 +1,7 @@
 """Reads the classic text form ``Genotype(normal=[('sep_conv_3x3', 1), ...], ...)``.
 
-The form in which Liu et al. 2019 and most later papers print their cells.  Read from the
+The form in which Liu et al. 2019 and most later papers print their cells; hierarchical ones, for
+which no paper has a text form, are ``Genotype(level_2=[...], level_3=[...])``.  Read from the
 syntax tree, never evaluated.
 """
 
@@ -8,7 +9,14 @@ from __future__ import annotations
 
 import ast
 
-from zoo.genotype import Cell, ConvGenotype, Genotype, GenotypeError, RecurrentGenotype
+from zoo.genotype import (
+    Cell,
+    ConvGenotype,
+    Genotype,
+    GenotypeError,
+    HierarchicalGenotype,
+    RecurrentGenotype,
+)
 
 
 def parse_text(text: str) -> Genotype:
@@ -26,9 +34,12 @@ def parse_text(text: str) -> Genotype:
             Cell(_nodes(_list(fields, name), name), fields[f"{name}_concat"])
             for name in ("normal", "reduce")
         ))
+    if "level_2" in fields:
+        return HierarchicalGenotype.from_fields(fields)
     raise GenotypeError(
         f"found the fields {', '.join(fields) or 'none'}; a convolutional genotype has normal, "
-        "normal_concat, reduce, reduce_concat, a recurrent one recurrent, concat"
+        "normal_concat, reduce, reduce_concat, a recurrent one recurrent, concat, a hierarchical "
+        "one level_2, level_3, ..."
     )
 
 

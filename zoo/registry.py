@@ -29,7 +29,7 @@ from zoo.genotype import (
     to_json,
 )
 
-KINDS = ("conv", "recurrent")
+KINDS = ("conv", "recurrent", "hierarchical")
 
 _USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -123,8 +123,8 @@ def list_cells(pattern: str = "*", kind: str | None = None) -> list[str]:
     """Names of the published and the user's cells, sorted.
 
     `pattern` is a wildcard ('*DARTS*', upper or lower case) that the name or an alias matches;
-    `kind` is 'conv' or 'recurrent'.  User cells whose file is broken are left out; see
-    `broken_user_cells`.
+    `kind` is 'conv', 'recurrent' or 'hierarchical'.  User cells whose file is broken are left
+    out; see `broken_user_cells`.
     """
     return [cell.name for cell in records(pattern, kind)]
 

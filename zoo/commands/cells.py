@@ -22,6 +22,7 @@ from zoo.registry import CellRecord, UnknownCellError
 class Kind(str, Enum):
     conv = "conv"
     recurrent = "recurrent"
+    hierarchical = "hierarchical"
 
 
 def list_cells(
@@ -144,7 +145,7 @@ def show(
 
 
 def _page(cell: CellRecord) -> str:
-    kind = {"conv": "convolutional", "recurrent": "recurrent"}[cell.genotype.kind]
+    kind = {"conv": "convolutional"}.get(cell.genotype.kind, cell.genotype.kind)
     aliases = f", also called {', '.join(cell.aliases)}" if cell.aliases else ""
     lines = [f"{cell.name}: a {kind} cell{aliases}"]
     if cell.method:
@@ -163,13 +164,19 @@ def _page(cell: CellRecord) -> str:
         ("Reported", [f"{key:{width}}  {_plain(value)}" for key, value in cell.reported.items()]),
         ("Notes", cell.notes),
         ("Sources", cell.sources),
-        ("As text", re.sub(r", (?=\w+=)", ",\n         ", str(cell.genotype)).splitlines()),
+        ("As text", _wrapped(str(cell.genotype))),
         ("As JSON", to_json(cell.genotype).splitlines()),
         ("Next", _next_commands(cell)),
     ):
         if entries:
             lines += ["", heading, *(f"  {entry}" for entry in entries)]
     return "\n".join(lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    """The text of a genotype with a line for each field, and for each motif."""
+    text = re.sub(r", (?=\w+=)", ",\n         ", text)
+    return text.replace("]], [[", "]],\n                  [[").splitlines()
 
 
 def _plain(value) -> str:
@@ -181,7 +188,7 @@ def _next_commands(cell: CellRecord) -> list[str]:
     commands = [f"zoo plot {name} -o {_picture(cell)}"]
     if cell.origin == "file":
         return [*commands, f"zoo register {name}"]
-    if cell.genotype.kind == "conv":
+    if cell.genotype.kind != "recurrent":
         commands += [f"zoo train {name} --data digits", f"zoo build {name} --export tfjs"]
     return commands
 
@@ -195,7 +202,7 @@ def plot(
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", help="The SVG file to write; NAME.svg if not given.")] = None,
 ) -> None:
-    """Draw a cell as SVG: the normal and the reduction cell side by side.
+    """Draw a cell as SVG: the normal and the reduction cell, or the cell and its motifs.
 
     \b
     Example:
