@@ -1,17 +1,25 @@
-"""Compares one case of a golden file with what the zoo computes for it."""
+"""Compares one case of a golden file with what the zoo and the search compute for it."""
 
 import math
 from dataclasses import dataclass
 
 import torch
 
-from tests.golden import network
+from tests.golden import network, search
+from zoo.genotype import Genotype, parse
 
-LIMIT = 1e-9
+LIMITS = {"network": 1e-9, "search": 1e-8}
 
 # What describes a case; everything else in it is an output to be reproduced.
-SETTINGS = {"case", "genotype", "network", "channels", "layers", "num_classes", "auxiliary",
-            "input_shape", "in_channels", "vocabulary", "embedding", "hidden", "dtype", "note"}
+SETTINGS = {
+    "network": {"case", "genotype", "network", "channels", "layers", "num_classes", "auxiliary",
+                "input_shape", "in_channels", "vocabulary", "embedding", "hidden", "dtype",
+                "note"},
+    "search": {"case", "space", "order", "channels", "layers", "num_classes", "batch", "lr",
+               "momentum", "weight_decay", "grad_clip", "arch_lr", "arch_betas",
+               "arch_weight_decay", "finite_difference_r", "vocabulary", "embedding", "hidden",
+               "slowness_beta", "dropout", "dtype", "note"},
+}
 
 
 @dataclass
@@ -19,10 +27,11 @@ class Row:
     title: str
     error: float
     note: str = ""
+    limit: float = 0.0
 
     @property
     def ok(self):
-        return self.error <= LIMIT  # false for NaN
+        return self.error <= self.limit  # false for NaN
 
 
 def relative_error(computed, expected):
@@ -40,23 +49,41 @@ def row(case):
     """The row of a case; one that cannot be computed has an infinite error and says why."""
     title = " ".join(str(case[key]) for key in ("case", "network", "space", "genotype", "order")
                      if isinstance(case.get(key), (str, int)))
-    if case.get("case") != "network":
-        return Row(title, math.inf, f"no such case here: {case.get('case')!r}")
+    kind = case.get("case")
+    if kind not in LIMITS:
+        return Row(title, math.inf, f"no such case here: {kind!r}")
     try:
-        computed = network.outputs(case)
+        forms = search.forms(case) if kind == "search" else {"": network.outputs(case)}
     except (KeyError, ValueError, LookupError, RuntimeError, TypeError) as error:
         return Row(title, math.inf, f"{type(error).__name__}: {error}")
     worst, note = 0.0, ""
-    compared = [key for key in case if key not in SETTINGS]
-    for key in compared:
-        expected = case[key]
+    compared = [key for key in case if key not in SETTINGS[kind]]
+    for form, computed in forms.items():
+        for key, error in _errors(computed, {key: case[key] for key in compared}):
+            if error > worst:
+                worst, note = error, f"{form} {key}".strip()
+    return Row(title, worst if compared else math.inf, note or "nothing to compare", LIMITS[kind])
+
+
+def _errors(computed, expected):
+    """(key, error) of every output that is expected, those of single steps too."""
+    for key, value in expected.items():
         if key not in computed:
-            return Row(title, math.inf, f"no such output: {key}")
-        if isinstance(expected, dict) or (isinstance(expected, list) and expected
-                                          and isinstance(expected[0], str)):
-            error = 0.0 if computed[key] == expected else math.inf
+            yield f"{key}: no such output", math.inf
+        elif key == "steps":
+            for number, (step, wanted) in enumerate(zip(computed[key], value)):
+                for name, error in _errors(step, wanted):
+                    yield f"step {number} {name}", error
+        elif isinstance(computed[key], Genotype):
+            yield key, 0.0 if computed[key] == _genotype(value) else math.inf
+        elif isinstance(value, dict) or (isinstance(value, list) and value
+                                         and isinstance(value[0], str)):
+            yield key, 0.0 if computed[key] == value else math.inf
         else:
-            error = relative_error(computed[key], expected)
-        if error > worst:
-            worst, note = error, key
-    return Row(title, worst if compared else math.inf, note or "nothing to compare")
+            yield key, relative_error(computed[key], value)
+
+
+def _genotype(value):
+    """The genotype of the 2018 release's own fields."""
+    return parse("Genotype(" + ", ".join(f"{name}={field!r}" for name, field in value.items())
+                 + ")")
