@@ -4,6 +4,8 @@ The convention of the figures of Liu et al. 2019 (arXiv 1806.09055): c_{k-2} and
 in, c_{k} goes out, intermediate nodes are 0, 1, ...; in a recurrent cell x_t and h_{t-1} come
 in and node 0 is the gated initial state.
 
+In a hierarchical cell and its motifs node 0 is the input, a node the concatenation of its edges.
+
 Colours are attributes for light pages, and a media query changes them for dark ones: right as
 an <img>, under a strict Content-Security-Policy and in programs that know no CSS.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
-from zoo.genotype import Cell, Genotype
+from zoo.genotype import Cell, Genotype, HierarchicalGenotype
 from zoo.layout import INPUT_WIDTH, PILL_HEIGHT, RADIUS, Layout, Line, Pill, place
 
 _MARGIN = 20
@@ -44,31 +46,28 @@ _NODE = (("#ffffff", "#2f3a48", "#1d2530"), ("#1a2029", "#d9dfe8", "#e8ecf2"))
 def svg(genotype: Genotype, title: str, only: str | None = None) -> str:
     """The drawing of all cells of `genotype` as the text of an SVG file, headed by `title`.
 
-    `only` names a cell ("normal", "reduce", "recurrent") to draw alone.
+    `only` names a cell ("normal", "reduce", "recurrent", "cell") to draw alone.
     """
-    headings = {"normal": "normal cell", "reduce": "reduction cell", "recurrent": "recurrent cell"}
-    drawings = []
     cells = {name: cell for name, cell in genotype.cells().items() if only in (None, name)}
+    drawings = []
     for name, cell in cells.items():
         graph, inputs, outputs = cell_graph(cell, genotype.kind)
         layout = place(graph, inputs, outputs)
         empty = {node for node, edges in graph.items() if not edges and node not in inputs}
-        drawings.append((headings[name], layout, inputs, empty))
-    x, parts = float(_MARGIN), []
-    height = max(layout.height for _, layout, *_ in drawings)
-    for heading, layout, inputs, empty in drawings:
-        room = max(layout.width, len(heading) * 8)
-        parts.append(f'<text x="{_n(x + room / 2)}" y="{_MARGIN + 34}" font-size="13" '
+        drawings.append((_heading(genotype, name), layout, [
+            *_lines(layout.lines), *map(_pill, layout.pills), *_nodes(layout, inputs, empty),
+            _bar(layout, *_output(genotype.kind, name))]))
+    rooms = [max(layout.width, len(heading) * 8) for heading, layout, _ in drawings]
+    places, width, height = _side_by_side(rooms, [layout.height for _, layout, _ in drawings])
+    parts = []
+    for (heading, layout, drawn), room, (x, y) in zip(drawings, rooms, places):
+        parts.append(f'<text x="{_n(x + room / 2)}" y="{_n(y - 18)}" font-size="13" '
                      f'class="quiet" fill="{_PARTS["quiet"][1]}" text-anchor="middle">{heading}'
                      "</text>")
-        parts.append(f'<g transform="translate({_n(x + (room - layout.width) / 2)} '
-                     f'{_MARGIN + _HEADING - 14})">')
-        output = ("h", "t", "mean") if genotype.kind == "recurrent" else ("c", "k", "concat")
-        parts += [*_lines(layout.lines), *map(_pill, layout.pills),
-                  *_nodes(layout, inputs, empty), _bar(layout, *output), "</g>"]
-        x += room + _CELL_GAP
-    width = max(x - _CELL_GAP, len(title) * 10 + _MARGIN) + _MARGIN
-    height += 2 * _MARGIN + _HEADING - 14
+        parts += [f'<g transform="translate({_n(x + (room - layout.width) / 2)} {_n(y)})">',
+                  *drawn, "</g>"]
+    width = max(width, len(title) * 10 + _MARGIN) + _MARGIN
+    height += _MARGIN
     identifier = "cell-" + "".join(c if c.isalnum() and c.isascii() else "-" for c in title)
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(width)}" height="{_n(height)}" '
@@ -86,9 +85,42 @@ def svg(genotype: Genotype, title: str, only: str | None = None) -> str:
     ])
 
 
+def _heading(genotype: Genotype, name: str) -> str:
+    if isinstance(genotype, HierarchicalGenotype):
+        used = {genotype.title(*motif) for motif in genotype.used()}
+        return name if name in used else f"{name}, not used"
+    return "reduction cell" if name == "reduce" else f"{name} cell"
+
+
+def _output(kind: str, name: str) -> tuple[str, str, str]:
+    """What the bar below a cell says: a letter, its index, and how nodes are joined."""
+    if kind == "hierarchical":  # its last node has joined them
+        return "output" if name == "cell" else "conv_1x1_relu", "", ""
+    return ("h", "t", "mean") if kind == "recurrent" else ("c", "k", "concat")
+
+
+def _side_by_side(widths: list[float], heights: list[float]):
+    """Places for drawings: the first one on the left, the others in two columns beside it (one
+    if there is one).  Returns the upper left corners, and the right and lower end of all."""
+    x, columns = _MARGIN + widths[0] + _CELL_GAP, min(2, len(widths) - 1)
+    y, below, places = _MARGIN + _HEADING - 14, heights[0], [(_MARGIN, _MARGIN + _HEADING - 14)]
+    lefts = [x + sum(max(widths[1 + before::columns]) + _CELL_GAP for before in range(column))
+             for column in range(columns)]
+    for start in range(1, len(widths), columns or 1):
+        row = heights[start:start + columns]
+        places += [(left, y) for left, _ in zip(lefts, row)]
+        below = max(below, y + max(row) - places[0][1])
+        y += max(row) + _HEADING
+    right = max(place[0] + width for place, width in zip(places, widths))
+    return places, right, places[0][1] + below
+
+
 def cell_graph(cell: Cell, kind: str):
     """The cell as a graph between labels, its inputs, and the nodes that make up its output."""
-    if kind == "recurrent":
+    if kind == "hierarchical":
+        names = [str(number) for number in range(len(cell.nodes) + 1)]
+        inputs, graph, first = ["0"], {"0": []}, 1
+    elif kind == "recurrent":
         names = [str(number) for number in range(len(cell.nodes) + 1)]
         inputs = ["x_t", "h_t-1"]
         graph = {name: [] for name in inputs} | {"0": [("", name) for name in inputs]}
@@ -102,7 +134,7 @@ def cell_graph(cell: Cell, kind: str):
         graph[names[number]] = [(operation, names[source]) for operation, source in edges]
     # A node without edges gives nothing to the output.
     outputs = [names[number] for number in cell.concat
-               if number < first or cell.nodes[number - first]]
+               if number < first or cell.nodes[number - first] or kind == "hierarchical"]
     return graph, inputs, outputs
 
 
@@ -110,14 +142,19 @@ def _description(cells: dict[str, Cell], kind: str) -> str:
     """The drawing in words, for those who do not see it."""
     sentences = []
     for name, cell in cells.items():
-        graph, _, outputs = cell_graph(cell, kind)
-        joined = "mean" if kind == "recurrent" else "concatenation"
+        graph, inputs, outputs = cell_graph(cell, kind)
+        plus = ", " if kind == "hierarchical" else " + "
         nodes = "; ".join(
-            f"node {node} = " + (" + ".join(f"{operation} of {source}"
-                                            for operation, source in edges) or "no edges")
-            for node, edges in graph.items() if node.isdigit() and not (
+            f"node {node} = " + (plus.join(f"{operation} of {source}"
+                                           for operation, source in edges) or "no edges")
+            for node, edges in graph.items() if node.isdigit() and node not in inputs and not (
                 edges and not edges[0][0])  # the gated initial state has no operation
         )
+        if kind == "hierarchical":
+            last = outputs[0] if name == "cell" else f"conv_1x1_relu of {outputs[0]}"
+            sentences.append(f"{name}: {nodes}, each a concatenation; output = {last}.")
+            continue
+        joined = "mean" if kind == "recurrent" else "concatenation"
         sentences.append(f"{name} cell: {nodes}; output = {joined} of {', '.join(outputs)}.")
     return " ".join(sentences)
 
@@ -130,7 +167,8 @@ def family(operation: str) -> str:
     if operation in ("none", "skip_connect", "identity"):
         return "none" if operation == "none" else "skip"
     for beginning, name in (("max_", "max"), ("avg_", "average"), ("sep_", "separable"),
-                            ("dil_", "dilated"), ("tanh", "separable"), ("sigmoid", "dilated"),
+                            ("dep_", "separable"), ("dil_", "dilated"), ("motif_", "dilated"),
+                            ("tanh", "separable"), ("sigmoid", "dilated"),
                             ("relu", "convolution")):
         if operation.startswith(beginning):
             return name
@@ -185,18 +223,19 @@ def _nodes(layout: Layout, inputs: list[str], empty: set[str]) -> list[str]:
 def _bar(layout: Layout, letter: str, index: str, joined: str) -> str:
     left, right, y = layout.bar
     middle, half = (left + right) / 2, max((right - left) / 2, 52)
+    rest = f" = {joined}" if joined else ""
     fill, stroke, ink = _INPUT[0]
     return (
         f'<rect x="{_n(middle - half)}" y="{_n(y - PILL_HEIGHT / 2)}" width="{_n(2 * half)}" '
         f'height="{PILL_HEIGHT}" rx="{PILL_HEIGHT // 2}" class="input" fill="{fill}" '
-        f'stroke="{stroke}"/>' + _label(middle, y, "input", ink, letter, index, f" = {joined}")
+        f'stroke="{stroke}"/>' + _label(middle, y, "input", ink, letter, index, rest)
     )
 
 
 def _label(x: float, y: float, name: str, ink: str, letter: str, index: str,
            rest: str = "") -> str:
     lowered = f'<tspan dy="3" font-size="9">{index.replace("-", "−")}</tspan>' if index else ""
-    after = f'<tspan dy="-3">{rest}</tspan>' if rest else ""
+    after = f'<tspan dy="{-3 if index else 0}">{rest}</tspan>' if rest else ""
     return (f'<text x="{_n(x)}" y="{_n(y + 4.2)}" font-size="12.5" text-anchor="middle" '
             f'class="{name}-text" fill="{ink}">{letter}{lowered}{after}</text>')
 
