@@ -20,6 +20,7 @@ from zoo.layout import INPUT_WIDTH, PILL_HEIGHT, RADIUS, Layout, Line, Pill, pla
 _MARGIN = 20
 _CELL_GAP = 44
 _HEADING = 66  # title and headings above the cells
+_TITLE = 30  # of these, the title
 _MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
@@ -44,7 +45,7 @@ _NODE = (("#ffffff", "#2f3a48", "#1d2530"), ("#1a2029", "#d9dfe8", "#e8ecf2"))
 
 
 def svg(genotype: Genotype, title: str, only: str | None = None) -> str:
-    """The drawing of all cells of `genotype` as the text of an SVG file, headed by `title`.
+    """The drawing of all cells of `genotype` as the text of an SVG file, headed by `title` or ''.
 
     `only` names a cell ("normal", "reduce", "recurrent", "cell") to draw alone.
     """
@@ -67,11 +68,12 @@ def svg(genotype: Genotype, title: str, only: str | None = None) -> str:
         parts += [f'<g transform="translate({_n(x + (room - layout.width) / 2)} {_n(y)})">',
                   *drawn, "</g>"]
     width = max(width, len(title) * 10 + _MARGIN) + _MARGIN
-    height += _MARGIN
+    top = 0 if title else _TITLE
+    height += _MARGIN - top
     identifier = "cell-" + "".join(c if c.isalnum() and c.isascii() else "-" for c in title)
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(width)}" height="{_n(height)}" '
-        f'viewBox="0 0 {_n(width)} {_n(height)}" role="img" '
+        f'viewBox="0 {top} {_n(width)} {_n(height)}" role="img" '
         f'aria-labelledby={quoteattr(f"{identifier}-title {identifier}-desc")} '
         f'font-family="{_SANS}">',
         f'<title id="{identifier}-title">{escape(title)}</title>',
