@@ -1,0 +1,272 @@
+// Fills the page from the run, and moves everything with the slider.
+
+const run = JSON.parse(document.getElementById('run').textContent)
+const byId = (id) => document.getElementById(id)
+const score = run.metric === 'accuracy' ? percent : short
+const views = []
+let epoch = run.chosen || run.epochs
+let timer = 0
+
+/** Shows epoch `number` everywhere. */
+function go(number) {
+  epoch = number
+  byId('epoch').value = epoch
+  for (const now of document.querySelectorAll('.now')) now.textContent = epoch
+  for (const view of views) view.show(epoch)
+}
+
+function headline() {
+  byId('title').textContent = run.title
+  byId('folder').textContent = run.folder
+  byId('state').textContent = run.state
+  byId('state').classList.toggle('finished', run.finished)
+  for (const [label, value, remark] of run.facts) {
+    const fact = add(byId('facts'), 'div')
+    add(fact, 'dt', '', label)
+    const shown = add(fact, 'dd')
+    for (const part of value.split(/(?<=_)/)) shown.append(part, document.createElement('wbr'))
+    if (remark) add(fact, 'dd', 'remark', remark)
+  }
+  for (const [name, value] of run.settings) {
+    const pair = add(document.querySelector('.settings'), 'div')
+    add(pair, 'dt', '', name.replaceAll('_', ' '))
+    add(pair, 'dd', '', value)
+  }
+  byId('settings').hidden = run.settings.length === 0
+  byId('warnings').hidden = run.warnings.length === 0
+  // the same warning at one epoch after the other is told once
+  const told = []
+  for (const { epoch, text } of run.warnings) {
+    const before = told.find((one) => one.text === text && one.last >= epoch - 1)
+    if (before) before.last = epoch
+    else told.push({ first: epoch, last: epoch, text })
+  }
+  for (const { first, last, text } of told) {
+    const line = add(byId('warnings').querySelector('ul'), 'li')
+    const button = add(line, 'button', '', first === last ? `Epoch ${first}` : `Epochs ${first}–${last}`)
+    button.type = 'button'
+    button.addEventListener('click', () => go(first))
+    add(line, 'span', '', text)
+  }
+}
+
+// --- the cell -----------------------------------------------------------------------------
+
+function stage(cell) {
+  const figure = add(byId('stages'), 'figure', cell.name === 'recurrent' || !cell.name ? 'stage wide' : 'stage')
+  const width = Math.max(...cell.drawings.map((one) => one.width))
+  const height = Math.max(...cell.drawings.map((one) => one.height))
+  const pan = add(figure, 'div', 'pan')
+  pan.tabIndex = 0
+  pan.setAttribute('role', 'group')
+  pan.setAttribute('aria-label', `Drawing of the ${cell.heading.toLowerCase()}`)
+  const sheet = add(pan, 'div', 'sheet')
+  sheet.style.aspectRatio = `${width} / ${height}`
+  sheet.style.maxWidth = `${width}px`
+  sheet.style.minWidth = `${Math.min(width, cell.name ? 360 : 700)}px` // labels stay readable on a phone
+  const image = add(sheet, 'img')
+  const changed = add(figure, 'figcaption', 'changed')
+  const order = Object.entries(cell.operations).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1))
+  if (order.length) {
+    const series = order.map(([name, values]) => ({ name: shortName(name), values, colour: colourOf(name) }))
+    views.push(chart(figure, { title: 'Its operations over the epochs', whole: true, stacked: true, series }, run, go))
+  }
+  views.push({
+    show(number) {
+      const drawing = cell.drawings[cell.drawingAt[number - 1]]
+      image.src = `data:image/svg+xml,${encodeURIComponent(drawing.svg)}`
+      image.alt = `${cell.heading} at epoch ${number}. ${drawing.words}`
+      image.style.width = `${(100 * drawing.width) / width}%`
+      changed.replaceChildren(...changes(cell, number))
+    },
+  })
+}
+
+/** Skip connections at the bottom, where their growth is seen. */
+const rank = (operation) => ['--skip', '--none', '--max', '--average', '--separable', '--separable-large', '--dilated', '--dilated-large', '--convolution'].indexOf(colourOf(operation))
+
+/** Edges of a cell as text, by node. */
+function edgesAt(cell, number) {
+  const all = cell.drawings[cell.drawingAt[number - 1]].edges
+  return all.map(([node, source, operation]) => `${shortName(operation)} on ${edgeName(cell.name, node, source)}`)
+}
+
+function difference(cell, number) {
+  const [before, now] = [edgesAt(cell, number - 1), edgesAt(cell, number)]
+  return { gone: before.filter((edge) => !now.includes(edge)), came: now.filter((edge) => !before.includes(edge)) }
+}
+
+/** What is new in a cell, in words. */
+function changes(cell, number) {
+  if (number === 1) return ['The first cell.']
+  if (cell.drawingAt[number - 1] === cell.drawingAt[number - 2]) {
+    let since = number - 1
+    while (since > 1 && cell.drawingAt[since - 1] === cell.drawingAt[since - 2]) since--
+    return [`Unchanged since epoch ${since}.`]
+  }
+  const { gone, came } = difference(cell, number)
+  if (!came.length) return [`Changed at epoch ${number}.`]
+  const bold = document.createElement('b')
+  bold.textContent = came.join(', ')
+  return ['New: ', bold, `; gone: ${gone.join(', ') || 'nothing'}.`]
+}
+
+function genotypeText() {
+  const text = byId('genotype')
+  views.push({ show: (number) => (text.textContent = run.genotypes[run.genotypeAt[number - 1]]) })
+  byId('copy').addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(text.textContent)
+    } catch {
+      // a page from a file may have no clipboard: select it, to be copied by hand
+      getSelection().selectAllChildren(text)
+      return
+    }
+    byId('copy').textContent = 'Copied'
+    setTimeout(() => (byId('copy').textContent = 'Copy'), 1500)
+  })
+}
+
+// --- curves -------------------------------------------------------------------------------
+
+function curves() {
+  const host = byId('curves').querySelector('.charts')
+  const { series, cells } = run
+  const supernet = run.sharesWeights ? ' of the supernet' : ''
+  const show = (options) => {
+    options.series = options.series.filter((one) => one.values)
+    if (options.series.length) views.push(chart(host, options, run, go))
+  }
+  const line = (name, values, colour, more = {}) => ({ name, values, colour, ...more })
+  const perCell = (values) => cells.map((cell, at) => line(cell.heading.split(' ')[0].toLowerCase(), values(cell), at ? '--two' : '--one', at ? { dash: '6 4' } : {}))
+  const tick = run.metric === 'accuracy' ? (value) => `${+(100 * value).toFixed(1)} %` : short
+  const decimals = (value) => value.toFixed(3)
+  if (run.sharesWeights) {
+    show({ title: `Loss${supernet}`, format: decimals, series: [line('training', series.trainLoss, '--three', { dash: '6 4' }), line('validation', series.validLoss, '--one')] })
+    show({ title: `${run.metric === 'accuracy' ? 'Accuracy' : 'Perplexity'}${supernet}`, format: score, tick, series: [line('training', series.train, '--three', { dash: '6 4' }), line('validation', series.valid, '--one')] })
+    if (series.discrete) show({ title: 'Discretisation gap', format: score, tick, series: [line('supernet', series.valid, '--one'), line('only the cell', series.discrete, '--two', { between: series.valid, dash: '6 4' }), ...(series.gap ? [line('gap', series.gap, '--three', { dash: '2 4' })] : [])] })
+    else show({ title: 'Discretisation gap', format: score, tick, series: [line('gap', series.gap, '--two')] })
+  } else {
+    show({ title: `Best ${run.metric} so far`, format: score, tick, series: [line('validation', run.best, '--one')] })
+  }
+  if (cells.some((cell) => cell.alphas)) {
+    const even = Math.log(cells.find((cell) => cell.alphas).alphas.operations.length)
+    show({ title: 'Entropy of α, mean over edges (nats)', format: decimals, reference: { value: even, name: 'even mixture' }, series: perCell((cell) => cell.entropy) })
+  }
+  show({ title: cells[0].name === 'recurrent' ? 'Identities in the cell' : 'Skip connections in the cell', whole: true, zero: true, series: perCell((cell) => cell.skips) })
+}
+
+
+// --- tables -------------------------------------------------------------------------------
+
+function table(host, columns, rows) {
+  const made = add(host, 'table')
+  const head = add(add(made, 'thead'), 'tr')
+  for (const column of columns) add(head, 'th', '', column).scope = 'col'
+  const body = add(made, 'tbody')
+  return rows.map((row) => {
+    const line = add(body, 'tr')
+    for (const value of row) add(line, 'td', '', value === null || value === undefined ? '–' : `${value}`)
+    return line
+  })
+}
+
+function numbers() {
+  const { series, cells } = run
+  const columns = [['epoch', run.cost.map((_, at) => at + 1)], [run.unit, run.cost.map((value) => value.toLocaleString('en'))], ['seconds', run.seconds.map((value) => value?.toFixed(1))]]
+  const names = { trainLoss: 'training loss', validLoss: 'validation loss', train: `training ${run.metric}`, valid: `validation ${run.metric}`, discrete: `${run.metric} of only the cell`, gap: 'gap', learningRate: 'learning rate' }
+  for (const [key, name] of Object.entries(names)) if (series[key]) columns.push([name, series[key]])
+  for (const cell of cells) {
+    const of = cell.name ? ` ${cell.name}` : ''
+    if (cell.entropy) columns.push([`entropy${of}`, cell.entropy])
+    if (cell.skips) columns.push([`skips${of}`, cell.skips])
+  }
+  const lines = table(byId('numbers').querySelector('.scroll'), columns.map(([name]) => name), run.cost.map((_, at) => columns.map(([, values]) => values[at])))
+  views.push({ show: (number) => lines.forEach((line, at) => line.classList.toggle('here', at === number - 1)) })
+  if (!run.candidates.length) return
+  byId('evaluated').hidden = false
+  table(byId('evaluated').querySelector('.scroll'), ['candidate', 'epoch', run.metric, 'parameters', 'parent', `${run.unit} so far`],
+    run.candidates.map((one) => [one.number, one.epoch, one.value, one.parameters?.toLocaleString('en'), one.parent, one.cost.toLocaleString('en')]))
+}
+
+// --- the slider ---------------------------------------------------------------------------
+
+function dock() {
+  const slider = byId('epoch')
+  slider.max = run.epochs
+  slider.addEventListener('input', () => {
+    stop()
+    go(Number(slider.value))
+  })
+  byId('dock').addEventListener('submit', (event) => event.preventDefault())
+  document.querySelector('.of').textContent = `of ${run.epochs}`
+  byId('play').addEventListener('click', () => (timer ? stop() : play()))
+  byId('play').disabled = run.epochs < 2
+  // bars over the slider: how many edges changed at an epoch
+  const counts = run.cost.map((_, at) => (at ? run.cells.reduce((sum, cell) => sum + (cell.drawingAt[at] !== cell.drawingAt[at - 1] ? Math.max(1, difference(cell, at + 1).came.length) : 0), 0) : 0))
+  const most = Math.max(1, ...counts)
+  const warned = new Set(run.warnings.map((warning) => warning.epoch))
+  counts.forEach((count, at) => {
+    const bar = add(byId('changes'), 'span', at + 1 === run.chosen ? 'chosen' : warned.has(at + 1) ? 'warned' : '')
+    const high = at + 1 === run.chosen ? 16 : Math.max(warned.has(at + 1) ? 4 : 0, (13 * count) / most)
+    bar.style.height = `${high}px`
+    bar.style.left = `${run.epochs > 1 ? (100 * at) / (run.epochs - 1) : 50}%`
+  })
+  byId('cell-lead').textContent = run.sharesWeights
+    ? 'What would be kept of the supernet if the search ended here: of every node the strongest edges, of every edge the strongest operation. Bars over the slider count the edges that changed; green is the chosen epoch, orange has a warning.'
+    : 'The best cell so far. Bars over the slider count the edges that changed; green is the chosen epoch, orange has a warning.'
+  views.push({
+    show(number) {
+      const value = run.sharesWeights ? run.series.valid?.[number - 1] : run.best[number - 1]
+      const said = []
+      if (value !== null && value !== undefined) said.push(`${run.sharesWeights ? 'validation' : 'best'} ${score(value)}`)
+      said.push(`${short(run.cost[number - 1])} ${run.unit}`)
+      if (number === run.chosen) said.push('chosen')
+      byId('said').textContent = said.join(' · ')
+    },
+  })
+}
+
+function play() {
+  if (epoch === run.epochs) go(1)
+  byId('play').textContent = 'Pause'
+  byId('play').setAttribute('aria-pressed', 'true')
+  timer = setInterval(() => (epoch < run.epochs ? go(epoch + 1) : stop()), Math.max(150, Math.min(800, 12000 / run.epochs)))
+}
+
+function stop() {
+  clearInterval(timer)
+  timer = 0
+  byId('play').textContent = 'Play'
+  byId('play').setAttribute('aria-pressed', 'false')
+}
+
+headline()
+if (run.epochs) {
+  run.cells.forEach(stage)
+  genotypeText()
+  if (run.candidates.length) {
+    byId('search').hidden = false
+    const host = byId('search').querySelector('.charts')
+    const what = `Validation ${run.metric}`
+    views.push(scatter(host, { across: 'cost', title: `${what} against cost`, label: `${run.unit} seen by training` }, run, go))
+    if (run.candidates.some((one) => typeof one.parameters === 'number')) {
+      views.push(scatter(host, { across: 'parameters', title: `${what} against size`, label: 'parameters' }, run, go))
+    }
+  }
+  const weighed = run.cells.filter((cell) => cell.alphas)
+  if (weighed.length) {
+    byId('weights').hidden = false
+    const scale = new Scale(weighed)
+    legendOf(byId('scale'), scale, weighed)
+    for (const cell of weighed) views.push(weightsOf(byId('tables'), cell, scale, run, go))
+  }
+  curves()
+  numbers()
+  dock()
+  go(epoch)
+} else {
+  byId('empty').hidden = false
+  for (const id of ['cell', 'curves', 'dock', 'numbers']) byId(id).hidden = true
+}
+document.body.dataset.ready = 'true'
