@@ -1,0 +1,198 @@
+"""What a sampled cell is worth: trained from scratch for a fixed budget, measured on held-out data.
+
+As in Zoph et al. 2018 (arXiv 1707.07012), Real et al. 2018 (arXiv 1802.01548) and the random
+search of Liu et al. 2019 (arXiv 1806.09055).  `search.workers` does it for many at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from zoo.artifact import ArtifactError
+from zoo.cost import parameters
+from zoo.create import create_model
+from zoo.datasets import ImageData, Split
+from zoo.genotype import Genotype, to_dict
+from zoo.recipe import RECIPES, Recipe
+from zoo.run_folder import RunError
+from zoo.train import DivergedError, pick_device, train
+
+
+@dataclass(frozen=True)
+class Task:
+    """One candidate to train: its number in the run, its cell, the seed of its training."""
+
+    number: int
+    genotype: Genotype
+    seed: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a task.
+
+    `value` is the accuracy or the perplexity on held-out data, None when the training diverged;
+    `measure` says which; `cost` counts the images or tokens that the budget is charged.
+    """
+
+    measure: str  # "valid_accuracy" or "valid_perplexity"
+    value: float | None
+    parameters: int
+    cost: int
+
+    @property
+    def score(self) -> float:
+        """More is better: the accuracy or one over the perplexity, 0 where training diverged."""
+        if self.value is None:
+            return 0.0
+        return self.value if self.measure == "valid_accuracy" else 1 / self.value
+
+
+@dataclass(frozen=True)
+class ImageTraining:
+    """How every convolutional candidate is trained: `data` comes from `held_out`.
+
+    `cost` is what one candidate costs, in images that its weights were updated with.
+    """
+
+    data: ImageData
+    recipe: Recipe
+    device: str = "auto"
+    unit: ClassVar[str] = "images"
+    measure: ClassVar[str] = "valid_accuracy"
+
+    @property
+    def cost(self) -> int:
+        return len(self.data.train.labels) * self.recipe.epochs
+
+    def train(self, task: Task, folder: Path) -> Result:
+        """Train in `folder`, where a training that was cut short goes on, or begins again."""
+        with torch.device("meta"):
+            network = create_model(
+                task.genotype, self.recipe.network, channels=self.recipe.channels,
+                layers=self.recipe.layers, num_classes=len(self.data.labels),
+                in_channels=self.data.train.images.shape[-1])
+        def begin(resume: bool) -> float:
+            # `held_out` has made the validation images the test split.
+            return train(f"candidate-{task.number:03d}", self.data, self.recipe, folder,
+                         genotype=task.genotype, seed=task.seed, resume=resume,
+                         device=_spread(self.device, task.number)).metrics["test_accuracy"]
+
+        try:
+            try:
+                accuracy = begin(resume=True)
+            except (RunError, ArtifactError):  # nothing there, or nothing that can go on
+                shutil.rmtree(folder, ignore_errors=True)
+                accuracy = begin(resume=False)
+        except DivergedError:
+            accuracy = None
+        return Result(self.measure, accuracy, parameters(network), self.cost)
+
+
+def held_out(data: ImageData, seed: int, share: float = 0.2) -> ImageData:
+    """`data` whose test split is a stratified `share` of its training images.
+
+    The real test images stay out of the search.  Raises ValueError for a class with too few.
+    """
+    from sklearn.model_selection import train_test_split
+
+    try:
+        train_part, valid = train_test_split(
+            np.arange(len(data.train.labels)), test_size=share, random_state=seed,
+            stratify=data.train.labels)
+    except ValueError as error:
+        raise ValueError(f"{data.name} has too few training images to hold {share:.0%} of each "
+                         f"class out: {error}") from None
+    splits = [Split(data.train.images[chosen], data.train.labels[chosen])
+              for chosen in (np.sort(train_part), np.sort(valid))]
+    return dataclasses.replace(data, train=splits[0], test=splits[1])
+
+
+#: Short trainings of small networks, without what only long ones need.  `quick` is ours: four
+#: seconds of one CPU core for a cell on the digits.  `paper` is the network of Real et al. 2018,
+#: section 4 (N = 3 makes 11 cells, F = 24, 25 epochs).
+IMAGE_PRESETS = {
+    "quick": {"channels": 8, "layers": 5, "epochs": 4, "batch_size": 64, "learning_rate": 0.05,
+              "cutout": 0},
+    "paper": {"channels": 24, "layers": 11, "epochs": 25, "batch_size": 128},
+}
+#: The small model of Liu et al. 2018 (arXiv 1711.00436, section 4): 5000 steps on CIFAR-10.
+HIERARCHICAL_PRESETS = {
+    "quick": IMAGE_PRESETS["quick"] | {"layers": 3},
+    "paper": {"channels": 16, "layers": 3, "epochs": 28, "batch_size": 256, "learning_rate": 0.1},
+}
+
+
+def image_recipe(preset: str, data: str, hierarchical: bool = False) -> Recipe:
+    """How the candidates of a search on the data set `data` are trained, augmented as there."""
+    presets = HIERARCHICAL_PRESETS if hierarchical else IMAGE_PRESETS
+    return RECIPES[data].but(drop_path=0.0, auxiliary_weight=0.0, drawings=0, **presets[preset])
+
+
+def _spread(device: str, number: int) -> str:
+    """Candidates take turns on the GPUs of a machine that has several."""
+    place = pick_device(device)
+    if place.type == "cuda" and place.index is None:
+        return f"cuda:{number % torch.cuda.device_count()}"
+    return str(place)
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Sums of floats depend on the number of threads; with one they are the same everywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# --- the record of a finished candidate: one small file, its weights are not kept --------------
+
+
+def folder_of(directory: Path, task: Task) -> Path:
+    """Where a candidate trains; gone when it is finished."""
+    return directory / f"candidate-{task.number:03d}"
+
+
+def read_record(directory: Path, task: Task) -> Result | None:
+    """The result of a candidate that is finished, else None.
+
+    Raises RunError when the file is damaged or is that of another candidate.
+    """
+    path = _record(directory, task)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        same = record["genotype"] == to_dict(task.genotype) and record["seed"] == task.seed
+        result = Result(**record["result"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise RunError(f"{path} is damaged; remove it and go on with `search resume`") from None
+    if not same:
+        raise RunError(f"{path} is of another search; choose another folder with -o")
+    return result
+
+
+def write_record(directory: Path, task: Task, result: Result) -> None:
+    """Keep the result of a candidate; a kill leaves the whole file or none."""
+    path = _record(directory, task)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps({"genotype": to_dict(task.genotype), "seed": task.seed,
+                                "result": dataclasses.asdict(result)}) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def _record(directory: Path, task: Task) -> Path:
+    return directory / f"candidate-{task.number:03d}.json"

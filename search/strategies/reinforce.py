@@ -1,0 +1,84 @@
+"""Reinforcement learning: a controller writes cells and is rewarded with their accuracy.
+
+Zoph et al. 2018 (NASNet, arXiv 1707.07012, appendix A.1): proximal policy optimisation (Schulman
+et al. 2017, arXiv 1707.06347) with a moving average of the rewards as the baseline.  With
+`updates` = 1 the clipped surrogate is plain REINFORCE (Williams 1992).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from search.controller import Controller
+from search.sampled import Candidate, SampleSettings, SampleStrategy
+from zoo.genotype import Genotype
+
+
+@dataclass(frozen=True)
+class ReinforceSettings(SampleSettings):
+    """Raises ValueError for a value out of range."""
+
+    hidden: int = 100  # of the controller's LSTM
+    learning_rate: float = 3.5e-4  # of Adam
+    entropy: float = 1e-5  # weight of the entropy of the controller's choices
+    baseline: float = 0.95  # how much of the moving average of the rewards stays at each wave
+    clip: float = 0.2  # the ratio of probabilities is held within 1 - clip and 1 + clip
+    updates: int = 4  # steps of the controller after each wave
+    reward: float = 1.0  # for one of accuracy, or of one over perplexity
+
+
+#: `paper`: NASNet's controller, with a wave of 20 instead of its 500 asynchronous workers.
+#: `quick` has 8 updates to learn in and not 1000.
+PRESETS = {"quick": ReinforceSettings(candidates=32, wave=4, learning_rate=0.01, baseline=0.6),
+           "paper": ReinforceSettings(candidates=20000, wave=20)}
+
+
+class Reinforce(SampleStrategy):
+    """`space` has `decisions` and `decode`."""
+
+    settings: ReinforceSettings
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.generator = torch.Generator().manual_seed(self.seed)
+        self.controller = Controller(self.space.decisions(), self.settings.hidden,
+                                     generator=self.generator)
+        self.optimizer = torch.optim.Adam(self.controller.parameters(),
+                                          lr=self.settings.learning_rate)
+        self.baseline: float | None = None
+
+    def propose(self, numbers: range) -> list[tuple[Genotype, None]]:
+        with torch.no_grad():
+            self.choices, self.log_probs, _ = self.controller.sample(len(numbers), self.generator)
+        return [(self.space.decode(choices), None) for choices in self.choices.tolist()]
+
+    def learn(self, candidates: list[Candidate]) -> None:
+        settings = self.settings
+        rewards = torch.tensor([settings.reward * c.result.score for c in candidates])
+        mean = rewards.mean().item()
+        before = mean if self.baseline is None else self.baseline
+        self.baseline = settings.baseline * before + (1 - settings.baseline) * mean
+        advantage = rewards - before
+        for _ in range(settings.updates):
+            log_probs, entropies = self.controller.log_prob(self.choices)
+            ratio = (log_probs - self.log_probs).exp()
+            held = ratio.clamp(1 - settings.clip, 1 + settings.clip)
+            surrogate = torch.minimum(ratio * advantage, held * advantage)
+            loss = -(surrogate + settings.entropy * entropies).mean()
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+
+    def state_dict(self) -> dict:
+        return super().state_dict() | {
+            "controller": self.controller.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(), "baseline": self.baseline}
+
+    def load_state_dict(self, state: dict) -> None:
+        super().load_state_dict(state)
+        self.controller.load_state_dict(state["controller"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.baseline = state["baseline"]
