@@ -29,7 +29,7 @@ $(VENV)/.installed: setup.cfg constraints.txt constraints-no-deps.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -c constraints.txt torch
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,data,demo,search,test]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,data,demo,search,ray,test]'
 	$(BIN)/pip install --quiet --no-deps -r constraints-no-deps.txt
 	touch $@
 
