@@ -23,12 +23,15 @@ class Bilevel:
     `network` has `alphas`, `mixing()`, `loss(batch, mixing)` and `training_loss(batch, mixing)`
     (see `search.supernet`); `weight_optimizer` is SGD, whose learning rate, momentum and weight
     decay are those of the step ahead.  `clip_unrolled` clips the gradients of that step too, as
-    the recurrent space does.  `average` makes the gradients of several processes one, in place.
+    the recurrent space does, and `unmoved` weights stay where they are in it: there the tied
+    embedding, which the 2018 release puts back when it loads the moved weights.  `average` makes
+    the gradients of several processes one, in place.
     """
 
     def __init__(self, network, weight_optimizer: torch.optim.SGD,
                  alpha_optimizer: torch.optim.Optimizer, order: int = 1, clip_norm: float = 5.0,
-                 clip_unrolled: bool = False, radius: float = 0.01,
+                 clip_unrolled: bool = False, unmoved: Sequence[Tensor] = (),
+                 radius: float = 0.01,
                  autocast: Callable = contextlib.nullcontext,
                  average: Callable[[Sequence[Tensor]], None] = lambda gradients: None):
         if order not in (1, 2):
@@ -36,6 +39,7 @@ class Bilevel:
         self.network, self.order = network, order
         self.weight_optimizer, self.alpha_optimizer = weight_optimizer, alpha_optimizer
         self.clip_norm, self.clip_unrolled, self.radius = clip_norm, clip_unrolled, radius
+        self.unmoved = {id(weight) for weight in unmoved}
         self.autocast, self.average = autocast, average
         self.weights = [p for group in weight_optimizer.param_groups for p in group["params"]]
         self.alphas = [p for group in alpha_optimizer.param_groups for p in group["params"]]
@@ -92,6 +96,9 @@ class Bilevel:
                     buffer = self.weight_optimizer.state[weight].get("momentum_buffer")
                     if buffer is not None:
                         step.add_(buffer, alpha=group["momentum"])
+            for step, weight in zip(ahead, self.weights):
+                if id(weight) in self.unmoved:
+                    step.zero_()
             torch._foreach_add_(self.weights, ahead, alpha=-rate)
         try:
             outcome = self._loss(valid)

@@ -9,13 +9,14 @@ from search.bilevel import Bilevel
 from search.discretize import discretize
 from search.merged import MergedCell
 from search.plain import PlainCell
+from search.recurrent import FastRecurrentCell, PlainRecurrentCell, RecurrentSupernet
 from search.supernet import Supernet
 from tests.golden.fill import fill, labels, tensor
 
 
 def forms(case):
     """Name -> the outputs of the case, of every form in which its supernet is computed."""
-    spaces = {"conv": _conv}
+    spaces = {"conv": _conv, "recurrent": _recurrent}
     if case["space"] not in spaces:
         raise KeyError(f"no such space here: {case['space']!r}")
     return spaces[case["space"]](case)
@@ -29,31 +30,52 @@ def _conv(case):
     merged.load_plain(plain.state_dict())
     facts = {"first_keys": list(plain.state_dict())[:len(case.get("first_keys", ()))]}
 
-    def batch(name):
-        return (tensor(f"{name[0]}.x_{name[1]}", case["batch"]),
-                labels(f"{name[0]}.y_{name[1]}", case["batch"][:1], case["num_classes"]))
+    def batch(step, split, hidden):
+        return (tensor(f"step{step}.x_{split}", case["batch"]),
+                labels(f"step{step}.y_{split}", case["batch"][:1], case["num_classes"]))
 
     return {name: _run(case, network, batch, momentum=case["momentum"]) | facts
             for name, network in (("plain", plain), ("merged", merged))}
 
 
-def _run(case, network, batch, **settings):
+def _recurrent(case):
+    if case["embedding"] != case["hidden"] or case["dropout"]:
+        raise ValueError("a recurrent case needs embedding = hidden and no dropout")
+    sizes = {"vocabulary": case["vocabulary"], "hidden": case["hidden"],
+             "slowness": case["slowness_beta"]}
+    plain = fill(RecurrentSupernet(PlainRecurrentCell, **sizes).double())
+    fast = RecurrentSupernet(FastRecurrentCell, **sizes).double()
+    fast.load_plain(plain.state_dict())
+    facts = {"state_keys": {key: list(value.shape) for key, value in plain.state_dict().items()}}
+    time, batch_size = case["batch"]
+
+    def batch(step, split, hidden):
+        return (labels(f"step{step}.x_{split}", case["batch"], case["vocabulary"]),
+                labels(f"step{step}.y_{split}", (time * batch_size,), case["vocabulary"]),
+                plain.initial_hidden(batch_size) if hidden is None else hidden)
+
+    return {name: _run(case, network, batch, unmoved=[network.encoder.weight]) | facts
+            for name, network in (("plain", plain), ("fast", fast))}
+
+
+def _run(case, network, batch, momentum=0.0, unmoved=()):
     """The outputs of every step, and the genotype at the end."""
     with torch.no_grad():
         for name, table in network.alphas.items():
             table.copy_(tensor("alphas" if name == "recurrent" else f"alphas_{name}", table.shape))
     weights = torch.optim.SGD(network.parameters(), lr=case["lr"],
-                              weight_decay=case["weight_decay"], **settings)
+                              weight_decay=case["weight_decay"], momentum=momentum)
     alphas = torch.optim.Adam(list(network.alphas.values()), lr=case["arch_lr"],
                               betas=tuple(case.get("arch_betas", (0.9, 0.999))),
                               weight_decay=case["arch_weight_decay"])
     bilevel = Bilevel(network, weights, alphas, case["order"], case["grad_clip"],
-                      clip_unrolled=case["space"] == "recurrent",
+                      clip_unrolled=case["space"] == "recurrent", unmoved=unmoved,
                       radius=case["finite_difference_r"])
     network.train()
-    steps = []
+    steps, hidden = [], {"train": None, "valid": None}  # the state that a text is read on with
     for number in range(len(case["steps"])):
-        train, _ = bilevel.step(*(batch((f"step{number}", split)) for split in ("train", "valid")))
+        train, valid = bilevel.step(*(batch(number, split, hidden[split]) for split in hidden))
+        hidden = {"train": train.hidden, "valid": valid.hidden}
         row = {"train_loss": train.loss.detach(), "train_logits": train.logits.detach()}
         for name, table in network.alphas.items():
             suffix = "" if name == "recurrent" else f"_{name}"
