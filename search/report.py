@@ -253,8 +253,9 @@ def _alphas(record: RunRecord, name: str) -> dict | None:
                 f"{record.folder / HISTORY} is damaged (epoch {row['epoch']}: the alphas of "
                 f"{name} are not {shape[0]} x {shape[1]} numbers); search anew into another "
                 "folder with -o") from None
+        table = np.nan_to_num(table)  # a diverged run is shown as far as it goes
         table = np.exp(table - table.max(axis=1, keepdims=True))
-        table = np.nan_to_num(table / table.sum(axis=1, keepdims=True))
+        table /= table.sum(axis=1, keepdims=True)
         weights.append((10_000 * table).round().astype(int).ravel().tolist())
     return {"edges": edges(kind), "operations": operations(kind), "weights": weights}
 

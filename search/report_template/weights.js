@@ -66,10 +66,10 @@ class Scale {
 
 const css = (rgb) => `rgb(${rgb.join(' ')})`
 
-/** Black or white, whichever is read better on a colour. */
+/** Black or white, whichever is read better on a colour: at least 4.5 to 1 on any (WCAG 2). */
 function inkOn(rgb) {
-  const [r, g, b] = rgb.map((value) => (value / 255) ** 2.2)
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.2 ? '#10151c' : '#ffffff'
+  const [r, g, b] = rgb.map((value) => (value <= 10 ? value / 3295 : ((value / 255 + 0.055) / 1.055) ** 2.4))
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? '#000000' : '#ffffff'
 }
 
 function legendOf(host, scale, cells) {

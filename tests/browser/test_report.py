@@ -1,0 +1,145 @@
+"""The report of a search run, opened from the disk as a reader opens it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from search.report import write_report
+from tests.browser.conftest import Visit
+from tests.browser.test_access import AXE, PHONE, violations
+from tests.search.made_runs import WARNING, darts_run, evolution_run, recurrent_run
+
+RUNS = {"darts": darts_run, "recurrent": recurrent_run, "evolution": evolution_run}
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    return {name: write_report(make(folder / name)) for name, make in RUNS.items()}
+
+
+@pytest.fixture
+def read(browser, reports):
+    """Opens the report of a run; at the end nothing may have gone wrong or to the network."""
+    visits: list[Visit] = []
+    asked: list[str] = []
+
+    def begin(name: str, **options):
+        visit = Visit(browser, reports[name].as_uri(), **options)
+        visits.append(visit)
+        visit.page.on("request", lambda request: asked.append(request.url))
+        page = visit.open()
+        page.wait_for_selector("body[data-ready]")
+        return page
+
+    yield begin
+    for visit in visits:
+        assert visit.complaints == []
+        visit.context.close()
+    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+
+
+def slide(page, epoch: int) -> None:
+    page.locator("#epoch").fill(str(epoch))
+    expect(page.locator("#cell-title")).to_have_text(f"The cell at epoch {epoch}")
+
+
+@pytest.mark.parametrize("name", ["darts", "recurrent"])
+def test_the_slider_moves_the_cell_and_the_weights(read, name):
+    page = read(name)
+    seen = {}
+    for epoch in (1, 7):
+        slide(page, epoch)
+        seen[epoch] = [page.locator(".sheet img").first.get_attribute("src"),
+                       page.locator(".heat").first.inner_text(),
+                       page.locator(".heat td.kept").count(),
+                       page.locator(".strip .at").first.get_attribute("style"),
+                       page.inner_text("#genotype"), page.inner_text("#said")]
+    cell, weights, kept, cursor, text, said = zip(*seen.values())
+    for pair in (cell, weights, cursor, text, said):
+        assert pair[0] != pair[1]
+    assert set(kept) == {16 if name == "darts" else 8}
+    assert page.locator(".sheet img").first.evaluate("image => image.naturalWidth") > 100
+
+
+def test_it_opens_at_the_chosen_epoch(read):
+    page = read("darts")
+    expect(page.locator("#cell-title")).to_have_text("The cell at epoch 6")
+    expect(page.locator("#said")).to_contain_text("chosen")
+    expect(page.locator("#facts")).to_contain_text("the last epoch before skip connections")
+
+
+def test_by_keyboard_alone(read):
+    page = read("darts")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # the link to the slider
+    expect(page.locator("#epoch")).to_be_focused()
+    page.keyboard.press("Home")
+    expect(page.locator("#cell-title")).to_have_text("The cell at epoch 1")
+    expect(page.locator(".changed").first).to_have_text("The first cell.")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#cell-title")).to_have_text("The cell at epoch 2")
+    page.focus("#play")
+    page.keyboard.press("Enter")
+    expect(page.locator("#cell-title")).to_have_text("The cell at epoch 10", timeout=15_000)
+    expect(page.locator("#play")).to_have_text("Play")
+
+
+def test_a_click_in_a_curve_or_a_strip_goes_to_its_epoch(read):
+    page = read("darts")
+    for picture, inside in (("#curves .chart svg", 14), (".strip .time", 3)):
+        slide(page, 5)
+        box = page.locator(picture).first.bounding_box()
+        page.locator(picture).first.click(
+            position={"x": box["width"] - inside, "y": box["height"] / 2})
+        expect(page.locator("#cell-title")).to_have_text("The cell at epoch 10")
+
+
+def test_warnings_are_text_and_lead_to_their_epoch(read):
+    page = read("darts")
+    expect(page.locator("#warnings")).to_contain_text(WARNING)
+    page.locator("#warnings button").first.click()
+    assert page.inner_text("#cell-title") != "The cell at epoch 6"
+
+
+def test_candidates(read):
+    page = read("evolution")
+    expect(page.locator("#weights")).to_be_hidden()
+    assert page.locator("#search svg").first.locator("circle.dot").count() == 48
+    slide(page, 3)
+    assert page.locator("#search svg").first.locator("circle.later").count() == 36
+    page.locator("#evaluated summary").click()
+    assert page.locator("#evaluated tbody tr").count() == 48
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+def test_nothing_sticks_out(read, name, width):
+    page = read(name, viewport={"width": width, "height": 740})
+    page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+    "options", [{}, {"color_scheme": "dark"}, {**PHONE, "color_scheme": "dark"}],
+    ids=["light", "dark", "phone-dark"])
+def test_axe_finds_nothing(read, name, options):
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: run npm ci in web_demo")
+    page = read(name, bypass_csp=True, **options)
+    assert violations(page) == []
+
+
+def test_before_the_first_epoch(browser, tmp_path):
+    folder = darts_run(tmp_path / "run", finished=False)
+    (folder / "history.jsonl").write_text("")
+    visit = Visit(browser, write_report(folder).as_uri())
+    page = visit.open()
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#dock")).to_be_hidden()
+    assert visit.complaints == []
+    visit.context.close()
