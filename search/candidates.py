@@ -86,7 +86,7 @@ class ImageTraining:
             # `held_out` has made the validation images the test split.
             return train(f"candidate-{task.number:03d}", self.data, self.recipe, folder,
                          genotype=task.genotype, seed=task.seed, resume=resume,
-                         device=_spread(self.device, task.number)).metrics["test_accuracy"]
+                         device=str(device_of(self.device, task.number))).metrics["test_accuracy"]
 
         try:
             try:
@@ -139,12 +139,12 @@ def image_recipe(preset: str, data: str, hierarchical: bool = False) -> Recipe:
     return RECIPES[data].but(drop_path=0.0, auxiliary_weight=0.0, drawings=0, **presets[preset])
 
 
-def _spread(device: str, number: int) -> str:
+def device_of(name: str, number: int) -> torch.device:
     """Candidates take turns on the GPUs of a machine that has several."""
-    place = pick_device(device)
+    place = pick_device(name)
     if place.type == "cuda" and place.index is None:
-        return f"cuda:{number % torch.cuda.device_count()}"
-    return str(place)
+        return torch.device("cuda", number % torch.cuda.device_count())
+    return place
 
 
 @contextlib.contextmanager

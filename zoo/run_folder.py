@@ -105,6 +105,21 @@ def load_checkpoint(folder: Path) -> dict | None:
         raise RunError(f"{path} is damaged; train anew into another folder with -o") from None
 
 
+def random_states(device: torch.device) -> dict[str, torch.Tensor]:
+    """The states of torch's generators that a training on `device` draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_random_states(states: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Go back to what `random_states` gave."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+
+
 def append_history(folder: Path, row: dict) -> None:
     with open(folder / HISTORY, "a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")

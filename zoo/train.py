@@ -140,7 +140,7 @@ def _train(genotype, data, recipe, folder, seed, device, dtype, report) -> tuple
         run_folder.append_history(folder, row)
         run_folder.save_checkpoint(folder, {
             "epoch": epoch + 1, "seconds": seconds, "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(), "random": _random_states(device)})
+            "optimizer": optimizer.state_dict(), "random": run_folder.random_states(device)})
         if report:
             report((epoch + 1) * batches, recipe.epochs * batches, row)
     return model, seconds
@@ -170,17 +170,8 @@ def _restore(folder: Path, model, optimizer, device) -> tuple[int, float]:
         return 0, 0.0
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["random"]["cpu"])
-    if device.type == "cuda" and "cuda" in state["random"]:
-        torch.cuda.set_rng_state(state["random"]["cuda"], device)
+    run_folder.set_random_states(state["random"], device)
     return state["epoch"], state["seconds"]
-
-
-def _random_states(device: torch.device) -> dict[str, Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    return states
 
 
 def _finish(folder: Path, cell: str, genotype: Genotype, data: ImageData, recipe: Recipe,
