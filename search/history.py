@@ -166,6 +166,18 @@ def finite(value) -> float | None:
     return value if usable else None
 
 
+def duration(seconds: float) -> str:
+    """Seconds as one says them.
+
+    >>> duration(7500)
+    '2 h 5 min'
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
 def _check_row(row: dict, number: int) -> str | None:
     """What is wrong with row `number` of a history, if anything."""
     if row.get("epoch") != number:

@@ -42,6 +42,7 @@ class MergedCell(nn.Module):
     separable convolution have `_2` after their name.
     """
 
+    memory_format = torch.channels_last  # twice as fast, on CPUs too
     running_stats = False
 
     def __init__(self, c_prev_prev: int, c_prev: int, channels: int, reduction: bool,
@@ -67,6 +68,9 @@ class MergedCell(nn.Module):
 
     def forward(self, s0: Tensor, s1: Tensor, weights: Tensor) -> Tensor:
         active = (weights.detach() != 0).tolist()
+        # Cut into rows once: a gradient for each row cut by itself would be a whole table.
+        kernels = {name: table.unbind() for name, table in self.depthwise.items()}
+        matrices = {name: table.unbind() for name, table in self.pointwise.items()}
         states = [self.preprocess0(s0), self.preprocess1(s1)]
         sources: dict[int, _Source] = {}
         rows = iter(range(len(EDGES)))
@@ -75,10 +79,11 @@ class MergedCell(nn.Module):
             for source, _ in incoming:
                 if source not in sources:
                     sources[source] = _Source(states[source], self._stride(source))
-            states.append(self._node(sources, incoming, weights, active))
+            states.append(self._node(sources, incoming, weights, active, kernels, matrices))
         return torch.cat(states[2:], dim=1)
 
-    def _node(self, sources: dict, incoming: list, weights: Tensor, active: list) -> Tensor:
+    def _node(self, sources: dict, incoming: list, weights: Tensor, active: list, kernels: dict,
+              matrices: dict) -> Tensor:
         """The sum of all active operations on the edges `incoming` [(source, row)] of a node."""
         normed, phased, added = [], [], []  # (weight, pointwise, map), the same, (weight, map)
         for source, row in incoming:
@@ -90,12 +95,13 @@ class MergedCell(nn.Module):
                 if "pool" in name:
                     added.append((weight, x.pooled(name)))
                 elif name.startswith("sep"):
-                    normed.append((weight, self.pointwise[f"{name}_2"][row],
-                                   self._separable(name, row, x)))
+                    normed.append((weight, matrices[f"{name}_2"][row], _separable(
+                        x, *(table[row] for table in (kernels[name], matrices[name],
+                                                      kernels[f"{name}_2"])))))
                 elif name.startswith("dil"):
                     kept = normed if x.stride == 2 else phased
-                    kept.append((weight, self.pointwise[name][row],
-                                 depthwise(x.spread, self.depthwise[name][row])))
+                    kept.append((weight, matrices[name][row],
+                                 depthwise(x.spread, kernels[name][row])))
                 elif x.stride == 2:
                     normed += [(weight, pointwise, phase)
                                for pointwise, phase in zip(self._factorized(row), x.corners)]
@@ -110,13 +116,6 @@ class MergedCell(nn.Module):
         if added:
             parts.append(weighted_sum(*zip(*added)))
         return sum(parts[1:], parts[0]) if parts else sources[0].zeros()
-
-    def _separable(self, name: str, row: int, x: _Source) -> Tensor:
-        """All of a separable convolution but its last pointwise and batch-norm."""
-        first = depthwise(x.positive, self.depthwise[name][row], x.stride)
-        one = first.new_ones(())
-        middle = normalized_sum([one], [self.pointwise[name][row]], [first])
-        return depthwise(F.relu(middle), self.depthwise[f"{name}_2"][row])
 
     def _factorized(self, row: int) -> tuple[Tensor, Tensor]:
         """The two pointwise convolutions of a factorized reduce, each giving half the channels."""
@@ -148,6 +147,13 @@ class MergedCell(nn.Module):
                         self.skip[strided] = torch.cat(
                             [state[f"{key}.conv_{n}.weight"] for n in (1, 2)])[:, :, 0, 0]
                         strided += 1
+
+
+def _separable(x: _Source, kernel: Tensor, matrix: Tensor, kernel_2: Tensor) -> Tensor:
+    """All of a separable convolution but its last pointwise and batch-norm."""
+    first = depthwise(x.positive, kernel, x.stride)
+    middle = normalized_sum([first.new_ones(())], [matrix], [first])
+    return depthwise(F.relu(middle), kernel_2)
 
 
 def _uniform(fan_in: int, *shape: int) -> nn.Parameter:

@@ -42,6 +42,7 @@ class MixedOperation(nn.Module):
 class PlainCell(nn.Module):
     """See `search.supernet.Supernet`."""
 
+    memory_format = torch.contiguous_format
     running_stats = True  # kept as published, and never read: searches stay in training mode
 
     def __init__(self, c_prev_prev: int, c_prev: int, channels: int, reduction: bool,

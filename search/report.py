@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from search.discretize import edges, operations
-from search.history import HISTORY, HistoryError, RunRecord, finite, read_run
+from search.history import HISTORY, HistoryError, RunRecord, duration, finite, read_run
 from zoo.genotype import Cell, ConvGenotype, Genotype, GenotypeError, RecurrentGenotype, from_dict
 from zoo.plot import svg
 
@@ -96,17 +96,6 @@ def _part(name: str) -> str:
 
 
 # --- the headline -------------------------------------------------------------------------
-
-
-def duration(seconds: float) -> str:
-    """
-    >>> duration(7500)
-    '2 h 5 min'
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def _state(record: RunRecord) -> str:

@@ -66,6 +66,7 @@ class Supernet(Alphas):
         width = 3 * channels
         self.stem = nn.Sequential(nn.Conv2d(in_channels, width, 3, padding=1, bias=False),
                                   nn.BatchNorm2d(width, track_running_stats=cell.running_stats))
+        self.memory_format = cell.memory_format
         self.cells = nn.ModuleList()
         self.kinds = []
         c_prev_prev = c_prev = width
@@ -80,7 +81,7 @@ class Supernet(Alphas):
         self.classifier = nn.Linear(c_prev, num_classes)
 
     def forward(self, images: Tensor, mixing: Mixing) -> Tensor:
-        s0 = s1 = self.stem(images)
+        s0 = s1 = self.stem(images.contiguous(memory_format=self.memory_format))
         for kind, cell in zip(self.kinds, self.cells):
             s0, s1 = s1, cell(s0, s1, mixing[kind])
         return self.classifier(s1.mean((2, 3)))

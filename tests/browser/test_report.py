@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from search.report import write_report
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, unavailable
 from tests.browser.test_access import AXE, PHONE, violations
 from tests.search.made_runs import WARNING, darts_run, evolution_run, recurrent_run
 
@@ -129,7 +129,7 @@ def test_nothing_sticks_out(read, name, width):
     ids=["light", "dark", "phone-dark"])
 def test_axe_finds_nothing(read, name, options):
     if not AXE.is_file():
-        pytest.skip("axe-core is not installed: run npm ci in web_demo")
+        unavailable("axe-core is not installed: run npm ci in web_demo")
     page = read(name, bypass_csp=True, **options)
     assert violations(page) == []
 

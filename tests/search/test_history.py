@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from search.history import HistoryError, read_run, read_runs
+from search.history import HistoryError, duration, read_run, read_runs
 from tests.search.made_runs import darts_run, evolution_run, recurrent_run
 
 
@@ -120,3 +120,9 @@ def test_metrics_of_the_trained_cell(tmp_path):
 def test_reading_needs_no_torch():
     code = "import sys, search.history; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(9.6, "10 s"), (150, "2 min"), (7500, "2 h 5 min"),
+                                               (3590, "1 h 0 min")])
+def test_durations(seconds, text):
+    assert duration(seconds) == text

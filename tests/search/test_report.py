@@ -7,7 +7,7 @@ import re
 import pytest
 
 from search.history import HistoryError, read_run
-from search.report import duration, page_data, write_report
+from search.report import page_data, write_report
 from tests.search.made_runs import WARNING, darts_run, evolution_run, recurrent_run
 from zoo.genotype import from_dict
 
@@ -133,9 +133,3 @@ def test_damage_is_named_and_leaves_the_old_report(tmp_path, change, says):
         write_report(folder)
     assert (folder / "report.html").read_bytes() == before
     assert not [name for name in os.listdir(folder) if name.endswith(".part")]
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(9.6, "10 s"), (150, "2 min"), (7500, "2 h 5 min"),
-                                               (3590, "1 h 0 min")])
-def test_durations(seconds, text):
-    assert duration(seconds) == text
