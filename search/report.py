@@ -28,7 +28,8 @@ REPORT = "report.html"
 _TEMPLATE = Path(__file__).with_name("report_template")
 _SCRIPTS = ("charts.js", "weights.js", "page.js")
 _HEADINGS = {"normal": "Normal cell", "reduce": "Reduction cell", "recurrent": "Recurrent cell"}
-_SPACES = {"conv": "convolutional cells", "recurrent": "a recurrent cell"}
+_SPACES = {"conv": "convolutional cells", "recurrent": "a recurrent cell",
+           "hierarchical": "hierarchical cells"}
 
 
 def write_report(folder: Path | str) -> Path:
@@ -189,9 +190,10 @@ def _cells(record: RunRecord, genotypes: list[Genotype]) -> list[dict]:
 
 
 def _counts(operations: dict, name: str) -> Counter:
-    """How often each operation stands in a cell; '' for all cells together."""
-    wanted = [of for cell, of in operations.items() if name in ("", cell)]
-    return sum(map(Counter, wanted), Counter())
+    """How often each operation stands in a cell; '' for a hierarchical cell and its motifs."""
+    counts = sum((Counter(of) for cell, of in operations.items() if name in ("", cell)), Counter())
+    return Counter({operation: count for operation, count in counts.items()
+                    if not operation.startswith("motif_")})
 
 
 def _is_darts(genotype: Genotype) -> bool:

@@ -6,6 +6,7 @@ them anew from its rows, so that no point stands there twice and none is missing
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -41,14 +42,19 @@ class Events:
         self._writer.flush()
 
     def add(self, row: dict, seconds: float | None = None) -> None:
-        """Write the points of a row of the history, which took `seconds`."""
+        """Write the points of a row of the history, which took `seconds`.
+
+        Raises OSError when the disk is full.
+        """
         if self._writer is not None:
             self._write(row, seconds, time.time())
             self._writer.flush()
 
     def close(self) -> None:
+        """Never raises: what could not be written was said by `add`."""
         if self._writer is not None:
-            self._writer.close()
+            with contextlib.suppress(OSError):
+                self._writer.close()
 
     def _write(self, row: dict, seconds: float | None, at: float) -> None:
         for name, value in scalars(row):

@@ -8,8 +8,15 @@ import pytest
 
 from search.history import HistoryError, read_run
 from search.report import page_data, write_report
-from tests.search.made_runs import WARNING, darts_run, evolution_run, recurrent_run
-from zoo.genotype import from_dict
+from tests.search.made_runs import (
+    WARNING,
+    darts_run,
+    evolution_run,
+    recurrent_run,
+    write_run,
+)
+from zoo.genotype import from_dict, to_dict
+from zoo.hierarchical_genotype import HierarchicalGenotype, Motif
 
 RUNS = {"darts": darts_run, "recurrent": recurrent_run, "evolution": evolution_run}
 
@@ -90,6 +97,19 @@ def test_candidates_stand_at_the_cost_they_had(tmp_path):
     assert data["candidates"][-1]["cost"] == record.cost[-1]
     assert [one["epoch"] for one in data["candidates"][3:5]] == [1, 2]
     assert data["cells"][0]["alphas"] is None and not data["sharesWeights"]
+
+
+def test_a_hierarchical_cell_is_drawn_with_its_motifs(tmp_path):
+    motif = [["identity"], ["none", "max_pool_3x3"]]
+    rows = [{"epoch": epoch, "cost": {"images": epoch}, "valid_accuracy": 0.5, "genotype": to_dict(
+        HierarchicalGenotype([[Motif(motif)], [Motif([["motif_1"], ["motif_1", "motif_1"]])]])),
+        "operations": {"cell": {"motif_1": 3}, "motif_1": {"identity": 1, "max_pool_3x3": 1}},
+        "candidates": []} for epoch in (1, 2)]
+    folder = write_run(tmp_path / "run", "hierarchical", "hierarchical", "digits", 0, {}, rows,
+                       None)
+    [cell] = data_in(write_report(folder))["cells"]
+    assert cell["drawingAt"] == [0, 0] and "motif_1" in cell["drawings"][0]["svg"]
+    assert cell["operations"] == {"identity": [1, 1], "max_pool_3x3": [1, 1]}
 
 
 def test_names_and_warnings_are_text(tmp_path):
