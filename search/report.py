@@ -225,7 +225,9 @@ def _drawing(genotype: Genotype, name: str) -> dict:
 
 
 def _of_cell(record: RunRecord, key: str, name: str) -> list[float | None] | None:
-    values = [_short((row.get(key) or {}).get(name or "cell")) for row in record.rows]
+    """A number of each epoch; for a hierarchical cell ('') that of all its motifs together."""
+    told = [row.get(key) or {} for row in record.rows]
+    values = [_short(of.get(name) if name else sum(of.values()) if of else None) for of in told]
     return values if any(value is not None for value in values) else None
 
 

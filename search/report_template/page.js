@@ -212,9 +212,10 @@ function dock() {
     bar.style.height = `${high}px`
     bar.style.left = `${run.epochs > 1 ? (100 * at) / (run.epochs - 1) : 50}%`
   })
-  byId('cell-lead').textContent = run.sharesWeights
-    ? 'What would be kept of the supernet if the search ended here: of every node the strongest edges, of every edge the strongest operation. Bars over the slider count the edges that changed; green is the chosen epoch, orange has a warning.'
-    : 'The best cell so far. Bars over the slider count the edges that changed; green is the chosen epoch, orange has a warning.'
+  const what = run.cells.some((cell) => cell.alphas)
+    ? 'What would be kept of the supernet if the search ended here: of every node the strongest edges, of every edge the strongest operation.'
+    : 'The best cell so far.'
+  byId('cell-lead').textContent = `${what} Bars over the slider count the edges that changed; green is the chosen epoch, orange has a warning.`
   views.push({
     show(number) {
       const value = run.sharesWeights ? run.series.valid?.[number - 1] : run.best[number - 1]
