@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -63,6 +64,11 @@ def wait_for(what, seconds=60):
     while not what():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 # --- one after another ----------------------------------------------------------------------
@@ -267,6 +273,7 @@ def quiet_ray(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
 
+@pytest.mark.xdist_group("ray")
 def test_ray_trains_the_same(trained, few, tasks, tmp_path, quiet_ray):
     ray = pytest.importorskip("ray")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
@@ -284,14 +291,15 @@ def test_ray_trains_the_same(trained, few, tasks, tmp_path, quiet_ray):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 def test_a_ray_cluster_elsewhere_trains_the_same(trained, few, tasks, tmp_path, quiet_ray):
     ray = pytest.importorskip("ray")
-    command = Path(sys.executable).with_name("ray")
-    start = subprocess.run(
-        [command, "start", "--head", "--num-cpus=2", "--node-ip-address=127.0.0.1",
-         "--port=6391", "--ray-client-server-port=9971", "--include-dashboard=false"],
-        capture_output=True, text=True, cwd=tmp_path)
-    assert start.returncode == 0, start.stderr
+    cluster = subprocess.Popen(
+        [Path(sys.executable).with_name("ray"), "start", "--block", "--head", "--num-cpus=2",
+         "--node-ip-address=127.0.0.1", "--port=6391", "--ray-client-server-port=9971",
+         "--include-dashboard=false"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    wait_for(lambda: answers(9971))
     try:
         with Evaluator(ImageTraining(few, RECIPE), tmp_path / "run",
                        workers="ray://127.0.0.1:9971") as evaluator:
@@ -301,7 +309,8 @@ def test_a_ray_cluster_elsewhere_trains_the_same(trained, few, tasks, tmp_path, 
             Evaluator(Trouble("killed"), tmp_path / "killed",
                       workers="ray://127.0.0.1:9971").evaluate(tasks[:1])
     finally:
-        subprocess.run([command, "stop", "--force"], capture_output=True)
+        cluster.terminate()
+        cluster.wait(60)
     with pytest.raises(ValueError, match="no Ray cluster at ray://127.0.0.1:9971"):
         Evaluator(ImageTraining(few, RECIPE), tmp_path / "gone",
                   workers="ray://127.0.0.1:9971").evaluate(tasks)
