@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from search.discretize import Mixing
 from search.supernet import Outcome
 
 
@@ -33,6 +34,7 @@ class Bilevel:
                  clip_unrolled: bool = False, unmoved: Sequence[Tensor] = (),
                  radius: float = 0.01,
                  autocast: Callable = contextlib.nullcontext,
+                 mixing: Callable[[], Mixing] | None = None,
                  average: Callable[[Sequence[Tensor]], None] = lambda gradients: None):
         if order not in (1, 2):
             raise ValueError(f"the order is 1 or 2, not {order!r}")
@@ -41,6 +43,7 @@ class Bilevel:
         self.clip_norm, self.clip_unrolled, self.radius = clip_norm, clip_unrolled, radius
         self.unmoved = {id(weight) for weight in unmoved}
         self.autocast, self.average = autocast, average
+        self.mixing = mixing or network.mixing
         self.weights = [p for group in weight_optimizer.param_groups for p in group["params"]]
         self.alphas = [p for group in alpha_optimizer.param_groups for p in group["params"]]
 
@@ -51,7 +54,7 @@ class Bilevel:
 
     def weight_step(self, train) -> Outcome:
         """One step of SGD on the training loss; alphas get no gradient and cost nothing."""
-        mixing = {name: table.detach() for name, table in self.network.mixing().items()}
+        mixing = {name: table.detach() for name, table in self.mixing().items()}
         with self.autocast():
             outcome = self.network.training_loss(train, mixing)
         gradients = torch.autograd.grad(outcome.loss, self.weights)
@@ -74,8 +77,9 @@ class Bilevel:
 
     def first_order(self, valid) -> tuple[Sequence[Tensor], Outcome]:
         """Gradients of the alphas at the present weights, which get none."""
-        outcome = self._loss(valid)
-        gradients = torch.autograd.grad(outcome.loss, self.alphas)
+        with self._weights_at_rest():
+            outcome = self._loss(valid)
+            gradients = torch.autograd.grad(outcome.loss, self.alphas)
         self.average(gradients)
         return gradients, outcome
 
@@ -126,15 +130,27 @@ class Bilevel:
                     moved = torch._foreach_add(
                         before, torch._foreach_mul(vector, sign * distance))
                     torch._foreach_copy_(self.weights, moved)
-                sides.append(self._gradients(train, self.alphas))
+                with self._weights_at_rest():
+                    sides.append(self._gradients(train, self.alphas))
         finally:
             with torch.no_grad():
                 torch._foreach_copy_(self.weights, before)
         return torch._foreach_div(torch._foreach_sub(*sides), 2 * distance)
 
+    @contextlib.contextmanager
+    def _weights_at_rest(self):
+        """No gradient of the weights is computed, and nothing is kept for one."""
+        for weight in self.weights:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in self.weights:
+                weight.requires_grad_(True)
+
     def _loss(self, batch) -> Outcome:
         with self.autocast():
-            return self.network.loss(batch, self.network.mixing())
+            return self.network.loss(batch, self.mixing())
 
     def _gradients(self, batch, of: Sequence[Tensor]) -> Sequence[Tensor]:
         gradients = torch.autograd.grad(self._loss(batch).loss, of)

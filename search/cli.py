@@ -11,6 +11,13 @@ from zoo.cli import PLAIN, OneLineErrors
 
 app = typer.Typer(no_args_is_help=True, cls=OneLineErrors, **PLAIN)
 
+RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)]
+Workers = Annotated[str, typer.Option(
+    help="Candidates trained at a time: a number, auto (one a core or GPU), ray, or "
+    "ray://HOST:PORT.")]
+EarlyStop = Annotated[bool, typer.Option(
+    "--early-stop", help="End at the first epoch that shows a collapse.")]
+
 
 @app.callback()
 def search() -> None:
@@ -18,58 +25,249 @@ def search() -> None:
 
     \b
     Example:
-      search run --candidates 8 --seed 1
+      search run
+      search run --strategy evolution --data cifar10 --path ~/cifar10
+      search compare runs/search-*
     """
+
+
+def _setting(help: str):
+    return typer.Option(help=help, rich_help_panel=None, show_default=False)
 
 
 @app.command()
 def run(
-    strategy: Annotated[str, typer.Option(help="Only random so far.")] = "random",
-    data: Annotated[str, typer.Option(help="digits, cifar10, cifar100.")] = "digits",
-    path: Annotated[Path | None, typer.Option(help="Folder that holds the data set.")] = None,
-    candidates: Annotated[int, typer.Option(help="Cells to sample and train.", min=1)] = 8,
-    epochs: Annotated[int, typer.Option(help="Epochs for each.", min=1)] = 6,
-    channels: Annotated[int, typer.Option(help="Width of the first cell.", min=1)] = 8,
-    layers: Annotated[int, typer.Option(help="Number of cells.", min=1)] = 5,
-    seed: Annotated[int, typer.Option(help="Of the cells and of their training.")] = 0,
+    strategy: Annotated[str, typer.Option(
+        help="darts, pc-darts, gdas, random-ws, enas (shared weights); random, evolution, "
+        "reinforce, hierarchical (every candidate trained from scratch).")] = "darts",
+    space: Annotated[str | None, typer.Option(
+        help="conv, recurrent or hierarchical; the strategy's first when left out.")] = None,
+    data: Annotated[str | None, typer.Option(
+        help="digits, cifar10, cifar100, folder; recurrent: sample, ptb, wikitext2, text. Digits "
+        "or sample when left out.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
+    size: Annotated[int | None, _setting("Scale the images of --data folder.")] = None,
+    by: Annotated[str | None, _setting("Tokens of a text: word or char.")] = None,
+    preset: Annotated[str | None, _setting(
+        "quick (two minutes on two cores; of digits and the sample) or paper (as published).")
+        ] = None,
+    order: Annotated[int | None, _setting("Of darts: 1 or 2 (a step ahead).")] = None,
+    epochs: Annotated[int | None, _setting(
+        "Of the supernet, or of each candidate's training.")] = None,
+    candidates: Annotated[int | None, _setting("Cells that are trained from scratch.")] = None,
+    channels: Annotated[int | None, _setting("Width of the first cell.")] = None,
+    layers: Annotated[int | None, _setting("Number of cells.")] = None,
+    hidden: Annotated[int | None, _setting("Width of the recurrent cell.")] = None,
+    batch_size: Annotated[int | None, _setting("Images a step, or columns of text.")] = None,
+    learning_rate: Annotated[float | None, _setting("Of the weights, at the start.")] = None,
+    alpha_learning_rate: Annotated[float | None, _setting("Of the alphas.")] = None,
+    budget: Annotated[int | None, typer.Option(
+        help="Training images (or tokens) the whole run may see, instead of --epochs or "
+        "--candidates.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    workers: Workers = "auto",
+    early_stop: EarlyStop = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    precision: Annotated[str, typer.Option(
+        help="auto, float32, bfloat16; auto is bfloat16 on a GPU that has it.")] = "auto",
     output: Annotated[Path | None, typer.Option(
-        "--output", "-o", help="Folder of the search; default runs/search-random-DATA-SEED. An "
-        "interrupted search goes on there.")] = None,
+        "-o", "--output", help="Folder of the run; runs/search-STRATEGY-DATA-SEED when left out.",
+        show_default=False)] = None,
     name: Annotated[str | None, typer.Option(
-        help="Name of the winner in your zoo; default RANDOM_DATA_SEED.")] = None,
+        help="Of the found cell in your zoo; STRATEGY_DATA_SEED when left out.",
+        show_default=False)] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a cell of yours.")] = False,
 ) -> None:
-    """Sample cells, train each on the same budget, register the best one in your zoo.
+    """Search for a cell, and register what is found in your zoo.
+
+    Without arguments: DARTS, first order, on scikit-learn's digits; about two minutes on two
+    cores.  An interrupted run goes on with `search resume`.
 
     \b
     Example:
       search run
-      search run --candidates 16 --epochs 10 --name MY_CELL
+      search run --order 2 --seed 1
+      search run --space recurrent
+      search run --data cifar10 --path ~/cifar10 --preset paper
     """
-    from search.strategies import random
+    from search import build
+    from search import run as runs
     from zoo import registry
-    from zoo.datasets import load
-    from zoo.recipe import RECIPES
 
-    if strategy != "random":
-        raise ValueError(f"unknown strategy {strategy!r}; there is random")
-    replace = replace or name is None  # an earlier winner of the same search
-    name = name or f"RANDOM_{data}_{seed}"
-    registry.check_free(name, replace)  # before hours of training
-    images = load(data, path)
-    recipe = RECIPES[data].but(epochs=epochs, channels=channels, layers=layers, drawings=0)
-    folder = output or Path("runs") / f"search-random-{data}-{seed}"
-    typer.echo(f"{candidates} cells, {epochs} epochs each, in {folder}", err=True)
+    if name is not None:
+        registry.check_free(name, replace)  # before hours of search
+    config, images = build.config_of(build.Wanted(
+        strategy, space, data, path, size, by, preset, seed, device, precision, budget, {
+            "order": order, "epochs": epochs, "candidates": candidates, "channels": channels,
+            "layers": layers, "hidden": hidden, "batch_size": batch_size,
+            "learning_rate": learning_rate, "alpha_learning_rate": alpha_learning_rate}))
+    folder = output or _free_folder(config)
+    runs.start(folder, config | {"name": name, "replace": replace})
+    _carry_out(folder, images, workers, early_stop)
 
-    def report(index: int, candidate: random.Candidate) -> None:
-        typer.echo(f"{index + 1:3d}/{candidates}  accuracy {candidate.accuracy:.2%}  "
-                   f"{candidate.parameters:,} parameters  {candidate.seconds:.0f} s", err=True)
 
-    best = random.search(folder, images, recipe, candidates, seed, report)[0]
-    registry.register(name, best.genotype, replace=replace,
-                      source=f"random search on {data}, seed {seed}, {candidates} cells")
-    typer.echo(f"{name}: {best.accuracy:.2%} on held-out images\n{best.genotype}\n"
-               f"next: zoo train {name} --data {data}")
+@app.command()
+def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop = False) -> None:
+    """Go on with an interrupted run; it ends as it would have without the interruption.
+
+    \b
+    Example:
+      search resume runs/search-darts-digits-0
+    """
+    _carry_out(folder, None, workers, early_stop)
+
+
+def _carry_out(folder: Path, data, workers: str, early_stop: bool) -> None:
+    from search import distributed
+    from search import run as runs
+    from search.history import read_run
+    from search.terminal import display
+
+    done = len(read_run(folder).rows)
+    try:
+        with display(done) as screen:
+            screen.say(f"{read_run(folder).strategy} in {folder}")
+            found = runs.run(folder, data, workers, early_stop, screen.report, screen.told)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; go on with `search resume {folder}`", err=True)
+        raise typer.Exit(130) from None
+    if distributed.is_started() and not found.name:
+        return
+    typer.echo(f"{found.name} (epoch {found.epoch}, {found.why})\n{found.genotype}\n"
+               f"run: {folder}, report: {folder / 'report.html'}")
+    config = read_run(folder).config
+    place = f" --path {config['path']}" if config["path"] else ""
+    if found.genotype.kind == "recurrent":
+        typer.echo(f"next: zoo plot {found.name}\n      zoo build {found.name} --export tfjs")
+    else:
+        typer.echo(f"next: zoo train {found.name} --data {config['data']}{place} -o "
+                   f"{folder / 'trained'}\n      zoo build {found.name} --export tfjs")
+
+
+def _free_folder(config: dict) -> Path:
+    """runs/search-..., with a number when an earlier run has that name."""
+    order = config["settings"].get("order") if config["strategy"] == "darts" else None
+    base = f"search-{config['strategy']}{order or ''}-{config['data']}-{config['seed']}"
+    folder, number = Path("runs") / base, 1
+    while folder.exists():
+        if not (folder / "result.json").exists() and (folder / "config.json").exists():
+            typer.echo(f"note: {folder} is unfinished; `search resume {folder}` goes on with it",
+                       err=True)
+        number += 1
+        folder = Path("runs") / f"{base}-{number}"
+    return folder
+
+
+@app.command("list")
+def list_runs(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+) -> None:
+    """Show the search runs in a folder.
+
+    \b
+    Example:
+      search list
+    """
+    from search.history import read_runs
+    from zoo.commands.table import print_table
+
+    records, damaged = read_runs(folder)
+    for line in damaged:
+        typer.echo(f"warning: {line}", err=True)
+    if not records:
+        typer.echo(f"no search runs in {folder}; `search run` makes one")
+        return
+    print_table(
+        ("run", "strategy", "space", "data", "seed", "epochs", "best", "cell"),
+        [(str(record.folder), record.strategy, record.space, record.data, record.seed,
+          len(record.rows), _best(record),
+          record.result["name"] if record.finished else "unfinished") for record in records],
+        right=("seed", "epochs", "best"), shorten="cell")
+
+
+def _best(record) -> str:
+    if record.best is None:
+        return ""
+    return f"{record.best:.2%}" if record.metric == "accuracy" else f"{record.best:.1f} ppl"
+
+
+@app.command()
+def show(folder: RunFolder) -> None:
+    """Show a run: settings, every epoch in a line, and what was found.
+
+    \b
+    Example:
+      search show runs/search-darts1-digits-0
+    """
+    from search.history import duration, read_run
+    from search.terminal import row_line
+
+    record = read_run(folder)
+    config = record.config
+    typer.echo(f"{record.strategy} on {record.data}, {record.space} space, seed {record.seed}")
+    for title, values in (("settings", config["settings"]),
+                          ("training", config.get("training") or {})):
+        if values:
+            typer.echo(f"{title}: " + ", ".join(f"{k} {v}" for k, v in values.items()))
+    for row in record.rows:
+        typer.echo(row_line(row, record.epochs or len(record.rows)))
+        for warning in row.get("warnings", ()):
+            typer.echo(f"  warning: {warning}")
+    if record.rows:
+        took = "" if record.total_seconds is None else f", {duration(record.total_seconds)}"
+        typer.echo(f"cost: {record.cost[-1]:,} {record.unit}{took}")
+    if not record.finished:
+        typer.echo(f"unfinished; go on with `search resume {folder}`")
+        return
+    from search.run import GENOTYPE
+
+    typer.echo(f"found {record.result['name']} (epoch {record.chosen_epoch}, "
+               f"{record.result['why']}), {folder / GENOTYPE}")
+
+
+@app.command()
+def plot(
+    folder: RunFolder,
+    output: Annotated[Path | None, typer.Option(
+        "-o", "--output", help="An .svg, .png or .pdf file; RUN.svg when left out.")] = None,
+) -> None:
+    """Draw the curves of a run.
+
+    \b
+    Example:
+      search plot runs/search-darts1-digits-0 -o run.svg
+    """
+    from search.history import read_run
+    from search.pictures import plot_run
+
+    record = read_run(folder)
+    typer.echo(f"wrote {plot_run(record, output or Path(f'{folder.resolve().name}.svg'))}")
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Runs on the same space and data.",
+                                                  show_default=False)],
+    output: Annotated[Path | None, typer.Option(
+        "-o", "--output", help="Where to draw it: .svg, .png or .pdf.")] = Path("compare.svg"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare strategies: accuracy against cost, mean and spread over seeds.
+
+    \b
+    Example:
+      search compare runs/search-*-digits-*
+    """
+    from search.compare import compare as compare_runs
+    from search.compare import print_comparison
+    from search.history import read_run
+    from search.pictures import plot_comparison
+
+    comparison = compare_runs([read_run(folder) for folder in folders])
+    print_comparison(comparison, as_json)
+    path = plot_comparison(comparison, output)
+    if not as_json:
+        typer.echo(f"wrote {path}")
 
 
 def main() -> None:

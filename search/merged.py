@@ -44,15 +44,20 @@ class MergedCell(nn.Module):
 
     memory_format = torch.channels_last  # twice as fast, on CPUs too
     running_stats = False
+    part = 1  # operations act on one in so many channels, see `PartialCell`
 
     def __init__(self, c_prev_prev: int, c_prev: int, channels: int, reduction: bool,
                  reduction_prev: bool):
         super().__init__()
-        self.channels, self.reduction = channels, reduction
+        self.reduction = reduction
         self.preprocess0 = no_running_stats(
             FactorizedReduce(c_prev_prev, channels) if reduction_prev
             else ReLUConvBN(c_prev_prev, channels, 1))
         self.preprocess1 = no_running_stats(ReLUConvBN(c_prev, channels, 1))
+        if channels % self.part:
+            raise ValueError(f"{channels} channels cannot be cut into {self.part} parts; take a "
+                             f"multiple of {self.part} for --channels")
+        self.channels = channels = channels // self.part  # of the operations
         self.depthwise, self.pointwise = nn.ParameterDict(), nn.ParameterDict()
         for name, kernel in _KERNELS.items():
             for half in ("", "_2") if name.startswith("sep") else ("",):
@@ -78,9 +83,17 @@ class MergedCell(nn.Module):
             incoming = [(source, next(rows)) for source in range(node + 2)]
             for source, _ in incoming:
                 if source not in sources:
-                    sources[source] = _Source(states[source], self._stride(source))
-            states.append(self._node(sources, incoming, weights, active, kernels, matrices))
+                    sources[source] = self._source(states[source], self._stride(source))
+            node = self._node(sources, incoming, weights, active, kernels, matrices)
+            states.append(self._complete(node, states, incoming, weights))
         return torch.cat(states[2:], dim=1)
+
+    def _source(self, x: Tensor, stride: int) -> _Source:
+        return _Source(x, stride)
+
+    def _complete(self, node: Tensor, states: list, incoming: list, weights: Tensor) -> Tensor:
+        """The node, of which `node` is what the operations give."""
+        return node
 
     def _node(self, sources: dict, incoming: list, weights: Tensor, active: list, kernels: dict,
               matrices: dict) -> Tensor:
@@ -147,6 +160,35 @@ class MergedCell(nn.Module):
                         self.skip[strided] = torch.cat(
                             [state[f"{key}.conv_{n}.weight"] for n in (1, 2)])[:, :, 0, 0]
                         strided += 1
+
+
+class PartialCell(MergedCell):
+    """The cell of PC-DARTS: operations act on a quarter of the channels, the rest passes by.
+
+    Xu et al. 2020 (arXiv 1907.05737, section 3.1 and 3.2).  The weight of an edge in what passes
+    by is the sum of its row, which edge normalisation makes other than 1.  The channels are
+    shuffled, so that another quarter meets the operations of the next node.
+    """
+
+    part = 4
+
+    def _source(self, x: Tensor, stride: int) -> _Source:
+        return _Source(x[:, :self.channels].contiguous(memory_format=torch.channels_last), stride)
+
+    def _complete(self, node: Tensor, states: list, incoming: list, weights: Tensor) -> Tensor:
+        rest = []
+        for source, _ in incoming:
+            x = states[source][:, self.channels:]
+            rest.append(x if self._stride(source) == 1 else F.max_pool2d(x, 2, ceil_mode=True))
+        passed = weighted_sum([weights[row].sum() for _, row in incoming], rest)
+        return shuffle(torch.cat([node, passed], dim=1), self.part)
+
+
+def shuffle(x: Tensor, groups: int) -> Tensor:
+    """Channels (groups, n) become (n, groups), as in ShuffleNet (arXiv 1707.01083)."""
+    count, channels, height, width = x.shape
+    parts = x.view(count, groups, channels // groups, height, width).transpose(1, 2)
+    return parts.reshape(x.shape).contiguous(memory_format=torch.channels_last)
 
 
 def _separable(x: _Source, kernel: Tensor, matrix: Tensor, kernel_2: Tensor) -> Tensor:

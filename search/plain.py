@@ -7,6 +7,7 @@ names.  The reference that `search.merged` is tested and measured against.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search.discretize import CONV_OPERATIONS, edges
@@ -39,8 +40,26 @@ class MixedOperation(nn.Module):
         return sum(weight * module(x) for weight, module in zip(weights, self._ops))
 
 
+class PartialOperation(MixedOperation):
+    """The edge of PC-DARTS (Xu et al. 2020, arXiv 1907.05737): a quarter of the channels."""
+
+    def __init__(self, channels: int, stride: int):
+        super().__init__(channels // 4, stride)
+        self.channels, self.stride = channels // 4, stride
+
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        mixed = super().forward(x[:, :self.channels], weights)
+        rest = x[:, self.channels:]
+        if self.stride == 2:
+            rest = F.max_pool2d(rest, 2, ceil_mode=True)
+        both = torch.cat([mixed, weights.sum() * rest], dim=1)
+        return both.unflatten(1, (4, self.channels)).transpose(1, 2).flatten(1, 2)
+
+
 class PlainCell(nn.Module):
     """See `search.supernet.Supernet`."""
+
+    edge = MixedOperation
 
     memory_format = torch.contiguous_format
     running_stats = True  # kept as published, and never read: searches stay in training mode
@@ -53,7 +72,7 @@ class PlainCell(nn.Module):
             else ReLUConvBN(c_prev_prev, channels, 1))
         self.preprocess1 = without_affine(ReLUConvBN(c_prev, channels, 1))
         self._ops = nn.ModuleList(
-            MixedOperation(channels, 2 if reduction and source < 2 else 1)
+            self.edge(channels, 2 if reduction and source < 2 else 1)
             for _, source in edges("conv"))
 
     def forward(self, s0: Tensor, s1: Tensor, weights: Tensor) -> Tensor:
@@ -65,3 +84,9 @@ class PlainCell(nn.Module):
             terms[node].append(self._ops[row](states[source], weights[row]))
         states.append(sum(terms[-1]))
         return torch.cat(states[2:], dim=1)
+
+
+class PlainPartialCell(PlainCell):
+    """The cell of PC-DARTS, which `search.merged.PartialCell` is tested against."""
+
+    edge = PartialOperation

@@ -137,7 +137,7 @@ class TextTraining:
 def _restore(folder: Path, model, optimizer, place: torch.device) -> int:
     """Go back to the checkpoint, if there is one that can be read: the epochs done so far."""
     try:
-        state = run_folder.load_checkpoint(folder)
+        state = run_folder.load_checkpoint(folder, "epoch", "model", "optimizer", "random")
     except RunError:
         shutil.rmtree(folder)
         state = None

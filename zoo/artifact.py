@@ -101,9 +101,9 @@ def read_genotype(directory: Path | str, manifest: Manifest) -> Genotype:
 # --- writing ------------------------------------------------------------------------------
 
 
-def write_json(path: Path, value) -> None:
-    """Write `value` as indented JSON with a last newline."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def json_bytes(value) -> bytes:
+    """`value` as indented JSON with a last newline."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def seal(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()) -> Manifest:
@@ -119,7 +119,7 @@ def seal(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()) ->
             content = path.read_bytes()
             files[name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     manifest = Manifest.model_validate(manifest.model_dump() | {"files": files})
-    write_json(part, manifest.model_dump(mode="json"))
+    part.write_bytes(json_bytes(manifest.model_dump(mode="json")))
     part.replace(folder / MANIFEST)  # a training run is finished exactly when this is there
     return manifest
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from zoo.artifact import MANIFEST, write_json
+from zoo.artifact import MANIFEST, json_bytes
 from zoo.recipe import Recipe
 
 CONFIG, HISTORY, CHECKPOINT = "config.json", "history.jsonl", "checkpoint.pt"
@@ -39,7 +39,7 @@ def start(folder: Path, config: dict) -> None:
         raise RunError(f"{folder} is not empty and no training run, so it is left alone; "
                        "choose another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(folder / CONFIG, lambda path: write_json(path, config))
+    write_whole(folder / CONFIG, json_bytes(config))
 
 
 def read_config(folder: Path) -> dict:
@@ -85,24 +85,26 @@ def save_checkpoint(folder: Path, state: dict) -> None:
     """
     content = io.BytesIO()  # torch.save on a path calls a full disk a RuntimeError
     torch.save(state, content)
-    _write_whole(folder / CHECKPOINT, lambda path: path.write_bytes(content.getbuffer()))
+    write_whole(folder / CHECKPOINT, content.getbuffer())
 
 
-def load_checkpoint(folder: Path) -> dict | None:
+def load_checkpoint(folder: Path, *keys: str) -> dict | None:
     """The last checkpoint on the CPU, or None before the first epoch ended.
 
-    Raises RunError when the file is damaged; nothing in it is ever executed.
+    Raises RunError when the file is damaged or lacks one of `keys`; nothing in it is ever
+    executed.
     """
     path = folder / CHECKPOINT
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        state["epoch"], state["model"], state["optimizer"], state["random"]
+        for key in keys:
+            state[key]
         return state
     except FileNotFoundError:
         return None
     except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, LookupError,
             AttributeError, TypeError, AssertionError, struct.error):
-        raise RunError(f"{path} is damaged; train anew into another folder with -o") from None
+        raise RunError(f"{path} is damaged; begin anew in another folder with -o") from None
 
 
 def random_states(device: torch.device) -> dict[str, torch.Tensor]:
@@ -120,16 +122,18 @@ def set_random_states(states: dict[str, torch.Tensor], device: torch.device) -> 
         torch.cuda.set_rng_state(states["cuda"], device)
 
 
-def append_history(folder: Path, row: dict) -> None:
-    with open(folder / HISTORY, "a", encoding="utf-8") as file:
+def append_line(path: Path, row: dict) -> None:
+    """Add a row to a file of JSON lines, and see it on the disk."""
+    with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def truncate_history(folder: Path, epochs: int) -> None:
-    """Keep the rows of the first `epochs` epochs: a kill may come between row and checkpoint."""
-    path = folder / HISTORY
-    rows = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    _write_whole(path, lambda part: part.write_text("".join(rows[:epochs]), encoding="utf-8"))
+def keep_lines(path: Path, count: int) -> None:
+    """Keep the first `count` lines: a kill may come between a row and its checkpoint."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    write_whole(path, b"".join(lines[:count]))
 
 
 def finish(folder: Path) -> None:
@@ -137,7 +141,18 @@ def finish(folder: Path) -> None:
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _write_whole(path: Path, write) -> None:
+def write_whole(path: Path, content) -> None:
+    """Write bytes so that the file is the old one or the new one, whatever ends the process.
+
+    Raises OSError, after which the old one stands.
+    """
     part = path.with_name(path.name + ".part")
-    write(part)
-    os.replace(part, path)
+    try:
+        with open(part, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

@@ -137,7 +137,7 @@ def _train(genotype, data, recipe, folder, seed, device, dtype, report) -> tuple
         row = {"epoch": epoch + 1, "learning_rate": rate,
                "train_loss": loss_sum.item() / count,
                "train_accuracy": right.item() / count, "seconds": round(took, 3)}
-        run_folder.append_history(folder, row)
+        run_folder.append_line(folder / run_folder.HISTORY, row)
         run_folder.save_checkpoint(folder, {
             "epoch": epoch + 1, "seconds": seconds, "model": model.state_dict(),
             "optimizer": optimizer.state_dict(), "random": run_folder.random_states(device)})
@@ -164,8 +164,8 @@ def _loss(output, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
 
 def _restore(folder: Path, model, optimizer, device) -> tuple[int, float]:
     """Go back to the checkpoint, if there is one: the epochs and seconds done so far."""
-    state = run_folder.load_checkpoint(folder)
-    run_folder.truncate_history(folder, state["epoch"] if state else 0)
+    state = run_folder.load_checkpoint(folder, "epoch", "model", "optimizer", "random")
+    run_folder.keep_lines(folder / run_folder.HISTORY, state["epoch"] if state else 0)
     if state is None:
         return 0, 0.0
     model.load_state_dict(state["model"])

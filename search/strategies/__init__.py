@@ -1,1 +1,58 @@
-"""Search strategies, one a file."""
+"""Search strategies, one a file, by the name that `--strategy` takes."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a strategy stands and what it searches; `changes` are its settings where they are not
+    those of DARTS, by preset."""
+
+    module: str
+    name: str
+    spaces: tuple[str, ...]
+    shares_weights: bool
+    help: str
+    changes: dict[str, dict] | None = None
+
+    def load(self):
+        """The class, and the module it is in."""
+        module = importlib.import_module(f"search.strategies.{self.module}")
+        return getattr(module, self.name), module
+
+
+_BOTH = ("conv", "recurrent")
+
+STRATEGIES = {
+    "darts": Entry("darts", "Darts", _BOTH, True, "differentiable, order 1 or 2"),
+    # Xu et al. 2020, section 4.2.1.
+    "pc-darts": Entry("pc_darts", "PcDarts", ("conv",), True, "partial channels, edge weights", {
+        "paper": {"batch_size": 256, "learning_rate": 0.1, "last_learning_rate": 0.0,
+                  "alpha_learning_rate": 6e-4, "warm_up": 15},
+        "quick": {"channels": 16, "warm_up": 4}}),
+    # Dong & Yang 2019, section 4.2.
+    "gdas": Entry("gdas", "Gdas", _BOTH, True, "one drawn operation an edge", {
+        "paper": {"epochs": 250}, "quick": {"epochs": 30}}),
+    "random-ws": Entry("random_ws", "RandomWs", _BOTH, True,
+                       "random cells that share their weights", {"quick": {"epochs": 30}}),
+    "enas": Entry("enas", "Enas", _BOTH, True, "a controller over shared weights", {
+        "paper": {"epochs": 150}, "quick": {"epochs": 30}}),
+    "random": Entry("random", "Random", _BOTH, False, "random cells, each trained from scratch"),
+    "evolution": Entry("evolution", "Evolution", _BOTH, False, "aging evolution (AmoebaNet)"),
+    "reinforce": Entry("reinforce", "Reinforce", _BOTH, False, "a controller with PPO (NASNet)"),
+    "hierarchical": Entry("hierarchical", "Hierarchical", ("hierarchical",), False,
+                          "evolution of motifs in levels"),
+}
+
+
+def entry(name: str) -> Entry:
+    """Raises ValueError for a name that there is not, with the nearest one."""
+    if name not in STRATEGIES:
+        close = difflib.get_close_matches(name, STRATEGIES, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise ValueError(f"unknown strategy {name!r}; {hint}there are {', '.join(STRATEGIES)}")
+    return STRATEGIES[name]

@@ -1,0 +1,122 @@
+"""The settings of a weight-sharing search, every one in sight; presets by space and name.
+
+`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A.1) as in the official 2018 release.
+`quick`: ours, about two minutes on two CPU cores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What both spaces have.  Raises ValueError for a value out of range."""
+
+    epochs: int = 50
+    warm_up: int = 0  # epochs in which the alphas rest
+    order: int = 1  # of DARTS: 1, or 2 with the step of the weights ahead
+    alpha_betas: tuple[float, float] = (0.9, 0.999)
+    alpha_weight_decay: float = 1e-3
+
+    def __post_init__(self):
+        positive = ("epochs", "batch_size", "channels", "layers", "hidden", "time")
+        for name, value in dataclasses.asdict(self).items():
+            if name in positive and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+            if (name == "clip_norm" or name.endswith("learning_rate")) and not (
+                    0 < value < float("inf")):
+                raise ValueError(f"{name} must be above 0, not {value!r}")
+            if (name.startswith("dropout") or name == "momentum") and not 0 <= value < 1:
+                raise ValueError(f"{name} must be in [0, 1), not {value!r}")
+        if self.order not in (1, 2):
+            raise ValueError(f"the order is 1 or 2, not {self.order!r}")
+
+    def but(self, **changes):
+        """These settings with those that are not None in `changes`.
+
+        Raises ValueError for a setting that this space does not have.
+        """
+        given = {name: value for name, value in changes.items() if value is not None}
+        unknown = given.keys() - {field.name for field in dataclasses.fields(self)}
+        if unknown:
+            option = "--" + min(unknown).replace("_", "-")
+            raise ValueError(f"{option} is not a setting of the {self.space} space")
+        return dataclasses.replace(self, **given)
+
+
+@dataclass(frozen=True)
+class ConvSettings(_Settings):
+    """The supernet of images and how it is trained.  Raises ValueError as its base does."""
+
+    space = "conv"
+    channels: int = 16
+    layers: int = 8
+    batch_size: int = 64
+    # Weights: SGD; the rate falls on a cosine, epoch by epoch.
+    learning_rate: float = 0.025
+    last_learning_rate: float = 0.001
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    clip_norm: float = 5.0
+    # Alphas: Adam.
+    alpha_learning_rate: float = 3e-4
+    alpha_betas: tuple[float, float] = (0.5, 0.999)
+    train_share: float = 0.5  # of the training images; the alphas learn on the others
+    crop_padding: int = 4  # pixels
+    flip: bool = True
+    cutout: int = 0  # side in pixels
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.batch_size < 2:
+            raise ValueError("batch_size must be at least 2: batch-norm needs two images")
+        if not 0 < self.train_share < 1:
+            raise ValueError(f"train_share must be between 0 and 1, not {self.train_share!r}")
+
+
+@dataclass(frozen=True)
+class TextSettings(_Settings):
+    """The recurrent supernet and how it is trained.  Raises ValueError as its base does."""
+
+    space = "recurrent"
+    hidden: int = 300  # also of the embedding
+    batch_size: int = 256  # columns that the text is cut into
+    time: int = 35  # steps that gradients flow back; half of them in one piece of twenty
+    # Weights: SGD at one rate, shortened with the piece.
+    learning_rate: float = 20.0
+    momentum: float = 0.0
+    weight_decay: float = 5e-7
+    clip_norm: float = 0.25
+    # Alphas: Adam.
+    alpha_learning_rate: float = 3e-3
+    dropout: float = 0.75  # of the cell's output
+    dropout_words: float = 0.0
+    dropout_embedding: float = 0.2
+    dropout_hidden: float = 0.25
+    dropout_input: float = 0.75
+    slowness: float = 1e-3  # weight of the change from one output of the cell to the next
+    activation: float = 0.0  # weight of the size of outputs
+
+
+PRESETS = {
+    "conv": {
+        "paper": ConvSettings(),
+        "quick": ConvSettings(channels=8, layers=5, epochs=20, batch_size=48, learning_rate=0.05,
+                              alpha_learning_rate=6e-3, crop_padding=1, flip=False),
+    },
+    "recurrent": {
+        "paper": TextSettings(),
+        "quick": TextSettings(hidden=64, batch_size=32, epochs=8, learning_rate=10.0,
+                              dropout=0.1, dropout_embedding=0.0, dropout_hidden=0.0,
+                              dropout_input=0.0, alpha_learning_rate=1e-2),
+    },
+}
+
+
+def preset(space: str, name: str) -> ConvSettings | TextSettings:
+    """Raises ValueError for a preset that there is not."""
+    if name not in PRESETS[space]:
+        raise ValueError(f"unknown preset {name!r}; there are {', '.join(PRESETS[space])}")
+    return PRESETS[space][name]

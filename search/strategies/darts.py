@@ -1,0 +1,45 @@
+"""DARTS: alphas and weights descend in turn, each on its half of the data.
+
+Liu et al. 2019 (arXiv 1806.09055), first order and second order; see `search.bilevel`.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from search import distributed
+from search.bilevel import Bilevel
+from search.discretize import Mixing
+from search.one_shot import OneShot
+from search.supernet import Outcome
+
+
+class Darts(OneShot):
+    """On the convolutional and the recurrent space; `settings.order` is 1 or 2."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        settings = self.settings
+        self.alpha_optimizer = torch.optim.Adam(
+            list(self.network.alphas.values()), lr=settings.alpha_learning_rate,
+            betas=settings.alpha_betas, weight_decay=settings.alpha_weight_decay)
+        self.bilevel = Bilevel(
+            self.network, self.weight_optimizer, self.alpha_optimizer, settings.order,
+            settings.clip_norm, clip_unrolled=self.task.space == "recurrent",
+            autocast=lambda: self.autocast(), mixing=self.weigh, average=distributed.average)
+
+    def weigh(self) -> Mixing:
+        """The weights of the operations in a step."""
+        return self.network.mixing()
+
+    def step(self, train, valid, number: int) -> tuple[Outcome, Outcome | None]:
+        if number <= self.settings.warm_up:
+            return self.bilevel.weight_step(train), None
+        return self.bilevel.step(train, valid)
+
+    def state_dict(self) -> dict:
+        return super().state_dict() | {"alpha_optimizer": self.alpha_optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        super().load_state_dict(state)
+        self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])

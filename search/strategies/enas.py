@@ -1,0 +1,81 @@
+"""ENAS: a controller draws the cells that share weights, and learns from how well they do.
+
+Pham et al. 2018, Efficient Neural Architecture Search via Parameter Sharing (arXiv 1802.03268,
+section 2.2): weights learn on the training data of a drawn cell, the controller by REINFORCE
+from the accuracy (or 80 over the perplexity) of a cell on a batch of validation data.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from search import distributed
+from search.controller import Controller
+from search.discretize import one_hot
+from search.strategies.random_ws import SingleCell
+from search.supernet import Outcome
+from zoo.genotype import Genotype
+
+_REWARD_OF_TEXT = 80.0
+_RATE = 3.5e-3
+_ENTROPY = 1e-3
+_BASELINE = 0.99
+_CLIP = 5.0
+
+
+class Enas(SingleCell):
+    """Temperature 5 and tanh constant 1.10 as published for convolutional cells."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.controller = Controller(self.space.decisions(), temperature=5.0, tanh_constant=1.1,
+                                     generator=torch.default_generator)
+        self.controller_optimizer = torch.optim.Adam(self.controller.parameters(), lr=_RATE)
+        self.baseline: float | None = None
+
+    def draw(self) -> Genotype:
+        with torch.no_grad():
+            choices = self.controller.sample(1, torch.default_generator)[0]
+        return self.space.decode(choices[0].tolist())
+
+    def step(self, train, valid, number: int) -> tuple[Outcome, Outcome | None]:
+        trained = self.train_on(self.draw(), train)
+        if number <= self.settings.warm_up:
+            return trained, None
+        return trained, self.teach(valid)
+
+    def teach(self, batch) -> Outcome:
+        """One step of the controller, rewarded on a validation batch."""
+        choices, log_prob, entropy = self.controller.sample(1, torch.default_generator)
+        with torch.no_grad(), self.autocast():
+            outcome = self.network.loss(batch, one_hot(
+                self.space.decode(choices[0].tolist()), self.like()))
+        rewarded = torch.tensor([self.reward(outcome, batch)])
+        distributed.average([rewarded])
+        reward = rewarded.item()
+        self.baseline = reward if self.baseline is None else (
+            _BASELINE * self.baseline + (1 - _BASELINE) * reward)
+        loss = -(log_prob * (reward - self.baseline) + _ENTROPY * entropy).sum()
+        self.controller_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.controller.parameters(), _CLIP)
+        self.controller_optimizer.step()
+        return outcome
+
+    def reward(self, outcome: Outcome, batch) -> float:
+        if self.task.metric == "accuracy":
+            return self.task.right(outcome, batch).item() / len(batch[1])
+        return _REWARD_OF_TEXT / math.exp(min(outcome.loss.item(), 700))
+
+    def state_dict(self) -> dict:
+        return super().state_dict() | {
+            "controller": self.controller.state_dict(), "baseline": self.baseline,
+            "controller_optimizer": self.controller_optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        super().load_state_dict(state)
+        self.controller.load_state_dict(state["controller"])
+        self.controller_optimizer.load_state_dict(state["controller_optimizer"])
+        self.baseline = state["baseline"]

@@ -1,0 +1,46 @@
+"""PC-DARTS: operations see a quarter of the channels, and edges are weighed against each other.
+
+Xu et al. 2020, Partial Channel Connections for Memory-Efficient Architecture Search (arXiv
+1907.05737).  See `search.merged.PartialCell` for the channels.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from search.discretize import Mixing, edges
+from search.merged import PartialCell
+from search.strategies.darts import Darts
+from search.supernet import Supernet
+
+
+class EdgeNormalised(Supernet):
+    """A supernet with a weight for each edge too: a softmax over the edges of a node.
+
+    `alphas` has `normal_edges` and `reduce_edges` (14,) beside the tables; an operation's weight
+    is its own in its edge times the edge's in its node.
+    """
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        for name in ("normal", "reduce"):
+            self.alphas[f"{name}_edges"] = (1e-3 * torch.randn(len(edges("conv")))).requires_grad_()
+
+    def mixing(self) -> Mixing:
+        return {name: self.alphas[name].softmax(-1)
+                * torch.cat([part.softmax(0) for part in
+                             self.alphas[f"{name}_edges"].split([2, 3, 4, 5])])[:, None]
+                for name in ("normal", "reduce")}
+
+
+class PcDarts(Darts):
+    """On the convolutional space."""
+
+    spaces = ("conv",)
+
+    def build_network(self) -> EdgeNormalised:
+        return self.task.supernet(PartialCell, EdgeNormalised)
+
+    def shown_alphas(self) -> Mixing:
+        """The tables as they decide, edges included: logarithms of the weights."""
+        return {name: table.log() for name, table in self.mixing().items()}

@@ -1,0 +1,99 @@
+"""Random search with weight sharing: a random cell in every step, the best of a sample at the end.
+
+Li & Talwalkar 2019, Random Search and Reproducibility for Neural Architecture Search (arXiv
+1902.07638, section 3.3).
+"""
+
+from __future__ import annotations
+
+import random
+
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+from search import distributed
+from search.discretize import Mixing, one_hot
+from search.one_shot import OneShot
+from search.space import ConvSpace, RecurrentSpace
+from search.strategy import Report, silent
+from search.supernet import Outcome
+from zoo.genotype import Genotype, from_dict, to_dict
+
+
+class SingleCell(OneShot):
+    """Base of strategies that train one cell of the supernet in every step.
+
+    After each epoch `samples` cells are compared on validation data with the shared weights, the
+    best one of the last epoch among them; the best is the epoch's genotype.
+    """
+
+    samples = 16
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.space = ConvSpace() if self.task.space == "conv" else RecurrentSpace()
+        self.best: Genotype | None = None
+
+    def draw(self) -> Genotype:
+        """A cell to train or to compare."""
+        # From torch's generator, which the epoch has seeded.
+        return self.space.sample(random.Random(int(torch.randint(2**31, ()))))
+
+    def like(self) -> Mixing:
+        return {name: table.detach() for name, table in self.network.alphas.items()}
+
+    def train_on(self, genotype: Genotype, batch) -> Outcome:
+        """A step of the weights that `genotype` uses."""
+        with self.autocast():
+            outcome = self.network.training_loss(batch, one_hot(genotype, self.like()))
+        outcome.loss.backward()
+        weights = [weight for weight in self.network.parameters() if weight.grad is not None]
+        distributed.average([weight.grad for weight in weights])
+        clip_grad_norm_(weights, self.settings.clip_norm)
+        self.weight_optimizer.step()
+        self.weight_optimizer.zero_grad(set_to_none=True)
+        return outcome
+
+    def step(self, train, valid, number: int) -> tuple[Outcome, Outcome | None]:
+        return self.train_on(self.draw(), train), None
+
+    def epoch(self, number: int, report: Report = silent) -> dict:
+        row = super().epoch(number, report)
+        row.pop("discretisation_gap")  # a single cell is discrete already
+        row.pop(f"discrete_{self.task.metric}")
+        return row
+
+    @torch.no_grad()
+    def choose(self) -> None:
+        """Compare cells; called when an epoch's steps are done."""
+        metric = self.task.metric
+        sign = 1 if metric == "accuracy" else -1
+        cells = ([self.best] if self.best else []) + [self.draw() for _ in range(self.samples)]
+        self.best = max(cells, key=lambda cell: sign * self.task.evaluate(
+            self.network, one_hot(cell, self.like()))[metric])
+
+    def _learn(self, number: int, report: Report) -> dict[str, float]:
+        train = super()._learn(number, report)
+        self.choose()
+        return train
+
+    def mixing(self) -> Mixing:
+        return one_hot(self.genotype(), self.like())
+
+    def genotype(self) -> Genotype:
+        return self.best or self.space.sample(random.Random(self.seed))
+
+    def shown_alphas(self) -> Mixing:
+        return {}
+
+    def state_dict(self) -> dict:
+        best = None if self.best is None else to_dict(self.best)
+        return super().state_dict() | {"best": best}
+
+    def load_state_dict(self, state: dict) -> None:
+        super().load_state_dict(state)
+        self.best = None if state["best"] is None else from_dict(state["best"])
+
+
+class RandomWs(SingleCell):
+    """Cells are drawn uniformly from the space."""
