@@ -57,8 +57,9 @@ class Bilevel:
         mixing = {name: table.detach() for name, table in self.mixing().items()}
         with self.autocast():
             outcome = self.network.training_loss(train, mixing)
-        gradients = torch.autograd.grad(outcome.loss, self.weights)
-        self.average(gradients)
+        # A sampler leaves operations out: their weights rest.
+        gradients = torch.autograd.grad(outcome.loss, self.weights, allow_unused=True)
+        self.average([gradient for gradient in gradients if gradient is not None])
         for weight, gradient in zip(self.weights, gradients):
             weight.grad = gradient
         clip_grad_norm_(self.weights, self.clip_norm)
@@ -79,7 +80,7 @@ class Bilevel:
         """Gradients of the alphas at the present weights, which get none."""
         with self._weights_at_rest():
             outcome = self._loss(valid)
-            gradients = torch.autograd.grad(outcome.loss, self.alphas)
+            gradients = torch.autograd.grad(outcome.loss, self.alphas, materialize_grads=True)
         self.average(gradients)
         return gradients, outcome
 

@@ -16,7 +16,7 @@ Workers = Annotated[str, typer.Option(
     help="Candidates trained at a time: a number, auto (one a core or GPU), ray, or "
     "ray://HOST:PORT.")]
 EarlyStop = Annotated[bool, typer.Option(
-    "--early-stop", help="End at the first epoch that shows a collapse.")]
+    "--early-stop", help="End when three epochs on end show a collapse.")]
 
 
 @app.callback()

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from zoo.genotype import Genotype
 
-#: Half of a cell's edges; the published DARTS_V1 has 3 of 8 in its normal cell.
-_SKIPS = 0.5
+#: Share of a cell's edges.  The published DARTS_V1 has 3 of 8 in its normal cell; in a recurrent
+#: cell, whose gates learn on every edge, the identity does less harm.
+_SKIPS = {"conv": 0.5, "recurrent": 0.75}
+_PATIENCE = 3  # epochs: near-equal alphas may look like anything once
 _FREE = ("skip_connect", "identity", "max_pool_3x3", "avg_pool_3x3", "none")
 
 
@@ -22,7 +24,7 @@ def warnings(genotype: Genotype) -> list[str]:
     skips = sum(operation in ("skip_connect", "identity") for operation in operations)
     free = sum(operation in _FREE for operation in operations)
     found = []
-    if skips >= _SKIPS * len(operations):
+    if skips >= _SKIPS[genotype.kind] * len(operations):
         found.append(f"collapse: {skips} of {len(operations)} edges of the {name} cell are skip "
                      "connections")
     elif free == len(operations):
@@ -33,6 +35,11 @@ def warnings(genotype: Genotype) -> list[str]:
 def collapsed(row: dict) -> bool:
     """Does a row of the history tell of a collapse?"""
     return any(line.startswith("collapse") for line in row.get("warnings", ()))
+
+
+def persists(rows: Sequence[dict]) -> bool:
+    """Has the search collapsed for good?  Ends a run with `--early-stop`."""
+    return len(rows) >= _PATIENCE and all(map(collapsed, rows[-_PATIENCE:]))
 
 
 def choose(rows: Sequence[dict]) -> tuple[int, str]:

@@ -63,7 +63,7 @@ def run(folder: Path, data=None, workers: int | str | None = None, early_stop: b
     """Carry out, or go on with, the run in `folder`, and register what it finds.
 
     `data` is read from where the run's settings say when left out.  With `early_stop` the run
-    ends at the first epoch that shows a collapse.  `told("strategy", strategy)` is called before
+    ends when three epochs on end show a collapse.  `told("strategy", strategy)` is called before
     the first step, `told("row", row)` after each epoch.
 
     Raises RunError for a folder that holds no run, is used by another process or is damaged,
@@ -103,7 +103,7 @@ def _epochs(folder: Path, strategy: Strategy, early_stop: bool, report: Report, 
     events = Events(folder, rows) if writes else None
     try:
         for number in range(first + 1, strategy.epochs + 1):
-            if early_stop and rows and collapse.collapsed(rows[-1]):
+            if early_stop and collapse.persists(rows):
                 break
             began = time.perf_counter()
             row = json.loads(json.dumps(strategy.epoch(number, report)))
