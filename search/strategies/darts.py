@@ -23,9 +23,11 @@ class Darts(OneShot):
         self.alpha_optimizer = torch.optim.Adam(
             list(self.network.alphas.values()), lr=settings.alpha_learning_rate,
             betas=settings.alpha_betas, weight_decay=settings.alpha_weight_decay)
+        recurrent = self.task.space == "recurrent"
         self.bilevel = Bilevel(
             self.network, self.weight_optimizer, self.alpha_optimizer, settings.order,
-            settings.clip_norm, clip_unrolled=self.task.space == "recurrent",
+            settings.clip_norm, clip_unrolled=recurrent,
+            unmoved=[self.network.encoder.weight] if recurrent else [],
             autocast=lambda: self.autocast(), mixing=self.weigh, average=distributed.average)
 
     def weigh(self) -> Mixing:

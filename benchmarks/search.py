@@ -1,0 +1,152 @@
+"""A step of the supernet, as it is defined beside as it is run: seconds and peak memory, one run.
+
+    python -m benchmarks.search                            # CIFAR shapes, batch 64, C=16, 8 cells
+    python -m benchmarks.search --space recurrent          # batch 256, 35 steps, 300
+    python -m benchmarks.search --batch 8 --order 1        # half a minute
+    python -m benchmarks.search --device cuda --precision bfloat16
+
+A step is what a search does with a batch of each half of its data: alphas, then weights, first
+and second order.  The forms take turns, so that a busy machine slows all of them.  CPU memory is
+the peak of a process of its own, less what it held before the first step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from search.bilevel import Bilevel
+from search.merged import MergedCell
+from search.plain import PlainCell
+from search.recurrent import FastRecurrentCell, PlainRecurrentCell, RecurrentSupernet
+from search.settings import PRESETS
+from search.supernet import Supernet
+
+# The first is the reference of the ratios.
+FORMS = {"conv": {"plain": PlainCell, "plain, channels last": PlainCell, "merged": MergedCell},
+         "recurrent": {"plain": PlainRecurrentCell, "fast": FastRecurrentCell}}
+VOCABULARY = 10000
+
+
+def step_of(form: str, order: int, sizes: argparse.Namespace):
+    """A function that does one step of the published search, on random data."""
+    torch.manual_seed(0)
+    settings = PRESETS[sizes.space]["paper"]
+    cell = FORMS[sizes.space][form]
+    if sizes.space == "conv":
+        network = Supernet(cell, settings.channels, settings.layers).to(sizes.device)
+        if form.endswith("channels last"):
+            network.memory_format = torch.channels_last
+        batches = [(torch.randn(sizes.batch, 3, 32, 32, device=sizes.device),
+                    torch.randint(10, (sizes.batch,), device=sizes.device)) for _ in range(2)]
+        options = {}
+    else:
+        names = ("dropout", "dropout_embedding", "dropout_hidden", "dropout_input", "slowness")
+        network = RecurrentSupernet(cell, VOCABULARY, settings.hidden, **{
+            name: getattr(settings, name) for name in names}).to(sizes.device)
+        shape = (2, 2, settings.time, sizes.batch)
+        batches = [(tokens, targets.reshape(-1), network.initial_hidden(sizes.batch))
+                   for tokens, targets in torch.randint(VOCABULARY, shape, device=sizes.device)]
+        options = {"clip_unrolled": True, "unmoved": [network.encoder.weight]}
+    if sizes.precision == "bfloat16":
+        options["autocast"] = functools.partial(torch.autocast, sizes.device, torch.bfloat16)
+    bilevel = Bilevel(
+        network, torch.optim.SGD(network.parameters(), settings.learning_rate, settings.momentum,
+                                 weight_decay=settings.weight_decay),
+        torch.optim.Adam(network.alphas.values(), settings.alpha_learning_rate,
+                         settings.alpha_betas, weight_decay=settings.alpha_weight_decay),
+        order, settings.clip_norm, **options)
+
+    def step() -> None:
+        bilevel.step(*batches)
+        if sizes.device == "cuda":
+            torch.cuda.synchronize()
+
+    return step
+
+
+def seconds(order: int, sizes: argparse.Namespace) -> dict[str, float]:
+    """Median of the timed steps, by form."""
+    steps = {form: step_of(form, order, sizes) for form in FORMS[sizes.space]}
+    taken: dict[str, list[float]] = {form: [] for form in steps}
+    for number in range(sizes.steps + 1):
+        for form, step in steps.items():
+            start = time.perf_counter()
+            step()
+            if number:  # the first one warms up
+                taken[form].append(time.perf_counter() - start)
+    return {form: statistics.median(values) for form, values in taken.items()}
+
+
+def peak(form: str, order: int, sizes: argparse.Namespace) -> float:
+    """Bytes that a step needs at most."""
+    if sizes.device == "cuda":
+        step = step_of(form, order, sizes)
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        step()
+        return torch.cuda.max_memory_allocated() - before
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak_here, (form, order, sizes))
+
+
+def _peak_here(form: str, order: int, sizes: argparse.Namespace) -> float:
+    torch.set_num_threads(sizes.threads)
+    step = step_of(form, order, sizes)
+
+    def resident() -> int:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    before = resident()
+    step()
+    return resident() - before
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--space", choices=FORMS, default="conv")
+    parser.add_argument("--batch", type=int, help="images or columns; as published if left out")
+    parser.add_argument("--steps", type=int, default=3, help="timed steps of each form and order")
+    parser.add_argument("--order", type=int, action="append", choices=[1, 2], default=[])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    sizes = parser.parse_args()
+    sizes.batch = sizes.batch or PRESETS[sizes.space]["paper"].batch_size
+    torch.set_num_threads(sizes.threads)
+    progress = Console(stderr=True)
+    where = (torch.cuda.get_device_name() if sizes.device == "cuda"
+             else f"{sizes.threads} CPU threads")
+    what = ("32x32 images, 16 channels, 8 cells" if sizes.space == "conv"
+            else f"35 time steps, hidden 300, {VOCABULARY} words")
+    table = Table(title=f"Search step, batch {sizes.batch}, {what}, {sizes.precision}, {where}",
+                  title_justify="left")
+    for column in ("order", "form", "s", "times faster", "peak GB", "of the memory"):
+        table.add_column(column, justify="left" if column == "form" else "right")
+    orders = sizes.order or [1, 2]
+    progress.print("memory")  # first: a process inherits the peak of the one that started it
+    memory = {order: {form: peak(form, order, sizes) / 1e9 for form in FORMS[sizes.space]}
+              for order in orders}
+    for order in orders:
+        progress.print(f"order {order}: seconds")
+        taken = seconds(order, sizes)
+        (_, slow), (_, large) = next(iter(taken.items())), next(iter(memory[order].items()))
+        for form, took in taken.items():
+            table.add_row(str(order), form, f"{took:.2f}", f"{slow / took:.1f}",
+                          f"{memory[order][form]:.2f}", f"{memory[order][form] / large:.2f}")
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        main()

@@ -1,0 +1,155 @@
+"""Does a search beat chance?  DARTS against random cells, at equal cost, over seeds.
+
+    python -m benchmarks.search_against_random --data digits
+    python -m benchmarks.search_against_random --data cifar10 --path FOLDER --images 5000
+
+The question of Li & Talwalkar 2019 (arXiv 1902.07638).  Three searches a seed: first-order DARTS;
+random cells that see as many training images; random cells that take as many seconds.  What each
+finds is trained from scratch with one recipe and measured on the test images, which no search
+sees.  The cells' zoo is in the output folder; a stopped benchmark goes on where it was.
+`--path` holds train.parquet and test.parquet; `--images` takes so many of the training images,
+every class alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+# The supernet, what a candidate's training is, and the training of what was found.
+SIZES = {
+    "digits": {"search": {}, "candidate": {"epochs": 2},
+               "final": {"epochs": 30, "drawings": 0, "channels": 8, "layers": 5}},
+    "cifar10": {"search": {"channels": 8, "layers": 5, "epochs": 8, "learning_rate": 0.05,
+                           "alpha_learning_rate": 6e-3},
+                "candidate": {"epochs": 1, "channels": 8, "layers": 5, "batch_size": 64,
+                              "learning_rate": 0.05, "cutout": 0},
+                "final": {"epochs": 12, "channels": 8, "layers": 5, "batch_size": 64,
+                          "learning_rate": 0.05, "drop_path": 0.0, "cutout": 0}},
+}
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__,
+                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--data", choices=SIZES, default="digits")
+    options.add_argument("--path", type=Path)
+    options.add_argument("--images", type=int, help="training images to take")
+    options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--threads", type=int, default=1)
+    options.add_argument("-o", "--output", type=Path)
+    chosen = options.parse_args()
+    folder = chosen.output or Path("runs") / f"against-random-{chosen.data}"
+    os.environ["GENOTYPE_ZOO_DATA"] = str(folder / "zoo")
+    torch.set_num_threads(chosen.threads)
+
+    path = chosen.path
+    if chosen.images:
+        path = subset(path, folder / "data", chosen.images)
+    records = []
+    seconds_of = {}
+    for seed in range(chosen.seeds):
+        for kind in ("darts", "random-images", "random-seconds"):
+            record = searched(folder / f"{kind}-{seed}", kind, chosen.data, path, seed, seconds_of)
+            trained(record, chosen.data, path)
+            records.append(record.folder)
+    table(records)
+
+
+def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, seconds: dict):
+    """The finished run in `folder`."""
+    from search import build, run
+    from search.history import read_run
+
+    sizes = SIZES[data]
+    if not (folder / "config.json").exists():
+        wanted = build.Wanted(data=data, path=path, seed=seed, preset="quick", device="cpu",
+                              changes=sizes["search"])
+        if kind != "darts":
+            wanted.strategy, wanted.changes = "random", sizes["candidate"]
+            if kind == "random-images":
+                wanted.budget = seconds["images"]
+            else:  # as many as fit into the time of DARTS, measured once
+                wanted.changes = wanted.changes | {
+                    "candidates": max(1, round(seconds["darts"] / seconds["candidate"]))}
+        run.start(folder, build.config_of(wanted)[0])
+    print(f"{folder}", file=sys.stderr, flush=True)
+    run.run(folder, workers=1)
+    record = read_run(folder)
+    if kind == "darts":
+        seconds.setdefault("darts", record.total_seconds)
+        seconds["images"] = record.cost[-1]
+    elif kind == "random-images":
+        count = sum(len(row["candidates"]) for row in record.rows)
+        seconds.setdefault("candidate", record.total_seconds / count)
+    return record
+
+
+def trained(record, data: str, path: Path | None) -> None:
+    """Train the found cell from scratch, unless that is done."""
+    import zoo
+    from zoo.datasets import load
+    from zoo.recipe import RECIPES
+    from zoo.train import train
+
+    folder = record.folder / "trained"
+    if (folder / "manifest.json").exists():
+        return
+    genotype = zoo.parse((record.folder / "genotype.json").read_text())
+    recipe = RECIPES[data].but(**SIZES[data]["final"])
+    train(record.result["name"], load(data, path), recipe, folder, genotype=genotype,
+          seed=record.seed, device="cpu", resume=(folder / "config.json").exists())
+
+
+def subset(path: Path, folder: Path, count: int) -> Path:
+    """The first `count` training images of a parquet data set, every class alike."""
+    import numpy as np
+    from pyarrow import parquet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "test.parquet").exists():
+        table = parquet.read_table(path / "train.parquet")
+        labels = table["label"].to_numpy()
+        classes = np.unique(labels)
+        rows = np.sort(np.concatenate([
+            np.flatnonzero(labels == label)[:count // len(classes)] for label in classes]))
+        parquet.write_table(table.take(rows), folder / "train.parquet")
+        parquet.write_table(parquet.read_table(path / "test.parquet"), folder / "test.parquet")
+    return folder
+
+
+def table(folders: list[Path]) -> None:
+    """Mean and standard deviation over seeds, a line a kind of search."""
+    from statistics import mean, stdev
+
+    from search.history import read_run
+
+    kinds: dict[str, list] = {}
+    for folder in folders:
+        kinds.setdefault(folder.name.rpartition("-")[0], []).append(read_run(folder))
+    names = {"darts": "DARTS, first order", "random-images": "random cells, equal images",
+             "random-seconds": "random cells, equal seconds"}
+    print("| search | cells trained | training images | seconds | parameters | test accuracy |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for kind, runs in kinds.items():
+        scores = [100 * run.trained["test_accuracy"] for run in runs]
+        spread = f" ± {stdev(scores):.2f}" if len(scores) > 1 else ""
+        cells = [sum(len(row.get("candidates", ())) for row in run.rows) for run in runs]
+        sizes = [_parameters(run.folder / "trained") for run in runs]
+        print(f"| {names[kind]} | {mean(cells):.0f} | {mean(r.cost[-1] for r in runs):,.0f} | "
+              f"{mean(r.total_seconds for r in runs):.0f} | {mean(sizes):,.0f} | "
+              f"{mean(scores):.2f}{spread} ({', '.join(f'{score:.2f}' for score in scores)}) |")
+
+
+def _parameters(folder: Path) -> int:
+    from zoo.artifact import read_manifest
+
+    return read_manifest(folder).parameters
+
+
+if __name__ == "__main__":
+    main()
