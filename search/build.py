@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import difflib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import torch
 
 from search import distributed
-from search.settings import PRESETS, preset
+from search.settings import PRESETS, check_preset, preset
 from search.strategies import Entry, entry
 from search.strategy import Strategy
 from zoo.train import pick_device, pick_precision
@@ -37,16 +38,19 @@ class Wanted:
     changes: dict = dataclasses.field(default_factory=dict)  # of settings, by their names
 
 
-def config_of(wanted: Wanted) -> tuple[dict, object]:
+def config_of(wanted: Wanted, workers: int | str | None = None) -> tuple[dict, object]:
     """The settings of a run as they are stored, and its data set.
 
-    Raises ValueError for what does not go together, DataError for data that cannot be read.
+    Everything is built once, so that nothing is begun that cannot go on.  Raises ValueError for
+    what does not go together, DataError for data that cannot be read or searched on.
     """
     found = entry(wanted.strategy)
     space = wanted.space or found.spaces[0]
     if space not in found.spaces:
+        close = difflib.get_close_matches(space, found.spaces, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
         raise ValueError(f"{wanted.strategy} searches the {' or '.join(found.spaces)} space, not "
-                         f"{space!r}")
+                         f"{space!r}{hint}")
     if not 0 <= wanted.seed < 2**63:
         raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {wanted.seed}")
     name = wanted.data or ("sample" if space == "recurrent" else "digits")
@@ -66,6 +70,7 @@ def config_of(wanted: Wanted) -> tuple[dict, object]:
     }
     if found.shares_weights and wanted.budget is not None:
         config["settings"] = _within(config, data)
+    config["epochs"] = _rehearse(config, data, workers)
     return config, data
 
 
@@ -87,14 +92,17 @@ def load_data(space: str, name: str, path: Path | None, size: int | None, by: st
 def _settings(found: Entry, space: str, chosen: str, data: str, changes: dict
               ) -> tuple[dict, dict | None]:
     """The strategy's settings, and those of each candidate's training where it trains them."""
+    for name in found.unused:
+        if changes.get(name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} is not a setting of this strategy; "
+                             "leave it out")
     if found.shares_weights:
         settings = preset(space, chosen).but(**(found.changes or {}).get(chosen, {}))
         if space == "recurrent" and changes.get("time") is None and data == "sample":
             changes = changes | {"time": 25}
         return dataclasses.asdict(settings.but(**changes)), None
     _, module = found.load()
-    if chosen not in module.PRESETS:
-        raise ValueError(f"unknown preset {chosen!r}; there are {', '.join(module.PRESETS)}")
+    check_preset(chosen, module.PRESETS)
     settings = module.PRESETS[chosen]
     training = _training_recipe(space, chosen, data)
     fields = {part: {field.name for field in dataclasses.fields(part)}
@@ -125,7 +133,7 @@ def _training_recipe(space: str, chosen: str, data: str):
 
 def _within(config: dict, data) -> dict:
     """As many epochs as the budget pays for."""
-    settings = _SETTINGS[config["space"]](**_tuples(config["settings"]))
+    settings = settings_of(config)
     share = (settings.train_share * len(data.train.labels) if config["space"] == "conv"
              else len(data.train))
     epochs = int(config["budget"] // share)
@@ -133,6 +141,33 @@ def _within(config: dict, data) -> dict:
         raise ValueError(f"a budget of {config['budget']:,} does not pay for one epoch, which "
                          f"costs {int(share):,}; raise it")
     return dataclasses.asdict(settings.but(epochs=epochs))
+
+
+def _rehearse(config: dict, data, workers: int | str | None) -> int:
+    """Build the strategy as the run will, its networks without memory; the rows it will have."""
+    found = entry(config["strategy"])
+    if found.shares_weights:
+        settings = settings_of(config)
+        _check_share(settings)
+        task = _task(config["space"])(data, settings, torch.device("meta"), config["seed"],
+                                      (distributed.rank(), distributed.size()))
+        return found.load()[0](task, settings, config["seed"]).epochs
+    with _sampling(config, data, Path(), workers) as built:
+        return built.epochs
+
+
+def settings_of(config: dict):
+    """The settings of a run's strategy.  Raises TypeError or ValueError for damaged ones."""
+    found = entry(config["strategy"])
+    kind = (_SETTINGS[config["space"]] if found.shares_weights
+            else type(next(iter(found.load()[1].PRESETS.values()))))
+    return kind(**_tuples(config["settings"]))
+
+
+def _check_share(settings) -> None:
+    if settings.batch_size % distributed.size():
+        raise ValueError(f"a batch of {settings.batch_size} cannot be shared by "
+                         f"{distributed.size()} processes; take a multiple with --batch-size")
 
 
 def _tuples(settings: dict) -> dict:
@@ -155,25 +190,27 @@ def strategy(config: dict, data, folder: Path, workers: int | str | None = None
              ) -> Iterator[Strategy]:
     """The strategy of a run in `folder`, ready for its first epoch."""
     found = entry(config["strategy"])
-    build, module = found.load()
-    space, seed = config["space"], config["seed"]
-    if found.shares_weights:
-        with distributed.group(pick_device(config["device"])) as device:
-            settings = _SETTINGS[space](**_tuples(config["settings"]))
-            if settings.batch_size % distributed.size():
-                raise ValueError(f"a batch of {settings.batch_size} cannot be shared by "
-                                 f"{distributed.size()} processes; take a multiple with "
-                                 "--batch-size")
-            yield build(_task(space)(data, settings, device, seed,
-                                     (distributed.rank(), distributed.size())),
-                        settings, seed, getattr(torch, config["precision"]))
+    if not found.shares_weights:
+        with _sampling(config, data, folder, workers) as built:
+            yield built
         return
+    with distributed.group(pick_device(config["device"])) as device:
+        settings, seed = settings_of(config), config["seed"]
+        _check_share(settings)
+        task = _task(config["space"])(data, settings, device, seed,
+                                      (distributed.rank(), distributed.size()))
+        yield found.load()[0](task, settings, seed, getattr(torch, config["precision"]))
+
+
+@contextlib.contextmanager
+def _sampling(config: dict, data, folder: Path, workers: int | str | None) -> Iterator[Strategy]:
     if distributed.is_started():
         raise ValueError(f"{config['strategy']} trains candidates in parallel by --workers; start "
                          "it without torchrun")
+    build, _ = entry(config["strategy"]).load()
     with _evaluator(config, data, folder, workers) as evaluator:
-        settings = type(next(iter(module.PRESETS.values())))(**_tuples(config["settings"]))
-        yield build(_space(space), evaluator, settings, seed, config["budget"])
+        yield build(_space(config["space"]), evaluator, settings_of(config), config["seed"],
+                    config["budget"])
 
 
 def _task(space: str):
@@ -205,8 +242,10 @@ def _evaluator(config: dict, data, folder: Path, workers: int | str | None):
         training = TextTraining(data, TextRecipe(**config["training"]), config["device"])
     else:
         from search.candidates import ImageTraining, held_out
+        from search.image_task import check_images
         from zoo.recipe import Recipe
 
+        check_images(data)
         training = ImageTraining(held_out(data, config["seed"]), Recipe(**config["training"]),
                                  config["device"])
     return Evaluator(training, folder / "candidates", workers)

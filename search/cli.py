@@ -90,20 +90,29 @@ def run(
       search run --space recurrent
       search run --data cifar10 --path ~/cifar10 --preset paper
     """
-    from search import build
+    from search import build, distributed
     from search import run as runs
     from zoo import registry
+    from zoo.train import pick_device
 
-    if name is not None:
-        registry.check_free(name, replace)  # before hours of search
-    config, images = build.config_of(build.Wanted(
-        strategy, space, data, path, size, by, preset, seed, device, precision, budget, {
-            "order": order, "epochs": epochs, "candidates": candidates, "channels": channels,
-            "layers": layers, "hidden": hidden, "batch_size": batch_size,
-            "learning_rate": learning_rate, "alpha_learning_rate": alpha_learning_rate}))
-    folder = output or _free_folder(config)
-    runs.start(folder, config | {"name": name, "replace": replace})
-    _carry_out(folder, images, workers, early_stop)
+    images = None
+
+    def prepare() -> Path:
+        nonlocal images
+        if name is not None:
+            registry.check_free(name, replace)  # before hours of search
+        config, images = build.config_of(build.Wanted(
+            strategy, space, data, path, size, by, preset, seed, device, precision, budget, {
+                "order": order, "epochs": epochs, "candidates": candidates,
+                "channels": channels, "layers": layers, "hidden": hidden,
+                "batch_size": batch_size, "learning_rate": learning_rate,
+                "alpha_learning_rate": alpha_learning_rate}), workers)
+        folder = output or _free_folder(config)
+        runs.start(folder, config | {"name": name, "replace": replace, "early_stop": early_stop})
+        return folder
+
+    with distributed.group(pick_device(device)):
+        _carry_out(distributed.first(prepare), images, workers, early_stop)
 
 
 @app.command()
@@ -123,15 +132,14 @@ def _carry_out(folder: Path, data, workers: str, early_stop: bool) -> None:
     from search.history import read_run
     from search.terminal import display
 
-    done = len(read_run(folder).rows)
     try:
-        with display(done) as screen:
+        with display(shown=distributed.rank() == 0) as screen:
             screen.say(f"{read_run(folder).strategy} in {folder}")
             found = runs.run(folder, data, workers, early_stop, screen.report, screen.told)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; go on with `search resume {folder}`", err=True)
         raise typer.Exit(130) from None
-    if distributed.is_started() and not found.name:
+    if distributed.rank():
         return
     typer.echo(f"{found.name} (epoch {found.epoch}, {found.why})\n{found.genotype}\n"
                f"run: {folder}, report: {folder / 'report.html'}")

@@ -7,41 +7,80 @@ through torch's own distributed package, so that all of them hold the same weigh
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+_PATIENCE = datetime.timedelta(hours=2)  # one process may read data while the others wait
+
 
 def is_started() -> bool:
     """Has torchrun started this process beside others?"""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return size() > 1
 
 
 def rank() -> int:
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    """Number of this process; 0 is the one that writes and speaks."""
+    return int(os.environ.get("RANK", "0")) if is_started() else 0
 
 
 def size() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextlib.contextmanager
 def group(device: torch.device) -> Iterator[torch.device]:
-    """Join the other processes, where there are any; the device of this one."""
+    """Join the other processes, where there are any; the device of this one.
+
+    Inside a group that is joined already this says the device and nothing else.
+    """
     if not is_started():
         yield device
         return
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    if dist.is_initialized():
+        yield device
+        return
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield device
     finally:
         dist.destroy_process_group()
+
+
+def first(action: Callable[[], object]):
+    """What `action` gives in the first process, which alone carries it out, in all of them.
+
+    Its error is raised there and ends the others without a word.
+    """
+    if size() == 1:
+        return action()
+    given: list = [None, False]
+    if rank() == 0:
+        try:
+            given = [action(), True]
+        finally:
+            dist.broadcast_object_list(given)
+        return given[0]
+    dist.broadcast_object_list(given)
+    if not given[1]:
+        raise SystemExit(1)
+    return given[0]
+
+
+def gather(tensor: Tensor) -> Tensor:
+    """The tensors of all processes, stacked in the order of their numbers."""
+    if size() == 1:
+        return tensor[None]
+    parts = [torch.empty_like(tensor) for _ in range(size())]
+    dist.all_gather(parts, tensor.contiguous())
+    return torch.stack(parts)
 
 
 def average(gradients: Sequence[Tensor]) -> None:

@@ -115,7 +115,7 @@ class RunRecord:
     @property
     def epochs(self) -> int | None:
         """Rows that the whole run has, as far as its settings tell."""
-        return self.settings.get("epochs")
+        return self.config.get("epochs") or self.settings.get("epochs")
 
     @property
     def chosen_epoch(self) -> int | None:

@@ -34,7 +34,7 @@ class ImageTask:
 
     def __init__(self, data: ImageData, settings: ConvSettings, device: torch.device, seed: int,
                  share: tuple[int, int] = (0, 1)):
-        _check(data)
+        check_images(data)
         self.settings, self.device, self.share = settings, device, share
         self.mean, self.std = data.mean, data.std
         self.classes, self.channels = len(data.labels), data.train.images.shape[-1]
@@ -124,7 +124,8 @@ def _endless(count: int, size: int) -> Iterator[Tensor]:
         yield from torch.randperm(count).split(size)[:count // size]
 
 
-def _check(data: ImageData) -> None:
+def check_images(data: ImageData) -> None:
+    """Raise DataError for what no search can learn from: one class, images too small."""
     found = np.unique(data.train.labels)
     if len(data.labels) < 2 or len(found) < 2:
         only = data.labels[found[0]] if len(found) else "none"

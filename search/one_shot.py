@@ -94,8 +94,10 @@ class OneShot(Strategy):
             self.seen += size
             facts = {}
             if index % 10 == 0 or index == steps:
-                facts = {"train_loss": loss.item() / count}
-                self._check_finite(loss.item(), number)
+                mean = loss / count
+                distributed.average([mean])  # all end together where one is no number
+                facts = {"train_loss": mean.item()}
+                self._check_finite(mean.item(), number)
             report(index, steps, facts)
         distributed.average([loss, right])
         return {"loss": loss.item() / count, "accuracy": right.item() * distributed.size() / count}

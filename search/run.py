@@ -8,6 +8,9 @@ checkpoint after it is written.
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -27,8 +30,13 @@ from zoo import registry, run_folder
 from zoo.artifact import json_bytes
 from zoo.genotype import Genotype, from_dict, to_json
 from zoo.run_folder import RunError, append_line, keep_lines, write_whole
+from zoo.train import pick_device
 
 LOCK, GENOTYPE = "lock", "genotype.json"
+_NEEDED = {"strategy": str, "space": str, "data": str, "path": str | None, "size": int | None,
+           "by": str | None, "seed": int, "device": str, "precision": str, "threads": int,
+           "processes": int, "settings": dict, "training": dict | None, "budget": int | None,
+           "data_sha256": str, "name": str | None, "replace": bool, "early_stop": bool}
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ def start(folder: Path, config: dict) -> None:
     if (folder / CONFIG).exists():
         raise RunError(f"{folder} holds a search already; go on with `search resume {folder}`, or "
                        "choose another folder with -o")
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(path.name != f"{CONFIG}.part" for path in folder.iterdir()):
         raise RunError(f"{folder} is not empty and no search run, so it is left alone; choose "
                        "another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,42 +71,67 @@ def run(folder: Path, data=None, workers: int | str | None = None, early_stop: b
     """Carry out, or go on with, the run in `folder`, and register what it finds.
 
     `data` is read from where the run's settings say when left out.  With `early_stop` the run
-    ends when three epochs on end show a collapse.  `told("strategy", strategy)` is called before
-    the first step, `told("row", row)` after each epoch.
+    ends when three epochs on end show a collapse.  `told("done", epochs)` and then
+    `told("strategy", strategy)` are called before the first step, `told("row", row)` after each
+    epoch.
 
-    Raises RunError for a folder that holds no run, is used by another process or is damaged,
-    DivergedError for a loss that is no number, DataError.
+    Raises RunError for a folder that holds no run, is used by another process, is damaged or
+    cannot be written, DivergedError for a loss that is no number, DataError.
     """
-    config = read_run(folder).config
-    with _alone(folder):
-        done = read_run(folder)
-        if done.result is not None:
-            return _found(folder, done.result)
-        if torch.get_num_threads() != config["threads"]:
-            torch.set_num_threads(config["threads"])  # sums in another order are other sums
-        if data is None:
-            data = build.load_data(config["space"], config["data"],
-                                   Path(config["path"]) if config["path"] else None,
-                                   config["size"], config["by"])
-        if build.fingerprint(config["space"], data) != config["data_sha256"]:
-            raise RunError(f"{folder} was started with other data than what is at "
-                           f"{config['path'] or config['data']} now; put that back, or search "
-                           "into another folder with -o")
-        with build.strategy(config, data, folder, workers) as strategy:
-            rows = _epochs(folder, strategy, early_stop, report, told)
-        if distributed.rank():
-            return Found(folder, from_dict(rows[-1]["genotype"]), len(rows), "", "")
-        return _finish(folder, config, rows)
+    record = read_run(folder)
+    if record.result is not None:
+        return _found(folder, record.result)
+    with distributed.group(pick_device(str(record.config.get("device", "auto")))):
+        config = distributed.first(lambda: _checked(folder, record.config))
+        early_stop = early_stop or config["early_stop"]
+        with _told_of_the_disk(folder), _alone(folder), _threads(config["threads"]):
+            return _carry_out(folder, config, data, workers, early_stop, report, told)
 
 
-def _epochs(folder: Path, strategy: Strategy, early_stop: bool, report: Report, told
-            ) -> list[dict]:
-    writes = distributed.rank() == 0
-    first = _restore(folder, strategy)
+def _carry_out(folder: Path, config: dict, data, workers, early_stop: bool, report: Report, told
+               ) -> Found:
+    if data is None:
+        data = build.load_data(config["space"], config["data"],
+                               Path(config["path"]) if config["path"] else None,
+                               config["size"], config["by"])
+    if build.fingerprint(config["space"], data) != config["data_sha256"]:
+        raise RunError(f"{folder} was started with other data than what is at "
+                       f"{config['path'] or config['data']} now; put that back, or search "
+                       "into another folder with -o")
+    with build.strategy(config, data, folder, workers) as strategy:
+        rows = _epochs(folder, config, strategy, early_stop, report, told)
+    return distributed.first(lambda: _finish(folder, config, rows))
+
+
+def _checked(folder: Path, config: dict) -> dict:
+    """`config` as `start` has written it.  Raises RunError for a damaged one."""
+    try:
+        for name, kind in _NEEDED.items():
+            if not isinstance(config[name], kind):
+                raise TypeError(name)
+        if config["threads"] < 1:
+            raise ValueError("threads")
+        build.settings_of(config)
+    except (KeyError, TypeError, ValueError):
+        raise RunError(f"{folder / CONFIG} is damaged; search anew into another folder with "
+                       "-o") from None
+    begun, now = config["processes"], distributed.size()
+    if begun != now:
+        remedy = f"with torchrun --nproc-per-node {begun}" if begun > 1 else "without torchrun"
+        raise RunError(f"{folder} was begun by {begun} process{'es' * (begun > 1)}, and the sums "
+                       f"of {now} would be others; resume it {remedy}")
+    return config
+
+
+def _epochs(folder: Path, config: dict, strategy: Strategy, early_stop: bool, report: Report,
+            told) -> list[dict]:
+    writes, search = distributed.rank() == 0, _search_of(config)
+    first = _restore(folder, strategy, search)
     rows = list(read_run(folder).rows)[:first]
     if writes:
         keep_lines(folder / HISTORY, first)
         keep_lines(folder / SECONDS, first)
+    told("done", first)
     told("strategy", strategy)
     events = Events(folder, rows) if writes else None
     try:
@@ -109,10 +142,11 @@ def _epochs(folder: Path, strategy: Strategy, early_stop: bool, report: Report, 
             row = json.loads(json.dumps(strategy.epoch(number, report)))
             seconds = round(time.perf_counter() - began, 3)
             rows.append(row)
+            state = {"epoch": number, "search": search} | strategy.state_dict()
             if writes:
                 append_line(folder / HISTORY, row)
                 append_line(folder / SECONDS, {"epoch": number, "seconds": seconds})
-                run_folder.save_checkpoint(folder, {"epoch": number} | strategy.state_dict())
+                run_folder.save_checkpoint(folder, state)
                 events.add(row, seconds)
                 write_report(folder)
             told("row", row)
@@ -122,34 +156,77 @@ def _epochs(folder: Path, strategy: Strategy, early_stop: bool, report: Report, 
     return rows
 
 
-def _restore(folder: Path, strategy: Strategy) -> int:
+def _search_of(config: dict) -> str:
+    """sha256 of all that a checkpoint's numbers depend on: it fits no other search."""
+    facts = {name: config[name] for name in (
+        "strategy", "space", "data_sha256", "seed", "precision", "processes", "settings",
+        "training", "budget")}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _restore(folder: Path, strategy: Strategy, search: str) -> int:
     """Go back to the checkpoint, if there is one: the number of epochs done."""
-    state = run_folder.load_checkpoint(folder, "epoch")
+    state = run_folder.load_checkpoint(folder, "epoch", "search")
     if state is None:
         return 0
+    path = folder / run_folder.CHECKPOINT
+    if state["search"] != search:
+        raise RunError(f"{path} is of another search than {CONFIG}, or the settings there were "
+                       "changed; put the right one back, or search into another folder with -o")
     try:
+        epoch = state["epoch"]
+        if epoch not in range(1, strategy.epochs + 1):
+            raise ValueError(epoch)
         strategy.load_state_dict(state)
-    except (KeyError, ValueError, RuntimeError, TypeError, AttributeError):
-        raise RunError(f"{folder / run_folder.CHECKPOINT} is damaged or of another version; search "
-                       "anew into another folder with -o (the history is kept)") from None
-    if len(read_run(folder).rows) < state["epoch"]:
+    except (LookupError, ValueError, RuntimeError, TypeError, AttributeError):
+        raise RunError(f"{path} is damaged or of another version; search anew into another folder "
+                       "with -o (the history is kept)") from None
+    if len(read_run(folder).rows) < epoch:
         raise RunError(f"{folder / HISTORY} lacks rows of epochs that are done; search anew into "
                        "another folder with -o")
-    return state["epoch"]
+    return epoch
 
 
 @contextlib.contextmanager
 def _alone(folder: Path):
     """Hold the lock of the run, which the system releases however the process ends."""
-    if distributed.is_started():  # torchrun's processes share one run
-        yield
-        return
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
-        with FileLock(folder / LOCK, timeout=0):
-            yield
+        distributed.first(lambda: lock.acquire() and None)
     except Timeout:
         raise RunError(f"another process is at work on {folder}; wait for it, or search into "
                        "another folder with -o") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _threads(count: int):
+    """As many threads as the run began with: sums in another order are other sums."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _told_of_the_disk(folder: Path):
+    """Say of a disk that is full or cannot be written how the run goes on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "free some space"
+        elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            remedy = "make it writable"
+        else:
+            raise
+        raise RunError(f"{error.filename or folder}: {error.strerror}; {remedy} and go on with "
+                       f"`search resume {folder}`") from None
 
 
 # --- the end ----------------------------------------------------------------------------------
@@ -160,7 +237,7 @@ def _finish(folder: Path, config: dict, rows: list[dict]) -> Found:
     row = rows[epoch - 1]
     genotype = from_dict(row["genotype"])
     write_whole(folder / GENOTYPE, to_json(genotype).encode())
-    name = _register(folder, config, genotype)
+    name = _register(config, genotype, f"search run {folder.resolve().name}")
     record = read_run(folder)
     metric = f"valid_{record.metric}"
     result = {"name": name, "chosen_epoch": epoch, "why": why, "epochs": len(rows),
@@ -177,27 +254,28 @@ def choose(rows: list[dict]) -> tuple[int, str]:
     return collapse.choose(rows)
 
 
-def _register(folder: Path, config: dict, genotype: Genotype) -> str:
-    """Keep the genotype in the user's zoo; a name that is taken gets a number."""
+def _register(config: dict, genotype: Genotype, run: str) -> str:
+    """Keep the genotype in the user's zoo; a name that is taken meanwhile gets a number."""
     order = config["settings"].get("order") if config["strategy"] == "darts" else None
     method = f"{config['strategy']} order {order}" if order else config["strategy"]
-    source = (f"search run {folder.name}: {method} on {config['data']}, seed {config['seed']}")
-    wanted = config.get("name")
-    if wanted:
-        path = registry.register(wanted, genotype, source, config.get("replace", False))
-        return path.stem
-    base = f"{config['strategy']}{order or ''}_{config['data']}_{config['seed']}".replace("-", "_")
-    name, number = base.upper(), 1
-    while True:
+    source = f"{run}: {method} on {config['data']}, seed {config['seed']}"
+    base = config["name"] or "_".join(
+        (f"{config['strategy']}{order or ''}", config["data"], str(config["seed"]))
+    ).replace("-", "_").upper()
+    replace = config["replace"] and config["name"] is not None
+    for name in itertools.chain([base], (f"{base}_{number}" for number in itertools.count(2))):
         with contextlib.suppress(ValueError):
-            return registry.register(name, genotype, source).stem
-        known = registry.record(name)
-        if known.source == source and known.genotype == genotype:
-            return name
-        number += 1
-        name = f"{base.upper()}_{number}"
+            return registry.register(name, genotype, source, replace).stem
+        with contextlib.suppress(ValueError):  # of a damaged cell of the user's
+            known = registry.record(name)
+            if known.source == source and known.genotype == genotype:
+                return known.name  # killed right after this was registered
 
 
 def _found(folder: Path, result: dict) -> Found:
-    genotype = zoo.parse((folder / GENOTYPE).read_text(encoding="utf-8"))
-    return Found(folder, genotype, result["chosen_epoch"], result["why"], result["name"])
+    try:
+        genotype = zoo.parse((folder / GENOTYPE).read_text(encoding="utf-8"))
+        return Found(folder, genotype, result["chosen_epoch"], result["why"], result["name"])
+    except (KeyError, ValueError, FileNotFoundError):
+        raise RunError(f"{folder / RESULT} or {GENOTYPE} beside it is damaged; remove it and go "
+                       f"on with `search resume {folder}`, which writes both anew") from None

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from dataclasses import dataclass
 
 
@@ -117,6 +118,13 @@ PRESETS = {
 
 def preset(space: str, name: str) -> ConvSettings | TextSettings:
     """Raises ValueError for a preset that there is not."""
-    if name not in PRESETS[space]:
-        raise ValueError(f"unknown preset {name!r}; there are {', '.join(PRESETS[space])}")
+    check_preset(name, PRESETS[space])
     return PRESETS[space][name]
+
+
+def check_preset(name: str, among) -> None:
+    """Raise ValueError for a name that is not `among` the presets."""
+    if name not in among:
+        close = difflib.get_close_matches(name, among, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise ValueError(f"unknown preset {name!r}; {hint}there are {', '.join(among)}")

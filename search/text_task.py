@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from search import distributed
 from search.discretize import Mixing
 from search.recurrent import Batch, FastRecurrentCell, RecurrentSupernet
 from search.settings import TextSettings
@@ -37,7 +38,7 @@ class TextTask:
         self._batches = TextBatches(
             *(text[:, rank::of].contiguous().to(device) for text in (train, valid)),
             settings.hidden, settings.time, seed)
-        self._of = of
+        self._rank, self._of = rank, of
 
     def supernet(self, cell=FastRecurrentCell) -> RecurrentSupernet:
         settings = self.settings
@@ -86,7 +87,12 @@ class TextTask:
         return tokens, tokens.flatten(), hidden
 
     def state_dict(self) -> dict:
-        return self._batches.state_dict()
+        state = self._batches.state_dict()
+        if self._of > 1:  # every process has the hidden states of its own columns
+            state["valid_hidden"] = distributed.gather(state["valid_hidden"])
+        return state
 
     def load_state_dict(self, state: dict) -> None:
+        if self._of > 1:
+            state = state | {"valid_hidden": state["valid_hidden"][self._rank]}
         self._batches.load_state_dict(state)

@@ -61,8 +61,8 @@ def _is_memory(error: Exception) -> bool:
 
 def _one_line(error: Exception) -> str:
     if _is_memory(error):
-        return ("there is not enough memory for this network; take fewer --channels or --layers, "
-                "or a smaller --size")
+        return ("there is not enough memory for this network; take a smaller --batch-size, fewer "
+                "--channels or --layers, or a smaller --size")
     if isinstance(error, OSError) and error.strerror:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         where = f"{' -> '.join(names)}: " if names else ""

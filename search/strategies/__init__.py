@@ -10,7 +10,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Entry:
     """Where a strategy stands and what it searches; `changes` are its settings where they are not
-    those of DARTS, by preset."""
+    those of DARTS, by preset, `unused` those it has no use for."""
 
     module: str
     name: str
@@ -18,6 +18,7 @@ class Entry:
     shares_weights: bool
     help: str
     changes: dict[str, dict] | None = None
+    unused: tuple[str, ...] = ()
 
     def load(self):
         """The class, and the module it is in."""
@@ -38,9 +39,10 @@ STRATEGIES = {
     "gdas": Entry("gdas", "Gdas", _BOTH, True, "one drawn operation an edge", {
         "paper": {"epochs": 250}, "quick": {"epochs": 30}}),
     "random-ws": Entry("random_ws", "RandomWs", _BOTH, True,
-                       "random cells that share their weights", {"quick": {"epochs": 30}}),
+                       "random cells that share their weights", {"quick": {"epochs": 30}},
+                       ("order", "alpha_learning_rate")),
     "enas": Entry("enas", "Enas", _BOTH, True, "a controller over shared weights", {
-        "paper": {"epochs": 150}, "quick": {"epochs": 30}}),
+        "paper": {"epochs": 150}, "quick": {"epochs": 30}}, ("order", "alpha_learning_rate")),
     "random": Entry("random", "Random", _BOTH, False, "random cells, each trained from scratch"),
     "evolution": Entry("evolution", "Evolution", _BOTH, False, "aging evolution (AmoebaNet)"),
     "reinforce": Entry("reinforce", "Reinforce", _BOTH, False, "a controller with PPO (NASNet)"),
