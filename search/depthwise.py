@@ -1,4 +1,8 @@
-"""Depthwise convolutions that are fast on CPUs too, and dilated ones as plain ones on phases.
+"""Depthwise convolutions of many edges at once, and dilated ones as plain ones on phases.
+
+Small maps are convolved together, as the channels of one map: a call costs more than its
+arithmetic there, and on a GPU it always does.  Large maps are convolved one by one, which the
+caches of a CPU like better.
 
 oneDNN has a fast weight gradient for kernels up to three columns wide; a wider one falls back to
 dense blocks of 16 channels, a dilated one in its input gradient too: 4 to 17 times slower.
@@ -6,19 +10,25 @@ dense blocks of 16 channels, a dilated one in its input gradient too: 4 to 17 ti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 _FAST_COLUMNS = 3
+_SMALL = 2**17  # numbers of a map: 512 kB of float32
 _backward = torch.ops.aten.convolution_backward
 
 
 def depthwise(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
     """(N, C, H, W) and odd kernels (C, 1, k, k) -> (N, C, H/stride, W/stride), rounded up."""
-    if x.device.type != "cpu":
-        return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, groups=len(weight))
-    return _Depthwise.apply(x, weight, stride)
+    return depthwise_each([x], weight.unsqueeze(0), stride)[0]
+
+
+def depthwise_each(maps: Sequence[Tensor], weights: Tensor, stride: int = 1) -> Sequence[Tensor]:
+    """`depthwise` of each of n `maps`, or n times of the only one, with weights (n, C, 1, k, k)."""
+    return _Depthwise.apply(weights, stride, *maps)
 
 
 def phases(x: Tensor) -> Tensor:
@@ -46,41 +56,81 @@ def join_phases(x: Tensor, size: torch.Size) -> Tensor:
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, weight, stride):
-        ctx.save_for_backward(x, weight)
+    def forward(ctx, weights, stride, *maps):
+        ctx.save_for_backward(weights, *maps)
         ctx.stride = stride
-        return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, groups=len(weight))
+        if _together(maps, weights):
+            x, weight = _joined(maps, len(weights)), weights.flatten(0, 1)
+            return tuple(_convolve(x, weight, stride).split(weights.shape[1], 1))
+        return tuple(_convolve(maps[k % len(maps)], weight, stride)
+                     for k, weight in enumerate(weights))
 
     @staticmethod
-    def backward(ctx, gradient):
-        x, weight = ctx.saved_tensors
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        of_x, of_weight, _ = ctx.needs_input_grad
-        if of_x:
-            of_x = _gradients(gradient, x, weight, ctx.stride, True)
-        if of_weight:
-            of_weight = (_weight_gradient(gradient, x, weight, ctx.stride)
-                         if weight.shape[-1] > _FAST_COLUMNS
-                         else _gradients(gradient, x, weight, ctx.stride, False))
-        return of_x or None if isinstance(of_x, bool) else of_x, \
-            of_weight or None if isinstance(of_weight, bool) else of_weight, None
+    def backward(ctx, *gradients):
+        weights, *maps = ctx.saved_tensors
+        of_weights, _, *of_maps = ctx.needs_input_grad
+        of_maps, stride, shared = any(of_maps), ctx.stride, len(maps) == 1
+        if _together(maps, weights):
+            x, weight = _joined(maps, len(weights)), weights.flatten(0, 1)
+            gradient = _channels_last(torch.cat(gradients, 1))
+            by_maps, by_weight = _gradients(gradient, x, weight, stride, of_maps, of_weights)
+            if of_maps:
+                by_maps = ([by_maps.unflatten(1, weights.shape[:2]).sum(1)] if shared
+                           else by_maps.split(weights.shape[1], 1))
+            by_weights = by_weight.view_as(weights) if of_weights else None
+        else:
+            pairs = [_gradients(_channels_last(gradient), maps[k % len(maps)], weight, stride,
+                                of_maps, of_weights)
+                     for k, (gradient, weight) in enumerate(zip(gradients, weights))]
+            by_maps = [pair[0] for pair in pairs]
+            if of_maps and shared:
+                for other in by_maps[1:]:
+                    by_maps[0] += other
+            by_weights = torch.stack([pair[1] for pair in pairs]) if of_weights else None
+        return by_weights, None, *(by_maps[:len(maps)] if of_maps else [None] * len(maps))
 
 
-def _gradients(gradient, x, weight, stride, of_x, padding=None):
-    padding = padding or [weight.shape[-2] // 2, weight.shape[-1] // 2]
-    pair = _backward(gradient, x, weight, None, [stride] * 2, padding, [1, 1], False, [0, 0],
-                     len(weight), [of_x, not of_x, False])
-    return pair[0] if of_x else pair[1]
+def _together(maps: Sequence[Tensor], weights: Tensor) -> bool:
+    return len(weights) > 1 and (maps[0].device.type != "cpu" or maps[0].numel() <= _SMALL)
 
 
-def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
+def _joined(maps: Sequence[Tensor], count: int) -> Tensor:
+    return _channels_last(torch.cat(list(maps) * (count if len(maps) == 1 else 1), 1))
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _convolve(x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, groups=len(weight))
+
+
+def _gradients(gradient: Tensor, x: Tensor, weight: Tensor, stride: int, of_x: bool,
+               of_weight: bool) -> tuple[Tensor | None, Tensor | None]:
+    """By the map and by the weight of one depthwise convolution, each where it is wanted."""
+    wide = x.device.type == "cpu" and weight.shape[-1] > _FAST_COLUMNS
+    by_x, by_weight, _ = _both(gradient, x, weight, stride, [weight.shape[-1] // 2] * 2,
+                               [of_x, of_weight and not wide, False])
+    if of_weight and wide:
+        by_weight = _wide_weight_gradient(gradient, x, weight, stride)
+    return by_x, by_weight
+
+
+def _both(gradient, x, weight, stride, padding, wanted):
+    if not any(wanted):
+        return None, None, None
+    return _backward(gradient, x, weight, None, [stride] * 2, padding, [1, 1], False, [0, 0],
+                     len(weight), wanted)
+
+
+def _wide_weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
     """The gradient of a wide kernel, three of its columns at a time."""
     side = weight.shape[-1]
     reach = (gradient.shape[-1] - 1) * stride + _FAST_COLUMNS  # columns that three taps read
     padded = F.pad(x, (side // 2, side // 2 + stride + _FAST_COLUMNS))
-    parts = []
-    for first in range(0, side, _FAST_COLUMNS):
-        window = padded[..., first:first + reach].contiguous(memory_format=torch.channels_last)
-        narrow = weight.new_empty(len(weight), 1, side, _FAST_COLUMNS)
-        parts.append(_gradients(gradient, window, narrow, stride, False, [side // 2, 0]))
+    narrow = weight.new_empty(len(weight), 1, side, _FAST_COLUMNS)
+    parts = [_both(gradient, _channels_last(padded[..., first:first + reach]), narrow, stride,
+                   [side // 2, 0], [False, True, False])[1]
+             for first in range(0, side, _FAST_COLUMNS)]
     return torch.cat(parts, dim=-1)[..., :side]

@@ -11,13 +11,15 @@ The mathematics of Liu et al. 2019 (arXiv 1806.09055) put in another order:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search.depthwise import depthwise, join_phases, phases
+from search.depthwise import depthwise_each, join_phases, phases
 from search.discretize import CONV_OPERATIONS, edges
-from search.normalized import normalized_sum, weighted_sum
+from search.normalized import normalized_each, normalized_sum, weighted_sum
 from zoo.operations import FactorizedReduce, ReLUConvBN
 
 EDGES = edges("conv")
@@ -77,44 +79,41 @@ class MergedCell(nn.Module):
         kernels = {name: table.unbind() for name, table in self.depthwise.items()}
         matrices = {name: table.unbind() for name, table in self.pointwise.items()}
         states = [self.preprocess0(s0), self.preprocess1(s1)]
-        sources: dict[int, _Source] = {}
-        rows = iter(range(len(EDGES)))
+        sources: list[_Source] = []
         for node in range(4):
-            incoming = [(source, next(rows)) for source in range(node + 2)]
-            for source, _ in incoming:
-                if source not in sources:
-                    sources[source] = self._source(states[source], self._stride(source))
-            node = self._node(sources, incoming, weights, active, kernels, matrices)
-            states.append(self._complete(node, states, incoming, weights))
+            for number in range(len(sources), node + 2):
+                leaving = {name: [row for row, (_, source) in enumerate(EDGES)
+                                  if source == number and active[row][column]]
+                           for column, name in enumerate(CONV_OPERATIONS)}
+                sources.append(_Source(self._seen(states[number]), self._stride(number), leaving,
+                                       kernels, matrices))
+            rows = [row for row, (target, _) in enumerate(EDGES) if target == node]
+            states.append(self._complete(self._node(sources, rows, weights), states, rows, weights))
         return torch.cat(states[2:], dim=1)
 
-    def _source(self, x: Tensor, stride: int) -> _Source:
-        return _Source(x, stride)
+    def _seen(self, state: Tensor) -> Tensor:
+        """What the operations see of a state."""
+        return state
 
-    def _complete(self, node: Tensor, states: list, incoming: list, weights: Tensor) -> Tensor:
+    def _complete(self, node: Tensor, states: list, rows: list, weights: Tensor) -> Tensor:
         """The node, of which `node` is what the operations give."""
         return node
 
-    def _node(self, sources: dict, incoming: list, weights: Tensor, active: list, kernels: dict,
-              matrices: dict) -> Tensor:
-        """The sum of all active operations on the edges `incoming` [(source, row)] of a node."""
+    def _node(self, sources: list[_Source], rows: list[int], weights: Tensor) -> Tensor:
+        """The sum of all active operations on the edges `rows`, the s-th of which leaves s."""
         normed, phased, added = [], [], []  # (weight, pointwise, map), the same, (weight, map)
-        for source, row in incoming:
-            x = sources[source]
+        for x, row in zip(sources, rows):
             for column, name in enumerate(CONV_OPERATIONS):
-                if name == "none" or not active[row][column]:
+                if name == "none" or row not in x.leaving[name]:
                     continue
                 weight = weights[row, column]
                 if "pool" in name:
                     added.append((weight, x.pooled(name)))
                 elif name.startswith("sep"):
-                    normed.append((weight, matrices[f"{name}_2"][row], _separable(
-                        x, *(table[row] for table in (kernels[name], matrices[name],
-                                                      kernels[f"{name}_2"])))))
+                    normed.append((weight, x.matrices[f"{name}_2"][row], x.separable(name, row)))
                 elif name.startswith("dil"):
-                    kept = normed if x.stride == 2 else phased
-                    kept.append((weight, matrices[name][row],
-                                 depthwise(x.spread, kernels[name][row])))
+                    kept = phased if x.has_phases else normed
+                    kept.append((weight, x.matrices[name][row], x.dilated(name, row)))
                 elif x.stride == 2:
                     normed += [(weight, pointwise, phase)
                                for pointwise, phase in zip(self._factorized(row), x.corners)]
@@ -124,8 +123,7 @@ class MergedCell(nn.Module):
         if normed:
             parts.append(normalized_sum(*zip(*normed)))
         if phased:
-            parts.append(join_phases(normalized_sum(*zip(*phased)), sources[0].output_size
-                                     if self.reduction else sources[0].x.shape[-2:]))
+            parts.append(join_phases(normalized_sum(*zip(*phased)), sources[-1].output_size))
         if added:
             parts.append(weighted_sum(*zip(*added)))
         return sum(parts[1:], parts[0]) if parts else sources[0].zeros()
@@ -172,15 +170,15 @@ class PartialCell(MergedCell):
 
     part = 4
 
-    def _source(self, x: Tensor, stride: int) -> _Source:
-        return _Source(x[:, :self.channels].contiguous(memory_format=torch.channels_last), stride)
+    def _seen(self, state: Tensor) -> Tensor:
+        return state[:, :self.channels].contiguous(memory_format=torch.channels_last)
 
-    def _complete(self, node: Tensor, states: list, incoming: list, weights: Tensor) -> Tensor:
+    def _complete(self, node: Tensor, states: list, rows: list, weights: Tensor) -> Tensor:
         rest = []
-        for source, _ in incoming:
+        for source, _ in enumerate(rows):
             x = states[source][:, self.channels:]
             rest.append(x if self._stride(source) == 1 else F.max_pool2d(x, 2, ceil_mode=True))
-        passed = weighted_sum([weights[row].sum() for _, row in incoming], rest)
+        passed = weighted_sum([weights[row].sum() for row in rows], rest)
         return shuffle(torch.cat([node, passed], dim=1), self.part)
 
 
@@ -191,13 +189,6 @@ def shuffle(x: Tensor, groups: int) -> Tensor:
     return parts.reshape(x.shape).contiguous(memory_format=torch.channels_last)
 
 
-def _separable(x: _Source, kernel: Tensor, matrix: Tensor, kernel_2: Tensor) -> Tensor:
-    """All of a separable convolution but its last pointwise and batch-norm."""
-    first = depthwise(x.positive, kernel, x.stride)
-    middle = normalized_sum([first.new_ones(())], [matrix], [first])
-    return depthwise(F.relu(middle), kernel_2)
-
-
 def _uniform(fan_in: int, *shape: int) -> nn.Parameter:
     """A parameter as torch initialises a convolution of `fan_in` inputs."""
     bound = fan_in ** -0.5
@@ -205,13 +196,55 @@ def _uniform(fan_in: int, *shape: int) -> nn.Parameter:
 
 
 class _Source:
-    """What the outgoing edges of a node share, each computed when first asked for."""
+    """A state, and what its outgoing edges share, computed when first asked for.
 
-    def __init__(self, x: Tensor, stride: int):
-        self.x, self.stride = x, stride
+    `leaving` has the rows on which each operation is active; `kernels` and `matrices` are the
+    cell's weights by operation and row.  An operation is computed for all its rows at once.
+    """
+
+    def __init__(self, x: Tensor, stride: int, leaving: dict[str, list[int]], kernels: dict,
+                 matrices: dict):
+        self.x, self.stride, self.leaving = x, stride, leaving
+        self.kernels, self.matrices = kernels, matrices
         self._kept: dict[str, Tensor] = {}
 
-    def _once(self, name: str, compute) -> Tensor:
+    def separable(self, name: str, row: int) -> Tensor:
+        """All of a separable convolution but its last pointwise and batch-norm."""
+        return self._once("separable", self._separable)[name][row]
+
+    def _separable(self) -> dict[str, dict[int, Tensor]]:
+        names = [name for name, rows in self.leaving.items() if name.startswith("sep") and rows]
+        first = [x for name in names
+                 for x in self._convolved(name, [self.positive], name, self.stride)]
+        matrices = torch.stack([self.matrices[name][row]
+                                for name in names for row in self.leaving[name]])
+        middle = iter(normalized_each(matrices, first))
+        return {name: dict(zip(self.leaving[name], self._convolved(
+            name, [next(middle) for _ in self.leaving[name]], f"{name}_2"))) for name in names}
+
+    def _convolved(self, name: str, maps: list[Tensor], kernels: str, stride: int = 1
+                   ) -> Sequence[Tensor]:
+        """`maps` through the depthwise `kernels` of every row on which `name` is active."""
+        rows = self.leaving[name]
+        return depthwise_each(maps, torch.stack([self.kernels[kernels][row] for row in rows]),
+                              stride)
+
+    def dilated(self, name: str, row: int) -> Tensor:
+        """A dilated convolution without its pointwise and batch-norm; in phases where it has."""
+        def compute():
+            maps = self._convolved(name, [self.spread], name)
+            if self.stride == 1 and not self.has_phases:
+                # What fills up the phases of an odd size is not to be counted.
+                maps = [join_phases(x, self.output_size) for x in maps]
+            return dict(zip(self.leaving[name], maps))
+        return self._once(name, compute)[row]
+
+    @property
+    def has_phases(self) -> bool:
+        height, width = self.x.shape[-2:]
+        return self.stride == 1 and not (height % 2 or width % 2)
+
+    def _once(self, name: str, compute):
         if name not in self._kept:
             self._kept[name] = compute()
         return self._kept[name]
