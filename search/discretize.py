@@ -62,6 +62,8 @@ def one_hot(genotype: Genotype, like: Mixing) -> Mixing:
     Raises ValueError for a genotype that is not of the DARTS space.
     """
     kind = genotype.kind
+    if kind != kind_of(like):
+        raise ValueError(f"a {kind} cell is not in the {kind_of(like)} search space")
     names, rows = operations(kind), {edge: row for row, edge in enumerate(edges(kind))}
     mixing = {}
     for name, cell in genotype.cells().items():
