@@ -25,7 +25,9 @@ def normalized_sum(weights: Sequence[Tensor], pointwise: Sequence[Tensor],
 
     `weights` are scalars, `pointwise` (C_out, C_in), `maps` (N, C_in, H, W); (N, C_out, H, W).
     """
-    return _NormalizedSum.apply(torch.stack(list(weights)), torch.stack(list(pointwise)), *maps)
+    with torch.autocast(maps[0].device.type, enabled=False):  # it would round the statistics
+        return _NormalizedSum.apply(torch.stack(list(weights)), torch.stack(list(pointwise)),
+                                    *maps)
 
 
 def normalized_sum_reference(weights, pointwise, maps) -> Tensor:
@@ -37,7 +39,8 @@ def normalized_sum_reference(weights, pointwise, maps) -> Tensor:
 
 def normalized_each(pointwise: Tensor, maps: Sequence[Tensor]) -> Sequence[Tensor]:
     """``relu(batch_norm(conv1x1(maps[k], pointwise[k])))`` for every k; pointwise (K, C, C)."""
-    return _NormalizedEach.apply(pointwise, *maps)
+    with torch.autocast(maps[0].device.type, enabled=False):
+        return _NormalizedEach.apply(pointwise, *maps)
 
 
 def normalized_each_reference(pointwise, maps) -> Sequence[Tensor]:
