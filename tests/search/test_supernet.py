@@ -7,10 +7,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from search.depthwise import depthwise, join_phases, phases
+from search import depthwise as depthwise_module
+from search.depthwise import depthwise, depthwise_each, join_phases, phases
 from search.discretize import CONV_OPERATIONS, edges, one_hot
 from search.merged import MergedCell, PartialCell, shuffle
-from search.normalized import normalized_sum, normalized_sum_reference, weighted_sum
+from search.normalized import (
+    normalized_each,
+    normalized_each_reference,
+    normalized_sum,
+    normalized_sum_reference,
+    weighted_sum,
+)
 from search.plain import PartialOperation, PlainCell, PlainPartialCell
 from search.space import ConvSpace
 from search.strategies.pc_darts import EdgeNormalised
@@ -183,6 +190,18 @@ def test_normalised_sums_are_what_they_are_defined_to_be(dtype, limit):
         assert (a - b).abs().max() <= limit * b.abs().max().clamp_min(1e-2)
 
 
+@pytest.mark.parametrize("dtype, limit", [(torch.float64, 1e-12), (torch.float32, 1e-4)])
+def test_normalised_maps_are_what_they_are_defined_to_be(dtype, limit):
+    _, matrices, maps = terms(dtype)
+    cotangents = torch.randn(3, 4, 5, 7, 7, dtype=dtype)
+    fast, plain = (value_and_gradients(
+        lambda matrices, maps, f=function: torch.stack(list(f(torch.stack(matrices), maps))),
+        [matrices, maps], cotangents) for function in (normalized_each, normalized_each_reference))
+    for a, b in zip(fast, plain, strict=True):
+        assert a.dtype == b.dtype == dtype
+        assert (a - b).abs().max() <= limit * b.abs().max().clamp_min(1e-2)
+
+
 def test_normalised_sums_have_the_derivatives_that_finite_differences_find():
     parts = terms(torch.float64, count=2, c_in=2, c_out=3, size=2)
     flat = [leaf for part in parts for leaf in part]
@@ -206,7 +225,10 @@ def test_autocast_does_not_reach_the_statistics():
     parts = [torch.ones(())], [torch.eye(6)], [torch.randn(4, 6, 7, 7) + 20]
     with torch.autocast("cpu", torch.bfloat16):
         value = normalized_sum(*parts)
-    assert (value - normalized_sum_reference(*parts)).abs().max() < 1e-3
+        each, = normalized_each(torch.eye(6)[None], parts[2])
+    wanted = normalized_sum_reference(*parts)
+    assert (value - wanted).abs().max() < 1e-3
+    assert (each - wanted.relu()).abs().max() < 1e-3
 
 
 def test_gradients_that_nobody_wants_are_left_out():
@@ -241,10 +263,28 @@ def test_depthwise_convolutions(kernel, stride, height, width):
     weight = torch.randn(3, 1, kernel, kernel, dtype=torch.float64, requires_grad=True)
     mine = depthwise(x, weight, stride)
     plain = F.conv2d(x, weight, None, stride, kernel // 2, groups=3)
-    assert torch.equal(mine, plain)
+    assert torch.allclose(mine, plain, rtol=1e-12, atol=1e-12)
     cotangent = torch.randn_like(plain)
     for a, b in zip(torch.autograd.grad(mine, (x, weight), cotangent),
                     torch.autograd.grad(plain, (x, weight), cotangent)):
+        assert torch.allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("small", [True, False])  # convolved as one map, or one by one
+@pytest.mark.parametrize("stride, count", [(1, 3), (2, 3), (2, 1)])
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_many_depthwise_convolutions_at_once(small, stride, count, kernel, monkeypatch):
+    monkeypatch.setattr(depthwise_module, "_SMALL", 2**17 if small else 0)
+    torch.manual_seed(5)
+    maps = [torch.randn(2, 3, 7, 6, dtype=torch.float64, requires_grad=True) for _ in range(count)]
+    weights = torch.randn(3, 3, 1, kernel, kernel, dtype=torch.float64, requires_grad=True)
+    mine = torch.stack(list(depthwise_each(maps, weights, stride)))
+    plain = torch.stack([F.conv2d(x, weight, None, stride, kernel // 2, groups=3)
+                         for x, weight in zip(maps * (3 // count), weights)])
+    assert torch.allclose(mine, plain, rtol=1e-12, atol=1e-12)
+    cotangent = torch.randn_like(plain)
+    for a, b in zip(torch.autograd.grad(mine, (*maps, weights), cotangent),
+                    torch.autograd.grad(plain, (*maps, weights), cotangent)):
         assert torch.allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
