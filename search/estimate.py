@@ -2,38 +2,95 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import weakref
 
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from search import distributed
+
+_KERNELS = 1.15  # room for what kernels and the allocator take beside tensors, as measured
 
 
 def peak_memory(strategy) -> int:
-    """Bytes that a step of `strategy` (`search.one_shot.OneShot`) needs at its peak.
+    """Bytes that a step of `strategy` (`search.one_shot.OneShot`) needs at its peak, in addition
+    to what the process has now.
 
-    What the forward pass keeps for the backward pass is measured on batches of two and of four,
-    and grows with the batch; weights come with their gradient and momentum, and at order 2 with
-    what they are put back from.
+    The tensors that live at a time are counted on batches of two and of four, and grow with the
+    batch; the momentum of the weights comes later, and at order 2 what they are put back from.
     """
-    network, task, settings = strategy.network, strategy.task, strategy.settings
-    mixing = {name: table.detach() for name, table in strategy.mixing().items()}
-    kept = []
-    for size in (2, 4):
-        found: dict[int, int] = {}
+    settings = strategy.settings
+    two, four = (_live_tensors(strategy, size) for size in (2, 4))
+    batch = settings.batch_size / distributed.size()
+    weights = sum(weight.numel() * weight.element_size()
+                  for weight in strategy.network.parameters())
+    copies = 1 + 3 * (settings.order == 2)
+    return round(_KERNELS * (two + (four - two) / 2 * (batch - 2)) + weights * copies)
 
-        def note(tensor, found=found):
-            storage = tensor.untyped_storage()
-            found[storage._cdata] = storage.nbytes()
-            return tensor
 
-        with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
-            with strategy.autocast():
-                outcome = network.training_loss(task.example(size), mixing)
-            del outcome
-        kept.append(sum(found.values()))
-    weights = sum(weight.numel() * weight.element_size() for weight in network.parameters())
-    copies = 3 + 3 * (settings.order == 2)
-    grows = (kept[1] - kept[0]) / 2
-    return round(kept[0] + grows * (settings.batch_size - 2) + weights * copies)
+def _live_tensors(strategy, size: int) -> int:
+    """Bytes of the tensors that a step on `size` images or columns makes, at its peak."""
+    network, batch = strategy.network, strategy.task.example(size)
+    weights, alphas = list(network.parameters()), list(network.alphas.values())
+    passes = [weights]
+    if hasattr(strategy, "bilevel"):
+        passes.append(alphas if strategy.settings.order == 1 else weights + alphas)
+    peaks = []
+    with torch.random.fork_rng():
+        for learning in passes:
+            with _learning_alone(learning, weights + alphas), \
+                    _Live(weights + alphas + list(batch)) as live:
+                with strategy.autocast():
+                    mixing = getattr(strategy, "weigh", strategy.mixing)()
+                    loss = network.training_loss(batch, mixing).loss
+                torch.autograd.grad(loss, learning, allow_unused=True)
+            peaks.append(live.peak)
+    return max(peaks)
+
+
+@contextlib.contextmanager
+def _learning_alone(some: list[Tensor], of: list[Tensor]):
+    """`some` tensors get gradients, the others rest."""
+    chosen = {id(tensor) for tensor in some}
+    for tensor in of:
+        tensor.requires_grad_(id(tensor) in chosen)
+    try:
+        yield
+    finally:
+        for tensor in of:
+            tensor.requires_grad_(True)
+
+
+class _Live(TorchDispatchMode):
+    """Counts the bytes of what operations make and what is still held; `peak` is their most."""
+
+    def __init__(self, here_before: list[Tensor]):
+        super().__init__()
+        self.known = {tensor.untyped_storage()._cdata for tensor in here_before}
+        self.now = self.peak = 0
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        result = operation(*arguments, **(options or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                self._note(tensor.untyped_storage())
+        return result
+
+    def _note(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self.known:
+            self.known.add(key)
+            self.now += size
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self._forget, key, size)
+
+    def _forget(self, key: int, size: int) -> None:
+        self.known.discard(key)
+        self.now -= size
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -112,10 +112,9 @@ class ImageTask:
         return {"loss": loss / count, "accuracy": right / count}
 
     def example(self, size: int) -> Batch:
-        """A batch of `size` images, to measure memory with."""
-        images, labels = self.train
-        chosen = torch.arange(size, device=self.device) % len(labels)
-        return self._batch((images, labels), chosen.cpu())
+        """A batch of `size` images for this process, to measure memory with."""
+        chosen = torch.arange(size).repeat_interleave(self.share[1]) % len(self.train[1])
+        return self._batch(self.train, chosen)
 
 
 def _endless(count: int, size: int) -> Iterator[Tensor]:

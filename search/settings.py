@@ -104,8 +104,8 @@ class TextSettings(_Settings):
 PRESETS = {
     "conv": {
         "paper": ConvSettings(),
-        "quick": ConvSettings(channels=8, layers=5, epochs=20, batch_size=48, learning_rate=0.05,
-                              alpha_learning_rate=6e-3, crop_padding=1, flip=False),
+        "quick": ConvSettings(channels=8, layers=5, epochs=20, batch_size=64, learning_rate=0.05,
+                              alpha_learning_rate=8e-3, crop_padding=1, flip=False),
     },
     "recurrent": {
         "paper": TextSettings(),
