@@ -98,8 +98,8 @@ def _settings(found: Entry, space: str, chosen: str, data: str, changes: dict
                              "leave it out")
     if found.shares_weights:
         settings = preset(space, chosen).but(**(found.changes or {}).get(chosen, {}))
-        if space == "recurrent" and changes.get("time") is None and data == "sample":
-            changes = changes | {"time": 25}
+        if space == "conv" and chosen == "quick" and data != "digits":
+            settings = settings.but(crop_padding=4, flip=True)  # as photographs may be
         return dataclasses.asdict(settings.but(**changes)), None
     _, module = found.load()
     check_preset(chosen, module.PRESETS)
