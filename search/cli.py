@@ -108,7 +108,7 @@ def run(
                 "batch_size": batch_size, "learning_rate": learning_rate,
                 "alpha_learning_rate": alpha_learning_rate}), workers)
         folder = output or _free_folder(config)
-        runs.start(folder, config | {"name": name, "replace": replace, "early_stop": early_stop})
+        runs.start(folder, config, name=name, replace=replace, early_stop=early_stop)
         return folder
 
     with distributed.group(pick_device(device)):

@@ -50,8 +50,13 @@ class Found:
     name: str
 
 
-def start(folder: Path, config: dict) -> None:
-    """Make `folder` ready for a new run.  Raises RunError if it holds anything already."""
+def start(folder: Path, config: dict, *, name: str | None = None, replace: bool = False,
+          early_stop: bool = False) -> None:
+    """Make `folder` ready for a run of `config` (`search.build.config_of`).
+
+    What is found will be registered as `name`, or by what it is; `replace` lets it replace a cell
+    of the user's.  Raises RunError if the folder holds anything already.
+    """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise RunError(f"{folder} exists and is not a folder; choose another with -o")
     if (folder / CONFIG).exists():
@@ -62,7 +67,8 @@ def start(folder: Path, config: dict) -> None:
                        "another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
     versions = {"genotype-zoo": zoo.__version__, "torch": torch.__version__}
-    write_whole(folder / CONFIG, json_bytes(config | {"versions": versions}))
+    write_whole(folder / CONFIG, json_bytes(config | {
+        "name": name, "replace": replace, "early_stop": early_stop, "versions": versions}))
 
 
 def run(folder: Path, data=None, workers: int | str | None = None, early_stop: bool = False,
