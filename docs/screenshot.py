@@ -1,4 +1,8 @@
-"""``python docs/screenshot.py exports/DARTS-digits``: draws on the page, writes docs/page.png."""
+"""The pictures of README: the page with a digit drawn on it, and the report of a search run.
+
+    python docs/screenshot.py exports/DARTS-digits                  # writes docs/page.png
+    python docs/screenshot.py runs/search-darts1-digits-0           # writes docs/report.png
+"""
 
 import math
 import sys
@@ -20,7 +24,18 @@ def three() -> list[tuple[float, float]]:
     return upper + lower
 
 
+def report(file: Path) -> None:
+    """The upper part of a report, at its last epoch."""
+    with sync_playwright() as playwright:
+        page = launch(playwright).new_page(viewport={"width": 1280, "height": 1080})
+        page.goto(file.resolve().as_uri())
+        page.screenshot(path=Path(__file__).with_name("report.png"))
+
+
 def main(folder: str) -> None:
+    if (Path(folder) / "report.html").exists():
+        report(Path(folder) / "report.html")
+        return
     artifacts = find_artifacts([Path(folder)])
     with running(serve(artifacts, port=0)) as server, sync_playwright() as playwright:
         page = launch(playwright).new_page(viewport={"width": 1280, "height": 900})

@@ -39,7 +39,7 @@ function ticks(low, high, count, whole = false) {
 function short(value) {
   if (Math.abs(value) >= 1e6) return `${+(value / 1e6).toPrecision(3)}M`
   if (Math.abs(value) >= 1e4) return `${+(value / 1e3).toPrecision(3)}k`
-  return `${+value.toPrecision(3)}`
+  return `${+value.toPrecision(5)}`
 }
 
 const percent = (value) => `${(100 * value).toFixed(1)} %`
