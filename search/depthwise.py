@@ -28,7 +28,8 @@ def depthwise(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
 
 def depthwise_each(maps: Sequence[Tensor], weights: Tensor, stride: int = 1) -> Sequence[Tensor]:
     """`depthwise` of each of n `maps`, or n times of the only one, with weights (n, C, 1, k, k)."""
-    return _Depthwise.apply(weights, stride, *maps)
+    # Backward takes one type only; autocast, which casts weights in forward, does not reach it.
+    return _Depthwise.apply(weights.to(maps[0].dtype), stride, *maps)
 
 
 def phases(x: Tensor) -> Tensor:

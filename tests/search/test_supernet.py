@@ -298,6 +298,24 @@ def test_depthwise_gradients_one_at_a_time(of_x, of_weight):
     assert torch.allclose(mine, plain, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_depthwise_convolutions_under_autocast_work_in_one_type(kernel, monkeypatch):
+    types = []
+    gradients = depthwise_module._gradients
+    monkeypatch.setattr(depthwise_module, "_gradients", lambda *arguments: (
+        types.extend(value.dtype for value in arguments[:3]), gradients(*arguments))[1])
+    x = torch.randn(2, 3, 6, 6).bfloat16().requires_grad_()
+    weight = torch.randn(3, 1, kernel, kernel, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        mine = depthwise(x, weight)
+    of_x, of_weight = torch.autograd.grad(mine.float().square().sum(), (x, weight))
+    assert set(types) == {torch.bfloat16}
+    assert (of_x.dtype, of_weight.dtype) == (torch.bfloat16, torch.float32)
+    plain = F.conv2d(x.float(), weight, None, 1, kernel // 2, groups=3)
+    wanted, = torch.autograd.grad(plain.square().sum(), weight)
+    assert (of_weight - wanted).abs().max() < 0.05 * wanted.abs().max()
+
+
 @pytest.mark.parametrize("height, width", [(6, 8), (5, 7), (1, 4)])
 def test_phases_are_put_together_again(height, width):
     x = torch.randn(2, 3, height, width)
