@@ -87,4 +87,8 @@ def _parity(manifest: Manifest) -> str:
 
 
 def _origin(manifest: Manifest) -> str:
-    return f"## The cell\n\n{manifest.paper}\n" if manifest.paper else ""
+    source = manifest.source
+    if source:
+        found = "found by" if source.startswith("search run ") else "its source:"
+        source = f"Not a published cell; {found} {source}."
+    return f"## The cell\n\n{manifest.paper or source}\n" if manifest.paper or source else ""

@@ -17,7 +17,7 @@ from zoo.create import DEFAULTS, NETWORKS, create_model
 from zoo.genotype import Genotype, RecurrentGenotype
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recipe import RECIPES
-from zoo.registry import paper_line
+from zoo.registry import origin_lines
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
 
@@ -143,7 +143,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
     fitting = labels if len(labels) == settings["num_classes"] else ()
     source = from_model(model, f"{name}-{data}", spec, fitting)
     source.manifest = source.manifest.model_copy(update={
-        "genotype": name, "paper": paper_line(name, genotype),
+        "genotype": name, **origin_lines(name, genotype),
         "trained": fits or bool(wanted.weights)})
     if wanted.path is not None:
         source.images, source.labels = _real_images(spec, settings["num_classes"], wanted.path)
@@ -162,7 +162,7 @@ def _language(name: str, genotype: RecurrentGenotype, wanted: Wanted) -> Source:
                          embedding=hidden, hidden=hidden)
     source = from_model(model, f"{name}-language")
     source.manifest = source.manifest.model_copy(update={
-        "genotype": name, "paper": paper_line(name, genotype), "trained": bool(wanted.weights)})
+        "genotype": name, **origin_lines(name, genotype), "trained": bool(wanted.weights)})
     return source
 
 

@@ -71,9 +71,11 @@ def read_manifest(folder: Path) -> dict:
 
 def index_json(artifacts: Mapping[str, Path]) -> bytes:
     """models/index.json: what the page's picker lists."""
+    manifests = {name: read_manifest(folder) for name, folder in artifacts.items()}
     models = [
-        {"name": name, "genotype": read_manifest(folder)["genotype"], "path": f"models/{name}/"}
-        for name, folder in artifacts.items()
+        {"name": name, "genotype": manifest["genotype"], "task": manifest.get("task"),
+         "path": f"models/{name}/"}
+        for name, manifest in manifests.items()
     ]
     return json.dumps({"models": models}, indent=1).encode()
 

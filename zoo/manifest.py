@@ -91,6 +91,7 @@ class Manifest(_Part):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     genotype: str
     paper: str = ""  # of the cell, in one line: authors: title, year, link
+    source: str = ""  # of a cell of the user's own, in one line: where it comes from
     task: Literal["image-classification", "language-model-step"] = "image-classification"
     network: Network
     input: Input

@@ -24,7 +24,7 @@ from zoo.cost import cost, parameters
 from zoo.create import create_model
 from zoo.genotype import Genotype, to_json
 from zoo.manifest import Input, Manifest, Network, plain_name
-from zoo.registry import paper_line, records
+from zoo.registry import origin_lines, records
 from zoo.weights import WEIGHTS, fill, misfit, save_weights
 
 #: The key by which each kind of network is known.
@@ -208,7 +208,7 @@ def _may_fit(genotype: Genotype, kind: str, settings: dict, state: dict[str, Ten
 
 def _manifest(model: nn.Module, cell: str, path: Path, kind: str, settings: dict) -> Manifest:
     facts = {"name": plain_name(f"{cell}-{path.stem}"), "genotype": cell,
-             "paper": paper_line(cell, model.genotype),
+             **origin_lines(cell, model.genotype),
              "network": Network(kind=kind, **settings), "trained": True,
              "tools": {"genotype-zoo": zoo.__version__, "torch": torch.__version__}}
     if kind == "language":

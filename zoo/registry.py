@@ -110,13 +110,16 @@ def record(name: str) -> CellRecord:
     )
 
 
-def paper_line(name: str, genotype: Genotype) -> str:
-    """One line on where a cell was published; empty unless `genotype` is what `name` registers."""
+def origin_lines(name: str, genotype: Genotype) -> dict[str, str]:
+    """`paper` (where a cell was published) and `source` (where a user's cell comes from), a line
+    each; both empty unless `genotype` is what `name` registers."""
     try:
         known = record(name)
     except (UnknownCellError, GenotypeError):
-        return ""
-    return str(known.paper) if known.paper and known.genotype == genotype else ""
+        known = None
+    if known is None or known.genotype != genotype:
+        return {"paper": "", "source": ""}
+    return {"paper": str(known.paper or ""), "source": " ".join(known.source.split())}
 
 
 def list_cells(pattern: str = "*", kind: str | None = None) -> list[str]:

@@ -31,7 +31,7 @@ from zoo.evaluate import normalise, predict, score
 from zoo.genotype import Genotype, to_json
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recipe import Recipe
-from zoo.registry import paper_line
+from zoo.registry import origin_lines
 from zoo.weights import WEIGHTS, save_weights
 
 
@@ -186,7 +186,7 @@ def _finish(folder: Path, cell: str, genotype: Genotype, data: ImageData, recipe
     _, height, width, channels = data.train.images.shape
     costs = cost(model, (channels, height, width))
     manifest = seal(folder, Manifest(
-        name=plain_name(f"{cell}-{data.name}"), genotype=cell, paper=paper_line(cell, genotype),
+        name=plain_name(f"{cell}-{data.name}"), genotype=cell, **origin_lines(cell, genotype),
         network=Network(kind=recipe.network, channels=recipe.channels, layers=recipe.layers,
                         num_classes=len(data.labels), in_channels=channels),
         input=Input(height=height, width=width, channels=channels, mean=data.mean, std=data.std,

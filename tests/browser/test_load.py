@@ -25,6 +25,53 @@ def test_page_tells_what_the_manifest_says(visit, artifact):
     assert visitor.complaints == []
 
 
+def with_manifest(visitor, artifact, **changes):
+    manifest = json.loads((artifact / "manifest.json").read_text()) | changes
+    visitor.page.route("**/manifest.json", lambda route: route.fulfill(json=manifest))
+
+
+SOURCE = "search run search-darts1-digits-0: darts order 1 on digits, seed 0"
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (SOURCE, f"found by {SOURCE}"),
+        ("a talk <b>of</b> 2026", "a talk <b>of</b> 2026"),
+    ],
+)
+def test_a_cell_that_is_not_published_says_where_it_comes_from(visit, artifact, source, told):
+    visitor = visit(viewport={"width": 360, "height": 740})
+    with_manifest(visitor, artifact, genotype="DARTS1_DIGITS_0", paper="", source=source)
+    page = visitor.ready()
+    rows = page.locator("#facts div").all_inner_texts()
+    assert [row.split("\n") for row in rows][:2] == [
+        ["Genotype", "DARTS1_DIGITS_0"],
+        ["Source", told],
+    ]
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert visitor.complaints == []
+
+
+def test_a_published_cell_says_its_paper(visit, artifact):
+    facts = visit().ready().locator("#facts dt").all_inner_texts()
+    assert "Paper" in facts and "Source" not in facts
+
+
+def test_a_language_model_is_listed_and_not_the_first_to_open(visit):
+    """`zoo demo` lists artifacts by name, and one of a recurrent cell may come first."""
+    visitor = visit()
+    models = [
+        {"name": "AAA_RNN", "genotype": "R", "task": "language-model-step", "path": "models/AAA/"},
+        {"name": "DARTS-digits", "genotype": "DARTS", "path": "models/DARTS-digits/"},
+    ]
+    visitor.page.route("**/models/index.json", lambda route: route.fulfill(json={"models": models}))
+    page = visitor.ready()
+    assert page.locator("#model option").all_inner_texts() == ["AAA_RNN", "DARTS-digits"]
+    assert page.input_value("#model") == "DARTS-digits"
+    assert page.locator("#failure").is_hidden()
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_parity_on_the_page(visit, backend):
     visitor = visit()

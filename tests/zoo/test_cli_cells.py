@@ -93,6 +93,21 @@ def test_user_cells_stand_beside_the_published_ones(tmp_path):
 # --- show ---------------------------------------------------------------------------------
 
 
+def test_on_a_narrow_terminal_your_cells_keep_their_source(tmp_path, monkeypatch, capsys):
+    """The names of published methods are cut there."""
+    from zoo.commands.table import print_table
+
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    rows = [("DARTS", "3.3 M", "gradient, first-order bilevel"),
+            ("MINE", "", "yours: search run 7: darts order 1 on digits, seed 0"),
+            ("ALSO", "", "yours")]
+    print_table(("name", "params", "method"), rows, shorten="method", whole=[1, 2])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "DARTS  3.3 M   gradient, first-order bi…", "MINE",
+        "  yours: search run 7: darts order 1 on digits, seed 0", "ALSO           yours"]
+
+
 def test_show_says_which_cell_DARTS_is():
     page = succeeded("show", "DARTS")
     assert ("DARTS here is the cell printed in the founding document, DARTS_V1 (first order); "

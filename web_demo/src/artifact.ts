@@ -6,6 +6,7 @@ import { Failure } from './failure';
 export interface Entry {
   readonly name: string;
   readonly genotype: string;
+  readonly task?: string | null;
   readonly path: string;
 }
 
@@ -28,6 +29,7 @@ export interface AnyManifest {
 export interface Manifest extends AnyManifest {
   readonly task: 'image-classification';
   readonly paper?: string;
+  readonly source?: string;
   readonly network: {
     readonly kind: string;
     readonly channels: number;

@@ -7,7 +7,7 @@ import { amount, bytes, element, make, paint, percent, row } from './page';
 const MOST_SAMPLES = 20;
 
 export function showFacts({ folder, manifest }: Artifact): void {
-  const { genotype, paper, network, input, metrics } = manifest;
+  const { genotype, paper, source, network, input, metrics } = manifest;
   document.title = `${manifest.name} · genotype-zoo`;
   element('title', HTMLElement).textContent = manifest.name;
   element('lead', HTMLElement).textContent = manifest.trained
@@ -27,6 +27,7 @@ export function showFacts({ folder, manifest }: Artifact): void {
   element('facts', HTMLDListElement).replaceChildren(
     row('Genotype', genotype),
     ...(paper ? [row('Paper', paper)] : []),
+    ...(source ? [row('Source', source.startsWith('search run ') ? `found by ${source}` : source)] : []),
     row('Test accuracy', `${accuracy}${on}`),
     row('Network', `${network.kind}, ${network.layers} cells, ${network.channels} channels`),
     row('Input', `${input.width} × ${input.height}, ${input.channels === 1 ? 'gray' : 'colour'}`),

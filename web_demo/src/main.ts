@@ -127,7 +127,9 @@ function listModels(entries: readonly Entry[]): void {
   picker.replaceChildren(...entries.map(({ name }) => new Option(name)));
   picker.disabled = false;
   const wanted = entries.findIndex(({ name }) => name === asked.get('model'));
-  picker.selectedIndex = Math.max(0, wanted);
+  // A language model is listed, and the page says why it cannot run it; it is no model to begin with.
+  const first = entries.findIndex(({ task }) => task !== 'language-model-step');
+  picker.selectedIndex = Math.max(0, wanted >= 0 ? wanted : first);
   const openSelected = () => take((signal) => open(entries[picker.selectedIndex]!, signal));
   picker.addEventListener('change', openSelected);
   openSelected();

@@ -62,6 +62,7 @@ def list_cells(
         [(_names(cell), cell.paper and cell.paper.year, _figure(cell), _parameters(cell),
           _method(cell)) for cell in shown],
         right=("params",), shorten="method",
+        whole=[number for number, cell in enumerate(shown) if cell.origin == "user"],
     )
     rest = len(found) - len(shown)
     if rest:

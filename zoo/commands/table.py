@@ -10,12 +10,14 @@ import typer
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]],
-                right: Collection[str] = (), shorten: str = "") -> None:
+                right: Collection[str] = (), shorten: str = "",
+                whole: Collection[int] = ()) -> None:
     """Print `rows` under the headings `columns`; those named in `right` are aligned right.
 
-    On a terminal too narrow for all, the column `shorten` is cut; in a file or a pipe nothing
-    ever is.
+    On a terminal too narrow for all, the column `shorten` is cut, or, in the rows with the numbers
+    `whole`, goes on a line of its own; in a file or a pipe neither happens.
     """
+    below = {}
     rows = [["" if cell is None else str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *rows)]
     if sys.stdout.isatty() and shorten:
@@ -23,11 +25,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]],
         others = sum(widths) - widths[index] + 2 * (len(widths) - 1)
         room = shutil.get_terminal_size().columns - others
         widths[index] = min(widths[index], max(room, len(shorten)))
-        for row in rows:
-            if len(row[index]) > widths[index]:
+        for number, row in enumerate(rows):
+            if len(row[index]) > widths[index] and number in whole:
+                below[number], row[index] = row[index], ""
+            elif len(row[index]) > widths[index]:
                 row[index] = row[index][: widths[index] - 1] + "…"
     for number, row in enumerate([list(columns), *rows]):
         cells = [cell.rjust(width) if column in right else cell.ljust(width)
                  for cell, width, column in zip(row, widths, columns)]
         line = "  ".join(cells).rstrip()
         typer.echo(typer.style(line, bold=True) if number == 0 else line)
+        if number - 1 in below:
+            typer.echo(f"  {below[number - 1]}")

@@ -1,0 +1,78 @@
+"""A cell that a search has found: registered, exported, and its source told wherever it goes."""
+
+import dataclasses
+import random
+
+import pytest
+
+import zoo
+from export.build import build
+from export.source import Wanted, find
+from search.space import ConvSpace, RecurrentSpace
+from search.strategies.hierarchical import HierarchicalSpace
+from zoo.artifact import read_manifest
+from zoo.datasets import Split, load
+from zoo.recipe import Recipe
+from zoo.registry import origin_lines
+from zoo.train import train
+
+SOURCE = "search run search-darts1-digits-0: darts order 1 on digits, seed 0"
+SPACES = {"conv": ConvSpace(), "recurrent": RecurrentSpace(), "hierarchical": HierarchicalSpace()}
+SMALL = {"conv": {"channels": 4, "layers": 3}, "hierarchical": {"channels": 4, "layers": 3},
+         "recurrent": {"vocabulary": 11, "hidden": 6}}
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path, monkeypatch):
+    """An own, empty data folder."""
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
+
+
+def found(kind="conv", source=SOURCE):
+    genotype = SPACES[kind].sample(random.Random(1))
+    zoo.register("FOUND", genotype, source)
+    return genotype
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_a_found_cell_is_exported_with_its_source(kind, tmp_path):
+    genotype = found(kind)
+    build(find("FOUND", Wanted(**SMALL[kind])), ["onnx", "tfjs"], tmp_path / "out")
+    manifest = read_manifest(tmp_path / "out")
+    assert (manifest.genotype, manifest.source, manifest.paper) == ("FOUND", SOURCE, "")
+    assert all(entry.max_difference <= entry.limit for entry in manifest.parity)
+    card = (tmp_path / "out/README.md").read_text()
+    assert f"## The cell\n\nNot a published cell; found by {SOURCE}.\n" in card
+    assert zoo.parse((tmp_path / "out/genotype.json").read_text()) == genotype
+    again = find(str(tmp_path / "out"), Wanted())  # an artifact brings it along
+    assert again.manifest.source == SOURCE
+
+
+def test_any_other_source_is_told_as_it_is(tmp_path):
+    found(source="a talk\nof 2026")
+    build(find("FOUND", Wanted(**SMALL["conv"])), ["onnx"], tmp_path / "out")
+    assert read_manifest(tmp_path / "out").source == "a talk of 2026"
+    card = (tmp_path / "out/README.md").read_text()
+    assert "Not a published cell; its source: a talk of 2026.\n" in card
+
+
+def test_a_trained_artifact_keeps_the_source(tmp_path):
+    found()
+    digits = load("digits")
+    few = dataclasses.replace(digits, train=Split(digits.train.images[:40],
+                                                  digits.train.labels[:40]))
+    train("FOUND", few, Recipe(channels=4, layers=3, epochs=1, batch_size=20), tmp_path / "run")
+    assert read_manifest(tmp_path / "run").source == SOURCE
+
+
+def test_a_published_cell_has_a_paper_and_no_source():
+    origin = find("DARTS", Wanted()).manifest
+    assert origin.paper.startswith("H. Liu") and origin.source == ""
+
+
+def test_only_the_cell_itself_has_the_source():
+    genotype = found()
+    other = ConvSpace().mutate(random.Random(0), genotype)
+    assert origin_lines("found", genotype) == {"paper": "", "source": SOURCE}
+    nothing = {"paper": "", "source": ""}
+    assert origin_lines("FOUND", other) == origin_lines("NOBODY", genotype) == nothing
