@@ -116,7 +116,8 @@ def _settings(found: Entry, space: str, chosen: str, data: str, changes: dict
         elif name in fields[type(training)]:
             theirs[name] = value
         else:
-            raise ValueError(f"--{name.replace('_', '-')} is not a setting of this strategy")
+            raise ValueError(f"--{name.replace('_', '-')} is not a setting of this strategy; "
+                             "leave it out")
     return (dataclasses.asdict(dataclasses.replace(settings, **own)),
             dataclasses.asdict(dataclasses.replace(training, **theirs)))
 

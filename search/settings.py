@@ -44,7 +44,7 @@ class _Settings:
         unknown = given.keys() - {field.name for field in dataclasses.fields(self)}
         if unknown:
             option = "--" + min(unknown).replace("_", "-")
-            raise ValueError(f"{option} is not a setting of the {self.space} space")
+            raise ValueError(f"{option} is not a setting of the {self.space} space; leave it out")
         return dataclasses.replace(self, **given)
 
 
