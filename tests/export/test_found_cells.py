@@ -1,16 +1,21 @@
 """A cell that a search has found: registered, exported, and its source told wherever it goes."""
 
 import dataclasses
+import json
 import random
 
 import pytest
+from typer.testing import CliRunner
 
 import zoo
 from export.build import build
 from export.source import Wanted, find
+from search.cli import app as search
 from search.space import ConvSpace, RecurrentSpace
 from search.strategies.hierarchical import HierarchicalSpace
+from web_demo.artifacts import find_artifacts, index_json
 from zoo.artifact import read_manifest
+from zoo.cli import app as zoo_app
 from zoo.datasets import Split, load
 from zoo.recipe import Recipe
 from zoo.registry import origin_lines
@@ -46,6 +51,28 @@ def test_a_found_cell_is_exported_with_its_source(kind, tmp_path):
     assert zoo.parse((tmp_path / "out/genotype.json").read_text()) == genotype
     again = find(str(tmp_path / "out"), Wanted())  # an artifact brings it along
     assert again.manifest.source == SOURCE
+
+
+def test_from_the_search_to_the_zoo_and_to_an_artifact(tmp_path):
+    """What a user types, one command after the other."""
+    def succeeded(app, *words):
+        result = CliRunner().invoke(app, list(map(str, words)))
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    small = ["--channels", 4, "--layers", 3]
+    told = succeeded(search, "run", "--epochs", 1, *small, "-o", tmp_path / "run-7", "--seed", 3)
+    assert "zoo build DARTS1_DIGITS_3 --export tfjs" in told
+    source = "search run run-7: darts order 1 on digits, seed 3"
+    assert f"yours: {source}" in succeeded(zoo_app, "list")
+    assert f"source    {source}" in succeeded(zoo_app, "show", "darts1_digits_3")
+    succeeded(zoo_app, "build", "DARTS1_DIGITS_3", "--export", "tfjs", *small, "-o",
+              tmp_path / "out")
+    manifest = read_manifest(tmp_path / "out")
+    assert (manifest.genotype, manifest.source) == ("DARTS1_DIGITS_3", source)
+    index = json.loads(index_json(find_artifacts([tmp_path])))
+    assert [(model["name"], model["genotype"]) for model in index["models"]] == [
+        ("out", "DARTS1_DIGITS_3")]
 
 
 def test_any_other_source_is_told_as_it_is(tmp_path):

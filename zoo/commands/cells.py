@@ -190,8 +190,8 @@ def _next_commands(cell: CellRecord) -> list[str]:
     if cell.origin == "file":
         return [*commands, f"zoo register {name}"]
     if cell.genotype.kind != "recurrent":
-        commands += [f"zoo train {name} --data digits", f"zoo build {name} --export tfjs"]
-    return commands
+        commands.append(f"zoo train {name} --data digits")
+    return [*commands, f"zoo build {name} --export tfjs"]
 
 
 # --- plot ---------------------------------------------------------------------------------
