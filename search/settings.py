@@ -27,8 +27,9 @@ class _Settings:
         for name, value in dataclasses.asdict(self).items():
             if name in positive and (not isinstance(value, int) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+            least = 0 if name == "last_learning_rate" else 1e-300
             if (name == "clip_norm" or name.endswith("learning_rate")) and not (
-                    0 < value < float("inf")):
+                    least <= value < float("inf")):
                 raise ValueError(f"{name} must be above 0, not {value!r}")
             if (name.startswith("dropout") or name == "momentum") and not 0 <= value < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {value!r}")
