@@ -27,9 +27,9 @@ import torch
 SIZES = {
     "digits": {"search": {}, "candidate": {"epochs": 2},
                "final": {"epochs": 30, "drawings": 0, "channels": 8, "layers": 5}},
-    "cifar10": {"search": {"channels": 8, "layers": 5, "epochs": 5, "learning_rate": 0.05,
-                           "alpha_learning_rate": 2.5e-2},
-                "candidate": {"epochs": 1, "channels": 8, "layers": 5, "batch_size": 64,
+    "cifar10": {"search": {"channels": 8, "layers": 3, "epochs": 3, "learning_rate": 0.05,
+                           "alpha_learning_rate": 5e-2},
+                "candidate": {"epochs": 1, "channels": 8, "layers": 3, "batch_size": 64,
                               "learning_rate": 0.05, "cutout": 0},
                 "final": {"epochs": 10, "channels": 8, "layers": 5, "batch_size": 64,
                           "learning_rate": 0.05, "drop_path": 0.0, "cutout": 0}},
