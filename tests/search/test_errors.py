@@ -1,0 +1,327 @@
+"""What can go wrong in a search: one line with the remedy, nothing lost."""
+
+import errno
+import json
+import shutil
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from search import build, one_shot
+from search import run as runs
+from search.cli import app
+from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder
+from zoo import registry, run_folder
+
+
+def search(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def refused(*words, also=0):
+    """The error line of a command that must fail; `also` lines may stand before it."""
+    result = search(*words)
+    assert result.exit_code == 1, result.output + repr(result.exception)
+    assert isinstance(result.exception, SystemExit), result.exception
+    *before, last = result.stderr.strip().splitlines()
+    assert last.startswith("error: ") and len(before) <= also and not result.stdout, result.output
+    return last
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return digits_folder(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "zoo"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def words(images):
+    return "run", "--data", "folder", "--path", images, *TINY
+
+
+class Stop(BaseException):
+    pass
+
+
+@pytest.fixture(scope="module")
+def interrupted(images, tmp_path_factory):
+    """A run of three epochs of which one is done."""
+    folder = tmp_path_factory.mktemp("interrupted") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENOTYPE_ZOO_DATA", str(folder.parent / "zoo"))
+
+        def stop(folder, state, save=run_folder.save_checkpoint):
+            save(folder, state)
+            raise Stop
+
+        patch.setattr(run_folder, "save_checkpoint", stop)
+        with pytest.raises(Stop):
+            search("run", "--data", "folder", "--path", images, *TINY, "-o", folder)
+    return folder
+
+
+@pytest.fixture
+def run(interrupted, tmp_path):
+    return shutil.copytree(interrupted, tmp_path / "run")
+
+
+# --- before anything is begun ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--strategy", "drats"], "unknown strategy 'drats'; did you mean darts?"),
+    (["--preset", "quik"], "unknown preset 'quik'; did you mean quick?"),
+    (["--strategy", "random", "--preset", "papr"], "did you mean paper?"),
+    (["--space", "convv"], "not 'convv'; did you mean conv?"),
+    (["--strategy", "pc-darts", "--space", "recurrent"], "pc-darts searches the conv space"),
+    (["--data", "digit"], "did you mean digits"),
+    (["--space", "recurrent", "--data", "simple"], "did you mean sample"),
+    (["--hidden", "8"], "--hidden is not a setting of the conv space; leave it out"),
+    (["--candidates", "8"], "--candidates is not a setting"),
+    (["--space", "recurrent", "--channels", "8"], "--channels is not a setting of the recurrent"),
+    (["--space", "recurrent", "--size", "8"], "--size is for images"),
+    (["--by", "word"], "--by is for texts"),
+    (["--strategy", "evolution", "--hidden", "8"], "--hidden is not a setting"),
+    (["--strategy", "random", "--order", "1"], "--order is not a setting of this strategy"),
+    (["--strategy", "enas", "--order", "2"], "--order is not a setting of this strategy"),
+    (["--strategy", "random-ws", "--alpha-learning-rate", "1"],
+     "--alpha-learning-rate is not a setting"),
+    (["--strategy", "gdas", "--order", "2"], "leave --order out"),
+    (["--order", "3"], "the order is 1 or 2, not 3"),
+    (["--epochs", "0"], "epochs must be a whole number of at least 1"),
+    (["--learning-rate", "0"], "learning_rate must be above 0"),
+    (["--batch-size", "1"], "batch-norm needs two images"),
+    (["--strategy", "pc-darts", "--channels", "6"], "take a multiple of 4 for --channels"),
+    (["--strategy", "evolution", "--candidates", "3"], "do not fill the population of 12"),
+    (["--budget", "700"], "a budget of 700 does not pay for one epoch, which costs 718; raise it"),
+    (["--strategy", "random", "--budget", "9"], "pays for no candidate, which costs 4,596"),
+    (["--seed", "-1"], "the seed must be"),
+    (["--workers", "many", "--strategy", "random"], "--workers is a number from 1, ray or"),
+    (["--device", "tpu"], "no device 'tpu' here"),
+    (["--precision", "int3"], "unknown precision 'int3'"),
+    (["--name", "DARTS"], "'DARTS' is the published cell DARTS_V1; choose another name"),
+    (["--name", "a/b"], "cannot name a cell"),
+])
+def test_what_does_not_go_together(options, message, here):
+    assert message in refused("run", *options)
+    assert not list(here.iterdir())
+
+
+def test_a_name_of_a_cell_of_the_users_needs_replace(here):
+    registry.register("MINE", registry.genotype("DARTS"))
+    assert "already named 'MINE'" in refused("run", "--name", "mine")
+    assert not (here / "runs").exists()
+
+
+@pytest.mark.parametrize("strategy", ["darts", "random"])
+def test_data_that_no_search_learns_from(strategy, here):
+    def refused_on(folder):
+        return refused("run", "--data", "folder", "--path", folder, "--strategy", strategy)
+
+    assert "has 1 class folder" in refused_on(digits_folder(here / "one", classes=1))
+    (here / "one" / "train" / "other").mkdir()
+    (here / "one" / "test" / "other").mkdir()
+    assert "other" in refused_on(here / "one")
+    small = digits_folder(here / "small", side=3)
+    assert "3 pixels small; two reductions need at least 4 (scale a folder's images with --size)" \
+        in refused_on(small)
+    few = digits_folder(here / "few", classes=2)
+    for place in (few / "train").iterdir():
+        for image in sorted(place.iterdir())[1:]:
+            image.unlink()
+    assert "too few" in refused_on(few)
+    assert not (here / "runs").exists()
+
+
+@pytest.mark.parametrize("strategy", ["darts", "random"])
+def test_one_class_among_named_ones(strategy, here, images, monkeypatch):
+    import dataclasses
+
+    load = build.load_data
+
+    def alike(*arguments):
+        data = load(*arguments)
+        data.train.labels[:] = 2
+        return dataclasses.replace(data, train=data.train)
+
+    monkeypatch.setattr(build, "load_data", alike)
+    assert "the training images of folder are all of one class (2)" in refused(
+        "run", "--strategy", strategy, "--data", "folder", "--path", images)
+
+
+def test_a_text_that_is_too_small(here):
+    text = here / "text.txt"
+    text.write_text("to be or not to be\n")
+    assert "5% for validation" in refused("run", *TEXT, "--path", text)
+    text.write_text("to be or not to be\n" * 16)
+    assert "smaller --batch-size (at most" in refused("run", *TEXT, "--path", text)
+    sampled = [*TEXT, "--strategy", "random", "--batch-size", 200]
+    assert "smaller --batch-size" in refused("run", *sampled, "--path", text)
+
+
+def test_foreign_folders_are_left_alone(here, words, run):
+    foreign = here / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.tex").write_text("mine")
+    assert "is not empty and no search run, so it is left alone" in refused(
+        *words, "-o", foreign)
+    assert [path.name for path in foreign.iterdir()] == ["thesis.tex"]
+    assert "is not a folder; choose another with -o" in refused(
+        *words, "-o", foreign / "thesis.tex")
+    before = (run / "config.json").read_bytes()
+    assert f"go on with `search resume {run}`" in refused(*words, "-o", run)
+    assert (run / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["show", "plot", "compare", "resume"])
+def test_what_is_no_run(command, here):
+    (here / "empty").mkdir()
+    for folder in (here / "nothing", here / "empty", here / "empty" / "x" / "y"):
+        assert "holds no search run; `search list` shows those" in refused(command, folder)
+    (here / "file").write_text("x")
+    assert "holds no search run" in refused(command, here / "file")
+    assert not list((here / "empty").iterdir())
+
+
+# --- while it runs --------------------------------------------------------------------------
+
+SAID = 9  # lines of a run that goes on, before its error
+
+
+@pytest.mark.parametrize("strategy", ["darts", "gdas", "random-ws", "enas"])
+def test_a_loss_that_is_no_number(strategy, words, here):
+    line = refused(*words, "--strategy", strategy, "--learning-rate", "1e18", "-o", "run",
+                   also=SAID)
+    assert "in epoch" in line and "smaller --learning-rate (it was 1e+18)" in line
+    assert "smaller --learning-rate" in refused("resume", "run", also=SAID)
+
+
+def test_candidates_that_diverge_are_the_worst_and_no_error(images, here):
+    result = search("run", "--strategy", "random", "--data", "folder", "--path", images, *SAMPLED,
+                    "--candidates", "2", "--learning-rate", "1e18")
+    assert result.exit_code == 0, result.output
+    assert "warning: the training of candidate 0 diverged" in result.stderr
+
+
+@pytest.mark.parametrize("text", [
+    "[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: you tried",
+    "CUDA out of memory. Tried to allocate 20.00 GiB"])
+def test_out_of_memory(text, run, monkeypatch):
+    history = (run / "history.jsonl").read_bytes()
+
+    def full(*_):
+        raise RuntimeError(text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one_shot.OneShot, "epoch", full)
+        assert refused("resume", run, also=SAID) == (
+            "error: there is not enough memory for this network; take a smaller --batch-size, "
+            "fewer --channels or --layers, or a smaller --size")
+    assert (run / "history.jsonl").read_bytes() == history
+    assert search("resume", run).exit_code == 0
+
+
+@pytest.mark.parametrize("call", ["append_line", "write_report", "write_whole"])
+@pytest.mark.parametrize("number, remedy", [(errno.ENOSPC, "free some space and go on with"),
+                                            (errno.EROFS, "make it writable and go on with")])
+def test_a_disk_that_is_full_or_read_only(call, number, remedy, run, monkeypatch):
+    def fail(path, *_):
+        raise OSError(number, "No way", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, call, fail)
+        line = refused("resume", run, also=SAID)
+        assert "No way; " in line and f"{remedy} `search resume {run}`" in line
+    assert search("resume", run).exit_code == 0
+
+
+# --- afterwards -----------------------------------------------------------------------------
+
+
+def test_a_damaged_checkpoint(run):
+    path = run / "checkpoint.pt"
+    whole, history = path.read_bytes(), (run / "history.jsonl").read_bytes()
+    state = torch.load(path, weights_only=True)
+    wrong = {name: torch.zeros(2, 3) for name in state["network"]}
+    torch.save(state | {"network": wrong}, run / "wrong")
+    torch.save(state | {"epoch": "one"}, run / "odd")
+    torch.save({name: value for name, value in state.items() if name != "alphas"}, run / "lacking")
+    torch.save([1, 2], run / "list")
+    for content in (whole[:1000], b"", b"garbage" * 99,
+                    *((run / name).read_bytes() for name in ("wrong", "odd", "lacking", "list"))):
+        path.write_bytes(content)
+        line = refused("resume", run, also=1)
+        assert f"{path} is damaged" in line and "another folder with -o" in line
+        assert path.read_bytes() == content and (run / "history.jsonl").read_bytes() == history
+    path.write_bytes(whole)
+    assert search("resume", run).exit_code == 0
+
+
+def test_the_checkpoint_of_another_search(run, words, here):
+    (here / "other").mkdir()
+    config = json.loads((run / "config.json").read_text())
+    for change in ({"strategy": "gdas"}, {"seed": 1},
+                   {"settings": config["settings"] | {"learning_rate": 1.0}}):
+        (run / "config.json").write_text(json.dumps(config | change))
+        assert "checkpoint.pt is of another search than config.json" in refused(
+            "resume", run, also=1)
+
+
+@pytest.mark.parametrize("change", [
+    {"strategy": "drats"}, {"space": "x"}, {"threads": 0}, {"threads": "2"}, {"seed": None},
+    {"settings": {"epochs": "many"}}, {"settings": {"colour": 1}}, {"settings": []},
+    {"training": 3}])
+def test_a_damaged_config(change, run):
+    path = run / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    line = refused("resume", run, also=1)
+    assert f"{path} is damaged" in line and "another folder with -o" in line
+
+
+def test_files_that_are_no_json(run):
+    history, config = run / "history.jsonl", run / "config.json"
+    whole = history.read_bytes()
+    for content in (b"x" + whole, b"[]\n", whole + whole):
+        history.write_bytes(content)
+        assert f"{history} is damaged" in refused("resume", run, also=1)
+    history.write_bytes(whole[:300])
+    assert "history.jsonl lacks rows of epochs that are done" in refused("resume", run, also=1)
+    config.write_text("{")
+    for command in ("resume", "show", "plot", "compare"):
+        assert f"{config} is damaged (not JSON)" in refused(command, run, also=1)
+
+
+def test_a_damaged_result_is_written_anew(run):
+    assert search("resume", run).exit_code == 0
+    result = (run / "result.json").read_bytes()
+    for name in ("result.json", "genotype.json"):
+        (run / name).write_text("{}")
+        line = refused("resume", run, also=1)
+        assert "is damaged; remove" in line
+        (run / "result.json").unlink()
+        assert search("resume", run).exit_code == 0
+        assert (run / "result.json").read_bytes() == result
+
+
+def test_data_that_changed_or_went_since_the_start(images, here):
+    mine = shutil.copytree(images, here / "images")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(one_shot.OneShot, "epoch", _stop)
+        search("run", "--data", "folder", "--path", mine, *TINY, "-o", "run")
+    first = next((mine / "train").rglob("*.png"))
+    first.unlink()
+    line = refused("resume", "run", also=1)
+    assert f"run was started with other data than what is at {mine} now" in line
+    shutil.rmtree(mine)
+    assert str(mine) in refused("resume", "run", also=1)
+
+
+def _stop(*_):
+    raise Stop
