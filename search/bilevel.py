@@ -57,7 +57,7 @@ class Bilevel:
         mixing = {name: table.detach() for name, table in self.mixing().items()}
         with self.autocast():
             outcome = self.network.training_loss(train, mixing)
-        # A sampler leaves operations out: their weights rest.
+        # A sampler may leave an operation out everywhere: then its weights have no gradient.
         gradients = torch.autograd.grad(outcome.loss, self.weights, allow_unused=True)
         self.average([gradient for gradient in gradients if gradient is not None])
         for weight, gradient in zip(self.weights, gradients):

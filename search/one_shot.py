@@ -1,8 +1,8 @@
 """Base of the strategies that train one supernet, whose operations share their weights.
 
-Bender et al. 2018 call it one-shot.  An epoch is one pass over the training data; what is random
-in it follows from the seed and its number alone, so a resumed run repeats nothing and loses
-nothing.
+Bender et al. 2018 call it one-shot.  An epoch is one pass over the training data, in whole
+batches; what is random in it follows from the seed and its number alone, so a resumed run repeats
+nothing and loses nothing.
 """
 
 from __future__ import annotations
