@@ -91,7 +91,8 @@ class Bilevel:
         """
         group = self.weight_optimizer.param_groups[0]
         rate = group["lr"]
-        gradients = self._gradients(train, self.weights)
+        gradients = torch.autograd.grad(self._loss(train).loss, self.weights)
+        self.average(gradients)
         shrink = self._clip(gradients)
         with torch.no_grad():
             before = [weight.clone() for weight in self.weights]
@@ -120,7 +121,8 @@ class Bilevel:
     def hessian_vector_product(self, train, vector: Sequence[Tensor]) -> Sequence[Tensor]:
         """d/d(alpha) d/d(weights) of the training loss, times `vector`, by central differences.
 
-        The weights move by `radius` in all, along `vector`, to both sides (equation 8).
+        The weights move by `radius` in all, along `vector`, to both sides (equation 8).  No
+        autocast: bfloat16 rounds most of so small a step away.
         """
         distance = self.radius / torch.cat([part.flatten() for part in vector]).norm()
         before = [weight.detach().clone() for weight in self.weights]
@@ -132,11 +134,14 @@ class Bilevel:
                         before, torch._foreach_mul(vector, sign * distance))
                     torch._foreach_copy_(self.weights, moved)
                 with self._weights_at_rest():
-                    sides.append(self._gradients(train, self.alphas))
+                    loss = self.network.loss(train, self.mixing()).loss
+                    sides.append(torch.autograd.grad(loss, self.alphas))
         finally:
             with torch.no_grad():
                 torch._foreach_copy_(self.weights, before)
-        return torch._foreach_div(torch._foreach_sub(*sides), 2 * distance)
+        product = torch._foreach_div(torch._foreach_sub(*sides), 2 * distance)
+        self.average(product)
+        return product
 
     @contextlib.contextmanager
     def _weights_at_rest(self):
@@ -152,11 +157,6 @@ class Bilevel:
     def _loss(self, batch) -> Outcome:
         with self.autocast():
             return self.network.loss(batch, self.mixing())
-
-    def _gradients(self, batch, of: Sequence[Tensor]) -> Sequence[Tensor]:
-        gradients = torch.autograd.grad(self._loss(batch).loss, of)
-        self.average(gradients)
-        return gradients
 
     def _clip(self, gradients: Sequence[Tensor]) -> Tensor | float:
         """Shorten `gradients` in place to `clip_norm`; the factor, also where it is above 1.

@@ -1,6 +1,7 @@
 """The bilevel optimiser: exact products, weights that rest and come back, no copy of a network."""
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -103,6 +104,17 @@ def test_the_product_is_autograds_on_the_supernet(cell):
     vector = torch.autograd.grad(net.loss(batch(4), net.mixing()).loss, bilevel.weights)
     found = bilevel.hessian_vector_product(batch(3), vector)
     assert relative(found, wanted) < 1e-7
+
+
+def test_the_product_is_taken_in_full_precision():
+    """bfloat16 would round most of the step away from both of its sides."""
+    net = network().float()
+    half = functools.partial(torch.autocast, "cpu", torch.bfloat16)
+    images, labels = batch(3)
+    train, vector = (images.float(), labels), [torch.randn_like(w) for w in net.parameters()]
+    found, wanted = (optimiser(net, 2, **options).hessian_vector_product(train, vector)
+                     for options in ({"autocast": half}, {}))
+    assert all(map(torch.equal, found, wanted))
 
 
 def test_order_2_is_equation_7():
