@@ -52,7 +52,7 @@ class Enas(SingleCell):
         with torch.no_grad(), self.autocast():
             outcome = self.network.loss(batch, one_hot(
                 self.space.decode(choices[0].tolist()), self.like()))
-        rewarded = torch.tensor([self.reward(outcome, batch)])
+        rewarded = torch.tensor([self.reward(outcome, batch)], device=self.task.device)
         distributed.average([rewarded])
         reward = rewarded.item()
         self.baseline = reward if self.baseline is None else (
