@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from zoo.create import create_model
 from zoo.datasets import ImageData, Split
 from zoo.genotype import Genotype, to_dict
 from zoo.recipe import RECIPES, Recipe
-from zoo.run_folder import RunError
+from zoo.run_folder import RunError, write_whole
 from zoo.train import DivergedError, pick_device, train
 
 
@@ -188,11 +187,9 @@ def read_record(directory: Path, task: Task) -> Result | None:
 
 def write_record(directory: Path, task: Task, result: Result) -> None:
     """Keep the result of a candidate; a kill leaves the whole file or none."""
-    path = _record(directory, task)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps({"genotype": to_dict(task.genotype), "seed": task.seed,
-                                "result": dataclasses.asdict(result)}) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    write_whole(_record(directory, task), (json.dumps({
+        "genotype": to_dict(task.genotype), "seed": task.seed,
+        "result": dataclasses.asdict(result)}) + "\n").encode())
 
 
 def _record(directory: Path, task: Task) -> Path:
