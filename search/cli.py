@@ -207,7 +207,7 @@ def show(folder: RunFolder) -> None:
     Example:
       search show runs/search-darts1-digits-0
     """
-    from search.history import duration, read_run
+    from search.history import GENOTYPE, duration, read_run
     from search.terminal import row_line
 
     record = read_run(folder)
@@ -227,8 +227,6 @@ def show(folder: RunFolder) -> None:
     if not record.finished:
         typer.echo(f"unfinished; go on with `search resume {folder}`")
         return
-    from search.run import GENOTYPE
-
     typer.echo(f"found {record.result['name']} (epoch {record.chosen_epoch}, "
                f"{record.result['why']}), {folder / GENOTYPE}")
 

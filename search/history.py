@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONFIG, HISTORY, SECONDS, RESULT = "config.json", "history.jsonl", "seconds.jsonl", "result.json"
+GENOTYPE = "genotype.json"
 TRAINED = "trained/manifest.json"  # `zoo train NAME -o RUN/trained` writes it
 
 

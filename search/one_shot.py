@@ -121,6 +121,7 @@ class OneShot(Strategy):
     def _row(self, number: int, train: dict[str, float]) -> dict:
         genotype, mixing = self.genotype(), self.mixing()
         valid = self.task.evaluate(self.network, mixing)
+        self._check_finite(valid["loss"], number)  # the last step may have gone astray
         discrete = self.task.evaluate(self.network, one_hot(genotype, mixing))
         metric = self.task.metric
         if metric == "perplexity":

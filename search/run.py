@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 import zoo
 from search import build, collapse, distributed
-from search.history import CONFIG, HISTORY, RESULT, SECONDS, read_run
+from search.history import CONFIG, GENOTYPE, HISTORY, RESULT, SECONDS, read_run
 from search.report import write_report
 from search.strategy import Report, Strategy, silent
 from search.tensorboard import Events
@@ -32,7 +32,7 @@ from zoo.genotype import Genotype, from_dict, to_json
 from zoo.run_folder import RunError, append_line, keep_lines, write_whole
 from zoo.train import pick_device
 
-LOCK, GENOTYPE = "lock", "genotype.json"
+LOCK = "lock"
 _NEEDED = {"strategy": str, "space": str, "data": str, "path": str | None, "size": int | None,
            "by": str | None, "seed": int, "device": str, "precision": str, "threads": int,
            "processes": int, "settings": dict, "training": dict | None, "budget": int | None,

@@ -65,7 +65,9 @@ class Display:
             self.say(row_line(value, self.epochs))
             for warning in value.get("warnings", ()):
                 self.say(f"  warning: {warning}")
-            self.scores, self.cell = _scores(value, "valid"), cell_line(value)
+            # Shorter than in the row: eighty columns have to do.
+            self.scores = _scores(value, "valid").replace("loss ", "").replace("accuracy", "acc")
+            self.cell = cell_line(value)
             self.done = value["epoch"]
 
     def report(self, done: int, total: int, facts: dict) -> None:
