@@ -23,6 +23,8 @@ from pathlib import Path
 
 import torch
 
+SEARCHES = {"darts": "DARTS, first order", "random-images": "random cells, equal images",
+            "random-seconds": "random cells, equal seconds"}
 # The supernet, what a candidate's training is, and the training of what was found.
 SIZES = {
     "digits": {"search": {}, "candidate": {"epochs": 2},
@@ -43,6 +45,7 @@ def main() -> None:
     options.add_argument("--path", type=Path)
     options.add_argument("--images", type=int, help="training images to take")
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options.add_argument("--searches", nargs="+", choices=SEARCHES, default=list(SEARCHES))
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("-o", "--output", type=Path)
     chosen = options.parse_args()
@@ -56,7 +59,7 @@ def main() -> None:
     records = []
     seconds_of = {}
     for seed in chosen.seeds:
-        for kind in ("darts", "random-images", "random-seconds"):
+        for kind in chosen.searches:
             record = searched(folder / f"{kind}-{seed}", kind, chosen.data, path, seed, seconds_of)
             trained(record, chosen.data, path)
             records.append(record.folder)
@@ -138,8 +141,6 @@ def table(folders: list[Path]) -> None:
     kinds: dict[str, list] = {}
     for folder in folders:
         kinds.setdefault(folder.name.rpartition("-")[0], []).append(read_run(folder))
-    names = {"darts": "DARTS, first order", "random-images": "random cells, equal images",
-             "random-seconds": "random cells, equal seconds"}
     print("| search | cells trained | training images | CPU seconds | parameters | "
           "test accuracy |")
     print("|---|---:|---:|---:|---:|---:|")
@@ -149,7 +150,7 @@ def table(folders: list[Path]) -> None:
         cells = [sum(len(row.get("candidates", ())) for row in run.rows) for run in runs]
         sizes = [_parameters(run.folder / "trained") for run in runs]
         took = [json.loads((run.folder / "cpu_seconds.json").read_text()) for run in runs]
-        print(f"| {names[kind]} | {mean(cells):.0f} | {mean(r.cost[-1] for r in runs):,.0f} | "
+        print(f"| {SEARCHES[kind]} | {mean(cells):.0f} | {mean(r.cost[-1] for r in runs):,.0f} | "
               f"{mean(took):.0f} | {mean(sizes):,.0f} | "
               f"{mean(scores):.2f}{spread} ({', '.join(f'{score:.2f}' for score in scores)}) |")
 
