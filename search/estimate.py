@@ -39,15 +39,18 @@ def _live_tensors(strategy, size: int) -> int:
     """Bytes of the tensors that a step on `size` images or columns makes, at its peak."""
     network, batch = strategy.network, strategy.task.example(size)
     weights, alphas = list(network.parameters()), list(network.alphas.values())
-    passes = [weights]
+    passes = [(weights, strategy.autocast)]
     if hasattr(strategy, "bilevel"):
-        passes.append(alphas if strategy.settings.order == 1 else weights + alphas)
+        passes.append((alphas if strategy.settings.order == 1 else weights + alphas,
+                       strategy.autocast))
+        if strategy.settings.order == 2:
+            passes.append((alphas, contextlib.nullcontext))  # the finite difference
     peaks = []
     with torch.random.fork_rng():
-        for learning in passes:
+        for learning, autocast in passes:
             with _learning_alone(learning, weights + alphas), \
                     _Live(weights + alphas + list(batch)) as live:
-                with strategy.autocast():
+                with autocast():
                     mixing = getattr(strategy, "weigh", strategy.mixing)()
                     loss = network.training_loss(batch, mixing).loss
                 torch.autograd.grad(loss, learning, allow_unused=True)
