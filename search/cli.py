@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -144,12 +145,14 @@ def _carry_out(folder: Path, data, workers: str, early_stop: bool) -> None:
     typer.echo(f"{found.name} (epoch {found.epoch}, {found.why})\n{found.genotype}\n"
                f"run: {folder}, report: {folder / 'report.html'}")
     config = read_run(folder).config
-    place = f" --path {config['path']}" if config["path"] else ""
+    place = f" --path {shlex.quote(config['path'])}" if config["path"] else ""
+    place += f" --size {config['size']}" if config["size"] else ""
     if found.genotype.kind == "recurrent":
         typer.echo(f"next: zoo plot {found.name}\n      zoo build {found.name} --export tfjs")
     else:
-        typer.echo(f"next: zoo train {found.name} --data {config['data']}{place} -o "
-                   f"{folder / 'trained'}\n      zoo build {found.name} --export tfjs")
+        place += f" -o {shlex.quote(str(folder / 'trained'))}"
+        typer.echo(f"next: zoo train {found.name} --data {config['data']}{place}\n"
+                   f"      zoo build {found.name} --export tfjs")
 
 
 def _free_folder(config: dict) -> Path:

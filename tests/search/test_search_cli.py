@@ -250,3 +250,13 @@ def test_time_is_told_after_ten_steps_even_if_they_come_at_once(monkeypatch):
     screen.report(17, 40, {})
     assert said == ["0.12 s a step: about 10 s in all, validation aside"]
     assert shown[1] == (56 / 120, "0:00:08 left  epoch 2/3 step 16/40  loss 0.500")
+
+
+def test_the_next_command_can_be_typed_as_it_is_printed(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "mine"))
+    images, run = tmp_path / "my images", tmp_path / "a run"
+    digits_folder(images)
+    said = search("run", "--data", "folder", "--path", images, "--size", 8, *TINY, "--epochs", 1,
+                  "-o", run).stdout
+    assert (f"next: zoo train DARTS1_FOLDER_0 --data folder --path '{images}' --size 8 "
+            f"-o '{run / 'trained'}'\n") in said
