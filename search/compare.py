@@ -198,16 +198,25 @@ def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
 
 def _search(run: RunRecord) -> tuple[str, str]:
     """What runs of a group have in common."""
-    return run.strategy, json.dumps(run.settings, sort_keys=True)
+    return run.strategy, json.dumps(_facts(run), sort_keys=True)
+
+
+def _facts(run: RunRecord) -> dict:
+    """Its settings, those of its candidates' training among them."""
+    training = {f"training_{name}": value
+                for name, value in (run.config.get("training") or {}).items()}
+    budget = {} if run.shares_weights else {"budget": run.config.get("budget")}
+    return run.settings | training | budget
 
 
 def _label(run: RunRecord, groups: dict[tuple[str, str], list[RunRecord]]) -> str:
     """The strategy, with the settings in which it differs from others of the same name."""
-    others = [group[0].settings for (strategy, _), group in groups.items()
+    own = _facts(run)
+    others = [_facts(group[0]) for (strategy, _), group in groups.items()
               if strategy == run.strategy]
     names = sorted({name for settings in others for name in settings
                     if any(other.get(name) != settings[name] for other in others)})
-    told = ", ".join(f"{name.replace('_', ' ')} {run.settings.get(name)}" for name in names)
+    told = ", ".join(f"{name.replace('_', ' ')} {own.get(name)}" for name in names)
     return f"{run.strategy} ({told})" if told else run.strategy
 
 

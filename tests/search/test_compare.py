@@ -80,6 +80,20 @@ def change(run, **values):
     return read_run(run.folder)
 
 
+def test_candidates_trained_otherwise_are_told_apart(tmp_path):
+    runs = []
+    for number, (epochs, seed) in enumerate([(4, 0), (4, 1), (9, 0)]):
+        folder = evolution_run(tmp_path / str(number), seed=seed)
+        path = folder / "config.json"
+        config = json.loads(path.read_text()) | {"training": {"epochs": epochs}, "epochs": 12}
+        path.write_text(json.dumps(config))
+        runs.append(read_run(folder))
+    short, long = compare(runs).groups
+    assert (short.label, long.label) == ("evolution (training epochs 4)",
+                                         "evolution (training epochs 9)")
+    assert [run.seed for run in short.runs] == [0, 1] and runs[0].epochs == 12
+
+
 def test_what_cannot_stand_in_one_table(runs, tmp_path):
     text = read_run(recurrent_run(tmp_path / "text"))
     with pytest.raises(CompareError, match="searched the space conv, .*text recurrent; compare"):
