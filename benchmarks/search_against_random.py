@@ -84,11 +84,14 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
                     "candidates": max(1, round(seconds["darts"] / seconds["candidate"]))}
         run.start(folder, build.config_of(wanted)[0])
     print(f"{folder}", file=sys.stderr, flush=True)
-    began = time.process_time()
-    run.run(folder, workers=1)
-    took, file = time.process_time() - began, folder / "cpu_seconds.json"
-    if not file.exists():
-        file.write_text(json.dumps(round(took, 1)))
+    began, file = time.process_time(), folder / "cpu_seconds.json"
+    finished = read_run(folder).finished
+    before = json.loads(file.read_text()) if file.exists() else 0.0
+    try:
+        run.run(folder, workers=1)
+    finally:  # a stopped one is added to what goes on later
+        if not finished:
+            file.write_text(json.dumps(round(before + time.process_time() - began, 1)))
     took, record = json.loads(file.read_text()), read_run(folder)
     if kind == "darts":
         seconds.setdefault("darts", took)

@@ -63,8 +63,8 @@ def run(
     learning_rate: Annotated[float | None, _setting("Of the weights, at the start.")] = None,
     alpha_learning_rate: Annotated[float | None, _setting("Of the alphas.")] = None,
     budget: Annotated[int | None, typer.Option(
-        help="Training images (or tokens) the whole run may see, instead of --epochs or "
-        "--candidates.", min=1)] = None,
+        help="Training images (or tokens) that weights may be updated with in the whole run, "
+        "instead of --epochs or --candidates.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     workers: Workers = "auto",
     early_stop: EarlyStop = False,
@@ -258,7 +258,8 @@ def compare(
     folders: Annotated[list[Path], typer.Argument(help="Runs on the same space and data.",
                                                   show_default=False)],
     output: Annotated[Path | None, typer.Option(
-        "-o", "--output", help="Where to draw it: .svg, .png or .pdf.")] = Path("compare.svg"),
+        "-o", "--output", help="Where to draw it: .svg, .png or .pdf; compare.svg when left out, "
+        "nowhere with --json.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare strategies: accuracy against cost, mean and spread over seeds.
@@ -274,9 +275,9 @@ def compare(
 
     comparison = compare_runs([read_run(folder) for folder in folders])
     print_comparison(comparison, as_json)
-    path = plot_comparison(comparison, output)
-    if not as_json:
-        typer.echo(f"wrote {path}")
+    if output is not None or not as_json:
+        path = plot_comparison(comparison, output or Path("compare.svg"))
+        typer.echo(f"wrote {path}", err=as_json)
 
 
 def main() -> None:

@@ -47,6 +47,9 @@ class ImageTask:
             raise DataError(f"{data.name} has {count} training images, too few for two halves")
         size = min(settings.batch_size, cut, count - cut)
         self.batch_size = size - size % share[1]
+        if self.batch_size < 2 * share[1]:
+            raise DataError(f"a batch of {size} images is too small for {share[1]} processes: "
+                            "batch-norm needs two images in each; start fewer")
         self.steps = cut // self.batch_size
 
     def _on_device(self, data: ImageData, chosen: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -89,7 +89,8 @@ class OneShot(Strategy):
             trained, validated = self.step(train, valid, number)
             self.task.carry(trained, validated)
             loss += trained.loss.detach() * size
-            right += self.task.right(trained, train)
+            if self.task.metric == "accuracy":
+                right += self.task.right(trained, train)
             count += size
             self.seen += size
             facts = {}
@@ -100,7 +101,10 @@ class OneShot(Strategy):
                 self._check_finite(mean.item(), number)
             report(index, steps, facts)
         distributed.average([loss, right])
-        return {"loss": loss.item() / count, "accuracy": right.item() * distributed.size() / count}
+        mean = loss.item() / count
+        if self.task.metric == "perplexity":
+            return {"loss": mean, "perplexity": math.exp(min(mean, 700))}
+        return {"loss": mean, "accuracy": right.item() * distributed.size() / count}
 
     def _rate(self, number: int) -> float:
         settings = self.settings
@@ -124,8 +128,6 @@ class OneShot(Strategy):
         self._check_finite(valid["loss"], number)  # the last step may have gone astray
         discrete = self.task.evaluate(self.network, one_hot(genotype, mixing))
         metric = self.task.metric
-        if metric == "perplexity":
-            train = {"loss": train["loss"], metric: math.exp(min(train["loss"], 700))}
         counts = operation_counts(genotype)
         skips = {cell: count.get("skip_connect", 0) + count.get("identity", 0)
                  for cell, count in counts.items()}

@@ -267,7 +267,7 @@ def _register(config: dict, genotype: Genotype, run: str) -> str:
     source = f"{run}: {method} on {config['data']}, seed {config['seed']}"
     base = config["name"] or "_".join(
         (f"{config['strategy']}{order or ''}", config["data"], str(config["seed"]))
-    ).replace("-", "_").upper()
+    ).replace("-", "_").upper()[:90]  # a number has to fit after it
     replace = config["replace"] and config["name"] is not None
     for name in itertools.chain([base], (f"{base}_{number}" for number in itertools.count(2))):
         with contextlib.suppress(ValueError):

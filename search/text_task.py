@@ -59,10 +59,6 @@ class TextTask:
         """Hand the hidden states on to the next batches."""
         self._batches.carry(train.hidden, None if valid is None else valid.hidden)
 
-    def right(self, outcome: Outcome, batch: Batch) -> Tensor:
-        """How many of a batch's tokens are foretold."""
-        return (outcome.logits.detach().flatten(0, 1).argmax(1) == batch[1]).sum()
-
     @torch.no_grad()
     def evaluate(self, network: RecurrentSupernet, mixing: Mixing) -> dict[str, float]:
         """`loss` of a token of the validation text, in nats, and `perplexity`; no dropout."""
