@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
 from search import distributed
 from search.discretize import Mixing
