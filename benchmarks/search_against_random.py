@@ -33,8 +33,9 @@ SIZES = {
                            "alpha_learning_rate": 5e-2},
                 "candidate": {"epochs": 1, "channels": 8, "layers": 3, "batch_size": 64,
                               "learning_rate": 0.05, "cutout": 0},
-                "final": {"epochs": 10, "channels": 8, "layers": 5, "batch_size": 64,
-                          "learning_rate": 0.05, "drop_path": 0.0, "cutout": 0}},
+                "final": {"epochs": 5, "channels": 8, "layers": 5, "batch_size": 64,
+                          "learning_rate": 0.05, "drop_path": 0.0, "cutout": 0,
+                          "auxiliary_weight": 0.0}},
 }
 
 
