@@ -278,7 +278,7 @@ def test_a_name_that_is_taken_meanwhile_gets_a_number(data, here, whole, monkeyp
 def test_a_second_process_is_refused_while_the_first_runs_on(data, whole, place):
     one, other = place("one"), place("other")
     process = one.begin(*arguments("darts", data), "-o", one.folder)
-    while not (one.folder / "lock").exists():
+    while not (one.folder / "history.jsonl").exists():  # written by who holds the lock
         assert process.is_alive()
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGSTOP)

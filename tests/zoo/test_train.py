@@ -4,7 +4,6 @@ import errno
 import itertools
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,14 +174,14 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     state = {"epoch": 1, "model": {}, "optimizer": {}, "random": {}}
     run_folder.save_checkpoint(tmp_path, state)
 
-    def write_half(path, content):
-        with open(path, "wb") as file:
-            file.write(content[: len(content) // 2])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    def half_written(descriptor):
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", write_half)
-    with pytest.raises(OSError, match="No space left"):
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(os, "fsync", half_written)
         run_folder.save_checkpoint(tmp_path, state | {"epoch": 2})
+    assert [path.name for path in tmp_path.iterdir()] == [run_folder.CHECKPOINT]
     assert run_folder.load_checkpoint(tmp_path)["epoch"] == 1
 
 
