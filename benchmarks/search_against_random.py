@@ -27,7 +27,7 @@ SEARCHES = {"darts": "DARTS, first order", "random-images": "random cells, equal
             "random-seconds": "random cells, equal seconds"}
 # The supernet, what a candidate's training is, and the training of what was found.
 SIZES = {
-    "digits": {"search": {}, "candidate": {"epochs": 2},
+    "digits": {"search": {"epochs": 20}, "candidate": {"epochs": 2},
                "final": {"epochs": 30, "drawings": 0, "channels": 8, "layers": 5}},
     "cifar10": {"search": {"channels": 8, "layers": 3, "epochs": 3, "learning_rate": 0.05,
                            "alpha_learning_rate": 5e-2},

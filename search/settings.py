@@ -106,7 +106,7 @@ class TextSettings(_Settings):
 PRESETS = {
     "conv": {
         "paper": ConvSettings(),
-        "quick": ConvSettings(channels=8, layers=5, epochs=20, batch_size=64, learning_rate=0.05,
+        "quick": ConvSettings(channels=8, layers=5, epochs=16, batch_size=64, learning_rate=0.05,
                               alpha_learning_rate=2.5e-2, crop_padding=1, flip=False),
     },
     "recurrent": {
