@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ _SHORT = {"skip_connect": "skip", "max_pool_3x3": "max", "avg_pool_3x3": "avg",
           "sep_conv_3x3": "sep3", "sep_conv_5x5": "sep5", "dil_conv_3x3": "dil3",
           "dil_conv_5x5": "dil5"}
 _WIDE = 100  # columns from which there is room for a bar too
+_SECONDS = 1 / 8  # between two drawings of the live lines
 STEPS = 10  # after which the time of the whole run is estimated
 
 
@@ -141,13 +143,19 @@ def display(shown: bool = True) -> Iterator[Display]:
     from rich.text import Text
 
     console = Console(stderr=True, highlight=False)
-    with Live(console=console, refresh_per_second=8, transient=True) as live:
+    shown_at = -math.inf
+    # Drawn as steps come, not by a thread on a clock: the first one is always seen.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
         def show(share: float, lines: list[str]) -> None:
+            nonlocal shown_at
             first, *others = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
             row = Table.grid(padding=(0, 1))
             bar = [ProgressBar(1, share, width=console.width // 6)] * (console.width >= _WIDE)
             row.add_row(*bar, f"{share:.0%}", first)
-            live.update(Group(row, *others))
+            due = time.perf_counter() - shown_at >= _SECONDS
+            if due:
+                shown_at = time.perf_counter()
+            live.update(Group(row, *others), refresh=due)
 
         yield Display(lambda line: console.print(
             line, markup=False, style="yellow" if "warning: " in line else None), show)
