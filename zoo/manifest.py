@@ -35,7 +35,8 @@ class Input(_Part):
     """Raw pixels (batch, height, width, channels) in `range`, or token ids and a state.
 
     `mean` and `std`, one a channel, normalise pixels scaled to 0..1; the exported graph does
-    that inside.  `data` names the data set whose images it expects.
+    that inside.  `data` names the data set whose images it expects.  `unit` says what a token
+    of a language model is; the tokens stand in ``vocabulary.json``, in order of their ids.
     """
 
     name: str = "pixels"
@@ -46,6 +47,7 @@ class Input(_Part):
     mean: list[float] = []
     std: list[float] = []
     data: str | None = None
+    unit: Literal["word", "char"] | None = None
 
     @model_validator(mode="after")
     def _normalisable(self):
