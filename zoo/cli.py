@@ -29,6 +29,7 @@ COMMANDS = {
     "register": Command("zoo.commands.cells", "register", "Add a cell of your own to the zoo."),
     "train": Command("zoo.commands.training", "train", "Train the network of a cell."),
     "eval": Command("zoo.commands.training", "evaluate", "Measure a trained network."),
+    "predict": Command("zoo.commands.predict", "predict", "Say what is in pictures."),
     "import": Command("zoo.commands.training", "import_checkpoint",
                       "Read a checkpoint of the official DARTS release."),
     "build": Command("zoo.commands.export", "build",

@@ -1,0 +1,54 @@
+"""`zoo predict`: what a network of images says of picture files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    directory: Annotated[Path, typer.Argument(help="An artifact folder.", show_default=False)],
+    pictures: Annotated[list[Path], typer.Argument(help="Picture files.", show_default=False)],
+    top: Annotated[int, typer.Option(help="Classes to show for each picture.")] = 3,
+    as_json: Annotated[bool, typer.Option(
+        "--json", help="All probabilities, as one JSON object a line.")] = False,
+) -> None:
+    """Say what is in pictures: their middle square, made as small as the network's images.
+
+    \b
+    Example:
+      zoo predict exports/DARTS-cifar10 cat.jpg ship.png
+    """
+    import numpy as np
+    import torch
+
+    from zoo.commands.table import print_table
+    from zoo.evaluate import predict as run
+    from zoo.preprocess import read_picture
+    from zoo.weights import load_artifact
+
+    if top < 1:
+        raise ValueError(f"--top must be at least 1, not {top}")
+    model, manifest = load_artifact(directory)
+    if manifest.task != "image-classification":
+        raise ValueError(f"{directory} holds a language model, which takes no pictures; "
+                         f"see it write with `zoo demo {directory}`")
+    images = np.stack([read_picture(picture, manifest.input) for picture in pictures])
+    logits = run(model, images, manifest.input.mean, manifest.input.std)
+    shares = torch.as_tensor(logits).double().softmax(dim=1).tolist()
+    labels = manifest.labels or [f"class {number}" for number in range(len(shares[0]))]
+    if as_json:
+        for picture, share in zip(pictures, shares):
+            typer.echo(json.dumps({"picture": str(picture),
+                                   "probabilities": dict(zip(labels, share))}))
+        return
+    if not manifest.trained:
+        typer.echo("note: this network is untrained; its answers mean nothing", err=True)
+    rows = []
+    for picture, share in zip(pictures, shares):
+        best = sorted(range(len(share)), key=lambda number: -share[number])[:top]
+        rows.append((str(picture), ", ".join(f"{labels[n]} {share[n]:.1%}" for n in best)))
+    print_table(("picture", "most probable"), rows)

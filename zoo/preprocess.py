@@ -1,0 +1,103 @@
+"""From a picture file to the raw pixels that a network takes, bit for bit as the browser page does.
+
+The middle square of the picture is cut out, and each pixel that the network sees is the mean of
+the area that it covers ("box" or area averaging), as far as 8-bit values go: sums of whole
+numbers, exact in float64, and one division.  `web_demo/src/resize.ts` is the same arithmetic.
+Colour profiles are left aside, as where training data was read; the orientation that a camera
+noted is followed; what is transparent is seen on white paper.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from zoo.manifest import Input
+
+
+class PictureError(ValueError):
+    """A file that is no picture, or one that this network cannot take; the message names it."""
+
+
+def read_picture(file: Path | str, spec: Input) -> np.ndarray:
+    """The picture in `file` as the raw pixels (H, W, C), float32 0..255, of a network's input.
+
+    Raises PictureError for a file that is no picture, and for one that is to be read by a network
+    of digits and is not an 8x8 scan; FileNotFoundError when there is no such file.
+    """
+    pixels = decode(file)
+    if spec.data == "digits" and pixels.shape[:2] != (spec.height, spec.width):
+        raise PictureError(
+            f"{file} is {pixels.shape[1]}x{pixels.shape[0]}; a network of digits takes scans of "
+            f"{spec.width}x{spec.height}, and a digit in a larger picture is traced on the page: "
+            "see `zoo demo`")
+    if spec.channels not in (1, 3):
+        raise PictureError(f"{file} has colours, and this network takes {spec.channels} channels; "
+                           "a picture fits 1 or 3")
+    return area_average(brightness(pixels) if spec.channels == 1 else pixels,
+                        spec.height, spec.width)
+
+
+def decode(file: Path | str) -> np.ndarray:
+    """The picture in `file`, upright and on white, uint8 (H, W, 3).  Raises as `read_picture`."""
+    try:
+        from PIL import Image, ImageOps
+    except ModuleNotFoundError:
+        raise PictureError(f"{file} needs the package pillow, which is not installed: "
+                           "pip install 'genotype-zoo[data]'") from None
+    file = Path(file)
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no picture {file}")
+    try:
+        with Image.open(file) as image:
+            image = ImageOps.exif_transpose(image)
+            if image.mode.startswith("I;16"):  # Pillow would cut off at 255, not scale
+                image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
+            if not image.has_transparency_data:
+                return np.asarray(image.convert("RGB"))
+            colours = np.asarray(image.convert("RGBA")).astype(np.int64)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise PictureError(f"{file} is not a picture that can be read; give a PNG, JPEG, GIF or "
+                           "WebP file") from None
+    opacity = colours[..., 3:]
+    return ((colours[..., :3] * opacity + 127) // 255 + 255 - opacity).astype(np.uint8)
+
+
+def brightness(pixels: np.ndarray) -> np.ndarray:
+    """ITU-R BT.601 luma, as JPEG has it, of uint8 (H, W, 3): uint8 (H, W, 1)."""
+    weighted = pixels.astype(np.int64) @ np.array([19595, 38470, 7471])
+    return ((weighted + 32768) >> 16).astype(np.uint8)[..., None]
+
+
+def area_average(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The middle of uint8 (H, W, C) that has the shape asked for, as float32 (height, width, C).
+
+    >>> area_average(np.array([[[9], [0], [4], [9]]], np.uint8), 1, 1)  # its middle is one pixel
+    array([[[0.]]], dtype=float32)
+    """
+    from_height, from_width = pixels.shape[:2]
+    # In units in which both the cut and the pixels wanted have whole sides: no rounding.
+    if from_height * width <= from_width * height:
+        cut_height, cut_width = from_height, max(1, from_height * width // height)
+    else:
+        cut_height, cut_width = max(1, from_width * height // width), from_width
+    top, left = (from_height - cut_height) // 2, (from_width - cut_width) // 2
+    cut = pixels[top:top + cut_height, left:left + cut_width]
+    rows = np.stack([np.tensordot(weights, cut[place].astype(np.float64), 1)
+                     for place, weights in _covered(cut_height, height)])
+    sums = np.stack([np.tensordot(weights, rows[:, place], (0, 1))
+                     for place, weights in _covered(cut_width, width)], axis=1)
+    return (sums / (cut_height * cut_width)).astype(np.float32)
+
+
+def _covered(source: int, target: int) -> list[tuple[slice, np.ndarray]]:
+    """For each of `target` pixels those of `source` that it covers, and how much of each, in
+    1/target of a pixel."""
+    covered = []
+    for first in range(0, source * target, source):
+        place = slice(first // target, -(-(first + source) // target))
+        there = np.arange(place.start, place.stop) * target
+        shares = np.minimum(there + target, first + source) - np.maximum(there, first)
+        covered.append((place, shares.astype(np.float64)))
+    return covered
