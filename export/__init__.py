@@ -21,17 +21,18 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def export(model, formats: str | Sequence[str], directory: Path | str, *, name: str | None = None,
-           input=None, labels: Sequence[str] = (), precision: str = "float32",
-           converter: str = "zoo"):
+           input=None, labels: Sequence[str] = (), vocabulary: Sequence[str] = (),
+           precision: str = "float32", converter: str = "zoo"):
     """Write the artifact of a network made by `zoo.create_model`, and return its manifest.
 
     `formats` are of 'onnx', 'savedmodel', 'tflite', 'tfjs'; `input`, a `zoo.manifest.Input`,
-    says what images the network takes (see `export.source.from_model`).  Errors are those of
+    says what images or tokens the network takes, `labels` and `vocabulary` what they are called
+    (see `export.source.from_model`).  Errors are those of
     `export.build.build`; nothing is written then.
     """
     from export.build import build
     from export.source import from_model
 
-    source = from_model(model, name or Path(directory).name, input, labels)
+    source = from_model(model, name or Path(directory).name, input, labels, vocabulary)
     wanted = [formats] if isinstance(formats, str) else list(formats)
     return build(source, wanted, directory, precision, converter)

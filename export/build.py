@@ -7,6 +7,7 @@ network before the next one starts.  What is not asked for is made in passing an
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -44,7 +45,8 @@ class Source:
     """What is exported: a network in eval mode, its genotype, and what is known of it.
 
     `manifest` has everything but the export fields.  `images` (N, H, W, C), raw, with `labels`
-    are real inputs for parity and for the fixture; without them noise is used.
+    are real inputs for parity and for the fixture; without them noise is used.  `vocabulary`
+    lists the tokens of a language model in order of their ids.
     """
 
     model: nn.Module
@@ -52,6 +54,7 @@ class Source:
     manifest: Manifest
     images: np.ndarray | None = None
     labels: list[int] | None = None
+    vocabulary: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,9 @@ class _Chain:
             if source.manifest.labels:
                 (folder / "labels.txt").write_text("\n".join(source.manifest.labels) + "\n",
                                                    encoding="utf-8")
+            if source.vocabulary:
+                (folder / artifact.VOCABULARY).write_text(
+                    json.dumps(source.vocabulary, ensure_ascii=False) + "\n", encoding="utf-8")
             (folder / "cell.svg").write_text(svg(source.genotype, source.manifest.genotype),
                                              encoding="utf-8")
             self.deployed = deploy(source.model, source.manifest.input)

@@ -49,6 +49,9 @@ def _summary(manifest: Manifest) -> str:
         images = manifest.metrics.get("images")
         lines.append(f"Test accuracy {accuracy:.2%} on {manifest.metrics['data']}"
                      + (f" ({images} images)." if images else "."))
+    elif perplexity := manifest.metrics.get("test_perplexity"):
+        unit = {"char": "character", "word": "word"}.get(manifest.input.unit, "token")
+        lines.append(f"Test perplexity {perplexity:.2f} a {unit} on {manifest.metrics['data']}.")
     if manifest.precision not in (None, "float32"):
         lines.append(f"The TF.js weights are stored in {manifest.precision}.")
     return "\n".join(lines) + "\n"
@@ -56,8 +59,10 @@ def _summary(manifest: Manifest) -> str:
 
 def _usage(manifest: Manifest, folder: Path) -> str:
     if manifest.task != "image-classification":
+        tokens = (" `vocabulary.json` lists the tokens in order of their ids; a text begins with "
+                  "a `hidden` of zeros." if manifest.input.unit else "")
         return ("Inputs: `tokens` (batch,) int32 and `hidden` (batch, hidden) float32; outputs: "
-                f"{', '.join(f'`{name}`' for name in manifest.outputs)}.\n")
+                f"{', '.join(f'`{name}`' for name in manifest.outputs)}.{tokens}\n")
     size = manifest.input
     lines = [f"Input: `{size.name}`, float32 (batch, {size.height}, {size.width}, "
              f"{size.channels}), raw values {size.range[0]:g} to {size.range[1]:g}; the graph "

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from export.build import Source
-from zoo import datasets, weights
+from zoo import artifact, datasets, weights
 from zoo.cell_file import read_cell, shown_name
 from zoo.create import DEFAULTS, NETWORKS, create_model
 from zoo.genotype import Genotype, RecurrentGenotype
 from zoo.manifest import Input, Manifest, Network, plain_name
-from zoo.recipe import RECIPES
+from zoo.recipe import RECIPES, recipe
 from zoo.registry import origin_lines
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
@@ -37,7 +37,7 @@ class Wanted:
     network: str | None = None
     data: str | None = None
     path: Path | None = None  # where the data set lies, for real inputs
-    weights: Path | None = None
+    weights: Path | None = None  # a file, an artifact, or the data set of shipped ones
     channels: int | None = None
     layers: int | None = None
     num_classes: int | None = None
@@ -67,12 +67,13 @@ def find(target: str, wanted: Wanted) -> Source:
 
 
 def from_model(model: nn.Module, name: str, spec: Input | None = None,
-               labels: Sequence[str] = ()) -> Source:
+               labels: Sequence[str] = (), vocabulary: Sequence[str] = ()) -> Source:
     """The source of a network made by `zoo.create_model`; `spec` says what images it takes.
 
-    Weights that `create_model` loaded bring their own; otherwise the default is raw 0..255,
-    32x32 for a CIFAR network and 224x224 for an ImageNet one, scaled to -1..1.  A network with
-    batch-norms that have seen no batch is said to be untrained.
+    Of a language model `vocabulary` lists the tokens, and `spec` has their unit.  Weights that
+    `create_model` loaded bring their own; otherwise the default is raw 0..255, 32x32 for a CIFAR
+    network and 224x224 for an ImageNet one, scaled to -1..1.  A network with batch-norms that
+    have seen no batch is said to be untrained.
     """
     facts = model.facts
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -81,9 +82,17 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
              "network": Network(kind=model.kind, **model.settings),
              "metrics": facts.get("metrics", {}), "licence": facts.get("licence", "")}
     if model.kind == "language":
+        spec = spec or Input.model_validate(facts.get("input", {"name": "tokens", "range": None}))
+        tokens = list(vocabulary) or facts.get("vocabulary")
+        if tokens and len(tokens) != model.settings["vocabulary"]:
+            raise ValueError(f"{len(tokens)} tokens in the vocabulary, and the network has "
+                             f"{model.settings['vocabulary']}")
+        if tokens and spec.unit is None:
+            raise ValueError("the input of a language model with a vocabulary needs its unit, "
+                             "word or char")
         return Source(model.eval(), model.genotype, Manifest(
-            task="language-model-step", input=Input(name="tokens", range=None),
-            labels=list(labels), **known))
+            task="language-model-step", input=spec, labels=list(labels), **known),
+            vocabulary=tokens)
     size, channels = 224 if model.kind == "imagenet" else 32, model.settings["in_channels"]
     classes = model.settings["num_classes"]
     spec = spec or (Input.model_validate(facts["input"]) if facts else Input(
@@ -105,29 +114,36 @@ def _from_artifact(directory: Path, wanted: Wanted) -> Source:
                if option.name not in ("path", "seed")]
     _refuse(wanted, f"{directory} is an artifact, which brings its own settings", brought)
     model, manifest = weights.load_artifact(directory)
+    if model.kind == "language":
+        _refuse(wanted, f"{directory} is a language model, which reads no images", ("path",))
+        return Source(model, model.genotype, manifest,
+                      vocabulary=artifact.read_vocabulary(directory, manifest))
     images, labels = _real_images(manifest.input, len(manifest.labels), wanted.path)
     return Source(model, model.genotype, manifest, images, labels)
 
 
 def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted) -> Source:
     if isinstance(genotype, RecurrentGenotype):
-        return _language(name, genotype, wanted)
+        return _language(name, genotype, record, wanted)
     what = {"conv": "convolutional"}.get(genotype.kind, genotype.kind)
     if wanted.network not in (None, "cifar", "imagenet"):
         if wanted.network in NETWORKS:
             raise ValueError(f"{name} is a {what} cell; it has no {wanted.network} network")
         raise ValueError(f"unknown network {wanted.network!r}; allowed are {', '.join(NETWORKS)}")
     _refuse(wanted, f"{name} is a {what} cell", ("vocabulary", "hidden"))
+    if (named := _shipped(wanted)) and wanted.data in (None, named):
+        wanted = dataclasses.replace(wanted, data=named, weights=None)
+        if not record or not weights.packaged(record, named):
+            weights.find(named, record or genotype)  # says which there are
     data = wanted.data or ("imagenet" if wanted.network == "imagenet" else "digits")
     spec, labels = _input(data, wanted)
     found = weights.packaged(record, data) if record and not wanted.weights else None
     card = found[1] if found else {}
-    recipe = RECIPES.get(data)
     kind = wanted.network or ("imagenet" if data == "imagenet" else "cifar")
-    default = DEFAULTS[kind]
+    default = _sizes(data, kind, card)
     settings = {
-        "channels": wanted.channels or (recipe.channels if recipe else default["channels"]),
-        "layers": wanted.layers or (recipe.layers if recipe else default["layers"]),
+        "channels": wanted.channels or default["channels"],
+        "layers": wanted.layers or default["layers"],
         "num_classes": wanted.num_classes or len(labels) or _CLASSES.get(data, 10),
         "in_channels": spec.channels,
     }
@@ -150,20 +166,42 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
     return source
 
 
-def _language(name: str, genotype: RecurrentGenotype, wanted: Wanted) -> Source:
+def _sizes(data: str, kind: str, card: dict) -> dict:
+    """Channels and layers where the user gave none: of the shipped weights, or of the recipe."""
+    if card and card["network"]["kind"] == kind:
+        return card["network"]
+    if data in RECIPES:
+        return dataclasses.asdict(recipe(data))
+    return DEFAULTS[kind]
+
+
+def _language(name: str, genotype: RecurrentGenotype, record: str | None,
+              wanted: Wanted) -> Source:
     if wanted.network not in (None, "language"):
         raise ValueError(f"{name} is a recurrent cell; it has no {wanted.network} network")
     _refuse(wanted, f"{name} is a recurrent cell",
             ("channels", "layers", "num_classes", "in_channels", "size", "data", "path"))
-    hidden = wanted.hidden or 200
-    vocabulary = wanted.vocabulary or DEFAULTS["language"]["vocabulary"]
-    torch.manual_seed(wanted.seed)
-    model = create_model(genotype, "language", weights=wanted.weights, vocabulary=vocabulary,
-                         embedding=hidden, hidden=hidden)
-    source = from_model(model, f"{name}-language")
+    brought = _shipped(wanted) or wanted.weights
+    if brought and not (isinstance(brought, Path) and brought.is_file()):  # has its own settings
+        _refuse(wanted, f"the weights {brought} bring their settings", ("vocabulary", "hidden"))
+        model = create_model(record or genotype, "language", weights=brought)
+    else:
+        hidden = wanted.hidden or 200
+        vocabulary = wanted.vocabulary or DEFAULTS["language"]["vocabulary"]
+        torch.manual_seed(wanted.seed)
+        model = create_model(genotype, "language", weights=brought, vocabulary=vocabulary,
+                             embedding=hidden, hidden=hidden)
+    data = model.facts.get("metrics", {}).get("data", "language")
+    source = from_model(model, f"{name}-{data}")
     source.manifest = source.manifest.model_copy(update={
-        "genotype": name, **origin_lines(name, genotype), "trained": bool(wanted.weights)})
+        "genotype": name, **origin_lines(name, genotype), "trained": bool(brought)})
     return source
+
+
+def _shipped(wanted: Wanted) -> str | None:
+    """The data set that `--weights` names, where it names no path."""
+    path = wanted.weights
+    return str(path) if path and str(path).isidentifier() and not path.exists() else None
 
 
 def _refuse(wanted: Wanted, what: str, options: Sequence[str]) -> None:

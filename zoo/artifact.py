@@ -24,6 +24,7 @@ from zoo.genotype import Genotype, GenotypeError, parse
 from zoo.manifest import Manifest
 
 MANIFEST = "manifest.json"
+VOCABULARY = "vocabulary.json"  # of a language model: a JSON list, tokens in order of their ids
 
 
 class ArtifactError(ValueError):
@@ -96,6 +97,27 @@ def read_genotype(directory: Path | str, manifest: Manifest) -> Genotype:
         return parse(read_file(directory, manifest, "genotype.json").decode())
     except (GenotypeError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{directory}/genotype.json: {error}") from None
+
+
+def read_vocabulary(directory: Path | str, manifest: Manifest) -> list[str] | None:
+    """The tokens of a language model in order of their ids; None when the artifact has none.
+
+    Raises ArtifactError when the file is damaged or has not a token for each id.
+    """
+    if VOCABULARY not in manifest.files:
+        return None
+    content = read_file(directory, manifest, VOCABULARY)
+    try:
+        tokens = json.loads(content)
+    except ValueError:
+        tokens = None
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise ArtifactError(f"{directory}/{VOCABULARY} is not a list of tokens; build the "
+                            "artifact again")
+    if len(tokens) != manifest.network.vocabulary:
+        raise ArtifactError(f"{directory}/{VOCABULARY} has {len(tokens)} tokens, the network "
+                            f"{manifest.network.vocabulary}; build the artifact again")
+    return tokens
 
 
 # --- writing ------------------------------------------------------------------------------

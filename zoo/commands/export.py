@@ -28,7 +28,7 @@ def build(
         help="Where the data set lies, to prove parity on real images.")] = None,
     network: Annotated[str | None, typer.Option(help="cifar, imagenet or language.")] = None,
     weights: Annotated[Path | None, typer.Option(
-        help="A safetensors file with trained weights.")] = None,
+        help="A safetensors file, an artifact, or the data set of shipped weights.")] = None,
     channels: Annotated[int | None, typer.Option(help="Width of the first cell.")] = None,
     layers: Annotated[int | None, typer.Option(help="Number of cells.")] = None,
     num_classes: Annotated[int | None, typer.Option(help="Number of classes.")] = None,
@@ -71,7 +71,8 @@ def build(
         right=("seconds", "max difference", "limit"))
     megabytes = sum(file.bytes for file in manifest.files.values()) / 1e6
     typer.echo(f"\n{directory}: {len(manifest.files) + 1} files, {megabytes:.1f} MB")
-    if (directory / "tfjs").is_dir() and manifest.task == "image-classification":
+    if (directory / "tfjs").is_dir() and (manifest.task == "image-classification"
+                                          or "vocabulary.json" in manifest.files):
         typer.echo(f"next: zoo demo {directory}")
 
 

@@ -115,7 +115,8 @@ def packaged_cells(data: str) -> list[str]:
 class Found:
     """Weights to load: their bytes, the settings that they fix (and `kind`), a name for errors.
 
-    `facts` says what is known of them: input, labels, metrics, licence, as in a manifest.
+    `facts` says what is known of them: input, labels, metrics, licence, as in a manifest, and the
+    vocabulary of a language model.
     """
 
     content: bytes
@@ -137,21 +138,31 @@ def find(weights: str | Path, cell) -> Found:
             raise ValueError(f"no weights of {cell} for {weights!r} are shipped, only those of "
                              f"{there}; train them with `zoo train {cell}`")
         path, card = found
-        metrics = {key: card[key] for key in ("test_accuracy", "data", "images")}
-        facts = {"input": card["input"], "labels": card["labels"], "metrics": metrics,
-                 "licence": card["licence"]}
+        facts = _facts(card)
         return Found(path.read_bytes(), card["network"], path.name, facts)
     path = Path(weights)
     if path.is_dir():
-        from zoo.artifact import read_file, read_manifest
+        from zoo.artifact import read_file, read_manifest, read_vocabulary
 
         manifest = read_manifest(path)
         settings = {"kind": manifest.network.kind, **manifest.network.settings()}
         facts = manifest.model_dump(include={"input", "labels", "metrics", "licence"})
+        facts["vocabulary"] = read_vocabulary(path, manifest)
         return Found(read_file(path, manifest, WEIGHTS), settings, str(path), facts)
     if not path.is_file():
         raise ValueError(f"there is no file or folder {path} to load weights from")
     return Found(path.read_bytes(), {}, str(path), {})
+
+
+def _facts(card: dict) -> dict:
+    """What a card says of its weights; one of a language model has tokens in place of labels."""
+    measured = ("test_accuracy", "test_perplexity", "valid_perplexity", "data", "images", "tokens")
+    facts = {"metrics": {key: card[key] for key in measured if key in card},
+             "licence": card["licence"]}
+    if card["network"]["kind"] != "language":
+        return facts | {"input": card["input"], "labels": card["labels"]}
+    spec = {"name": "tokens", "range": None, "unit": card["unit"], "data": card["data"]}
+    return facts | {"input": spec, "labels": [], "vocabulary": card["vocabulary"]}
 
 
 # --- weights of an artifact -----------------------------------------------------------------
