@@ -107,15 +107,15 @@ def trained(record, data: str, path: Path | None) -> None:
     """Train the found cell from scratch, unless that is done."""
     import zoo
     from zoo.datasets import load
-    from zoo.recipe import RECIPES
+    from zoo.recipe import recipe
     from zoo.train import train
 
     folder = record.folder / "trained"
     if (folder / "manifest.json").exists():
         return
     genotype = zoo.parse((record.folder / "genotype.json").read_text())
-    recipe = RECIPES[data].but(**SIZES[data]["final"])
-    train(record.result["name"], load(data, path), recipe, folder, genotype=genotype,
+    settings = recipe(data).but(**SIZES[data]["final"])
+    train(record.result["name"], load(data, path), settings, folder, genotype=genotype,
           seed=record.seed, device="cpu", resume=(folder / "config.json").exists())
 
 

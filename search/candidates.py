@@ -22,7 +22,7 @@ from zoo.cost import parameters
 from zoo.create import create_model
 from zoo.datasets import ImageData, Split
 from zoo.genotype import Genotype, to_dict
-from zoo.recipe import RECIPES, Recipe
+from zoo.recipe import RECIPES, Recipe, recipe
 from zoo.run_folder import RunError, write_whole
 from zoo.train import DivergedError, pick_device, train
 
@@ -136,7 +136,10 @@ HIERARCHICAL_PRESETS = {
 def image_recipe(preset: str, data: str, hierarchical: bool = False) -> Recipe:
     """How the candidates of a search on the data set `data` are trained, augmented as there."""
     presets = HIERARCHICAL_PRESETS if hierarchical else IMAGE_PRESETS
-    return RECIPES[data].but(drop_path=0.0, auxiliary_weight=0.0, drawings=0, **presets[preset])
+    # As published where that is known: a schedule without a warm-up suits few epochs.
+    base = recipe(data, "paper" if "paper" in RECIPES[data] else None)
+    return base.but(drop_path=0.0, auxiliary_weight=0.0, drawings=0, precision="auto",
+                    **presets[preset])
 
 
 def device_of(name: str, number: int) -> torch.device:

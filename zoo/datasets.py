@@ -7,6 +7,7 @@ official binary files; images of one's own come from a folder.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,24 @@ def _read(name: str, path: Path | None, size: int | None) -> ImageData:
         train, test, labels = cifar.load(name, path)
         return ImageData(name, Split(*train), Split(*test), labels, *cifar.STATISTICS[name])
     return ImageData(name, Split(*train), Split(*test), labels, *statistics(train[0]))
+
+
+def hold_out(data: ImageData, count: int, seed: int) -> tuple[ImageData, Split]:
+    """`data` without `count` of its training images, and those: of each class its share.
+
+    Raises DataError when that leaves nothing to train on, or a class has too few images.
+    """
+    from sklearn.model_selection import train_test_split
+
+    images, labels = data.train.images, data.train.labels
+    try:
+        parts = train_test_split(np.arange(len(labels)), test_size=count,
+                                 random_state=seed % 2**32, stratify=labels)
+    except ValueError as error:
+        raise DataError(f"{count} of {len(labels)} training images of {data.name} cannot be held "
+                        f"out: {error}") from None
+    rest, held = (Split(images[part], labels[part]) for part in map(np.sort, parts))
+    return dataclasses.replace(data, train=rest), held
 
 
 def statistics(images: np.ndarray) -> tuple[list[float], list[float]]:

@@ -23,10 +23,11 @@ class Result:
     class_images: list[int]
 
 
-def normalise(pixels: Tensor, mean: list[float], std: list[float]) -> Tensor:
+def normalise(pixels: Tensor, mean: list[float] | Tensor, std: list[float] | Tensor) -> Tensor:
     """Raw pixels (N, C, H, W) 0..255 -> what the network reads; `mean`, `std` for 0..1."""
     def per_channel(values):
-        return torch.tensor(values, dtype=torch.float32, device=pixels.device).view(1, -1, 1, 1)
+        # Nothing is copied, and a GPU does not wait, where they are tensors there already.
+        return torch.as_tensor(values, dtype=torch.float32, device=pixels.device).view(1, -1, 1, 1)
 
     return (pixels / 255 - per_channel(mean)) / per_channel(std)
 

@@ -1,12 +1,14 @@
 """The folder of a training run while it trains: settings, history, checkpoint.
 
 ``config.json`` says what is trained, ``history.jsonl`` gets a row an epoch, ``checkpoint.pt``
-holds everything that the next epoch depends on.  When the run is finished the folder becomes
-an artifact (`zoo.artifact`), whose manifest is written last.
+holds everything that the next epoch depends on, ``best.pt`` the weights of the best epoch where
+validation images tell which that is.  When the run is finished the folder becomes an artifact
+(`zoo.artifact`), whose manifest is written last.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -19,7 +21,8 @@ import torch
 from zoo.artifact import MANIFEST, json_bytes
 from zoo.recipe import Recipe
 
-CONFIG, HISTORY, CHECKPOINT = "config.json", "history.jsonl", "checkpoint.pt"
+CONFIG, HISTORY = "config.json", "history.jsonl"
+CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
 
 
 class RunError(ValueError):
@@ -43,7 +46,10 @@ def start(folder: Path, config: dict) -> None:
 
 
 def read_config(folder: Path) -> dict:
-    """The settings of the run in `folder`.  Raises RunError when there is none to go on with."""
+    """The settings of the run in `folder`, those that are newer than the run at their defaults.
+
+    Raises RunError when there is none to go on with.
+    """
     path = folder / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -52,7 +58,7 @@ def read_config(folder: Path) -> dict:
     except ValueError:
         config = None  # not JSON
     try:
-        Recipe(**config["recipe"])
+        config["recipe"] = dataclasses.asdict(Recipe(**config["recipe"]))
         for name, kind in (("cell", str), ("data", str), ("data_sha256", str), ("seed", int),
                            ("precision", str)):
             if not isinstance(config[name], kind):
@@ -78,23 +84,23 @@ def check_same(folder: Path, config: dict) -> None:
                            "same settings or choose another folder with -o")
 
 
-def save_checkpoint(folder: Path, state: dict) -> None:
-    """Replace the checkpoint in one step: a kill leaves the old one or the new one.
+def save_checkpoint(folder: Path, state: dict, name: str = CHECKPOINT) -> None:
+    """Replace a checkpoint in one step: a kill leaves the old one or the new one.
 
     Raises OSError when the disk is full.
     """
     content = io.BytesIO()  # torch.save on a path calls a full disk a RuntimeError
     torch.save(state, content)
-    write_whole(folder / CHECKPOINT, content.getbuffer())
+    write_whole(folder / name, content.getbuffer())
 
 
-def load_checkpoint(folder: Path, *keys: str) -> dict | None:
-    """The last checkpoint on the CPU, or None before the first epoch ended.
+def load_checkpoint(folder: Path, *keys: str, name: str = CHECKPOINT) -> dict | None:
+    """A checkpoint on the CPU, the last one unless `name` says another; None if there is none.
 
     Raises RunError when the file is damaged or lacks one of `keys`; nothing in it is ever
     executed.
     """
-    path = folder / CHECKPOINT
+    path = folder / name
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         for key in keys:
@@ -138,7 +144,8 @@ def keep_lines(path: Path, count: int) -> None:
 
 def finish(folder: Path) -> None:
     """Remove what only a running training needs; comes after the manifest is written."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    for name in (CHECKPOINT, BEST):
+        (folder / name).unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content) -> None:

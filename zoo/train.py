@@ -1,7 +1,7 @@
-"""Train the network of a cell: one loop, as in the official 2018 DARTS release.
+"""Train the network of a cell: one loop, which is read in one sitting.
 
-Liu et al. 2019 (arXiv 1806.09055, appendix A.1): SGD with momentum on a cosine, an auxiliary
-head, drop-path that rises with the epochs, gradient clipping.  The settings are in `zoo.recipe`.
+Liu et al. 2019 (arXiv 1806.09055, appendix A.1): SGD with momentum, an auxiliary head,
+drop-path that rises with the epochs, gradient clipping.  The settings are in `zoo.recipe`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,17 +20,22 @@ from torch import Tensor, nn
 import zoo
 from zoo import run_folder
 from zoo.artifact import MANIFEST, read_manifest, seal
-from zoo.augment import augment, cutout
+from zoo.average import WeightAverage
+from zoo.batches import Batches
 from zoo.cost import cost
 from zoo.create import create_model
-from zoo.datasets import ImageData
-from zoo.drawn_digits import draw
-from zoo.evaluate import normalise, predict, score
+from zoo.datasets import ImageData, Split, hold_out
+from zoo.device import hardware, pick_device, pick_precision
+from zoo.evaluate import predict, score
 from zoo.genotype import Genotype, to_json
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recipe import Recipe
 from zoo.registry import origin_lines
+from zoo.schedule import learning_rate
 from zoo.weights import WEIGHTS, save_weights
+
+#: (steps done, steps in all, None or the row of the epoch that has ended)
+Report = Callable[[int, int, dict | None], None]
 
 
 class DivergedError(ValueError):
@@ -42,21 +45,24 @@ class DivergedError(ValueError):
 def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
           genotype: Genotype | None = None, seed: int = 0,
           device: str = "auto", precision: str = "auto", resume: bool = False,
-          report: Callable[[int, int, dict | None], None] | None = None) -> Manifest:
+          report: Report | None = None) -> Manifest:
     """Train `cell` on `data` and leave an artifact in `directory`; its manifest.
 
     `cell` is a registered name, or any name for the `genotype` that comes with it.
+    `precision` is the recipe's where it is "auto".
     `report(steps done, steps in all, row)` is called after each step with row None, and after
     each epoch with that epoch's row of the history.  With `resume` a run that was interrupted
     goes on after its last whole epoch, on the CPU bit for bit as if it had not been.
-    Test images are looked at once, after the last epoch.
+    Test images are looked at once, after the last epoch.  With `recipe.validation` the weights
+    are those of the epoch that was best on the images held out, else the last ones.
 
     Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
-    loss is not finite, ValueError for a device or precision that is not there.
+    loss is not finite, DataError for images that cannot be held out, ValueError for a device or
+    precision that is not there.
     """
     folder = Path(directory)
     place = pick_device(device)
-    dtype = pick_precision(precision, place)
+    dtype = pick_precision(recipe.precision if precision == "auto" else precision, place)
     genotype = genotype or zoo.genotype(cell)
     config = {"cell": cell, "genotype": str(genotype), "data": data.name,
               "data_sha256": _fingerprint(data), "seed": seed,
@@ -68,6 +74,9 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
         raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {seed}")
     if recipe.drawings and data.name != "digits":
         raise ValueError(f"the recipe adds drawn digits, but the data set is {data.name}")
+    valid = None
+    if recipe.validation:
+        data, valid = hold_out(data, recipe.validation, seed)
     if resume:
         run_folder.check_same(folder, config)
         if (folder / MANIFEST).exists():
@@ -75,81 +84,141 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
             return read_manifest(folder)
     else:
         run_folder.start(folder, config)
-    devices = [place] if place.type == "cuda" else []
-    with torch.random.fork_rng(devices):
+    with torch.random.fork_rng([place] if place.type == "cuda" else []):
         torch.manual_seed(seed)
-        model, seconds = _train(genotype, data, recipe, folder, seed, place, dtype, report)
-    return _finish(folder, cell, genotype, data, recipe, model.cpu().eval(), {
+        training = Training(genotype, data, recipe, folder, seed, place, dtype, valid)
+        training.restore()
+        while training.epochs < recipe.epochs:
+            training.epoch(report)
+    return _finish(folder, cell, genotype, data, recipe, training.result(), {
         "epochs": recipe.epochs, "seed": seed, "hardware": hardware(place),
-        "seconds": round(seconds)})
+        "seconds": round(training.seconds)})
 
 
-def _train(genotype, data, recipe, folder, seed, device, dtype, report) -> tuple[nn.Module, float]:
-    model = create_model(
-        genotype, recipe.network, channels=recipe.channels, layers=recipe.layers,
-        num_classes=len(data.labels), in_channels=data.train.images.shape[-1],
-        auxiliary=recipe.auxiliary_weight > 0,
-    ).to(device, memory_format=torch.channels_last)  # twice as fast, on CPUs too
-    optimizer = torch.optim.SGD(model.parameters(), lr=recipe.learning_rate,
-                                momentum=recipe.momentum, weight_decay=recipe.weight_decay)
-    first, seconds = _restore(folder, model, optimizer, device)
-    real = _to_device(data.train.images, data.train.labels, device)
-    count = len(data.train.labels) + recipe.drawings
-    # A last batch of a single image would leave batch-norm nothing to average over.
-    batches = count // recipe.batch_size + (count % recipe.batch_size > 1)
+class Training:
+    """What a training has reached: `epochs` whole ones in `seconds`, with `model`."""
 
-    for epoch in range(first, recipe.epochs):
-        began = time.perf_counter()
-        rate = recipe.learning_rate * (1 + math.cos(math.pi * epoch / recipe.epochs)) / 2
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+    def __init__(self, genotype: Genotype, data: ImageData, recipe: Recipe, folder: Path,
+                 seed: int, device: torch.device, dtype: torch.dtype, valid: Split | None):
+        self.data, self.recipe, self.folder, self.valid = data, recipe, folder, valid
+        self.device, self.dtype = device, dtype
+        self.epochs, self.seconds = 0, 0.0
+        self.model = create_model(
+            genotype, recipe.network, channels=recipe.channels, layers=recipe.layers,
+            num_classes=len(data.labels), in_channels=data.train.images.shape[-1],
+            auxiliary=recipe.auxiliary_weight > 0,
+        ).to(device, memory_format=torch.channels_last)  # twice as fast, on CPUs too
+        self.average = WeightAverage(self.model, recipe.average) if recipe.average else None
+        self.optimizer = _optimizer(self.model, recipe, device)
+        self.batches = Batches(data, recipe, seed, device)
+
+    def epoch(self, report: Report | None) -> None:
+        """Go through the training set once, write the history's row and the checkpoint."""
+        recipe, model, began = self.recipe, self.model, time.perf_counter()
+        first, steps = self.epochs * self.batches.steps, recipe.epochs * self.batches.steps
         model.train()
-        model.set_drop_path(recipe.drop_path * epoch / recipe.epochs)
-        loss_sum = torch.zeros((), device=device)
-        right = torch.zeros((), device=device)
-        pixels, labels = real
-        if recipe.drawings:  # new ones in every epoch, the same ones after a resume
-            drawn = _to_device(*draw(recipe.drawings, [seed, epoch]), device)
-            pixels, labels = (torch.cat(pair) for pair in zip(real, drawn))
-        order = torch.randperm(count).to(device)
-        for step, chosen in enumerate(order.split(recipe.batch_size)[:batches]):
-            images = normalise(augment(pixels[chosen].float(), recipe), data.mean, data.std)
-            if recipe.cutout:
-                images = cutout(images, recipe.cutout)
-            images = images.contiguous(memory_format=torch.channels_last)
-            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                output = model(images)
-                loss, logits = _loss(output, labels[chosen], recipe)
-            optimizer.zero_grad(set_to_none=True)
+        model.set_drop_path(recipe.drop_path * self.epochs / recipe.epochs)
+        loss_sum, right = torch.zeros(2, device=self.device)
+        for step, (images, labels) in enumerate(self.batches.epoch(self.epochs), first):
+            rate = learning_rate(recipe, step, self.batches.steps)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            with torch.autocast(self.device.type, self.dtype,
+                                enabled=self.dtype != torch.float32):
+                loss, logits = _loss(_forward(model, images), labels, recipe)
+            self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-            optimizer.step()
-            loss_sum += loss.detach() * len(chosen)
-            right += (logits.detach().argmax(1) == labels[chosen]).sum()
+            self.optimizer.step()
+            if self.average:
+                self.average.update()
+            loss_sum += loss.detach() * len(labels)
+            right += (logits.detach().argmax(1) == labels).sum()
             if report:
-                report(epoch * batches + step + 1, recipe.epochs * batches, None)
+                report(step + 1, steps, None)
         if not math.isfinite(loss_sum.item()):
             raise DivergedError(
-                f"the loss is {loss_sum.item()} in epoch {epoch + 1}; train into a new folder "
-                f"with a smaller --learning-rate (it was {recipe.learning_rate})")
+                f"the loss is {loss_sum.item()} in epoch {self.epochs + 1}; train into a new "
+                f"folder with a smaller --learning-rate (it was {recipe.learning_rate})")
+        self.epochs += 1
+        row = {"epoch": self.epochs, "learning_rate": rate,
+               "train_loss": loss_sum.item() / self.batches.count,
+               "train_accuracy": right.item() / self.batches.count}
+        if self.valid:
+            row["valid_accuracy"] = self._validate()
         took = time.perf_counter() - began
-        seconds += took
-        row = {"epoch": epoch + 1, "learning_rate": rate,
-               "train_loss": loss_sum.item() / count,
-               "train_accuracy": right.item() / count, "seconds": round(took, 3)}
-        run_folder.append_line(folder / run_folder.HISTORY, row)
-        run_folder.save_checkpoint(folder, {
-            "epoch": epoch + 1, "seconds": seconds, "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(), "random": run_folder.random_states(device)})
+        self.seconds += took
+        run_folder.append_line(self.folder / run_folder.HISTORY, row | {"seconds": round(took, 3)})
+        self._save()
         if report:
-            report((epoch + 1) * batches, recipe.epochs * batches, row)
-    return model, seconds
+            report(step + 1, steps, row | {"seconds": round(took, 3)})
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is measured and kept: the averaged one, where weights are averaged."""
+        return self.average.model if self.average else self.model
+
+    def _validate(self) -> float:
+        """Accuracy on the images held out; the best weights so far go to best.pt."""
+        logits = predict(self.judged, self.valid.images, self.data.mean, self.data.std)
+        accuracy = score(logits, self.valid.labels, len(self.data.labels)).accuracy
+        # The file says what it holds: a kill may come between it and the checkpoint.
+        best = run_folder.load_checkpoint(self.folder, "valid_accuracy", "model",
+                                          name=run_folder.BEST)
+        if best is None or accuracy > best["valid_accuracy"]:
+            run_folder.save_checkpoint(
+                self.folder, {"epoch": self.epochs, "valid_accuracy": accuracy,
+                              "model": self.judged.state_dict()}, run_folder.BEST)
+        return accuracy
+
+    def _save(self) -> None:
+        run_folder.save_checkpoint(self.folder, {
+            "epoch": self.epochs, "seconds": self.seconds, "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "random": run_folder.random_states(self.device)})
+
+    def restore(self) -> None:
+        """Go back to the checkpoint, if there is one.  Raises RunError when it is damaged."""
+        wanted = ("epoch", "seconds", "model", "optimizer", "random")
+        state = run_folder.load_checkpoint(self.folder, *wanted,
+                                           *(["average"] if self.average else []))
+        run_folder.keep_lines(self.folder / run_folder.HISTORY, state["epoch"] if state else 0)
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        run_folder.set_random_states(state["random"], self.device)
+        self.epochs, self.seconds = state["epoch"], state["seconds"]
+
+    def result(self) -> nn.Module:
+        """The trained network, in eval mode on the CPU."""
+        if self.valid:
+            best = run_folder.load_checkpoint(self.folder, "model", name=run_folder.BEST)
+            if best is None:
+                raise run_folder.RunError(f"{self.folder / run_folder.BEST} is gone; begin anew "
+                                          "in another folder with -o")
+            self.judged.load_state_dict(best["model"])
+        return self.judged.cpu().eval()
 
 
-def _to_device(images: np.ndarray, labels: np.ndarray, device) -> tuple[Tensor, Tensor]:
-    """Raw pixels (N, C, H, W) and labels, as tensors."""
-    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-    return pixels.to(device), torch.from_numpy(labels).to(device)
+def _optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.SGD:
+    parameters = list(model.parameters())
+    groups = [{"params": parameters}]
+    if not recipe.norm_weight_decay:
+        groups = [{"params": [value for value in parameters if value.ndim > 1]},
+                  {"params": [value for value in parameters if value.ndim <= 1],
+                   "weight_decay": 0.0}]
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum,
+                           weight_decay=recipe.weight_decay, nesterov=recipe.nesterov,
+                           fused=device.type in ("cpu", "cuda"))
+
+
+def _forward(model: nn.Module, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    """What `model(images)` gives in training mode."""
+    return model(images)
 
 
 def _loss(output, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
@@ -160,18 +229,6 @@ def _loss(output, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
         loss = loss + recipe.auxiliary_weight * F.cross_entropy(
             auxiliary, labels, label_smoothing=recipe.label_smoothing)
     return loss, logits
-
-
-def _restore(folder: Path, model, optimizer, device) -> tuple[int, float]:
-    """Go back to the checkpoint, if there is one: the epochs and seconds done so far."""
-    state = run_folder.load_checkpoint(folder, "epoch", "model", "optimizer", "random")
-    run_folder.keep_lines(folder / run_folder.HISTORY, state["epoch"] if state else 0)
-    if state is None:
-        return 0, 0.0
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    run_folder.set_random_states(state["random"], device)
-    return state["epoch"], state["seconds"]
 
 
 def _finish(folder: Path, cell: str, genotype: Genotype, data: ImageData, recipe: Recipe,
@@ -196,44 +253,9 @@ def _finish(folder: Path, cell: str, genotype: Genotype, data: ImageData, recipe
         | facts,
         parameters=costs.parameters, multiply_adds=costs.multiply_adds,
         tools={"genotype-zoo": zoo.__version__, "torch": torch.__version__},
-    ), leaving_out={run_folder.CHECKPOINT})
+    ), leaving_out={run_folder.CHECKPOINT, run_folder.BEST})
     run_folder.finish(folder)
     return manifest
-
-
-# --- where and how precisely ----------------------------------------------------------------
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """'auto': cuda, else mps, else cpu.  Raises ValueError for one that is not here."""
-    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(),
-            "cpu": True}
-    if name == "auto":
-        return torch.device(next(kind for kind, there in here.items() if there))
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is None or not here.get(device.type):
-        raise ValueError(f"no device {name!r} here; use "
-                         + ", ".join(kind for kind, there in here.items() if there))
-    return device
-
-
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """'auto': bfloat16 on a GPU that computes in it, else float32."""
-    if name not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"unknown precision {name!r}; allowed are auto, float32, bfloat16")
-    able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if name == "bfloat16" or (name == "auto" and able) else torch.float32
-
-
-def hardware(device: torch.device) -> str:
-    """What trained, for the card: 'NVIDIA H100', 'x86_64 CPU, 1 thread'."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    threads = torch.get_num_threads()
-    return f"{platform.machine()} {device.type.upper()}, {threads} thread{'s' * (threads > 1)}"
 
 
 def _fingerprint(data: ImageData) -> str:

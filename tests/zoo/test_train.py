@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 
 from zoo import run_folder
 from zoo.artifact import ArtifactError, check_files, check_place, read_manifest
-from zoo.datasets import ImageData, Split, load
+from zoo.datasets import DataError, ImageData, Split, hold_out, load
 from zoo.evaluate import predict, score
-from zoo.recipe import RECIPES, Recipe
+from zoo.recipe import RECIPES, Recipe, recipe
 from zoo.run_folder import RunError
-from zoo.train import DivergedError, pick_device, pick_precision, train
+from zoo.train import DivergedError, _optimizer, pick_device, pick_precision, train
 from zoo.weights import load_artifact
 
 TINY = Recipe(channels=4, layers=3, epochs=3, batch_size=16, learning_rate=0.05, drop_path=0.2,
@@ -89,8 +89,8 @@ def test_history_has_a_row_for_each_epoch_and_reports_come_in_order(whole_run):
 
 def test_the_loss_falls(tmp_path):
     data = load("digits")
-    recipe = RECIPES["digits"].but(channels=4, layers=3, epochs=2, drawings=0)
-    train("PDARTS", data, recipe, tmp_path / "run", device="cpu")
+    settings = recipe("digits").but(channels=4, layers=3, epochs=2, drawings=0)
+    train("PDARTS", data, settings, tmp_path / "run", device="cpu")
     first, last = map(json.loads, (tmp_path / "run/history.jsonl").read_text().splitlines())
     assert last["train_loss"] < 0.8 * first["train_loss"]
     assert read_manifest(tmp_path / "run").metrics["test_accuracy"] > 0.5
@@ -185,6 +185,121 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     assert run_folder.load_checkpoint(tmp_path)["epoch"] == 1
 
 
+def test_an_older_run_goes_on_with_what_it_did_not_know_left_out(whole_run, few, tmp_path):
+    folder = tmp_path / "run"
+    interrupted(few, folder, after_steps=8)
+    config = json.loads((folder / "config.json").read_text())
+    for name in ("schedule", "average", "nesterov", "validation", "precision"):
+        del config["recipe"][name]
+    (folder / "config.json").write_text(json.dumps(config))
+    checkpoint = torch.load(folder / "checkpoint.pt")
+    del checkpoint["average"]
+    torch.save(checkpoint, folder / "checkpoint.pt")
+    with pytest.raises(RunError, match="average 0.0, not 0.9"):
+        train("DARTS", few, TINY.but(average=0.9), folder, seed=3, device="cpu", resume=True)
+    train("DARTS", few, TINY, folder, seed=3, device="cpu", resume=True)
+    assert same(weights(folder), weights(whole_run[0]))
+
+
+# --- averaged weights, and images held out -----------------------------------------------------
+
+MODERN = TINY.but(schedule="warm-up-cosine", warm_up=0.3, nesterov=True, average=0.9,
+                  norm_weight_decay=False, drawings=0, validation=20)
+
+
+def history(folder):
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def modern_run(few, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "modern"
+    train("DARTS", few, MODERN, folder, seed=3, device="cpu")
+    return folder
+
+
+def test_the_average_is_kept(few, tmp_path, modern_run):
+    settings = MODERN.but(validation=0)
+    train("DARTS", few, settings, tmp_path / "average", seed=3, device="cpu")
+    train("DARTS", few, settings.but(average=0.0), tmp_path / "last", seed=3, device="cpu")
+    # The average does not change what is trained, and is something else.
+    losses = [[row["train_loss"] for row in history(tmp_path / run)] for run in ("average", "last")]
+    assert losses[0] == losses[1]
+    assert not same(weights(tmp_path / "average"), weights(tmp_path / "last"))
+    assert "valid_accuracy" not in history(tmp_path / "average")[0]
+
+
+def test_the_best_epoch_on_held_out_images_is_kept(few, tmp_path):
+    folder, kept = tmp_path / "run", []
+
+    def report(step, steps, row):
+        if row:
+            best = torch.load(folder / "best.pt")
+            kept.append((best["epoch"], best["valid_accuracy"], best["model"]))
+
+    train("DARTS", few, MODERN, folder, seed=3, device="cpu", report=report)
+    accuracies = [row["valid_accuracy"] for row in history(folder)]
+    for epoch, (best, accuracy, _) in enumerate(kept, 1):
+        assert accuracy == max(accuracies[:epoch])
+        assert best == accuracies.index(accuracy) + 1  # the first of equals
+    assert all(accuracy * 20 == pytest.approx(round(accuracy * 20)) for accuracy in accuracies)
+    model = kept[-1][2]
+    assert all(torch.equal(value, model[name]) for name, value in weights(folder).items())
+    assert not (folder / "best.pt").exists()
+
+
+def test_averages_and_best_weights_resume_with_the_same_bits(few, tmp_path, modern_run):
+    folder = tmp_path / "run"
+    for steps in (2, 5, 9):
+        with pytest.raises(Stop):
+            def report(step, _, row, steps=steps):
+                if step >= steps and row is None:
+                    raise Stop
+            train("DARTS", few, MODERN, folder, seed=3, device="cpu", report=report,
+                  resume=steps > 2)
+    train("DARTS", few, MODERN, folder, seed=3, device="cpu", resume=True)
+    assert same(weights(folder), weights(modern_run))
+
+
+def test_held_out_images_are_of_all_classes_and_not_trained_on():
+    data = load("digits")
+    rest, held = hold_out(data, 100, seed=1)
+    assert len(held.labels) == 100 and len(rest.train.labels) == len(data.train.labels) - 100
+    counts = np.bincount(held.labels, minlength=10)
+    assert counts.min() >= 9 and counts.max() <= 11
+    sums = [part.sum((1, 2, 3)) for part in (rest.train.images, held.images, data.train.images)]
+    assert np.array_equal(np.sort(np.concatenate(sums[:2])), np.sort(sums[2]))
+    assert np.array_equal(hold_out(data, 100, seed=1)[1].images, held.images)
+    assert rest.test is data.test
+    with pytest.raises(DataError, match="held out"):
+        hold_out(data, 5, seed=1)  # fewer than classes
+
+
+def test_a_damaged_or_missing_best_is_named(few, tmp_path):
+    def spoil(step, steps, row, content=b"no weights"):
+        if row and row["epoch"] == 1:
+            (tmp_path / "run/best.pt").write_bytes(content)
+
+    with pytest.raises(RunError, match="best.pt is damaged"):
+        train("DARTS", few, MODERN, tmp_path / "run", device="cpu", report=spoil)
+
+    def lose(step, steps, row):
+        if row and row["epoch"] == 3:
+            (tmp_path / "lost/best.pt").unlink()
+
+    with pytest.raises(RunError, match="best.pt is gone"):
+        train("DARTS", few, MODERN, tmp_path / "lost", device="cpu", report=lose)
+
+
+def test_norms_and_biases_are_decayed_only_where_asked():
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
+    spared = _optimizer(model, MODERN, torch.device("cpu")).param_groups
+    assert [[value.ndim for value in group["params"]] for group in spared] == [[4], [1, 1, 1]]
+    assert [group["weight_decay"] for group in spared] == [MODERN.weight_decay, 0]
+    (group,) = _optimizer(model, TINY, torch.device("cpu")).param_groups
+    assert len(group["params"]) == 4 and group["weight_decay"] == TINY.weight_decay
+
+
 # --- refused --------------------------------------------------------------------------------
 
 
@@ -236,12 +351,40 @@ def test_drawn_digits_are_for_digits_only(few, tmp_path):
         train("DARTS", other, TINY, tmp_path / "run")
 
 
-def test_the_recipe_of_the_paper():
-    recipe = RECIPES["cifar10"]
-    assert (recipe.channels, recipe.layers, recipe.epochs, recipe.batch_size) == (36, 20, 600, 96)
-    assert (recipe.learning_rate, recipe.momentum, recipe.weight_decay) == (0.025, 0.9, 3e-4)
-    assert (recipe.clip_norm, recipe.drop_path, recipe.auxiliary_weight) == (5, 0.2, 0.4)
-    assert (recipe.crop_padding, recipe.flip, recipe.cutout) == (4, True, 16)
+@pytest.mark.parametrize("data", ["cifar10", "cifar100"])
+def test_the_cifar_recipe_of_the_paper(data):
+    paper = recipe(data)
+    assert paper == recipe(data, "paper")
+    assert paper == Recipe(  # every setting said, whatever the defaults become
+        network="cifar", channels=36, layers=20, epochs=600, batch_size=96, learning_rate=0.025,
+        schedule="cosine", momentum=0.9, nesterov=False, weight_decay=3e-4,
+        norm_weight_decay=True, clip_norm=5, average=0, label_smoothing=0, drop_path=0.2,
+        auxiliary_weight=0.4, precision="float32", crop_padding=4, flip=True, cutout=16)
+
+
+def test_the_imagenet_recipe_of_the_paper():
+    assert recipe("imagenet") == recipe("imagenet", "paper") == Recipe(
+        network="imagenet", channels=48, layers=14, epochs=250, batch_size=128,
+        learning_rate=0.1, schedule="step-decay", decay=0.97, momentum=0.9, nesterov=False,
+        weight_decay=3e-5, norm_weight_decay=True, clip_norm=5, average=0, label_smoothing=0.1,
+        drop_path=0, auxiliary_weight=0.4, precision="float32", crop_padding=0, flip=True,
+        cutout=0, resized_crop=0.08, colour=0.4, hue=0.2)
+
+
+def test_presets_by_data_set():
+    assert {data: set(presets) for data, presets in RECIPES.items()} == {
+        "digits": {"small"}, "cifar10": {"paper", "fast", "small"},
+        "cifar100": {"paper", "fast", "small"}, "folder": {"paper", "fast", "small"},
+        "imagenet": {"paper", "fast"}}
+    assert recipe("digits") == recipe("digits", "small")
+    small = recipe("cifar10", "small")
+    assert (small.channels, small.layers) == (16, 8)
+    assert (recipe("cifar10", "fast").channels, recipe("cifar10", "fast").layers) == (36, 20)
+    for data, preset, words in (("digits", "fast", "digits has no preset 'fast'; choose small"),
+                                ("cifar10", "quick", "choose paper or fast or small"),
+                                ("mnist", None, "no recipe for 'mnist'")):
+        with pytest.raises(ValueError, match=words):
+            recipe(data, preset)
 
 
 # --- where and how precisely ----------------------------------------------------------------

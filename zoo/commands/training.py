@@ -24,13 +24,20 @@ def train(
         "--data", help=f"{_DATA_HELP}; digits when left out.")] = None,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", help="Folder to write; runs/NAME-DATA when left out.")] = None,
+    preset: Annotated[str | None, typer.Option(
+        help="Recipe: paper (as published), fast (a short modern schedule), small (for CPUs and "
+             "pages); digits have small only. Left out: small for digits and folder, else "
+             "paper.")] = None,
     path: Files = None,
     size: Size = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     channels: Annotated[int | None, typer.Option(help="Width C of the first cell.")] = None,
     layers: Annotated[int | None, typer.Option(help="Number of cells.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At the start.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(
+        help="At the start or, after a warm-up, at the top.")] = None,
+    validation: Annotated[int | None, typer.Option(
+        help="Training images held out; the epoch that is best on them is kept.")] = None,
     seed: Annotated[int | None, typer.Option(
         help="Of weights, order and augmentation; 0 when left out.")] = None,
     device: Device = "auto",
@@ -41,33 +48,40 @@ def train(
 ) -> None:
     """Train the network of a cell; the folder can then be evaluated, built and exported.
 
-    The recipe of each data set is in zoo/recipe.py. Test images are looked at once, at the end.
+    The recipes are in zoo/recipe.py; options override a preset. Test images are looked at once,
+    at the end.
 
     \b
     Example:
       zoo train DARTS --data digits -o runs/DARTS-digits
+      zoo train DARTS_V2 --data cifar10 --preset small
     """
     from zoo import run_folder
     from zoo import train as training
     from zoo.datasets import load
-    from zoo.recipe import RECIPES, Recipe
+    from zoo.recipe import Recipe
+    from zoo.recipe import recipe as recipe_of
 
     record = read_cell(name)  # an unknown name is refused before a data set is fetched
     name = shown_name(name, record)
+    if preset and not resume:  # so is a preset
+        recipe_of(data or "digits", preset)
     folder = output or Path("runs") / f"{name}-{data or 'digits'}"
     if resume:  # what is not said is as it was
         run = run_folder.read_config(folder)
-        data, recipe = data or run["data"], Recipe(**run["recipe"])
+        data = data or run["data"]
+        recipe = recipe_of(data, preset) if preset else Recipe(**run["recipe"])
         seed = run["seed"] if seed is None else seed
         precision = run["precision"] if precision == "auto" else precision
         images = load(data, path, size)
     else:
         images = load(data or "digits", path, size)
-        recipe = RECIPES[images.name]
+        recipe = recipe_of(images.name, preset)
     recipe = recipe.but(epochs=epochs, channels=channels, layers=layers, batch_size=batch_size,
-                        learning_rate=learning_rate)
+                        learning_rate=learning_rate, validation=validation)
     place = training.pick_device(device)
-    kind = str(training.pick_precision(precision, place)).removeprefix("torch.")
+    kind = training.pick_precision(recipe.precision if precision == "auto" else precision, place)
+    kind = str(kind).removeprefix("torch.")
     typer.echo(f"{name} on {images.name}: {recipe.epochs} epochs on {place} in {kind}", err=True)
     try:
         with _progress("training") as report:

@@ -1,0 +1,39 @@
+"""Where a network computes, and how precisely."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """'auto': cuda, else mps, else cpu.  Raises ValueError for one that is not here."""
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(),
+            "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in here.items() if there))
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or not here.get(device.type):
+        raise ValueError(f"no device {name!r} here; use "
+                         + ", ".join(kind for kind, there in here.items() if there))
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """'auto': bfloat16 on a GPU that computes in it, else float32."""
+    if name not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"unknown precision {name!r}; allowed are auto, float32, bfloat16")
+    able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if name == "bfloat16" or (name == "auto" and able) else torch.float32
+
+
+def hardware(device: torch.device) -> str:
+    """What trained, for the card: 'NVIDIA H100', 'x86_64 CPU, 1 thread'."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{platform.machine()} {device.type.upper()}, {threads} thread{'s' * (threads > 1)}"
