@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
-from search import distributed
 from search.settings import PRESETS, check_preset, preset
 from search.strategies import Entry, entry
 from search.strategy import Strategy
+from zoo import distributed
 from zoo.train import pick_device, pick_precision
 
 _SETTINGS = {space: type(presets["paper"]) for space, presets in PRESETS.items()}

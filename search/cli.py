@@ -91,9 +91,9 @@ def run(
       search run --space recurrent
       search run --data cifar10 --path ~/cifar10 --preset paper
     """
-    from search import build, distributed
+    from search import build
     from search import run as runs
-    from zoo import registry
+    from zoo import distributed, registry
     from zoo.train import pick_device
 
     images = None
@@ -128,10 +128,10 @@ def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop =
 
 
 def _carry_out(folder: Path, data, workers: str, early_stop: bool) -> None:
-    from search import distributed
     from search import run as runs
     from search.history import read_run
     from search.terminal import display
+    from zoo import distributed
 
     try:
         with display(shown=distributed.rank() == 0) as screen:

@@ -16,8 +16,9 @@ from itertools import pairwise
 import numpy as np
 import typer
 
-from search.history import RunRecord, duration, finite
+from search.history import RunRecord, duration
 from zoo.commands.table import print_table
+from zoo.tensorboard import finite
 
 
 class CompareError(ValueError):

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from search import distributed
+from zoo import distributed
 
 # What the process takes for each byte of tensors, as measured: a heap is left with holes between
 # tensors of many sizes, a GPU's allocator with few.

@@ -7,10 +7,11 @@ is cut short, and is left out.  Reads no checkpoint and needs no torch.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from zoo.tensorboard import finite
 
 CONFIG, HISTORY, SECONDS, RESULT = "config.json", "history.jsonl", "seconds.jsonl", "result.json"
 GENOTYPE = "genotype.json"
@@ -159,12 +160,6 @@ def read_runs(parent: Path | str) -> tuple[list[RunRecord], list[str]]:
         except HistoryError as error:
             damaged.append(str(error))
     return records, damaged
-
-
-def finite(value) -> float | None:
-    """`value` if it is a number that can be drawn, else None."""
-    usable = isinstance(value, (int, float)) and math.isfinite(value)
-    return value if usable else None
 
 
 def duration(seconds: float) -> str:

@@ -15,10 +15,11 @@ from abc import abstractmethod
 import numpy as np
 import torch
 
-from search import collapse, distributed
+from search import collapse
 from search.discretize import Mixing, discretize, entropy, one_hot, operation_counts
 from search.strategy import Report, Strategy, silent
 from search.supernet import Outcome
+from zoo import distributed
 from zoo.genotype import Genotype, to_dict
 from zoo.train import DivergedError
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.compare import Comparison, best_over_cost
-from search.history import RunRecord, finite
+from search.history import RunRecord
+from zoo.tensorboard import finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

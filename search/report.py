@@ -20,9 +20,10 @@ from xml.etree import ElementTree
 import numpy as np
 
 from search.discretize import edges, operations
-from search.history import HISTORY, HistoryError, RunRecord, duration, finite, read_run
+from search.history import HISTORY, HistoryError, RunRecord, duration, read_run
 from zoo.genotype import Cell, ConvGenotype, Genotype, GenotypeError, RecurrentGenotype, from_dict
 from zoo.plot import svg
+from zoo.tensorboard import finite
 
 REPORT = "report.html"
 _TEMPLATE = Path(__file__).with_name("report_template")

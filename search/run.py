@@ -21,12 +21,12 @@ import torch
 from filelock import FileLock, Timeout
 
 import zoo
-from search import build, collapse, distributed
+from search import build, collapse
 from search.history import CONFIG, GENOTYPE, HISTORY, RESULT, SECONDS, read_run
 from search.report import write_report
 from search.strategy import Report, Strategy, silent
 from search.tensorboard import Events
-from zoo import registry, run_folder
+from zoo import distributed, registry, run_folder
 from zoo.artifact import json_bytes
 from zoo.genotype import Genotype, from_dict, to_json
 from zoo.run_folder import RunError, append_line, keep_lines, write_whole

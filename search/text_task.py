@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import torch
 
-from search import distributed
 from search.discretize import Mixing
 from search.recurrent import Batch, FastRecurrentCell, RecurrentSupernet
 from search.settings import TextSettings
 from search.supernet import Outcome
+from zoo import distributed
 from zoo.text import TextData
 from zoo.text_batches import TextBatches, columns, score_batches
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import torch
 
-from search import distributed
 from search.bilevel import Bilevel
 from search.discretize import Mixing
 from search.one_shot import OneShot
 from search.supernet import Outcome
+from zoo import distributed
 
 
 class Darts(OneShot):

@@ -11,11 +11,11 @@ import math
 
 import torch
 
-from search import distributed
 from search.controller import Controller
 from search.discretize import one_hot
 from search.strategies.random_ws import SingleCell
 from search.supernet import Outcome
+from zoo import distributed
 from zoo.genotype import Genotype
 
 _REWARD_OF_TEXT = 80.0

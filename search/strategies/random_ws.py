@@ -11,12 +11,12 @@ import random
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from search import distributed
 from search.discretize import Mixing, one_hot
 from search.one_shot import OneShot
 from search.space import ConvSpace, RecurrentSpace
 from search.strategy import Report, silent
 from search.supernet import Outcome
+from zoo import distributed
 from zoo.genotype import Genotype, from_dict, to_dict
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from search import distributed
 from search.image_task import ImageTask
 from search.settings import preset
 from search.strategies.darts import Darts
 from tests.search.small_data import TEXT, TINY, digits_folder, short_text
+from zoo import distributed
 from zoo.datasets import load
 
 ROOT = Path(__file__).parents[2]

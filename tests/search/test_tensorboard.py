@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
-from search import tensorboard
 from search.history import read_run
-from search.tensorboard import MISSING, Events
+from search.tensorboard import Events
 from tests.search.made_runs import darts_run, evolution_run, recurrent_run
+from zoo import tensorboard
+from zoo.tensorboard import MISSING
 
 
 def points(folder):

@@ -1,7 +1,8 @@
-"""One supernet on several GPUs or machines: each process has a part of every batch.
+"""One network on several GPUs or machines: each process has a part of every batch.
 
-``torchrun --nproc-per-node 4 -m search run ...`` starts the processes; gradients are averaged
-through torch's own distributed package, so that all of them hold the same weights.
+``torchrun --nproc-per-node 4 -m zoo train ...`` or ``-m search run ...`` starts the processes;
+gradients are averaged through torch's own distributed package, so that all of them hold the
+same weights.
 """
 
 from __future__ import annotations
