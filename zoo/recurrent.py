@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo import recurrence
 from zoo.genotype import RecurrentGenotype
 
 ACTIVATIONS = {
@@ -68,13 +69,30 @@ class HighwayCell(nn.Module):
 
 
 class RecurrentCell(HighwayCell):
-    """The cell of a genotype, see HighwayCell."""
+    """The cell of a genotype, see HighwayCell.
+
+    `step` is its definition; `forward` computes what that of HighwayCell does with it, faster
+    and differentiable once, see `zoo.recurrence`.
+    """
 
     def __init__(self, genotype: RecurrentGenotype, embedding: int, hidden: int,
                  dropout_hidden: float = 0.0, dropout_input: float = 0.0):
         edges = genotype.recurrent.edges
         super().__init__(len(edges), embedding, hidden, dropout_hidden, dropout_input)
         self.edges, self.concat = edges, genotype.recurrent.concat
+        self._plan = recurrence.plan(edges, self.concat)
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        input_mask, hidden_mask = self.masks(inputs, hidden)
+        from_input, from_state = self._W0.split([inputs.shape[-1], self.hidden])
+        projected, weights = masked(inputs, input_mask) @ from_input, list(self._Ws)
+        device = inputs.device.type
+        if torch.is_autocast_enabled(device):
+            kind = torch.get_autocast_dtype(device)
+            from_state, *weights = (weight.to(kind) for weight in (from_state, *weights))
+        outputs = recurrence.run(self._plan, projected, hidden[0], hidden_mask, from_state,
+                                 weights)
+        return outputs, outputs[-1:]
 
     def step(self, x: Tensor, state: Tensor, input_mask: Tensor | None = None,
              hidden_mask: Tensor | None = None) -> Tensor:
