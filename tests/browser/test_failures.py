@@ -156,9 +156,9 @@ def test_a_server_that_went_away(visit):
     ("changes", "sentence"),
     [
         (
-            {"task": "language-model-step"},
-            'DARTS-digits has the task "language-model-step", and this page runs only '
-            '"image-classification"',
+            {"task": "translation"},
+            'DARTS-digits has the task "translation", and this page runs only '
+            '"image-classification" and "language-model-step"',
         ),
         ({"format": 2}, "is not of format 1, the one that this page reads"),
         ({"fixture": None}, "lacks a part that this page needs"),

@@ -16,6 +16,12 @@ export interface AnyManifest {
   readonly name: string;
   readonly genotype: string;
   readonly task: string;
+  readonly paper?: string;
+  readonly source?: string;
+  readonly trained: boolean;
+  readonly parameters: number;
+  readonly precision: string;
+  readonly agreement?: readonly Agreement[];
   readonly parity: readonly { readonly hop: string; readonly limit: number }[];
   readonly fixture: {
     readonly input: string;
@@ -26,10 +32,16 @@ export interface AnyManifest {
   readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
 }
 
+/** How often rounded weights gave the answer of the float32 ones. */
+export interface Agreement {
+  readonly precision: string;
+  readonly images: number;
+  readonly share: number;
+  readonly where: string;
+}
+
 export interface Manifest extends AnyManifest {
   readonly task: 'image-classification';
-  readonly paper?: string;
-  readonly source?: string;
   readonly network: {
     readonly kind: string;
     readonly channels: number;
@@ -44,18 +56,20 @@ export interface Manifest extends AnyManifest {
     readonly data: string | null;
   };
   readonly labels: readonly string[];
-  readonly trained: boolean;
   readonly metrics: { readonly test_accuracy?: number; readonly data?: string; readonly images?: number };
-  readonly parameters: number;
   readonly multiply_adds: number;
-  readonly precision: string;
 }
 
 /** One step of a language model: token ids and a hidden state in, logits over the vocabulary out. */
 export interface StepManifest extends AnyManifest {
   readonly task: 'language-model-step';
   readonly network: { readonly vocabulary: number; readonly hidden: number };
+  readonly input: { readonly unit?: Unit | null };
+  readonly metrics: { readonly test_perplexity?: number; readonly data?: string };
 }
+
+/** What a token of a text is. */
+export type Unit = 'word' | 'char';
 
 export interface Artifact<M extends AnyManifest = Manifest> {
   readonly folder: URL;
@@ -125,6 +139,10 @@ export async function readArtifact<T extends keyof Tasks>(
   return { folder, manifest: manifest as AnyManifest } as Tasks[T];
 }
 
+export function isStep(artifact: Artifact | Artifact<StepManifest>): artifact is Artifact<StepManifest> {
+  return artifact.manifest.task === 'language-model-step';
+}
+
 /** The name of a class; an artifact need not have any. */
 export function className(manifest: Manifest, index: number): string {
   return manifest.labels[index] ?? `class ${index}`;
@@ -190,6 +208,9 @@ function isAnyManifest(value: Record<string, unknown>): value is Record<string, 
   return (
     isText(value.name) &&
     isText(value.genotype) &&
+    isText(value.precision) &&
+    isCount(value.parameters) &&
+    isRecord(value.metrics) &&
     Array.isArray(parity) &&
     isRecord(fixture) &&
     isText(fixture.input) &&
@@ -202,19 +223,16 @@ function isAnyManifest(value: Record<string, unknown>): value is Record<string, 
 
 /** The parts that a task has of its own. */
 const CHECKS: Readonly<Record<keyof Tasks, (manifest: Record<string, unknown>) => boolean>> = {
-  'image-classification': ({ input, network, metrics, labels, ...value }) =>
-    isText(value.precision) &&
-    isCount(value.parameters) &&
+  'image-classification': ({ input, network, labels, ...value }) =>
     isCount(value.multiply_adds) &&
     Array.isArray(labels) &&
     labels.every(isText) &&
     isRecord(network) &&
     isCount(network.num_classes) &&
-    isRecord(metrics) &&
     isRecord(input) &&
     isCount(input.height) &&
     isCount(input.width) &&
     (input.channels === 1 || input.channels === 3),
-  'language-model-step': ({ network }) =>
-    isRecord(network) && isCount(network.vocabulary) && isCount(network.hidden),
+  'language-model-step': ({ input, network }) =>
+    isRecord(input) && isRecord(network) && isCount(network.vocabulary) && isCount(network.hidden),
 };

@@ -19,6 +19,7 @@ export interface Fixture {
 }
 
 const MODEL = 'tfjs/model.json';
+const VOCABULARY = 'vocabulary.json';
 
 /** Loads model.json and its weights into memory; nothing is executed. */
 export async function downloadModel(
@@ -52,6 +53,20 @@ export async function downloadStepFixture(artifact: Artifact<StepManifest>): Pro
   const states = slices(inputs.subarray(fixture.count), network.hidden);
   const images = states.map((state, i) => Float32Array.of(inputs[i]!, ...state));
   return { together: inputs, images, logits, labels: null };
+}
+
+/** The tokens of a language model, in order of their ids. */
+export async function downloadVocabulary(artifact: Artifact<StepManifest>): Promise<readonly string[]> {
+  const { name, files, network } = artifact.manifest;
+  if (!(VOCABULARY in files)) {
+    throw new Failure(
+      `${name} does not say which words or characters it writes (it has no ${VOCABULARY}): build it from a trained language model, for example with "zoo build runs/NAME --export tfjs".`,
+    );
+  }
+  const tokens = parseJson(await downloadListed(artifact, VOCABULARY));
+  if (!Array.isArray(tokens) || tokens.length !== network.vocabulary || !tokens.every((one) => typeof one === 'string'))
+    throw new Failure(`${VOCABULARY} of ${name} does not list a token for each id: ${rebuild(artifact)}.`);
+  return tokens as string[];
 }
 
 /** The two files of a fixture, with so many numbers for each input and for its logits. */
@@ -125,13 +140,17 @@ async function sha256(bytes: ArrayBuffer): Promise<string> {
 }
 
 function parseModel(artifact: Artifact<AnyManifest>, bytes: ArrayBuffer): io.ModelJSON {
-  try {
-    const model = JSON.parse(new TextDecoder().decode(bytes)) as io.ModelJSON;
-    if (model.modelTopology && Array.isArray(model.weightsManifest)) return model;
-  } catch {
-    // The sentence below says it.
-  }
+  const model = parseJson(bytes) as io.ModelJSON | null;
+  if (model?.modelTopology && Array.isArray(model.weightsManifest)) return model;
   throw new Failure(`${MODEL} of ${artifact.manifest.name} is not a TensorFlow.js graph model: ${rebuild(artifact)}.`);
+}
+
+function parseJson(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
 }
 
 /** TensorFlow.js would join these paths unchecked. */

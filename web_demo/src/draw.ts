@@ -23,6 +23,9 @@ export class Pad {
   private penDown = false;
   private pointer: number | null = null;
 
+  /** Shows photos, their middle square, and has no pen. */
+  photo = false;
+
   constructor(
     private readonly canvas: HTMLCanvasElement,
     /** Called at every change; `finished` when the pen was lifted. */
@@ -75,7 +78,7 @@ export class Pad {
   }
 
   private touch(event: PointerEvent): void {
-    if (event.button !== 0 || this.pointer !== null) return;
+    if (this.photo || event.button !== 0 || this.pointer !== null) return;
     this.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
     this.begin(this.at(event));
@@ -97,6 +100,7 @@ export class Pad {
   }
 
   private press(event: KeyboardEvent): void {
+    if (this.photo) return;
     const move = MOVES[event.key];
     if (move) this.step(move);
     else if (event.key === ' ') this.penDown ? this.liftPen() : this.lowerPen();
@@ -150,10 +154,10 @@ export class Pad {
     if (this.canvas.width !== side) this.canvas.width = this.canvas.height = side;
     const context = this.canvas.getContext('2d')!;
     context.clearRect(0, 0, side, side);
-    if (this.picture) drawWhole(context, this.picture, side);
+    if (this.picture) drawPicture(context, this.picture, side, this.photo);
     context.strokeStyle = context.fillStyle = getComputedStyle(this.canvas).color;
     drawStrokes(context, this.strokes, side);
-    if (this.canvas.matches(':focus-visible')) this.drawPen(context, side);
+    if (!this.photo && this.canvas.matches(':focus-visible')) this.drawPen(context, side);
   }
 
   /** A ring where the keyboard's pen stands, filled while it is down. */
@@ -183,8 +187,10 @@ export function drawStrokes(
   }
 }
 
-function drawWhole(context: CanvasRenderingContext2D, picture: ImageBitmap, side: number): void {
-  const scale = Math.min(side / picture.width, side / picture.height);
+/** All of a picture, or of a photo the middle, which is what the network sees. */
+function drawPicture(context: CanvasRenderingContext2D, picture: ImageBitmap, side: number, photo: boolean): void {
+  const fit = photo ? Math.max : Math.min;
+  const scale = fit(side / picture.width, side / picture.height);
   const [width, height] = [picture.width * scale, picture.height * scale];
   // Tiny pictures (the samples) keep their pixels visible.
   context.imageSmoothingEnabled = scale < 4;

@@ -1,39 +1,33 @@
-/** What the manifest tells about a network, and the samples of its fixture. */
+/** What the manifest tells about a network. */
 
-import { className, downloadBytes, inside, type Artifact } from './artifact';
-import type { Fixture } from './download';
-import { amount, bytes, element, make, paint, percent, row } from './page';
+import {
+  downloadBytes,
+  inside,
+  isStep,
+  type AnyManifest,
+  type Artifact,
+  type Manifest,
+  type StepManifest,
+} from './artifact';
+import { amount, bytes, element, percent, row } from './page';
+import { readsPhotos } from './picture';
 
-const MOST_SAMPLES = 20;
-
-export function showFacts({ folder, manifest }: Artifact): void {
-  const { genotype, paper, source, network, input, metrics } = manifest;
+export function showFacts(artifact: Artifact | Artifact<StepManifest>): void {
+  const { folder, manifest } = artifact;
+  const { genotype, paper, source } = manifest;
   document.title = `${manifest.name} · genotype-zoo`;
   element('title', HTMLElement).textContent = manifest.name;
   element('lead', HTMLElement).textContent = manifest.trained
-    ? `The ${genotype} cell, trained in PyTorch and running in this browser. What you draw stays on this device.`
+    ? `The ${genotype} cell, trained in PyTorch and running in this browser. ${privacy(artifact)}`
     : `The ${genotype} cell, built in PyTorch and running in this browser, not trained yet.`;
-  element('untrained', HTMLElement).hidden = manifest.trained;
-  const accuracy =
-    metrics.test_accuracy === undefined
-      ? manifest.trained
-        ? 'not measured'
-        : 'untrained'
-      : `${percent(metrics.test_accuracy)} right`;
-  const on =
-    metrics.test_accuracy === undefined
-      ? ''
-      : ` on ${metrics.images ?? ''} test images of ${metrics.data ?? input.data}`;
+  for (const id of ['untrained', 'untrained-text']) element(id, HTMLElement).hidden = manifest.trained;
   element('facts', HTMLDListElement).replaceChildren(
     row('Genotype', genotype),
     ...(paper ? [row('Paper', paper)] : []),
     ...(source ? [row('Source', source.startsWith('search run ') ? `found by ${source}` : source)] : []),
-    row('Test accuracy', `${accuracy}${on}`),
-    row('Network', `${network.kind}, ${network.layers} cells, ${network.channels} channels`),
-    row('Input', `${input.width} × ${input.height}, ${input.channels === 1 ? 'gray' : 'colour'}`),
-    row('Parameters', amount(manifest.parameters)),
-    row('Multiply-adds', amount(manifest.multiply_adds)),
+    ...(isStep(artifact) ? languageFacts(artifact.manifest) : imageFacts(artifact.manifest)),
     row('Download', `${bytes(downloadBytes(manifest))}, ${manifest.precision}`),
+    ...agreements(manifest),
   );
   const cell = element('cell', HTMLImageElement);
   cell.alt = `Drawing of the ${genotype} cell: its nodes, and the operations on the edges between them`;
@@ -41,27 +35,47 @@ export function showFacts({ folder, manifest }: Artifact): void {
   if (!cell.hidden) cell.src = inside(folder, 'cell.svg').href;
 }
 
-/** Buttons with the fixture's images. */
-export function showSamples(
-  { manifest }: Artifact,
-  fixture: Fixture,
-  onChoose: (pixels: Float32Array, truth: string | null) => void,
-): void {
-  const { width, height } = manifest.input;
-  const buttons = fixture.images.slice(0, MOST_SAMPLES).map((pixels, i) => {
-    const number = fixture.labels?.[i];
-    const truth = number === undefined ? null : className(manifest, number);
-    const button = make('button');
-    button.type = 'button';
-    button.setAttribute('aria-label', truth === null ? `Sample ${i + 1}` : `Sample ${i + 1}, labelled ${truth}`);
-    const canvas = make('canvas');
-    paint(canvas, pixels, width, height);
-    button.append(canvas, truth ?? String(i + 1));
-    button.addEventListener('click', () => onChoose(pixels, truth));
-    return button;
-  });
-  element('samples', HTMLElement).replaceChildren(...buttons);
-  element('samples-title', HTMLElement).lastElementChild!.textContent = fixture.labels
-    ? 'with their true labels'
-    : 'of random noise';
+function privacy(artifact: Artifact | Artifact<StepManifest>): string {
+  if (isStep(artifact)) return 'What you write stays on this device.';
+  return readsPhotos(artifact.manifest) ? 'Your photos stay on this device.' : 'What you draw stays on this device.';
+}
+
+function imageFacts({ metrics, network, input, trained, ...manifest }: Manifest): HTMLElement[] {
+  const measured = metrics.test_accuracy !== undefined;
+  const without = trained ? 'not measured' : 'untrained';
+  return [
+    row(
+      'Test accuracy',
+      measured
+        ? `${percent(metrics.test_accuracy!)} right on ${metrics.images ?? ''} test images of ${metrics.data ?? input.data}`
+        : without,
+    ),
+    row('Network', `${network.kind}, ${network.layers} cells, ${network.channels} channels`),
+    row('Input', `${input.width} × ${input.height}, ${input.channels === 1 ? 'gray' : 'colour'}`),
+    row('Parameters', amount(manifest.parameters)),
+    row('Multiply-adds', amount(manifest.multiply_adds)),
+  ];
+}
+
+function languageFacts({ metrics, network, input, trained, parameters }: StepManifest): HTMLElement[] {
+  const unit = input.unit === 'char' ? 'character' : 'word';
+  const without = trained ? 'not measured' : 'untrained';
+  return [
+    row(
+      'Test perplexity',
+      metrics.test_perplexity === undefined
+        ? without
+        : `${metrics.test_perplexity.toFixed(2)} a ${unit}${metrics.data ? ` on ${metrics.data}` : ''}`,
+    ),
+    row('Network', `language, ${network.hidden} wide`),
+    row('Vocabulary', `${network.vocabulary.toLocaleString('en')} ${unit}s`),
+    row('Parameters', amount(parameters)),
+  ];
+}
+
+/** Of rounded weights: how often they answer as the float32 ones. */
+function agreements({ agreement }: AnyManifest): HTMLElement[] {
+  return (agreement ?? []).map(({ images, share, where }) =>
+    row('Same answers', `${percent(share)} of ${images.toLocaleString('en')} test images as with float32 (${where})`),
+  );
 }

@@ -6,7 +6,7 @@ import { sentence } from './failure';
 import { element, paint } from './page';
 import { drawingPixels, openPicture, picturePixels } from './picture';
 import { showFailure } from './runtime';
-import { ask, EMPTY, session } from './session';
+import { ask, emptyText, session } from './session';
 
 const NO_DIGIT =
   'No digit stands out in this picture: choose one with a single dark digit on bright paper, or the reverse.';
@@ -50,36 +50,50 @@ export function connectInputs(): void {
   });
 }
 
+/** Takes photos from here on, or drawings. */
+export function takePhotos(photos: boolean): void {
+  pad.photo = photos;
+}
+
 export function clearInputs(): void {
   stopCamera();
   pad.clear();
 }
 
 export async function chooseSample(pixels: Float32Array, truth: string | null): Promise<void> {
-  const { width, height } = session.loaded!.artifact.manifest.input;
+  const { width, height } = session.artifact!.manifest.input;
   const canvas = document.createElement('canvas');
   paint(canvas, pixels, width, height);
   show(await createImageBitmap(canvas));
-  await ask(pixels, truth, EMPTY);
+  await ask(pixels, truth, emptyText());
+}
+
+/** A picture that comes with the page; `truth` is what it shows. */
+export function choosePicture(picture: Blob, truth: string): Promise<void> {
+  return readPicture(picture, truth, truth);
 }
 
 function readPad(finished: boolean): void {
   hint.hidden = !pad.empty;
   if (!pad.empty) stopCamera();
-  if (!session.loaded) return;
+  if (!session.artifact) return;
   showFailure(null);
   if (!finished && session.steady > LIVE_MS) return;
-  void ask(drawingPixels(session.loaded.artifact.manifest, pad.drawing), null, EMPTY);
+  void ask(drawingPixels(session.artifact.manifest, pad.drawing), null, emptyText());
 }
 
 async function readFile(file: File | null | undefined): Promise<void> {
-  if (!file || !session.loaded) return;
-  const { manifest } = session.loaded.artifact;
+  if (file) await readPicture(file, file.name || 'What was pasted', null);
+}
+
+async function readPicture(file: Blob, name: string, truth: string | null): Promise<void> {
+  if (!session.artifact) return;
+  const { manifest } = session.artifact;
   try {
-    const picture = await openPicture(file, file.name || 'What was pasted');
+    const picture = await openPicture(file, name);
     const pixels = picturePixels(manifest, { source: picture, width: picture.width, height: picture.height });
     show(picture);
-    await ask(pixels, null, NO_DIGIT);
+    await ask(pixels, truth, NO_DIGIT);
   } catch (error) {
     showFailure(sentence(error));
   }
@@ -113,8 +127,8 @@ async function toggleCamera(): Promise<void> {
 async function watch(): Promise<void> {
   while (camera.running) {
     const frame = camera.frame();
-    if (frame && session.loaded && session.network) {
-      await ask(picturePixels(session.loaded.artifact.manifest, frame), null, NO_DIGIT_IN_SIGHT);
+    if (frame && session.artifact && session.network) {
+      await ask(picturePixels(session.artifact.manifest, frame), null, NO_DIGIT_IN_SIGHT);
     }
     // Also rests while the page is in the background.
     await new Promise(requestAnimationFrame);

@@ -1,6 +1,14 @@
 /** The page: from the list of models to a network that answers. */
 
-import { downloadBytes, readArtifact, readIndex, type Entry } from './artifact';
+import {
+  downloadBytes,
+  isStep,
+  readArtifact,
+  readIndex,
+  type Artifact,
+  type Entry,
+  type StepManifest,
+} from './artifact';
 import { describeInput } from './answer';
 import {
   bestBackend,
@@ -11,22 +19,46 @@ import {
   type Availability,
   type Backend,
 } from './backends';
-import { downloadFixture, downloadModel } from './download';
+import { downloadFixture, downloadModel, downloadStepFixture, downloadVocabulary, type Fixture } from './download';
 import { sentence } from './failure';
-import { showFacts, showSamples } from './facts';
-import { chooseSample, clearInputs, connectInputs } from './inputs';
+import { showFacts } from './facts';
+import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } from './inputs';
 import { Network } from './network';
 import { element } from './page';
 import { checkParity } from './parity';
-import { readsDigits } from './picture';
-import { markBackend, showBackends, showFailure, showParity, showProgress, showStep, showTimes } from './runtime';
+import { readsDigits, readsPhotos } from './picture';
+import {
+  markBackend,
+  showBackends,
+  showFailure,
+  showParity,
+  showProgress,
+  showStep,
+  showTimes,
+  type Download,
+} from './runtime';
+import { forgetSamples, showSamples } from './samples';
 import { answerAgain, forgetQuestion, session } from './session';
+import { showStage } from './stage';
+import { StepNetwork } from './step';
+import { Vocabulary } from './tokens';
+import { connectWriter, describeWriter, writeWith } from './writer';
 
 const page = new URL('.', location.href);
 const asked = new URLSearchParams(location.search);
 
+/** What was downloaded; it outlives a change of backend. */
+interface Loaded {
+  readonly artifact: Artifact | Artifact<StepManifest>;
+  readonly files: Awaited<ReturnType<typeof downloadModel>>;
+  readonly fixture: Fixture;
+  readonly download: Download;
+}
+
 let survey: Availability[] = [];
 let backend: Backend = 'cpu';
+let loaded: Loaded | null = null;
+let stepNetwork: StepNetwork | null = null;
 
 let line: Promise<void> = Promise.resolve();
 let newest = new AbortController();
@@ -49,63 +81,89 @@ function take(work: (signal: AbortSignal) => Promise<void>): void {
 
 async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   stopNetwork();
-  session.loaded = null;
+  loaded = null;
+  session.artifact = null;
   clearInputs();
+  forgetSamples();
   forgetQuestion('No network is loaded yet.');
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
-  const artifact = await readArtifact(page, entry.path, ['image-classification']);
+  const artifact = await readArtifact(page, entry.path, ['image-classification', 'language-model-step']);
   signal.throwIfAborted();
   const { manifest } = artifact;
+  showStage(artifact);
   showFacts(artifact);
-  describeInput(manifest, readsDigits(manifest));
+  if (!isStep(artifact)) {
+    describeInput(artifact.manifest, readsDigits(artifact.manifest));
+    takePhotos(readsPhotos(artifact.manifest));
+  }
+  const words = isStep(artifact) ? await downloadVocabulary(artifact) : null;
   const start = performance.now();
   const files = await downloadModel(artifact, (progress) => {
     if (!signal.aborted) showProgress(manifest.name, progress);
   });
   const download = { bytes: downloadBytes(manifest), ms: performance.now() - start };
-  const fixture = await downloadFixture(artifact);
+  const fixture = isStep(artifact) ? await downloadStepFixture(artifact) : await downloadFixture(artifact);
   signal.throwIfAborted();
-  session.loaded = { artifact, files, fixture, download };
-  showSamples(artifact, fixture, chooseSample);
+  loaded = { artifact, files, fixture, download };
+  if (isStep(artifact)) {
+    describeWriter(new Vocabulary(words!, artifact.manifest.input.unit ?? 'word'));
+  } else {
+    session.artifact = artifact;
+    showSamples(artifact, fixture, chooseSample, choosePicture);
+  }
   await runOn(backend, signal);
 }
 
 async function runOn(choice: Backend, signal: AbortSignal): Promise<void> {
   backend = choice;
   markBackend(backend);
-  if (!session.loaded) return;
-  const { artifact, files, fixture, download } = session.loaded;
+  if (!loaded) return;
+  const { artifact, files, fixture, download } = loaded;
   stopNetwork();
   showTimes(download, null);
   showParity(null, backend);
   showStep(`Starting ${TITLES[backend]}`);
   await startBackend(backend, (why) => loseBackend(choice, why));
   signal.throwIfAborted();
-  const network = await Network.load(artifact.manifest, files);
+  const network = isStep(artifact)
+    ? await StepNetwork.load(artifact.manifest, files)
+    : await Network.load(artifact.manifest, files);
   showStep(`First runs on ${TITLES[backend]}, compared with PyTorch`);
   const { parity, timing } = await checkParity(network, artifact.manifest, fixture, backend);
   if (signal.aborted) network.dispose();
   signal.throwIfAborted();
-  session.network = network;
-  session.steady = timing.steady;
   showTimes(download, timing);
-  showParity(parity, backend);
-  await answerAgain();
+  showParity(parity, backend, isStep(artifact) ? 'steps' : 'images');
+  if (network instanceof StepNetwork) {
+    stepNetwork = network;
+    writeWith(network);
+  } else {
+    session.network = network;
+    session.steady = timing.steady;
+    await answerAgain();
+  }
   document.body.dataset.ready = backend;
 }
 
 function stopNetwork(): void {
   delete document.body.dataset.ready;
-  session.network?.dispose();
-  session.network = null;
+  forgetNetwork()?.dispose();
   session.steady = Infinity;
+}
+
+/** The network of the moment, which nothing uses any more. */
+function forgetNetwork(): Network | StepNetwork | null {
+  const network = session.network ?? stepNetwork;
+  session.network = stepNetwork = null;
+  writeWith(null);
+  return network;
 }
 
 /** A lost backend is given up for the next best, and both are said. */
 function loseBackend(lost: Backend, why: string): void {
   // Its tensors went with it, so there is nothing to dispose of.
-  session.network = null;
+  forgetNetwork();
   dropBackend(lost);
   const reason = 'it was taken away; reload the page to have it again';
   survey = survey.map((one) => (one.backend === lost ? { ...one, reason } : one));
@@ -127,7 +185,7 @@ function listModels(entries: readonly Entry[]): void {
   picker.replaceChildren(...entries.map(({ name }) => new Option(name)));
   picker.disabled = false;
   const wanted = entries.findIndex(({ name }) => name === asked.get('model'));
-  // A language model is listed, and the page says why it cannot run it; it is no model to begin with.
+  // Pictures are looked at sooner than a prompt is written, so a language model is none to begin with.
   const first = entries.findIndex(({ task }) => task !== 'language-model-step');
   picker.selectedIndex = Math.max(0, wanted >= 0 ? wanted : first);
   const openSelected = () => take((signal) => open(entries[picker.selectedIndex]!, signal));
@@ -137,6 +195,7 @@ function listModels(entries: readonly Entry[]): void {
 
 async function start(): Promise<void> {
   connectInputs();
+  connectWriter();
   survey = await surveyBackends();
   listBackends();
   const wanted = survey.find((one) => one.backend === asked.get('backend') && one.reason === null);

@@ -4,6 +4,7 @@ import type { Manifest } from './artifact';
 import { digitPixels, type Stroke } from './digits';
 import { drawStrokes } from './draw';
 import { Failure } from './failure';
+import { areaAverage, middle } from './resize';
 import { traceDigit, type Gray } from './scan';
 
 /** Something with pixels, and its size. */
@@ -31,14 +32,30 @@ export function picturePixels(manifest: Manifest, picture: Picture): Float32Arra
   const { width, height, channels } = manifest.input;
   const exact = picture.width === width && picture.height === height;
   if (readsDigits(manifest) && !exact) return digitPixels(traceDigit(grayOf(picture)));
-  const data = cover(picture, width, height);
-  return channels === 3 ? colours(data) : brightness(data);
+  const cut = middle(picture.width, picture.height, width, height);
+  const read = (top: number, count: number) => {
+    const context = new OffscreenCanvas(cut.width, count).getContext('2d', { willReadFrequently: true })!;
+    onWhite(context, cut.width, count);
+    const place = [0, 0, cut.width, count] as const;
+    context.drawImage(picture.source, cut.left, cut.top + top, cut.width, count, ...place);
+    return context.getImageData(...place).data;
+  };
+  return areaAverage(cut, read, width, height, channels);
 }
 
-/** A picture file as something that can be drawn. */
+/** Takes photos, rather than drawings. */
+export function readsPhotos({ input }: Manifest): boolean {
+  return input.channels === 3;
+}
+
+/** A picture file as something that can be drawn: upright, its values as they are stored. */
 export async function openPicture(file: Blob, name: string): Promise<ImageBitmap> {
   try {
-    return await createImageBitmap(file);
+    return await createImageBitmap(file, {
+      colorSpaceConversion: 'none',
+      imageOrientation: 'from-image',
+      premultiplyAlpha: 'none',
+    });
   } catch {
     throw new Failure(`${name} is not a picture that this browser can read: choose a PNG, JPEG, GIF or WebP file.`);
   }
@@ -65,9 +82,7 @@ function grayOf(picture: Picture): Gray {
 function cover({ source, width: from, height: high }: Picture, width: number, height: number): Uint8ClampedArray {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext('2d')!;
-  // Transparent pictures are seen on paper.
-  context.fillStyle = '#ffffff';
-  context.fillRect(0, 0, width, height);
+  onWhite(context, width, height);
   context.imageSmoothingQuality = 'high';
   const scale = Math.min(from / width, high / height);
   const [cutWidth, cutHeight] = [width * scale, height * scale];
@@ -75,8 +90,10 @@ function cover({ source, width: from, height: high }: Picture, width: number, he
   return context.getImageData(0, 0, width, height).data;
 }
 
-function colours(data: Uint8ClampedArray): Float32Array {
-  return Float32Array.from({ length: (data.length / 4) * 3 }, (_, i) => data[Math.floor(i / 3) * 4 + (i % 3)]!);
+/** Transparent pictures are seen on paper. */
+function onWhite(context: OffscreenCanvasRenderingContext2D, width: number, height: number): void {
+  context.fillStyle = '#ffffff';
+  context.fillRect(0, 0, width, height);
 }
 
 /** ITU-R BT.601 luma, as JPEG has it. */

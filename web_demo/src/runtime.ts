@@ -69,13 +69,13 @@ export function showTimes(download: Download, timing: Timing | null): void {
   );
 }
 
-export function showParity(parity: Parity | null, backend: Backend): void {
+export function showParity(parity: Parity | null, backend: Backend, inputs = 'images'): void {
   parityLine.className = parity === null ? 'parity' : `parity ${parity.ok ? 'good' : 'bad'}`;
   if (parity === null) {
     parityLine.textContent = '';
     return;
   }
-  const found = `largest difference ${scientific(parity.maxDifference)} in ${parity.images} images, limit ${scientific(parity.limit)}`;
+  const found = `largest difference ${scientific(parity.maxDifference)} in ${parity.images} ${inputs}, limit ${scientific(parity.limit)}`;
   const graphics = backend === 'webgl' || backend === 'webgpu';
   const why = graphics
     ? '. Graphics processors round in their own way, so the limit is a thousandth of the largest logit'

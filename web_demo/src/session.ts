@@ -2,28 +2,25 @@
 
 import type { Artifact } from './artifact';
 import { showAnswer, showBusy, showNothing } from './answer';
-import type { downloadModel, Fixture } from './download';
 import { sentence } from './failure';
 import type { Network } from './network';
-import { showFailure, type Download } from './runtime';
-
-/** What was downloaded; it outlives a change of backend. */
-export interface Loaded {
-  readonly artifact: Artifact;
-  readonly files: Awaited<ReturnType<typeof downloadModel>>;
-  readonly fixture: Fixture;
-  readonly download: Download;
-}
+import { readsPhotos } from './picture';
+import { showFailure } from './runtime';
 
 interface Question {
   readonly pixels: Float32Array;
   readonly truth: string | null;
 }
 
-export const EMPTY = 'Draw something, or choose a sample.';
+/** What is missing while nothing is asked. */
+export function emptyText(): string {
+  const photos = session.artifact && readsPhotos(session.artifact.manifest);
+  return photos ? 'Choose one of the pictures, or a photo of your own.' : 'Draw something, or choose a sample.';
+}
 
 export const session = {
-  loaded: null as Loaded | null,
+  /** Of the classifier on the page; null while there is none, or a language model. */
+  artifact: null as Artifact | null,
   network: null as Network | null,
   /** Milliseconds that the network takes for an answer. */
   steady: Infinity,
@@ -48,8 +45,8 @@ async function answer(): Promise<void> {
     for (let done: Question | null = null; question && question !== done && session.network;) {
       done = question;
       const { probabilities } = await session.network.run(done.pixels);
-      if (question && session.loaded)
-        showAnswer(session.loaded.artifact.manifest, done.pixels, probabilities, done.truth);
+      if (question && session.artifact)
+        showAnswer(session.artifact.manifest, done.pixels, probabilities, done.truth);
     }
   } catch (error) {
     // A network that lost its backend in the middle of a run is replaced, and answers then.
@@ -62,7 +59,7 @@ async function answer(): Promise<void> {
 
 /** Answers the question that waited for a network. */
 export function answerAgain(): Promise<void> {
-  if (!question) showNothing(EMPTY);
+  if (!question) showNothing(emptyText());
   return answer();
 }
 

@@ -6,15 +6,25 @@ import type { StepManifest } from './artifact';
 import { outputNode } from './network';
 
 export class StepNetwork {
+  /** The hidden state (1, hidden) of the text so far; it stays on the backend. Null before its first token. */
+  private state: tf.Tensor2D | null = null;
+
   private constructor(
     private readonly model: GraphModel,
     private readonly hidden: number,
-    private readonly output: string,
+    private readonly logits: string,
+    private readonly nextHidden: string,
   ) {}
 
   static async load(manifest: StepManifest, files: tf.io.ModelArtifacts): Promise<StepNetwork> {
     const model = await loadGraphModel({ load: async () => files });
-    return new StepNetwork(model, manifest.network.hidden, outputNode(model, manifest, 'logits'));
+    const { hidden } = manifest.network;
+    return new StepNetwork(
+      model,
+      hidden,
+      outputNode(model, manifest, 'logits'),
+      outputNode(model, manifest, 'next_hidden'),
+    );
   }
 
   /** `values` holds the ids of one token or several, then the state of each. */
@@ -23,11 +33,48 @@ export class StepNetwork {
     const start = performance.now();
     const tokens = tf.tensor1d(Int32Array.from(values.subarray(0, count)), 'int32');
     const hidden = tf.tensor2d(values.subarray(count), [count, this.hidden]);
-    const output = this.model.execute({ tokens, hidden }, this.output) as tf.Tensor;
+    const output = this.model.execute({ tokens, hidden }, this.logits) as tf.Tensor;
     try {
       return { logits: await output.data<'float32'>(), ms: performance.now() - start };
     } finally {
       tf.dispose([tokens, hidden, output]);
     }
+  }
+
+  /** Begins a new text: the state is zero again. */
+  restart(): void {
+    this.state?.dispose();
+    this.state = null;
+  }
+
+  /** Reads the next token of the text. */
+  take(token: number): void {
+    this.step(token, [this.nextHidden]);
+  }
+
+  /** Reads the next token of the text, and gives the logits of the one after it. */
+  async predict(token: number): Promise<Float32Array> {
+    const logits = this.step(token, [this.nextHidden, this.logits]);
+    try {
+      return await logits!.data<'float32'>();
+    } finally {
+      logits!.dispose();
+    }
+  }
+
+  dispose(): void {
+    this.restart();
+    this.model.dispose();
+  }
+
+  /** Carries the state on, and gives the second of the outputs. */
+  private step(token: number, outputs: string[]): tf.Tensor | undefined {
+    const tokens = tf.tensor1d([token], 'int32');
+    const hidden = this.state ?? tf.zeros<tf.Rank.R2>([1, this.hidden]);
+    const results = this.model.execute({ tokens, hidden }, outputs);
+    tf.dispose([tokens, hidden]);
+    const [next, logits] = Array.isArray(results) ? results : [results];
+    this.state = next as tf.Tensor2D;
+    return logits;
   }
 }

@@ -1,6 +1,6 @@
 /** `verify.html?model=models/NAME/&backend=wasm`: the fixture on exactly that backend, for `zoo verify`. */
 
-import { readArtifact, type Artifact, type StepManifest } from './artifact';
+import { isStep, readArtifact } from './artifact';
 import { BACKENDS, startBackend, surveyBackends, type Backend } from './backends';
 import { downloadFixture, downloadModel, downloadStepFixture } from './download';
 import { Failure, sentence } from './failure';
@@ -44,10 +44,6 @@ async function verify(model: string, backend: Backend): Promise<Partial<Verifica
   const difference = Math.max(parity.maxDifference, maxDifference(together.logits, joined(fixture.logits)));
   const { ok, limit } = verdict(difference, artifact.manifest, fixture, backend);
   return { ok, max_difference: difference, limit, ms: timing.steady };
-}
-
-function isStep(artifact: Artifact | Artifact<StepManifest>): artifact is Artifact<StepManifest> {
-  return artifact.manifest.task === 'language-model-step';
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {

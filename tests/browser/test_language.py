@@ -1,0 +1,193 @@
+"""A language model writes on the page what it writes in PyTorch, and the page stays usable."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit, unavailable
+from tests.browser.language import Learned, sampled
+from tests.browser.test_access import violations
+from web_demo.artifacts import find_artifacts
+from web_demo.server import running, serve
+from web_demo.verify import verify
+
+PROMPTS = {"char": "to be ,", "word": "to be ,"}
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> dict[str, Learned]:
+    folder = tmp_path_factory.mktemp("language")
+    return {"char": Learned("char", folder / "char"), "word": Learned("word", folder / "word"),
+            "float16": Learned("char", folder / "float16", "float16")}
+
+
+@pytest.fixture(scope="module")
+def writers(page_folder, learned):
+    folders = [model.folder for model in learned.values()]
+    with running(serve(find_artifacts(folders), port=0, page=page_folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def open_writer(browser, writers):
+    visits: list[Visit] = []
+
+    def begin(name: str, backend: str = "wasm", **options) -> Visit:
+        visits.append(Visit(browser, writers.url, **options))
+        page = visits[-1].open(f"?backend={backend}&model={name}")
+        page.wait_for_selector("#backends input")
+        if page.locator(f"#backends input[value={backend}]").is_disabled():
+            unavailable(f"{backend} is not here")
+        page.wait_for_selector(f"body[data-ready={backend}]", timeout=120_000)
+        return visits[-1]
+
+    yield begin
+    for visit in visits:
+        visit.context.close()
+
+
+def write(page, prompt: str, temperature: float = 0, seed: int = 1, length: int = 50) -> str:
+    """What the model adds to the prompt."""
+    page.fill("#prompt", prompt)
+    page.fill("#temperature", str(temperature))
+    page.fill("#seed", str(seed))
+    page.fill("#length", str(length))
+    page.click("#write")
+    expect(page.locator("#stop")).to_be_disabled()
+    return page.evaluate("document.querySelector('#written').lastChild.textContent")
+
+
+@pytest.mark.parametrize(("name", "backend"), [
+    ("char", "wasm"), ("word", "wasm"), ("float16", "wasm"), ("char", "cpu"), ("char", "webgl")])
+def test_the_first_fifty_greedy_tokens_are_those_of_pytorch(open_writer, learned, name, backend):
+    model = learned[name]
+    prompt = PROMPTS[model.unit]
+    expected = model.text(model.write(model.read(prompt), 50))
+    visitor = open_writer(name, backend)
+    page = visitor.page
+    assert write(page, prompt) == expected
+    assert page.inner_text("#parity").startswith("✓ Same logits as PyTorch")
+    unit = {"char": "character", "word": "word"}[model.unit]
+    assert re.fullmatch(rf"50 {unit}s, [\d.,]+ a second", page.inner_text("#speed"))
+    assert visitor.complaints == []
+
+
+def test_a_seed_repeats_a_text_and_another_writes_another(open_writer, learned):
+    page = open_writer("char").page
+    model = learned["char"]
+    texts = {seed: write(page, "or ", 1.2, seed, 200) for seed in (7, 8)}
+    assert texts[7] != texts[8]
+    for seed, text in texts.items():
+        assert write(page, "or ", 1.2, seed, 200) == text
+        assert text == model.text(model.write(model.read("or "), 200, sampled(1.2, seed)))
+
+
+def test_a_text_without_a_prompt_begins_a_line(open_writer, learned):
+    page = open_writer("char").page
+    model = learned["char"]
+    assert write(page, "") == model.text(model.write(model.read("\n"), 50))
+
+
+def test_unknown_words_are_named(open_writer, learned):
+    page = open_writer("word").page
+    model = learned["word"]
+    ids = [model.vocabulary.index(token) for token in ("to", "<unk>", "<eos>", "<unk>")]
+    assert write(page, "to zebra\nzebra") == model.text(model.write(ids, 50))
+    assert page.inner_text("#unknown") == 'Not in the vocabulary, and read as <unk>: "zebra".'
+    page.select_option("#model", "char")
+    page.wait_for_selector("body[data-ready=wasm]")
+    model = learned["char"]
+    assert write(page, "tXo é") == model.text(model.write(model.read("to "), 50))
+    assert page.inner_text("#unknown") == 'Not in the vocabulary, and left out: "X", "é".'
+    page.fill("#prompt", "ABCDEF")
+    assert page.inner_text("#unknown").endswith('"A", "B", "C", "D" and 2 more.')
+
+
+def test_no_tensors_are_left_behind(open_writer):
+    page = open_writer("char").page
+    count = "window._tfengine.state.numTensors"
+    write(page, "to ", 1, 1, 20)
+    before = page.evaluate(count)
+    write(page, "to be , or not to be", 1, 1, 300)
+    assert page.evaluate(count) == before
+
+
+def test_a_long_text_is_seen_while_it_is_written_and_can_be_stopped(open_writer):
+    page = open_writer("char").page
+    page.fill("#length", "10000")
+    page.locator("#prompt").press("Control+Enter")
+    expect(page.locator("#written")).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#written")).to_have_text(re.compile(".{100}", re.DOTALL))
+    page.click("#stop")
+    expect(page.locator("#written")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#write")).to_be_focused()
+    expect(page.locator("#written-spoken")).to_contain_text("Stopped.")
+    text = page.inner_text("#written")
+    assert 100 < len(text) < 10_000
+    page.wait_for_timeout(100)
+    assert page.inner_text("#written") == text
+
+
+def test_another_backend_or_model_ends_a_text(open_writer):
+    visitor = open_writer("char")
+    page = visitor.page
+    page.fill("#length", "10000")
+    page.click("#write")
+    page.check("#backends input[value=cpu]")
+    page.wait_for_selector("body[data-ready=cpu]")
+    expect(page.locator("#stop")).to_be_disabled()
+    page.click("#write")
+    page.select_option("#model", "word")
+    page.wait_for_selector("body[data-ready=cpu]")
+    assert write(page, "or not", length=5).startswith("to be")
+    assert page.locator("#failure").is_hidden() and visitor.complaints == []
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}}],
+    ids=["light", "phone-dark"])
+def test_everybody_can_write(open_writer, options):
+    visitor = open_writer("word", bypass_csp=True, reduced_motion="reduce", **options)
+    page = visitor.page
+    write(page, "zebra")
+    assert violations(page) == []
+    width = (options.get("viewport") or {"width": 1280})["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.keyboard.press("Escape")
+    page.locator("#skip").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#prompt")).to_be_focused()
+
+
+def test_what_the_artifact_says(open_writer, learned):
+    facts = open_writer("word").page.inner_text("#facts")
+    assert f"{len(learned['word'].vocabulary)} words" in facts and "32 wide" in facts
+
+
+@pytest.mark.parametrize("content", ["[]", "no list", None])
+def test_a_damaged_vocabulary(browser, writers, learned, content):
+    visitor = Visit(browser, writers.url)
+    answer = {"body": content} if content else {"status": 404}
+    visitor.page.route("**/vocabulary.json", lambda route: route.fulfill(**answer))
+    visitor.open("?model=char")
+    assert visitor.failure().startswith("vocabulary.json of char ")
+    visitor.context.close()
+
+
+def test_an_artifact_without_a_vocabulary(browser, page_folder, learned, tmp_path):
+    nameless = tmp_path / "nameless"
+    shutil.copytree(learned["char"].folder, nameless)
+    manifest = json.loads((nameless / "manifest.json").read_text())
+    del manifest["files"]["vocabulary.json"]
+    (nameless / "manifest.json").write_text(json.dumps(manifest))
+    with running(serve(find_artifacts([nameless]), port=0, page=page_folder)) as server:
+        visitor = Visit(browser, server.url)
+        visitor.open()
+        assert "it has no vocabulary.json): build it from a trained language" in visitor.failure()
+        visitor.context.close()
+    assert all(row["ok"] for row in verify(nameless, backends=("wasm",)))

@@ -1,0 +1,43 @@
+/** What stands on the left of the page: a pad for drawings, a frame for photos, or a sheet to write on. */
+
+import { isStep, type Artifact, type Manifest, type StepManifest } from './artifact';
+import { element } from './page';
+import { readsPhotos } from './picture';
+
+/** Classes that are named; the others are counted. */
+const MOST_NAMED = 20;
+
+export function showStage(artifact: Artifact | Artifact<StepManifest>): void {
+  const step = isStep(artifact);
+  const photos = !step && readsPhotos(artifact.manifest);
+  element('looking', HTMLElement).hidden = step;
+  element('answer', HTMLElement).hidden = step;
+  element('writing', HTMLElement).hidden = !step;
+  element('stage-title', HTMLElement).textContent = photos ? 'Look' : 'Draw';
+  element('hint', HTMLElement).textContent = photos ? 'Drop or paste a photo here' : 'Draw here';
+  element('undo', HTMLElement).hidden = photos;
+  element('pad-help', HTMLElement).hidden = photos;
+  element('photo-help', HTMLElement).hidden = !photos;
+  if (photos) element('photo-help', HTMLElement).textContent = whatItKnows(artifact.manifest);
+  const pad = element('pad', HTMLCanvasElement);
+  pad.setAttribute('role', photos ? 'img' : 'application');
+  pad.setAttribute('aria-label', photos ? 'The photo that is looked at' : 'Drawing pad');
+  pad.setAttribute('aria-describedby', photos ? 'photo-help' : 'pad-help');
+  pad.tabIndex = photos ? -1 : 0;
+  pad.classList.toggle('photo', photos);
+  const skip = element('skip', HTMLAnchorElement);
+  const [target, name] = step ? ['prompt', 'prompt'] : photos ? ['choose', 'pictures'] : ['pad', 'drawing pad'];
+  skip.href = `#${target}`;
+  skip.textContent = `Skip to the ${name}`;
+}
+
+function whatItKnows({ labels, network, input }: Manifest): string {
+  const named = labels.slice(0, MOST_NAMED).join(', ');
+  const more = labels.length > MOST_NAMED ? ` and ${labels.length - MOST_NAMED} more` : '';
+  const list = labels.length > 0 ? `: ${named}${more}` : '';
+  return (
+    `This network knows ${network.num_classes} classes${list}. Whatever it is shown, it answers with one of them. ` +
+    `Choose, drop or paste a photo, or use the camera, with one thing in the middle: the middle square is all it ` +
+    `sees, made as small as the ${input.width} × ${input.height} images that it learned from.`
+  );
+}
