@@ -1,4 +1,4 @@
-"""`zoo verify` in the real runtimes: a step of a language model that has no vocabulary, and that the
+"""`zoo verify` in the real runtimes: a step of a language model without a vocabulary, which the
 page does not show, and an artifact without names for its classes."""
 
 from __future__ import annotations
