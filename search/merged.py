@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search.depthwise import depthwise_each, join_phases, phases
 from search.discretize import CONV_OPERATIONS, edges
 from search.normalized import normalized_each, normalized_sum, weighted_sum
+from zoo.depthwise import depthwise_each, join_phases, phases
 from zoo.operations import FactorizedReduce, ReLUConvBN
 
 EDGES = edges("conv")

@@ -38,6 +38,8 @@ class Recipe:
     auxiliary_weight: float = 0.4  # of the auxiliary head's loss; 0 leaves the head out
     precision: str = "auto"  # see `zoo.device.pick_precision`
     validation: int = 0  # training images held out; the best epoch on them is kept
+    # Sides of the images, each for an equal share of the epochs; () takes them as they are.
+    sizes: tuple[int, ...] = ()
     # Augmentation of pixels, see `zoo.augment`.
     crop_padding: int = 0  # pixels
     flip: bool = False
@@ -53,6 +55,10 @@ class Recipe:
     drawings: int = 0  # drawn digits added in each epoch, see `zoo.drawn_digits`
 
     def __post_init__(self):
+        object.__setattr__(self, "sizes", tuple(self.sizes))  # JSON knows lists only
+        if not all(isinstance(size, int) and size >= 8 for size in self.sizes):
+            raise ValueError("sizes must be whole numbers of at least 8 pixels, "
+                             f"not {list(self.sizes)}")
         for name in ("channels", "layers", "epochs", "batch_size"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, "
@@ -85,12 +91,13 @@ PAPER = Recipe(crop_padding=4, flip=True, cutout=16, precision="float32")
 MODERN = Recipe(schedule="warm-up-cosine", warm_up=0.1, nesterov=True, learning_rate=0.1,
                 weight_decay=5e-4, norm_weight_decay=False, average=0.999, label_smoothing=0.1,
                 flip=True, crop_padding=4)
-SMALL = MODERN.but(channels=16, layers=8, epochs=30, batch_size=128, drop_path=0.0,
+SMALL = MODERN.but(channels=16, layers=8, epochs=36, batch_size=128, drop_path=0.0,
                    auxiliary_weight=0.0, cutout=8)
 CIFAR = {
     "paper": PAPER,
     "fast": MODERN.but(epochs=150, batch_size=256, cutout=16),
-    "small": SMALL,
+    # Two thirds of the epochs on smaller images: 0.6 of the time.
+    "small": SMALL.but(sizes=(16, 24, 32)),
 }
 # Augmented as in the official release: crops of 8 % to all of the image.
 IMAGENET = PAPER.but(network="imagenet", channels=48, layers=14, epochs=250, batch_size=128,
