@@ -45,8 +45,9 @@ class Source:
     """What is exported: a network in eval mode, its genotype, and what is known of it.
 
     `manifest` has everything but the export fields.  `images` (N, H, W, C), raw, with `labels`
-    are real inputs for parity and for the fixture; without them noise is used.  `vocabulary`
-    lists the tokens of a language model in order of their ids.
+    are real inputs for parity and for the fixture; without them noise is used.  `test` are all
+    test images, for the agreement of rounded weights.  `vocabulary` lists the tokens of a
+    language model in order of their ids.
     """
 
     model: nn.Module
@@ -54,6 +55,7 @@ class Source:
     manifest: Manifest
     images: np.ndarray | None = None
     labels: list[int] | None = None
+    test: np.ndarray | None = None
     vocabulary: list[str] | None = None
 
 
@@ -95,6 +97,7 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
         chain.network()
         for hop in hops:
             getattr(chain, hop)()
+        chain.agree()
         chain.fixture()
         shutil.rmtree(chain.passing, ignore_errors=True)
         return artifact.seal(folder, chain.finished_manifest(hops))
@@ -122,7 +125,7 @@ class _Chain:
         self.precision, self.converter = precision, converter
         self.report, self.started = report, started
         self.passing = folder / ".passing"  # what is made on the way and not kept
-        self.parity = []
+        self.parity, self.agreement = [], []
 
     def place(self, fmt: str) -> Path:
         """Where a hop writes: in the artifact when the format was asked for."""
@@ -212,6 +215,21 @@ class _Chain:
             tfjs.write(self.saved_model, directory, self.precision, self.metadata())
             self.prove("tfjs", tfjs.load(directory), self.precision)
 
+    def agree(self) -> None:
+        """Rounded weights beside float32 ones, on all test images that are at hand."""
+        test = self.source.test
+        if self.precision == "float32" or test is None:
+            return
+        from export import agreement, onnx, tfjs
+
+        spec = self.source.manifest.input
+        with self.hop("agreement"):
+            place = self.place("tfjs")
+            expected = agreement.answers(onnx.load(self.place("onnx")), spec.name, test)
+            found = agreement.answers(tfjs.load(place), spec.name, test)
+            self.agreement.append(agreement.entry(found, expected, place, self.precision,
+                                                  spec.data, "Python"))
+
     def metadata(self) -> dict:
         """What travels inside the ONNX file and model.json."""
         known = self.source.manifest
@@ -252,6 +270,7 @@ class _Chain:
             "tools": {name: installed_version(name) for name in tools},
             "rewrites": [rewrite.model_dump() for rewrite in self.deployed.rewrites],
             "parity": [entry.model_dump() for entry in self.parity],
+            "agreement": [entry.model_dump() for entry in self.agreement],
             "fixture": self.fixture_entry.model_dump(),
         }
         manifest = Manifest.model_validate(known.model_dump() | fields)

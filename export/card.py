@@ -14,7 +14,8 @@ def text(manifest: Manifest, folder: Path) -> str:
     parts = [_front_matter(manifest), f"# {manifest.name}\n", _summary(manifest)]
     if (folder / "cell.svg").exists():
         parts.append(f"![The cell {manifest.genotype}](cell.svg)\n")
-    parts += [_usage(manifest, folder), _parity(manifest), _origin(manifest)]
+    parts += [_usage(manifest, folder), _parity(manifest), _agreement(manifest),
+              _origin(manifest)]
     return "\n".join(part for part in parts if part)
 
 
@@ -89,6 +90,17 @@ def _parity(manifest: Manifest) -> str:
             for p in manifest.parity]
     return "\n".join(["## Parity\n", "Largest difference of any output from PyTorch in float64.\n",
                       "| hop | max difference | limit | inputs |", "|---|---|---|---|", *rows, ""])
+
+
+def _agreement(manifest: Manifest) -> str:
+    if not manifest.agreement:
+        return ""
+    rows = [f"| {a.precision} | {a.share:.2%} | {a.images} of {a.data} | {a.where} | "
+            f"{a.bytes / 1e6:.2f} MB | {a.float32_bytes / 1e6:.2f} MB |"
+            for a in manifest.agreement]
+    return "\n".join(["## Agreement\n", "How often the most probable class is that of the float32 "
+                      "network.\n", "| TF.js weights | same answer | test images | where | size | "
+                      "in float32 |", "|---|---|---|---|---|---|", *rows, ""])
 
 
 def _origin(manifest: Manifest) -> str:

@@ -100,9 +100,8 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
     labels = list(labels) or facts.get("labels") or _numbered(classes)
     if len(labels) != classes:
         raise ValueError(f"{len(labels)} labels for {classes} classes")
-    images, truth = _real_images(spec, classes, None)
     return Source(model.eval(), model.genotype, Manifest(input=spec, labels=labels, **known),
-                  images, truth)
+                  **_real_images(spec, classes, None))
 
 
 def _numbered(classes: int) -> list[str]:
@@ -118,8 +117,8 @@ def _from_artifact(directory: Path, wanted: Wanted) -> Source:
         _refuse(wanted, f"{directory} is a language model, which reads no images", ("path",))
         return Source(model, model.genotype, manifest,
                       vocabulary=artifact.read_vocabulary(directory, manifest))
-    images, labels = _real_images(manifest.input, len(manifest.labels), wanted.path)
-    return Source(model, model.genotype, manifest, images, labels)
+    return Source(model, model.genotype, manifest,
+                  **_real_images(manifest.input, len(manifest.labels), wanted.path))
 
 
 def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted) -> Source:
@@ -162,7 +161,8 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
         "genotype": name, **origin_lines(name, genotype),
         "trained": fits or bool(wanted.weights)})
     if wanted.path is not None:
-        source.images, source.labels = _real_images(spec, settings["num_classes"], wanted.path)
+        real = _real_images(spec, settings["num_classes"], wanted.path)
+        source = dataclasses.replace(source, **real)
     return source
 
 
@@ -237,17 +237,18 @@ def _input(data: str, wanted: Wanted) -> tuple[Input, list[str]]:
     return spec.model_copy(update=changes), labels
 
 
-def _real_images(spec: Input, classes: int,
-                 path: Path | None) -> tuple[np.ndarray | None, list[int] | None]:
-    """One test image of each class, where the data set is at hand; raw, (N, H, W, C)."""
+def _real_images(spec: Input, classes: int, path: Path | None) -> dict:
+    """Where the data set is at hand: `images`, one test image of each class, with `labels`, and
+    `test`, all of them; raw, (N, H, W, C)."""
     if spec.data != "digits" and path is None:
-        return None, None
+        return {}
     if spec.data is None:
         raise ValueError(f"the images at {path} are not of this size or number of channels; leave "
                          "--path out")
     data = datasets.load(spec.data, path)
     if len(data.labels) != classes:
-        return None, None
+        return {}
     test = data.test
     chosen = [int(np.flatnonzero(test.labels == label)[0]) for label in range(classes)]
-    return np.asarray(test.images[chosen], np.float32), list(range(classes))
+    return {"images": np.asarray(test.images[chosen], np.float32), "labels": list(range(classes)),
+            "test": test.images}

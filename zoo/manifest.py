@@ -67,6 +67,21 @@ class Parity(_Part):
     inputs: Count
 
 
+class Agreement(_Part):
+    """How often the TF.js files gave the answer, the most probable class, of the float32 network.
+
+    `share` of `images` test images of `data`; `where` they ran.  Bytes are those of the weights.
+    """
+
+    precision: Literal["float32", "float16", "uint8"]
+    data: str
+    images: Count
+    share: Annotated[float, Field(ge=0, le=1)]
+    where: str
+    bytes: Count
+    float32_bytes: Count
+
+
 class Rewrite(_Part):
     rewrite: str
     count: Count
@@ -110,6 +125,7 @@ class Manifest(_Part):
     tools: dict[str, str] = {}
     rewrites: list[Rewrite] = []
     parity: list[Parity] = []
+    agreement: list[Agreement] = []
     fixture: Fixture | None = None
     files: dict[str, File] = {}
 

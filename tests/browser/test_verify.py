@@ -15,7 +15,7 @@ import zoo
 from tests.browser.conftest import Visit, unavailable
 from web_demo.artifacts import find_artifacts
 from web_demo.server import running, serve
-from web_demo.verify import HERE, verify
+from web_demo.verify import HERE, classify, verify
 from zoo import artifact as folders
 from zoo.manifest import Manifest
 
@@ -121,3 +121,12 @@ def test_classes_without_names(browser, node, page_folder, artifact, tmp_path):
         assert visitor.answer() == "class 3"
         assert "which is right" in page.inner_text("#verdict-text")
         visitor.context.close()
+
+
+def test_images_are_classified_in_chromium(browser, artifact, page_folder):
+    images = np.fromfile(artifact / "fixtures/input.bin", "<f4").reshape(-1, 8, 8, 1)
+    logits = np.fromfile(artifact / "fixtures/logits.bin", "<f4").reshape(len(images), -1)
+    many = np.concatenate([images, images[::-1], images])
+    (row,) = classify(artifact, many, backends=("wasm",))
+    answers = logits.argmax(axis=1).tolist()
+    assert row["answers"] == answers + answers[::-1] + answers

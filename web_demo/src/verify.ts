@@ -22,6 +22,8 @@ interface Verification {
 declare global {
   interface Window {
     zooVerify?: Verification;
+    /** The most probable class of each image; raw pixels, float32, one image after the other, as base64. */
+    zooClassify?: (pixels: string) => Promise<number[]>;
   }
 }
 
@@ -39,11 +41,25 @@ async function verify(model: string, backend: Backend): Promise<Partial<Verifica
   const network = isStep(artifact)
     ? await StepNetwork.load(artifact.manifest, files)
     : await Network.load(artifact.manifest, files);
+  const classes = fixture.logits[0]!.length;
   const { parity, timing } = await checkParity(network, artifact.manifest, fixture, backend);
   const together = await network.run(fixture.together);
   const difference = Math.max(parity.maxDifference, maxDifference(together.logits, joined(fixture.logits)));
+  if (network instanceof Network) {
+    window.zooClassify = async (pixels) => {
+      const { logits } = await network.run(floats(pixels));
+      return Array.from({ length: logits.length / classes }, (_, i) => {
+        const one = logits.subarray(i * classes, (i + 1) * classes);
+        return one.indexOf(Math.max(...one));
+      });
+    };
+  }
   const { ok, limit } = verdict(difference, artifact.manifest, fixture, backend);
   return { ok, max_difference: difference, limit, ms: timing.steady };
+}
+
+function floats(base64: string): Float32Array {
+  return new Float32Array(Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0)).buffer);
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {

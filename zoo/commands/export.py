@@ -69,6 +69,8 @@ def build(
         ("hop", "seconds", "max difference", "limit"),
         [(hop.name, f"{hop.seconds:.1f}", *_proof(hop.difference, hop.limit)) for hop in done],
         right=("seconds", "max difference", "limit"))
+    for entry in manifest.agreement:
+        typer.echo(_agreement(entry))
     megabytes = sum(file.bytes for file in manifest.files.values()) / 1e6
     typer.echo(f"\n{directory}: {len(manifest.files) + 1} files, {megabytes:.1f} MB")
     if (directory / "tfjs").is_dir() and (manifest.task == "image-classification"
@@ -80,19 +82,40 @@ def _proof(difference: float | None, limit: float | None) -> tuple[str, str]:
     return ("", "") if difference is None else (f"{difference:.1e}", f"{limit:.1e}")
 
 
+def _agreement(entry) -> str:
+    size, whole = entry.bytes / 1e6, entry.float32_bytes / 1e6
+    return (f"{entry.precision} weights ({size:.2f} MB, {whole:.2f} MB in float32), "
+            f"{entry.where}: {entry.share:.2%} of {entry.images:,} test images of {entry.data} "
+            "get the answer of float32")
+
+
 def verify(
     directory: Annotated[Path, typer.Argument(help="An artifact folder.", show_default=False)],
     runtime: Annotated[list[str] | None, typer.Option(
         help="Run the TF.js files in chromium or node too; repeat for both.")] = None,
     backend: Annotated[list[str] | None, typer.Option(
         help="wasm, webgl, webgpu or cpu; repeat. Default: all that the runtime has.")] = None,
+    images: Annotated[int | None, typer.Option(
+        help="Classify so many test images in chromium and compare with float32.")] = None,
+    data: Annotated[str | None, typer.Option(
+        help="Data set of --images; the artifact's own when left out.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
+    keep: Annotated[bool, typer.Option(
+        "--record", help="Write what --images found into manifest.json and README.md.")] = False,
 ) -> None:
     """Check an artifact: every file's sha256, every format's numbers, and real runtimes.
 
     \b
     Example:
       zoo verify exports/DARTS-digits --runtime chromium
+      zoo verify exports/DARTS-digits --runtime chromium --backend wasm --images 300 --record
     """
+    if images is None and (data or path or keep):
+        given = "--data" if data else "--path" if path else "--record"
+        raise ValueError(f"{given} goes with --images, the number of test images to classify")
+    if images is not None and "chromium" not in (runtime or []):
+        raise ValueError("--images are classified in a browser; add --runtime chromium")
+    from export import agreement
     from export.verify import formats_of, in_runtime
 
     if backend and not runtime:
@@ -102,13 +125,21 @@ def verify(
         for name in runtime or []:
             say(f"{name} ...")
             rows += in_runtime(directory, name, backend)
+        found = []
+        if images is not None:
+            say(f"{images} images in chromium ...")
+            found = agreement.in_chromium(directory, images, data, path, backend)
     print_table(("where", "max difference", "limit", "verdict"),
                 [(row.where, *_proof(row.difference, row.limit), row.verdict) for row in rows],
                 right=("max difference", "limit"))
+    for entry in found:
+        typer.echo(_agreement(entry))
     failed = [row.where for row in rows if row.failed]
     if failed:
         typer.echo(f"error: {directory}: {', '.join(failed)} did not agree", err=True)
         raise typer.Exit(1)
+    if keep:
+        agreement.record(directory, found)
     typer.echo(f"{directory}: the files are those that were written, and they agree")
 
 

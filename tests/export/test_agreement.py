@@ -1,0 +1,85 @@
+"""Rounded weights: how often they answer as float32, told in manifest, card and terminal."""
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from export import agreement, tfjs
+from export.build import build
+from export.source import Wanted, find
+from zoo import artifact as folders
+from zoo.cli import app
+from zoo.datasets import load
+from zoo.manifest import Agreement
+
+
+@pytest.fixture(scope="module")
+def rounded(tmp_path_factory):
+    """`zoo build DARTS --export tfjs --precision uint8`."""
+    directory = tmp_path_factory.mktemp("exports") / "rounded"
+    build(find("DARTS", Wanted()), ["tfjs"], directory, "uint8")
+    return directory
+
+
+def test_a_build_measures_all_test_images(rounded):
+    (told,) = folders.read_manifest(rounded).agreement
+    assert (told.precision, told.data, told.images, told.where) == \
+        ("uint8", "digits", 360, "Python")
+    assert told.share > 0.97
+    assert told.bytes == sum(path.stat().st_size for path in (rounded / "tfjs").glob("*.bin"))
+    assert told.float32_bytes > 3.5 * told.bytes
+    card = (rounded / "README.md").read_text()
+    assert f"| uint8 | {told.share:.2%} | 360 of digits | Python |" in card
+
+
+def test_the_files_as_they_are_stored_are_what_is_measured(rounded, artifact, tmp_path):
+    """Other weights, other answers; and float32 files agree with themselves."""
+    images = load("digits").test.images[:120]
+    expected = agreement.answers(tfjs.load(artifact / "tfjs"), "pixels", images)
+    entry = agreement.entry(expected, expected, artifact / "tfjs", "float32", "digits", "Python")
+    assert entry.share == 1 and entry.float32_bytes == entry.bytes
+    broken = tmp_path / "tfjs"
+    shutil.copytree(rounded / "tfjs", broken)
+    model = json.loads((broken / "model.json").read_text())
+    for weight in model["weightsManifest"][0]["weights"]:
+        if "quantization" in weight:
+            weight["quantization"]["scale"] *= -1
+    (broken / "model.json").write_text(json.dumps(model))
+    found = agreement.answers(tfjs.load(broken), "pixels", images)
+    assert agreement.entry(found, expected, broken, "uint8", "digits", "Python").share < 0.9
+
+
+def test_what_a_browser_found_is_recorded(rounded, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(rounded, copy)
+    before = folders.read_manifest(copy)
+    told = Agreement(precision="uint8", data="digits", images=300, share=0.99,
+                     where="chromium wasm", bytes=1, float32_bytes=4)
+    for share in (0.5, 0.99):
+        manifest = agreement.record(copy, [told.model_copy(update={"share": share})])
+    assert manifest.agreement == [*before.agreement, told]
+    assert "| uint8 | 99.00% | 300 of digits | chromium wasm |" in (copy / "README.md").read_text()
+    folders.check_files(copy, folders.read_manifest(copy))
+    changed = {name for name, file in before.files.items() if manifest.files[name] != file}
+    assert changed == {"README.md"}
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--images", "10"], "add --runtime chromium"),
+    (["--record"], "--record goes with --images"),
+    (["--data", "digits"], "--data goes with --images"),
+    (["--runtime", "chromium", "--images", "0"], "--images must be at least 1"),
+    (["--runtime", "chromium", "--images", "361"], "has 360 test images, not 361"),
+    (["--runtime", "chromium", "--images", "9", "--data", "nothing"], "unknown data set 'nothing'"),
+])
+def test_what_cannot_be_asked(rounded, arguments, words, monkeypatch):
+    monkeypatch.setattr("export.verify.in_runtime", lambda *_: [])
+    result = CliRunner().invoke(app, ["verify", str(rounded), *arguments])
+    assert result.exit_code == 1 and words in result.output
+
+
+def test_a_build_without_test_images_tells_nothing(rounded):
+    assert json.loads((rounded / "manifest.json").read_text())["agreement"]
+    assert find("DARTS", Wanted(data="cifar10", channels=4, layers=3)).test is None
