@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from search.discretize import NODES, RECURRENT_OPERATIONS, Mixing, edges
 from search.supernet import Alphas, Outcome
+from zoo.language_loss import regularised
 from zoo.recurrent import ACTIVATIONS, HighwayCell, TiedModel, masked
 
 #: Token ids (time, batch), the ids that follow them (time * batch,), hidden (1, batch, hidden).
@@ -200,10 +201,7 @@ class RecurrentSupernet(Alphas, TiedModel):
     def training_loss(self, batch: Batch, mixing: Mixing) -> Outcome:
         """`loss` plus the regularisers."""
         outcome, outputs, dropped = self._outcome(batch, mixing)
-        if self.slowness and len(outputs) > 1:
-            outcome.loss = outcome.loss + self.slowness * outputs.diff(dim=0).square().mean()
-        if self.activation:
-            outcome.loss = outcome.loss + self.activation * dropped.square().mean()
+        outcome.loss = regularised(outcome.loss, outputs, dropped, self.activation, self.slowness)
         return outcome
 
     def _outcome(self, batch: Batch, mixing: Mixing) -> tuple[Outcome, Tensor, Tensor]:

@@ -21,7 +21,9 @@ class WeightAverage:
     def __init__(self, trained: nn.Module, decay: float):
         self.model = copy.deepcopy(trained).eval().requires_grad_(False)
         self.decay, self.steps = decay, 0
-        pairs = list(zip(self.model.state_dict().values(), trained.state_dict().values()))
+        values = {value.data_ptr(): (average, value) for average, value in zip(  # tied ones once
+            self.model.state_dict().values(), trained.state_dict().values())}
+        pairs = list(values.values())
         self._floats = [pair for pair in pairs if pair[0].is_floating_point()]
         self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]
 

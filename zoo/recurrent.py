@@ -139,9 +139,15 @@ class TiedModel(nn.Module):
                ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Logits (time, batch, vocabulary) of the next token, the next hidden state, and the
         cell's outputs (time, batch, hidden) before and after their dropout, to be regularised."""
-        outputs, hidden = self.rnns[0](self._embed(tokens), hidden, *more)
-        dropped = self._locked(outputs, self.dropout)
+        outputs, dropped, hidden = self.states(tokens, hidden, *more)
         return self.decoder(dropped), hidden, outputs, dropped
+
+    def states(self, tokens: Tensor, hidden: Tensor, *more: Tensor
+               ) -> tuple[Tensor, Tensor, Tensor]:
+        """The cell's outputs (time, batch, hidden) before and after their dropout, of which the
+        decoder makes logits, and the next hidden state."""
+        outputs, hidden = self.rnns[0](self._embed(tokens), hidden, *more)
+        return outputs, self._locked(outputs, self.dropout), hidden
 
     def _embed(self, tokens: Tensor) -> Tensor:
         weight = self.encoder.weight

@@ -45,9 +45,10 @@ def start(folder: Path, config: dict) -> None:
     write_whole(folder / CONFIG, json_bytes(config))
 
 
-def read_config(folder: Path) -> dict:
+def read_config(folder: Path, recipe: type = Recipe) -> dict:
     """The settings of the run in `folder`, those that are newer than the run at their defaults.
 
+    `recipe` is the class of the run's recipe.
     Raises RunError when there is none to go on with.
     """
     path = folder / CONFIG
@@ -58,7 +59,7 @@ def read_config(folder: Path) -> dict:
     except ValueError:
         config = None  # not JSON
     try:
-        config["recipe"] = dataclasses.asdict(Recipe(**config["recipe"]))
+        config["recipe"] = dataclasses.asdict(recipe(**config["recipe"]))
         for name, kind in (("cell", str), ("data", str), ("data_sha256", str), ("seed", int),
                            ("precision", str)):
             if not isinstance(config[name], kind):
@@ -69,12 +70,14 @@ def read_config(folder: Path) -> dict:
     return config
 
 
-def check_same(folder: Path, config: dict) -> None:
+def check_same(folder: Path, config: dict, recipe: type = Recipe) -> None:
     """Raise RunError naming the first setting in which `config` differs from the run's."""
-    stored = read_config(folder)
+    stored = read_config(folder, recipe)
     if stored["data"] == config["data"] and stored["data_sha256"] != config["data_sha256"]:
-        raise RunError(f"{folder} was started with other training images; give the same --path "
-                       "and --size or choose another folder with -o")
+        what, options = (("other training images", "--path and --size") if recipe is Recipe
+                         else ("another text", "--data, --path and --by"))
+        raise RunError(f"{folder} was started with {what}; give the same {options} or choose "
+                       "another folder with -o")
     pairs = [(name, stored.get(name), value) for name, value in config.items() if name != "recipe"]
     pairs += [(name, stored["recipe"].get(name), value)
               for name, value in config["recipe"].items()]

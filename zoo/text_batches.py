@@ -39,6 +39,20 @@ def stretch(text: Tensor, first: int, length: int) -> tuple[Tensor, Tensor]:
     return text[first:first + len(targets)], targets.reshape(-1)
 
 
+def random_lengths(rows: int, time: int, random: np.random.Generator) -> list[int]:
+    """Lengths of the stretches of a text of `rows` rows, around `time` or in one of twenty half
+    of it, until at most one row is left; the last may reach beyond the end.
+
+    As in the 2018 release: normal with deviation 5, at least 5, at most `time` + 20.
+    """
+    lengths, first = [], 0
+    while first < rows - 2:
+        middle = time if random.random() < 0.95 else time / 2
+        lengths.append(min(max(5, int(random.normal(middle, 5))), time + 20))
+        first += lengths[-1]
+    return lengths
+
+
 class TextBatches:
     """Training and validation batches of the bilevel search, on the device of the texts.
 

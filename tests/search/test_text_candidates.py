@@ -15,6 +15,7 @@ from search.strategies.evolution import Evolution, EvolutionSettings
 from search.text_candidates import TEXT_RECIPES, TextRecipe, TextTraining
 from search.workers import Evaluator
 from zoo.datasets import DataError
+from zoo.language_loss import mean_loss, perplexity
 from zoo.recurrent import LanguageModel
 from zoo.text import TextData
 
@@ -53,7 +54,7 @@ def test_a_language_model_learns(text, tasks, results):
 def test_perplexity_is_that_of_the_whole_text(text, tasks):
     torch.manual_seed(0)
     model = LanguageModel(tasks[0].genotype, 4, 16, 16, dropout=0.5)
-    found = TextTraining(text, RECIPE)._perplexity(model, torch.device("cpu"))
+    found = perplexity(mean_loss(model, text.valid))
     ids = torch.from_numpy(text.valid).view(10, 30).t()  # ten columns
     with torch.no_grad():
         log_probs, _ = model.eval()(ids[:-1], model.initial_hidden(10))
@@ -77,8 +78,8 @@ def test_a_training_that_was_cut_short_goes_on(text, tasks, results, tmp_path, m
     steps = []
     if damage:
         (folder / "checkpoint.pt").write_bytes(b"cut")
-    monkeypatch.setattr(text_candidates, "_save", lambda *what: (steps.append(what[-1]),
-                                                                 save(*what)))
+    monkeypatch.setattr(text_candidates, "_save", lambda folder, training: (
+        steps.append(training.epochs), save(folder, training)))
     before = torch.get_rng_state()
     with Evaluator(training, tmp_path, 1) as evaluator:
         assert evaluator.evaluate(tasks[:1]) == results[:1]

@@ -1,0 +1,327 @@
+"""Train a language model: SGD and then averaged SGD as published, or AdamW on a cosine.
+
+Liu et al. 2019 (arXiv 1806.09055, appendix A.3.2) as in the 2018 release, after Merity et al.
+2017 (arXiv 1708.02182, section 3): once the validation loss is worse than the best of all but
+the last five epochs, the weights that are measured are the average of all steps from there on.
+The settings are in `zoo.language_recipe`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+import zoo
+from zoo import run_folder
+from zoo.artifact import MANIFEST, VOCABULARY, json_bytes, read_manifest, seal
+from zoo.average import WeightAverage
+from zoo.device import hardware, pick_device, pick_precision
+from zoo.genotype import Genotype, to_json
+from zoo.language_loss import mean_loss, perplexity, training_loss
+from zoo.language_recipe import LanguageRecipe
+from zoo.manifest import Input, Manifest, Network, plain_name
+from zoo.recurrent import LanguageModel, TiedModel
+from zoo.registry import origin_lines
+from zoo.schedule import learning_rate
+from zoo.tensorboard import Events
+from zoo.text import TextData
+from zoo.text_batches import columns, random_lengths, stretch
+from zoo.train import DivergedError, Report
+from zoo.weights import WEIGHTS, save_weights
+
+TENSORBOARD = "tb"
+
+
+def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | str, *,
+          genotype: Genotype | None = None, seed: int = 0, device: str = "auto",
+          precision: str = "auto", resume: bool = False, report: Report | None = None,
+          events: bool = False) -> Manifest:
+    """Train the language model of `cell` on `data` and leave an artifact in `directory`; its
+    manifest.
+
+    `cell` is a registered name, or any name for the `genotype` that comes with it; the rest is
+    as in `zoo.train.train`, with `report` counting tokens.  The weights are those of the epoch
+    that was best on the validation text; the test text is read once, at the end.
+
+    Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
+    loss is not finite (the release goes back to the best epoch and tries again), DataError for a
+    text that is too small for the batch, ValueError for a device or precision that is not there.
+    """
+    genotype = genotype or zoo.genotype(cell)
+    if genotype.kind != "recurrent":
+        raise ValueError(f"{cell} is not a recurrent cell, which language models are made of; "
+                         "see `zoo list --kind recurrent`")
+
+    def build() -> TiedModel:
+        return LanguageModel(genotype, data.vocabulary_size, recipe.hidden, recipe.hidden,
+                             **recipe.dropouts())
+
+    folder = Path(directory)
+    config = {"cell": cell, "genotype": str(genotype)}
+    if resume and (folder / MANIFEST).exists():
+        run_folder.check_same(folder, config | _config(data, recipe, seed, device, precision),
+                              LanguageRecipe)
+        run_folder.finish(folder)
+        return read_manifest(folder)
+    model, facts = fit(build, data, recipe, folder, config, seed=seed, device=device,
+                       precision=precision, resume=resume, report=report, events=events)
+    return _finish(folder, cell, genotype, data, model, facts)
+
+
+def fit(build, data: TextData, recipe: LanguageRecipe, folder: Path, config: dict, *,
+        seed: int = 0, device: str = "auto", precision: str = "auto", resume: bool = False,
+        report: Report | None = None, events: bool = False) -> tuple[TiedModel, dict]:
+    """The trained model that `build()` makes, in eval mode on the CPU, and what is known of it.
+
+    `folder` holds the run; `config` says what is built.  Raises as `train` does.
+    """
+    place = pick_device(device)
+    config = config | _config(data, recipe, seed, device, precision)
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {seed}")
+    columns(data.train, recipe.batch_size)  # refuses a text that is too small
+    if resume:
+        run_folder.check_same(folder, config, LanguageRecipe)
+    else:
+        run_folder.start(folder, config)
+    with torch.random.fork_rng([place] if place.type == "cuda" else []):
+        torch.manual_seed(seed)
+        training = Training(build().to(place), data.train, recipe, seed, place,
+                            getattr(torch, config["precision"]))
+        seconds = _go_on(training, data, folder, report, events)
+    best = run_folder.load_checkpoint(folder, "model", "valid_loss", "epoch",
+                                      name=run_folder.BEST)
+    if best is None:
+        raise run_folder.RunError(f"{folder / run_folder.BEST} is gone; begin anew in another "
+                                  "folder with -o")
+    model = training.model
+    model.load_state_dict(best["model"])
+    test = mean_loss(model, data.test, recipe.test_columns)
+    facts = {"test_perplexity": perplexity(test),
+             "valid_perplexity": perplexity(best["valid_loss"])}
+    if data.by == "char":
+        facts["test_bits_per_character"] = test / math.log(2)
+    return model.cpu().eval(), facts | {
+        "data": data.name, "tokens": len(data.test), "best_epoch": best["epoch"],
+        "epochs": recipe.epochs, "seed": seed, "hardware": hardware(place),
+        "seconds": round(seconds)}
+
+
+class Training:
+    """What a training depends on and has reached: `epochs` whole ones, with `model`.
+
+    ids: the training text.  `stage` is the optimiser in use, "sgd", "asgd" or "adamw".
+    """
+
+    def __init__(self, model: TiedModel, ids: np.ndarray, recipe: LanguageRecipe, seed: int,
+                 device: torch.device, dtype: torch.dtype = torch.float32):
+        self.model, self.recipe, self.seed = model, recipe, seed
+        self.device, self.dtype = device, dtype
+        self.text = columns(ids, recipe.batch_size).to(device)
+        self.epochs = 0
+        self.valid_losses: list[float] = []
+        self.average = WeightAverage(model, recipe.average) if recipe.average else None
+        self._use("adamw" if recipe.optimizer == "adamw" else "sgd")
+
+    def _use(self, stage: str) -> None:
+        recipe, parameters = self.recipe, list(self.model.parameters())
+        settings = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+        fused = self.device.type in ("cpu", "cuda")
+        self.stage = stage
+        if stage == "asgd":  # every step counts the same in the average
+            self.optimizer = torch.optim.ASGD(parameters, **settings, t0=0, lambd=0.0)
+        elif stage == "adamw":
+            self.optimizer = torch.optim.AdamW(parameters, **settings, fused=fused)
+        else:
+            self.optimizer = torch.optim.SGD(parameters, **settings, fused=fused)
+
+    @property
+    def tokens(self) -> int:
+        """That are predicted in an epoch."""
+        return (len(self.text) - 1) * self.text.shape[1]
+
+    def lengths(self) -> list[int]:
+        """Of the stretches of the next epoch, a function of its number."""
+        rows, recipe = len(self.text), self.recipe
+        if recipe.random_time:
+            random = np.random.default_rng([self.seed, self.epochs])
+            return random_lengths(rows, recipe.time, random)
+        return [recipe.time] * -(-(rows - 1) // recipe.time)
+
+    def epoch(self, report: Report | None = None) -> dict:
+        """Go through the text once: the epoch's row, whose `train_loss` may not be finite."""
+        recipe, model, began = self.recipe, self.model, time.perf_counter()
+        rows, size = len(self.text) - 1, self.text.shape[1]
+        hidden = model.initial_hidden(size)
+        loss_sum, count, first = torch.zeros((), device=self.device), 0, 0
+        model.train()
+        for length in self.lengths():
+            rate = recipe.learning_rate
+            if recipe.schedule != "constant":
+                rate = learning_rate(recipe, self.epochs * rows + first, rows)
+            tokens, targets = stretch(self.text, first, length)
+            first += len(tokens)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate * length / recipe.time if recipe.random_time else rate
+            with torch.autocast(self.device.type, self.dtype,
+                                enabled=self.dtype != torch.float32):
+                step = training_loss(model, tokens, targets, hidden, recipe.activation,
+                                     recipe.slowness)
+            hidden = step.hidden
+            self.optimizer.zero_grad(set_to_none=True)
+            step.loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+            self.optimizer.step()
+            if self.average:
+                self.average.update()
+            loss_sum += step.prediction * len(targets)
+            count += len(targets)
+            if report:
+                report((self.epochs * rows + first) * size, recipe.epochs * rows * size, None)
+        self.epochs += 1
+        mean = loss_sum.item() / count
+        return {"epoch": self.epochs, "learning_rate": rate, "optimizer": self.stage,
+                "train_loss": mean, "tokens": count, "seconds": time.perf_counter() - began}
+
+    @contextlib.contextmanager
+    def judged(self) -> Iterator[TiedModel]:
+        """The model that is measured and kept: with averaged weights, where they are averaged."""
+        if self.average:
+            yield self.average.model
+            return
+        state, kept = self.optimizer.state, []
+        with torch.no_grad():
+            for weight in self.model.parameters():
+                if self.stage == "asgd" and "ax" in state.get(weight, {}):
+                    kept.append((weight, weight.clone()))
+                    weight.copy_(state[weight]["ax"])
+        try:
+            yield self.model
+        finally:
+            with torch.no_grad():
+                for weight, value in kept:
+                    weight.copy_(value)
+
+    def note(self, valid_loss: float) -> None:
+        """Take in the validation loss of an epoch, which tells nt-asgd when to average."""
+        if self.recipe.optimizer != "nt-asgd" or self.stage == "asgd":
+            return
+        back = self.recipe.nonmonotone
+        if len(self.valid_losses) > back and valid_loss > min(self.valid_losses[:-back]):
+            self._use("asgd")
+        self.valid_losses.append(valid_loss)
+
+    def state_dict(self) -> dict:
+        return {"epoch": self.epochs, "model": self.model.state_dict(), "stage": self.stage,
+                "optimizer": self.optimizer.state_dict(), "valid_losses": self.valid_losses,
+                "average": self.average.state_dict() if self.average else None,
+                "random": run_folder.random_states(self.device)}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.epochs, self.valid_losses = state["epoch"], list(state["valid_losses"])
+        self.model.load_state_dict(state["model"])
+        self._use(state["stage"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        run_folder.set_random_states(state["random"], self.device)
+
+
+#: Keys of a checkpoint, by which a damaged one is told.
+STATE = ("epoch", "model", "stage", "optimizer", "valid_losses", "average", "random")
+
+
+def _go_on(training: Training, data: TextData, folder: Path, report: Report | None,
+           events: bool) -> float:
+    """Train from the checkpoint, if there is one, to the last epoch: seconds in all."""
+    recipe, seconds = training.recipe, 0.0
+    if state := run_folder.load_checkpoint(folder, *STATE, "seconds"):
+        training.load_state_dict(state)
+        seconds = state["seconds"]
+    history = folder / run_folder.HISTORY
+    run_folder.keep_lines(history, training.epochs)
+    with contextlib.ExitStack() as stack:
+        written = None
+        if events:
+            rows = map(json.loads, history.read_text(encoding="utf-8").splitlines())
+            written = stack.enter_context(contextlib.closing(
+                Events(folder / TENSORBOARD, list(rows))))
+        while training.epochs < recipe.epochs:
+            began = time.perf_counter()
+            row = training.epoch(report)
+            with training.judged() as model:
+                valid_loss = mean_loss(model, data.valid)
+                if not math.isfinite(row["train_loss"] + valid_loss):
+                    raise DivergedError(
+                        f"the loss is not finite in epoch {training.epochs}; train into a new "
+                        f"folder with a smaller --learning-rate (it was {recipe.learning_rate})")
+                _keep_best(folder, training.epochs, valid_loss, model)
+            training.note(valid_loss)
+            took = time.perf_counter() - began
+            seconds += took
+            row |= {"valid_loss": valid_loss, "valid_perplexity": perplexity(valid_loss)}
+            if data.by == "char":
+                row["valid_bits_per_character"] = valid_loss / math.log(2)
+            row["seconds"] = round(took, 3)
+            run_folder.append_line(history, row)
+            run_folder.save_checkpoint(folder, training.state_dict() | {"seconds": seconds})
+            if written:
+                written.add(row)
+            if report:
+                done = training.epochs * training.tokens
+                report(done, recipe.epochs * training.tokens, row)
+    return seconds
+
+
+def _keep_best(folder: Path, epoch: int, valid_loss: float, model: nn.Module) -> None:
+    # The file says what it holds: a kill may come between it and the checkpoint.
+    best = run_folder.load_checkpoint(folder, "valid_loss", "model", name=run_folder.BEST)
+    if best is None or valid_loss < best["valid_loss"]:
+        run_folder.save_checkpoint(folder, {
+            "epoch": epoch, "valid_loss": valid_loss, "model": model.state_dict(),
+        }, run_folder.BEST)
+
+
+def _config(data: TextData, recipe: LanguageRecipe, seed: int, device: str, precision: str
+            ) -> dict:
+    dtype = pick_precision(recipe.precision if precision == "auto" else precision,
+                           pick_device(device))
+    return {"network": "language", "data": data.name, "by": data.by,
+            "data_sha256": _fingerprint(data), "seed": seed,
+            "precision": str(dtype).removeprefix("torch."), "recipe": dataclasses.asdict(recipe)}
+
+
+def _fingerprint(data: TextData) -> str:
+    """sha256 of what is learned from: a run goes on only with the text that it began with."""
+    digest = hashlib.sha256(json.dumps(data.vocabulary).encode())
+    for ids in (data.train, data.valid):
+        digest.update(ids.tobytes())
+    return digest.hexdigest()
+
+
+def _finish(folder: Path, cell: str, genotype: Genotype, data: TextData, model: LanguageModel,
+            facts: dict) -> Manifest:
+    """Turn the run folder into an artifact."""
+    save_weights(model, folder / WEIGHTS)
+    (folder / "genotype.json").write_text(to_json(genotype), encoding="utf-8")
+    (folder / VOCABULARY).write_bytes(json_bytes(data.vocabulary))
+    manifest = seal(folder, Manifest(
+        name=plain_name(f"{cell}-{data.name}"), genotype=cell, **origin_lines(cell, genotype),
+        task="language-model-step", network=Network(kind="language", **model.settings),
+        input=Input(name="tokens", range=None, data=data.name, unit=data.by),
+        trained=True, metrics=facts,
+        parameters=sum(value.numel() for value in model.parameters()),
+        tools={"genotype-zoo": zoo.__version__, "torch": torch.__version__},
+    ), leaving_out={run_folder.CHECKPOINT, run_folder.BEST})
+    run_folder.finish(folder)
+    return manifest
