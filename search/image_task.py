@@ -127,7 +127,10 @@ def _endless(count: int, size: int) -> Iterator[Tensor]:
 
 
 def check_images(data: ImageData) -> None:
-    """Raise DataError for what no search can learn from: one class, images too small."""
+    """Raise DataError for what no search can learn from: one class, images too small, or files."""
+    if not isinstance(data.train.images, np.ndarray):
+        raise DataError(f"{data.name} is read from files a batch at a time, a search needs its "
+                        "images in memory; give --data folder with a --size")
     found = np.unique(data.train.labels)
     if len(data.labels) < 2 or len(found) < 2:
         only = data.labels[found[0]] if len(found) else "none"

@@ -28,7 +28,7 @@ COMMANDS = {
     "plot": Command("zoo.commands.cells", "plot", "Draw a cell as SVG."),
     "register": Command("zoo.commands.cells", "register", "Add a cell of your own to the zoo."),
     "train": Command("zoo.commands.training", "train", "Train the network of a cell."),
-    "eval": Command("zoo.commands.training", "evaluate", "Measure a trained network."),
+    "eval": Command("zoo.commands.evaluation", "evaluate", "Measure a trained network."),
     "predict": Command("zoo.commands.predict", "predict", "Say what is in pictures."),
     "import": Command("zoo.commands.training", "import_checkpoint",
                       "Read a checkpoint of the official DARTS release."),

@@ -1,4 +1,4 @@
-"""Data sets of images by name, whole in memory: raw pixels 0..255 and whole-number labels.
+"""Data sets of images by name: raw pixels 0..255, in memory but for imagenet, and labels.
 
 CIFAR-10 and CIFAR-100: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny
 Images".  They come from the Hugging Face hub, from parquet files with its schema, or from the
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,10 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Split:
-    """`images` (N, H, W, C), uint8 or float32, 0..255, and `labels` (N,), int64."""
+    """`images` (N, H, W, C), uint8 or float32, 0..255, and `labels` (N,), int64.
+
+    Images are an array, or `zoo.imagenet.LazyImages`, whose parts `np.asarray` reads.
+    """
 
     images: np.ndarray
     labels: np.ndarray
@@ -48,11 +52,12 @@ NAMES = {
     "cifar10": "CIFAR-10, from the hub or --path",
     "cifar100": "CIFAR-100, from the hub or --path",
     "folder": "your images at --path: train/CLASS/*.png and test/CLASS/*.png",
+    "imagenet": "as folder, for large images that do not fit in memory; cut to 224 pixels",
 }
 
 
 def load(name: str, path: Path | str | None = None, size: int | None = None) -> ImageData:
-    """The data set `name`; `path` is where its files are, `size` scales a folder's images.
+    """The data set `name`; `path` is where its files are, `size` scales those of a folder.
 
     Raises DataError (ValueError) for an unknown name, files that are missing, damaged or of
     another kind, images of differing size, fewer than two classes.
@@ -61,16 +66,16 @@ def load(name: str, path: Path | str | None = None, size: int | None = None) -> 
         close = difflib.get_close_matches(name, NAMES, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise DataError(f"unknown data set {name!r}; {hint}there are {', '.join(NAMES)}")
-    if size is not None and name != "folder":
-        raise DataError(f"--size is for --data folder; {name} has a size of its own")
+    if size is not None and name not in ("folder", "imagenet"):
+        raise DataError(f"--size is for --data folder and imagenet; {name} has a size of its own")
     if path is not None:
         path = Path(path)
         if name == "digits":
             raise DataError("digits come with scikit-learn; leave --path out")
         if not path.is_dir():
             raise DataError(f"{path} is not a folder; --path names the folder of the data set")
-    if name == "folder" and path is None:
-        raise DataError("--data folder needs --path, the folder that holds train/ and test/")
+    if name in ("folder", "imagenet") and path is None:
+        raise DataError(f"--data {name} needs --path, the folder that holds train/ and test/")
     try:
         return _read(name, path, size)
     except ModuleNotFoundError as error:
@@ -89,12 +94,26 @@ def _read(name: str, path: Path | None, size: int | None) -> ImageData:
         from zoo import image_folder
 
         train, test, labels = image_folder.load(path, size)
+    elif name == "imagenet":
+        from zoo import imagenet
+
+        train, test, labels = imagenet.load(path, size)
+        return ImageData(name, Split(*train), Split(*test), labels, *imagenet.STATISTICS)
     else:
         from zoo import cifar
 
         train, test, labels = cifar.load(name, path)
         return ImageData(name, Split(*train), Split(*test), labels, *cifar.STATISTICS[name])
     return ImageData(name, Split(*train), Split(*test), labels, *statistics(train[0]))
+
+
+def fingerprint(data: ImageData) -> str:
+    """sha256 of the training set: a run goes on only with the images that it began with."""
+    images = data.train.images
+    whole = isinstance(images, np.ndarray)
+    digest = hashlib.sha256(images.tobytes() if whole else images.fingerprint())
+    digest.update(data.train.labels.tobytes())
+    return digest.hexdigest()
 
 
 def hold_out(data: ImageData, count: int, seed: int) -> tuple[ImageData, Split]:

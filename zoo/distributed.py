@@ -12,6 +12,7 @@ import datetime
 import os
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -96,3 +97,9 @@ def average(gradients: Sequence[Tensor]) -> None:
     for gradient in gradients:
         gradient.copy_(flat[at:at + gradient.numel()].view_as(gradient))
         at += gradient.numel()
+
+
+def seed_of(seed: int, epoch: int, everywhere: bool = False) -> int:
+    """A number for an epoch, another one in each process, or the same `everywhere`."""
+    words = [seed, epoch, 0 if everywhere else 1 + rank()]
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))

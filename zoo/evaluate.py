@@ -15,12 +15,19 @@ from zoo.manifest import Manifest
 
 @dataclass(frozen=True)
 class Result:
-    """`accuracy` in 0..1 over `images` images; by class, in the order of the labels."""
+    """`accuracy` in 0..1 over `images` images; by class, in the order of the labels.
+
+    `confusion` (classes, classes) counts the images of each class, a row, by what they are taken
+    for.  `top5_accuracy`, where there are more than ten classes: the class is among the five
+    largest logits.
+    """
 
     accuracy: float
     images: int
     class_accuracy: list[float]
     class_images: list[int]
+    confusion: np.ndarray
+    top5_accuracy: float | None = None
 
 
 def normalise(pixels: Tensor, mean: list[float] | Tensor, std: list[float] | Tensor) -> Tensor:
@@ -45,7 +52,8 @@ def predict(model: nn.Module, images: np.ndarray, mean: list[float], std: list[f
     model.eval()
     logits = []
     for start in range(0, len(images), batch_size):
-        batch = torch.from_numpy(images[start:start + batch_size]).to(device).float()
+        part = np.asarray(images[start:start + batch_size])  # reads files where they are files
+        batch = torch.from_numpy(part).to(device).float()
         logits.append(model(normalise(batch.permute(0, 3, 1, 2), mean, std)).float().cpu())
         if report:
             report(start + len(batch), len(images))
@@ -54,13 +62,19 @@ def predict(model: nn.Module, images: np.ndarray, mean: list[float], std: list[f
 
 
 def score(logits: Tensor, labels: np.ndarray, classes: int) -> Result:
-    """Compare the largest logit of each row with its label."""
-    right = (logits.argmax(1) == torch.from_numpy(labels)).numpy()
-    by_class = [right[labels == number] for number in range(classes)]
+    """Compare the largest logits of each row (N, classes) with its label."""
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(confusion, (labels, logits.argmax(1).numpy()), 1)
+    right, images = confusion.diagonal(), confusion.sum(1)
+    top5 = None
+    if classes > 10:
+        found = (logits.topk(5).indices == torch.from_numpy(labels)[:, None]).any(1)
+        top5 = float(found.double().mean())
     return Result(
-        accuracy=float(right.mean()), images=len(labels),
-        class_accuracy=[float(part.mean()) if len(part) else float("nan") for part in by_class],
-        class_images=[len(part) for part in by_class],
+        accuracy=float(right.sum() / len(labels)), images=len(labels),
+        class_accuracy=[float(of / count) if count else float("nan")
+                        for of, count in zip(right, images)],
+        class_images=images.tolist(), confusion=confusion, top5_accuracy=top5,
     )
 
 

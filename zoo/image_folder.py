@@ -24,6 +24,20 @@ def load(path: Path, size: int | None = None):
     `size` scales every image to size x size (bilinear, antialiased); without it all must be of
     one size.  One channel when every image is grey, else three.  Raises DataError.
     """
+    train, test, classes = class_files(path, size)
+    channels = _channels([file for split in (train, test) for file, _ in split], size)
+    splits = []
+    for split in (train, test):
+        images = np.stack([_read(file, size, channels) for file, _ in split])
+        splits.append((images, np.array([label for _, label in split], dtype=np.int64)))
+    return *splits, classes
+
+
+def class_files(path: Path, size: int | None):
+    """((file, number of its class) of each training image, of each test image, class names).
+
+    Raises DataError for a folder that is missing or empty, fewer than two classes, a bad size.
+    """
     if size is not None and size < 1:
         raise DataError(f"--size must be at least 1, not {size}")
     train = path / "train"
@@ -39,13 +53,7 @@ def load(path: Path, size: int | None = None):
                         f"{'s' * (len(classes) == 0)}; a classifier needs at least two")
     if extra := sorted(set(_classes(test)) - set(classes)):
         raise DataError(f"{test} has the class {extra[0]}, which {train} has not")
-    files = [_files(folder, classes) for folder in (train, test)]
-    channels = _channels([file for split in files for file, _ in split], size)
-    splits = []
-    for split in files:
-        images = np.stack([_read(file, size, channels) for file, _ in split])
-        splits.append((images, np.array([label for _, label in split], dtype=np.int64)))
-    return *splits, classes
+    return _files(train, classes), _files(test, classes), classes
 
 
 def _classes(folder: Path) -> list[str]:
@@ -71,7 +79,7 @@ def _channels(files: list[Path], size: int | None) -> int:
     """1 when all images are grey, else 3.  Raises DataError when their sizes differ."""
     first, grey = None, True
     for file in files:
-        with _open(file) as image:
+        with open_image(file) as image:
             grey = grey and image.mode in _GREY
             first = first or (file, image.size)
             if size is None and image.size != first[1]:
@@ -81,7 +89,8 @@ def _channels(files: list[Path], size: int | None) -> int:
     return 1 if grey else 3
 
 
-def _open(file: Path) -> Image.Image:
+def open_image(file: Path) -> Image.Image:
+    """An image of which only the head is read yet.  Raises DataError when that is damaged."""
     try:
         return Image.open(file)
     except _DAMAGED:
@@ -90,13 +99,18 @@ def _open(file: Path) -> Image.Image:
 
 def _read(file: Path, size: int | None, channels: int) -> np.ndarray:
     """One image as uint8 (H, W, channels)."""
-    with _open(file) as image:
-        try:
-            if image.mode.startswith("I;16"):  # Pillow would cut off at 255, not scale
-                image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
-            image = image.convert("L" if channels == 1 else "RGB")
-        except _DAMAGED:
-            raise DataError(f"{file} is cut off; take it out or get it again") from None
+    with open_image(file) as image:
+        image = converted(image, file, "L" if channels == 1 else "RGB")
         if size is not None:
             image = image.resize((size, size), Image.Resampling.BILINEAR)
         return np.asarray(image).reshape(image.height, image.width, channels)
+
+
+def converted(image: Image.Image, file: Path, mode: str) -> Image.Image:
+    """All of the image, "L" or "RGB".  Raises DataError naming the file when it is cut off."""
+    try:
+        if image.mode.startswith("I;16"):  # Pillow would cut off at 255, not scale
+            image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
+        return image.convert(mode)
+    except _DAMAGED:
+        raise DataError(f"{file} is cut off; take it out or get it again") from None

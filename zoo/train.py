@@ -6,8 +6,9 @@ drop-path that rises with the epochs, gradient clipping.  The settings are in `z
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import hashlib
+import json
 import math
 import time
 from collections.abc import Callable
@@ -16,23 +17,25 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 import zoo
-from zoo import run_folder
-from zoo.artifact import MANIFEST, read_manifest, seal
+from zoo import distributed, fused, run_folder
+from zoo.artifact import MANIFEST, read_manifest
 from zoo.average import WeightAverage
 from zoo.batches import Batches
-from zoo.cost import cost
 from zoo.create import create_model
-from zoo.datasets import ImageData, Split, hold_out
+from zoo.datasets import ImageData, Split, fingerprint, hold_out
 from zoo.device import hardware, pick_device, pick_precision
 from zoo.evaluate import predict, score
-from zoo.genotype import Genotype, to_json
-from zoo.manifest import Input, Manifest, Network, plain_name
+from zoo.genotype import Genotype
+from zoo.manifest import Manifest
 from zoo.recipe import Recipe
-from zoo.registry import origin_lines
 from zoo.schedule import learning_rate
-from zoo.weights import WEIGHTS, save_weights
+from zoo.tensorboard import Events
+from zoo.trained import seal_run
+
+TENSORBOARD = "tb"  # folder in the run's
 
 #: (steps done, steps in all, None or the row of the epoch that has ended)
 Report = Callable[[int, int, dict | None], None]
@@ -45,7 +48,7 @@ class DivergedError(ValueError):
 def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
           genotype: Genotype | None = None, seed: int = 0,
           device: str = "auto", precision: str = "auto", resume: bool = False,
-          report: Report | None = None) -> Manifest:
+          report: Report | None = None, events: bool = False) -> Manifest:
     """Train `cell` on `data` and leave an artifact in `directory`; its manifest.
 
     `cell` is a registered name, or any name for the `genotype` that comes with it.
@@ -53,6 +56,9 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     `report(steps done, steps in all, row)` is called after each step with row None, and after
     each epoch with that epoch's row of the history.  With `resume` a run that was interrupted
     goes on after its last whole epoch, on the CPU bit for bit as if it had not been.
+    `events` writes TensorBoard events to tb/ in the folder.
+    Started by torchrun, each process learns from its part of every batch on its own GPU; the
+    first one writes and reports.
     Test images are looked at once, after the last epoch.  With `recipe.validation` the weights
     are those of the epoch that was best on the images held out, else the last ones.
 
@@ -61,12 +67,7 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     precision that is not there.
     """
     folder = Path(directory)
-    place = pick_device(device)
-    dtype = pick_precision(recipe.precision if precision == "auto" else precision, place)
     genotype = genotype or zoo.genotype(cell)
-    config = {"cell": cell, "genotype": str(genotype), "data": data.name,
-              "data_sha256": _fingerprint(data), "seed": seed,
-              "precision": str(dtype).removeprefix("torch."), "recipe": dataclasses.asdict(recipe)}
     if genotype.kind == "recurrent":
         raise ValueError(f"{cell} is a recurrent cell; images are learned by convolutional ones, "
                          "see `zoo list`")
@@ -74,25 +75,38 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
         raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {seed}")
     if recipe.drawings and data.name != "digits":
         raise ValueError(f"the recipe adds drawn digits, but the data set is {data.name}")
+    place = pick_device(device)
+    dtype = pick_precision(recipe.precision if precision == "auto" else precision, place)
+    config = {"cell": cell, "genotype": str(genotype), "data": data.name,
+              "data_sha256": fingerprint(data), "seed": seed,
+              "precision": str(dtype).removeprefix("torch."), "recipe": dataclasses.asdict(recipe)}
     valid = None
     if recipe.validation:
         data, valid = hold_out(data, recipe.validation, seed)
-    if resume:
-        run_folder.check_same(folder, config)
-        if (folder / MANIFEST).exists():
-            run_folder.finish(folder)
-            return read_manifest(folder)
-    else:
+    with distributed.group(place) as place:
+        if finished := distributed.first(lambda: _prepare(folder, config, resume)):
+            return finished
+        with torch.random.fork_rng([place] if place.type == "cuda" else []):
+            torch.manual_seed(seed)
+            training = Training(genotype, data, recipe, folder, seed, place, dtype, valid)
+            training.restore()
+            training.run(report if distributed.rank() == 0 else None, events)
+        return distributed.first(lambda: seal_run(
+            folder, cell, genotype, data, recipe, training.result(), {
+                "epochs": recipe.epochs, "seed": seed, "hardware": hardware(place),
+                "seconds": round(training.seconds)}))
+
+
+def _prepare(folder: Path, config: dict, resume: bool) -> Manifest | None:
+    """Make the folder ready; the manifest of a run that is finished already."""
+    if not resume:
         run_folder.start(folder, config)
-    with torch.random.fork_rng([place] if place.type == "cuda" else []):
-        torch.manual_seed(seed)
-        training = Training(genotype, data, recipe, folder, seed, place, dtype, valid)
-        training.restore()
-        while training.epochs < recipe.epochs:
-            training.epoch(report)
-    return _finish(folder, cell, genotype, data, recipe, training.result(), {
-        "epochs": recipe.epochs, "seed": seed, "hardware": hardware(place),
-        "seconds": round(training.seconds)})
+        return None
+    run_folder.check_same(folder, config)
+    if not (folder / MANIFEST).exists():
+        return None
+    run_folder.finish(folder)
+    return read_manifest(folder)
 
 
 class Training:
@@ -101,7 +115,7 @@ class Training:
     def __init__(self, genotype: Genotype, data: ImageData, recipe: Recipe, folder: Path,
                  seed: int, device: torch.device, dtype: torch.dtype, valid: Split | None):
         self.data, self.recipe, self.folder, self.valid = data, recipe, folder, valid
-        self.device, self.dtype = device, dtype
+        self.seed, self.device, self.dtype = seed, device, dtype
         self.epochs, self.seconds = 0, 0.0
         self.model = create_model(
             genotype, recipe.network, channels=recipe.channels, layers=recipe.layers,
@@ -111,47 +125,75 @@ class Training:
         self.average = WeightAverage(self.model, recipe.average) if recipe.average else None
         self.optimizer = _optimizer(self.model, recipe, device)
         self.batches = Batches(data, recipe, seed, device)
+        self.forward = _TrainingForward(self.model)
+        if distributed.is_started():  # gradients are means over the processes from here on
+            self.forward = DistributedDataParallel(
+                self.forward, device_ids=[device] if device.type == "cuda" else None,
+                broadcast_buffers=False, find_unused_parameters=True)
 
-    def epoch(self, report: Report | None) -> None:
-        """Go through the training set once, write the history's row and the checkpoint."""
+    def run(self, report: Report | None, events: bool) -> None:
+        """All epochs that are left."""
+        with contextlib.ExitStack() as stack:
+            if events and distributed.rank() == 0:
+                rows = map(json.loads, self.history.read_text("utf-8").splitlines())
+                written = Events(self.folder / TENSORBOARD, list(rows))
+                stack.callback(written.close)
+            else:
+                written = None
+            while self.epochs < self.recipe.epochs:
+                row = self.epoch(report)
+                if written:
+                    written.add(row)
+
+    def epoch(self, report: Report | None) -> dict:
+        """Go through the training set once, write checkpoint and history; the history's row."""
+        if distributed.is_started():  # each process has images and draws of its own
+            torch.manual_seed(distributed.seed_of(self.seed, self.epochs))
         recipe, model, began = self.recipe, self.model, time.perf_counter()
         first, steps = self.epochs * self.batches.steps, recipe.epochs * self.batches.steps
         model.train()
         model.set_drop_path(recipe.drop_path * self.epochs / recipe.epochs)
-        loss_sum, right = torch.zeros(2, device=self.device)
+        sums, seen = torch.zeros(2, device=self.device), 0
         for step, (images, labels) in enumerate(self.batches.epoch(self.epochs), first):
             rate = learning_rate(recipe, step, self.batches.steps)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             with torch.autocast(self.device.type, self.dtype,
                                 enabled=self.dtype != torch.float32):
-                loss, logits = _loss(_forward(model, images), labels, recipe)
+                loss, logits = _loss(self.forward(images), labels, recipe)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
             self.optimizer.step()
             if self.average:
                 self.average.update()
-            loss_sum += loss.detach() * len(labels)
-            right += (logits.detach().argmax(1) == labels).sum()
+            sums += torch.stack([loss.detach() * len(labels),
+                                 (logits.detach().argmax(1) == labels).sum()])
+            seen += len(labels)
             if report:
                 report(step + 1, steps, None)
-        if not math.isfinite(loss_sum.item()):
+        distributed.average([sums])
+        loss, accuracy = (sums / seen).tolist()
+        if not math.isfinite(loss):
             raise DivergedError(
-                f"the loss is {loss_sum.item()} in epoch {self.epochs + 1}; train into a new "
+                f"the loss is {loss} in epoch {self.epochs + 1}; train into a new "
                 f"folder with a smaller --learning-rate (it was {recipe.learning_rate})")
         self.epochs += 1
-        row = {"epoch": self.epochs, "learning_rate": rate,
-               "train_loss": loss_sum.item() / self.batches.count,
-               "train_accuracy": right.item() / self.batches.count}
+        row = {"epoch": self.epochs, "images": seen * distributed.size(), "learning_rate": rate,
+               "train_loss": loss, "train_accuracy": accuracy}
         if self.valid:
-            row["valid_accuracy"] = self._validate()
+            row["valid_accuracy"] = distributed.first(self._validate)
         took = time.perf_counter() - began
         self.seconds += took
-        run_folder.append_line(self.folder / run_folder.HISTORY, row | {"seconds": round(took, 3)})
-        self._save()
+        row["seconds"] = round(took, 3)
+        distributed.first(lambda: self._save(row))
         if report:
-            report(step + 1, steps, row | {"seconds": round(took, 3)})
+            report(step + 1, steps, row)
+        return row
+
+    @property
+    def history(self) -> Path:
+        return self.folder / run_folder.HISTORY
 
     @property
     def judged(self) -> nn.Module:
@@ -171,7 +213,8 @@ class Training:
                               "model": self.judged.state_dict()}, run_folder.BEST)
         return accuracy
 
-    def _save(self) -> None:
+    def _save(self, row: dict) -> None:
+        run_folder.append_line(self.history, row)
         run_folder.save_checkpoint(self.folder, {
             "epoch": self.epochs, "seconds": self.seconds, "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -180,10 +223,7 @@ class Training:
 
     def restore(self) -> None:
         """Go back to the checkpoint, if there is one.  Raises RunError when it is damaged."""
-        wanted = ("epoch", "seconds", "model", "optimizer", "random")
-        state = run_folder.load_checkpoint(self.folder, *wanted,
-                                           *(["average"] if self.average else []))
-        run_folder.keep_lines(self.folder / run_folder.HISTORY, state["epoch"] if state else 0)
+        state = distributed.first(self._read)
         if state is None:
             return
         self.model.load_state_dict(state["model"])
@@ -193,15 +233,21 @@ class Training:
         run_folder.set_random_states(state["random"], self.device)
         self.epochs, self.seconds = state["epoch"], state["seconds"]
 
+    def _read(self) -> dict | None:
+        wanted = ["epoch", "seconds", "model", "optimizer", "random"]
+        state = run_folder.load_checkpoint(self.folder, *wanted, *["average"] * bool(self.average))
+        run_folder.keep_lines(self.history, state["epoch"] if state else 0)
+        return state
+
     def result(self) -> nn.Module:
-        """The trained network, in eval mode on the CPU."""
+        """The trained network."""
         if self.valid:
             best = run_folder.load_checkpoint(self.folder, "model", name=run_folder.BEST)
             if best is None:
                 raise run_folder.RunError(f"{self.folder / run_folder.BEST} is gone; begin anew "
                                           "in another folder with -o")
             self.judged.load_state_dict(best["model"])
-        return self.judged.cpu().eval()
+        return self.judged
 
 
 def _optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.SGD:
@@ -216,9 +262,15 @@ def _optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> torch.
                            fused=device.type in ("cpu", "cuda"))
 
 
-def _forward(model: nn.Module, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+class _TrainingForward(nn.Module):
     """What `model(images)` gives in training mode."""
-    return model(images)
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        return fused.forward(self.model, images)
 
 
 def _loss(output, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
@@ -229,37 +281,3 @@ def _loss(output, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
         loss = loss + recipe.auxiliary_weight * F.cross_entropy(
             auxiliary, labels, label_smoothing=recipe.label_smoothing)
     return loss, logits
-
-
-def _finish(folder: Path, cell: str, genotype: Genotype, data: ImageData, recipe: Recipe,
-            model: nn.Module, facts: dict) -> Manifest:
-    """Turn the run folder into an artifact."""
-    result = score(predict(model, data.test.images, data.mean, data.std), data.test.labels,
-                   len(data.labels))
-    save_weights(model, folder / WEIGHTS)
-    (folder / "genotype.json").write_text(to_json(genotype), encoding="utf-8")
-    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in data.labels),
-                                       encoding="utf-8")
-    _, height, width, channels = data.train.images.shape
-    costs = cost(model, (channels, height, width))
-    manifest = seal(folder, Manifest(
-        name=plain_name(f"{cell}-{data.name}"), genotype=cell, **origin_lines(cell, genotype),
-        network=Network(kind=recipe.network, channels=recipe.channels, layers=recipe.layers,
-                        num_classes=len(data.labels), in_channels=channels),
-        input=Input(height=height, width=width, channels=channels, mean=data.mean, std=data.std,
-                    data=data.name),
-        labels=data.labels, trained=True,
-        metrics={"test_accuracy": result.accuracy, "data": data.name, "images": result.images}
-        | facts,
-        parameters=costs.parameters, multiply_adds=costs.multiply_adds,
-        tools={"genotype-zoo": zoo.__version__, "torch": torch.__version__},
-    ), leaving_out={run_folder.CHECKPOINT, run_folder.BEST})
-    run_folder.finish(folder)
-    return manifest
-
-
-def _fingerprint(data: ImageData) -> str:
-    """sha256 of the training set: a run goes on only with the images that it began with."""
-    digest = hashlib.sha256(data.train.images.tobytes())
-    digest.update(data.train.labels.tobytes())
-    return digest.hexdigest()

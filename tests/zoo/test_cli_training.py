@@ -1,9 +1,12 @@
 """`zoo train`, `zoo eval`, `zoo import`, as typed."""
 
+import csv
 import io
 import json
 import re
 import shutil
+from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,7 +17,10 @@ from typer.testing import CliRunner
 from zoo import registry
 from zoo.artifact import read_manifest
 from zoo.cli import app
+from zoo.commands import evaluation
 from zoo.create import create_model
+from zoo.evaluate import score
+from zoo.recipe import recipe
 
 SMALL = ["--channels", "4", "--layers", "3", "--epochs", "2", "--device", "cpu"]
 
@@ -117,11 +123,87 @@ def test_resume_takes_the_settings_of_the_run(tmp_path, monkeypatch):
 def test_eval_prints_a_row_for_each_class(run):
     folder, _ = run
     output = zoo("eval", folder)
-    rows = re.findall(r"│ (\d) +│ +(\d+) │ +([\d.]+)% │", output)
-    assert [row[0] for row in rows] == list("0123456789")
-    assert sum(int(row[1]) for row in rows) == 360
+    rows = [re.split(r" +", line.strip()) for line in output.splitlines()
+            if re.match(r"\d +\d +[\d.]+%", line)]
+    assert [row[1] for row in rows] == list("0123456789")
+    counts = np.array([[0 if cell == "." else int(cell) for cell in row[3:]] for row in rows])
+    assert counts.shape == (10, 10) and counts.sum() == 360
     accuracy = read_manifest(folder).metrics["test_accuracy"]
+    assert counts.trace() == round(accuracy * 360)
+    assert [row[2] for row in rows] == [f"{row[n] / row.sum():.2%}" for n, row in
+                                        enumerate(counts)]
     assert f"DARTS-digits on digits: {accuracy:.2%} of 360 test images" in output
+    assert max(map(len, output.splitlines())) <= 80
+
+
+def test_eval_says_all_of_it_as_json_and_files(run, tmp_path):
+    folder, _ = run
+    said = json.loads(zoo("eval", folder, "--json", "--confusion", tmp_path / "all.csv"))
+    assert said["accuracy"] == read_manifest(folder).metrics["test_accuracy"]
+    assert (said["images"], said["data"], said["top5_accuracy"]) == (360, "digits", None)
+    counts = np.array(said["confusion"])
+    assert counts.sum(1).tolist() == [one["images"] for one in said["classes"]]
+    assert [one["accuracy"] for one in said["classes"]] == pytest.approx(
+        (counts.diagonal() / counts.sum(1)).tolist())
+    first, *rows = csv.reader((tmp_path / "all.csv").read_text().splitlines())
+    assert first == ["class", *"0123456789"]
+    assert [[int(cell) for cell in row[1:]] for row in rows] == said["confusion"]
+    zoo("eval", folder, "--confusion", tmp_path / "all.svg")
+    squares = ElementTree.parse(tmp_path / "all.svg").findall(".//{*}g/{*}title")
+    assert len(squares) == 100
+    assert squares[1].text.startswith(f"0 taken for 1: {counts[0, 1]} (")
+    assert ".svg or .csv" in zoo("eval", folder, "--confusion", tmp_path / "all.png", code=1)
+
+
+def test_many_classes_are_a_row_each_and_the_commonest_mistakes(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    labels = [f"class_of_things_{number}" for number in range(100)]
+    truth = np.arange(100).repeat(5)
+    logits = torch.nn.functional.one_hot(torch.from_numpy(truth), 100).float()
+    logits[10 * 5:10 * 5 + 3, 7] = 2  # three of class 10 are taken for 7
+    result = score(logits, truth, 100)
+    assert result.accuracy == 497 / 500 and result.top5_accuracy == 1.0
+    evaluation._print(labels, result)
+    lines = capsys.readouterr().out.splitlines()
+    assert re.match(r"10  class_of_things_ +40.00% +5$", lines[11])
+    assert re.match(r"class_of_things_10 +class_of_things_7 +3$", lines[-2])
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_preset_and_what_overrides_it(tmp_path, monkeypatch):
+    from zoo import train as training
+
+    asked = []
+
+    def note(name, images, recipe, *arguments, **options):
+        asked.append(recipe)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(training, "train", note)
+    monkeypatch.setattr("zoo.datasets.load", lambda *names: SimpleNamespace(name="cifar10"))
+    words = "train", "DARTS", "--data", "cifar10", "-o", tmp_path / "run"
+    for options in ([], ["--preset", "small"], ["--preset", "fast", "--epochs", 3,
+                                                "--validation", 500]):
+        assert "enough" in zoo(*words, *options, code=1)
+    assert asked == [recipe("cifar10", "paper"), recipe("cifar10", "small"),
+                     recipe("cifar10", "fast").but(epochs=3, validation=500)]
+    assert "no preset 'quick'; choose paper or fast or small" in zoo(
+        *words, "--preset", "quick", code=1)
+    assert "digits has no preset 'paper'" in zoo("train", "DARTS", "--preset", "paper", code=1)
+
+
+def test_events_are_those_of_the_history(run):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    folder, _ = run
+    events = accumulator.EventAccumulator(str(folder / "tb"))
+    events.Reload()
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    for tag, key in (("loss/train", "train_loss"), ("accuracy/train", "train_accuracy"),
+                     ("training/learning_rate", "learning_rate")):
+        assert [(point.step, point.value) for point in events.Scalars(tag)] == [
+            (row["epoch"], pytest.approx(row[key])) for row in rows]
+    assert [point.value for point in events.Scalars("cost/images_per_second")] == [
+        pytest.approx(row["images"] / row["seconds"]) for row in rows]
 
 
 def test_eval_refuses_data_that_does_not_fit(run, tmp_path):
@@ -141,7 +223,8 @@ def test_eval_refuses_data_that_does_not_fit(run, tmp_path):
 def test_eval_names_a_damaged_file(run, tmp_path, file):
     source, _ = run
     for path in source.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / file).write_bytes((source / file).read_bytes()[:-40])
     assert file in zoo("eval", tmp_path, code=1)
 

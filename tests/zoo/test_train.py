@@ -82,8 +82,9 @@ def test_history_has_a_row_for_each_epoch_and_reports_come_in_order(whole_run):
     assert rows[0]["learning_rate"] == 0.05
     assert rows[2]["learning_rate"] == pytest.approx(0.05 * 0.25)  # (1 + cos(2 pi / 3)) / 2
     assert all(0 <= row["train_accuracy"] <= 1 for row in rows)
+    assert [row["images"] for row in rows] == [96] * 3  # the odd one of 97 is left out
     steps = [step for step, _, row in reports if row is None]
-    assert steps == list(range(1, 3 * 6 + 1))  # 97 images: six batches, the odd one left out
+    assert steps == list(range(1, 3 * 6 + 1))
     assert [row for _, _, row in reports if row] == rows
 
 
@@ -416,6 +417,14 @@ def test_scores_by_class():
     assert result.accuracy == 0.75 and result.images == 4
     assert result.class_images == [3, 1, 0]
     assert result.class_accuracy[:2] == [pytest.approx(2 / 3), 1.0]
+    assert np.isnan(result.class_accuracy[2]) and result.top5_accuracy is None
+    assert result.confusion.tolist() == [[2, 1, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_one_among_five_counts_where_classes_are_many():
+    logits = -torch.arange(12.0).repeat(3, 1)  # the first five classes are named
+    result = score(logits, np.array([0, 4, 5]), 12)
+    assert result.accuracy == pytest.approx(1 / 3) and result.top5_accuracy == pytest.approx(2 / 3)
 
 
 def test_predictions_do_not_depend_on_the_batch(whole_run, few):

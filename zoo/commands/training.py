@@ -1,9 +1,8 @@
-"""`zoo train`, `zoo eval` and `zoo import`: from a cell to an artifact folder with weights."""
+"""`zoo train` and `zoo import`: from a cell to an artifact folder with weights."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -56,8 +55,9 @@ def train(
       zoo train DARTS --data digits -o runs/DARTS-digits
       zoo train DARTS_V2 --data cifar10 --preset small
     """
-    from zoo import run_folder
+    from zoo import distributed, run_folder
     from zoo import train as training
+    from zoo.commands import progress
     from zoo.datasets import load
     from zoo.recipe import Recipe
     from zoo.recipe import recipe as recipe_of
@@ -82,62 +82,27 @@ def train(
     place = training.pick_device(device)
     kind = training.pick_precision(recipe.precision if precision == "auto" else precision, place)
     kind = str(kind).removeprefix("torch.")
-    typer.echo(f"{name} on {images.name}: {recipe.epochs} epochs on {place} in {kind}", err=True)
+    speaks, count = distributed.rank() == 0, distributed.size()
+    beside = f" in {count} processes" if count > 1 else ""
+    if speaks:
+        typer.echo(f"{name} on {images.name}: {recipe.epochs} epochs on {place} in {kind}{beside}",
+                   err=True)
     try:
-        with _progress("training") as report:
+        with progress.steps("training", recipe.batch_size) if speaks \
+                else contextlib.nullcontext() as report:
             manifest = training.train(name, images, recipe, folder, genotype=record.genotype,
                                       seed=seed or 0, device=device, precision=precision,
-                                      resume=resume, report=report)
+                                      resume=resume, report=report, events=True)
     except KeyboardInterrupt:
+        if not speaks:
+            raise typer.Exit(130) from None
         typer.echo(f"interrupted; go on with --resume (whole epochs are kept in {folder})",
                    err=True)
         raise typer.Exit(130) from None
+    if not speaks:
+        return
     typer.echo(f"{folder}: {manifest.metrics['test_accuracy']:.2%} of {len(images.test.labels)} "
                f"test images, {manifest.parameters:,} parameters")
-
-
-def evaluate(
-    directory: Annotated[Path, typer.Argument(help="An artifact folder.")],
-    data: Annotated[str | None, typer.Option(
-        "--data", help=f"When it is not the artifact's own. {_DATA_HELP}")] = None,
-    path: Files = None,
-    size: Size = None,
-    device: Device = "auto",
-) -> None:
-    """Accuracy of an artifact's PyTorch network on the test images, in all and by class.
-
-    \b
-    Example:
-      zoo eval runs/DARTS-digits
-    """
-    from rich.console import Console
-    from rich.table import Table
-
-    from zoo.datasets import load
-    from zoo.evaluate import check_match, predict, score
-    from zoo.train import pick_device
-    from zoo.weights import load_artifact
-
-    place = pick_device(device)
-    model, manifest = load_artifact(directory)
-    data = data or manifest.input.data
-    if data is None:
-        raise ValueError(f"{directory} does not say what it was trained on; name it with --data")
-    images = load(data, path, size)
-    check_match(manifest, images)
-    with _progress("evaluating") as report:
-        logits = predict(model.to(place), images.test.images, manifest.input.mean,
-                         manifest.input.std, report=report)
-    result = score(logits, images.test.labels, len(images.labels))
-    table = Table("class", "images", "right")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for label, count, accuracy in zip(images.labels, result.class_images, result.class_accuracy):
-        table.add_row(label, str(count), f"{accuracy:.2%}" if count else "-")
-    Console().print(table)
-    if not manifest.trained:
-        typer.echo("this network is untrained: its weights are random")
-    typer.echo(f"{manifest.name} on {data}: {result.accuracy:.2%} of {result.images:,} test images")
 
 
 def import_checkpoint(
@@ -164,32 +129,3 @@ def import_checkpoint(
                          manifest.network.settings().items())
     typer.echo(f"{folder}: {manifest.network.kind} network of {cell}, {settings}, "
                f"{manifest.parameters:,} parameters")
-
-
-@contextlib.contextmanager
-def _progress(title: str):
-    """A report function for a long loop: a bar on a terminal, else a line for each epoch."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    if not sys.stderr.isatty():
-        yield _report_line
-        return
-    bar = Progress(TextColumn("{task.description}"), BarColumn(),
-                   TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn(),
-                   console=Console(stderr=True))
-    with bar:
-        task = bar.add_task(title)
-
-        def report(done: int, total: int, row: dict | None = None) -> None:
-            bar.update(task, completed=done, total=total)
-            if row:
-                bar.update(task, description=f"epoch {row['epoch']}, loss {row['train_loss']:.3f}")
-
-        yield report
-
-
-def _report_line(done: int, total: int, row: dict | None = None) -> None:
-    if row:
-        print(f"epoch {row['epoch']}: loss {row['train_loss']:.4f}, accuracy "
-              f"{row['train_accuracy']:.2%}, {row['seconds']:.1f} s", file=sys.stderr, flush=True)

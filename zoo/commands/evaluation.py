@@ -1,0 +1,116 @@
+"""`zoo eval`: how often an artifact's network is right, and what it takes for what."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.commands.table import print_table
+from zoo.commands.training import _DATA_HELP, Device, Files, Size
+
+
+def evaluate(
+    directory: Annotated[Path, typer.Argument(help="An artifact folder.")],
+    data: Annotated[str | None, typer.Option(
+        "--data", help=f"When it is not the artifact's own. {_DATA_HELP}")] = None,
+    path: Files = None,
+    size: Size = None,
+    device: Device = "auto",
+    confusion: Annotated[Path | None, typer.Option(
+        "--confusion", help="Write the confusion matrix to FILE.svg or FILE.csv.")] = None,
+    as_json: Annotated[bool, typer.Option(
+        "--json", help="All of it as one JSON object.")] = False,
+) -> None:
+    """Accuracy of an artifact's PyTorch network on the test images, in all and by class.
+
+    \b
+    Example:
+      zoo eval runs/DARTS-digits
+      zoo eval runs/DARTS_V2-cifar10 --path ~/cifar10 --confusion mistakes.svg
+    """
+    from zoo.commands import progress
+    from zoo.datasets import load
+    from zoo.device import pick_device
+    from zoo.evaluate import check_match, predict, score
+    from zoo.weights import load_artifact
+
+    if confusion and confusion.suffix.lower() not in (".svg", ".csv"):
+        raise ValueError(f"--confusion writes .svg or .csv, not {confusion.name}")
+    place = pick_device(device)
+    model, manifest = load_artifact(directory)
+    data = data or manifest.input.data
+    if data is None:
+        raise ValueError(f"{directory} does not say what it was trained on; name it with --data")
+    if data == "imagenet" and size is None:
+        size = manifest.input.height
+    images = load(data, path, size)
+    check_match(manifest, images)
+    with progress.steps("evaluating", 1) as report:
+        logits = predict(model.to(place), images.test.images, manifest.input.mean,
+                         manifest.input.std, report=report)
+    result = score(logits, images.test.labels, len(images.labels))
+    if confusion:
+        _write(confusion, result, images.labels, f"{manifest.name} on {data}")
+    if as_json:
+        typer.echo(json.dumps(_facts(manifest, data, images.labels, result), ensure_ascii=False))
+        return
+    _print(images.labels, result)
+    if not manifest.trained:
+        typer.echo("this network is untrained: its weights are random")
+    top5 = "" if result.top5_accuracy is None else f", {result.top5_accuracy:.2%} among five"
+    typer.echo(f"{manifest.name} on {data}: {result.accuracy:.2%} of {result.images:,} test "
+               f"images{top5}")
+
+
+def _print(labels: list[str], result) -> None:
+    """By class, then the matrix where the terminal is wide enough, else the commonest mistakes."""
+    from zoo.confusion import worst
+
+    width = shutil.get_terminal_size().columns
+    name = min(16, max(map(len, labels)))
+    cell = len(str(result.confusion.max()))
+    matrix = name + 6 + 9 + len(labels) * (2 + max(cell, len(str(len(labels) - 1)))) + 4 <= width
+    columns = ["", "class", "right", "images"]
+    rows = [[number, label[:16], f"{accuracy:.2%}" if count else "-", count]
+            for number, (label, count, accuracy) in enumerate(zip(
+                labels, result.class_images, result.class_accuracy))]
+    if matrix:  # the columns are the numbers in front of the rows
+        columns = ["", "class", "right", *map(str, range(len(labels)))]
+        rows = [row[:3] + [count or "." for count in counts]
+                for row, counts in zip(rows, result.confusion.tolist())]
+    print_table(columns, rows, right=[column for column in columns if column != "class"])
+    if matrix:
+        typer.echo("rows: the class; columns: what its images are taken for\n")
+    elif mistakes := worst(result.confusion, 10):
+        typer.echo("\nThe most frequent mistakes, all of them with --confusion FILE.svg:")
+        print_table(("class", "taken for", "images"),
+                    [(labels[a], labels[b], count) for a, b, count in mistakes],
+                    right=("images",))
+        typer.echo()
+
+
+def _facts(manifest, data: str, labels: list[str], result) -> dict:
+    return {
+        "name": manifest.name, "data": data, "trained": manifest.trained,
+        "images": result.images, "accuracy": result.accuracy,
+        "top5_accuracy": result.top5_accuracy,
+        "classes": [{"label": label, "images": count,
+                     "accuracy": None if math.isnan(accuracy) else accuracy}
+                    for label, count, accuracy in zip(labels, result.class_images,
+                                                      result.class_accuracy)],
+        "confusion": result.confusion.tolist(),
+    }
+
+
+def _write(path: Path, result, labels: list[str], title: str) -> None:
+    from zoo.confusion import to_csv, to_svg
+    from zoo.run_folder import write_whole
+
+    text = to_csv(result.confusion, labels) if path.suffix.lower() == ".csv" else \
+        to_svg(result.confusion, labels, f"{title}: {result.accuracy:.2%}")
+    write_whole(path, text.encode("utf-8"))

@@ -1,0 +1,66 @@
+"""How far a long loop is: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callable]:
+    """Yields ``report(steps done, steps in all, row of an epoch or None)``.
+
+    On a terminal a bar with the time left and, where a step takes `size` images or tokens, how
+    many it takes a second; else a line for each epoch.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task) -> Text:
+            return Text(f"{task.speed * size:,.0f} {unit}/s" if task.speed and size else "")
+
+    if not sys.stderr.isatty():
+        yield _line
+        return
+    bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=None),
+                   TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn(), Speed(),
+                   console=Console(stderr=True), speed_estimate_period=300)
+    with bar:
+        task = bar.add_task(title, total=None)
+        begun = False
+
+        def report(done: int, total: int, row: dict | None = None) -> None:
+            nonlocal begun
+            if begun:
+                bar.update(task, completed=done)
+            else:  # a run that goes on has not made its earlier steps just now
+                bar.reset(task, completed=done, total=total)
+                begun = True
+            if row:
+                bar.update(task, description=f"epoch {row['epoch']}: {_measures(row, '.3f')}")
+
+        yield report
+
+
+def _line(done: int, total: int, row: dict | None = None) -> None:
+    if row:
+        seconds = row["seconds"]
+        speed = "".join(f", {row[unit] / seconds:,.0f} {unit}/s" for unit in ("images", "tokens")
+                        if unit in row and seconds)
+        print(f"epoch {row['epoch']}: {_measures(row, '.4f')}, {seconds:.1f} s{speed}",
+              file=sys.stderr, flush=True)
+
+
+def _measures(row: dict, digits: str) -> str:
+    """What a row of the history says of the epoch, in words."""
+    words = [f"loss {row['train_loss']:{digits}}"]
+    if "train_accuracy" in row:
+        words.append(f"accuracy {row['train_accuracy']:.2%}")
+    if "valid_accuracy" in row:
+        words.append(f"held out {row['valid_accuracy']:.2%}")
+    if "valid_perplexity" in row:
+        words.append(f"perplexity {row['valid_perplexity']:.2f}")
+    return ", ".join(words)
