@@ -1,7 +1,7 @@
 """Trained weights: safetensors in and out, the ones shipped here, and those of an artifact.
 
 Beside each shipped ``NAME-DATA.safetensors`` (float16) lies a card, ``NAME-DATA.json``, with
-what was trained, how, and how well it does.
+what was trained, how, and how well it does.  Larger ones have a card only, see `zoo.weights.hub`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from zoo.weights.errors import WeightsError
+
 HERE = Path(__file__).parent
 WEIGHTS = "model.safetensors"
-
-
-class WeightsError(ValueError):
-    """Weights that are damaged or of another network; the message names the first misfit."""
 
 
 def trained_state(model: nn.Module) -> dict[str, Tensor]:
@@ -95,15 +93,20 @@ def misfit(own: dict[str, Tensor], state: dict[str, Tensor]) -> str | None:
 def packaged(cell: str, data: str) -> tuple[Path, dict] | None:
     """The file and the card of the shipped weights of a cell, or None when there are none.
 
-    `cell` is any registered name or alias.  Raises UnknownCellError for another.
+    `cell` is any registered name or alias.  Raises UnknownCellError for another, WeightsError for
+    weights on the hub that cannot be had.
     """
     from zoo.registry import record
 
     stem = f"{record(cell).name}-{data}"
-    card = HERE / f"{stem}.json"
-    if not card.is_file():
+    if not (HERE / f"{stem}.json").is_file():
         return None
-    return HERE / f"{stem}.safetensors", json.loads(card.read_text(encoding="utf-8"))
+    card = json.loads((HERE / f"{stem}.json").read_text(encoding="utf-8"))
+    if "hub" in card:
+        from zoo.weights.hub import fetch
+
+        return fetch(card, stem), card
+    return HERE / f"{stem}.safetensors", card
 
 
 def packaged_cells(data: str) -> list[str]:

@@ -1,0 +1,43 @@
+"""Weights too large for the package: the card is shipped, the file comes from the Hugging Face hub.
+
+Such a card has ``"hub": {"repository": "OWNER/NAME", "revision": COMMIT, "file": PATH}`` beside
+the ``sha256`` and ``bytes`` that every card has.  The revision is a commit, never a branch, so
+that what is loaded is what was measured; the file is kept in the hub's own cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from zoo.weights.errors import WeightsError
+
+
+def fetch(card: dict, name: str) -> Path:
+    """The file of `card`, which is called `name` in errors.
+
+    Raises WeightsError when the hub or the file cannot be reached, when the revision is not a
+    commit, and when the file is not the one that the card was written for.
+    """
+    hub = card["hub"]
+    if not re.fullmatch(r"[0-9a-f]{40}", hub["revision"]):
+        raise WeightsError(f"the card of {name} names the revision {hub['revision']!r}, which is "
+                           "not a commit and may change; write the commit's 40 digits")
+    try:
+        from huggingface_hub import hf_hub_download
+    except ModuleNotFoundError:
+        raise WeightsError(f"{name} is on the hub, which needs the package huggingface_hub: pip "
+                           "install 'genotype-zoo[data]'") from None
+    try:
+        path = Path(hf_hub_download(hub["repository"], hub["file"], revision=hub["revision"]))
+    except Exception as error:  # its own, those of the HTTP client, of the disk
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise WeightsError(f"{name} could not be had from {hub['repository']} on the hub "
+                           f"({reason}); look at the network, or give a file of your own with "
+                           "--weights") from None
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != card["sha256"]:
+        raise WeightsError(f"{path} is not the file that the card of {name} was written for (its "
+                           "sha256 differs); remove it and try again")
+    return path
