@@ -1,0 +1,129 @@
+"""The table of shipped weights that README quotes, and a plot of accuracy against latency.
+
+    python -m benchmarks.zoo_table                         # cells with weights for cifar10
+    python -m benchmarks.zoo_table --data digits --plot docs/digits.svg
+    python -m benchmarks.zoo_table --no-browser            # without the column of TF.js
+
+Accuracies, parameters and multiply-adds are those of the cards.  Latencies are measured here and
+now: one image, one thread, medians; ONNX Runtime and TF.js on wasm in Chromium.  The download is
+what a page fetches: model.json and the weights in float16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from export import onnx
+from export.bench import interleaved
+from export.build import build
+from export.logs import captured
+from export.source import Wanted, find
+from zoo.registry import record
+from zoo.weights import packaged, packaged_cells
+
+RUNS = 100
+
+
+@dataclass
+class Row:
+    """A network, in the units of its columns; `wasm_ms` None where no browser ran."""
+
+    cell: str
+    parameters: int
+    multiply_adds: int
+    accuracy: float
+    onnx_ms: float
+    wasm_ms: float | None
+    kilobytes: float
+
+    @property
+    def line(self) -> str:
+        wasm = "-" if self.wasm_ms is None else f"{self.wasm_ms:.1f}"
+        return (f"| {self.cell} | {self.parameters:,} | {self.multiply_adds / 1e6:.1f} M | "
+                f"{self.accuracy:.2%} | {self.onnx_ms:.2f} | {wasm} | {self.kilobytes:,.0f} kB |")
+
+
+HEAD = ("| cell | parameters | multiply-adds | test accuracy | ONNX Runtime, ms | TF.js wasm, ms | "
+        "download |\n|---|---:|---:|---:|---:|---:|---:|")
+
+
+def measure(cell: str, data: str, folder: Path, browser: bool) -> Row:
+    _, card = packaged(cell, data)
+    with captured():
+        build(find(cell, Wanted(data=data)), ["onnx", "tfjs"], folder, "float16")
+    run = onnx.load(folder / "onnx" / "model.onnx", 1)
+    size = card["input"]
+    pixels = np.random.default_rng(0).uniform(
+        0, 255, (1, size["height"], size["width"], size["channels"])).astype(np.float32)
+    onnx_ms, = interleaved([lambda: run({"pixels": pixels})], RUNS)
+    download = sum(file.stat().st_size for file in (folder / "tfjs").iterdir())
+    return Row(shown(cell), card["parameters"], card["multiply_adds"], card["test_accuracy"],
+               onnx_ms, _in_wasm(folder) if browser else None, download / 1000)
+
+
+def shown(cell: str) -> str:
+    """The cell by the name that people know."""
+    found = record(cell)
+    return found.aliases[0] if found.aliases else cell
+
+
+def _in_wasm(folder: Path) -> float | None:
+    from web_demo.verify import verify
+
+    row, = verify(folder, "chromium", ["wasm"])
+    return row["ms"]
+
+
+def plot(rows: list[Row], data: str, path: Path) -> None:
+    """Accuracy against latency, a point a network."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    kind = "TF.js wasm" if all(row.wasm_ms for row in rows) else "ONNX Runtime"
+    with pyplot.rc_context({"svg.hashsalt": "genotype-zoo", "svg.fonttype": "none",
+                            "axes.spines.top": False, "axes.spines.right": False}):
+        figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
+        for row in rows:
+            ms = row.wasm_ms if kind == "TF.js wasm" else row.onnx_ms
+            axes.scatter(ms, row.accuracy * 100, s=row.parameters / 2000, color="#0072b2",
+                         alpha=0.6, linewidths=0)
+            axes.annotate(row.cell, (ms, row.accuracy * 100), xytext=(8, 4),
+                          textcoords="offset points", fontsize=9)
+        axes.margins(0.15)
+        axes.grid(alpha=0.25)
+        axes.set(xlabel=f"{kind}, ms an image", ylabel="test accuracy, %",
+                 title=f"Shipped weights, {data}; area: parameters")
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        pyplot.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="cifar10")
+    parser.add_argument("--plot", type=Path, help="file to write: .svg, .png or .pdf")
+    parser.add_argument("--no-browser", dest="browser", action="store_false")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    cells = packaged_cells(given.data)
+    if not cells:
+        parser.error(f"no weights for {given.data} are shipped")
+    rows = []
+    print(HEAD)
+    with tempfile.TemporaryDirectory() as folder:
+        for cell in cells:
+            rows.append(measure(cell, given.data, Path(folder) / cell, given.browser))
+            print(rows[-1].line, flush=True)
+    if given.plot:
+        plot(rows, given.data, given.plot)
+
+
+if __name__ == "__main__":
+    main()
