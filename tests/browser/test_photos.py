@@ -1,0 +1,231 @@
+"""The same picture file through Python and through the page gives the same probabilities."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from playwright.sync_api import expect
+from typer.testing import CliRunner
+
+import export
+import zoo
+from tests.browser.conftest import WEB_DEMO, Visit
+from tests.browser.test_access import violations
+from web_demo import draw_pictures
+from web_demo.artifacts import find_artifacts
+from web_demo.server import running, serve
+from web_demo.site import build_site
+from zoo import cifar
+from zoo.cli import app
+from zoo.evaluate import normalise
+from zoo.manifest import Input
+from zoo.preprocess import read_picture
+
+PICTURES = WEB_DEMO / "public" / "pictures"
+MEAN, STD = cifar.STATISTICS["cifar10"]
+CIFAR = Input(height=32, width=32, channels=3, mean=MEAN, std=STD, data="cifar10")
+
+
+@pytest.fixture(scope="module")
+def photo_artifact(tmp_path_factory) -> Path:
+    """A small network of CIFAR-10's classes that has learned the ten drawn pictures by heart."""
+    torch.manual_seed(0)
+    model = zoo.create_model("DARTS", channels=4, layers=3)
+    images = torch.from_numpy(np.stack([read_picture(PICTURES / f"{name}.jpg", CIFAR)
+                                        for name in cifar.CIFAR10_LABELS])).permute(0, 3, 1, 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(60):
+        grainy = normalise((images + 12 * torch.randn_like(images)).repeat(2, 1, 1, 1), MEAN, STD)
+        loss = F.cross_entropy(model(grainy), torch.arange(10).repeat(2), label_smoothing=0.1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    folder = tmp_path_factory.mktemp("exports") / "photos"
+    export.export(model, "tfjs", folder, input=CIFAR, labels=cifar.CIFAR10_LABELS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photo_server(page_folder, photo_artifact):
+    with running(serve(find_artifacts([photo_artifact]), port=0, page=page_folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def open_page(browser, photo_server):
+    visits: list[Visit] = []
+
+    def begin(**options) -> Visit:
+        visits.append(Visit(browser, photo_server.url, **options))
+        visits[-1].ready()
+        return visits[-1]
+
+    yield begin
+    for visit in visits:
+        visit.context.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> list[Path]:
+    """Pictures of all sizes and kinds, with colours and edges everywhere."""
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+
+    def picture(width: int, height: int, name: str) -> Image.Image:
+        drawn = Image.open(PICTURES / f"{name}.jpg").resize((width, height))
+        grain = random.normal(0, 12, (height, width, 3))
+        return Image.fromarray((np.asarray(drawn) + grain).clip(0, 255).astype(np.uint8))
+
+    made: list[Path] = []
+
+    def save(image: Image.Image, name: str, **options) -> None:
+        made.append(folder / name)
+        image.save(made[-1], **options)
+
+    save(picture(640, 480, "cat"), "wide.jpg")
+    save(picture(333, 500, "ship"), "tall.jpg", quality=90, subsampling=0)
+    save(picture(1601, 1203, "truck"), "large.jpg", quality=80, progressive=True)
+    save(picture(21, 47, "frog"), "small.jpg")
+    save(picture(32, 32, "bird"), "exact.jpg")
+    for turned in (3, 6):
+        exif = Image.Exif()
+        exif[0x0112] = turned
+        save(picture(400, 300, "horse"), f"turned{turned}.jpg", exif=exif)
+    save(picture(200, 310, "dog").convert("L"), "grey.jpg")
+    save(picture(250, 250, "deer").quantize(64), "palette.png")
+    save(picture(180, 140, "airplane"), "lossy.webp")
+    shaded = picture(300, 260, "automobile").convert("RGBA")
+    opacity = np.linspace(0, 255, 300).astype(np.uint8)[None].repeat(260, 0)
+    shaded.putalpha(Image.fromarray(opacity))
+    save(shaded, "alpha.png")
+    return made
+
+
+def shares(page) -> dict[str, float]:
+    """The bars as the numbers that they were drawn from."""
+    return page.evaluate("""() => Object.fromEntries([...document.querySelectorAll('#bars li')]
+        .map((item) => [item.querySelector('.name').textContent,
+                        Number(item.querySelector('.fill').style.getPropertyValue('--share'))]))""")
+
+
+def seen(page) -> np.ndarray:
+    values = page.evaluate("""() => Array.from(
+        document.querySelector('#seen').getContext('2d').getImageData(0, 0, 32, 32).data)""")
+    return np.array(values).reshape(32, 32, 4)[..., :3]
+
+
+def test_the_same_file_in_python_and_on_the_page(open_page, photo_artifact, files):
+    arguments = ["predict", str(photo_artifact), *map(str, files), "--json"]
+    told = CliRunner().invoke(app, arguments).output.splitlines()
+    expected = {Path(row["picture"]).name: row["probabilities"] for row in map(json.loads, told)}
+    visitor = open_page()
+    page = visitor.page
+    answers = set()
+    for file in files:
+        page.click("#clear")
+        expect(page.locator("#bars li")).to_have_count(0)
+        page.set_input_files("#file", file)
+        visitor.answer()
+        found = shares(page)
+        assert len(found) == 5
+        for name, share in found.items():
+            assert abs(share - expected[file.name][name]) < 1e-3, (file.name, name)
+        raw = read_picture(file, CIFAR)
+        assert np.abs(seen(page) - raw).max() <= 1, file.name
+        answers.add(max(found, key=found.get))
+    # A network that says the same of everything would agree with anything.
+    assert len(answers) > 2 and max(max(one.values()) for one in expected.values()) > 0.5
+    assert visitor.complaints == []
+
+
+def test_pictures_that_come_with_the_page(open_page, photo_artifact):
+    visitor = open_page()
+    page = visitor.page
+    expect(page.locator("#samples-title")).to_have_text(
+        "Pictures one of each class, drawn by a program")
+    assert page.locator("#samples button").all_inner_texts() == cifar.CIFAR10_LABELS
+    for name in cifar.CIFAR10_LABELS:
+        page.locator("#samples button", has_text=name).click()
+        expect(page.locator("#verdict-label")).to_have_text(name)
+        expect(page.locator("#verdict-text")).to_contain_text("which is right")
+        raw = read_picture(PICTURES / f"{name}.jpg", CIFAR)
+        assert np.abs(seen(page) - raw).max() <= 1
+
+
+def test_the_pictures_are_those_that_the_program_draws(tmp_path):
+    for file in draw_pictures.draw(tmp_path):
+        there = np.asarray(Image.open(PICTURES / file.name)).astype(int)
+        # Other versions of the libraries may round otherwise.
+        assert np.abs(np.asarray(Image.open(file)).astype(int) - there).mean() < 1, file.name
+
+
+def test_a_photo_page_says_what_it_knows_and_has_no_pen(open_page):
+    visitor = open_page()
+    page = visitor.page
+    assert page.inner_text("#stage-title") == "Look"
+    told = page.inner_text("#photo-help")
+    assert "knows 10 classes: airplane, automobile, bird" in told and "32 × 32" in told
+    assert page.locator("#undo").is_hidden() and page.locator("#pad-help").is_hidden()
+    visitor.draw([(0.2, 0.2), (0.8, 0.8)])
+    assert page.inner_text("#verdict-text") == \
+        "Choose one of the pictures, or a photo of your own."
+    page.locator("#skip").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#choose")).to_be_focused()
+
+
+def test_a_photo_from_the_camera(open_page):
+    visitor = open_page(permissions=["camera"])
+    page = visitor.page
+    page.click("#camera")
+    expect(page.locator("#bars li")).to_have_count(5)
+    page.click("#camera")
+    assert visitor.complaints == []
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}}],
+    ids=["light", "phone-dark"])
+def test_everybody_can_look(open_page, options):
+    visitor = open_page(bypass_csp=True, reduced_motion="reduce", **options)
+    page = visitor.page
+    page.locator("#samples button").first.press("Enter")
+    visitor.answer()
+    assert violations(page) == []
+    width = (options.get("viewport") or {"width": 1280})["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_picture_that_is_missing(open_page):
+    visitor = open_page()
+    visitor.page.route("**/pictures/cat.jpg", lambda route: route.fulfill(status=404))
+    visitor.page.locator("#samples button", has_text="cat").click()
+    assert visitor.failure() == "The picture of cat was not found: build the page again."
+
+
+def test_a_static_site_has_the_pictures(page_folder, photo_artifact, tmp_path):
+    site = build_site(find_artifacts([photo_artifact]), tmp_path / "site", page_folder)
+    assert sorted(path.stem for path in (site / "pictures").glob("*.jpg")) == cifar.CIFAR10_LABELS
+
+
+def test_other_classes_have_no_such_pictures(browser, page_folder, photo_artifact, tmp_path):
+    from tests.browser.test_verify import reseal
+
+    shutil.copytree(photo_artifact, tmp_path / "other")
+    reseal(tmp_path / "other", labels=[f"thing {number}" for number in range(10)])
+    with running(serve(find_artifacts([tmp_path / "other"]), port=0, page=page_folder)) as server:
+        visitor = Visit(browser, server.url)
+        page = visitor.ready()
+        assert page.locator("#samples canvas").count() == 4
+        assert page.inner_text("#samples-title") == "Samples of random noise"
+        page.locator("#samples button").first.click()
+        assert visitor.answer().startswith("thing ")
+        visitor.context.close()
