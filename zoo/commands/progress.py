@@ -16,6 +16,7 @@ def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callabl
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
     from rich.text import Text
 
     class Speed(ProgressColumn):
@@ -25,8 +26,13 @@ def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callabl
     if not sys.stderr.isatty():
         yield _line
         return
-    bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=None),
-                   TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn(), Speed(),
+    def whole():  # what is left is for the bar, where the terminal is narrow
+        return Column(no_wrap=True)
+
+    bar = Progress(TextColumn("{task.description}", table_column=whole()),
+                   BarColumn(bar_width=None),
+                   TextColumn("{task.percentage:.0f}%", table_column=whole()),
+                   TimeRemainingColumn(table_column=whole()), Speed(table_column=whole()),
                    console=Console(stderr=True), speed_estimate_period=300)
     with bar:
         task = bar.add_task(title, total=None)
@@ -40,7 +46,7 @@ def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callabl
                 bar.reset(task, completed=done, total=total)
                 begun = True
             if row:
-                bar.update(task, description=f"epoch {row['epoch']}: {_measures(row, '.3f')}")
+                bar.update(task, description=f"epoch {row['epoch']}: {_measures(row)}")
 
         yield report
 
@@ -50,17 +56,17 @@ def _line(done: int, total: int, row: dict | None = None) -> None:
         seconds = row["seconds"]
         speed = "".join(f", {row[unit] / seconds:,.0f} {unit}/s" for unit in ("images", "tokens")
                         if unit in row and seconds)
-        print(f"epoch {row['epoch']}: {_measures(row, '.4f')}, {seconds:.1f} s{speed}",
+        print(f"epoch {row['epoch']}: {_measures(row, '.4f', 'accuracy ')}, {seconds:.1f} s{speed}",
               file=sys.stderr, flush=True)
 
 
-def _measures(row: dict, digits: str) -> str:
+def _measures(row: dict, digits: str = ".3f", name: str = "") -> str:
     """What a row of the history says of the epoch, in words."""
     words = [f"loss {row['train_loss']:{digits}}"]
     if "train_accuracy" in row:
-        words.append(f"accuracy {row['train_accuracy']:.2%}")
+        words.append(f"{name}{row['train_accuracy']:.1%}")
     if "valid_accuracy" in row:
-        words.append(f"held out {row['valid_accuracy']:.2%}")
+        words.append(f"held out {row['valid_accuracy']:.1%}")
     if "valid_perplexity" in row:
         words.append(f"perplexity {row['valid_perplexity']:.2f}")
     return ", ".join(words)
