@@ -58,7 +58,7 @@ export function showNothing(reason: string): void {
 export function describeInput({ input }: Manifest, digits: boolean): void {
   const way = digits
     ? 'stretched, straightened and inked like the scans it learned from'
-    : 'the middle of the picture, each the mean of what it covers';
+    : 'the middle of the picture, each the mean of the area it covers';
   seenText.textContent = `${input.width} × ${input.height} pixels, ${way}`;
 }
 

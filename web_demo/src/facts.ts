@@ -31,6 +31,8 @@ export function showFacts(artifact: Artifact | Artifact<StepManifest>): void {
   );
   const cell = element('cell', HTMLImageElement);
   cell.alt = `Drawing of the ${genotype} cell: its nodes, and the operations on the edges between them`;
+  // A recurrent cell is one narrow drawing, a convolutional one two wide ones.
+  cell.classList.toggle('narrow', isStep(artifact));
   cell.hidden = !('cell.svg' in manifest.files);
   if (!cell.hidden) cell.src = inside(folder, 'cell.svg').href;
 }
