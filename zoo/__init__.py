@@ -27,6 +27,7 @@ __all__ = [
     "RecurrentGenotype",
     "UnknownCellError",
     "create_model",
+    "generate",
     "genotype",
     "list_cells",
     "parse",
@@ -35,9 +36,13 @@ __all__ = [
 
 
 def __getattr__(name):
-    """Load `create_model` on first use: listing cells needs no torch."""
+    """Load these on first use: listing cells needs no torch."""
     if name == "create_model":
         from zoo.create import create_model
 
         return create_model
+    if name == "generate":
+        from zoo.writing import generate
+
+        return generate
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")

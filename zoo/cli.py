@@ -30,6 +30,7 @@ COMMANDS = {
     "train": Command("zoo.commands.training", "train", "Train the network of a cell."),
     "eval": Command("zoo.commands.evaluation", "evaluate", "Measure a trained network."),
     "predict": Command("zoo.commands.predict", "predict", "Say what is in pictures."),
+    "write": Command("zoo.commands.language", "write", "Let a trained language model write."),
     "import": Command("zoo.commands.training", "import_checkpoint",
                       "Read a checkpoint of the official DARTS release."),
     "build": Command("zoo.commands.export", "build",

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from zoo.recurrent import TiedModel
+from zoo.text import TextData
 from zoo.text_batches import columns, score_batches
 from zoo.tied_loss import decoder_loss
 
@@ -62,6 +63,13 @@ def mean_loss(model: TiedModel, ids: np.ndarray | Tensor, count: int = 10, time:
         hidden = step.hidden
         total += step.prediction.double() * len(targets)
     return total.item() / (text.numel() - text.shape[1])
+
+
+def measures(model: TiedModel, data: TextData, test_columns: int = 10) -> dict[str, float]:
+    """Perplexities of test and validation text; by character, bits of the test text as well."""
+    test, valid = mean_loss(model, data.test, test_columns), mean_loss(model, data.valid)
+    found = {"test_perplexity": perplexity(test), "valid_perplexity": perplexity(valid)}
+    return found | ({"test_bits_per_character": test / math.log(2)} if data.by == "char" else {})
 
 
 def perplexity(loss: float) -> float:

@@ -30,6 +30,8 @@ class HighwayCell(nn.Module):
     Dropouts act in training mode, with one mask for all time steps (Gal & Ghahramani 2016).
     """
 
+    states = 1  # vectors that a time step hands on
+
     def __init__(self, nodes: int, embedding: int, hidden: int, dropout_hidden: float = 0.0,
                  dropout_input: float = 0.0):
         super().__init__()
@@ -115,10 +117,11 @@ class TiedModel(nn.Module):
     """Embedding, one recurrent cell, and a decoder tied to the embedding.
 
     Dropouts act in training mode only: `dropout` on the output, `dropout_words` drops whole
-    words of the embedding, `dropout_embedding` its features; a cell brings its own.
+    words of the embedding, `dropout_embedding` its features; a cell brings its own.  A cell has
+    `hidden`, the size of its outputs, and `states`, how many such vectors it hands on.
     """
 
-    def __init__(self, cell: HighwayCell, vocabulary: int, dropout: float = 0.0,
+    def __init__(self, cell: nn.Module, vocabulary: int, dropout: float = 0.0,
                  dropout_words: float = 0.0, dropout_embedding: float = 0.0):
         super().__init__()
         self.vocabulary, self.hidden = vocabulary, cell.hidden
@@ -133,7 +136,7 @@ class TiedModel(nn.Module):
 
     def initial_hidden(self, batch: int) -> Tensor:
         """Zeros, (1, batch, hidden)."""
-        return self.encoder.weight.new_zeros(1, batch, self.hidden)
+        return self.encoder.weight.new_zeros(self.rnns[0].states, batch, self.hidden)
 
     def logits(self, tokens: Tensor, hidden: Tensor, *more: Tensor
                ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

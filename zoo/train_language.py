@@ -27,7 +27,7 @@ from zoo.artifact import MANIFEST, VOCABULARY, json_bytes, read_manifest, seal
 from zoo.average import WeightAverage
 from zoo.device import hardware, pick_device, pick_precision
 from zoo.genotype import Genotype, to_json
-from zoo.language_loss import mean_loss, perplexity, training_loss
+from zoo.language_loss import mean_loss, measures, perplexity, training_loss
 from zoo.language_recipe import LanguageRecipe
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recurrent import LanguageModel, TiedModel
@@ -106,11 +106,7 @@ def fit(build, data: TextData, recipe: LanguageRecipe, folder: Path, config: dic
                                   "folder with -o")
     model = training.model
     model.load_state_dict(best["model"])
-    test = mean_loss(model, data.test, recipe.test_columns)
-    facts = {"test_perplexity": perplexity(test),
-             "valid_perplexity": perplexity(best["valid_loss"])}
-    if data.by == "char":
-        facts["test_bits_per_character"] = test / math.log(2)
+    facts = measures(model, data, recipe.test_columns)
     return model.cpu().eval(), facts | {
         "data": data.name, "tokens": len(data.test), "best_epoch": best["epoch"],
         "epochs": recipe.epochs, "seed": seed, "hardware": hardware(place),

@@ -76,7 +76,7 @@ def test_train_refuses_what_it_cannot_do(run, tmp_path):
     for seed in (-1, 2**70):
         assert "the seed must be" in zoo("train", "DARTS", "--seed", seed, "-o", tmp_path / "a",
                                          code=1)
-    assert "recurrent" in zoo("train", "ENAS_RNN", *SMALL, "-o", tmp_path / "a", code=1)
+    assert "an image network" in zoo("train", "ENAS_RNN", *SMALL, "-o", tmp_path / "a", code=1)
     assert not (tmp_path / "a").exists()
 
 
@@ -255,4 +255,4 @@ def test_a_language_model_classifies_no_images(tmp_path):
     model = create_model("ENAS_RNN", "language", vocabulary=9, embedding=4, hidden=4)
     torch.save(model.state_dict(), tmp_path / "a.pt")
     zoo("import", tmp_path / "a.pt", "--cell", "ENAS_RNN", "-o", tmp_path / "out")
-    assert "classifies no images" in zoo("eval", tmp_path / "out", "--data", "digits", code=1)
+    assert "which tokens it knows" in zoo("eval", tmp_path / "out", "--data", "digits", code=1)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from zoo.commands.table import print_table
-from zoo.commands.training import _DATA_HELP, Device, Files, Size
+from zoo.commands.training import _DATA_HELP, By, Device, Files, Size
 
 
 def evaluate(
@@ -20,13 +20,15 @@ def evaluate(
         "--data", help=f"When it is not the artifact's own. {_DATA_HELP}")] = None,
     path: Files = None,
     size: Size = None,
+    by: By = None,
     device: Device = "auto",
     confusion: Annotated[Path | None, typer.Option(
         "--confusion", help="Write the confusion matrix to FILE.svg or FILE.csv.")] = None,
     as_json: Annotated[bool, typer.Option(
         "--json", help="All of it as one JSON object.")] = False,
 ) -> None:
-    """Accuracy of an artifact's PyTorch network on the test images, in all and by class.
+    """Accuracy of an artifact's PyTorch network on the test images, in all and by class; of a
+    language model the perplexity on the test text.
 
     \b
     Example:
@@ -43,6 +45,11 @@ def evaluate(
         raise ValueError(f"--confusion writes .svg or .csv, not {confusion.name}")
     place = pick_device(device)
     model, manifest = load_artifact(directory)
+    if manifest.network.kind == "language":
+        from zoo.commands import language
+
+        return language.evaluate(directory, manifest, model, data=data, path=path, by=by,
+                                 device=device, as_json=as_json)
     data = data or manifest.input.data
     if data is None:
         raise ValueError(f"{directory} does not say what it was trained on; name it with --data")

@@ -14,25 +14,34 @@ from zoo.datasets import NAMES
 _DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
 Files = Annotated[Path | None, typer.Option("--path", help="Folder that holds the data set.")]
 Size = Annotated[int | None, typer.Option("--size", help="Scale the images of --data folder.")]
+By = Annotated[str | None, typer.Option(
+    "--by", help="What a token of a text is: word or char.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 
 
 def train(
     name: Annotated[str, typer.Argument(help="A cell, see `zoo list`, or a genotype file.")],
     data: Annotated[str | None, typer.Option(
-        "--data", help=f"{_DATA_HELP}; digits when left out.")] = None,
+        "--data", help=f"{_DATA_HELP}; digits when left out. For a recurrent cell "
+                       "sample, ptb, wikitext2 or a text file; the sample when left out.")] = None,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", help="Folder to write; runs/NAME-DATA when left out.")] = None,
     preset: Annotated[str | None, typer.Option(
         help="Recipe: paper (as published), fast (a short modern schedule), small (for CPUs and "
              "pages); digits have small only. Left out: small for digits and folder, else "
              "paper.")] = None,
+    network: Annotated[str | None, typer.Option(
+        help="cifar, imagenet, language; that of the data, and language for a recurrent "
+             "cell.")] = None,
     path: Files = None,
     size: Size = None,
+    by: By = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    hidden: Annotated[int | None, typer.Option(help="Size of a recurrent cell.")] = None,
     channels: Annotated[int | None, typer.Option(help="Width C of the first cell.")] = None,
     layers: Annotated[int | None, typer.Option(help="Number of cells.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    batch_size: Annotated[int | None, typer.Option(
+        help="Images a step, or columns of a text.")] = None,
     learning_rate: Annotated[float | None, typer.Option(
         help="At the start or, after a warm-up, at the top.")] = None,
     validation: Annotated[int | None, typer.Option(
@@ -54,6 +63,8 @@ def train(
     Example:
       zoo train DARTS --data digits -o runs/DARTS-digits
       zoo train DARTS_V2 --data cifar10 --preset small
+      zoo train DARTS_V2_RNN --data wikitext2 --preset fast
+      zoo train ENAS_RNN --data my_text.txt --by char
     """
     from zoo import distributed, run_folder
     from zoo import train as training
@@ -64,6 +75,20 @@ def train(
 
     record = read_cell(name)  # an unknown name is refused before a data set is fetched
     name = shown_name(name, record)
+    if record.genotype.kind == "recurrent" and network in (None, "language"):
+        from zoo.commands import language
+
+        _refuse("an image network", size=size, channels=channels, layers=layers,
+                validation=validation)
+        return language.train(
+            name, record.genotype, data=data, by=by, output=output, preset=preset, path=path,
+            seed=seed, device=device, precision=precision, resume=resume, changes={
+                "epochs": epochs, "hidden": hidden, "batch_size": batch_size,
+                "learning_rate": learning_rate})
+    if network == "language":
+        raise ValueError(f"{name} is not a recurrent cell, which language models are made of; "
+                         "see `zoo list --kind recurrent`")
+    _refuse("a language model", by=by, hidden=hidden)
     if preset and not resume:  # so is a preset
         recipe_of(data or "digits", preset)
     folder = output or Path("runs") / f"{name}-{data or 'digits'}"
@@ -77,8 +102,8 @@ def train(
     else:
         images = load(data or "digits", path, size)
         recipe = recipe_of(images.name, preset)
-    recipe = recipe.but(epochs=epochs, channels=channels, layers=layers, batch_size=batch_size,
-                        learning_rate=learning_rate, validation=validation)
+    recipe = recipe.but(network=network, epochs=epochs, channels=channels, layers=layers,
+                        batch_size=batch_size, learning_rate=learning_rate, validation=validation)
     place = training.pick_device(device)
     kind = training.pick_precision(recipe.precision if precision == "auto" else precision, place)
     kind = str(kind).removeprefix("torch.")
@@ -103,6 +128,13 @@ def train(
         return
     typer.echo(f"{folder}: {manifest.metrics['test_accuracy']:.2%} of {len(images.test.labels)} "
                f"test images, {manifest.parameters:,} parameters")
+
+
+def _refuse(owner: str, **given) -> None:
+    """Raise ValueError for the first of the settings that was given."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"--{name.replace('_', '-')} is a setting of {owner}; leave it out")
 
 
 def import_checkpoint(
