@@ -1,0 +1,123 @@
+"""What `zoo build` exports: shipped weights are found, and a language model brings its tokens."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from export.build import build
+from export.source import Wanted, find
+from zoo import artifact, cifar, weights
+from zoo.create import create_model
+from zoo.genotype import to_json
+from zoo.manifest import Input, Manifest
+
+TOKENS = ["\n", " ", "a", "é", '"']
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """A folder of weights as zoo/weights, with a network of images and a language model."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(3)
+    spec = {"name": "pixels", "height": 32, "width": 32, "channels": 3, "range": [0, 255],
+            "mean": cifar.STATISTICS["cifar10"][0], "std": cifar.STATISTICS["cifar10"][1],
+            "data": "cifar10"}
+    for name, kind, settings, card in (
+            ("DARTS_V1-cifar10", "cifar", {"channels": 4, "layers": 3},
+             {"data": "cifar10", "test_accuracy": 0.9, "images": 10000, "input": spec,
+              "labels": cifar.CIFAR10_LABELS}),
+            ("DARTS_V2_RNN-shakespeare", "language",
+             {"vocabulary": 5, "embedding": 6, "hidden": 6},
+             {"data": "shakespeare", "test_perplexity": 4.25, "tokens": 100, "unit": "char",
+              "vocabulary": TOKENS})):
+        model = create_model(name.split("-")[0], kind, **settings)
+        weights.save_weights(model, folder / f"{name}.safetensors", half=True)
+        card |= {"network": {"kind": kind, **model.settings}, "licence": "CC0"}
+        (folder / f"{name}.json").write_text(json.dumps(card))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def ships(shipped, monkeypatch):
+    monkeypatch.setattr(weights, "HERE", shipped)
+
+
+@pytest.mark.parametrize("wanted", [
+    Wanted(data="cifar10"), Wanted(weights=Path("cifar10")),
+    Wanted(data="cifar10", weights=Path("cifar10")),
+    Wanted(data="cifar10", channels=4), Wanted(data="cifar10", channels=4, layers=3)])
+def test_shipped_weights_bring_their_sizes(wanted):
+    """Whatever sizes the recipe of the data set has."""
+    source = find("DARTS", wanted)
+    manifest = source.manifest
+    assert manifest.trained and manifest.name == "DARTS-cifar10"
+    assert (manifest.network.channels, manifest.network.layers) == (4, 3)
+    assert manifest.metrics == {"test_accuracy": 0.9, "data": "cifar10", "images": 10000}
+    assert manifest.labels == cifar.CIFAR10_LABELS
+
+
+@pytest.mark.parametrize("wanted, sizes", [
+    (Wanted(data="cifar10", channels=8), (8, 3)), (Wanted(data="cifar10", layers=5), (4, 5))])
+def test_other_sizes_are_other_networks(wanted, sizes):
+    manifest = find("DARTS", wanted).manifest
+    assert not manifest.trained and manifest.metrics == {}
+    assert (manifest.network.channels, manifest.network.layers) == sizes
+
+
+def test_a_cell_without_shipped_weights_is_built_as_its_recipe_says():
+    manifest = find("PC_DARTS_cifar", Wanted(data="cifar10")).manifest
+    assert not manifest.trained and manifest.network.channels >= 16
+
+
+def test_a_shipped_language_model():
+    source = find("DARTS_V2_RNN", Wanted(weights=Path("shakespeare")))
+    manifest = source.manifest
+    assert (manifest.name, manifest.trained) == ("DARTS_V2_RNN-shakespeare", True)
+    assert manifest.input.unit == "char" and source.vocabulary == TOKENS
+    assert manifest.network.hidden == 6 and manifest.metrics["test_perplexity"] == 4.25
+
+
+@pytest.mark.parametrize("cell, wanted, words", [
+    ("DARTS_V2_RNN", Wanted(weights=Path("nothing")), "no weights of .* for 'nothing' are shipped"),
+    ("DARTS_V2", Wanted(weights=Path("cifar10")), "shipped, only those of DARTS_V1"),
+    ("DARTS_V2_RNN", Wanted(weights=Path("shakespeare"), hidden=9), "leave --hidden out"),
+])
+def test_weights_that_are_not_there(cell, wanted, words):
+    with pytest.raises(ValueError, match=words):
+        find(cell, wanted)
+
+
+def test_the_vocabulary_goes_from_artifact_to_artifact(tmp_path):
+    """From the shipped weights to an export, and from that, as from a training run, to another."""
+    build(find("DARTS_V2_RNN", Wanted(weights=Path("shakespeare"))), ["onnx"], tmp_path / "first")
+    source = find(str(tmp_path / "first"), Wanted())
+    build(source, ["onnx"], tmp_path / "second")
+    manifest = artifact.read_manifest(tmp_path / "second")
+    assert artifact.read_vocabulary(tmp_path / "second", manifest) == TOKENS
+    assert "vocabulary.json" in manifest.files and manifest.input.unit == "char"
+    card = (tmp_path / "second/README.md").read_text()
+    assert "Test perplexity 4.25 a character on shakespeare." in card
+    assert "`vocabulary.json`" in card
+    model = create_model("DARTS_V2_RNN", "language", weights=tmp_path / "second")
+    assert model.facts["vocabulary"] == TOKENS
+    with pytest.raises(ValueError, match="language model, which reads no images; leave --path"):
+        find(str(tmp_path / "first"), Wanted(path=tmp_path))
+
+
+@pytest.mark.parametrize("content, words", [
+    ("{", "is not a list of tokens"), ("[1]", "is not a list of tokens"),
+    ('["a"]', "has 1 tokens, the network 5")])
+def test_a_vocabulary_that_is_none(tmp_path, content, words):
+    model = create_model("DARTS_V2_RNN", "language", vocabulary=5, embedding=6, hidden=6)
+    with artifact.writing(tmp_path / "run") as folder:
+        weights.save_weights(model, folder / weights.WEIGHTS)
+        (folder / "genotype.json").write_text(to_json(model.genotype))
+        (folder / "vocabulary.json").write_text(content)
+        artifact.seal(folder, Manifest(
+            name="run", genotype="DARTS_V2_RNN", task="language-model-step", trained=True,
+            network={"kind": "language", **model.settings}, parameters=1,
+            input=Input(name="tokens", range=None, unit="char")))
+    with pytest.raises(artifact.ArtifactError, match=words):
+        find(str(tmp_path / "run"), Wanted())
