@@ -19,13 +19,15 @@ from zoo.create import create_model
 from zoo.datasets import ImageData, Split, load
 from zoo.recipe import Recipe
 from zoo.schedule import learning_rate
-from zoo.train import _loss, _optimizer, train
+from zoo.train import Training, _loss, _optimizer, train
 
 ROOT = Path(__file__).parents[2]
 # Nothing random but the weights and the order: the parts can be computed in one process then.
 # 61 images are three batches of 16 and one of 13, of which the last image is left out.
 PLAIN = Recipe(channels=4, layers=3, epochs=2, batch_size=16, learning_rate=0.05, drop_path=0.0,
                auxiliary_weight=0.4, average=0.9)
+MODERN = PLAIN.but(drop_path=0.2, shift=1, cutout=2, validation=20, precision="bfloat16",
+                   schedule="warm-up-cosine", drawings=10)
 
 
 def few() -> ImageData:
@@ -46,15 +48,18 @@ def torchrun(*words, code=0):
     return done.stdout, done.stderr
 
 
-def in_each_process(folder: Path) -> None:
+def in_each_process(folder: Path, recipe: Recipe, resume: bool, stop: bool) -> None:
     """This file is run by torchrun as a module."""
+    if stop:  # after an epoch, as if the machine had been switched off
+        Training.run = lambda training, *_: sys.exit(training.epoch(None) is None)
     with distributed.group(torch.device("cpu")):
-        manifest = train("DARTS", few(), PLAIN, folder, seed=3, device="cpu")
+        manifest = train("DARTS", few(), recipe, folder, seed=3, device="cpu", resume=resume)
         Path(f"{folder}-{distributed.rank()}.json").write_text(manifest.model_dump_json())
 
 
 if __name__ == "__main__":
-    in_each_process(Path(sys.argv[1]))
+    in_each_process(Path(sys.argv[1]), MODERN if "modern" in sys.argv else PLAIN,
+                    resume="resume" in sys.argv, stop="stop" in sys.argv)
 
 
 def in_one_process(monkeypatch) -> tuple[nn.Module, list[float]]:
@@ -127,6 +132,22 @@ def test_parts_of_a_batch_are_those_of_one_order(monkeypatch):
     assert not torch.equal(seen.sort().values, seen)
     with pytest.raises(ValueError, match="too small for 2 processes"):
         Batches(data, PLAIN.but(batch_size=3), 3, torch.device("cpu"))
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_with_the_same_bits(tmp_path):
+    module = "tests.zoo.test_train_distributed"
+    torchrun(module, tmp_path / "whole", "modern")
+    torchrun(module, tmp_path / "cut", "modern", "stop")
+    assert torch.load(tmp_path / "cut/checkpoint.pt", weights_only=True)["epoch"] == 1
+    assert not (tmp_path / "cut/manifest.json").exists()
+    torchrun(module, tmp_path / "cut", "modern", "resume")
+    first, second = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "cut"))
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    rows = [[{**json.loads(line), "seconds": 0} for line in
+             (tmp_path / run / "history.jsonl").read_text().splitlines()]
+            for run in ("whole", "cut")]
+    assert rows[0] == rows[1] and "valid_accuracy" in rows[0][1]
 
 
 @pytest.mark.slow
