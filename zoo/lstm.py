@@ -13,9 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo import train_language
+from zoo.artifact import json_bytes
 from zoo.language_recipe import LanguageRecipe
 from zoo.recurrent import TiedModel
+from zoo.run_folder import write_whole
 from zoo.text import TextData
+
+MEASURED = "measured.json"
 
 
 class LSTMCell(nn.Module):
@@ -66,7 +70,8 @@ def hidden_for(wanted: int, vocabulary: int) -> int:
 
 def train(wanted: int, data: TextData, recipe: LanguageRecipe, folder: Path | str,
           **options) -> dict:
-    """Train an LSTM with about `wanted` parameters by `recipe`, its size apart; what was measured.
+    """Train an LSTM with about `wanted` parameters by `recipe`, its size apart; what was measured,
+    which is written to measured.json in the run's folder too.
 
     `options` and errors are those of `zoo.train_language.fit`; a finished run is measured again.
     """
@@ -75,4 +80,6 @@ def train(wanted: int, data: TextData, recipe: LanguageRecipe, folder: Path | st
     _, facts = train_language.fit(
         lambda: LSTMModel(data.vocabulary_size, hidden, **recipe.dropouts()), data, recipe,
         Path(folder), {"cell": "LSTM"}, **options)
-    return facts | {"hidden": hidden, "parameters": parameters(data.vocabulary_size, hidden)}
+    facts |= {"hidden": hidden, "parameters": parameters(data.vocabulary_size, hidden)}
+    write_whole(Path(folder) / MEASURED, json_bytes(facts))
+    return facts

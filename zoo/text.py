@@ -7,6 +7,7 @@ of one's own is one file.  How they are read on in stretches is `zoo.text_batche
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,24 @@ def load_text(name: str, path: Path | str | None = None, by: str | None = None) 
     if len(numbers) < 2:
         raise DataError(f"{path or name} holds one {by} over and over; there is nothing to learn")
     return TextData(name, by, *ids, list(numbers))
+
+
+def named_text(data: str, path: Path | str | None = None, by: str | None = None) -> TextData:
+    """`load_text`, or the text of the file `data`, which is then called after the file.
+
+    Raises DataError when there is neither such a name nor such a file.
+    """
+    if data in TEXT_NAMES:
+        return load_text(data, path, by)
+    file = Path(data)
+    if not file.is_file():
+        close = difflib.get_close_matches(data, TEXT_NAMES, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise DataError(f"{data!r} is no text file and no known text; {hint}there are "
+                        f"{', '.join(TEXT_NAMES)}, or the path of a file of your own")
+    if path is not None:
+        raise DataError(f"{data} is a file already; leave --path out")
+    return dataclasses.replace(load_text("text", file, by), name=file.stem)
 
 
 def _tokens(text: str, by: str) -> list[str]:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import zoo
 from tests.golden.fill import fill, labels, tensor
-from zoo import lstm, train_language, writing
+from zoo import lstm, train_language, weights, writing
 from zoo.artifact import read_manifest, read_vocabulary
 from zoo.cli import app
 from zoo.datasets import DataError
@@ -21,11 +21,12 @@ from zoo.language_loss import mean_loss, perplexity, regularised, training_loss
 from zoo.language_recipe import LanguageRecipe, language_recipe
 from zoo.recurrent import LanguageModel
 from zoo.run_folder import RunError, load_checkpoint
-from zoo.text import TextData
+from zoo.text import TextData, named_text
 from zoo.text_batches import random_lengths
 from zoo.train import DivergedError
 from zoo.train_language import Training
-from zoo.weights import load_artifact
+from zoo.weights import WeightsError, load_artifact
+from zoo.weights.__main__ import ship
 
 CASES = [case for case in json.loads(
     (Path(__file__).parent.parent / "golden" / "networks.json").read_text(encoding="utf-8"))
@@ -299,6 +300,32 @@ def test_the_lstm_hands_its_state_on():
     second, end, _, _ = model.logits(tokens[4:], hidden)
     assert torch.allclose(torch.cat([first, second]), whole, atol=1e-6)
     assert torch.allclose(end, last, atol=1e-6) and end.shape == (2, 3, 6)
+
+
+def test_shipped_weights_bring_vocabulary_and_figures(text, tmp_path, monkeypatch):
+    folder = tmp_path / "DARTS_V2_RNN-shakespeare"
+    (tmp_path / "shakespeare.txt").write_text("abcdcb" * 500, encoding="utf-8")
+    data = named_text(str(tmp_path / "shakespeare.txt"))
+    train_language.train("DARTS_V2_RNN", data, TINY.but(epochs=1), folder)
+    facts = lstm.train(500, data, TINY.but(epochs=1), tmp_path / "lstm")
+    card = ship(folder, tmp_path / "shipped", text=str(tmp_path / "shakespeare.txt"),
+                lstm=tmp_path / "lstm")
+    assert card["vocabulary"] == list("abcd") and card["unit"] == "char"
+    assert card["lstm_perplexity"] == facts["test_perplexity"]
+    assert card["lstm_parameters"] == facts["parameters"] and "public domain" in card["licence"]
+    assert card["test_perplexity"] == pytest.approx(
+        read_manifest(folder).metrics["test_perplexity"], rel=0.01)  # of rounded weights
+    monkeypatch.setattr(weights, "HERE", tmp_path / "shipped")
+    model = zoo.create_model("DARTS_V2_RNN", "language", weights="shakespeare")
+    assert model.settings["hidden"] == 16 and not model.training
+    assert perplexity(mean_loss(model, data.test)) == pytest.approx(card["test_perplexity"])
+    assert len(zoo.generate(model, "abc", 20)) == 20
+    with pytest.raises(WeightsError, match="is not the text"):
+        ship(folder, tmp_path / "other", text="sample")
+    with pytest.raises(WeightsError, match="is an LSTM of waves, not of shakespeare"):
+        lstm.train(500, text, TINY.but(epochs=1), tmp_path / "waves")
+        ship(folder, tmp_path / "other", text=str(tmp_path / "shakespeare.txt"),
+             lstm=tmp_path / "waves")
 
 
 # --- writing --------------------------------------------------------------------------------

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import json
 import sys
 import time
@@ -24,19 +22,20 @@ def train(name: str, genotype, *, data: str | None, by: str | None, output: Path
     from zoo.commands import progress
     from zoo.device import pick_device, pick_precision
     from zoo.language_recipe import LanguageRecipe, language_recipe
+    from zoo.text import named_text
 
     if preset:  # an unknown one is refused before a text is read
         language_recipe(data or "sample", preset)
     folder = output or Path("runs") / f"{name}-{Path(data).stem if data else 'sample'}"
     if resume:  # what is not said is as it was
         run = run_folder.read_config(folder, LanguageRecipe)
-        text = load(data or run["data"], path, by or run.get("by"))
+        text = named_text(data or run["data"], path, by or run.get("by"))
         recipe = (language_recipe(text.name, preset) if preset
                   else LanguageRecipe(**run["recipe"]))
         seed = run["seed"] if seed is None else seed
         precision = run["precision"] if precision == "auto" else precision
     else:
-        text = load(data or "sample", path, by)
+        text = named_text(data or "sample", path, by)
         recipe = language_recipe(text.name, preset)
     recipe = recipe.but(**changes)
     place = pick_device(device)
@@ -62,13 +61,14 @@ def evaluate(directory: Path, manifest, model, *, data: str | None, path: Path |
     from zoo.artifact import read_vocabulary
     from zoo.device import pick_device
     from zoo.language_loss import measures
+    from zoo.text import named_text
 
     data = data or manifest.input.data
     vocabulary = read_vocabulary(directory, manifest)
     if data is None or vocabulary is None:
         raise ValueError(f"{directory} was not made by `zoo train`: it does not say which tokens "
                          "it knows")
-    text = load(data, path, by or manifest.input.unit)
+    text = named_text(data, path, by or manifest.input.unit)
     if text.vocabulary != vocabulary:
         raise ValueError(f"{text.name} has other {text.by}s than {directory} has learned; give "
                          "the text of its training with --data and --path")
@@ -119,24 +119,6 @@ def write(
     typer.echo()
     seconds = time.perf_counter() - began
     typer.echo(f"{written} tokens, {written / seconds:,.0f} a second", err=True)
-
-
-def load(data: str, path: Path | None, by: str | None):
-    """The text of that name, or that file.  Raises DataError when there is none."""
-    from zoo.datasets import DataError
-    from zoo.text import TEXT_NAMES, load_text
-
-    if data in TEXT_NAMES:
-        return load_text(data, path, by)
-    file = Path(data)
-    if not file.is_file():
-        close = difflib.get_close_matches(data, TEXT_NAMES, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise DataError(f"{data!r} is no text file and no known text; {hint}there are "
-                        f"{', '.join(TEXT_NAMES)}, or the path of a file of your own")
-    if path is not None:
-        raise DataError(f"--data {data} is a file already; leave --path out")
-    return dataclasses.replace(load_text("text", file, by), name=file.stem)
 
 
 def _measured(facts: dict) -> str:

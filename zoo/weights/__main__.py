@@ -1,20 +1,24 @@
 """Ship a finished run: ``python -m zoo.weights runs/DARTS_V1-digits`` writes it in here.
 
-The weights become float16 and the accuracy on the card is measured anew with the rounded
-values.  The run folder must be what `zoo train` left.
+    python -m zoo.weights runs/DARTS_V2-cifar10 --path ~/cifar10
+    python -m zoo.weights runs/ENAS_RNN-shakespeare --data shakespeare.txt --lstm runs/LSTM
+
+The weights become float16, and the accuracy or perplexity on the card is measured anew with the
+rounded values.  The run folder must be what `zoo train` left.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
-import sys
 from pathlib import Path
 
+from zoo.artifact import read_vocabulary
 from zoo.datasets import load
 from zoo.evaluate import predict, score
 from zoo.registry import record
-from zoo.weights import HERE, load_artifact, load_weights, save_weights
+from zoo.weights import HERE, language, load_artifact, load_weights, save_weights
 
 #: Licence of the shipped weights by the data that they learned from.
 LICENCES = {
@@ -23,44 +27,66 @@ LICENCES = {
 }
 
 
-def ship(run: Path, target: Path = HERE) -> dict:
+def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path | None = None,
+         lstm: Path | None = None) -> dict:
     """Write float16 weights and the card of the run into `target`; the card.
 
-    Raises ArtifactError or WeightsError for a folder that is no finished run, KeyError for a
-    data set whose licence is not stated here.
+    `path` is where the data set lies; `text` the file that a language model learned from, `lstm`
+    the run of an LSTM to compare with.  Raises ArtifactError or WeightsError for a folder that is
+    no finished run, KeyError for a data set whose licence is not stated here.
     """
     model, manifest = load_artifact(run)
     recipe = json.loads((run / "config.json").read_text(encoding="utf-8"))["recipe"]
-    data = load(manifest.input.data)
-    cell = record(manifest.genotype).name
-    path = target / f"{cell}-{data.name}.safetensors"
+    cell, data = record(manifest.genotype).name, manifest.input.data
+    licence = (LICENCES | language.LICENCES)[data]
+    file = target / f"{cell}-{data}.safetensors"
     target.mkdir(parents=True, exist_ok=True)
-    save_weights(model, path, half=True, metadata={"cell": cell, "data": data.name})
-    load_weights(model, path)
-    logits = predict(model, data.test.images, data.mean, data.std)
-    result = score(logits, data.test.labels, len(data.labels))
-    content = path.read_bytes()
+    save_weights(model, file, half=True, metadata={"cell": cell, "data": data})
+    load_weights(model, file)
+    if manifest.network.kind == "language":
+        read = language.read(manifest, read_vocabulary(run, manifest), text, path)
+        measured = language.card(model, manifest, read, lstm)
+    else:
+        measured = _accuracy(model, load(data, path)) | {
+            "labels": manifest.labels, "multiply_adds": manifest.multiply_adds}
+    content = file.read_bytes()
+    seconds = manifest.metrics["seconds"]
     card = {
-        "cell": cell, "data": data.name,
-        "test_accuracy": result.accuracy, "images": result.images,
-        "largest_logit": round(float(logits.abs().max()), 3),
+        "cell": cell, "data": data, **measured,
         "network": manifest.network.model_dump(exclude_none=True),
         "input": manifest.input.model_dump(exclude_none=True),
-        "labels": manifest.labels, "parameters": manifest.parameters,
-        "multiply_adds": manifest.multiply_adds, "recipe": recipe,
+        "parameters": manifest.parameters, "recipe": recipe,
         **{fact: manifest.metrics[fact] for fact in ("epochs", "seed", "hardware", "seconds")},
-        "tools": manifest.tools, "precision": "float16", "licence": LICENCES[data.name],
+        "hours": round(seconds / 3600, 2), "tools": manifest.tools, "precision": "float16",
+        "licence": licence,
         "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
     }
-    (target / f"{cell}-{data.name}.json").write_text(
+    (target / f"{cell}-{data}.json").write_text(
         json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return card
 
 
+def _accuracy(model, images) -> dict:
+    logits = predict(model, images.test.images, images.mean, images.std)
+    result = score(logits, images.test.labels, len(images.labels))
+    return {"test_accuracy": result.accuracy, "images": result.images,
+            "largest_logit": round(float(logits.abs().max()), 3)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m zoo.weights",
+                                     description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", type=Path, help="run folders that `zoo train` finished")
+    parser.add_argument("--path", type=Path, help="where the data set lies")
+    parser.add_argument("--data", help="the file that a language model learned from")
+    parser.add_argument("--lstm", type=Path, help="run folder of the LSTM to compare with")
+    given = parser.parse_args()
+    for run in given.runs:
+        card = ship(run, text=given.data, path=given.path, lstm=given.lstm)
+        measure = (f"{card['test_accuracy']:.4f} test accuracy" if "test_accuracy" in card
+                   else f"test perplexity {card['test_perplexity']:.3f}")
+        print(f"{card['cell']}-{card['data']}: {measure}, {card['bytes'] / 1000:.0f} kB")
+
+
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit("error: name the run folders to ship: python -m zoo.weights runs/DARTS_V1-digits")
-    for name in sys.argv[1:]:
-        shipped = ship(Path(name))
-        print(f"{shipped['cell']}-{shipped['data']}: {shipped['test_accuracy']:.4f} test accuracy, "
-              f"{shipped['bytes'] / 1000:.0f} kB")
+    main()
