@@ -1,0 +1,128 @@
+"""Tokens a second of training a language model: the loop as published beside ours, in one run.
+
+    python -m benchmarks.train_language                          # 850 units, 10,000 words: PTB
+    python -m benchmarks.train_language --hidden 200 --vocabulary 65 --batch 32 --time 48
+    python -m benchmarks.train_language --device cuda --profile
+
+The plain loop is eager float32: the cell node by node and step by step as its definition reads,
+log-softmax and negative log-likelihood of the whole batch, SGD.  Ours is that of `zoo train`, in
+float32 and with products in bfloat16.  The forms take turns, so that a busy machine slows all of
+them; medians of processor time (of wall time on a GPU).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import torch
+import torch.nn.functional as F
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+import zoo
+from zoo.device import hardware
+from zoo.language_loss import training_loss
+from zoo.language_recipe import language_recipe
+from zoo.recurrent import HighwayCell, LanguageModel
+
+RECIPE = language_recipe("ptb", "paper")
+
+
+def plain_loss(model: LanguageModel, tokens, targets, hidden):
+    outputs, _ = HighwayCell.forward(model.rnns[0], model._embed(tokens), hidden)
+    log_prob = F.log_softmax(model.decoder(model._locked(outputs, model.dropout)), dim=-1)
+    loss = F.nll_loss(log_prob.flatten(0, 1), targets)
+    return loss + RECIPE.slowness * (outputs[1:] - outputs[:-1]).pow(2).mean()
+
+
+def our_loss(model: LanguageModel, tokens, targets, hidden):
+    return training_loss(model, tokens, targets, hidden, RECIPE.activation, RECIPE.slowness).loss
+
+
+FORMS = {"plain eager float32": (plain_loss, torch.float32, False),
+         "ours, float32": (our_loss, torch.float32, True),
+         "ours, bfloat16 products": (our_loss, torch.bfloat16, True)}
+
+
+def step_of(form: str, given: argparse.Namespace):
+    """A function that does one training step on random tokens."""
+    torch.manual_seed(0)
+    loss_of, dtype, fused = FORMS[form]
+    model = LanguageModel(zoo.genotype(given.cell), given.vocabulary, given.hidden, given.hidden,
+                          **RECIPE.dropouts()).to(given.device).train()
+    optimizer = torch.optim.SGD(model.parameters(), RECIPE.learning_rate,
+                                weight_decay=RECIPE.weight_decay, fused=fused)
+    tokens, targets = torch.randint(given.vocabulary, (2, given.time, given.batch),
+                                    device=given.device)
+    hidden = model.initial_hidden(given.batch)
+
+    def step() -> None:
+        with torch.autocast(given.device, dtype, enabled=dtype != torch.float32):
+            loss = loss_of(model, tokens, targets.flatten(), hidden)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), RECIPE.clip_norm)
+        optimizer.step()
+        if given.device == "cuda":
+            torch.cuda.synchronize()
+
+    return step
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cell", default="DARTS_V2_RNN")
+    parser.add_argument("--hidden", type=int, default=RECIPE.hidden)
+    parser.add_argument("--vocabulary", type=int, default=10000)
+    parser.add_argument("--batch", type=int, default=RECIPE.batch_size)
+    parser.add_argument("--time", type=int, default=RECIPE.time)
+    parser.add_argument("--steps", type=int, default=5, help="timed ones of each form")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--profile", action="store_true", help="say what takes the time")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    clock = time.process_time if given.device == "cpu" else time.perf_counter
+    steps = {form: step_of(form, given) for form in FORMS}
+    taken: dict[str, list[float]] = {form: [] for form in steps}
+    for number in range(given.steps + 1):
+        for form, step in steps.items():
+            began = clock()
+            step()
+            if number:  # the first one warms up
+                taken[form].append(clock() - began)
+    seconds = {form: statistics.median(values) for form, values in taken.items()}
+    count, first = given.time * given.batch, next(iter(seconds.values()))
+    table = Table("form", "ms a step", "tokens/s", "ratio", title=(
+        f"{given.cell}, {given.hidden} units, {given.vocabulary:,} words, batch {given.batch}, "
+        f"{given.time} steps; {hardware(torch.device(given.device))}"))
+    for form, value in seconds.items():
+        table.add_row(form, f"{1000 * value:,.0f}", f"{count / value:,.0f}", f"{first / value:.2f}")
+    console = Console(width=100)
+    console.print(table)
+    if given.profile:
+        for form, step in steps.items():
+            console.print(_profile(form, step, given.device))
+
+
+def _profile(form: str, step, device: str) -> Table:
+    """The kernels that take most of a step."""
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device == "cuda")
+    with profile(activities=activities) as seen:
+        step()
+    rows = [(event.key, event.self_device_time_total if device == "cuda"
+             else event.self_cpu_time_total, event.count) for event in seen.key_averages()]
+    total = sum(row[1] for row in rows)
+    calls = sum(row[2] for row in rows)
+    table = Table("kernel", "share", "calls", title=f"{form}: {calls:,} calls")
+    for name, value, count in sorted(rows, key=lambda row: -row[1])[:8]:
+        table.add_row(name[:50], f"{value / total:.0%}", f"{count:,}")
+    return table
+
+
+if __name__ == "__main__":
+    main()
