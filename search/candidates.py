@@ -9,18 +9,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import torch
 
 from zoo.artifact import ArtifactError
 from zoo.cost import parameters
 from zoo.create import create_model
-from zoo.datasets import ImageData, Split
+from zoo.datasets import ImageData, hold_out
 from zoo.genotype import Genotype, to_dict
 from zoo.recipe import RECIPES, Recipe, recipe
 from zoo.run_folder import RunError, write_whole
@@ -103,18 +103,8 @@ def held_out(data: ImageData, seed: int, share: float = 0.2) -> ImageData:
 
     The real test images stay out of the search.  Raises ValueError for a class with too few.
     """
-    from sklearn.model_selection import train_test_split
-
-    try:
-        train_part, valid = train_test_split(
-            np.arange(len(data.train.labels)), test_size=share, random_state=seed,
-            stratify=data.train.labels)
-    except ValueError as error:
-        raise ValueError(f"{data.name} has too few training images to hold {share:.0%} of each "
-                         f"class out: {error}") from None
-    splits = [Split(data.train.images[chosen], data.train.labels[chosen])
-              for chosen in (np.sort(train_part), np.sort(valid))]
-    return dataclasses.replace(data, train=splits[0], test=splits[1])
+    rest, valid = hold_out(data, math.ceil(share * len(data.train.labels)), seed)
+    return dataclasses.replace(rest, test=valid)
 
 
 #: Short trainings of small networks, without what only long ones need.  `quick` is ours: four

@@ -128,8 +128,8 @@ def hold_out(data: ImageData, count: int, seed: int) -> tuple[ImageData, Split]:
         parts = train_test_split(np.arange(len(labels)), test_size=count,
                                  random_state=seed % 2**32, stratify=labels)
     except ValueError as error:
-        raise DataError(f"{count} of {len(labels)} training images of {data.name} cannot be held "
-                        f"out: {error}") from None
+        raise DataError(f"{data.name} has too few training images to hold {count} out, of each "
+                        f"class its share: {error}") from None
     rest, held = (Split(images[part], labels[part]) for part in map(np.sort, parts))
     return dataclasses.replace(data, train=rest), held
 

@@ -31,9 +31,11 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if name == "bfloat16" or (name == "auto" and able) else torch.float32
 
 
-def hardware(device: torch.device) -> str:
-    """What trained, for the card: 'NVIDIA H100', 'x86_64 CPU, 1 thread'."""
+def hardware(device: torch.device, processes: int = 1) -> str:
+    """What trained, for the card: 'NVIDIA H100', 'x86_64 CPU, 1 thread', '4 x NVIDIA H100'."""
+    several = f"{processes} x " if processes > 1 else ""
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        return several + torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
-    return f"{platform.machine()} {device.type.upper()}, {threads} thread{'s' * (threads > 1)}"
+    plural = "s" * (threads > 1)
+    return f"{several}{platform.machine()} {device.type.upper()}, {threads} thread{plural}"

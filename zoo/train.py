@@ -93,7 +93,8 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
             training.run(report if distributed.rank() == 0 else None, events)
         return distributed.first(lambda: seal_run(
             folder, cell, genotype, data, recipe, training.result(), {
-                "epochs": recipe.epochs, "seed": seed, "hardware": hardware(place),
+                "epochs": recipe.epochs, "seed": seed,
+                "hardware": hardware(place, distributed.size()),
                 "seconds": round(training.seconds)}))
 
 

@@ -13,7 +13,8 @@ from zoo.datasets import NAMES
 
 _DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
 Files = Annotated[Path | None, typer.Option("--path", help="Folder that holds the data set.")]
-Size = Annotated[int | None, typer.Option("--size", help="Scale the images of --data folder.")]
+Size = Annotated[int | None, typer.Option(
+    "--size", help="Side of the images of --data folder and imagenet.")]
 By = Annotated[str | None, typer.Option(
     "--by", help="What a token of a text is: word or char.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
@@ -28,8 +29,8 @@ def train(
         "-o", "--output", help="Folder to write; runs/NAME-DATA when left out.")] = None,
     preset: Annotated[str | None, typer.Option(
         help="Recipe: paper (as published), fast (a short modern schedule), small (for CPUs and "
-             "pages); digits have small only. Left out: small for digits and folder, else "
-             "paper.")] = None,
+             "pages). Digits have small only, imagenet has no small. Left out: small for digits "
+             "and folder, else paper.")] = None,
     network: Annotated[str | None, typer.Option(
         help="cifar, imagenet, language; that of the data, and language for a recurrent "
              "cell.")] = None,
@@ -50,14 +51,16 @@ def train(
         help="Of weights, order and augmentation; 0 when left out.")] = None,
     device: Device = "auto",
     precision: Annotated[str, typer.Option(
-        help="auto, float32, bfloat16; auto is bfloat16 on a GPU that has it.")] = "auto",
+        help="auto, float32, bfloat16; auto is the recipe's: float32 in paper, else bfloat16 on a "
+             "GPU that has it.")] = "auto",
     resume: Annotated[bool, typer.Option(
         "--resume", help="Go on after the last whole epoch of an interrupted run.")] = False,
 ) -> None:
     """Train the network of a cell; the folder can then be evaluated, built and exported.
 
     The recipes are in zoo/recipe.py; options override a preset. Test images are looked at once,
-    at the end.
+    at the end. TensorBoard events go to tb/ in the folder. On several GPUs start it with
+    torchrun --nproc-per-node N -m zoo train ...
 
     \b
     Example:
