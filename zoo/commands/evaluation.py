@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 
 from zoo.commands.table import print_table
-from zoo.commands.training import _DATA_HELP, By, Device, Files, Size
+from zoo.commands.training import DATA_HELP, By, Device, Files, Size
 
 
 def evaluate(
     directory: Annotated[Path, typer.Argument(help="An artifact folder.")],
     data: Annotated[str | None, typer.Option(
-        "--data", help=f"When it is not the artifact's own. {_DATA_HELP}")] = None,
+        "--data", help=f"When it is not the artifact's own. {DATA_HELP}")] = None,
     path: Files = None,
     size: Size = None,
     by: By = None,

@@ -11,7 +11,7 @@ import typer
 from zoo.cell_file import read_cell, shown_name
 from zoo.datasets import NAMES
 
-_DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
+DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
 Files = Annotated[Path | None, typer.Option("--path", help="Folder that holds the data set.")]
 Size = Annotated[int | None, typer.Option(
     "--size", help="Side of the images of --data folder and imagenet.")]
@@ -23,7 +23,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 def train(
     name: Annotated[str, typer.Argument(help="A cell, see `zoo list`, or a genotype file.")],
     data: Annotated[str | None, typer.Option(
-        "--data", help=f"{_DATA_HELP}; digits when left out. For a recurrent cell "
+        "--data", help=f"{DATA_HELP}; digits when left out. For a recurrent cell "
                        "sample, ptb, wikitext2 or a text file; the sample when left out.")] = None,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", help="Folder to write; runs/NAME-DATA when left out.")] = None,

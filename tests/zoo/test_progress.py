@@ -1,0 +1,51 @@
+"""How far a training is: a bar that fits the terminal, plain lines where there is none."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+LOOP = """
+from zoo.commands import progress
+row = {"train_loss": 1.8991, "train_accuracy": 0.6278, "valid_accuracy": 0.68, "images": 5000,
+       "seconds": 2.0}
+with progress.steps("training", 96) as report:
+    for step in range(501, 701):  # a run that goes on
+        report(step, 1000, None)
+        if step % 100 == 0:
+            report(step, 1000, row | {"epoch": step // 100})
+"""
+
+
+def test_plain_lines_for_each_epoch():
+    done = subprocess.run([sys.executable, "-c", LOOP], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == [
+        f"epoch {epoch}: loss 1.8991, accuracy 62.8%, held out 68.0%, 2.0 s, 2,500 images/s"
+        for epoch in (6, 7)]
+    assert done.stdout == ""
+
+
+def test_the_bar_fits_eighty_columns():
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", LOOP], stderr=theirs, env={
+        **os.environ, "COLUMNS": "80", "TERM": "xterm"})
+    os.close(theirs)
+    text = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        text += part
+    os.close(ours)
+    assert process.wait() == 0
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.decode()))
+    assert max(map(len, lines)) <= 80
+    last = [line for line in lines if line.strip()][-1]
+    assert re.match(r"epoch 7: loss 1.899, 62.8%, held out 68.0% .* 70% \d+:\d\d:\d\d [\d,]+ "
+                    r"images/s$", last.strip()), last
