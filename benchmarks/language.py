@@ -1,0 +1,67 @@
+"""Two recurrent cells and an LSTM of equal parameters, trained alike: test perplexities.
+
+    python -m benchmarks.language --data shakespeare.txt -o runs     # hours on a CPU
+    python -m benchmarks.language --epochs 1 --hidden 64             # minutes, on the sample
+
+Runs that were interrupted go on, and finished ones are read.  The LSTM has as many parameters as
+the first cell; it takes the same recipe, data, seed and epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from zoo import lstm, run_folder, train_language
+from zoo.artifact import MANIFEST, read_manifest
+from zoo.commands import progress
+from zoo.language_recipe import PRESETS, language_recipe
+from zoo.text import named_text
+
+CELLS = ("DARTS_V2_RNN", "ENAS_RNN")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="sample", help="a text by name, or a text file")
+    parser.add_argument("--path", type=Path, help="folder of a text that is known by name")
+    parser.add_argument("--by", choices=["word", "char"])
+    parser.add_argument("--preset", choices=PRESETS, default="small")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--hidden", type=int)
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs"))
+    given = parser.parse_args()
+    text = named_text(given.data, given.path, given.by)
+    recipe = language_recipe(text.name, given.preset).but(epochs=given.epochs, hidden=given.hidden)
+    found = {}
+    for cell in CELLS:
+        folder = given.output / f"{cell}-{text.name}"
+        if not (folder / MANIFEST).exists():
+            with progress.steps(cell, 1, "tokens") as report:
+                train_language.train(cell, text, recipe, folder, precision=given.precision,
+                                     resume=(folder / run_folder.CONFIG).exists(), report=report)
+        manifest = read_manifest(folder)
+        found[cell] = manifest.metrics | {"parameters": manifest.parameters}
+    folder = given.output / f"LSTM-{text.name}"
+    if (folder / lstm.MEASURED).exists():
+        found["LSTM"] = json.loads((folder / lstm.MEASURED).read_text(encoding="utf-8"))
+    else:
+        with progress.steps("LSTM", 1, "tokens") as report:
+            found["LSTM"] = lstm.train(
+                found[CELLS[0]]["parameters"], text, recipe, folder, precision=given.precision,
+                resume=(folder / run_folder.CONFIG).exists(), report=report)
+    table = Table("network", "parameters", "valid perplexity", "test perplexity", "seconds",
+                  title=f"{text.name} by {text.by}, {recipe.epochs} epochs")
+    for name, row in found.items():
+        table.add_row(name, f"{row['parameters']:,}", f"{row['valid_perplexity']:.2f}",
+                      f"{row['test_perplexity']:.2f}", f"{row['seconds']:,}")
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()
