@@ -22,11 +22,19 @@ from zoo.manifest import Agreement, Manifest
 BATCH = 100
 
 
-def answers(run: Callable[[dict], dict], name: str, images: np.ndarray) -> np.ndarray:
-    """The most probable class of each of `images` (N, H, W, C), raw, by a hop's `run`."""
-    return np.concatenate([
-        run({name: np.asarray(images[first:first + BATCH], np.float32)})["logits"].argmax(axis=1)
-        for first in range(0, len(images), BATCH)])
+def answers(run: Callable[[dict], dict], name: str, images: np.ndarray,
+            report: Callable[[int], None] = lambda done: None) -> np.ndarray:
+    """The most probable class of each of `images` (N, H, W, C), raw, by a hop's `run`.
+
+    `report(images done)` is called before every thousand.
+    """
+    found = []
+    for first in range(0, len(images), BATCH):
+        if first % 1000 == 0:
+            report(first)
+        pixels = np.asarray(images[first:first + BATCH], np.float32)
+        found.append(run({name: pixels})["logits"].argmax(axis=1))
+    return np.concatenate(found)
 
 
 def weight_bytes(tfjs: Path) -> dict[str, int]:

@@ -225,8 +225,13 @@ class _Chain:
         spec = self.source.manifest.input
         with self.hop("agreement"):
             place = self.place("tfjs")
-            expected = agreement.answers(onnx.load(self.place("onnx")), spec.name, test)
-            found = agreement.answers(tfjs.load(place), spec.name, test)
+
+            def answers(of, run):
+                return agreement.answers(run, spec.name, test, lambda done: self.started(
+                    f"agreement: {of} on {done:,} of {len(test):,} test images"))
+
+            expected = answers("float32", onnx.load(self.place("onnx")))
+            found = answers(self.precision, tfjs.load(place))
             self.agreement.append(agreement.entry(found, expected, place, self.precision,
                                                   spec.data, "Python"))
 
