@@ -108,9 +108,9 @@ def fit(build, data: TextData, recipe: LanguageRecipe, folder: Path, config: dic
     model.load_state_dict(best["model"])
     facts = measures(model, data, recipe.test_columns)
     return model.cpu().eval(), facts | {
-        "data": data.name, "tokens": len(data.test), "best_epoch": best["epoch"],
-        "epochs": recipe.epochs, "seed": seed, "hardware": hardware(place),
-        "seconds": round(seconds)}
+        "data": data.name, "tokens": len(data.test), "test_columns": recipe.test_columns,
+        "best_epoch": best["epoch"], "epochs": recipe.epochs, "seed": seed,
+        "hardware": hardware(place), "seconds": round(seconds)}
 
 
 class Training:

@@ -73,7 +73,8 @@ def evaluate(directory: Path, manifest, model, *, data: str | None, path: Path |
         raise ValueError(f"{text.name} has other {text.by}s than {directory} has learned; give "
                          "the text of its training with --data and --path")
     model.to(pick_device(device))
-    found = {"data": text.name, "tokens": len(text.test), **measures(model, text)}
+    found = {"data": text.name, "tokens": len(text.test),
+             **measures(model, text, manifest.metrics.get("test_columns", 10))}
     if as_json:
         typer.echo(json.dumps({"name": manifest.name, "trained": manifest.trained, **found}))
         return
