@@ -38,8 +38,9 @@ def read(manifest: Manifest, vocabulary: list[str], where: str | None, path: Pat
 def card(model: LanguageModel, manifest: Manifest, text: TextData, lstm: Path | None) -> dict:
     """What the card says of a language model only; `lstm` is the run folder of `zoo.lstm`."""
     data = manifest.input.data
-    found = {**measures(model, text, manifest.metrics["test_columns"]), "tokens": len(text.test), "unit": text.by,
-             "text": NOTES.get(data, ""), "vocabulary": text.vocabulary}
+    found = {**measures(model, text, manifest.metrics.get("test_columns", 10)),
+             "tokens": len(text.test), "unit": text.by, "text": NOTES.get(data, ""),
+             "vocabulary": text.vocabulary}
     if lstm is not None:
         measured = json.loads((lstm / MEASURED).read_text(encoding="utf-8"))
         if measured["data"] != data:
