@@ -53,6 +53,21 @@ def test_shipped_weights_keep_what_the_card_says(cell):
     assert card["sha256"] == hashlib.sha256(content).hexdigest()
 
 
+def test_every_file_is_the_one_of_its_card():
+    cards = sorted(HERE.glob("*.json"))
+    assert len(cards) == len(list(HERE.glob("*.safetensors"))) >= 4
+    for path in cards:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        assert path.stem == f"{card['cell']}-{card['data']}"
+        content = path.with_suffix(".safetensors").read_bytes()
+        assert card["bytes"] == len(content) < 8_000_000
+        assert card["sha256"] == hashlib.sha256(content).hexdigest()
+        model = create_model(card["cell"], card["network"]["kind"], weights=card["data"])
+        assert sum(value.numel() for value in model.parameters()) == card["parameters"]
+        assert card["licence"] and card["recipe"] and card["hardware"] and card["seconds"] > 0
+    assert sum(path.stat().st_size for path in HERE.iterdir() if path.is_file()) < 30_000_000
+
+
 @pytest.mark.parametrize("cell", SHIPPED)
 def test_cards_are_complete(cell):
     _, card = packaged(cell, "digits")

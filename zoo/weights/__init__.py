@@ -159,7 +159,8 @@ def find(weights: str | Path, cell) -> Found:
 
 def _facts(card: dict) -> dict:
     """What a card says of its weights; one of a language model has tokens in place of labels."""
-    measured = ("test_accuracy", "test_perplexity", "valid_perplexity", "data", "images", "tokens")
+    measured = ("test_accuracy", "test_perplexity", "valid_perplexity", "data", "remark", "images",
+                "tokens")
     facts = {"metrics": {key: card[key] for key in measured if key in card},
              "licence": card["licence"]}
     if card["network"]["kind"] != "language":

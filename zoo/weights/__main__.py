@@ -1,6 +1,6 @@
 """Ship a finished run: ``python -m zoo.weights runs/DARTS_V1-digits`` writes it in here.
 
-    python -m zoo.weights runs/DARTS_V2-cifar10 --path ~/cifar10
+    python -m zoo.weights runs/DARTS_V2-cifar10 --path ~/cifar10 --remark "JPEG-75 re-encoding"
     python -m zoo.weights runs/ENAS_RNN-shakespeare --data shakespeare.txt --lstm runs/LSTM
 
 The weights become float16, and the accuracy or perplexity on the card is measured anew with the
@@ -24,16 +24,18 @@ from zoo.weights import HERE, language, load_artifact, load_weights, save_weight
 LICENCES = {
     "digits": "Apache-2.0; learned from the UCI Optical Recognition of Handwritten Digits, "
               "E. Alpaydin and C. Kaynak 1998, CC BY 4.0",
+    "cifar10": "Apache-2.0; learned from CIFAR-10, A. Krizhevsky 2009, which names no licence",
 }
 
 
 def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path | None = None,
-         lstm: Path | None = None) -> dict:
+         lstm: Path | None = None, remark: str | None = None) -> dict:
     """Write float16 weights and the card of the run into `target`; the card.
 
-    `path` is where the data set lies; `text` the file that a language model learned from, `lstm`
-    the run of an LSTM to compare with.  Raises ArtifactError or WeightsError for a folder that is
-    no finished run, KeyError for a data set whose licence is not stated here.
+    `path` is where the data set lies, `remark` what is to be known of that copy of it; `text` is
+    the file that a language model learned from, `lstm` the run of an LSTM to compare with.
+    Raises ArtifactError or WeightsError for a folder that is no finished run, KeyError for a data
+    set whose licence is not stated here.
     """
     model, manifest = load_artifact(run)
     recipe = json.loads((run / "config.json").read_text(encoding="utf-8"))["recipe"]
@@ -52,7 +54,7 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     content = file.read_bytes()
     seconds = manifest.metrics["seconds"]
     card = {
-        "cell": cell, "data": data, **measured,
+        "cell": cell, "data": data, **({"remark": remark} if remark else {}), **measured,
         "network": manifest.network.model_dump(exclude_none=True),
         "input": manifest.input.model_dump(exclude_none=True),
         "parameters": manifest.parameters, "recipe": recipe,
@@ -80,9 +82,10 @@ def main() -> None:
     parser.add_argument("--path", type=Path, help="where the data set lies")
     parser.add_argument("--data", help="the file that a language model learned from")
     parser.add_argument("--lstm", type=Path, help="run folder of the LSTM to compare with")
+    parser.add_argument("--remark", help="what is to be known of this copy of the data set")
     given = parser.parse_args()
     for run in given.runs:
-        card = ship(run, text=given.data, path=given.path, lstm=given.lstm)
+        card = ship(run, text=given.data, path=given.path, lstm=given.lstm, remark=given.remark)
         measure = (f"{card['test_accuracy']:.4f} test accuracy" if "test_accuracy" in card
                    else f"test perplexity {card['test_perplexity']:.3f}")
         print(f"{card['cell']}-{card['data']}: {measure}, {card['bytes'] / 1000:.0f} kB")
