@@ -90,7 +90,7 @@ def test_names_and_aliases_find_the_same_weights():
     assert packaged("DARTS", "digits") == packaged("DARTS_V1", "digits")
     assert packaged("NASNet", "digits")[1]["cell"] == "NASNet_A"
     assert packaged("PDARTS", "digits") is None
-    assert packaged("DARTS", "cifar10") is None
+    assert packaged("DARTS", "cifar100") is None
     with pytest.raises(LookupError):
         packaged("DARTZ", "digits")
 
