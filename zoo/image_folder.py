@@ -46,7 +46,7 @@ def class_files(path: Path, size: int | None):
     for folder in (train, test):
         if not folder.is_dir():
             raise DataError(f"{path} has no folder {folder.name}/; expected train/CLASS/*.png and "
-                            "test/CLASS/*.png")
+                            "test/CLASS/*.png (or val/)")
     classes = _classes(train)
     if len(classes) < 2:
         raise DataError(f"{train} has {len(classes) or 'no'} class folder"

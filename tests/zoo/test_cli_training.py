@@ -153,6 +153,7 @@ def test_eval_says_all_of_it_as_json_and_files(run, tmp_path):
     assert len(squares) == 100
     assert squares[1].text.startswith(f"0 taken for 1: {counts[0, 1]} (")
     assert ".svg or .csv" in zoo("eval", folder, "--confusion", tmp_path / "all.png", code=1)
+    assert "no folder" in zoo("eval", folder, "--confusion", tmp_path / "no" / "a.csv", code=1)
 
 
 def test_many_classes_are_a_row_each_and_the_commonest_mistakes(capsys, monkeypatch):

@@ -43,6 +43,8 @@ def evaluate(
 
     if confusion and confusion.suffix.lower() not in (".svg", ".csv"):
         raise ValueError(f"--confusion writes .svg or .csv, not {confusion.name}")
+    if confusion and not confusion.parent.is_dir():
+        raise ValueError(f"there is no folder {confusion.parent} for --confusion {confusion.name}")
     place = pick_device(device)
     model, manifest = load_artifact(directory)
     if manifest.network.kind == "language":

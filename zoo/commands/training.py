@@ -113,8 +113,9 @@ def train(
     speaks, count = distributed.rank() == 0, distributed.size()
     beside = f" in {count} processes" if count > 1 else ""
     if speaks:
-        typer.echo(f"{name} on {images.name}: {recipe.epochs} epochs on {place} in {kind}{beside}",
-                   err=True)
+        plural = "s" * (recipe.epochs > 1)
+        typer.echo(f"{name} on {images.name}: {recipe.epochs} epoch{plural} on {place} in {kind}"
+                   f"{beside}", err=True)
     try:
         with progress.steps("training", recipe.batch_size) if speaks \
                 else contextlib.nullcontext() as report:
