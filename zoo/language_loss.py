@@ -56,13 +56,12 @@ def mean_loss(model: TiedModel, ids: np.ndarray | Tensor, count: int = 10, time:
     """
     model.eval()
     text = columns(ids, max(1, min(count, len(ids) // 2))).to(model.encoder.weight.device)
-    hidden = model.initial_hidden(text.shape[1])
-    total = torch.zeros((), dtype=torch.float64, device=text.device)
+    hidden, total = model.initial_hidden(text.shape[1]), 0.0
     for tokens, targets in score_batches(text, time):
         step = training_loss(model, tokens, targets, hidden)
         hidden = step.hidden
-        total += step.prediction.double() * len(targets)
-    return total.item() / (text.numel() - text.shape[1])
+        total += step.prediction.item() * len(targets)
+    return total / (text.numel() - text.shape[1])
 
 
 def measures(model: TiedModel, data: TextData, test_columns: int = 10) -> dict[str, float]:
