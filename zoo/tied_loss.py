@@ -30,15 +30,17 @@ def decoder_loss(states: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) 
         return F.cross_entropy(logits.to(states.dtype), targets)
     device = states.device.type
     kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
-    return _DecoderLoss.apply(states, weight, bias, targets, kind)
+    # Within the function gradients look wanted where they are switched off, too.
+    wanted = torch.is_grad_enabled() and any(
+        tensor.requires_grad for tensor in (states, weight, bias))
+    return _DecoderLoss.apply(states, weight, bias, targets, kind, wanted)
 
 
 class _DecoderLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, states, weight, bias, targets, kind):
+    def forward(ctx, states, weight, bias, targets, kind, wanted):
         rows, words = len(states), len(weight)
         matrix, factors = weight.to(kind), states.to(kind)
-        wanted = any(ctx.needs_input_grad)
         by_states = torch.empty_like(states) if wanted else None
         by_weight = torch.zeros_like(weight) if wanted else None
         by_bias = torch.zeros_like(bias) if wanted else None
@@ -67,4 +69,4 @@ class _DecoderLoss(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        return *(gradient * part for part in ctx.gradients), None, None
+        return *(gradient * part for part in ctx.gradients), None, None, None
