@@ -19,11 +19,11 @@ from zoo import run_folder
 from zoo.cost import parameters
 from zoo.language_loss import mean_loss, perplexity
 from zoo.language_recipe import LanguageRecipe
+from zoo.language_training import STATE, Training
 from zoo.recurrent import LanguageModel
 from zoo.run_folder import RunError
 from zoo.text import TextData
 from zoo.text_batches import columns
-from zoo.train_language import STATE, Training
 
 
 @dataclass(frozen=True)

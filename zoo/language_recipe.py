@@ -22,7 +22,7 @@ class LanguageRecipe:
     batch_size: int = 64  # columns that the text is cut into
     time: int = 35  # steps that gradients flow back
     random_time: bool = True  # lengths drawn around `time`, the rate in proportion
-    optimizer: str = "nt-asgd"  # SGD, then averaged: see `zoo.train_language`
+    optimizer: str = "nt-asgd"  # SGD, then averaged: see `zoo.language_training`
     nonmonotone: int = 5  # epochs that nt-asgd looks back
     learning_rate: float = 20.0  # at the start or, after a warm-up, at the top
     schedule: str = "constant"  # see `zoo.schedule`

@@ -19,12 +19,12 @@ from zoo.cli import app
 from zoo.datasets import DataError
 from zoo.language_loss import mean_loss, perplexity, regularised, training_loss
 from zoo.language_recipe import LanguageRecipe, language_recipe
+from zoo.language_training import Training
 from zoo.recurrent import LanguageModel
 from zoo.run_folder import RunError, load_checkpoint
 from zoo.text import TextData, named_text
 from zoo.text_batches import random_lengths
 from zoo.train import DivergedError
-from zoo.train_language import Training
 from zoo.weights import WeightsError, load_artifact
 from zoo.weights.__main__ import ship
 

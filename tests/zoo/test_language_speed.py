@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 import zoo
-from zoo import tied_loss
+from zoo import recurrence, tied_loss
 from zoo.genotype import Cell, RecurrentGenotype
 from zoo.recurrence import plan
 from zoo.recurrent import HighwayCell, RecurrentCell
@@ -53,6 +53,13 @@ def test_the_sequence_is_step_after_step(genotype, mode):
     plain = results(step_after_step(cell), cell)
     assert_same(results(cell, cell), plain)
     assert plain[0].abs().max() > 0.1
+
+
+def test_slopes_of_all_time_steps_at_once(monkeypatch):
+    cell = cell_of(ODD, dropout_hidden=0.2)
+    found = results(cell, cell)
+    monkeypatch.setattr(recurrence, "_AT_ONCE", 100)  # as on a GPU
+    assert_same(results(cell, cell), found)
 
 
 def test_dropouts_alone_and_a_single_step():
