@@ -82,15 +82,20 @@ class ImageClassifier(nn.Module):
 
 
 class LanguageStep(nn.Module):
-    """One step: token ids (N,) int32, hidden (N, hidden) -> logits, probabilities, next hidden."""
+    """One step: token ids (N,) int32, hidden (N, hidden) -> logits, probabilities, next hidden.
+
+    Embedding and decoder are one matrix (hidden, vocabulary), as the decoder multiplies by it:
+    with a large vocabulary it is most of the download.
+    """
 
     def __init__(self, model: LanguageModel):
         super().__init__()
-        self.encoder, self.cell, self.decoder = model.encoder, model.rnns[0], model.decoder
+        self.cell, self.bias = model.rnns[0], model.decoder.bias
+        self.tied = nn.Parameter(model.encoder.weight.detach().t().contiguous())
 
     def forward(self, tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        state = self.cell.step(self.encoder(tokens), hidden)
-        logits = self.decoder(state)
+        state = self.cell.step(self.tied.index_select(1, tokens).t(), hidden)
+        logits = torch.addmm(self.bias, state, self.tied)
         return logits, logits.softmax(dim=1), state
 
 
@@ -98,5 +103,6 @@ def _language_step(model: LanguageModel) -> Deployed:
     step = LanguageStep(copy.deepcopy(model)).float().eval()
     example = {"tokens": torch.zeros(1, dtype=torch.int32),
                "hidden": torch.zeros(1, model.hidden)}
-    made = [Rewrite(rewrite="one time step, state in and state out", count=1)]
+    made = [Rewrite(rewrite="one time step, state in and state out", count=1),
+            Rewrite(rewrite="embedding and decoder as one matrix", count=1)]
     return Deployed(step, example, ("logits", "probabilities", "next_hidden"), made)

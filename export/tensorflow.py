@@ -70,12 +70,16 @@ def convert(model: onnx.ModelProto) -> Callable[..., dict]:
             raise node.refuse(f"operation {node.op_type} has no converter; there is one for {known}"
                               " (export/tensorflow_operations.py)")
     constants = {init.name: numpy_helper.to_array(init) for init in model.graph.initializer}
+    # A matrix that is looked up and multiplied by is stored once, not once for each.
+    read = {kind: {node.input[place] for node in nodes if node.op_type == kind}
+            for kind, place in (("Gather", 0), ("Gemm", 1))}
+    tied = read["Gather"] & read["Gemm"] & set(constants)
     outputs = [output.name for output in model.graph.output]
 
     def run(**inputs):
         import tensorflow as tf
 
-        values = dict(constants) | inputs
+        values = constants | {name: tf.constant(constants[name]) for name in tied} | inputs
         for node in nodes:
             result = _CONVERTERS[node.op_type](node, [values[name] for name in node.input if name])
             results = result if isinstance(result, list) else [result]

@@ -115,8 +115,11 @@ def flatten(node, inputs):
 
 @converts("Transpose")
 def transpose(node, inputs):
+    if list(node.attributes["perm"]) == [1, 0]:
+        return tf.transpose(inputs[0])
     if list(node.attributes["perm"]) != [0, 3, 1, 2]:
-        raise node.refuse("only the input's NHWC to NCHW, which is nothing here, is converted")
+        raise node.refuse("only the input's NHWC to NCHW, which is nothing here, and matrices are "
+                          "converted")
     return inputs[0]
 
 

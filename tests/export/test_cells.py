@@ -84,6 +84,14 @@ def test_language_model_step(cell, tmp_path):
     assert set(signature["outputs"]) == set(manifest.outputs)
 
 
+def test_a_large_vocabulary_is_stored_once(tmp_path):
+    """Embedding and decoder are one matrix, as in the network."""
+    model = create_model("ENAS_RNN", network="language", vocabulary=5000, embedding=8, hidden=8)
+    manifest = build(from_model(model, "step"), ["onnx", "tfjs"], tmp_path / "out")
+    for path in ("onnx/model.onnx", "tfjs/group1-shard1of1.bin"):
+        assert 4 * 5000 * 8 < manifest.files[path].bytes < 4 * 5000 * 10
+
+
 @pytest.mark.parametrize("precision, bits", [("float16", 16), ("uint8", 8)])
 def test_rounded_weights(precision, bits, tmp_path):
     model = trained_looking("DARTS", channels=16)

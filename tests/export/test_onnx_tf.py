@@ -89,7 +89,9 @@ def check_both_routes(deployed, folder):
         first = {name: value[:1] for name, value in expected.items()}
         assert difference(run(alone), first) <= LIMIT, route
         found = operations(directory)
-        assert not found.keys() & {"Transpose", "PyFunc", "EagerPyFunc", "Assert"}, route
+        # Of images; what is looked up in a vocabulary is turned once.
+        layout = {"Transpose"} if "tokens" not in inputs else set()
+        assert not found.keys() & {"PyFunc", "EagerPyFunc", "Assert", *layout}, route
     assert model.SerializeToString(deterministic=True) == before
     ours, theirs = (operations(folder / route) for route in ROUTES)
     for name in ("Conv2D", "DepthwiseConv2dNative", "AvgPool", "MaxPool", "BiasAdd", "MatMul",
