@@ -18,7 +18,7 @@ from zoo.genotype import (
 )
 from zoo.registry import UnknownCellError, genotype, list_cells, register
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = [
     "Cell",
     "ConvGenotype",
