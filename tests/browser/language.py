@@ -9,6 +9,8 @@ import torch.nn.functional as F
 
 import export
 import zoo
+from export.build import build
+from export.source import Wanted, find
 from zoo.manifest import Input
 from zoo.writing import generate
 
@@ -19,7 +21,7 @@ CELLS = {"char": "DARTS_V2_RNN", "word": "ENAS_RNN"}
 class Learned:
     """A model of TEXT by characters or by words, and its artifact."""
 
-    def __init__(self, unit: str, folder: Path, precision: str = "float32"):
+    def __init__(self, unit: str, folder: Path):
         self.unit, self.folder = unit, folder
         tokens = self.split(TEXT)
         self.vocabulary = sorted(set(tokens)) + (["<unk>"] if unit == "word" else [])
@@ -28,7 +30,7 @@ class Learned:
         self.model = zoo.create_model(CELLS[unit], network="language", vocabulary=size,
                                       embedding=32, hidden=32)
         self._learn(torch.tensor([self.vocabulary.index(token) for token in tokens]))
-        export.export(self.model, "tfjs", folder, vocabulary=self.vocabulary, precision=precision,
+        export.export(self.model, "tfjs", folder, vocabulary=self.vocabulary,
                       input=Input(name="tokens", range=None, unit=unit))
 
     def split(self, text: str) -> list[str]:
@@ -50,3 +52,12 @@ class Learned:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             optimizer.step()
         self.model.eval()
+
+
+class Shipped(Learned):
+    """`zoo build DARTS_V2_RNN --weights shakespeare --export tfjs --precision float16`."""
+
+    def __init__(self, folder: Path):
+        self.unit, self.folder = "char", folder
+        source = find("DARTS_V2_RNN", Wanted(weights=Path("shakespeare")))
+        build(source, ["tfjs"], folder, "float16")
