@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 import zoo
-from zoo import run_folder
+from zoo import distributed, run_folder
 from zoo.artifact import MANIFEST, VOCABULARY, json_bytes, read_manifest, seal
 from zoo.device import hardware, pick_device, pick_precision
 from zoo.genotype import Genotype, to_json
@@ -79,6 +79,8 @@ def fit(build, data: TextData, recipe: LanguageRecipe, folder: Path, config: dic
 
     `folder` holds the run; `config` says what is built.  Raises as `train` does.
     """
+    if distributed.size() > 1:
+        raise ValueError("a language model is trained by one process; start it without torchrun")
     place = pick_device(device)
     config = config | _config(data, recipe, seed, device, precision)
     if not 0 <= seed < 2**63:
