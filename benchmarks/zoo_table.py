@@ -54,7 +54,7 @@ HEAD = ("| cell | parameters | multiply-adds | test accuracy | ONNX Runtime, ms 
 
 
 def measure(cell: str, data: str, folder: Path, browser: bool) -> Row:
-    _, card = packaged(cell, data)
+    card = packaged(cell, data)
     with captured():
         build(find(cell, Wanted(data=data)), ["onnx", "tfjs"], folder, "float16")
     run = onnx.load(folder / "onnx" / "model.onnx", 1)
@@ -121,8 +121,12 @@ def main() -> None:
         for cell in cells:
             rows.append(measure(cell, given.data, Path(folder) / cell, given.browser))
             print(rows[-1].line, flush=True)
+    remarks = sorted({card["remark"] for cell in cells
+                      if (card := packaged(cell, given.data)).get("remark")})
+    shown_data = ", ".join([given.data, *remarks])
+    print(f"\nData: {shown_data}.")
     if given.plot:
-        plot(rows, given.data, given.plot)
+        plot(rows, shown_data, given.plot)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def _front_matter(manifest: Manifest) -> str:
         fields["datasets"] = [manifest.metrics["data"]]
         fields["model-index"] = [{"name": manifest.name, "results": [{
             "task": {"type": manifest.task},
-            "dataset": {"name": manifest.metrics["data"], "type": manifest.metrics["data"]},
+            "dataset": {"name": _data(manifest), "type": manifest.metrics["data"]},
             "metrics": [{"type": "accuracy", "value": accuracy}]}]}]
     return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---\n"
 
@@ -48,14 +48,22 @@ def _summary(manifest: Manifest) -> str:
         lines.append("**Untrained**: its weights are random; what it answers means nothing.")
     elif accuracy := manifest.metrics.get("test_accuracy"):
         images = manifest.metrics.get("images")
-        lines.append(f"Test accuracy {accuracy:.2%} on {manifest.metrics['data']}"
+        lines.append(f"Test accuracy {accuracy:.2%} on {_data(manifest)}"
                      + (f" ({images} images)." if images else "."))
     elif perplexity := manifest.metrics.get("test_perplexity"):
         unit = {"char": "character", "word": "word"}.get(manifest.input.unit, "token")
-        lines.append(f"Test perplexity {perplexity:.2f} a {unit} on {manifest.metrics['data']}.")
+        lines.append(f"Test perplexity {perplexity:.2f} a {unit} on {_data(manifest)}.")
+        if lstm := manifest.metrics.get("lstm_perplexity"):
+            lines.append(f"An LSTM of {manifest.metrics['lstm_parameters']:,} parameters, trained "
+                         f"alike: {lstm:.2f}.")
     if manifest.precision not in (None, "float32"):
         lines.append(f"The TF.js weights are stored in {manifest.precision}.")
     return "\n".join(lines) + "\n"
+
+
+def _data(manifest: Manifest) -> str:
+    """The data set that was measured on, and what is to be known of that copy of it."""
+    return ", ".join(filter(None, (manifest.metrics["data"], manifest.metrics.get("remark"))))
 
 
 def _usage(manifest: Manifest, folder: Path) -> str:

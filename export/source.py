@@ -136,8 +136,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
             weights.find(named, record or genotype)  # says which there are
     data = wanted.data or ("imagenet" if wanted.network == "imagenet" else "digits")
     spec, labels = _input(data, wanted)
-    found = weights.packaged(record, data) if record and not wanted.weights else None
-    card = found[1] if found else {}
+    card = (weights.packaged(record, data) if record and not wanted.weights else None) or {}
     kind = wanted.network or ("imagenet" if data == "imagenet" else "cifar")
     default = _sizes(data, kind, card)
     settings = {

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.datasets import DataError
+from zoo.preprocess import area_average
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 _GREY = {"1", "L", "LA", "I;16", "I;16B"}
@@ -21,8 +22,9 @@ _DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 def load(path: Path, size: int | None = None):
     """((images, labels) of train, of test, class names); images uint8 (N, H, W, C).
 
-    `size` scales every image to size x size (bilinear, antialiased); without it all must be of
-    one size.  One channel when every image is grey, else three.  Raises DataError.
+    `size` makes every image size x size as `zoo.preprocess` does (middle square, area average);
+    without it all must be of one size.  One channel when every image is grey, else three.
+    Raises DataError.
     """
     train, test, classes = class_files(path, size)
     channels = _channels([file for split in (train, test) for file, _ in split], size)
@@ -101,9 +103,10 @@ def _read(file: Path, size: int | None, channels: int) -> np.ndarray:
     """One image as uint8 (H, W, channels)."""
     with open_image(file) as image:
         image = converted(image, file, "L" if channels == 1 else "RGB")
-        if size is not None:
-            image = image.resize((size, size), Image.Resampling.BILINEAR)
-        return np.asarray(image).reshape(image.height, image.width, channels)
+    pixels = np.asarray(image).reshape(image.height, image.width, channels)
+    if size is not None:  # as pictures are read when the network is used
+        pixels = np.rint(area_average(pixels, size, size)).astype(np.uint8)
+    return pixels
 
 
 def converted(image: Image.Image, file: Path, mode: str) -> Image.Image:

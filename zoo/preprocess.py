@@ -4,7 +4,8 @@ The middle square of the picture is cut out, and each pixel that the network see
 the area that it covers ("box" or area averaging), as far as 8-bit values go: sums of whole
 numbers, exact in float64, and one division.  `web_demo/src/resize.ts` is the same arithmetic.
 Colour profiles are left aside, as where training data was read; the orientation that a camera
-noted is followed; what is transparent is seen on white paper.
+noted is followed; what is transparent is seen on white paper.  Only networks of ImageNet see their
+pictures cut as in training (`zoo.imagenet.middle`), which the page does not do.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
             f"{file} is {pixels.shape[1]}x{pixels.shape[0]}; a network of digits takes scans of "
             f"{spec.width}x{spec.height}, and a digit in a larger picture is traced on the page: "
             "see `zoo demo`")
+    if spec.data == "imagenet":
+        from PIL import Image
+
+        from zoo import imagenet
+
+        return np.asarray(imagenet.middle(Image.fromarray(pixels), spec.height), np.float32)
     if spec.channels not in (1, 3):
         raise PictureError(f"{file} has colours, and this network takes {spec.channels} channels; "
                            "a picture fits 1 or 3")

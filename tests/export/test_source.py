@@ -34,7 +34,8 @@ def shipped(tmp_path_factory):
               "vocabulary": TOKENS})):
         model = create_model(name.split("-")[0], kind, **settings)
         weights.save_weights(model, folder / f"{name}.safetensors", half=True)
-        card |= {"network": {"kind": kind, **model.settings}, "licence": "CC0"}
+        card |= {"cell": name.split("-")[0], "licence": "CC0",
+                 "network": {"kind": kind, **model.settings}}
         (folder / f"{name}.json").write_text(json.dumps(card))
     return folder
 

@@ -11,6 +11,8 @@ from PIL import Image
 from zoo.augment import augment, cutout, random_affine, random_crop, random_flip, random_stroke
 from zoo.datasets import DataError, load
 from zoo.drawn_digits import draw
+from zoo.manifest import Input
+from zoo.preprocess import read_picture
 from zoo.recipe import Recipe, recipe
 
 arrow = pytest.importorskip("pyarrow")
@@ -202,6 +204,19 @@ def test_images_of_differing_size_are_scaled_when_asked(tmp_path):
     message = refused("folder", tmp_path)
     assert "12x12" in message and "--size" in message
     assert load("folder", tmp_path, size=16).test.images.shape == (4, 16, 16, 3)
+
+
+def test_images_are_scaled_as_pictures_are_when_the_network_is_used(tmp_path):
+    write_folder(tmp_path, sizes=((30, 21),))
+    files = sorted(tmp_path.glob("test/*/*.png"))
+    for number, file in enumerate(files):
+        Image.fromarray(np.random.default_rng(number).integers(
+            0, 256, (21, 30, 3), dtype=np.uint8)).save(file)
+    learned = load("folder", tmp_path, size=8).test.images
+    spec = Input(height=8, width=8, channels=3, mean=[0.5] * 3, std=[0.5] * 3, data="folder")
+    for pixels, file in zip(learned, files, strict=True):
+        assert np.abs(pixels - read_picture(file, spec)).max() <= 0.5
+    assert learned.std() > 10
 
 
 @pytest.mark.parametrize("classes, wanted", [

@@ -2,19 +2,24 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 import torch
 
+from zoo.artifact import seal
 from zoo.create import create_model
-from zoo.datasets import load
+from zoo.datasets import DataError, load
 from zoo.evaluate import predict, score
+from zoo.genotype import to_json
+from zoo.manifest import Manifest
 from zoo.weights import (
     HERE,
     WeightsError,
     load_weights,
     packaged,
     packaged_cells,
+    packaged_file,
     save_weights,
     trained_state,
 )
@@ -37,7 +42,8 @@ def same(first, second) -> bool:
 
 @pytest.mark.parametrize("cell", SHIPPED)
 def test_shipped_weights_keep_what_the_card_says(cell):
-    path, card = packaged(cell, "digits")
+    card = packaged(cell, "digits")
+    path = packaged_file(card)
     data = load("digits")
     model = create_model(cell, weights="digits")
     assert not model.training
@@ -54,10 +60,10 @@ def test_shipped_weights_keep_what_the_card_says(cell):
 
 
 def test_every_file_is_the_one_of_its_card():
-    cards = sorted(HERE.glob("*.json"))
-    assert len(cards) == len(list(HERE.glob("*.safetensors"))) >= 4
-    for path in cards:
-        card = json.loads(path.read_text(encoding="utf-8"))
+    cards = {path: json.loads(path.read_text(encoding="utf-8")) for path in HERE.glob("*.json")}
+    here = {path: card for path, card in cards.items() if "hub" not in card}
+    assert len(here) == len(list(HERE.glob("*.safetensors"))) >= 5
+    for path, card in here.items():
         assert path.stem == f"{card['cell']}-{card['data']}"
         content = path.with_suffix(".safetensors").read_bytes()
         assert card["bytes"] == len(content) < 8_000_000
@@ -70,7 +76,7 @@ def test_every_file_is_the_one_of_its_card():
 
 @pytest.mark.parametrize("cell", SHIPPED)
 def test_cards_are_complete(cell):
-    _, card = packaged(cell, "digits")
+    card = packaged(cell, "digits")
     assert card["cell"] == cell and card["data"] == "digits" and card["images"] == 360
     assert card["network"] == {"kind": "cifar", "channels": 12, "layers": 8, "num_classes": 10,
                                "in_channels": 1}
@@ -88,7 +94,7 @@ def test_every_file_has_its_card():
 
 def test_names_and_aliases_find_the_same_weights():
     assert packaged("DARTS", "digits") == packaged("DARTS_V1", "digits")
-    assert packaged("NASNet", "digits")[1]["cell"] == "NASNet_A"
+    assert packaged("NASNet", "digits")["cell"] == "NASNet_A"
     assert packaged("PDARTS", "digits") is None
     assert packaged("DARTS", "cifar100") is None
     with pytest.raises(LookupError):
@@ -204,3 +210,25 @@ def test_a_run_is_shipped_with_a_measured_accuracy(tmp_path):
     data = load("digits")
     result = score(predict(model, data.test.images, data.mean, data.std), data.test.labels, 10)
     assert card["test_accuracy"] == result.accuracy
+
+
+def test_nothing_is_shipped_before_all_is_measured(tmp_path):
+    from zoo.weights.__main__ import ship
+
+    shutil.copytree(HERE, tmp_path / "here", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir()}
+    artifact = tmp_path / "run"
+    artifact.mkdir()
+    model = create_model("DARTS", channels=4, layers=3)
+    save_weights(model, artifact / "model.safetensors")
+    (artifact / "genotype.json").write_text(to_json(model.genotype))
+    (artifact / "config.json").write_text('{"recipe": {}}')
+    spec = {"height": 32, "width": 32, "channels": 3, "mean": [0.5] * 3, "std": [0.5] * 3}
+    for data, error, words in (("cifar10", DataError, "not a folder"),
+                               ("cifar100", WeightsError, "licence of cifar100 is not stated")):
+        seal(artifact, Manifest(
+            name="x", genotype="DARTS", network={"kind": "cifar", **model.settings},
+            input=spec | {"data": data}, trained=True, parameters=1))
+        with pytest.raises(error, match=words):
+            ship(artifact, tmp_path / "here", path=tmp_path / "nowhere")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir()} == before

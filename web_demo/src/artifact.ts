@@ -56,7 +56,7 @@ export interface Manifest extends AnyManifest {
     readonly data: string | null;
   };
   readonly labels: readonly string[];
-  readonly metrics: { readonly test_accuracy?: number; readonly data?: string; readonly images?: number };
+  readonly metrics: { readonly test_accuracy?: number; readonly data?: string; readonly remark?: string; readonly images?: number };
   readonly multiply_adds: number;
 }
 

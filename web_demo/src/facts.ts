@@ -44,12 +44,13 @@ function privacy(artifact: Artifact | Artifact<StepManifest>): string {
 
 function imageFacts({ metrics, network, input, trained, ...manifest }: Manifest): HTMLElement[] {
   const measured = metrics.test_accuracy !== undefined;
+  const remark = metrics.remark ? `, ${metrics.remark}` : '';
   const without = trained ? 'not measured' : 'untrained';
   return [
     row(
       'Test accuracy',
       measured
-        ? `${percent(metrics.test_accuracy!)} right on ${metrics.images ?? ''} test images of ${metrics.data ?? input.data}`
+        ? `${percent(metrics.test_accuracy!)} right on ${metrics.images ?? ''} test images of ${metrics.data ?? input.data}${remark}`
         : without,
     ),
     row('Network', `${network.kind}, ${network.layers} cells, ${network.channels} channels`),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import safetensors
@@ -16,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from zoo.run_folder import write_whole
 from zoo.weights.errors import WeightsError
 
 HERE = Path(__file__).parent
@@ -33,9 +33,13 @@ def trained_state(model: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-def save_weights(model: nn.Module, path: Path | str, half: bool = False,
-                 metadata: dict[str, str] | None = None) -> None:
-    """Write the trained values of `model` as safetensors, in one step.
+def save_weights(model: nn.Module, path: Path | str, half: bool = False) -> None:
+    """Write the trained values of `model` as safetensors, in one step, see `packed`."""
+    write_whole(Path(path), packed(model, half))
+
+
+def packed(model: nn.Module, half: bool = False, metadata: dict[str, str] | None = None) -> bytes:
+    """The trained values of `model` as the bytes of a safetensors file.
 
     `half` stores matrices and kernels as float16; vectors (batch-norm, biases) stay float32,
     because a running variance may be too small for float16.
@@ -44,9 +48,7 @@ def save_weights(model: nn.Module, path: Path | str, half: bool = False,
     if half:
         state = {name: value.half() if value.ndim > 1 and value.is_floating_point() else value
                  for name, value in state.items()}
-    part = Path(f"{path}.part")
-    part.write_bytes(safetensors.torch.save(state, metadata))
-    os.replace(part, path)
+    return safetensors.torch.save(state, metadata)
 
 
 def load_weights(model: nn.Module, source: Path | str | bytes, where: str | None = None) -> None:
@@ -90,23 +92,26 @@ def misfit(own: dict[str, Tensor], state: dict[str, Tensor]) -> str | None:
 # --- weights that are shipped ---------------------------------------------------------------
 
 
-def packaged(cell: str, data: str) -> tuple[Path, dict] | None:
-    """The file and the card of the shipped weights of a cell, or None when there are none.
+def packaged(cell: str, data: str) -> dict | None:
+    """The card of the shipped weights of a cell, or None when there are none.
 
-    `cell` is any registered name or alias.  Raises UnknownCellError for another, WeightsError for
-    weights on the hub that cannot be had.
+    `cell` is any registered name or alias.  Raises UnknownCellError for another.
     """
     from zoo.registry import record
 
-    stem = f"{record(cell).name}-{data}"
-    if not (HERE / f"{stem}.json").is_file():
-        return None
-    card = json.loads((HERE / f"{stem}.json").read_text(encoding="utf-8"))
+    path = HERE / f"{record(cell).name}-{data}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def packaged_file(card: dict) -> Path:
+    """The weights of a card: beside it, or from the hub.  Raises WeightsError when the hub's
+    cannot be had."""
+    stem = f"{card['cell']}-{card['data']}"
     if "hub" in card:
         from zoo.weights.hub import fetch
 
-        return fetch(card, stem), card
-    return HERE / f"{stem}.safetensors", card
+        return fetch(card, stem)
+    return HERE / f"{stem}.safetensors"
 
 
 def packaged_cells(data: str) -> list[str]:
@@ -136,13 +141,12 @@ def find(weights: str | Path, cell) -> Found:
         if not isinstance(cell, str):
             raise ValueError(f"weights={weights!r} needs the name of a cell, not a genotype; give "
                              "the path of a file")
-        if (found := packaged(cell, weights)) is None:
+        if (card := packaged(cell, weights)) is None:
             there = ", ".join(packaged_cells(weights)) or "no cell"
             raise ValueError(f"no weights of {cell} for {weights!r} are shipped, only those of "
                              f"{there}; train them with `zoo train {cell}`")
-        path, card = found
-        facts = _facts(card)
-        return Found(path.read_bytes(), card["network"], path.name, facts)
+        path = packaged_file(card)
+        return Found(path.read_bytes(), card["network"], path.name, _facts(card))
     path = Path(weights)
     if path.is_dir():
         from zoo.artifact import read_file, read_manifest, read_vocabulary
@@ -159,8 +163,8 @@ def find(weights: str | Path, cell) -> Found:
 
 def _facts(card: dict) -> dict:
     """What a card says of its weights; one of a language model has tokens in place of labels."""
-    measured = ("test_accuracy", "test_perplexity", "valid_perplexity", "data", "remark", "images",
-                "tokens")
+    measured = ("test_accuracy", "test_perplexity", "valid_perplexity", "test_bits_per_character",
+                "lstm_perplexity", "lstm_parameters", "data", "remark", "images", "tokens")
     facts = {"metrics": {key: card[key] for key in measured if key in card},
              "licence": card["licence"]}
     if card["network"]["kind"] != "language":

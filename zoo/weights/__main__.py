@@ -14,11 +14,12 @@ import hashlib
 import json
 from pathlib import Path
 
-from zoo.artifact import read_vocabulary
+from zoo.artifact import json_bytes, read_vocabulary
 from zoo.datasets import load
 from zoo.evaluate import predict, score
 from zoo.registry import record
-from zoo.weights import HERE, language, load_artifact, load_weights, save_weights
+from zoo.run_folder import write_whole
+from zoo.weights import HERE, WeightsError, language, load_artifact, load_weights, packed
 
 #: Licence of the shipped weights by the data that they learned from.
 LICENCES = {
@@ -34,24 +35,26 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
 
     `path` is where the data set lies, `remark` what is to be known of that copy of it; `text` is
     the file that a language model learned from, `lstm` the run of an LSTM to compare with.
-    Raises ArtifactError or WeightsError for a folder that is no finished run, KeyError for a data
-    set whose licence is not stated here.
+    Nothing is written before all is measured.  Raises ArtifactError or WeightsError for a folder
+    that is no finished run and for a data set whose licence is not stated here, DataError for
+    data that cannot be read.
     """
     model, manifest = load_artifact(run)
     recipe = json.loads((run / "config.json").read_text(encoding="utf-8"))["recipe"]
     cell, data = record(manifest.genotype).name, manifest.input.data
-    licence = (LICENCES | language.LICENCES)[data]
-    file = target / f"{cell}-{data}.safetensors"
-    target.mkdir(parents=True, exist_ok=True)
-    save_weights(model, file, half=True, metadata={"cell": cell, "data": data})
-    load_weights(model, file)
+    licences = LICENCES | language.LICENCES
+    if data not in licences:
+        raise WeightsError(f"the licence of {data} is not stated in {Path(__file__).name}; weights "
+                           f"can be shipped of {', '.join(licences)}")
+    # One key: of several the order would change from process to process, and the sha256 with it.
+    content = packed(model, half=True, metadata={"weights": f"{cell}-{data}"})
+    load_weights(model, content, str(run))
     if manifest.network.kind == "language":
         read = language.read(manifest, read_vocabulary(run, manifest), text, path)
         measured = language.card(model, manifest, read, lstm)
     else:
         measured = _accuracy(model, load(data, path)) | {
             "labels": manifest.labels, "multiply_adds": manifest.multiply_adds}
-    content = file.read_bytes()
     seconds = manifest.metrics["seconds"]
     card = {
         "cell": cell, "data": data, **({"remark": remark} if remark else {}), **measured,
@@ -60,11 +63,12 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
         "parameters": manifest.parameters, "recipe": recipe,
         **{fact: manifest.metrics[fact] for fact in ("epochs", "seed", "hardware", "seconds")},
         "hours": round(seconds / 3600, 2), "tools": manifest.tools, "precision": "float16",
-        "licence": licence,
+        "licence": licences[data],
         "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
     }
-    (target / f"{cell}-{data}.json").write_text(
-        json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    target.mkdir(parents=True, exist_ok=True)
+    write_whole(target / f"{cell}-{data}.safetensors", content)
+    write_whole(target / f"{cell}-{data}.json", json_bytes(card))
     return card
 
 
@@ -85,7 +89,11 @@ def main() -> None:
     parser.add_argument("--remark", help="what is to be known of this copy of the data set")
     given = parser.parse_args()
     for run in given.runs:
-        card = ship(run, text=given.data, path=given.path, lstm=given.lstm, remark=given.remark)
+        try:
+            card = ship(run, text=given.data, path=given.path, lstm=given.lstm,
+                        remark=given.remark)
+        except (OSError, ValueError) as error:
+            raise SystemExit(f"error: {error}") from None
         measure = (f"{card['test_accuracy']:.4f} test accuracy" if "test_accuracy" in card
                    else f"test perplexity {card['test_perplexity']:.3f}")
         print(f"{card['cell']}-{card['data']}: {measure}, {card['bytes'] / 1000:.0f} kB")
