@@ -42,7 +42,8 @@ class LSTMCell(nn.Module):
             weights["weight_hh_l0"] = F.dropout(weights["weight_hh_l0"], self.dropout_hidden)
         outputs, state = torch.func.functional_call(
             self.lstm, weights, (inputs, tuple(hidden.to(inputs.dtype).split(1))))
-        return outputs, torch.cat(state)
+        # Autocast gives bfloat16, in which a state must not be carried from stretch to stretch.
+        return outputs.to(hidden.dtype), torch.cat(state).to(hidden.dtype)
 
 
 class LSTMModel(TiedModel):

@@ -135,7 +135,7 @@ class TiedModel(nn.Module):
         self.decoder.weight = self.encoder.weight
 
     def initial_hidden(self, batch: int) -> Tensor:
-        """Zeros, (1, batch, hidden)."""
+        """Zeros, (states of the cell, batch, hidden): one but for an LSTM."""
         return self.encoder.weight.new_zeros(self.rnns[0].states, batch, self.hidden)
 
     def logits(self, tokens: Tensor, hidden: Tensor, *more: Tensor

@@ -73,6 +73,10 @@ def load_text(name: str, path: Path | str | None = None, by: str | None = None) 
     parts = [_tokens(text, by) for text in _texts(name, None if path is None else Path(path))]
     if len(parts) == 1:
         parts = _cut(parts[0], path or name, by)
+    for split, part in zip(_SPLITS, parts):
+        if len(part) < 2:
+            raise DataError(f"the {split} text of {path or name} has {len(part)} {by}s, and 2 are "
+                            "needed: one to read and one to predict; give a longer one")
     numbers: dict[str, int] = {}
     ids = [np.array([numbers.setdefault(token, len(numbers)) for token in part], np.int64)
            for part in parts]
@@ -96,7 +100,8 @@ def named_text(data: str, path: Path | str | None = None, by: str | None = None)
                         f"{', '.join(TEXT_NAMES)}, or the path of a file of your own")
     if path is not None:
         raise DataError(f"{data} is a file already; leave --path out")
-    return dataclasses.replace(load_text("text", file, by), name=file.stem)
+    name = f"{file.stem}_text" if file.stem in TEXT_NAMES else file.stem
+    return dataclasses.replace(load_text("text", file, by), name=name)
 
 
 def _tokens(text: str, by: str) -> list[str]:

@@ -19,6 +19,7 @@ from torch import nn
 import zoo
 from zoo import distributed, run_folder
 from zoo.artifact import MANIFEST, VOCABULARY, json_bytes, read_manifest, seal
+from zoo.datasets import DataError
 from zoo.device import hardware, pick_device, pick_precision
 from zoo.genotype import Genotype, to_json
 from zoo.language_loss import mean_loss, measures, perplexity
@@ -85,7 +86,11 @@ def fit(build, data: TextData, recipe: LanguageRecipe, folder: Path, config: dic
     config = config | _config(data, recipe, seed, device, precision)
     if not 0 <= seed < 2**63:
         raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {seed}")
-    columns(data.train, recipe.batch_size)  # refuses a text that is too small
+    rows = len(columns(data.train, recipe.batch_size))  # refuses a text that is too small
+    if recipe.random_time and rows < 3:
+        raise DataError(f"the text is too small for the batch: {len(data.train)} tokens make "
+                        f"{recipe.batch_size} columns of {rows}, and 3 are needed; give a longer "
+                        "text or a smaller --batch-size")
     if resume:
         run_folder.check_same(folder, config, LanguageRecipe)
     else:

@@ -37,8 +37,17 @@ def tokens(source: LanguageModel | Path | str, prompt: str = "", count: int = 50
     if count < 0 or not 0 <= temperature < float("inf"):
         raise ValueError(f"count and temperature cannot be below 0: {count}, {temperature}")
     ids = read(prompt, vocabulary, unit)
-    return _written(model.to(device).eval(), vocabulary, unit, ids, count, temperature,
-                    mulberry32(seed))
+    written = _written(model.to(device).eval(), vocabulary, unit, ids, count, temperature,
+                       mulberry32(seed))
+    ends = not prompt or prompt[-1].isspace()
+    return written if unit == "char" or ends else _after_blank(written)
+
+
+def _after_blank(pieces: Iterator[str]) -> Iterator[str]:
+    first = next(pieces, None)
+    if first is not None:
+        yield first if first == "\n" else f" {first}"
+        yield from pieces
 
 
 def read(prompt: str, vocabulary: list[str], unit: str) -> list[int]:

@@ -1,3 +1,4 @@
+# ruff: noqa: F811 (fixtures of tests.zoo.waves are imported, and named as arguments)
 """Training a language model: its loss is the reference's, runs go on with the same bits, what it
 writes is what it has learned."""
 
@@ -9,20 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
 import zoo
 from tests.golden.fill import fill, labels, tensor
-from zoo import lstm, train_language, weights, writing
+from tests.zoo.waves import TINY, run, text  # noqa: F401
+from zoo import lstm, train_language, weights
 from zoo.artifact import read_manifest, read_vocabulary
-from zoo.cli import app
 from zoo.datasets import DataError
 from zoo.language_loss import mean_loss, perplexity, regularised, training_loss
 from zoo.language_recipe import LanguageRecipe, language_recipe
 from zoo.language_training import Training
 from zoo.recurrent import LanguageModel
 from zoo.run_folder import RunError, load_checkpoint
-from zoo.text import TextData, named_text
+from zoo.text import TextData, load_text, named_text
 from zoo.text_batches import random_lengths
 from zoo.train import DivergedError
 from zoo.weights import WeightsError, load_artifact
@@ -31,34 +31,8 @@ from zoo.weights.__main__ import ship
 CASES = [case for case in json.loads(
     (Path(__file__).parent.parent / "golden" / "networks.json").read_text(encoding="utf-8"))
     if case["network"] == "language"]
-TINY = language_recipe("sample", "small").but(
-    hidden=16, batch_size=8, time=10, epochs=3, learning_rate=2e-2, average=0.9,
-    dropout_hidden=0.1, dropout_words=0.1)
 AVERAGED = TINY.but(optimizer="nt-asgd", average=0.0, schedule="constant", random_time=True,
                     learning_rate=5.0, weight_decay=1e-6, clip_norm=0.25, nonmonotone=1, epochs=5)
-
-
-@pytest.fixture(scope="module")
-def text() -> TextData:
-    """Rises and falls: what comes next depends on what came before."""
-    ids = np.array(([0, 1, 2, 3, 2, 1] * 500), np.int64)
-    return TextData("waves", "char", ids[:2400], ids[2400:2700], ids[2700:], list("abcd"))
-
-
-@pytest.fixture(scope="module")
-def run(text, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    rows = []
-    manifest = train_language.train("DARTS_V2_RNN", text, TINY, folder, report=lambda *what:
-                                    rows.append(what), events=True)
-    return folder, manifest, rows
-
-
-def command(*arguments, code=0):
-    """What the command printed; the error line when it must fail."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    return result.stdout if code == 0 else result.stderr.strip().splitlines()[-1]
 
 
 # --- the loss -------------------------------------------------------------------------------
@@ -274,10 +248,31 @@ def test_refused(text, tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+def test_every_part_of_a_text_is_checked_before_the_training(part, tmp_path):
+    for split in ("train", "valid", "test"):
+        words = "" if split == part else "a b c d e f g h"
+        (tmp_path / f"{split}.txt").write_text(f"{words}\n" if words else "x", encoding="utf-8")
+    with pytest.raises(DataError, match=f"the {part} text of .* has 1 chars"):
+        load_text("ptb", tmp_path, "char")
+
+
+def test_a_text_of_two_rows_is_refused_where_lengths_are_drawn(tmp_path):
+    ids = np.arange(20) % 4
+    data = TextData("short", "char", ids, ids, ids, list("abcd"))
+    with pytest.raises(DataError, match="20 tokens make 8 columns of 2, and 3 are needed"):
+        train_language.train("DARTS_V2_RNN", data, AVERAGED, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_bfloat16_trains(text, tmp_path):
-    manifest = train_language.train("DARTS_V2_RNN", text, TINY, tmp_path / "run",
-                                    precision="bfloat16")
-    assert manifest.metrics["test_perplexity"] < 1.7
+    folders = [tmp_path / kind for kind in ("bfloat16", "float32")]
+    found = [train_language.train("DARTS_V2_RNN", text, TINY, folder, precision=folder.name)
+             for folder in folders]
+    assert [json.loads((folder / "config.json").read_text())["precision"] for folder in folders] \
+        == ["bfloat16", "float32"]
+    losses = [manifest.metrics["test_perplexity"] for manifest in found]
+    assert losses[0] != losses[1] and max(losses) < 1.7
 
 
 # --- the yardstick --------------------------------------------------------------------------
@@ -293,6 +288,13 @@ def test_an_lstm_of_equal_parameters_is_trained_by_the_same_loop(text, tmp_path)
     assert facts["test_perplexity"] < 1.6
     assert lstm.train(wanted, text, TINY, tmp_path / "lstm", resume=True)[
         "test_perplexity"] == facts["test_perplexity"]
+
+
+def test_the_lstm_keeps_its_state_in_float32():
+    model = lstm.LSTMModel(5, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, state = model.rnns[0](torch.randn(3, 2, 6), model.initial_hidden(2))
+    assert outputs.dtype == state.dtype == torch.float32
 
 
 def test_the_lstm_hands_its_state_on():
@@ -330,100 +332,3 @@ def test_shipped_weights_bring_vocabulary_and_figures(text, tmp_path, monkeypatc
         lstm.train(500, text, TINY.but(epochs=1), tmp_path / "waves")
         ship(folder, tmp_path / "other", text=str(tmp_path / "shakespeare.txt"),
              lstm=tmp_path / "waves")
-
-
-# --- writing --------------------------------------------------------------------------------
-
-
-def test_it_writes_what_it_has_learned(run):
-    folder, _, _ = run
-    written = zoo.generate(folder, "abcd", 50, temperature=0)
-    assert written.startswith("cba")
-    model, manifest = load_artifact(folder)
-    ids = [0, 1, 2, 3]
-    for _ in range(50):  # the whole text again for every token: no state is carried
-        log_prob, _ = model(torch.tensor(ids)[:, None], model.initial_hidden(1))
-        ids.append(int(log_prob[-1, 0].argmax()))
-    assert written == "".join("abcd"[number] for number in ids[4:])
-
-
-def test_a_seed_writes_the_same_again(run):
-    folder, _, _ = run
-    first, again, other = (zoo.generate(folder, "a", 80, temperature=2.0, seed=seed)
-                           for seed in (1, 1, 2))
-    assert first == again != other and len(first) == 80
-
-
-def test_draws_follow_the_probabilities():
-    logits = np.log(np.array([0.2, 0.5, 0.3], np.float32))
-    random = writing.mulberry32(5)
-    drawn = [writing.choose(logits, 1.0, random) for _ in range(4000)]
-    assert np.bincount(drawn) / 4000 == pytest.approx([0.2, 0.5, 0.3], abs=0.03)
-    assert writing.choose(np.array([1, 3, 3], np.float32), 0, random) == 1
-    cold = {writing.choose(logits, 0.05, random) for _ in range(100)}
-    assert cold == {1}
-
-
-def test_the_generator_is_mulberry32():
-    assert [next(writing.mulberry32(0))] == [0.26642920868471265]  # the first one of the page
-
-
-def test_prompts_in_words():
-    vocabulary = ["the", "cat", "<eos>"]
-    assert writing.read("the\ncat", vocabulary, "word") == [0, 2, 1]
-    assert writing.read("", vocabulary, "word") == [2]
-    assert writing.read("", ["a", "\n"], "char") == [1]
-    with pytest.raises(ValueError, match="does not know the word 'dog'"):
-        writing.read("the dog", vocabulary, "word")
-
-
-def test_a_model_without_a_vocabulary_writes_nothing():
-    with pytest.raises(ValueError, match="the model has no vocabulary"):
-        zoo.generate(zoo.create_model("ENAS_RNN", "language", vocabulary=5, embedding=4, hidden=4))
-
-
-# --- as typed -------------------------------------------------------------------------------
-
-
-def test_train_eval_and_write(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "waves.txt").write_text("abcdcb" * 500 + "\n", encoding="utf-8")
-    said = command("train", "DARTS_V2_RNN", "--data", "waves.txt", "--preset", "small", "--epochs",
-                   "2", "--hidden", "12", "--batch-size", "8", "--learning-rate", "0.02")
-    folder = tmp_path / "runs" / "DARTS_V2_RNN-waves"
-    assert said.startswith(f"{folder.relative_to(tmp_path)}: perplexity ")
-    config = json.loads((folder / "config.json").read_text())
-    assert (config["recipe"]["hidden"], config["by"], config["data"]) == (12, "char", "waves")
-    assert "waves" in command("train", "DARTS_V2_RNN", "--data", "waves.txt", "--resume")
-    measured = command("eval", folder, "--data", "waves.txt")
-    metrics = read_manifest(folder).metrics
-    assert f"perplexity {metrics['test_perplexity']:.2f}" in measured
-    found = json.loads(command("eval", folder, "--data", "waves.txt", "--json"))
-    assert found["test_perplexity"] == pytest.approx(metrics["test_perplexity"])
-    assert command("write", folder, "--prompt", "ab", "-n", 30, "--temperature", 0).strip() \
-        == "ab" + zoo.generate(folder, "ab", 30, 0).strip()
-    (tmp_path / "other.txt").write_text("abxd" * 500, encoding="utf-8")
-    assert "has other chars than" in command("eval", folder, "--data", "other.txt", code=1)
-    assert "no text file and no known text" in command("eval", folder, code=1)
-    assert "does not know the character 'é'" in command("write", folder, "--prompt", "é", code=1)
-
-
-@pytest.mark.parametrize("arguments, said", [
-    (["DARTS_V2_RNN", "--data", "wikitext"], "did you mean wikitext2?"),
-    (["DARTS_V2_RNN", "--preset", "big"], "choose paper or fast or small"),
-    (["DARTS_V2_RNN", "--channels", "8"], "--channels is a setting of an image network"),
-    (["DARTS_V2", "--network", "language"], "DARTS_V2 is not a recurrent cell"),
-    (["DARTS_V2", "--hidden", "8"], "--hidden is a setting of a language model"),
-    (["DARTS_V2_RNN", "--resume", "-o", "nowhere"], "holds no training to resume"),
-])
-def test_train_refuses(arguments, said, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    line = command("train", *arguments, code=1)
-    assert line.startswith("error: ") and said in line
-    assert not list(tmp_path.iterdir())
-
-
-def test_write_refuses_what_is_not_there(tmp_path):
-    assert "there is no folder" in command("write", tmp_path / "nothing", code=1)
-    assert "no weights of ENAS_RNN for 'nonsense' are shipped" in command(
-        "write", "ENAS_RNN", "--weights", "nonsense", code=1)

@@ -29,7 +29,7 @@ def train(name: str, genotype, *, data: str | None, by: str | None, output: Path
     folder = output or Path("runs") / f"{name}-{Path(data).stem if data else 'sample'}"
     if resume:  # what is not said is as it was
         run = run_folder.read_config(folder, LanguageRecipe)
-        text = named_text(data or run["data"], path, by or run.get("by"))
+        text = _again(data, run["data"], folder, path, by or run.get("by"))
         recipe = (language_recipe(text.name, preset) if preset
                   else LanguageRecipe(**run["recipe"]))
         seed = run["seed"] if seed is None else seed
@@ -61,14 +61,13 @@ def evaluate(directory: Path, manifest, model, *, data: str | None, path: Path |
     from zoo.artifact import read_vocabulary
     from zoo.device import pick_device
     from zoo.language_loss import measures
-    from zoo.text import named_text
 
-    data = data or manifest.input.data
+    given, data = data, data or manifest.input.data
     vocabulary = read_vocabulary(directory, manifest)
     if data is None or vocabulary is None:
         raise ValueError(f"{directory} was not made by `zoo train`: it does not say which tokens "
                          "it knows")
-    text = named_text(data, path, by or manifest.input.unit)
+    text = _again(given, data, directory, path, by or manifest.input.unit)
     if text.vocabulary != vocabulary:
         raise ValueError(f"{text.name} has other {text.by}s than {directory} has learned; give "
                          "the text of its training with --data and --path")
@@ -81,6 +80,16 @@ def evaluate(directory: Path, manifest, model, *, data: str | None, path: Path |
     if not manifest.trained:
         typer.echo("this network is untrained: its weights are random")
     typer.echo(f"{manifest.name}: {_measured(found)}")
+
+
+def _again(given: str | None, known: str, folder: Path, path: Path | None, by: str | None):
+    """The text of an earlier training: as `given`, else by the name under which it is known."""
+    from zoo.text import TEXT_NAMES, named_text
+
+    if given is None and known not in TEXT_NAMES:
+        raise ValueError(f"{folder} learned from a file that it calls {known}; name that file "
+                         "again with --data")
+    return named_text(given or known, path, by)
 
 
 def write(

@@ -12,17 +12,11 @@ from zoo.recurrent import LanguageModel
 from zoo.text import TextData, named_text
 from zoo.weights import WeightsError
 
-#: Licence of the shipped weights by the text that they learned from, and what it was.
+#: Licence of the shipped weights by the text that they learned from.
 LICENCES = {
     "shakespeare": "Apache-2.0; learned from the plays of William Shakespeare, public domain",
     "wikitext2": "Apache-2.0; learned from WikiText-2, S. Merity et al. 2016, articles of "
                  "Wikipedia, CC BY-SA 3.0 and GFDL",
-}
-NOTES = {
-    "shakespeare": "by character, 90 % of the text for training, 5 % for validation, 5 % for test",
-    "wikitext2": "by word; only the published validation and test files: nine tenths of the "
-                 "validation file for training, the last tenth for validation, the test file for "
-                 "test; not comparable with figures of models that read the training file",
 }
 
 
@@ -39,8 +33,7 @@ def card(model: LanguageModel, manifest: Manifest, text: TextData, lstm: Path | 
     """What the card says of a language model only; `lstm` is the run folder of `zoo.lstm`."""
     data = manifest.input.data
     found = {**measures(model, text, manifest.metrics.get("test_columns", 10)),
-             "tokens": len(text.test), "unit": text.by, "text": NOTES.get(data, ""),
-             "vocabulary": text.vocabulary}
+             "tokens": len(text.test), "unit": text.by, "vocabulary": text.vocabulary}
     if lstm is not None:
         measured = json.loads((lstm / MEASURED).read_text(encoding="utf-8"))
         if measured["data"] != data:

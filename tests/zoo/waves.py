@@ -1,0 +1,28 @@
+"""A small text with something to learn, and a run on it, for the tests of language models."""
+
+import numpy as np
+import pytest
+
+from zoo import train_language
+from zoo.language_recipe import language_recipe
+from zoo.text import TextData
+
+TINY = language_recipe("sample", "small").but(
+    hidden=16, batch_size=8, time=10, epochs=3, learning_rate=2e-2, average=0.9,
+    dropout_hidden=0.1, dropout_words=0.1)
+
+
+@pytest.fixture(scope="module")
+def text() -> TextData:
+    """Rises and falls: what comes next depends on what came before."""
+    ids = np.array(([0, 1, 2, 3, 2, 1] * 500), np.int64)
+    return TextData("waves", "char", ids[:2400], ids[2400:2700], ids[2700:], list("abcd"))
+
+
+@pytest.fixture(scope="module")
+def run(text, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    rows = []
+    manifest = train_language.train("DARTS_V2_RNN", text, TINY, folder, report=lambda *what:
+                                    rows.append(what), events=True)
+    return folder, manifest, rows
