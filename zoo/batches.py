@@ -82,7 +82,8 @@ class Batches:
         if self.recipe.cutout:
             images = cutout(images, self.recipe.cutout)
         if sizes := self.recipe.sizes:
-            size = sizes[epoch * len(sizes) // self.recipe.epochs]
+            left = self.recipe.epochs - 1 - epoch  # from the end: the last epoch is of full size
+            size = sizes[-1 - left * len(sizes) // self.recipe.epochs]
             images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
         return images.contiguous(memory_format=torch.channels_last)
 

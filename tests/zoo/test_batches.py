@@ -46,6 +46,15 @@ def test_sizes_take_equal_shares_of_the_epochs():
             PLAIN.but(sizes=wrong)
 
 
+@pytest.mark.parametrize("epochs, sides", [
+    (1, [16]), (2, [12, 16]), (4, [8, 12, 16, 16]),
+    (36, [8] * 12 + [12] * 12 + [16] * 12)])
+def test_the_last_epoch_is_of_full_size(epochs, sides):
+    recipe = PLAIN.but(epochs=epochs, sizes=(8, 12, 16))
+    batches = Batches(numbered(8, side=16), recipe, 0, CPU)
+    assert [next(iter(batches.epoch(epoch)))[0].shape[-1] for epoch in range(epochs)] == sides
+
+
 def test_augmentation_follows_the_seed_of_torch():
     batches = Batches(numbered(8), PLAIN.but(cutout=4, crop_padding=2, flip=True), 0, CPU)
     runs = []
