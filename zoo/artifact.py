@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 import pydantic
 
+from zoo.atomic import read_synced, write_whole
 from zoo.genotype import Genotype, GenotypeError, parse
 from zoo.manifest import Manifest
 
@@ -131,18 +132,18 @@ def json_bytes(value) -> bytes:
 def seal(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()) -> Manifest:
     """List every file of `folder` with its sha256 and size, and write the manifest, whole.
 
-    Files named in `leaving_out` are not listed.
+    Files named in `leaving_out` are not listed; the others are on the disk before the manifest.
     """
     part = folder / f"{MANIFEST}.part"
     files = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name not in {MANIFEST, part.name, *leaving_out}:
-            content = path.read_bytes()
+            content = read_synced(path)
             files[name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     manifest = Manifest.model_validate(manifest.model_dump() | {"files": files})
-    part.write_bytes(json_bytes(manifest.model_dump(mode="json")))
-    part.replace(folder / MANIFEST)  # a training run is finished exactly when this is there
+    # A training run is finished exactly when this is there.
+    write_whole(folder / MANIFEST, json_bytes(manifest.model_dump(mode="json")))
     return manifest
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from zoo.artifact import MANIFEST, json_bytes
+from zoo.atomic import sync_names, write_whole
 from zoo.recipe import Recipe
 
 CONFIG, HISTORY = "config.json", "history.jsonl"
@@ -147,22 +148,6 @@ def keep_lines(path: Path, count: int) -> None:
 
 def finish(folder: Path) -> None:
     """Remove what only a running training needs; comes after the manifest is written."""
+    sync_names(folder)  # the manifest must outlast a power cut before the checkpoint goes
     for name in (CHECKPOINT, BEST):
         (folder / name).unlink(missing_ok=True)
-
-
-def write_whole(path: Path, content) -> None:
-    """Write bytes so that the file is the old one or the new one, whatever ends the process.
-
-    Raises OSError, after which the old one stands.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise

@@ -10,6 +10,7 @@ from torch import nn
 import zoo
 from zoo import run_folder
 from zoo.artifact import seal
+from zoo.atomic import write_whole
 from zoo.cost import cost
 from zoo.datasets import ImageData
 from zoo.evaluate import predict, score
@@ -26,9 +27,8 @@ def seal_run(folder: Path, cell: str, genotype: Genotype, data: ImageData, recip
     result = score(predict(model, data.test.images, data.mean, data.std), data.test.labels,
                    len(data.labels))
     save_weights(model, folder / WEIGHTS)
-    (folder / "genotype.json").write_text(to_json(genotype), encoding="utf-8")
-    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in data.labels),
-                                       encoding="utf-8")
+    write_whole(folder / "genotype.json", to_json(genotype).encode())
+    write_whole(folder / "labels.txt", "".join(f"{label}\n" for label in data.labels).encode())
     _, height, width, channels = data.train.images.shape
     costs = cost(model, (channels, height, width))
     manifest = seal(folder, Manifest(

@@ -117,8 +117,8 @@ def _facts(manifest, data: str, labels: list[str], result) -> dict:
 
 
 def _write(path: Path, result, labels: list[str], title: str) -> None:
+    from zoo.atomic import write_whole
     from zoo.confusion import to_csv, to_svg
-    from zoo.run_folder import write_whole
 
     text = to_csv(result.confusion, labels) if path.suffix.lower() == ".csv" else \
         to_svg(result.confusion, labels, f"{title}: {result.accuracy:.2%}")
