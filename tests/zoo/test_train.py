@@ -1,54 +1,21 @@
 """The training loop: it learns, it can be interrupted, it refuses what it cannot do."""
 
-import errno
 import itertools
 import json
-import os
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
-from zoo import run_folder
+from tests.zoo.tiny_runs import MODERN, TINY, history, same, weights
 from zoo.artifact import ArtifactError, check_files, check_place, read_manifest
-from zoo.datasets import DataError, ImageData, Split, hold_out, load
+from zoo.datasets import DataError, ImageData, hold_out, load
+from zoo.device import pick_device, pick_precision
 from zoo.evaluate import predict, score
 from zoo.recipe import RECIPES, Recipe, recipe
 from zoo.run_folder import RunError
-from zoo.train import DivergedError, _optimizer, pick_device, pick_precision, train
+from zoo.train import DivergedError, _optimizer, train
 from zoo.weights import load_artifact
-
-TINY = Recipe(channels=4, layers=3, epochs=3, batch_size=16, learning_rate=0.05, drop_path=0.2,
-              label_smoothing=0.1, rotate=5, zoom=0.1, shift=1, cutout=2, drawings=20)
-
-
-@pytest.fixture(scope="module")
-def few() -> ImageData:
-    """The digits with few training images: 97, which leaves one over in batches of 16."""
-    data = load("digits")
-    return ImageData("digits", Split(data.train.images[:77], data.train.labels[:77]),
-                     Split(data.test.images[:40], data.test.labels[:40]),
-                     data.labels, data.mean, data.std)
-
-
-@pytest.fixture(scope="module")
-def whole_run(few, tmp_path_factory):
-    """(folder, manifest, reports) of a run that nothing interrupted."""
-    folder, reports = tmp_path_factory.mktemp("runs") / "whole", []
-    manifest = train("DARTS", few, TINY, folder, seed=3, device="cpu",
-                     report=lambda *what: reports.append(what))
-    return folder, manifest, reports
-
-
-def weights(folder):
-    return load_file(folder / "model.safetensors")
-
-
-def same(first: dict, second: dict) -> bool:
-    return first.keys() == second.keys() and all(
-        torch.equal(first[name], second[name]) for name in first)
-
 
 # --- what a run leaves ----------------------------------------------------------------------
 
@@ -106,120 +73,9 @@ def test_a_seed_gives_the_same_weights_again_and_another_seed_others(whole_run, 
     assert not same(weights(tmp_path / "other"), weights(whole_run[0]))
 
 
-# --- interrupted ----------------------------------------------------------------------------
-
-
-class Stop(Exception):
-    pass
-
-
-def interrupted(few, folder, after_steps, resume=False):
-    def report(step, steps, row):
-        if step >= after_steps and row is None:
-            raise Stop
-
-    with pytest.raises(Stop):
-        train("DARTS", few, TINY, folder, seed=3, device="cpu", resume=resume, report=report)
-
-
-def test_resume_gives_the_same_bits(whole_run, few, tmp_path):
-    folder = tmp_path / "run"
-    interrupted(few, folder, after_steps=3)  # in the first epoch: there is no checkpoint yet
-    interrupted(few, folder, after_steps=8, resume=True)
-    with open(folder / "history.jsonl", "a") as file:
-        file.write('{"epoch": 2}\n')  # as if killed between the row and its checkpoint
-    torch.manual_seed(99)
-    interrupted(few, folder, after_steps=17, resume=True)
-    manifest = train("DARTS", few, TINY, folder, seed=3, device="cpu", resume=True)
-    assert same(weights(folder), weights(whole_run[0]))
-    assert not (folder / "checkpoint.pt").exists()
-    history = [[{**json.loads(line), "seconds": 0} for line in
-                (path / "history.jsonl").read_text().splitlines()]
-               for path in (folder, whole_run[0])]
-    assert history[0] == history[1]
-    # Asked again, a finished run is left as it is.
-    assert train("DARTS", few, TINY, folder, seed=3, device="cpu", resume=True) == manifest
-
-
-def test_resume_wants_the_same_run(few, tmp_path):
-    with pytest.raises(RunError, match="leave --resume out"):
-        train("DARTS", few, TINY, tmp_path / "run", device="cpu", resume=True)
-    interrupted(few, tmp_path / "run", after_steps=7)
-    others = [
-        (("NASNet", few, TINY), {"seed": 3}, "cell DARTS, not NASNet"),
-        (("DARTS", few, TINY), {"seed": 4}, "seed 3, not 4"),
-        (("DARTS", few, TINY.but(channels=8)), {"seed": 3}, "channels 4, not 8"),
-        (("DARTS", load("digits"), TINY), {"seed": 3}, "other training images"),
-    ]
-    for arguments, named, message in others:
-        with pytest.raises(RunError, match=message):
-            train(*arguments, tmp_path / "run", device="cpu", resume=True, **named)
-
-
-@pytest.mark.parametrize("file, content, named", [
-    ("config.json", b"{", "config.json is damaged"),
-    ("config.json", b'{"recipe": {"width": 3}}', "config.json is damaged"),
-    ("config.json", b'{"recipe": {}, "cell": "DARTS", "data": []}', "config.json is damaged"),
-    ("checkpoint.pt", b"no checkpoint", "checkpoint.pt is damaged"),
-    ("checkpoint.pt", None, "checkpoint.pt is damaged"),
-])
-def test_damaged_runs_are_named(few, tmp_path, file, content, named):
-    interrupted(few, tmp_path / "run", after_steps=7)
-    path = tmp_path / "run" / file
-    path.write_bytes(path.read_bytes()[:2000] if content is None else content)
-    with pytest.raises(RunError, match=named):
-        train("DARTS", few, TINY, tmp_path / "run", seed=3, device="cpu", resume=True)
-
-
-def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
-    state = {"epoch": 1, "model": {}, "optimizer": {}, "random": {}}
-    run_folder.save_checkpoint(tmp_path, state)
-
-    def half_written(descriptor):
-        os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
-        patch.setattr(os, "fsync", half_written)
-        run_folder.save_checkpoint(tmp_path, state | {"epoch": 2})
-    assert [path.name for path in tmp_path.iterdir()] == [run_folder.CHECKPOINT]
-    assert run_folder.load_checkpoint(tmp_path)["epoch"] == 1
-
-
-def test_an_older_run_goes_on_with_what_it_did_not_know_left_out(whole_run, few, tmp_path):
-    folder = tmp_path / "run"
-    interrupted(few, folder, after_steps=8)
-    config = json.loads((folder / "config.json").read_text())
-    for name in ("schedule", "average", "nesterov", "validation", "precision"):
-        del config["recipe"][name]
-    (folder / "config.json").write_text(json.dumps(config))
-    checkpoint = torch.load(folder / "checkpoint.pt")
-    del checkpoint["average"]
-    torch.save(checkpoint, folder / "checkpoint.pt")
-    with pytest.raises(RunError, match="average 0.0, not 0.9"):
-        train("DARTS", few, TINY.but(average=0.9), folder, seed=3, device="cpu", resume=True)
-    train("DARTS", few, TINY, folder, seed=3, device="cpu", resume=True)
-    assert same(weights(folder), weights(whole_run[0]))
-
-
 # --- averaged weights, and images held out -----------------------------------------------------
 
-MODERN = TINY.but(schedule="warm-up-cosine", warm_up=0.3, nesterov=True, average=0.9,
-                  norm_weight_decay=False, drawings=0, validation=20)
-
-
-def history(folder):
-    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-
-
-@pytest.fixture(scope="module")
-def modern_run(few, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "modern"
-    train("DARTS", few, MODERN, folder, seed=3, device="cpu")
-    return folder
-
-
-def test_the_average_is_kept(few, tmp_path, modern_run):
+def test_the_average_is_kept(few, tmp_path):
     settings = MODERN.but(validation=0)
     train("DARTS", few, settings, tmp_path / "average", seed=3, device="cpu")
     train("DARTS", few, settings.but(average=0.0), tmp_path / "last", seed=3, device="cpu")
@@ -235,7 +91,7 @@ def test_the_best_epoch_on_held_out_images_is_kept(few, tmp_path):
 
     def report(step, steps, row):
         if row:
-            best = torch.load(folder / "best.pt")
+            best = torch.load(folder / "best.pt", weights_only=True)
             kept.append((best["epoch"], best["valid_accuracy"], best["model"]))
 
     train("DARTS", few, MODERN, folder, seed=3, device="cpu", report=report)
@@ -247,19 +103,6 @@ def test_the_best_epoch_on_held_out_images_is_kept(few, tmp_path):
     model = kept[-1][2]
     assert all(torch.equal(value, model[name]) for name, value in weights(folder).items())
     assert not (folder / "best.pt").exists()
-
-
-def test_averages_and_best_weights_resume_with_the_same_bits(few, tmp_path, modern_run):
-    folder = tmp_path / "run"
-    for steps in (2, 5, 9):
-        with pytest.raises(Stop):
-            def report(step, _, row, steps=steps):
-                if step >= steps and row is None:
-                    raise Stop
-            train("DARTS", few, MODERN, folder, seed=3, device="cpu", report=report,
-                  resume=steps > 2)
-    train("DARTS", few, MODERN, folder, seed=3, device="cpu", resume=True)
-    assert same(weights(folder), weights(modern_run))
 
 
 def test_held_out_images_are_of_all_classes_and_not_trained_on():
@@ -302,25 +145,6 @@ def test_norms_and_biases_are_decayed_only_where_asked():
 
 
 # --- refused --------------------------------------------------------------------------------
-
-
-def test_folders_that_hold_something_are_left_alone(whole_run, few, tmp_path):
-    def refused(folder, message):
-        before = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else None
-        with pytest.raises(RunError, match=message):
-            train("DARTS", few, TINY, folder, seed=3, device="cpu")
-        assert before is None or before == sorted(path.name for path in folder.iterdir())
-
-    refused(whole_run[0], "finished artifact; choose another folder with -o")
-    interrupted(few, tmp_path / "run", after_steps=7)
-    refused(tmp_path / "run", "go on with --resume")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").write_text("keep")
-    refused(tmp_path / "mine", "left alone")
-    (tmp_path / "file").write_text("keep")
-    refused(tmp_path / "file", "not a folder")
-    (tmp_path / "empty").mkdir()
-    run_folder.start(tmp_path / "empty", {})  # an empty folder will do
 
 
 def test_an_unknown_cell_leaves_no_folder(few, tmp_path):
@@ -402,10 +226,15 @@ def test_devices_and_precisions():
 
 
 def test_bfloat16_trains(few, tmp_path):
-    manifest = train("DARTS", few, TINY.but(epochs=1), tmp_path / "run", device="cpu",
-                     precision="bfloat16")
-    assert manifest.trained
-    assert all(value.dtype != torch.bfloat16 for value in weights(tmp_path / "run").values())
+    for precision in ("bfloat16", "float32"):
+        manifest = train("DARTS", few, TINY.but(epochs=1), tmp_path / precision, device="cpu",
+                         precision=precision)
+        assert manifest.trained
+        config = json.loads((tmp_path / precision / "config.json").read_text())
+        assert config["precision"] == precision
+    short = weights(tmp_path / "bfloat16")
+    assert all(value.dtype != torch.bfloat16 for value in short.values())
+    assert not same(short, weights(tmp_path / "float32"))
 
 
 # --- scores ---------------------------------------------------------------------------------

@@ -1,0 +1,25 @@
+"""The images that several tests train on, and a run on them."""
+
+import pytest
+
+from tests.zoo.tiny_runs import TINY
+from zoo.datasets import ImageData, Split, load
+from zoo.train import train
+
+
+@pytest.fixture(scope="session")
+def few() -> ImageData:
+    """The digits with few training images: 97, which leaves one over in batches of 16."""
+    data = load("digits")
+    return ImageData("digits", Split(data.train.images[:77], data.train.labels[:77]),
+                     Split(data.test.images[:40], data.test.labels[:40]),
+                     data.labels, data.mean, data.std)
+
+
+@pytest.fixture(scope="session")
+def whole_run(few, tmp_path_factory):
+    """(folder, manifest, reports) of a run that nothing interrupted."""
+    folder, reports = tmp_path_factory.mktemp("runs") / "whole", []
+    manifest = train("DARTS", few, TINY, folder, seed=3, device="cpu",
+                     report=lambda *what: reports.append(what))
+    return folder, manifest, reports
