@@ -18,12 +18,16 @@ from pathlib import Path
 
 import torch
 
-from zoo.artifact import MANIFEST, json_bytes
+from zoo.artifact import MANIFEST, VOCABULARY, json_bytes
 from zoo.atomic import sync_names, write_whole
 from zoo.recipe import Recipe
 
 CONFIG, HISTORY = "config.json", "history.jsonl"
 CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
+# What a kill in the middle of a `write_whole` leaves behind.
+_PARTS = {f"{name}.part" for name in (
+    CONFIG, HISTORY, CHECKPOINT, BEST, MANIFEST, VOCABULARY, "model.safetensors", "genotype.json",
+    "labels.txt")}
 
 
 class RunError(ValueError):
@@ -39,10 +43,11 @@ def start(folder: Path, config: dict) -> None:
     if (folder / CONFIG).exists():
         raise RunError(f"{folder} holds an unfinished training; go on with --resume, or choose "
                        "another folder with -o")
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(not _is_part(path) for path in folder.iterdir()):
         raise RunError(f"{folder} is not empty and no training run, so it is left alone; "
                        "choose another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     write_whole(folder / CONFIG, json_bytes(config))
 
 
@@ -50,7 +55,7 @@ def read_config(folder: Path, recipe: type = Recipe) -> dict:
     """The settings of the run in `folder`, those that are newer than the run at their defaults.
 
     `recipe` is the class of the run's recipe.
-    Raises RunError when there is none to go on with.
+    Raises RunError when there is none to go on with, or one of another kind of network.
     """
     path = folder / CONFIG
     try:
@@ -59,6 +64,7 @@ def read_config(folder: Path, recipe: type = Recipe) -> dict:
         raise RunError(f"{folder} holds no training to resume; leave --resume out") from None
     except ValueError:
         config = None  # not JSON
+    _check_kind(folder, config, recipe)
     try:
         config["recipe"] = dataclasses.asdict(recipe(**config["recipe"]))
         for name, kind in (("cell", str), ("data", str), ("data_sha256", str), ("seed", int),
@@ -71,8 +77,23 @@ def read_config(folder: Path, recipe: type = Recipe) -> dict:
     return config
 
 
+def _check_kind(folder: Path, config, recipe: type) -> None:
+    """Raise RunError for a language model where an image network is meant, or the reverse."""
+    if not isinstance(config, dict) or not isinstance(config.get("recipe"), dict):
+        return
+    known = ("a language model" if config.get("network") == "language" else
+             "an image network" if "network" in config["recipe"] else None)
+    wanted = "an image network" if recipe is Recipe else "a language model"
+    if known and known != wanted:
+        raise RunError(f"{folder} is a run of {known}, {config.get('cell')}; go on with that cell "
+                       "or choose another folder with -o")
+
+
 def check_same(folder: Path, config: dict, recipe: type = Recipe) -> None:
-    """Raise RunError naming the first setting in which `config` differs from the run's."""
+    """Make the run in `folder` ready to go on: files half-written when it was killed are removed.
+
+    Raises RunError naming the first setting in which `config` differs from the run's.
+    """
     stored = read_config(folder, recipe)
     if stored["data"] == config["data"] and stored["data_sha256"] != config["data_sha256"]:
         what, options = (("other training images", "--path and --size") if recipe is Recipe
@@ -86,6 +107,7 @@ def check_same(folder: Path, config: dict, recipe: type = Recipe) -> None:
         if before != now:
             raise RunError(f"{folder} was started with {name} {before}, not {now}; go on with the "
                            "same settings or choose another folder with -o")
+    _sweep(folder)
 
 
 def save_checkpoint(folder: Path, state: dict, name: str = CHECKPOINT) -> None:
@@ -151,3 +173,14 @@ def finish(folder: Path) -> None:
     sync_names(folder)  # the manifest must outlast a power cut before the checkpoint goes
     for name in (CHECKPOINT, BEST):
         (folder / name).unlink(missing_ok=True)
+    _sweep(folder)
+
+
+def _is_part(path: Path) -> bool:
+    return path.name in _PARTS and path.is_file() and not path.is_symlink()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove half-written files of ours, no others."""
+    for path in filter(_is_part, list(folder.iterdir())):
+        path.unlink(missing_ok=True)

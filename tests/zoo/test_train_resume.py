@@ -1,5 +1,6 @@
 """A training that was interrupted goes on as if it had not been; other folders are left alone."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -11,6 +12,7 @@ import torch
 from tests.zoo.tiny_runs import MODERN, TINY, Stop, interrupted, same, weights
 from zoo import run_folder
 from zoo.datasets import load
+from zoo.language_recipe import LanguageRecipe
 from zoo.run_folder import RunError
 from zoo.train import train
 
@@ -154,3 +156,48 @@ def test_all_is_on_the_disk_before_the_checkpoint_goes(few, tmp_path, monkeypatc
     train("DARTS", few, TINY.but(epochs=1), folder, device="cpu", events=True)
     assert {"model.safetensors", "manifest.json", "genotype.json", "labels.txt"} <= {
         place.name for place in kept}
+
+
+# --- half-written files, and runs of another kind ---------------------------------------------
+
+
+def test_what_a_kill_left_half_written_does_not_stay(few, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.json.part").write_bytes(b"{")  # killed while the first file was written
+    interrupted(few, folder, after_steps=7)
+    for name in ("best.pt", "checkpoint.pt", "history.jsonl", "model.safetensors", "manifest.json"):
+        (folder / f"{name}.part").write_bytes(b"half")
+    manifest = train("DARTS", few, TINY, folder, seed=3, device="cpu", resume=True)
+    assert {path.name for path in folder.iterdir()} == {*manifest.files, "manifest.json"}
+    assert not [name for name in manifest.files if name.endswith(".part")]
+
+
+@pytest.mark.parametrize("name", ["thesis.part", "config.json.part/thesis.txt"])
+def test_half_written_files_of_others_are_left_alone(few, tmp_path, name):
+    foreign = tmp_path / "run" / name
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("mine")
+    (tmp_path / "run" / "best.pt.part").write_bytes(b"half")
+    with pytest.raises(RunError, match="left alone"):
+        train("DARTS", few, TINY, tmp_path / "run", device="cpu")
+    assert foreign.read_text() == "mine" and (tmp_path / "run" / "best.pt.part").exists()
+    config = {"cell": "DARTS", "data": "digits", "data_sha256": "", "seed": 0,
+              "precision": "float32", "recipe": {}}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    run_folder.check_same(tmp_path / "run", config)
+    run_folder.finish(tmp_path / "run")
+    assert foreign.read_text() == "mine" and not (tmp_path / "run" / "best.pt.part").exists()
+
+
+def test_a_run_of_another_kind_of_network_is_not_called_damaged(few, tmp_path):
+    config = {"network": "language", "cell": "ENAS_RNN", "data": "sample", "by": "char",
+              "data_sha256": "", "seed": 0, "precision": "float32",
+              "recipe": dataclasses.asdict(LanguageRecipe())}
+    run_folder.start(tmp_path / "text", config)
+    with pytest.raises(RunError, match="text is a run of a language model, ENAS_RNN; go on with"):
+        run_folder.read_config(tmp_path / "text")
+    assert run_folder.read_config(tmp_path / "text", LanguageRecipe) == config
+    interrupted(few, tmp_path / "images", after_steps=1)
+    with pytest.raises(RunError, match="images is a run of an image network, DARTS; go on with"):
+        run_folder.read_config(tmp_path / "images", LanguageRecipe)
