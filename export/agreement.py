@@ -69,7 +69,8 @@ def in_chromium(directory: Path, count: int, data: str | None, path: Path | None
         raise ValueError(f"{directory} does not say what it was trained on; name it with --data")
     if count < 1:
         raise ValueError(f"--images must be at least 1, not {count}")
-    images = load(data, path)
+    scaled = data in ("folder", "imagenet")  # the others have a size of their own
+    images = load(data, path, manifest.input.height if scaled else None)
     check_match(manifest, images)
     if count > len(images.test.images):
         raise ValueError(f"{data} has {len(images.test.images)} test images, not {count}")

@@ -25,8 +25,8 @@ _CLASSES = {"cifar100": 100, "imagenet": 1000}
 _IMAGES = {
     "cifar10": Input(height=32, width=32, channels=3, data="cifar10"),
     "cifar100": Input(height=32, width=32, channels=3, data="cifar100"),
-    "imagenet": Input(height=224, width=224, channels=3, mean=[0.485, 0.456, 0.406],
-                      std=[0.229, 0.224, 0.225], data="imagenet"),
+    "imagenet": Input(height=224, width=224, channels=3, data="imagenet",
+                      mean=datasets.IMAGENET_STATISTICS[0], std=datasets.IMAGENET_STATISTICS[1]),
 }
 
 
@@ -244,7 +244,8 @@ def _real_images(spec: Input, classes: int, path: Path | None) -> dict:
     if spec.data is None:
         raise ValueError(f"the images at {path} are not of this size or number of channels; leave "
                          "--path out")
-    data = datasets.load(spec.data, path)
+    scaled = spec.data in ("folder", "imagenet")  # the others have a size of their own
+    data = datasets.load(spec.data, path, spec.height if scaled else None)
     if len(data.labels) != classes:
         return {}
     test = data.test

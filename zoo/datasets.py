@@ -46,6 +46,9 @@ class ImageData:
     std: list[float]
 
 
+#: Mean and deviation of the ILSVRC training images, scaled to 0..1, as everybody uses them.
+IMAGENET_STATISTICS = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+
 #: What `load` takes, and what is said of each in `zoo train --help`.
 NAMES = {
     "digits": "scikit-learn's 8x8 scans, nothing to download",
@@ -98,7 +101,7 @@ def _read(name: str, path: Path | None, size: int | None) -> ImageData:
         from zoo import imagenet
 
         train, test, labels = imagenet.load(path, size)
-        return ImageData(name, Split(*train), Split(*test), labels, *imagenet.STATISTICS)
+        return ImageData(name, Split(*train), Split(*test), labels, *IMAGENET_STATISTICS)
     else:
         from zoo import cifar
 

@@ -25,8 +25,6 @@ from zoo.image_folder import class_files, converted, open_image
 from zoo.recipe import Recipe
 
 SIZE = 224
-#: Of the ILSVRC training images, scaled to 0..1, as everybody uses them.
-STATISTICS = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 FEW = 2048  # images that are read before worker processes have started
 
 

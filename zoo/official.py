@@ -22,6 +22,7 @@ from zoo.artifact import check_place, seal, writing
 from zoo.cifar import CIFAR10_LABELS, STATISTICS
 from zoo.cost import cost, parameters
 from zoo.create import create_model
+from zoo.datasets import IMAGENET_STATISTICS
 from zoo.genotype import Genotype, to_json
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.registry import origin_lines, records
@@ -29,8 +30,6 @@ from zoo.weights import WEIGHTS, fill, misfit, save_weights
 
 #: The key by which each kind of network is known.
 _MARKS = {"cifar": "stem.0.weight", "imagenet": "stem0.0.weight", "language": "rnns.0._W0"}
-
-IMAGENET_STATISTICS = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 
 
 class CheckpointError(ValueError):

@@ -3,7 +3,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from export import agreement, tfjs
@@ -13,6 +15,8 @@ from zoo import artifact as folders
 from zoo.cli import app
 from zoo.datasets import load
 from zoo.manifest import Agreement
+from zoo.recipe import Recipe
+from zoo.train import train
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +87,31 @@ def test_what_cannot_be_asked(rounded, arguments, words, monkeypatch):
 def test_a_build_without_test_images_tells_nothing(rounded):
     assert json.loads((rounded / "manifest.json").read_text())["agreement"]
     assert find("DARTS", Wanted(data="cifar10", channels=4, layers=3)).test is None
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """(artifact, folder of its images): a network that learned images scaled to 20 pixels."""
+    place, random = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
+    for split in ("train", "test"):
+        for label in "ab":
+            (place / "images" / split / label).mkdir(parents=True)
+            for number, side in enumerate((24, 30)):
+                pixels = random.integers(0, 256, (side, side, 3), np.uint8)
+                Image.fromarray(pixels).save(
+                    place / "images" / split / label / f"{number}.png")
+    recipe = Recipe(channels=4, layers=3, epochs=1, batch_size=4, auxiliary_weight=0.0)
+    train("DARTS", load("folder", place / "images", 20), recipe, place / "run", device="cpu")
+    return place / "run", place / "images"
+
+
+def test_images_of_ones_own_are_scaled_as_they_were_learned(own, monkeypatch):
+    directory, path = own
+    expected = load("folder", path, 20).test.images
+    source = find(str(directory), Wanted(path=path))
+    assert np.array_equal(source.test, expected) and source.images.shape == (2, 20, 20, 3)
+
+    asked = []
+    monkeypatch.setattr("web_demo.verify.classify", lambda _, images: asked.append(images) or [])
+    assert agreement.in_chromium(directory, 4, None, path, None) == []
+    assert np.array_equal(asked[0], expected)
