@@ -1,10 +1,10 @@
-"""Images a second in training: the plain eager float32 loop beside what `zoo train` runs.
+"""Images a second in training: the plain eager float32 loop beside the forms of `zoo train`.
 
     python -m benchmarks.train
     python -m benchmarks.train --cells DARTS_V2 NASNet --preset fast --device cuda
 
 A step is forward, loss, backward, clipping and update, on random images of the shapes of CIFAR
-that are on the device already.  Rounds alternate between the forms, so that a noisy machine
+that are on the device already; augmentation and the average of weights are left out.  Rounds alternate between the forms, so that a noisy machine
 disturbs them alike; the table has medians and ratios.  `--profile` adds what bounds each form.
 """
 
