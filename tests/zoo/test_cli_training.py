@@ -20,7 +20,8 @@ from zoo.cli import app
 from zoo.commands import evaluation
 from zoo.create import create_model
 from zoo.evaluate import score
-from zoo.recipe import recipe
+from zoo.language_recipe import language_recipe
+from zoo.recipe import RECIPES, recipe
 
 SMALL = ["--channels", "4", "--layers", "3", "--epochs", "2", "--device", "cpu"]
 
@@ -193,6 +194,16 @@ def test_a_preset_and_what_overrides_it(tmp_path, monkeypatch):
     assert "digits has no preset 'paper'" in zoo("train", "DARTS", "--preset", "paper", code=1)
 
 
+def test_the_help_names_the_preset_that_is_taken(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    said = " ".join(zoo("train", "--help").replace("│", " ").split())
+    assert "small for digits, folder, sample and a text of one's own, else paper" in said
+    small = [name for name in RECIPES if recipe(name) == RECIPES[name].get("small")]
+    assert small == ["digits", "folder"]
+    assert language_recipe("sample") == language_recipe("mine") == language_recipe("x", "small")
+    assert language_recipe("ptb") == language_recipe("ptb", "paper")
+
+
 def test_events_are_those_of_the_history(run):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     folder, _ = run
@@ -218,6 +229,7 @@ def test_eval_refuses_data_that_does_not_fit(run, tmp_path):
     assert "reads 8x8x1 images, folder has 10x10x1" in zoo("eval", folder, *arguments, code=1)
     assert "knows 10 classes, folder has 2" in zoo("eval", folder, *arguments, "--size", 8, code=1)
     assert "is not an artifact folder" in zoo("eval", tmp_path, code=1)
+    assert "--by is a setting of a language model" in zoo("eval", folder, "--by", "word", code=1)
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "model.safetensors", "genotype.json"])
@@ -257,3 +269,6 @@ def test_a_language_model_classifies_no_images(tmp_path):
     torch.save(model.state_dict(), tmp_path / "a.pt")
     zoo("import", tmp_path / "a.pt", "--cell", "ENAS_RNN", "-o", tmp_path / "out")
     assert "which tokens it knows" in zoo("eval", tmp_path / "out", "--data", "digits", code=1)
+    for option, value in (("--confusion", tmp_path / "x.svg"), ("--size", 3)):
+        assert f"{option} is a setting of an image network; leave it out" in zoo(
+            "eval", tmp_path / "out", option, value, code=1)

@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import typer
+
+from zoo.commands import progress
 
 LOOP = """
 from zoo.commands import progress
@@ -49,3 +52,14 @@ def test_the_bar_fits_eighty_columns():
     last = [line for line in lines if line.strip()][-1]
     assert re.match(r"epoch 7: loss 1.899, 62.8%, held out 68.0% .* 70% \d+:\d\d:\d\d [\d,]+ "
                     r"images/s$", last.strip()), last
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+def test_an_interrupt_says_how_to_go_on_once_for_all_processes(speaks, tmp_path, capsys):
+    with pytest.raises(typer.Exit) as caught, \
+            progress.training(tmp_path, 1, speaks=speaks) as report:
+        assert (report is not None) == speaks
+        raise KeyboardInterrupt
+    assert caught.value.exit_code == 130
+    line = f"interrupted; go on with --resume (whole epochs are kept in {tmp_path})\n"
+    assert capsys.readouterr().err == line * speaks

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from zoo.commands.table import print_table
-from zoo.commands.training import DATA_HELP, By, Device, Files, Size
+from zoo.commands.training import DATA_HELP, By, Device, Files, Size, refuse
 
 
 def evaluate(
@@ -50,8 +50,10 @@ def evaluate(
     if manifest.network.kind == "language":
         from zoo.commands import language
 
+        refuse("an image network", confusion=confusion, size=size)
         return language.evaluate(directory, manifest, model, data=data, path=path, by=by,
                                  device=device, as_json=as_json)
+    refuse("a language model", by=by)
     data = data or manifest.input.data
     if data is None:
         raise ValueError(f"{directory} does not say what it was trained on; name it with --data")

@@ -43,15 +43,10 @@ def train(name: str, genotype, *, data: str | None, by: str | None, output: Path
     typer.echo(f"{name} on {text.name}: {len(text.train):,} {text.by}s, {text.vocabulary_size:,} "
                f"different ones, {recipe.epochs} epochs on {place} in "
                f"{str(kind).removeprefix('torch.')}", err=True)
-    try:
-        with progress.steps("training", 1, "tokens") as report:
-            manifest = train_language.train(
-                name, text, recipe, folder, genotype=genotype, seed=seed or 0, device=device,
-                precision=precision, resume=resume, report=report, events=True)
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; go on with --resume (whole epochs are kept in {folder})",
-                   err=True)
-        raise typer.Exit(130) from None
+    with progress.training(folder, 1, "tokens") as report:
+        manifest = train_language.train(
+            name, text, recipe, folder, genotype=genotype, seed=seed or 0, device=device,
+            precision=precision, resume=resume, report=report, events=True)
     typer.echo(f"{folder}: {_measured(manifest.metrics)}, {manifest.parameters:,} parameters")
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import typer
 
 
 @contextlib.contextmanager
@@ -49,6 +52,23 @@ def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callabl
                 bar.update(task, description=f"epoch {row['epoch']}: {_measures(row)}")
 
         yield report
+
+
+@contextlib.contextmanager
+def training(folder: Path, size: float, unit: str = "images", speaks: bool = True
+             ) -> Iterator[Callable | None]:
+    """As `steps`, for a training in `folder`, which says how to go on after Ctrl-C.
+
+    One process of several `speaks`; the others get None.
+    """
+    try:
+        with steps("training", size, unit) if speaks else contextlib.nullcontext() as report:
+            yield report
+    except KeyboardInterrupt:
+        if speaks:
+            typer.echo(f"interrupted; go on with --resume (whole epochs are kept in {folder})",
+                       err=True)
+        raise typer.Exit(130) from None
 
 
 def _line(done: int, total: int, row: dict | None = None) -> None:

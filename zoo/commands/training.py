@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -29,8 +28,8 @@ def train(
         "-o", "--output", help="Folder to write; runs/NAME-DATA when left out.")] = None,
     preset: Annotated[str | None, typer.Option(
         help="Recipe: paper (as published), fast (a short modern schedule), small (for CPUs and "
-             "pages). Digits have small only, imagenet has no small. Left out: small for digits "
-             "and folder, else paper.")] = None,
+             "pages). Digits have small only, imagenet has no small. Left out: small for digits, "
+             "folder, sample and a text of one's own, else paper.")] = None,
     network: Annotated[str | None, typer.Option(
         help="cifar, imagenet, language; that of the data, and language for a recurrent "
              "cell.")] = None,
@@ -73,6 +72,7 @@ def train(
     from zoo import train as training
     from zoo.commands import progress
     from zoo.datasets import load
+    from zoo.device import pick_device, pick_precision
     from zoo.recipe import Recipe
     from zoo.recipe import recipe as recipe_of
 
@@ -81,7 +81,7 @@ def train(
     if record.genotype.kind == "recurrent" and network in (None, "language"):
         from zoo.commands import language
 
-        _refuse("an image network", size=size, channels=channels, layers=layers,
+        refuse("an image network", size=size, channels=channels, layers=layers,
                 validation=validation)
         return language.train(
             name, record.genotype, data=data, by=by, output=output, preset=preset, path=path,
@@ -91,7 +91,7 @@ def train(
     if network == "language":
         raise ValueError(f"{name} is not a recurrent cell, which language models are made of; "
                          "see `zoo list --kind recurrent`")
-    _refuse("a language model", by=by, hidden=hidden)
+    refuse("a language model", by=by, hidden=hidden)
     if preset and not resume:  # so is a preset
         recipe_of(data or "digits", preset)
     folder = output or Path("runs") / f"{name}-{data or 'digits'}"
@@ -107,8 +107,8 @@ def train(
         recipe = recipe_of(images.name, preset)
     recipe = recipe.but(network=network, epochs=epochs, channels=channels, layers=layers,
                         batch_size=batch_size, learning_rate=learning_rate, validation=validation)
-    place = training.pick_device(device)
-    kind = training.pick_precision(recipe.precision if precision == "auto" else precision, place)
+    place = pick_device(device)
+    kind = pick_precision(recipe.precision if precision == "auto" else precision, place)
     kind = str(kind).removeprefix("torch.")
     speaks, count = distributed.rank() == 0, distributed.size()
     beside = f" in {count} processes" if count > 1 else ""
@@ -116,25 +116,17 @@ def train(
         plural = "s" * (recipe.epochs > 1)
         typer.echo(f"{name} on {images.name}: {recipe.epochs} epoch{plural} on {place} in {kind}"
                    f"{beside}", err=True)
-    try:
-        with progress.steps("training", recipe.batch_size) if speaks \
-                else contextlib.nullcontext() as report:
-            manifest = training.train(name, images, recipe, folder, genotype=record.genotype,
-                                      seed=seed or 0, device=device, precision=precision,
-                                      resume=resume, report=report, events=True)
-    except KeyboardInterrupt:
-        if not speaks:
-            raise typer.Exit(130) from None
-        typer.echo(f"interrupted; go on with --resume (whole epochs are kept in {folder})",
-                   err=True)
-        raise typer.Exit(130) from None
+    with progress.training(folder, recipe.batch_size, speaks=speaks) as report:
+        manifest = training.train(name, images, recipe, folder, genotype=record.genotype,
+                                  seed=seed or 0, device=device, precision=precision,
+                                  resume=resume, report=report, events=True)
     if not speaks:
         return
     typer.echo(f"{folder}: {manifest.metrics['test_accuracy']:.2%} of {len(images.test.labels)} "
                f"test images, {manifest.parameters:,} parameters")
 
 
-def _refuse(owner: str, **given) -> None:
+def refuse(owner: str, **given) -> None:
     """Raise ValueError for the first of the settings that was given."""
     for name, value in given.items():
         if value is not None:
