@@ -57,7 +57,7 @@ def _packages(*names: str) -> str:
 def _torch() -> str:
     import torch
 
-    from zoo.train import pick_device
+    from zoo.device import pick_device
 
     return f"torch {torch.__version__} on {pick_device()}, {torch.get_num_threads()} threads"
 

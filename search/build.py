@@ -15,7 +15,7 @@ from search.settings import PRESETS, check_preset, preset
 from search.strategies import Entry, entry
 from search.strategy import Strategy
 from zoo import distributed
-from zoo.train import pick_device, pick_precision
+from zoo.device import pick_device, pick_precision
 
 _SETTINGS = {space: type(presets["paper"]) for space, presets in PRESETS.items()}
 

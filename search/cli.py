@@ -94,7 +94,7 @@ def run(
     from search import build
     from search import run as runs
     from zoo import distributed, registry
-    from zoo.train import pick_device
+    from zoo.device import pick_device
 
     images = None
 

@@ -24,7 +24,7 @@ import torch
 
 from search.candidates import Result, Task, folder_of, one_thread, read_record, write_record
 from search.strategy import Report, silent
-from zoo.train import pick_device
+from zoo.device import pick_device
 
 
 class WorkerError(ValueError):

@@ -1,6 +1,6 @@
 """The settings of a training: presets for each data set, every setting in sight.
 
-`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A.1 and A.2) as in the official 2018
+`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A) as in the official 2018
 release.  `fast` and `small` are ours: short, with what has been learned since.
 """
 

@@ -14,6 +14,7 @@ import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+TENSORBOARD = "tb"  # folder in that of the run
 MISSING = ("the package tensorboard is not installed, so this run writes no events; "
            "pip install 'genotype-zoo[search]' adds it")
 _absence_said = False

@@ -1,6 +1,6 @@
 """Train the network of a cell: one loop, which is read in one sitting.
 
-Liu et al. 2019 (arXiv 1806.09055, appendix A.1): SGD with momentum, an auxiliary head,
+Liu et al. 2019 (arXiv 1806.09055, appendix A): SGD with momentum, an auxiliary head,
 drop-path that rises with the epochs, gradient clipping.  The settings are in `zoo.recipe`.
 """
 
@@ -32,10 +32,8 @@ from zoo.genotype import Genotype
 from zoo.manifest import Manifest
 from zoo.recipe import Recipe
 from zoo.schedule import learning_rate
-from zoo.tensorboard import Events
+from zoo.tensorboard import TENSORBOARD, Events
 from zoo.trained import seal_run
-
-TENSORBOARD = "tb"  # folder in the run's
 
 #: (steps done, steps in all, None or the row of the epoch that has ended)
 Report = Callable[[int, int, dict | None], None]

@@ -28,13 +28,11 @@ from zoo.language_training import STATE, Training
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recurrent import LanguageModel, TiedModel
 from zoo.registry import origin_lines
-from zoo.tensorboard import Events
+from zoo.tensorboard import TENSORBOARD, Events
 from zoo.text import TextData
 from zoo.text_batches import columns
 from zoo.train import DivergedError, Report
 from zoo.weights import WEIGHTS, save_weights
-
-TENSORBOARD = "tb"
 
 
 def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | str, *,
