@@ -4,8 +4,9 @@
     python -m benchmarks.train --cells DARTS_V2 NASNet --preset fast --device cuda
 
 A step is forward, loss, backward, clipping and update, on random images of the shapes of CIFAR
-that are on the device already; augmentation and the average of weights are left out.  Rounds alternate between the forms, so that a noisy machine
-disturbs them alike; the table has medians and ratios.  `--profile` adds what bounds each form.
+that are on the device already; augmentation and the average of weights are left out.  Rounds
+alternate between the forms, so that a noisy machine disturbs them alike; the table has medians
+and ratios.  `--profile` adds what bounds each form.
 """
 
 from __future__ import annotations
