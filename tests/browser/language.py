@@ -40,7 +40,9 @@ class Learned:
 
     def write(self, prompt: str, count: int = 50, temperature: float = 0, seed: int = 1) -> str:
         """What PyTorch adds to the prompt."""
-        return generate(self.folder, prompt, count, temperature, seed)
+        text = generate(self.folder, prompt, count, temperature, seed)
+        # The page writes the blank behind the last word of the prompt with the prompt.
+        return text.removeprefix(" ") if self.unit == "word" else text
 
     def _learn(self, ids: torch.Tensor) -> None:
         optimizer = torch.optim.Adam(self.model.parameters(), lr=0.02)
