@@ -18,13 +18,14 @@ from typing import ClassVar
 import torch
 
 from zoo.artifact import ArtifactError
+from zoo.atomic import write_whole
 from zoo.cost import parameters
 from zoo.create import create_model
 from zoo.datasets import ImageData, hold_out
 from zoo.device import pick_device
 from zoo.genotype import Genotype, to_dict
 from zoo.recipe import RECIPES, Recipe, recipe
-from zoo.run_folder import RunError, write_whole
+from zoo.run_folder import RunError
 from zoo.train import DivergedError, train
 
 

@@ -28,9 +28,10 @@ from search.strategy import Report, Strategy, silent
 from search.tensorboard import Events
 from zoo import distributed, registry, run_folder
 from zoo.artifact import json_bytes
+from zoo.atomic import write_whole
 from zoo.device import pick_device
 from zoo.genotype import Genotype, from_dict, to_json
-from zoo.run_folder import RunError, append_line, keep_lines, write_whole
+from zoo.run_folder import RunError, append_line, keep_lines
 
 LOCK = "lock"
 _NEEDED = {"strategy": str, "space": str, "data": str, "path": str | None, "size": int | None,

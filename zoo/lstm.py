@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from zoo import train_language
 from zoo.artifact import json_bytes
+from zoo.atomic import write_whole
 from zoo.language_recipe import LanguageRecipe
 from zoo.recurrent import TiedModel
-from zoo.run_folder import write_whole
 from zoo.text import TextData
 
 MEASURED = "measured.json"

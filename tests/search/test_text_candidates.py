@@ -1,10 +1,10 @@
+# ruff: noqa: F811 (the fixture of tests.zoo.waves is imported, and named as an argument)
 """Recurrent candidates: language models that learn, are cut short without loss, seeds agree."""
 
 import dataclasses
 import math
 import random
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,20 +14,13 @@ from search.space import RecurrentSpace
 from search.strategies.evolution import Evolution, EvolutionSettings
 from search.text_candidates import TEXT_RECIPES, TextRecipe, TextTraining
 from search.workers import Evaluator
+from tests.zoo.waves import text  # noqa: F401
 from zoo.datasets import DataError
 from zoo.language_loss import mean_loss, perplexity
 from zoo.recurrent import LanguageModel
-from zoo.text import TextData
 
 RECIPE = dataclasses.replace(TEXT_RECIPES["quick"], hidden=16, batch_size=8, time=10,
                              dropout_hidden=0.1, dropout_words=0.1)
-
-
-@pytest.fixture(scope="module")
-def text() -> TextData:
-    """Rises and falls: what comes next depends on what came before."""
-    ids = np.array(([0, 1, 2, 3, 2, 1] * 500), np.int64)
-    return TextData("waves", "char", ids[:2400], ids[2400:2700], ids[2700:], list("abcd"))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from zoo.run_folder import write_whole
+from zoo.atomic import write_whole
 from zoo.weights.errors import WeightsError
 
 HERE = Path(__file__).parent

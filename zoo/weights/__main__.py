@@ -15,10 +15,10 @@ import json
 from pathlib import Path
 
 from zoo.artifact import json_bytes, read_vocabulary
+from zoo.atomic import write_whole
 from zoo.datasets import load
 from zoo.evaluate import predict, score
 from zoo.registry import record
-from zoo.run_folder import write_whole
 from zoo.weights import HERE, WeightsError, language, load_artifact, load_weights, packed
 
 #: Licence of the shipped weights by the data that they learned from.
