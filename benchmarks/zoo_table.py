@@ -37,6 +37,7 @@ class Row:
     cell: str
     parameters: int
     multiply_adds: int
+    epochs: int
     accuracy: float
     onnx_ms: float
     wasm_ms: float | None
@@ -46,11 +47,11 @@ class Row:
     def line(self) -> str:
         wasm = "-" if self.wasm_ms is None else f"{self.wasm_ms:.1f}"
         return (f"| {self.cell} | {self.parameters:,} | {self.multiply_adds / 1e6:.1f} M | "
-                f"{self.accuracy:.2%} | {self.onnx_ms:.2f} | {wasm} | {self.kilobytes:,.0f} kB |")
+                f"{self.epochs} | {self.accuracy:.2%} | {self.onnx_ms:.2f} | {wasm} | {self.kilobytes:,.0f} kB |")
 
 
-HEAD = ("| cell | parameters | multiply-adds | test accuracy | ONNX Runtime, ms | TF.js wasm, ms | "
-        "download |\n|---|---:|---:|---:|---:|---:|---:|")
+HEAD = ("| cell | parameters | multiply-adds | epochs | test accuracy | ONNX Runtime, ms | "
+        "TF.js wasm, ms | download |\n|---|---:|---:|---:|---:|---:|---:|---:|")
 
 
 def measure(cell: str, data: str, folder: Path, browser: bool) -> Row:
@@ -63,8 +64,8 @@ def measure(cell: str, data: str, folder: Path, browser: bool) -> Row:
         0, 255, (1, size["height"], size["width"], size["channels"])).astype(np.float32)
     onnx_ms, = interleaved([lambda: run({"pixels": pixels})], RUNS)
     download = sum(file.stat().st_size for file in (folder / "tfjs").iterdir())
-    return Row(shown(cell), card["parameters"], card["multiply_adds"], card["test_accuracy"],
-               onnx_ms, _in_wasm(folder) if browser else None, download / 1000)
+    return Row(shown(cell), card["parameters"], card["multiply_adds"], card["epochs"],
+               card["test_accuracy"], onnx_ms, _in_wasm(folder) if browser else None, download / 1000)
 
 
 def shown(cell: str) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 import zoo
-from zoo import distributed, fused, run_folder
+from zoo import distributed, fused, run_folder, warm_start
 from zoo.artifact import MANIFEST, read_manifest
 from zoo.average import WeightAverage
 from zoo.batches import Batches
@@ -34,6 +34,7 @@ from zoo.recipe import Recipe
 from zoo.schedule import learning_rate
 from zoo.tensorboard import TENSORBOARD, Events
 from zoo.trained import seal_run
+from zoo.weights import Found, find
 
 #: (steps done, steps in all, None or the row of the epoch that has ended)
 Report = Callable[[int, int, dict | None], None]
@@ -45,11 +46,14 @@ class DivergedError(ValueError):
 
 def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
           genotype: Genotype | None = None, seed: int = 0,
+          weights: Path | str | None = None,
           device: str = "auto", precision: str = "auto", resume: bool = False,
           report: Report | None = None, events: bool = False) -> Manifest:
     """Train `cell` on `data` and leave an artifact in `directory`; its manifest.
 
     `cell` is a registered name, or any name for the `genotype` that comes with it.
+    `weights` to start from are a data set's name ("cifar10": the shipped ones), a safetensors
+    file, or an artifact's folder; see `zoo.warm_start`.
     `precision` is the recipe's where it is "auto".
     `report(steps done, steps in all, row)` is called after each step with row None, and after
     each epoch with that epoch's row of the history.  With `resume` a run that was interrupted
@@ -61,8 +65,8 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     are those of the epoch that was best on the images held out, else the last ones.
 
     Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
-    loss is not finite, DataError for images that cannot be held out, ValueError for a device or
-    precision that is not there.
+    loss is not finite, DataError for images that cannot be held out, WeightsError for `weights`
+    of another network, ValueError for a device, precision or weights that are not there.
     """
     folder = Path(directory)
     genotype = genotype or zoo.genotype(cell)
@@ -78,22 +82,24 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     config = {"cell": cell, "genotype": str(genotype), "data": data.name,
               "data_sha256": fingerprint(data), "seed": seed,
               "precision": str(dtype).removeprefix("torch."), "recipe": dataclasses.asdict(recipe)}
+    found = None if weights is None else find(weights, cell)
+    config |= warm_start.settings(weights, found)
     valid = None
     if recipe.validation:
         data, valid = hold_out(data, recipe.validation, seed)
     with distributed.group(place) as place:
-        if finished := distributed.first(lambda: _prepare(folder, config, resume)):
-            return finished
         with torch.random.fork_rng([place] if place.type == "cuda" else []):
             torch.manual_seed(seed)
-            training = Training(genotype, data, recipe, folder, seed, place, dtype, valid)
+            training = Training(genotype, data, recipe, folder, seed, place, dtype, valid, found)
+            if finished := distributed.first(lambda: _prepare(folder, config, resume)):
+                return finished
             training.restore()
             training.run(report if distributed.rank() == 0 else None, events)
         return distributed.first(lambda: seal_run(
             folder, cell, genotype, data, recipe, training.result(), {
                 "epochs": recipe.epochs, "seed": seed,
                 "hardware": hardware(place, distributed.size()),
-                "seconds": round(training.seconds)}))
+                "seconds": round(training.seconds)} | warm_start.facts(found)))
 
 
 def _prepare(folder: Path, config: dict, resume: bool) -> Manifest | None:
@@ -112,7 +118,8 @@ class Training:
     """What a training has reached: `epochs` whole ones in `seconds`, with `model`."""
 
     def __init__(self, genotype: Genotype, data: ImageData, recipe: Recipe, folder: Path,
-                 seed: int, device: torch.device, dtype: torch.dtype, valid: Split | None):
+                 seed: int, device: torch.device, dtype: torch.dtype, valid: Split | None,
+                 found: Found | None):
         self.data, self.recipe, self.folder, self.valid = data, recipe, folder, valid
         self.seed, self.device, self.dtype = seed, device, dtype
         self.epochs, self.seconds = 0, 0.0
@@ -121,6 +128,8 @@ class Training:
             num_classes=len(data.labels), in_channels=data.train.images.shape[-1],
             auxiliary=recipe.auxiliary_weight > 0,
         ).to(device, memory_format=torch.channels_last)  # twice as fast, on CPUs too
+        if found:
+            warm_start.warm_start(self.model, found, recipe)
         self.average = WeightAverage(self.model, recipe.average) if recipe.average else None
         self.optimizer = _optimizer(self.model, recipe, device)
         self.batches = Batches(data, recipe, seed, device)

@@ -36,6 +36,9 @@ def train(
     path: Files = None,
     size: Size = None,
     by: By = None,
+    weights: Annotated[str | None, typer.Option(
+        help="Start from these: cifar10, digits (shipped), a .safetensors file or the folder of "
+             "an artifact; the classifier may be for other classes.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Size of a recurrent cell.")] = None,
     channels: Annotated[int | None, typer.Option(help="Width C of the first cell.")] = None,
@@ -65,6 +68,7 @@ def train(
     Example:
       zoo train DARTS --data digits -o runs/DARTS-digits
       zoo train DARTS_V2 --data cifar10 --preset small
+      zoo train DARTS_V2 --data folder --path my_images --size 32 --weights cifar10
       zoo train DARTS_V2_RNN --data wikitext2 --preset fast
       zoo train ENAS_RNN --data my_text.txt --by char
     """
@@ -82,7 +86,7 @@ def train(
         from zoo.commands import language
 
         refuse("an image network", size=size, channels=channels, layers=layers,
-                validation=validation)
+               validation=validation, weights=weights)
         return language.train(
             name, record.genotype, data=data, by=by, output=output, preset=preset, path=path,
             seed=seed, device=device, precision=precision, resume=resume, changes={
@@ -100,6 +104,7 @@ def train(
         data = data or run["data"]
         recipe = recipe_of(data, preset) if preset else Recipe(**run["recipe"])
         seed = run["seed"] if seed is None else seed
+        weights = weights or run.get("weights")
         precision = run["precision"] if precision == "auto" else precision
         images = load(data, path, size)
     else:
@@ -118,7 +123,8 @@ def train(
                    f"{beside}", err=True)
     with progress.training(folder, recipe.batch_size, speaks=speaks) as report:
         manifest = training.train(name, images, recipe, folder, genotype=record.genotype,
-                                  seed=seed or 0, device=device, precision=precision,
+                                  seed=seed or 0, weights=weights, device=device,
+                                  precision=precision,
                                   resume=resume, report=report, events=True)
     if not speaks:
         return

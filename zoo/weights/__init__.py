@@ -59,12 +59,16 @@ def load_weights(model: nn.Module, source: Path | str | bytes, where: str | None
     """
     where = where or str(source)
     content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    fill(model, unpacked(content, where), where)
+
+
+def unpacked(content: bytes, where: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.  Raises WeightsError when it is damaged."""
     try:
-        state = safetensors.torch.load(content)
+        return safetensors.torch.load(content)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
         raise WeightsError(f"{where} is not a whole safetensors file "
                            f"({str(error).splitlines()[0][:120]}); get it again") from None
-    fill(model, state, where)
 
 
 def fill(model: nn.Module, state: dict[str, Tensor], where: str) -> None:
