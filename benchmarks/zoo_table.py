@@ -47,7 +47,8 @@ class Row:
     def line(self) -> str:
         wasm = "-" if self.wasm_ms is None else f"{self.wasm_ms:.1f}"
         return (f"| {self.cell} | {self.parameters:,} | {self.multiply_adds / 1e6:.1f} M | "
-                f"{self.epochs} | {self.accuracy:.2%} | {self.onnx_ms:.2f} | {wasm} | {self.kilobytes:,.0f} kB |")
+                f"{self.epochs} | {self.accuracy:.2%} | {self.onnx_ms:.2f} | {wasm} | "
+                f"{self.kilobytes:,.0f} kB |")
 
 
 HEAD = ("| cell | parameters | multiply-adds | epochs | test accuracy | ONNX Runtime, ms | "
@@ -65,7 +66,8 @@ def measure(cell: str, data: str, folder: Path, browser: bool) -> Row:
     onnx_ms, = interleaved([lambda: run({"pixels": pixels})], RUNS)
     download = sum(file.stat().st_size for file in (folder / "tfjs").iterdir())
     return Row(shown(cell), card["parameters"], card["multiply_adds"], card["epochs"],
-               card["test_accuracy"], onnx_ms, _in_wasm(folder) if browser else None, download / 1000)
+               card["test_accuracy"], onnx_ms, _in_wasm(folder) if browser else None,
+               download / 1000)
 
 
 def shown(cell: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import artifact, weights
-from zoo.datasets import load
+from zoo.datasets import load_for
 from zoo.evaluate import check_match, predict
 from zoo.manifest import Agreement, Manifest
 
@@ -69,8 +69,7 @@ def in_chromium(directory: Path, count: int, data: str | None, path: Path | None
         raise ValueError(f"{directory} does not say what it was trained on; name it with --data")
     if count < 1:
         raise ValueError(f"--images must be at least 1, not {count}")
-    scaled = data in ("folder", "imagenet")  # the others have a size of their own
-    images = load(data, path, manifest.input.height if scaled else None)
+    images = load_for(manifest.input, data, path)
     check_match(manifest, images)
     if count > len(images.test.images):
         raise ValueError(f"{data} has {len(images.test.images)} test images, not {count}")

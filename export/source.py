@@ -244,8 +244,7 @@ def _real_images(spec: Input, classes: int, path: Path | None) -> dict:
     if spec.data is None:
         raise ValueError(f"the images at {path} are not of this size or number of channels; leave "
                          "--path out")
-    scaled = spec.data in ("folder", "imagenet")  # the others have a size of their own
-    data = datasets.load(spec.data, path, spec.height if scaled else None)
+    data = datasets.load_for(spec, spec.data, path)
     if len(data.labels) != classes:
         return {}
     test = data.test

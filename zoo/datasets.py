@@ -12,8 +12,12 @@ import difflib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from zoo.manifest import Input  # brings pydantic, which `zoo list` does not wait for
 
 
 class DataError(ValueError):
@@ -58,6 +62,8 @@ NAMES = {
     "imagenet": "as folder, for large images that do not fit in memory; cut to 224 pixels",
 }
 
+_SCALED = ("folder", "imagenet")  # the others have a size of their own
+
 
 def load(name: str, path: Path | str | None = None, size: int | None = None) -> ImageData:
     """The data set `name`; `path` is where its files are, `size` scales those of a folder.
@@ -69,7 +75,7 @@ def load(name: str, path: Path | str | None = None, size: int | None = None) -> 
         close = difflib.get_close_matches(name, NAMES, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise DataError(f"unknown data set {name!r}; {hint}there are {', '.join(NAMES)}")
-    if size is not None and name not in ("folder", "imagenet"):
+    if size is not None and name not in _SCALED:
         raise DataError(f"--size is for --data folder and imagenet; {name} has a size of its own")
     if path is not None:
         path = Path(path)
@@ -77,13 +83,19 @@ def load(name: str, path: Path | str | None = None, size: int | None = None) -> 
             raise DataError("digits come with scikit-learn; leave --path out")
         if not path.is_dir():
             raise DataError(f"{path} is not a folder; --path names the folder of the data set")
-    if name in ("folder", "imagenet") and path is None:
+    if name in _SCALED and path is None:
         raise DataError(f"--data {name} needs --path, the folder that holds train/ and test/")
     try:
         return _read(name, path, size)
     except ModuleNotFoundError as error:
         raise DataError(f"{name} needs the package {error.name}, which is not installed: "
                         "pip install 'genotype-zoo[data]'") from None
+
+
+def load_for(spec: Input, name: str, path: Path | str | None = None) -> ImageData:
+    """`load`, with images of one's own scaled to what a network reads.  Raises as `load` does."""
+    scaled = name in _SCALED and spec.height == spec.width
+    return load(name, path, spec.height if scaled else None)
 
 
 def _read(name: str, path: Path | None, size: int | None) -> ImageData:

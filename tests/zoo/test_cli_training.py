@@ -226,8 +226,9 @@ def test_eval_refuses_data_that_does_not_fit(run, tmp_path):
             (tmp_path / split / name).mkdir(parents=True)
             Image.fromarray(image).save(tmp_path / split / name / "0.png")
     arguments = "--data", "folder", "--path", tmp_path
-    assert "reads 8x8x1 images, folder has 10x10x1" in zoo("eval", folder, *arguments, code=1)
-    assert "knows 10 classes, folder has 2" in zoo("eval", folder, *arguments, "--size", 8, code=1)
+    assert "reads 8x8x1 images, folder has 10x10x1" in zoo(
+        "eval", folder, *arguments, "--size", 10, code=1)
+    assert "knows 10 classes, folder has 2" in zoo("eval", folder, *arguments, code=1)
     assert "is not an artifact folder" in zoo("eval", tmp_path, code=1)
     assert "--by is a setting of a language model" in zoo("eval", folder, "--by", "word", code=1)
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from zoo.augment import augment, cutout, random_affine, random_crop, random_flip, random_stroke
-from zoo.datasets import DataError, load
+from zoo.datasets import DataError, load, load_for
 from zoo.drawn_digits import draw
 from zoo.manifest import Input
 from zoo.preprocess import read_picture
@@ -217,6 +217,14 @@ def test_images_are_scaled_as_pictures_are_when_the_network_is_used(tmp_path):
     for pixels, file in zip(learned, files, strict=True):
         assert np.abs(pixels - read_picture(file, spec)).max() <= 0.5
     assert learned.std() > 10
+
+
+@pytest.mark.parametrize("height, width, wanted", [(16, 16, (16, 16)), (8, 10, (8, 10))])
+def test_images_are_scaled_to_what_a_square_network_reads(tmp_path, height, width, wanted):
+    write_folder(tmp_path)
+    spec = Input(height=height, width=width, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
+    assert load_for(spec, "folder", tmp_path).test.images.shape[1:3] == wanted
+    assert load_for(spec, "digits").test.images.shape[1:3] == (8, 8)
 
 
 @pytest.mark.parametrize("classes, wanted", [

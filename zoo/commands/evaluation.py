@@ -36,7 +36,7 @@ def evaluate(
       zoo eval runs/DARTS_V2-cifar10 --path ~/cifar10 --confusion mistakes.svg
     """
     from zoo.commands import progress
-    from zoo.datasets import load
+    from zoo.datasets import load, load_for
     from zoo.device import pick_device
     from zoo.evaluate import check_match, predict, score
     from zoo.weights import load_artifact
@@ -57,9 +57,7 @@ def evaluate(
     data = data or manifest.input.data
     if data is None:
         raise ValueError(f"{directory} does not say what it was trained on; name it with --data")
-    if data == "imagenet" and size is None:
-        size = manifest.input.height
-    images = load(data, path, size)
+    images = load(data, path, size) if size else load_for(manifest.input, data, path)
     check_match(manifest, images)
     with progress.steps("evaluating", 1) as report:
         logits = predict(model.to(place), images.test.images, manifest.input.mean,
