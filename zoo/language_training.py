@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from zoo import run_folder
+from zoo import distributed, run_folder
 from zoo.average import WeightAverage
 from zoo.language_loss import training_loss
 from zoo.language_recipe import LanguageRecipe
@@ -31,14 +31,21 @@ STATE = ("epoch", "model", "stage", "optimizer", "valid_losses", "average", "ran
 class Training:
     """What a training depends on and has reached: `epochs` whole ones, with `model`.
 
-    ids: the training text.  `stage` is the optimiser in use, "sgd", "asgd" or "adamw".
+    ids: the training text, of whose columns each process of `zoo.distributed` reads its part.
+    `stage` is the optimiser in use, "sgd", "asgd" or "adamw".
+    Raises ValueError where the columns cannot be shared out evenly.
     """
 
     def __init__(self, model: TiedModel, ids: np.ndarray, recipe: LanguageRecipe, seed: int,
                  device: torch.device, dtype: torch.dtype = torch.float32):
         self.model, self.recipe, self.seed = model, recipe, seed
         self.device, self.dtype = device, dtype
-        self.text = columns(ids, recipe.batch_size).to(device)
+        processes = distributed.size()
+        if recipe.batch_size % processes:
+            raise ValueError(f"{recipe.batch_size} columns of text cannot be shared out evenly to "
+                             f"{processes} processes; give a --batch-size that can")
+        text = columns(ids, recipe.batch_size)
+        self.text = text[:, distributed.rank()::processes].contiguous().to(device)
         self.epochs = 0
         self.valid_losses: list[float] = []
         self.average = WeightAverage(model, recipe.average) if recipe.average else None
@@ -58,8 +65,8 @@ class Training:
 
     @property
     def tokens(self) -> int:
-        """That are predicted in an epoch."""
-        return (len(self.text) - 1) * self.text.shape[1]
+        """That are predicted in an epoch, by all processes."""
+        return (len(self.text) - 1) * self.recipe.batch_size
 
     def lengths(self) -> list[int]:
         """Of the stretches of the next epoch, a function of its number."""
@@ -71,9 +78,11 @@ class Training:
 
     def epoch(self, report: Report | None = None) -> dict:
         """Go through the text once: the epoch's row, whose `train_loss` may not be finite."""
+        if distributed.is_started():  # each process has draws of its own
+            torch.manual_seed(distributed.seed_of(self.seed, self.epochs))
         recipe, model, began = self.recipe, self.model, time.perf_counter()
-        rows, size = len(self.text) - 1, self.text.shape[1]
-        hidden = model.initial_hidden(size)
+        rows = len(self.text) - 1
+        hidden = model.initial_hidden(self.text.shape[1])
         loss_sum, count, first = torch.zeros((), device=self.device), 0, 0
         model.train()
         for length in self.lengths():
@@ -91,6 +100,7 @@ class Training:
             hidden = step.hidden
             self.optimizer.zero_grad(set_to_none=True)
             step.loss.backward()
+            distributed.average([weight.grad for weight in model.parameters()])
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
             self.optimizer.step()
             if self.average:
@@ -98,11 +108,14 @@ class Training:
             loss_sum += step.prediction * len(targets)
             count += len(targets)
             if report:
-                report((self.epochs * rows + first) * size, recipe.epochs * rows * size, None)
+                report((self.epochs * rows + first) * recipe.batch_size,
+                       recipe.epochs * self.tokens, None)
         self.epochs += 1
+        distributed.average([loss_sum])
         mean = loss_sum.item() / count
         return {"epoch": self.epochs, "learning_rate": rate, "optimizer": self.stage,
-                "train_loss": mean, "tokens": count, "seconds": time.perf_counter() - began}
+                "train_loss": mean, "tokens": count * distributed.size(),
+                "seconds": time.perf_counter() - began}
 
     @contextlib.contextmanager
     def judged(self) -> Iterator[TiedModel]:

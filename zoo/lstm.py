@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo import train_language
+from zoo import distributed, train_language
 from zoo.artifact import json_bytes
 from zoo.atomic import write_whole
 from zoo.language_recipe import LanguageRecipe
@@ -82,5 +82,6 @@ def train(wanted: int, data: TextData, recipe: LanguageRecipe, folder: Path | st
         lambda: LSTMModel(data.vocabulary_size, hidden, **recipe.dropouts()), data, recipe,
         Path(folder), {"cell": "LSTM"}, **options)
     facts |= {"hidden": hidden, "parameters": parameters(data.vocabulary_size, hidden)}
-    write_whole(Path(folder) / MEASURED, json_bytes(facts))
+    if distributed.rank() == 0:
+        write_whole(Path(folder) / MEASURED, json_bytes(facts))
     return facts

@@ -62,7 +62,8 @@ class CellRecord:
     """A cell and what is known of it.
 
     `reported` holds figures as published (errors in %, parameters and multiply-adds in
-    millions), `notes` where sources disagree.  `path` and `source` are those of a user's cell.
+    millions), `notes` where sources disagree.  `path` is that of a user's cell; `source` says
+    where a cell comes from that was not published.
     """
 
     name: str
@@ -74,7 +75,8 @@ class CellRecord:
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     headline: bool = False
-    origin: str = "published"  # or "user", or "file" for one that is not registered
+    # Or "found" by this project, "user", or "file" for one that is not registered.
+    origin: str = "published"
     path: Path | None = None
     source: str = ""
 
@@ -111,7 +113,7 @@ def record(name: str) -> CellRecord:
 
 
 def origin_lines(name: str, genotype: Genotype) -> dict[str, str]:
-    """`paper` (where a cell was published) and `source` (where a user's cell comes from), a line
+    """`paper` (where a cell was published) and `source` (where another one comes from), a line
     each; both empty unless `genotype` is what `name` registers."""
     try:
         known = record(name)
@@ -198,12 +200,14 @@ def _published_record(name: str, facts: dict) -> CellRecord:
         name=name,
         genotype=build(*(Cell(facts[kind], facts[f"{kind}_concat"]) for kind in kinds)),
         aliases=tuple(facts.get("aliases", ())),
-        paper=Paper(**facts["paper"]),
+        paper=Paper(**facts["paper"]) if "paper" in facts else None,
         method=facts["method"],
         reported=dict(facts.get("reported", {})),
         notes=tuple(facts.get("notes", ())),
-        sources=tuple(facts["sources"]),
+        sources=tuple(facts.get("sources", ())),
         headline=facts.get("headline", False),
+        origin="published" if "paper" in facts else "found",
+        source=facts.get("source", ""),
     )
 
 

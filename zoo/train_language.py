@@ -59,16 +59,22 @@ def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | s
         return LanguageModel(genotype, data.vocabulary_size, recipe.hidden, recipe.hidden,
                              **recipe.dropouts())
 
-    folder = Path(directory)
-    config = {"cell": cell, "genotype": str(genotype)}
-    if resume and (folder / MANIFEST).exists():
+    def finished() -> Manifest | None:
+        if not resume or not (folder / MANIFEST).exists():
+            return None
         run_folder.check_same(folder, config | _config(data, recipe, seed, device, precision),
                               LanguageRecipe)
         run_folder.finish(folder)
         return read_manifest(folder)
-    model, facts = fit(build, data, recipe, folder, config, seed=seed, device=device,
-                       precision=precision, resume=resume, report=report, events=events)
-    return _finish(folder, cell, genotype, data, model, facts)
+
+    folder = Path(directory)
+    config = {"cell": cell, "genotype": str(genotype)}
+    with distributed.group(pick_device(device)):
+        if manifest := distributed.first(finished):
+            return manifest
+        model, facts = fit(build, data, recipe, folder, config, seed=seed, device=device,
+                           precision=precision, resume=resume, report=report, events=events)
+        return distributed.first(lambda: _finish(folder, cell, genotype, data, model, facts))
 
 
 def fit(build, data: TextData, recipe: LanguageRecipe, folder: Path, config: dict, *,
@@ -78,9 +84,6 @@ def fit(build, data: TextData, recipe: LanguageRecipe, folder: Path, config: dic
 
     `folder` holds the run; `config` says what is built.  Raises as `train` does.
     """
-    if distributed.size() > 1:
-        raise ValueError("a language model is trained by one process; start it without torchrun")
-    place = pick_device(device)
     config = config | _config(data, recipe, seed, device, precision)
     if not 0 <= seed < 2**63:
         raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {seed}")
@@ -89,54 +92,63 @@ def fit(build, data: TextData, recipe: LanguageRecipe, folder: Path, config: dic
         raise DataError(f"the text is too small for the batch: {len(data.train)} tokens make "
                         f"{recipe.batch_size} columns of {rows}, and 3 are needed; give a longer "
                         "text or a smaller --batch-size")
+    with distributed.group(pick_device(device)) as place:
+        with torch.random.fork_rng([place] if place.type == "cuda" else []):
+            torch.manual_seed(seed)
+            training = Training(build().to(place), data.train, recipe, seed, place,
+                                getattr(torch, config["precision"]))
+            distributed.first(lambda: _prepare(folder, config, resume))
+            seconds = _go_on(training, data, folder,
+                             report if distributed.rank() == 0 else None, events)
+        model = training.model
+        best = distributed.first(lambda: _best(folder))
+        model.load_state_dict(best["model"])
+        facts = distributed.first(lambda: measures(model, data, recipe.test_columns))
+    return model.cpu().eval(), facts | {
+        "data": data.name, "tokens": len(data.test), "test_columns": recipe.test_columns,
+        "best_epoch": best["epoch"], "epochs": recipe.epochs, "seed": seed,
+        "hardware": hardware(place, distributed.size()), "seconds": round(seconds)}
+
+
+def _prepare(folder: Path, config: dict, resume: bool) -> None:
     if resume:
         run_folder.check_same(folder, config, LanguageRecipe)
     else:
         run_folder.start(folder, config)
-    with torch.random.fork_rng([place] if place.type == "cuda" else []):
-        torch.manual_seed(seed)
-        training = Training(build().to(place), data.train, recipe, seed, place,
-                            getattr(torch, config["precision"]))
-        seconds = _go_on(training, data, folder, report, events)
+
+
+def _best(folder: Path) -> dict:
+    """The weights of the best epoch.  Raises RunError when they are gone."""
     best = run_folder.load_checkpoint(folder, "model", "valid_loss", "epoch",
                                       name=run_folder.BEST)
     if best is None:
         raise run_folder.RunError(f"{folder / run_folder.BEST} is gone; begin anew in another "
                                   "folder with -o")
-    model = training.model
-    model.load_state_dict(best["model"])
-    facts = measures(model, data, recipe.test_columns)
-    return model.cpu().eval(), facts | {
-        "data": data.name, "tokens": len(data.test), "test_columns": recipe.test_columns,
-        "best_epoch": best["epoch"], "epochs": recipe.epochs, "seed": seed,
-        "hardware": hardware(place), "seconds": round(seconds)}
+    return best
 
 
 def _go_on(training: Training, data: TextData, folder: Path, report: Report | None,
            events: bool) -> float:
     """Train from the checkpoint, if there is one, to the last epoch: seconds in all."""
     recipe, seconds = training.recipe, 0.0
-    if state := run_folder.load_checkpoint(folder, *STATE, "seconds"):
+    history = folder / run_folder.HISTORY
+    if state := distributed.first(lambda: _read(folder)):
         training.load_state_dict(state)
         seconds = state["seconds"]
-    history = folder / run_folder.HISTORY
-    run_folder.keep_lines(history, training.epochs)
     with contextlib.ExitStack() as stack:
         written = None
-        if events:
+        if events and distributed.rank() == 0:
             rows = map(json.loads, history.read_text(encoding="utf-8").splitlines())
             written = stack.enter_context(contextlib.closing(
                 Events(folder / TENSORBOARD, list(rows))))
         while training.epochs < recipe.epochs:
             began = time.perf_counter()
             row = training.epoch(report)
-            with training.judged() as model:
-                valid_loss = mean_loss(model, data.valid)
-                if not math.isfinite(row["train_loss"] + valid_loss):
-                    raise DivergedError(
-                        f"the loss is not finite in epoch {training.epochs}; train into a new "
-                        f"folder with a smaller --learning-rate (it was {recipe.learning_rate})")
-                _keep_best(folder, training.epochs, valid_loss, model)
+            valid_loss = distributed.first(lambda: _validate(training, data, folder))
+            if not math.isfinite(row["train_loss"] + valid_loss):
+                raise DivergedError(
+                    f"the loss is not finite in epoch {training.epochs}; train into a new "
+                    f"folder with a smaller --learning-rate (it was {recipe.learning_rate})")
             training.note(valid_loss)
             took = time.perf_counter() - began
             seconds += took
@@ -144,14 +156,34 @@ def _go_on(training: Training, data: TextData, folder: Path, report: Report | No
             if data.by == "char":
                 row["valid_bits_per_character"] = valid_loss / math.log(2)
             row["seconds"] = round(took, 3)
-            run_folder.append_line(history, row)
-            run_folder.save_checkpoint(folder, training.state_dict() | {"seconds": seconds})
+            distributed.first(lambda: _save(training, folder, row, seconds))
             if written:
                 written.add(row)
             if report:
                 done = training.epochs * training.tokens
                 report(done, recipe.epochs * training.tokens, row)
     return seconds
+
+
+def _read(folder: Path) -> dict | None:
+    """The checkpoint, if there is one, and the history cut to where it stands."""
+    state = run_folder.load_checkpoint(folder, *STATE, "seconds")
+    run_folder.keep_lines(folder / run_folder.HISTORY, state["epoch"] if state else 0)
+    return state
+
+
+def _save(training: Training, folder: Path, row: dict, seconds: float) -> None:
+    run_folder.append_line(folder / run_folder.HISTORY, row)
+    run_folder.save_checkpoint(folder, training.state_dict() | {"seconds": seconds})
+
+
+def _validate(training: Training, data: TextData, folder: Path) -> float:
+    """Nats a token on the validation text; the best weights so far go to best.pt."""
+    with training.judged() as model:
+        valid_loss = mean_loss(model, data.valid)
+        if math.isfinite(valid_loss):
+            _keep_best(folder, training.epochs, valid_loss, model)
+    return valid_loss
 
 
 def _keep_best(folder: Path, epoch: int, valid_loss: float, model: nn.Module) -> None:

@@ -55,9 +55,11 @@ def published_only(tmp_path, monkeypatch):
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path))
 
 
-def test_there_are_114_published_cells():
-    assert len(zoo.list_cells()) == 114
-    assert all(cell.origin == "published" for cell in registry.records())
+def test_there_are_114_published_cells_and_one_of_ours():
+    assert len(PUBLISHED) == 114 and len(zoo.list_cells()) == 115
+    ours, = (cell for cell in registry.records() if cell.origin != "published")
+    assert ours.name == "FOUND_1" and ours.origin == "found"
+    assert "seed 0" in ours.source and ours.paper is None
 
 
 @pytest.mark.parametrize("name, printed", FOUNDING.items())

@@ -236,11 +236,7 @@ def test_a_loss_that_is_no_number_is_one_line_with_the_remedy(text, tmp_path):
         train_language.train("DARTS_V2_RNN", text, TINY.but(learning_rate=1e30), tmp_path / "run")
 
 
-def test_refused(text, tmp_path, monkeypatch):
-    with monkeypatch.context() as several:
-        several.setenv("WORLD_SIZE", "2")
-        with pytest.raises(ValueError, match="start it without torchrun"):
-            train_language.train("ENAS_RNN", text, TINY, tmp_path / "run")
+def test_refused(text, tmp_path):
     with pytest.raises(ValueError, match="is not a recurrent cell"):
         train_language.train("DARTS_V2", text, TINY, tmp_path / "run")
     with pytest.raises(DataError, match="smaller --batch-size"):

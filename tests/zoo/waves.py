@@ -12,11 +12,15 @@ TINY = language_recipe("sample", "small").but(
     dropout_hidden=0.1, dropout_words=0.1)
 
 
-@pytest.fixture(scope="module")
-def text() -> TextData:
+def waves() -> TextData:
     """Rises and falls: what comes next depends on what came before."""
     ids = np.array(([0, 1, 2, 3, 2, 1] * 500), np.int64)
     return TextData("waves", "char", ids[:2400], ids[2400:2700], ids[2700:], list("abcd"))
+
+
+@pytest.fixture(scope="module")
+def text() -> TextData:
+    return waves()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ def train(name: str, genotype, *, data: str | None, by: str | None, output: Path
           preset: str | None, path: Path | None, seed: int | None, device: str, precision: str,
           resume: bool, changes: dict) -> None:
     """`zoo train` for a recurrent cell; `changes` are recipe settings, None where not given."""
-    from zoo import run_folder, train_language
+    from zoo import distributed, run_folder, train_language
     from zoo.commands import progress
     from zoo.device import pick_device, pick_precision
     from zoo.language_recipe import LanguageRecipe, language_recipe
@@ -40,14 +40,17 @@ def train(name: str, genotype, *, data: str | None, by: str | None, output: Path
     recipe = recipe.but(**changes)
     place = pick_device(device)
     kind = pick_precision(recipe.precision if precision == "auto" else precision, place)
-    typer.echo(f"{name} on {text.name}: {len(text.train):,} {text.by}s, {text.vocabulary_size:,} "
-               f"different ones, {recipe.epochs} epochs on {place} in "
-               f"{str(kind).removeprefix('torch.')}", err=True)
-    with progress.training(folder, 1, "tokens") as report:
+    speaks = distributed.rank() == 0
+    if speaks:
+        typer.echo(f"{name} on {text.name}: {len(text.train):,} {text.by}s, "
+                   f"{text.vocabulary_size:,} different ones, {recipe.epochs} epochs on {place} in "
+                   f"{str(kind).removeprefix('torch.')}{progress.beside()}", err=True)
+    with progress.training(folder, 1, "tokens", speaks=speaks) as report:
         manifest = train_language.train(
             name, text, recipe, folder, genotype=genotype, seed=seed or 0, device=device,
             precision=precision, resume=resume, report=report, events=True)
-    typer.echo(f"{folder}: {_measured(manifest.metrics)}, {manifest.parameters:,} parameters")
+    if speaks:
+        typer.echo(f"{folder}: {_measured(manifest.metrics)}, {manifest.parameters:,} parameters")
 
 
 def evaluate(directory: Path, manifest, model, *, data: str | None, path: Path | None,

@@ -71,6 +71,14 @@ def training(folder: Path, size: float, unit: str = "images", speaks: bool = Tru
         raise typer.Exit(130) from None
 
 
+def beside() -> str:
+    """' in 4 processes', where torchrun has started so many."""
+    from zoo import distributed
+
+    count = distributed.size()
+    return f" in {count} processes" if count > 1 else ""
+
+
 def _line(done: int, total: int, row: dict | None = None) -> None:
     if row:
         seconds = row["seconds"]

@@ -115,12 +115,11 @@ def train(
     place = pick_device(device)
     kind = pick_precision(recipe.precision if precision == "auto" else precision, place)
     kind = str(kind).removeprefix("torch.")
-    speaks, count = distributed.rank() == 0, distributed.size()
-    beside = f" in {count} processes" if count > 1 else ""
+    speaks = distributed.rank() == 0
     if speaks:
         plural = "s" * (recipe.epochs > 1)
         typer.echo(f"{name} on {images.name}: {recipe.epochs} epoch{plural} on {place} in {kind}"
-                   f"{beside}", err=True)
+                   f"{progress.beside()}", err=True)
     with progress.training(folder, recipe.batch_size, speaks=speaks) as report:
         manifest = training.train(name, images, recipe, folder, genotype=record.genotype,
                                   seed=seed or 0, weights=weights, device=device,
