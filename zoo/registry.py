@@ -1,8 +1,8 @@
 """Names of cells: published ones and the user's own, wildcards, aliases, did-you-mean.
 
-The published cells are the tables of `zoo.cells`; the user's are JSON files in the user data
-folder, one for each cell, so that a broken one harms no other.  Imports neither torch nor
-TensorFlow; the tables are read at the first question.
+The published cells, and what this project found, are the tables of `zoo.cells`; the user's are
+JSON files in the user data folder, one for each cell, so that a broken one harms no other.
+Imports neither torch nor TensorFlow; the tables are read at the first question.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _published() -> dict[str, CellRecord]:
 
 @functools.cache
 def _published_names() -> dict[str, CellRecord]:
-    """The published cells by case-folded name and alias."""
+    """The same by case-folded name and alias."""
     return {name.casefold(): cell
             for cell in _published().values() for name in (cell.name, *cell.aliases)}
 
@@ -255,7 +255,7 @@ def check_free(name: str, replace: bool = False) -> str:
     _check_form(name)
     taken = _published_names().get(name.casefold())
     if taken:
-        raise ValueError(f"{name!r} is the published cell {taken.name}; choose another name")
+        raise ValueError(f"{name!r} is the {taken.origin} cell {taken.name}; choose another name")
     for stem, path in _user_paths().items():
         if stem.casefold() == name.casefold():
             if not replace:
@@ -280,8 +280,9 @@ def _user_paths() -> dict[str, Path]:
 def _read_user_cell(path: Path) -> CellRecord:
     """Raises GenotypeError with the file's name when it holds no genotype."""
     try:
-        if path.stem.casefold() in _published_names():
-            raise GenotypeError(f"{path.stem!r} is the name of a published cell; rename the file")
+        if taken := _published_names().get(path.stem.casefold()):
+            raise GenotypeError(f"{path.stem!r} is the name of a {taken.origin} cell; rename the "
+                                "file")
         _check_form(path.stem)
         value = json.loads(path.read_text(encoding="utf-8"))
         cell = from_dict(value)

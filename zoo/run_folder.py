@@ -100,7 +100,12 @@ def check_same(folder: Path, config: dict, recipe: type = Recipe) -> None:
                          else ("another text", "--data, --path and --by"))
         raise RunError(f"{folder} was started with {what}; give the same {options} or choose "
                        "another folder with -o")
-    pairs = [(name, stored.get(name), value) for name, value in config.items() if name != "recipe"]
+    if stored.get("weights_sha256") != config.get("weights_sha256"):
+        raise RunError(f"{folder} was started from other weights "
+                       f"({stored.get('started_from') or 'random ones'}); give the same --weights "
+                       "or choose another folder with -o")
+    pairs = [(name, stored.get(name), value) for name, value in config.items()
+             if name not in ("recipe", "started_from", "weights_sha256")]
     pairs += [(name, stored["recipe"].get(name), value)
               for name, value in config["recipe"].items()]
     for name, before, now in pairs:

@@ -34,7 +34,7 @@ from zoo.recipe import Recipe
 from zoo.schedule import learning_rate
 from zoo.tensorboard import TENSORBOARD, Events
 from zoo.trained import seal_run
-from zoo.weights import Found, find
+from zoo.weights import Found
 
 #: (steps done, steps in all, None or the row of the epoch that has ended)
 Report = Callable[[int, int, dict | None], None]
@@ -66,7 +66,7 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
 
     Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
     loss is not finite, DataError for images that cannot be held out, WeightsError for `weights`
-    of another network, ValueError for a device, precision or weights that are not there.
+    that do not fit, ValueError for a device, precision or weights that are not there.
     """
     folder = Path(directory)
     genotype = genotype or zoo.genotype(cell)
@@ -82,12 +82,13 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     config = {"cell": cell, "genotype": str(genotype), "data": data.name,
               "data_sha256": fingerprint(data), "seed": seed,
               "precision": str(dtype).removeprefix("torch."), "recipe": dataclasses.asdict(recipe)}
-    found = None if weights is None else find(weights, cell)
-    config |= warm_start.settings(weights, found)
     valid = None
     if recipe.validation:
         data, valid = hold_out(data, recipe.validation, seed)
     with distributed.group(place) as place:
+        found, start = distributed.first(
+            lambda: warm_start.begin(weights, cell, genotype, folder, resume))
+        config |= start
         with torch.random.fork_rng([place] if place.type == "cuda" else []):
             torch.manual_seed(seed)
             training = Training(genotype, data, recipe, folder, seed, place, dtype, valid, found)
@@ -99,7 +100,8 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
             folder, cell, genotype, data, recipe, training.result(), {
                 "epochs": recipe.epochs, "seed": seed,
                 "hardware": hardware(place, distributed.size()),
-                "seconds": round(training.seconds)} | warm_start.facts(found)))
+                "seconds": round(training.seconds),
+                **{fact: value for fact, value in start.items() if value}}))
 
 
 def _prepare(folder: Path, config: dict, resume: bool) -> Manifest | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -48,7 +49,8 @@ def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | s
 
     Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
     loss is not finite (the release goes back to the best epoch and tries again), DataError for a
-    text that is too small for the batch, ValueError for a device or precision that is not there.
+    text that is too small for the batch, ValueError for a device or precision that is not there
+    and for columns that cannot be shared out evenly to the processes.
     """
     genotype = genotype or zoo.genotype(cell)
     if genotype.kind != "recurrent":
@@ -144,7 +146,8 @@ def _go_on(training: Training, data: TextData, folder: Path, report: Report | No
         while training.epochs < recipe.epochs:
             began = time.perf_counter()
             row = training.epoch(report)
-            valid_loss = distributed.first(lambda: _validate(training, data, folder))
+            valid_loss = distributed.first(
+                functools.partial(_validate, training, data, folder, row["train_loss"]))
             if not math.isfinite(row["train_loss"] + valid_loss):
                 raise DivergedError(
                     f"the loss is not finite in epoch {training.epochs}; train into a new "
@@ -156,7 +159,7 @@ def _go_on(training: Training, data: TextData, folder: Path, report: Report | No
             if data.by == "char":
                 row["valid_bits_per_character"] = valid_loss / math.log(2)
             row["seconds"] = round(took, 3)
-            distributed.first(lambda: _save(training, folder, row, seconds))
+            distributed.first(functools.partial(_save, training, folder, row, seconds))
             if written:
                 written.add(row)
             if report:
@@ -177,11 +180,11 @@ def _save(training: Training, folder: Path, row: dict, seconds: float) -> None:
     run_folder.save_checkpoint(folder, training.state_dict() | {"seconds": seconds})
 
 
-def _validate(training: Training, data: TextData, folder: Path) -> float:
+def _validate(training: Training, data: TextData, folder: Path, train_loss: float) -> float:
     """Nats a token on the validation text; the best weights so far go to best.pt."""
     with training.judged() as model:
         valid_loss = mean_loss(model, data.valid)
-        if math.isfinite(valid_loss):
+        if math.isfinite(train_loss + valid_loss):
             _keep_best(folder, training.epochs, valid_loss, model)
     return valid_loss
 

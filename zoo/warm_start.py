@@ -7,21 +7,49 @@ from pathlib import Path
 
 from torch import nn
 
+from zoo import run_folder
+from zoo.artifact import MANIFEST, read_genotype, read_manifest
+from zoo.genotype import Genotype
 from zoo.recipe import Recipe
-from zoo.weights import Found, WeightsError, fill, trained_state, unpacked
+from zoo.registry import UnknownCellError, record
+from zoo.run_folder import RunError
+from zoo.weights import Found, WeightsError, fill, find, trained_state, unpacked
 
 _CLASSIFIER = "classifier."
+_FACTS = ("started_from", "weights_sha256")
 
 
-def settings(weights: Path | str | None, found: Found | None) -> dict:
-    """What a run's settings say of the weights that it starts from."""
-    sha256 = hashlib.sha256(found.content).hexdigest() if found else None
-    return {"weights": str(weights) if found else None, "weights_sha256": sha256}
+def begin(weights: Path | str | None, cell: str, genotype: Genotype, folder: Path, resume: bool
+          ) -> tuple[Found | None, dict]:
+    """The weights to start from, if there are any, and what the run's settings say of them.
+
+    A run that goes on from a checkpoint needs none, and tells what it began with.
+    Raises ValueError where there are no such weights, WeightsError for those of another cell,
+    RunError for a run that needs them once more.
+    """
+    if weights is None and resume:
+        run = run_folder.read_config(folder)
+        known = {fact: run.get(fact) for fact in _FACTS}
+        reached = any((folder / name).exists() for name in (run_folder.CHECKPOINT, MANIFEST))
+        if known["weights_sha256"] and not reached:
+            raise RunError(f"{folder} has no checkpoint yet; give the --weights that it started "
+                           f"from again ({known['started_from']})")
+        return None, known
+    if weights is None:
+        return None, dict.fromkeys(_FACTS)
+    found = find(weights, cell if _registered(cell, genotype) else genotype)
+    if Path(weights).is_dir() and read_genotype(weights, read_manifest(weights)) != genotype:
+        raise WeightsError(f"{weights} is a network of another cell than {cell}")
+    name = Path(found.where).resolve().name  # where it lies is nobody else's business
+    return found, {"started_from": name,
+                   "weights_sha256": hashlib.sha256(found.content).hexdigest()}
 
 
-def facts(found: Found | None) -> dict:
-    """What the manifest says of them: where a file lies is nobody else's business."""
-    return {"started_from": Path(found.where).name} if found else {}
+def _registered(cell: str, genotype: Genotype) -> bool:
+    try:
+        return record(cell).genotype == genotype
+    except UnknownCellError:
+        return False
 
 
 def warm_start(model: nn.Module, found: Found, recipe: Recipe) -> None:
@@ -29,7 +57,7 @@ def warm_start(model: nn.Module, found: Found, recipe: Recipe) -> None:
 
     The classifier stays as it is drawn where the weights are for another number of classes.
     The auxiliary head, which weights never hold, always does.
-    Raises WeightsError when they are those of another network.
+    Raises WeightsError when they do not fit the network.
     """
     for name, value in found.settings.items():
         wanted = recipe.network if name == "kind" else getattr(recipe, name, value)

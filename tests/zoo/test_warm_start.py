@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from tests.zoo.tiny_runs import TINY, Stop, same, weights
@@ -11,6 +12,7 @@ from zoo.artifact import read_manifest
 from zoo.cli import app
 from zoo.create import create_model
 from zoo.recipe import recipe
+from zoo.registry import genotype
 from zoo.run_folder import RunError, read_config
 from zoo.train import train
 from zoo.warm_start import warm_start
@@ -71,10 +73,15 @@ def test_an_interrupted_run_goes_on_from_the_weights(whole_run, few, tmp_path):
 
     settings = TINY.but(epochs=1)
     start = {"seed": 8, "device": "cpu", "weights": whole_run[0]}
+    changed = {name: value + 1 for name, value in weights(whole_run[0]).items()}
+    save_file(changed, tmp_path / "changed.safetensors")
     with pytest.raises(Stop):  # before there is a checkpoint
         train("DARTS", few, settings, tmp_path / "run", report=stop, **start)
-    with pytest.raises(RunError, match="was started with weights .*, not None"):
+    with pytest.raises(RunError, match=f"give the --weights .* again .{whole_run[0].name}."):
         train("DARTS", few, settings, tmp_path / "run", resume=True, seed=8, device="cpu")
+    with pytest.raises(RunError, match="was started from other weights"):
+        train("DARTS", few, settings, tmp_path / "run", resume=True, seed=8, device="cpu",
+              weights=tmp_path / "changed.safetensors")
     train("DARTS", few, settings, tmp_path / "run", resume=True, **start)
     train("DARTS", few, settings, tmp_path / "whole", **start)
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
@@ -84,9 +91,15 @@ def test_weights_of_another_network_are_refused(whole_run, few, tmp_path):
     for settings, cell, message in (
             (STILL.but(channels=8), "DARTS", "is for channels=4, and the recipe has 8"),
             (STILL.but(layers=4), "DARTS", "is for layers=3, and the recipe has 4"),
-            (STILL, "NASNet", "does not fit the network")):
+            (STILL, "NASNet", "is a network of another cell than NASNet")):
         with pytest.raises(WeightsError, match=message):
             train(cell, few, settings, tmp_path / "run", device="cpu", weights=whole_run[0])
+        assert not (tmp_path / "run").exists()
+    for file, message in ((whole_run[0] / "model.safetensors", "does not fit the network"),
+                          ("digits", "needs the name of a cell, not a genotype")):
+        with pytest.raises(ValueError, match=message):
+            train("DARTS", few, STILL, tmp_path / "run", device="cpu", weights=file,
+                  genotype=genotype("NASNet"))
         assert not (tmp_path / "run").exists()
 
 
@@ -97,7 +110,8 @@ def test_as_typed(whole_run, tmp_path):
 
     folder = tmp_path / "run"
     assert zoo("-o", str(folder), "--weights", str(whole_run[0])).exit_code == 0
-    assert read_config(folder)["weights"] == str(whole_run[0])
+    assert read_config(folder)["started_from"] == whole_run[0].name
+    assert zoo("-o", str(folder), "--resume").exit_code == 0  # finished, without the weights
     refused = zoo("-o", str(tmp_path / "no"), "--weights", "nowhere/at-all")
     assert refused.exit_code == 1
     assert refused.stderr.splitlines()[-1] == (

@@ -2,6 +2,7 @@
 
 A module holds a table ``CELLS``: name -> paper, method, reported figures, notes where sources
 disagree, sources, and the cells themselves, one node a line, each with its edges
-``(operation, input)``.  A cell without a paper says its source.  Every module of this folder is read: a new one needs no entry
-elsewhere.  Facts only; how a cell is looked up stands in `zoo.registry`.
+``(operation, input)``.  A cell without a paper says its source.  Every module of this folder is
+read: a new one needs no entry elsewhere.  Facts only; how a cell is looked up stands in
+`zoo.registry`.
 """

@@ -4,7 +4,7 @@ CELLS = {
     # python -m benchmarks.search_against_random --data cifar10 --path FOLDER --images 5000
     #     --seeds 0 --searches darts
     "FOUND_1": {
-        "source": "DARTS, first order, 3 epochs on 5,000 images of CIFAR-10, seed 0 (search run)",
+        "source": "search run (DARTS, first order, 3 epochs on 5,000 images of CIFAR-10, seed 0)",
         "method": "gradient, first-order bilevel",
         "headline": True,
         "normal": [

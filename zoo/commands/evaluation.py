@@ -57,7 +57,8 @@ def evaluate(
     data = data or manifest.input.data
     if data is None:
         raise ValueError(f"{directory} does not say what it was trained on; name it with --data")
-    images = load(data, path, size) if size else load_for(manifest.input, data, path)
+    images = (load_for(manifest.input, data, path) if size is None else
+              load(data, path, size))
     check_match(manifest, images)
     with progress.steps("evaluating", 1) as report:
         logits = predict(model.to(place), images.test.images, manifest.input.mean,

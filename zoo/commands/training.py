@@ -104,7 +104,6 @@ def train(
         data = data or run["data"]
         recipe = recipe_of(data, preset) if preset else Recipe(**run["recipe"])
         seed = run["seed"] if seed is None else seed
-        weights = weights or run.get("weights")
         precision = run["precision"] if precision == "auto" else precision
         images = load(data, path, size)
     else:

@@ -62,7 +62,8 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
         "input": manifest.input.model_dump(exclude_none=True),
         "parameters": manifest.parameters, "recipe": recipe,
         **{fact: manifest.metrics[fact] for fact in ("epochs", "seed", "hardware", "seconds")},
-        **{fact: manifest.metrics[fact] for fact in ("started_from",) if fact in manifest.metrics},
+        **{fact: manifest.metrics[fact] for fact in ("started_from", "weights_sha256")
+           if fact in manifest.metrics},
         "hours": round(seconds / 3600, 2), "tools": manifest.tools, "precision": "float16",
         "licence": licences[data],
         "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),

@@ -1,0 +1,75 @@
+"""How many test images get the answer of float32 from float16 and uint8 files, a line a network.
+
+    python -m benchmarks.agreement --path ~/cifar10
+    python -m benchmarks.agreement --path ~/cifar10 --images 500 --record
+
+The shipped weights are exported; TensorFlow in Python answers on all test images, with `--images`
+Chromium (wasm) on the first ones.  `--record` states both on the cards in zoo/weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import torch
+
+from benchmarks.zoo_table import shown
+from export import agreement
+from export.build import build
+from export.logs import captured
+from export.source import Wanted, find
+from zoo.artifact import json_bytes
+from zoo.atomic import write_whole
+from zoo.manifest import Agreement
+from zoo.weights import HERE, packaged, packaged_cells
+
+PRECISIONS = ("float16", "uint8")
+
+
+def measure(cell: str, data: str, path: Path | None, images: int, folder: Path
+            ) -> list[Agreement]:
+    """Of one network, both precisions, Python first."""
+    found = []
+    for precision in PRECISIONS:
+        with captured():
+            manifest = build(find(cell, Wanted(data=data, path=path)), ["tfjs"],
+                             folder / precision, precision)
+        found += manifest.agreement
+        if images:
+            found += agreement.in_chromium(folder / precision, images, data, path, ["wasm"])
+    return found
+
+
+def state(cell: str, data: str, found: list[Agreement]) -> None:
+    """Write it on the card of the weights."""
+    card = packaged(cell, data) | {"agreement": [one.model_dump() for one in found]}
+    write_whole(HERE / f"{cell}-{data}.json", json_bytes(card))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="cifar10")
+    parser.add_argument("--path", type=Path, help="where the data set lies")
+    parser.add_argument("--images", type=int, default=0, help="test images for Chromium")
+    parser.add_argument("--record", action="store_true", help="write it on the cards")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    cells = packaged_cells(given.data)
+    if not cells:
+        parser.error(f"no weights for {given.data} are shipped")
+    print("| cell | weights | where | images | same answer | bytes |\n"
+          "|---|---|---|---:|---:|---:|")
+    with tempfile.TemporaryDirectory() as folder:
+        for cell in cells:
+            found = measure(cell, given.data, given.path, given.images, Path(folder) / cell)
+            for one in found:
+                print(f"| {shown(cell)} | {one.precision} | {one.where} | {one.images:,} | "
+                      f"{one.share:.2%} | {one.bytes:,} |", flush=True)
+            if given.record:
+                state(cell, given.data, found)
+
+
+if __name__ == "__main__":
+    main()
