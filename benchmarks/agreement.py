@@ -23,6 +23,7 @@ from export.source import Wanted, find
 from zoo.artifact import json_bytes
 from zoo.atomic import write_whole
 from zoo.manifest import Agreement
+from zoo.registry import record
 from zoo.weights import HERE, packaged, packaged_cells
 
 PRECISIONS = ("float16", "uint8")
@@ -53,12 +54,14 @@ def main() -> None:
     parser.add_argument("--data", default="cifar10")
     parser.add_argument("--path", type=Path, help="where the data set lies")
     parser.add_argument("--images", type=int, default=0, help="test images for Chromium")
+    parser.add_argument("--cells", nargs="+", help="only these; all that are shipped if left out")
     parser.add_argument("--record", action="store_true", help="write it on the cards")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    cells = packaged_cells(given.data)
-    if not cells:
-        parser.error(f"no weights for {given.data} are shipped")
+    there = packaged_cells(given.data)
+    cells = [record(cell).name for cell in given.cells or there]
+    if missing := [cell for cell in cells if cell not in there]:
+        parser.error(f"no weights of {', '.join(missing)} for {given.data} are shipped")
     print("| cell | weights | where | images | same answer | bytes |\n"
           "|---|---|---|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
