@@ -98,12 +98,12 @@ def plot(rows: list[Row], data: str, path: Path) -> None:
             ms = row.wasm_ms if kind == "TF.js wasm" else row.onnx_ms
             axes.scatter(ms, row.accuracy * 100, s=row.parameters / 2000, color="#0072b2",
                          alpha=0.6, linewidths=0)
-            axes.annotate(row.cell, (ms, row.accuracy * 100), xytext=(8, 4),
-                          textcoords="offset points", fontsize=9)
-        axes.margins(0.15)
+            axes.annotate(f"{row.cell} ({row.epochs})", (ms, row.accuracy * 100),
+                          xytext=(8, 4), textcoords="offset points", fontsize=9)
+        axes.margins(x=0.25, y=0.15)
         axes.grid(alpha=0.25)
-        axes.set(xlabel=f"{kind}, ms an image", ylabel="test accuracy, %",
-                 title=f"Shipped weights, {data}; area: parameters")
+        axes.set(xlabel=f"{kind}, ms an image", ylabel="test accuracy, %")
+        axes.set_title(f"Shipped weights, {data} (epochs); area: parameters", fontsize=10)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
         pyplot.close(figure)
 
