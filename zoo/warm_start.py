@@ -38,9 +38,10 @@ def begin(weights: Path | str | None, cell: str, genotype: Genotype, folder: Pat
     if weights is None:
         return None, dict.fromkeys(_FACTS)
     found = find(weights, cell if _registered(cell, genotype) else genotype)
-    if Path(weights).is_dir() and read_genotype(weights, read_manifest(weights)) != genotype:
-        raise WeightsError(f"{weights} is a network of another cell than {cell}")
-    name = Path(found.where).resolve().name  # where it lies is nobody else's business
+    place = Path(found.where)
+    if place.is_dir() and read_genotype(place, read_manifest(place)) != genotype:
+        raise WeightsError(f"{place} is a network of another cell than {cell}")
+    name = place.resolve().name  # where it lies is nobody else's business
     return found, {"started_from": name,
                    "weights_sha256": hashlib.sha256(found.content).hexdigest()}
 

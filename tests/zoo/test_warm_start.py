@@ -15,7 +15,7 @@ from zoo.recipe import recipe
 from zoo.registry import genotype
 from zoo.run_folder import RunError, read_config
 from zoo.train import train
-from zoo.warm_start import warm_start
+from zoo.warm_start import begin, warm_start
 from zoo.weights import WeightsError, find, trained_state
 
 # Steps so small that the weights stay where they begin; batch-norm's statistics move all the same.
@@ -101,6 +101,21 @@ def test_weights_of_another_network_are_refused(whole_run, few, tmp_path):
             train("DARTS", few, STILL, tmp_path / "run", device="cpu", weights=file,
                   genotype=genotype("NASNet"))
         assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_is_found_by_a_bare_name_unless_a_data_set_has_it(whole_run, tmp_path,
+                                                                   monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").symlink_to(whole_run[0])
+    (tmp_path / "digits").mkdir()
+    cell = genotype("DARTS")
+    found, facts = begin("mine", "DARTS", cell, tmp_path / "run", resume=False)
+    assert found.settings["channels"] == 4 and facts["started_from"] == whole_run[0].name
+    found, facts = begin("digits", "DARTS", cell, tmp_path / "run", resume=False)
+    assert found.settings["channels"] == 12
+    assert facts["started_from"] == "DARTS_V1-digits.safetensors"
+    with pytest.raises(ValueError, match="no weights are shipped for 'digist', only for cifar10"):
+        begin("digist", "DARTS", cell, tmp_path / "run", resume=False)
 
 
 def test_as_typed(whole_run, tmp_path):

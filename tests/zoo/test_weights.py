@@ -117,7 +117,7 @@ def test_shipped_weights_bring_their_settings():
 def test_weights_that_are_not_there():
     with pytest.raises(ValueError, match="only those of AmoebaNet_A, DARTS_V1"):
         create_model("PDARTS", weights="digits")
-    with pytest.raises(ValueError, match="no weights of DARTS for 'svhn'"):
+    with pytest.raises(ValueError, match="no weights are shipped for 'svhn'"):
         create_model("DARTS", weights="svhn")
     with pytest.raises(ValueError, match="no file or folder"):
         create_model("DARTS", weights="absent/model.safetensors")

@@ -133,5 +133,5 @@ def test_train_refuses(arguments, said, tmp_path, monkeypatch):
 
 def test_write_refuses_what_is_not_there(tmp_path):
     assert "there is no folder" in command("write", tmp_path / "nothing", code=1)
-    assert "no weights of ENAS_RNN for 'nonsense' are shipped" in command(
+    assert "no weights are shipped for 'nonsense', only for cifar10, digits, " in command(
         "write", "ENAS_RNN", "--weights", "nonsense", code=1)

@@ -141,14 +141,20 @@ def find(weights: str | Path, cell) -> Found:
     """What `create_model` loads: `weights` is a data set's name, a safetensors file (which fixes
     nothing), or the folder of an artifact.  Raises ValueError when there are none such.
     """
-    if isinstance(weights, str) and weights.isidentifier():
+    # A name is a data set's; where there is none, it may be a file or folder here.
+    if isinstance(weights, str) and weights.isidentifier() and (
+            packaged_cells(weights) or not Path(weights).exists()):
         if not isinstance(cell, str):
             raise ValueError(f"weights={weights!r} needs the name of a cell, not a genotype; give "
                              "the path of a file")
         if (card := packaged(cell, weights)) is None:
-            there = ", ".join(packaged_cells(weights)) or "no cell"
+            there = packaged_cells(weights)
+            if not there:
+                names = sorted({path.stem.rpartition("-")[2] for path in HERE.glob("*.json")})
+                raise ValueError(f"no weights are shipped for {weights!r}, only for "
+                                 f"{', '.join(names)}, and there is no such file or folder")
             raise ValueError(f"no weights of {cell} for {weights!r} are shipped, only those of "
-                             f"{there}; train them with `zoo train {cell}`")
+                             f"{', '.join(there)}; train them with `zoo train {cell}`")
         path = packaged_file(card)
         return Found(path.read_bytes(), card["network"], path.name, _facts(card))
     path = Path(weights)
