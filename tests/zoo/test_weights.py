@@ -74,6 +74,18 @@ def test_every_file_is_the_one_of_its_card():
     assert sum(path.stat().st_size for path in HERE.iterdir() if path.is_file()) < 30_000_000
 
 
+@pytest.mark.parametrize("cell", packaged_cells("cifar10"))
+def test_cards_of_photos_say_what_rounding_changes(cell):
+    card = packaged(cell, "cifar10")
+    assert card["images"] == 10_000 and card["test_accuracy"] > 0.8 and card["remark"]
+    stated = {(one["precision"], one["where"]): one for one in card["agreement"]}
+    assert {precision for precision, _ in stated} == {"float16", "uint8"}
+    for precision, least in (("float16", 0.995), ("uint8", 0.98)):
+        whole, browser = stated[precision, "Python"], stated[precision, "chromium wasm"]
+        assert whole["images"] == 10_000 and browser["images"] == 500
+        assert min(whole["share"], browser["share"]) > least
+
+
 @pytest.mark.parametrize("cell", SHIPPED)
 def test_cards_are_complete(cell):
     card = packaged(cell, "digits")

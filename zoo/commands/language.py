@@ -99,7 +99,7 @@ def write(
         help="0 takes the likeliest token, 1 draws by the model's probabilities.")] = 0.8,
     seed: Annotated[int, typer.Option(help="Of the draws; the same text for the same seed.")] = 0,
     weights: Annotated[str | None, typer.Option(
-        help="Shipped weights of the cell: shakespeare.")] = None,
+        help="Shipped weights of the cell: shakespeare, wikitext2.")] = None,
     device: Device = "cpu",
 ) -> None:
     """Let a trained language model write on, one token after the other.
