@@ -17,7 +17,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 import zoo
 from zoo import distributed, fused, run_folder, warm_start
@@ -135,11 +134,6 @@ class Training:
         self.average = WeightAverage(self.model, recipe.average) if recipe.average else None
         self.optimizer = _optimizer(self.model, recipe, device)
         self.batches = Batches(data, recipe, seed, device)
-        self.forward = _TrainingForward(self.model)
-        if distributed.is_started():  # gradients are means over the processes from here on
-            self.forward = DistributedDataParallel(
-                self.forward, device_ids=[device] if device.type == "cuda" else None,
-                broadcast_buffers=False, find_unused_parameters=True)
 
     def run(self, report: Report | None, events: bool) -> None:
         """All epochs that are left."""
@@ -170,9 +164,12 @@ class Training:
                 group["lr"] = rate
             with torch.autocast(self.device.type, self.dtype,
                                 enabled=self.dtype != torch.float32):
-                loss, logits = _loss(self.forward(images), labels, recipe)
+                loss, logits = _loss(fused.forward(model, images), labels, recipe)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            # What no node passes on has no gradient, in any process.
+            distributed.average([weight.grad for weight in model.parameters()
+                                 if weight.grad is not None])
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
             self.optimizer.step()
             if self.average:
@@ -270,17 +267,6 @@ def _optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> torch.
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum,
                            weight_decay=recipe.weight_decay, nesterov=recipe.nesterov,
                            fused=device.type in ("cpu", "cuda"))
-
-
-class _TrainingForward(nn.Module):
-    """What `model(images)` gives in training mode."""
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return fused.forward(self.model, images)
 
 
 def _loss(output, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
