@@ -65,7 +65,8 @@ def measure(cell: str, data: str, folder: Path, browser: bool) -> Row:
         0, 255, (1, size["height"], size["width"], size["channels"])).astype(np.float32)
     onnx_ms, = interleaved([lambda: run({"pixels": pixels})], RUNS)
     download = sum(file.stat().st_size for file in (folder / "tfjs").iterdir())
-    return Row(shown(cell), card["parameters"], card["multiply_adds"], card["epochs"],
+    epochs = sum(sitting["epochs"] for sitting in [card, *card.get("earlier", [])])
+    return Row(shown(cell), card["parameters"], card["multiply_adds"], epochs,
                card["test_accuracy"], onnx_ms, _in_wasm(folder) if browser else None,
                download / 1000)
 

@@ -31,6 +31,16 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if name == "bfloat16" or (name == "auto" and able) else torch.float32
 
 
+def slow_in(dtype: torch.dtype, device: torch.device) -> bool:
+    """Is `dtype` bfloat16 on a CPU without products in it, which is slower than float32 there?"""
+    if device.type != "cpu" or dtype != torch.bfloat16:
+        return False
+    # Known by name since torch 2.10; without it nothing is claimed.
+    able = getattr(torch.cpu, "get_capabilities", lambda: {})()
+    return able.get("architecture") == "x86_64" and not (
+        able["avx512_bf16"] or able["amx_bf16"])
+
+
 def hardware(device: torch.device, processes: int = 1) -> str:
     """What trained, for the card: 'NVIDIA H100', 'x86_64 CPU, 1 thread', '4 x NVIDIA H100'."""
     several = f"{processes} x " if processes > 1 else ""

@@ -66,6 +66,17 @@ def test_the_folder_is_named_after_cell_and_data(tmp_path, monkeypatch):
     assert read_manifest("runs/PDARTS-digits").name == "PDARTS-digits"
 
 
+@pytest.mark.parametrize("products, said", [(False, True), (True, False)])
+def test_bfloat16_on_a_cpu_that_is_slow_in_it_is_told(tmp_path, monkeypatch, products, said):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {
+        "architecture": "x86_64", "avx512_bf16": products, "amx_bf16": False}, raising=False)
+    folder = str(tmp_path / "run")
+    stderr = CliRunner().invoke(app, ["train", "DARTS", *SMALL, "--epochs", "1", "--precision",
+                                      "bfloat16", "-o", folder]).stderr
+    assert "1 epoch on cpu in bfloat16\n" in stderr
+    assert ("--precision float32 is faster" in stderr) == said
+
+
 def test_train_refuses_what_it_cannot_do(run, tmp_path):
     folder, _ = run
     assert "did you mean DARTS" in zoo("train", "DARTZ", "-o", tmp_path / "a", code=1)

@@ -224,6 +224,29 @@ def test_a_run_is_shipped_with_a_measured_accuracy(tmp_path):
     assert card["test_accuracy"] == result.accuracy
 
 
+def test_a_card_counts_the_trainings_before(tmp_path):
+    from zoo.recipe import Recipe
+    from zoo.train import train
+    from zoo.weights.__main__ import ship
+
+    recipe, weights = Recipe(channels=4, layers=3, epochs=1), None
+    cards = []
+    for name in ("first", "second", "third"):
+        train("DARTS", load("digits"), recipe, tmp_path / name, device="cpu", weights=weights)
+        cards.append(ship(tmp_path / name, tmp_path / "shipped"))
+        weights = tmp_path / "shipped/DARTS_V1-digits.safetensors"
+    first, second, third = cards
+    assert "earlier" not in first
+    assert [sitting["sha256"] for sitting in third["earlier"]] == [
+        first["sha256"], second["sha256"]]
+    assert [sitting["epochs"] for sitting in third["earlier"]] == [1, 1]
+    assert third["epochs"] == 1
+    # The shipped weights are the third's now, so that these are not its earlier ones.
+    train("DARTS", load("digits"), recipe, tmp_path / "other", device="cpu",
+          weights=tmp_path / "first")
+    assert "earlier" not in ship(tmp_path / "other", tmp_path / "shipped")
+
+
 def test_nothing_is_shipped_before_all_is_measured(tmp_path):
     from zoo.weights.__main__ import ship
 

@@ -42,9 +42,9 @@ def train(name: str, genotype, *, data: str | None, by: str | None, output: Path
     kind = pick_precision(recipe.precision if precision == "auto" else precision, place)
     speaks = distributed.rank() == 0
     if speaks:
-        typer.echo(f"{name} on {text.name}: {len(text.train):,} {text.by}s, "
-                   f"{text.vocabulary_size:,} different ones, {recipe.epochs} epochs on {place} in "
-                   f"{str(kind).removeprefix('torch.')}{progress.beside()}", err=True)
+        progress.announce(f"{name} on {text.name}: {len(text.train):,} {text.by}s, "
+                          f"{text.vocabulary_size:,} different ones, {recipe.epochs} epochs",
+                          place, kind)
     with progress.training(folder, 1, "tokens", speaks=speaks) as report:
         manifest = train_language.train(
             name, text, recipe, folder, genotype=genotype, seed=seed or 0, device=device,

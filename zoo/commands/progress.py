@@ -71,12 +71,18 @@ def training(folder: Path, size: float, unit: str = "images", speaks: bool = Tru
         raise typer.Exit(130) from None
 
 
-def beside() -> str:
-    """' in 4 processes', where torchrun has started so many."""
+def announce(what: str, place, dtype) -> None:
+    """Say what begins, on which device and how precisely."""
     from zoo import distributed
+    from zoo.device import slow_in
 
     count = distributed.size()
-    return f" in {count} processes" if count > 1 else ""
+    beside = f" in {count} processes" if count > 1 else ""
+    name = str(dtype).removeprefix("torch.")
+    typer.echo(f"{what} on {place} in {name}{beside}", err=True)
+    if slow_in(dtype, place):
+        typer.echo(f"note: this CPU has no products in {name}; --precision float32 is faster",
+                   err=True)
 
 
 def _line(done: int, total: int, row: dict | None = None) -> None:

@@ -113,12 +113,10 @@ def train(
                         batch_size=batch_size, learning_rate=learning_rate, validation=validation)
     place = pick_device(device)
     kind = pick_precision(recipe.precision if precision == "auto" else precision, place)
-    kind = str(kind).removeprefix("torch.")
     speaks = distributed.rank() == 0
     if speaks:
         plural = "s" * (recipe.epochs > 1)
-        typer.echo(f"{name} on {images.name}: {recipe.epochs} epoch{plural} on {place} in {kind}"
-                   f"{progress.beside()}", err=True)
+        progress.announce(f"{name} on {images.name}: {recipe.epochs} epoch{plural}", place, kind)
     with progress.training(folder, recipe.batch_size, speaks=speaks) as report:
         manifest = training.train(name, images, recipe, folder, genotype=record.genotype,
                                   seed=seed or 0, weights=weights, device=device,

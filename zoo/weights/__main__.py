@@ -55,7 +55,8 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     else:
         measured = _accuracy(model, load(data, path)) | {
             "labels": manifest.labels, "multiply_adds": manifest.multiply_adds}
-    seconds = manifest.metrics["seconds"]
+    earlier = _earlier(target / f"{cell}-{data}.json", manifest.metrics.get("weights_sha256"))
+    seconds = sum(sitting["seconds"] for sitting in [manifest.metrics, *earlier])
     card = {
         "cell": cell, "data": data, **({"remark": remark} if remark else {}), **measured,
         "network": manifest.network.model_dump(exclude_none=True),
@@ -64,6 +65,7 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
         **{fact: manifest.metrics[fact] for fact in ("epochs", "seed", "hardware", "seconds")},
         **{fact: manifest.metrics[fact] for fact in ("started_from", "weights_sha256")
            if fact in manifest.metrics},
+        **({"earlier": earlier} if earlier else {}),
         "hours": round(seconds / 3600, 2), "tools": manifest.tools, "precision": "float16",
         "licence": licences[data],
         "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
@@ -72,6 +74,20 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     write_whole(target / f"{cell}-{data}.safetensors", content)
     write_whole(target / f"{cell}-{data}.json", json_bytes(card))
     return card
+
+
+def _earlier(card: Path, started_from: str | None) -> list[dict]:
+    """The trainings, oldest first, behind the weights with this sha256, if they are the card's.
+
+    Without them the epochs and hours of a training that went on would look like all of them.
+    """
+    if started_from is None or not card.exists():
+        return []
+    before = json.loads(card.read_text(encoding="utf-8"))
+    if before["sha256"] != started_from:
+        return []
+    facts = ("epochs", "seconds", "hardware", "sha256", "recipe")
+    return [*before.get("earlier", []), {fact: before[fact] for fact in facts}]
 
 
 def _accuracy(model, images) -> dict:
