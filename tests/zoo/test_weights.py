@@ -77,7 +77,7 @@ def test_every_file_is_the_one_of_its_card():
 @pytest.mark.parametrize("cell", packaged_cells("cifar10"))
 def test_cards_of_photos_say_what_rounding_changes(cell):
     card = packaged(cell, "cifar10")
-    assert card["images"] == 10_000 and card["test_accuracy"] > 0.8 and card["remark"]
+    assert card["images"] == 10_000 and card["test_accuracy"] > 0.75 and card["remark"]
     stated = {(one["precision"], one["where"]): one for one in card["agreement"]}
     assert {precision for precision, _ in stated} == {"float16", "uint8"}
     for precision, least in (("float16", 0.995), ("uint8", 0.98)):
