@@ -1,10 +1,10 @@
-"""Two recurrent cells and an LSTM of equal parameters, trained alike: test perplexities.
+"""Two recurrent cells, each beside an LSTM of equal parameters, trained alike: test perplexities.
 
     python -m benchmarks.language --data shakespeare.txt -o runs     # hours on a CPU
     python -m benchmarks.language --epochs 1 --hidden 64             # minutes, on the sample
 
-Runs that were interrupted go on, and finished ones are read.  The LSTM has as many parameters as
-the first cell; it takes the same recipe, data, seed and epochs.
+Runs that were interrupted go on, and finished ones are read.  An LSTM takes the recipe, data, seed
+and epochs of its cell.
 """
 
 from __future__ import annotations
@@ -47,13 +47,14 @@ def main() -> None:
                                      resume=(folder / run_folder.CONFIG).exists(), report=report)
         manifest = read_manifest(folder)
         found[cell] = manifest.metrics | {"parameters": manifest.parameters}
-    folder = given.output / f"LSTM-{text.name}"
-    if (folder / lstm.MEASURED).exists():
-        found["LSTM"] = json.loads((folder / lstm.MEASURED).read_text(encoding="utf-8"))
-    else:
-        with progress.steps("LSTM", 1, "tokens") as report:
-            found["LSTM"] = lstm.train(
-                found[CELLS[0]]["parameters"], text, recipe, folder, precision=given.precision,
+        folder = given.output / f"LSTM-{cell}-{text.name}"
+        title = f"LSTM beside {cell}"
+        if (folder / lstm.MEASURED).exists():
+            found[title] = json.loads((folder / lstm.MEASURED).read_text(encoding="utf-8"))
+            continue
+        with progress.steps(title, 1, "tokens") as report:
+            found[title] = lstm.train(
+                manifest.parameters, text, recipe, folder, precision=given.precision,
                 resume=(folder / run_folder.CONFIG).exists(), report=report)
     table = Table("network", "parameters", "valid perplexity", "test perplexity", "seconds",
                   title=f"{text.name} by {text.by}, {recipe.epochs} epochs")
