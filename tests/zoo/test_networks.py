@@ -12,7 +12,7 @@ from tests.golden import compare
 from zoo.genotype import CONV_OPERATIONS
 from zoo.genotype import Cell as CellGenotype
 from zoo.networks import Cell, output_nodes
-from zoo.operations import operation
+from zoo.operations import FactorizedReduce, operation
 
 GOLDEN = json.loads(Path(golden.__file__).with_name("networks.json").read_text())
 CELLS = ["NASNet", "AmoebaNet", "DARTS", "DARTS_V2", "FairDARTS_a", "SNAS_aggressive",
@@ -199,3 +199,17 @@ def test_a_genotype_of_the_wrong_kind_is_refused():
         zoo.create_model("ENAS_RNN")
     with pytest.raises(ValueError, match="needs a recurrent genotype"):
         zoo.create_model("DARTS", network="language")
+
+
+@pytest.mark.parametrize("size", [8, 7])
+def test_a_training_reduces_as_it_is_defined(size):
+    module = FactorizedReduce(8, 8).double()
+    x = torch.randn(3, 8, size, size, dtype=torch.float64, requires_grad=True)
+    found = []
+    for training in (True, False):
+        for convolution in (module.conv_1, module.conv_2):
+            convolution.train(training)
+        y = module(x)
+        found.append([y, *torch.autograd.grad(y.square().sum(), [x, *module.parameters()])])
+    for ours, plain in zip(*found):
+        torch.testing.assert_close(ours, plain)
