@@ -44,8 +44,12 @@ def measure(cell: str, data: str, path: Path | None, images: int, folder: Path
 
 
 def state(cell: str, data: str, found: list[Agreement]) -> None:
-    """Write it on the card of the weights."""
-    card = packaged(cell, data) | {"agreement": [one.model_dump() for one in found]}
+    """Write it on the card of the weights, beside what was measured elsewhere."""
+    card = packaged(cell, data)
+    measured = {(one.precision, one.where) for one in found}
+    kept = [one for one in card.get("agreement", [])
+            if (one["precision"], one["where"]) not in measured]
+    card["agreement"] = [*(one.model_dump() for one in found), *kept]
     write_whole(HERE / f"{cell}-{data}.json", json_bytes(card))
 
 

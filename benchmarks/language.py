@@ -4,7 +4,7 @@
     python -m benchmarks.language --epochs 1 --hidden 64             # minutes, on the sample
 
 Runs that were interrupted go on, and finished ones are read.  An LSTM takes the recipe, data, seed
-and epochs of its cell.
+and epochs of its cell, and the recipe's own rate where the cells are given another.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def main() -> None:
     parser.add_argument("--preset", choices=PRESETS, default="small")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--hidden", type=int)
+    parser.add_argument("--learning-rate", type=float,
+                        help="of the cells; an LSTM has the recipe's")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs"))
     given = parser.parse_args()
@@ -43,8 +45,10 @@ def main() -> None:
         folder = given.output / f"{cell}-{text.name}"
         if not (folder / MANIFEST).exists():
             with progress.steps(cell, 1, "tokens") as report:
-                train_language.train(cell, text, recipe, folder, precision=given.precision,
-                                     resume=(folder / run_folder.CONFIG).exists(), report=report)
+                train_language.train(
+                    cell, text, recipe.but(learning_rate=given.learning_rate), folder,
+                    precision=given.precision, resume=(folder / run_folder.CONFIG).exists(),
+                    report=report)
         manifest = read_manifest(folder)
         found[cell] = manifest.metrics | {"parameters": manifest.parameters}
         folder = given.output / f"LSTM-{cell}-{text.name}"

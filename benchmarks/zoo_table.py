@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import functools
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,10 +67,13 @@ def measure(cells: list[str], data: str, folder: Path, browser: bool) -> list[Ro
             build(find(cell, Wanted(data=data)), ["onnx", "tfjs"], folder / cell, "float16")
     onnx_ms = interleaved([_in_onnx(folder / cell, packaged(cell, data)["input"])
                            for cell in cells], RUNS)
-    rounds = [[_in_wasm(folder / cell) for cell in cells] for _ in range(PAGES if browser else 0)]
-    return [_row(packaged(cell, data), folder / cell, onnx_ms[number],
-                 statistics.median(row[number] for row in rounds) if rounds else None)
-            for number, cell in enumerate(cells)]
+    wasm_ms: dict[str, list[float]] = {cell: [] for cell in cells}
+    for _ in range(PAGES if browser else 0):
+        for cell, found in wasm_ms.items():
+            found += _in_wasm(folder / cell)
+    return [_row(packaged(cell, data), folder / cell, ms,
+                 statistics.median(wasm_ms[cell]) if wasm_ms[cell] else None)
+            for cell, ms in zip(cells, onnx_ms)]
 
 
 def _row(card: dict, folder: Path, onnx_ms: float, wasm_ms: float | None) -> Row:
@@ -92,11 +96,16 @@ def _in_onnx(folder: Path, size: dict) -> Callable[[], object]:
     return functools.partial(run, {"pixels": pixels})
 
 
-def _in_wasm(folder: Path) -> float:
+def _in_wasm(folder: Path) -> list[float]:
+    """The milliseconds; none where the page failed, which is said."""
     from web_demo.verify import verify
 
     row, = verify(folder, "chromium", ["wasm"])
-    return row["ms"]
+    if row["ok"]:
+        return [row["ms"]]
+    print(f"{folder.name} on wasm: {row['error'] or row['reason'] or 'wrong numbers'}",
+          file=sys.stderr)
+    return []
 
 
 def plot(rows: list[Row], data: str, path: Path) -> None:

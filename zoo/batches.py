@@ -27,7 +27,7 @@ from zoo.recipe import Recipe
 class Batches:
     """An epoch has `steps` batches, of which each process of `zoo.distributed` gets its part.
 
-    Raises ValueError for a batch that is too small for the processes.
+    Raises ValueError for a batch, or a data set, that is too small for the processes.
     """
 
     def __init__(self, data: ImageData, recipe: Recipe, seed: int, device: torch.device):
@@ -42,6 +42,9 @@ class Batches:
         # A last batch of a single image would leave batch-norm nothing to average over.
         rest = self.count % recipe.batch_size // processes > 1
         self.steps = self.count // recipe.batch_size + rest
+        if self.steps == 0:
+            raise ValueError(f"{self.count} training images are too few for {processes} processes: "
+                             "batch-norm needs two in each; start fewer")
         self._labels = torch.from_numpy(data.train.labels).to(device)
         whole = isinstance(data.train.images, np.ndarray)
         self._pixels = self._move(data.train.images) if whole else None

@@ -17,7 +17,8 @@ def pick_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         device = None
-    if device is None or not here.get(device.type):
+    counts = {"cuda": torch.cuda.device_count(), "cpu": 1, "mps": 1}
+    if device is None or not here.get(device.type) or (device.index or 0) >= counts[device.type]:
         raise ValueError(f"no device {name!r} here; use "
                          + ", ".join(kind for kind, there in here.items() if there))
     return device

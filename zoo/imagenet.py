@@ -58,9 +58,10 @@ class LazyImages:
         return np.asarray(middle(read(file), self.size))
 
     def fingerprint(self) -> bytes:
-        """Names and sizes of the files, which stand for what is in them."""
-        return "".join(f"{file.parent.name}/{file.name} {file.stat().st_size}\n"
-                       for file in self.files).encode()
+        """The side, and names and sizes of the files, which stand for what is in them."""
+        return f"{self.size}\n".encode() + "".join(
+            f"{file.parent.name}/{file.name} {file.stat().st_size}\n"
+            for file in self.files).encode()
 
 
 def load(path: Path, size: int | None = None):

@@ -8,7 +8,6 @@ the last five epochs, the weights that are measured are the average of all steps
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -80,7 +79,7 @@ class Training:
         """Go through the text once: the epoch's row, whose `train_loss` may not be finite."""
         if distributed.is_started():  # each process has draws of its own
             torch.manual_seed(distributed.seed_of(self.seed, self.epochs))
-        recipe, model, began = self.recipe, self.model, time.perf_counter()
+        recipe, model = self.recipe, self.model
         rows = len(self.text) - 1
         hidden = model.initial_hidden(self.text.shape[1])
         loss_sum, count, first = torch.zeros((), device=self.device), 0, 0
@@ -114,8 +113,7 @@ class Training:
         distributed.average([loss_sum])
         mean = loss_sum.item() / count
         return {"epoch": self.epochs, "learning_rate": rate, "optimizer": self.stage,
-                "train_loss": mean, "tokens": count * distributed.size(),
-                "seconds": time.perf_counter() - began}
+                "train_loss": mean, "tokens": count * distributed.size()}
 
     @contextlib.contextmanager
     def judged(self) -> Iterator[TiedModel]:

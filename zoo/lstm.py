@@ -6,6 +6,7 @@ Hochreiter & Schmidhuber 1997; dropped weights from state to state as in Merity 
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from zoo import distributed, train_language
 from zoo.artifact import json_bytes
 from zoo.atomic import write_whole
+from zoo.device import slow_in
 from zoo.language_recipe import LanguageRecipe
 from zoo.recurrent import TiedModel
 from zoo.text import TextData
@@ -40,8 +42,14 @@ class LSTMCell(nn.Module):
             inputs = inputs * F.dropout(torch.ones_like(inputs[:1]), self.dropout_input)
         if self.training and self.dropout_hidden:
             weights["weight_hh_l0"] = F.dropout(weights["weight_hh_l0"], self.dropout_hidden)
-        outputs, state = torch.func.functional_call(
-            self.lstm, weights, (inputs, tuple(hidden.to(inputs.dtype).split(1))))
+        kind = inputs.device.type
+        # A CPU without products in bfloat16 has no LSTM in it either.
+        slow = torch.is_autocast_enabled(kind) and slow_in(
+            torch.get_autocast_dtype(kind), inputs.device)
+        with torch.autocast(kind, enabled=False) if slow else contextlib.nullcontext():
+            inputs = inputs.float() if slow else inputs
+            outputs, state = torch.func.functional_call(
+                self.lstm, weights, (inputs, tuple(hidden.to(inputs.dtype).split(1))))
         # Autocast gives bfloat16, in which a state must not be carried from stretch to stretch.
         return outputs.to(hidden.dtype), torch.cat(state).to(hidden.dtype)
 

@@ -34,7 +34,7 @@ class Recipe:
     clip_norm: float = 5.0  # largest norm of the gradient
     average: float = 0.0  # decay of the weights' moving average, 0.999; 0 takes the last ones
     label_smoothing: float = 0.0
-    drop_path: float = 0.2  # reached in the last epoch, on a line from 0
+    drop_path: float = 0.2  # where a line from 0 would be after the last epoch
     auxiliary_weight: float = 0.4  # of the auxiliary head's loss; 0 leaves the head out
     precision: str = "auto"  # see `zoo.device.pick_precision`
     validation: int = 0  # training images held out; the best epoch on them is kept

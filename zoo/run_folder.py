@@ -2,8 +2,8 @@
 
 ``config.json`` says what is trained, ``history.jsonl`` gets a row an epoch, ``checkpoint.pt``
 holds everything that the next epoch depends on, ``best.pt`` the weights of the best epoch where
-validation images tell which that is.  When the run is finished the folder becomes an artifact
-(`zoo.artifact`), whose manifest is written last.
+validation images or text tell which that is.  When the run is finished the folder becomes an
+artifact (`zoo.artifact`), whose manifest is written last.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from torch import nn
 import zoo
 from zoo import distributed, run_folder
 from zoo.artifact import MANIFEST, VOCABULARY, json_bytes, read_manifest, seal
+from zoo.atomic import write_whole
 from zoo.datasets import DataError
 from zoo.device import hardware, pick_device, pick_precision
 from zoo.genotype import Genotype, to_json
@@ -219,8 +220,8 @@ def _finish(folder: Path, cell: str, genotype: Genotype, data: TextData, model: 
             facts: dict) -> Manifest:
     """Turn the run folder into an artifact."""
     save_weights(model, folder / WEIGHTS)
-    (folder / "genotype.json").write_text(to_json(genotype), encoding="utf-8")
-    (folder / VOCABULARY).write_bytes(json_bytes(data.vocabulary))
+    write_whole(folder / "genotype.json", to_json(genotype).encode())
+    write_whole(folder / VOCABULARY, json_bytes(data.vocabulary))
     manifest = seal(folder, Manifest(
         name=plain_name(f"{cell}-{data.name}"), genotype=cell, **origin_lines(cell, genotype),
         task="language-model-step", network=Network(kind="language", **model.settings),

@@ -177,6 +177,7 @@ def test_held_out_files_stay_files(data):
 
 def test_other_files_are_other_images(folder, data, tmp_path):
     assert fingerprint(load("imagenet", folder, 32)) == fingerprint(data)
+    assert fingerprint(load("imagenet", folder, 40)) != fingerprint(data)
     for split in ("train", "val"):
         for name in ("n01", "n02"):
             (tmp_path / split / name).mkdir(parents=True)

@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 
+from zoo import genotype
 from zoo.artifact import seal
 from zoo.create import create_model
 from zoo.datasets import DataError, load
@@ -241,10 +242,26 @@ def test_a_card_counts_the_trainings_before(tmp_path):
         first["sha256"], second["sha256"]]
     assert [sitting["epochs"] for sitting in third["earlier"]] == [1, 1]
     assert third["epochs"] == 1
-    # The shipped weights are the third's now, so that these are not its earlier ones.
-    train("DARTS", load("digits"), recipe, tmp_path / "other", device="cpu",
-          weights=tmp_path / "first")
-    assert "earlier" not in ship(tmp_path / "other", tmp_path / "shipped")
+    assert ship(tmp_path / "third", tmp_path / "shipped", remark="x") == third | {"remark": "x"}
+    # The shipped weights are the third's now, so that the first's are nothing that a card tells of.
+    for weights, earlier in (("first", 0), ("third", 3)):
+        train("DARTS", load("digits"), recipe, tmp_path / f"after {weights}", device="cpu",
+              weights=tmp_path / weights)
+        shutil.copytree(tmp_path / "shipped", tmp_path / f"before {weights}")
+        card = ship(tmp_path / f"after {weights}", tmp_path / f"before {weights}")
+        assert len(card.get("earlier", [])) == earlier
+
+
+def test_only_the_cell_of_the_name_is_shipped(tmp_path):
+    from zoo.recipe import Recipe
+    from zoo.train import train
+    from zoo.weights.__main__ import ship
+
+    train("DARTS", load("digits"), Recipe(channels=4, layers=3, epochs=1), tmp_path / "run",
+          genotype=genotype("DARTS_V2"), device="cpu")
+    with pytest.raises(WeightsError, match="another cell than DARTS_V1"):
+        ship(tmp_path / "run", tmp_path / "shipped")
+    assert not (tmp_path / "shipped").exists()
 
 
 def test_nothing_is_shipped_before_all_is_measured(tmp_path):

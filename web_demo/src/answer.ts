@@ -64,6 +64,11 @@ export function describeInput({ input }: Manifest, digits: boolean): void {
 
 let lastSaid = '';
 
+/** What is asked now was chosen by hand: its answer is spoken even if it is the last one again. */
+export function speakAgain(): void {
+  lastSaid = '';
+}
+
 /** A live camera would talk without end, so only a new answer is spoken. */
 function say(sentence: string, answer: string): void {
   if (answer === lastSaid) return;

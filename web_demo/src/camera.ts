@@ -7,6 +7,8 @@ const ELSE = 'choose a picture file instead';
 
 export class Camera {
   private stream: MediaStream | null = null;
+  /** Counts starts and stops: a start that the person has given up meanwhile must not go on. */
+  private turn = 0;
 
   constructor(
     private readonly view: HTMLVideoElement,
@@ -18,32 +20,44 @@ export class Camera {
     return this.stream !== null;
   }
 
-  async start(): Promise<void> {
+  /** False when it was stopped or started anew before there was a picture. */
+  async start(): Promise<boolean> {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw new Failure(
         `This browser gives the camera only to secure pages: open the page over https or at 127.0.0.1, or ${ELSE}.`,
       );
     }
+    this.stop();
+    const mine = this.turn;
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: { ideal: 'environment' } } });
-      this.stream.getVideoTracks()[0]?.addEventListener('ended', () => {
-        if (!this.running) return;
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: { ideal: 'environment' } } });
+      if (mine !== this.turn) {
+        stream.getTracks().forEach((track) => track.stop());
+        return false;
+      }
+      this.stream = stream;
+      stream.getVideoTracks()[0]?.addEventListener('ended', () => {
+        if (mine !== this.turn) return;
         this.stop();
         this.onEnd(
           `The camera stopped, because it was unplugged or another program took it: start it again, or ${ELSE}.`,
         );
       });
-      this.view.srcObject = this.stream;
+      this.view.srcObject = stream;
       this.view.hidden = false;
       await this.view.play();
+      return mine === this.turn;
     } catch (error) {
+      if (mine !== this.turn) return false;
       this.stop();
       throw new Failure(refusal(error));
     }
   }
 
   stop(): void {
-    this.stream?.getTracks().forEach((track) => track.stop());
+    this.turn += 1;
+    if (!this.stream) return;
+    this.stream.getTracks().forEach((track) => track.stop());
     this.stream = null;
     this.view.srcObject = null;
     this.view.hidden = true;

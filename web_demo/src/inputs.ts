@@ -1,5 +1,6 @@
 /** Where images come from: the pad, samples, files, the clipboard, the camera. */
 
+import { speakAgain } from './answer';
 import { Camera } from './camera';
 import { Pad } from './draw';
 import { sentence } from './failure';
@@ -38,12 +39,16 @@ export function connectInputs(): void {
     file.value = '';
   });
   addEventListener('paste', (event) => void readFile(event.clipboardData?.files[0]));
+  // Text is dragged into and within the prompt.
+  const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
   addEventListener('dragover', (event) => {
+    if (!hasFiles(event)) return;
     event.preventDefault();
     drop.classList.add('over');
   });
   addEventListener('dragleave', () => drop.classList.remove('over'));
   addEventListener('drop', (event) => {
+    if (!hasFiles(event)) return;
     event.preventDefault();
     drop.classList.remove('over');
     void readFile(event.dataTransfer?.files[0]);
@@ -55,16 +60,26 @@ export function takePhotos(photos: boolean): void {
   pad.photo = photos;
 }
 
+/** Counts what is chosen: a picture that is ready after a newer choice is not asked about. */
+let choices = 0;
+
 export function clearInputs(): void {
+  choices += 1;
   stopCamera();
   pad.clear();
 }
 
 export async function chooseSample(pixels: Float32Array, truth: string | null): Promise<void> {
+  const mine = ++choices;
   const { width, height } = session.artifact!.manifest.input;
   const canvas = document.createElement('canvas');
   paint(canvas, pixels, width, height);
-  show(await createImageBitmap(canvas));
+  const picture = await createImageBitmap(canvas);
+  if (mine !== choices) {
+    picture.close();
+    return;
+  }
+  show(picture);
   await ask(pixels, truth, emptyText());
 }
 
@@ -77,7 +92,9 @@ function readPad(finished: boolean): void {
   hint.hidden = !pad.empty;
   if (!pad.empty) stopCamera();
   if (!session.artifact) return;
+  if (!pad.empty) choices += 1;
   showFailure(null);
+  if (finished) speakAgain();
   if (!finished && session.steady > LIVE_MS) return;
   void ask(drawingPixels(session.artifact.manifest, pad.drawing), null, emptyText());
 }
@@ -88,18 +105,24 @@ async function readFile(file: File | null | undefined): Promise<void> {
 
 async function readPicture(file: Blob, name: string, truth: string | null): Promise<void> {
   if (!session.artifact) return;
+  const mine = ++choices;
   const { manifest } = session.artifact;
   try {
     const picture = await openPicture(file, name);
+    if (mine !== choices) {
+      picture.close();
+      return;
+    }
     const pixels = picturePixels(manifest, { source: picture, width: picture.width, height: picture.height });
     show(picture);
     await ask(pixels, truth, NO_DIGIT);
   } catch (error) {
-    showFailure(sentence(error));
+    if (mine === choices) showFailure(sentence(error));
   }
 }
 
 function show(picture: ImageBitmap): void {
+  speakAgain();
   showFailure(null);
   stopCamera();
   pad.show(picture);
@@ -111,9 +134,10 @@ async function toggleCamera(): Promise<void> {
     stopCamera();
     return;
   }
+  choices += 1;
   showFailure(null);
   try {
-    await camera.start();
+    if (!(await camera.start())) return;
     pad.clear();
     showCamera(true);
     await watch();
@@ -136,9 +160,9 @@ async function watch(): Promise<void> {
 }
 
 function stopCamera(): void {
-  if (!camera.running) return;
-  camera.stop();
-  showCamera(false);
+  const on = camera.running;
+  camera.stop(); // or what is only being asked for
+  if (on) showCamera(false);
 }
 
 function showCamera(on: boolean): void {

@@ -49,6 +49,7 @@ const asked = new URLSearchParams(location.search);
 
 /** What was downloaded; it outlives a change of backend. */
 interface Loaded {
+  readonly entry: Entry;
   readonly artifact: Artifact | Artifact<StepManifest>;
   readonly files: Awaited<ReturnType<typeof downloadModel>>;
   readonly fixture: Fixture;
@@ -57,6 +58,7 @@ interface Loaded {
 
 let survey: Availability[] = [];
 let backend: Backend = 'cpu';
+let wanted: Entry | null = null;
 let loaded: Loaded | null = null;
 let stepNetwork: StepNetwork | null = null;
 
@@ -96,8 +98,12 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   if (!isStep(artifact)) {
     describeInput(artifact.manifest, readsDigits(artifact.manifest));
     takePhotos(readsPhotos(artifact.manifest));
+    // What is drawn or chosen from here on waits for the network.
+    session.artifact = artifact;
+  } else {
+    describeWriter(new Vocabulary(await downloadVocabulary(artifact), artifact.manifest.input.unit ?? 'word'));
+    signal.throwIfAborted();
   }
-  const words = isStep(artifact) ? await downloadVocabulary(artifact) : null;
   const start = performance.now();
   const files = await downloadModel(artifact, (progress) => {
     if (!signal.aborted) showProgress(manifest.name, progress);
@@ -105,36 +111,40 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   const download = { bytes: downloadBytes(manifest), ms: performance.now() - start };
   const fixture = isStep(artifact) ? await downloadStepFixture(artifact) : await downloadFixture(artifact);
   signal.throwIfAborted();
-  loaded = { artifact, files, fixture, download };
-  if (isStep(artifact)) {
-    describeWriter(new Vocabulary(words!, artifact.manifest.input.unit ?? 'word'));
-  } else {
-    session.artifact = artifact;
-    showSamples(artifact, fixture, chooseSample, choosePicture);
-  }
+  loaded = { entry, artifact, files, fixture, download };
+  if (!isStep(artifact)) showSamples(artifact, fixture, chooseSample, choosePicture);
   await runOn(backend, signal);
 }
 
-async function runOn(choice: Backend, signal: AbortSignal): Promise<void> {
+/** Goes on with `choice`: the network that is here, or else the one that was on its way or failed. */
+function goOn(choice: Backend): void {
   backend = choice;
   markBackend(backend);
+  const entry = wanted;
+  if (entry) take((signal) => (loaded?.entry === entry ? runOn(choice, signal) : open(entry, signal)));
+}
+
+async function runOn(choice: Backend, signal: AbortSignal): Promise<void> {
   if (!loaded) return;
   const { artifact, files, fixture, download } = loaded;
   stopNetwork();
   showTimes(download, null);
-  showParity(null, backend);
-  showStep(`Starting ${TITLES[backend]}`);
-  await startBackend(backend, (why) => loseBackend(choice, why));
+  showParity(null, choice);
+  showStep(`Starting ${TITLES[choice]}`);
+  await startBackend(choice, (why) => loseBackend(choice, why));
   signal.throwIfAborted();
   const network = isStep(artifact)
     ? await StepNetwork.load(artifact.manifest, files)
     : await Network.load(artifact.manifest, files);
-  showStep(`First runs on ${TITLES[backend]}, compared with PyTorch`);
-  const { parity, timing } = await checkParity(network, artifact.manifest, fixture, backend);
+  showStep(`First runs on ${TITLES[choice]}, compared with PyTorch`);
+  const { parity, timing } = await checkParity(network, artifact.manifest, fixture, choice).catch((error) => {
+    network.dispose();
+    throw error;
+  });
   if (signal.aborted) network.dispose();
   signal.throwIfAborted();
   showTimes(download, timing);
-  showParity(parity, backend, isStep(artifact) ? 'steps' : 'images');
+  showParity(parity, choice, isStep(artifact) ? 'steps' : 'images');
   if (network instanceof StepNetwork) {
     stepNetwork = network;
     writeWith(network);
@@ -143,7 +153,7 @@ async function runOn(choice: Backend, signal: AbortSignal): Promise<void> {
     session.steady = timing.steady;
     await answerAgain();
   }
-  document.body.dataset.ready = backend;
+  document.body.dataset.ready = choice;
 }
 
 function stopNetwork(): void {
@@ -162,21 +172,30 @@ function forgetNetwork(): Network | StepNetwork | null {
 
 /** A lost backend is given up for the next best, and both are said. */
 function loseBackend(lost: Backend, why: string): void {
+  if (lost !== backend) {
+    giveUp(lost);
+    return;
+  }
   // Its tensors went with it, so there is nothing to dispose of.
   forgetNetwork();
+  giveUp(lost);
+  const next = bestBackend(survey);
+  showFailure(`${why}: the page goes on with ${TITLES[next]}; reload it to have ${TITLES[lost]} again.`);
+  goOn(next);
+}
+
+function giveUp(lost: Backend): void {
   dropBackend(lost);
   const reason = 'it was taken away; reload the page to have it again';
   survey = survey.map((one) => (one.backend === lost ? { ...one, reason } : one));
   listBackends();
-  const next = bestBackend(survey);
-  showFailure(`${why}: the page goes on with ${TITLES[next]}; reload it to have ${TITLES[lost]} again.`);
-  take((signal) => runOn(next, signal));
+  markBackend(backend);
 }
 
 function listBackends(): void {
   showBackends(survey, (choice) => {
     showFailure(null);
-    take((signal) => runOn(choice, signal));
+    goOn(choice);
   });
 }
 
@@ -184,11 +203,14 @@ function listModels(entries: readonly Entry[]): void {
   const picker = element('model', HTMLSelectElement);
   picker.replaceChildren(...entries.map(({ name }) => new Option(name)));
   picker.disabled = false;
-  const wanted = entries.findIndex(({ name }) => name === asked.get('model'));
+  const named = entries.findIndex(({ name }) => name === asked.get('model'));
   // Pictures are looked at sooner than a prompt is written, so a language model is none to begin with.
   const first = entries.findIndex(({ task }) => task !== 'language-model-step');
-  picker.selectedIndex = Math.max(0, wanted >= 0 ? wanted : first);
-  const openSelected = () => take((signal) => open(entries[picker.selectedIndex]!, signal));
+  picker.selectedIndex = Math.max(0, named >= 0 ? named : first);
+  const openSelected = () => {
+    const entry = (wanted = entries[picker.selectedIndex]!);
+    take((signal) => open(entry, signal));
+  };
   picker.addEventListener('change', openSelected);
   openSelected();
 }
@@ -198,8 +220,8 @@ async function start(): Promise<void> {
   connectWriter();
   survey = await surveyBackends();
   listBackends();
-  const wanted = survey.find((one) => one.backend === asked.get('backend') && one.reason === null);
-  backend = wanted?.backend ?? bestBackend(survey);
+  const named = survey.find((one) => one.backend === asked.get('backend') && one.reason === null);
+  backend = named?.backend ?? bestBackend(survey);
   markBackend(backend);
   listModels(await readIndex(page));
 }

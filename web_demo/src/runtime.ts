@@ -34,6 +34,7 @@ export function showProgress(name: string, { loaded, total }: Progress): void {
 export function showFailure(sentence: string | null): void {
   failure.hidden = sentence === null;
   failure.textContent = sentence ?? '';
+  if (sentence !== null) failure.scrollIntoView({ block: 'nearest' }); // a phone may be far below it
 }
 
 /** The picker: an unavailable backend stays in the list, and says why. */

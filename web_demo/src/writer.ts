@@ -85,6 +85,7 @@ async function write(): Promise<void> {
   }
   // A newer text goes on where this one was.
   if (running?.signal !== signal) return;
+  if (document.activeElement === stopButton) writeButton.focus();
   stopButton.disabled = true;
   written.setAttribute('aria-busy', 'false');
   const text = written.textContent ?? '';
@@ -95,7 +96,7 @@ async function write(): Promise<void> {
 async function writeOn(model: StepNetwork, words: Vocabulary, signal: AbortSignal): Promise<void> {
   const random = mulberry32(wholeNumber(seed, 0));
   const heat = Number(temperature.value);
-  const most = Math.max(1, wholeNumber(length, 100));
+  const most = wholeNumber(length, 100);
   const { ids } = words.read(prompt.value);
   const tokens = ids.length > 0 ? [...ids] : [words.beginning];
   const text = document.createTextNode('');
@@ -131,7 +132,8 @@ function show(text: Text, fresh: string, words: Vocabulary, count: number, ms: n
   const following = written.scrollHeight - written.scrollTop - written.clientHeight < 40;
   text.appendData(fresh);
   if (following) written.scrollTop = written.scrollHeight;
-  const rate = (count / ms) * 1000;
+  // A coarse clock may not have moved.
+  const rate = (count / Math.max(ms, 1)) * 1000;
   speed.textContent = `${words.count(count)}, ${rate.toLocaleString('en', { maximumFractionDigits: rate < 10 ? 1 : 0 })} a second`;
 }
 
@@ -155,9 +157,11 @@ function showTemperature(): void {
   temperatureText.textContent = value === 0 ? '0, always the likeliest' : value.toFixed(1);
 }
 
+/** What the field holds, which is brought within its bounds where everybody can see it. */
 function wholeNumber(input: HTMLInputElement, otherwise: number): number {
-  const value = Math.floor(input.valueAsNumber);
-  return Number.isFinite(value) ? value : otherwise;
+  const value = Number.isFinite(input.valueAsNumber) ? Math.floor(input.valueAsNumber) : otherwise;
+  input.valueAsNumber = Math.min(Math.max(value, Number(input.min)), Number(input.max));
+  return input.valueAsNumber;
 }
 
 /** Lets the page be drawn and used; a timer would wait four milliseconds each time. */

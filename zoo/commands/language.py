@@ -44,7 +44,7 @@ def train(name: str, genotype, *, data: str | None, by: str | None, output: Path
     if speaks:
         progress.announce(f"{name} on {text.name}: {len(text.train):,} {text.by}s, "
                           f"{text.vocabulary_size:,} different ones, {recipe.epochs} epochs",
-                          place, kind)
+                          place, kind, resume)
     with progress.training(folder, 1, "tokens", speaks=speaks) as report:
         manifest = train_language.train(
             name, text, recipe, folder, genotype=genotype, seed=seed or 0, device=device,

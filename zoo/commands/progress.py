@@ -71,8 +71,8 @@ def training(folder: Path, size: float, unit: str = "images", speaks: bool = Tru
         raise typer.Exit(130) from None
 
 
-def announce(what: str, place, dtype) -> None:
-    """Say what begins, on which device and how precisely."""
+def announce(what: str, place, dtype, resume: bool) -> None:
+    """Say what begins, or goes on, on which device and how precisely."""
     from zoo import distributed
     from zoo.device import slow_in
 
@@ -80,7 +80,7 @@ def announce(what: str, place, dtype) -> None:
     beside = f" in {count} processes" if count > 1 else ""
     name = str(dtype).removeprefix("torch.")
     typer.echo(f"{what} on {place} in {name}{beside}", err=True)
-    if slow_in(dtype, place):
+    if slow_in(dtype, place) and not resume:
         typer.echo(f"note: this CPU has no products in {name}; --precision float32 is faster",
                    err=True)
 

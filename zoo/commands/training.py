@@ -116,7 +116,8 @@ def train(
     speaks = distributed.rank() == 0
     if speaks:
         plural = "s" * (recipe.epochs > 1)
-        progress.announce(f"{name} on {images.name}: {recipe.epochs} epoch{plural}", place, kind)
+        progress.announce(f"{name} on {images.name}: {recipe.epochs} epoch{plural}", place, kind,
+                          resume)
     with progress.training(folder, recipe.batch_size, speaks=speaks) as report:
         manifest = training.train(name, images, recipe, folder, genotype=record.genotype,
                                   seed=seed or 0, weights=weights, device=device,

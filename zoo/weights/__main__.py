@@ -14,12 +14,20 @@ import hashlib
 import json
 from pathlib import Path
 
-from zoo.artifact import json_bytes, read_vocabulary
+from zoo.artifact import json_bytes, read_genotype, read_vocabulary
 from zoo.atomic import write_whole
 from zoo.datasets import load
 from zoo.evaluate import predict, score
-from zoo.registry import record
-from zoo.weights import HERE, WeightsError, language, load_artifact, load_weights, packed
+from zoo.registry import UnknownCellError, record
+from zoo.weights import (
+    HERE,
+    WEIGHTS,
+    WeightsError,
+    language,
+    load_artifact,
+    load_weights,
+    packed,
+)
 
 #: Licence of the shipped weights by the data that they learned from.
 LICENCES = {
@@ -36,12 +44,17 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     `path` is where the data set lies, `remark` what is to be known of that copy of it; `text` is
     the file that a language model learned from, `lstm` the run of an LSTM to compare with.
     Nothing is written before all is measured.  Raises ArtifactError or WeightsError for a folder
-    that is no finished run and for a data set whose licence is not stated here, DataError for
-    data that cannot be read.
+    that is no finished run, of another cell than its name says, or of a data set whose licence is
+    not stated here, UnknownCellError for a cell that is not registered, DataError for data that
+    cannot be read.
     """
     model, manifest = load_artifact(run)
     recipe = json.loads((run / "config.json").read_text(encoding="utf-8"))["recipe"]
-    cell, data = record(manifest.genotype).name, manifest.input.data
+    known, data = record(manifest.genotype), manifest.input.data
+    if known.genotype != read_genotype(run, manifest):
+        raise WeightsError(f"{run} is a network of another cell than {known.name}, which it is "
+                           "called; only registered cells are shipped")
+    cell = known.name
     licences = LICENCES | language.LICENCES
     if data not in licences:
         raise WeightsError(f"the licence of {data} is not stated in {Path(__file__).name}; weights "
@@ -55,7 +68,8 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     else:
         measured = _accuracy(model, load(data, path)) | {
             "labels": manifest.labels, "multiply_adds": manifest.multiply_adds}
-    earlier = _earlier(target / f"{cell}-{data}.json", manifest.metrics.get("weights_sha256"))
+    place = target / f"{cell}-{data}.json"
+    earlier = _earlier(place, manifest.metrics.get("weights_sha256"))
     seconds = sum(sitting["seconds"] for sitting in [manifest.metrics, *earlier])
     card = {
         "cell": cell, "data": data, **({"remark": remark} if remark else {}), **measured,
@@ -69,10 +83,16 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
         "hours": round(seconds / 3600, 2), "tools": manifest.tools, "precision": "float16",
         "licence": licences[data],
         "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
+        # Of the float32 file, which a training may have gone on from as well.
+        "run_sha256": hashlib.sha256((run / WEIGHTS).read_bytes()).hexdigest(),
     }
+    if place.exists():  # the same weights once more: what `benchmarks.agreement` found still holds
+        before = json.loads(place.read_text(encoding="utf-8"))
+        if before["sha256"] == card["sha256"] and "agreement" in before:
+            card["agreement"] = before["agreement"]
     target.mkdir(parents=True, exist_ok=True)
     write_whole(target / f"{cell}-{data}.safetensors", content)
-    write_whole(target / f"{cell}-{data}.json", json_bytes(card))
+    write_whole(place, json_bytes(card))
     return card
 
 
@@ -84,7 +104,9 @@ def _earlier(card: Path, started_from: str | None) -> list[dict]:
     if started_from is None or not card.exists():
         return []
     before = json.loads(card.read_text(encoding="utf-8"))
-    if before["sha256"] != started_from:
+    if before.get("weights_sha256") == started_from:  # shipped once more
+        return before.get("earlier", [])
+    if started_from not in (before["sha256"], before.get("run_sha256")):
         return []
     facts = ("epochs", "seconds", "hardware", "sha256", "recipe")
     return [*before.get("earlier", []), {fact: before[fact] for fact in facts}]
@@ -110,7 +132,7 @@ def main() -> None:
         try:
             card = ship(run, text=given.data, path=given.path, lstm=given.lstm,
                         remark=given.remark)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, UnknownCellError) as error:
             raise SystemExit(f"error: {error}") from None
         measure = (f"{card['test_accuracy']:.4f} test accuracy" if "test_accuracy" in card
                    else f"test perplexity {card['test_perplexity']:.3f}")
