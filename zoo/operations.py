@@ -61,7 +61,7 @@ class _EverySecond(nn.Conv2d):
     """A pointwise convolution of every second pixel of every second row."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or x.device.type != "cpu":
+        if not torch.is_grad_enabled() or x.device.type != "cpu":
             return super().forward(x)
         # oneDNN's weight gradient of the strided one writes past its memory on CPUs with AVX2 but
         # not AVX-512, where the channels are no multiple of 8 (oneDNN of torch 2.13).

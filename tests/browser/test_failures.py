@@ -226,25 +226,43 @@ def test_a_camera_that_nobody_allowed(visit):
     assert visitor.failure().startswith("The camera was refused")
 
 
+# Keeps the contexts that the page makes, so that a test can take one away.
+CONTEXTS = """
+    window.contexts = [];
+    for (const kind of [HTMLCanvasElement, OffscreenCanvas]) {
+        const get = kind.prototype.getContext;
+        kind.prototype.getContext = function (name, ...rest) {
+            const context = get.call(this, name, ...rest);
+            if (String(name).startsWith('webgl') && context) window.contexts.push(context);
+            return context;
+        };
+    }
+"""
+LOSE = (
+    "window.contexts.filter((c) => !c.isContextLost()).forEach((c) => "
+    "c.getExtension('WEBGL_lose_context').loseContext())"
+)
+
+
+def test_a_webgl_context_that_is_lost_while_idle_interrupts_nothing(visit):
+    visitor = visit()
+    visitor.page.add_init_script(CONTEXTS)
+    page = visitor.ready("webgl")
+    page.check("#backends input[value=cpu]")
+    page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
+    page.evaluate(LOSE)
+    expect(page.locator("#backends input[value=webgl]")).to_be_disabled()
+    assert page.is_checked("#backends input[value=cpu]")
+    assert page.locator("#failure").is_hidden()
+    visitor.draw([(0.5, 0.2), (0.5, 0.8)])
+    assert visitor.answer() == "1"
+
+
 def test_a_lost_webgl_context_is_replaced(visit):
     visitor = visit()
-    # Keeps the contexts that the page makes, so that the test can take one away.
-    visitor.page.add_init_script("""
-        window.contexts = [];
-        for (const kind of [HTMLCanvasElement, OffscreenCanvas]) {
-            const get = kind.prototype.getContext;
-            kind.prototype.getContext = function (name, ...rest) {
-                const context = get.call(this, name, ...rest);
-                if (String(name).startsWith('webgl') && context) window.contexts.push(context);
-                return context;
-            };
-        }
-    """)
+    visitor.page.add_init_script(CONTEXTS)
     page = visitor.ready("webgl")
-    page.evaluate(
-        "window.contexts.filter((c) => !c.isContextLost()).forEach((c) => "
-        "c.getExtension('WEBGL_lose_context').loseContext())"
-    )
+    page.evaluate(LOSE)
     assert visitor.failure() == (
         "The browser took the WebGL context away (a graphics driver that restarted, or too many "
         "pages at once): "

@@ -88,6 +88,16 @@ def test_a_seed_repeats_a_text_and_another_writes_another(open_writer, learned):
         assert text == model.write("or ", 200, 1.2, seed)
 
 
+@pytest.mark.parametrize("asked, held", [("-5", "1"), ("", "100"), ("2.9", "2")])
+def test_a_length_out_of_bounds_is_seen_to_be_mended(open_writer, asked, held):
+    page = open_writer("word").page
+    page.fill("#length", asked)
+    page.click("#write")
+    expect(page.locator("#stop")).to_be_disabled()
+    assert page.input_value("#length") == held
+    assert page.inner_text("#speed").startswith(f"{held} word")
+
+
 def test_a_text_without_a_prompt_begins_a_line(open_writer, learned):
     page = open_writer("char").page
     assert write(page, "") == learned["char"].write("")

@@ -111,3 +111,23 @@ def test_what_is_drawn_during_the_download_is_answered(visit):
         route.continue_()
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     assert visitor.answer() == "1"
+
+
+def test_a_failed_load_stays_told_while_somebody_draws(visit):
+    visitor = visit()
+    visitor.page.route("**/tfjs/*.bin", lambda route: route.fulfill(status=404))
+    visitor.open("?backend=wasm")
+    told = visitor.failure()
+    visitor.draw([(0.5, 0.2), (0.5, 0.8)])
+    assert visitor.failure() == told and "was not found" in told
+
+
+def test_the_same_answer_is_spoken_again(visit):
+    page = visit().ready()
+    said = []
+    for _ in range(2):
+        page.evaluate("document.querySelector('#spoken').textContent = ''")
+        page.locator("#samples button").first.click()
+        expect(page.locator("#spoken")).not_to_be_empty()
+        said.append(page.text_content("#spoken"))
+    assert said[0] == said[1]

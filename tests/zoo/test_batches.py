@@ -37,6 +37,13 @@ def test_each_image_comes_once_with_its_label(count, sizes):
     assert not torch.equal(*orders)
 
 
+def test_a_data_set_that_is_too_small_for_the_processes(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(ValueError, match="7 training images are too few for 4 processes"):
+        Batches(numbered(7), PLAIN, 0, CPU)
+    assert Batches(numbered(8), PLAIN, 0, CPU).steps == 1
+
+
 def test_sizes_take_equal_shares_of_the_epochs():
     batches = Batches(numbered(8, side=16), PLAIN.but(sizes=(8, 12, 16)), 0, CPU)
     sides = [next(iter(batches.epoch(epoch)))[0].shape[2:] for epoch in range(6)]

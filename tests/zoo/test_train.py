@@ -221,8 +221,18 @@ def test_devices_and_precisions():
     for name in ("tpu", "cuda:99x"):
         with pytest.raises(ValueError, match="cpu"):
             pick_device(name)
+    with pytest.raises(ValueError, match="no device 'cpu:1'"):
+        pick_device("cpu:1")
     with pytest.raises(ValueError, match="float32, bfloat16"):
         pick_precision("float8", torch.device("cpu"))
+
+
+def test_only_devices_that_are_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ValueError, match="no device 'cuda:2'"):
+        pick_device("cuda:2")
 
 
 def test_bfloat16_trains(few, tmp_path):

@@ -78,7 +78,8 @@ def test_every_file_is_the_one_of_its_card():
 @pytest.mark.parametrize("cell", packaged_cells("cifar10"))
 def test_cards_of_photos_say_what_rounding_changes(cell):
     card = packaged(cell, "cifar10")
-    assert card["images"] == 10_000 and card["test_accuracy"] > 0.75 and card["remark"]
+    least = 0.79 if cell == "FOUND_1" else 0.8
+    assert card["images"] == 10_000 and card["test_accuracy"] > least and card["remark"]
     stated = {(one["precision"], one["where"]): one for one in card["agreement"]}
     assert {precision for precision, _ in stated} == {"float16", "uint8"}
     for precision, least in (("float16", 0.995), ("uint8", 0.98)):
@@ -242,14 +243,17 @@ def test_a_card_counts_the_trainings_before(tmp_path):
         first["sha256"], second["sha256"]]
     assert [sitting["epochs"] for sitting in third["earlier"]] == [1, 1]
     assert third["epochs"] == 1
-    assert ship(tmp_path / "third", tmp_path / "shipped", remark="x") == third | {"remark": "x"}
+    place = tmp_path / "shipped/DARTS_V1-digits.json"
+    place.write_text(json.dumps(third | {"agreement": ["some"]}))
+    again = ship(tmp_path / "third", tmp_path / "shipped", remark="x")
+    assert again == third | {"remark": "x", "agreement": ["some"]}
     # The shipped weights are the third's now, so that the first's are nothing that a card tells of.
     for weights, earlier in (("first", 0), ("third", 3)):
         train("DARTS", load("digits"), recipe, tmp_path / f"after {weights}", device="cpu",
               weights=tmp_path / weights)
         shutil.copytree(tmp_path / "shipped", tmp_path / f"before {weights}")
         card = ship(tmp_path / f"after {weights}", tmp_path / f"before {weights}")
-        assert len(card.get("earlier", [])) == earlier
+        assert len(card.get("earlier", [])) == earlier and "agreement" not in card
 
 
 def test_only_the_cell_of_the_name_is_shipped(tmp_path):

@@ -75,7 +75,10 @@ function take(work: (signal: AbortSignal) => Promise<void>): void {
       signal.throwIfAborted();
       await work(signal);
     } catch (error) {
-      if (!signal.aborted) showFailure(sentence(error));
+      if (!signal.aborted) {
+        if (!loaded) session.artifact = null; // nothing will answer what is drawn
+        showFailure(sentence(error));
+      }
     }
     if (!signal.aborted) showStep(null);
   });

@@ -69,7 +69,8 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
         measured = _accuracy(model, load(data, path)) | {
             "labels": manifest.labels, "multiply_adds": manifest.multiply_adds}
     place = target / f"{cell}-{data}.json"
-    earlier = _earlier(place, manifest.metrics.get("weights_sha256"))
+    before = json.loads(place.read_text(encoding="utf-8")) if place.exists() else None
+    earlier = _earlier(before, manifest.metrics.get("weights_sha256"))
     seconds = sum(sitting["seconds"] for sitting in [manifest.metrics, *earlier])
     card = {
         "cell": cell, "data": data, **({"remark": remark} if remark else {}), **measured,
@@ -86,24 +87,22 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
         # Of the float32 file, which a training may have gone on from as well.
         "run_sha256": hashlib.sha256((run / WEIGHTS).read_bytes()).hexdigest(),
     }
-    if place.exists():  # the same weights once more: what `benchmarks.agreement` found still holds
-        before = json.loads(place.read_text(encoding="utf-8"))
-        if before["sha256"] == card["sha256"] and "agreement" in before:
-            card["agreement"] = before["agreement"]
+    if before and before["sha256"] == card["sha256"] and "agreement" in before:
+        card["agreement"] = before["agreement"]  # of the same weights, so that it still holds
     target.mkdir(parents=True, exist_ok=True)
     write_whole(target / f"{cell}-{data}.safetensors", content)
     write_whole(place, json_bytes(card))
     return card
 
 
-def _earlier(card: Path, started_from: str | None) -> list[dict]:
-    """The trainings, oldest first, behind the weights with this sha256, if they are the card's.
+def _earlier(before: dict | None, started_from: str | None) -> list[dict]:
+    """The trainings, oldest first, behind the weights with this sha256, if the card `before` is
+    theirs.
 
     Without them the epochs and hours of a training that went on would look like all of them.
     """
-    if started_from is None or not card.exists():
+    if started_from is None or before is None:
         return []
-    before = json.loads(card.read_text(encoding="utf-8"))
     if before.get("weights_sha256") == started_from:  # shipped once more
         return before.get("earlier", [])
     if started_from not in (before["sha256"], before.get("run_sha256")):
