@@ -124,7 +124,8 @@ def plot(rows: list[Row], data: str, path: Path) -> None:
             axes.scatter(ms, row.accuracy * 100, s=row.parameters / 2000, color="#0072b2",
                          alpha=0.6, linewidths=0)
             axes.annotate(f"{row.cell} ({row.epochs})", (ms, row.accuracy * 100),
-                          xytext=(8, 4), textcoords="offset points", fontsize=9)
+                          xytext=(0, -9), textcoords="offset points", ha="center", va="top",
+                          fontsize=9)
         axes.margins(x=0.25, y=0.15)
         axes.grid(alpha=0.25)
         axes.set(xlabel=f"{kind}, ms an image", ylabel="test accuracy, %")
