@@ -21,6 +21,8 @@ FLAGS = [
     "--enable-features=Vulkan",
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
+    # Ends a graphics process that takes long, as one in software on a busy machine does.
+    "--disable-gpu-watchdog",
     # Containers run as root and have no user namespaces; only pages of our own server are opened.
     "--no-sandbox",
     "--disable-quic",

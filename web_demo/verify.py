@@ -80,15 +80,21 @@ def _in_chromium(
             "playwright is not installed: run pip install playwright, or choose --runtime node"
         ) from None
     with running(serve({"artifact": artifact}, port=0)) as server, sync_playwright() as playwright:
-        browser = launch(playwright)
-        try:
-            # A page for each backend: none inherits what another one left behind.
-            return [
-                _in_page(browser.new_page, server.url, backend, timeout, images)
-                for backend in backends
-            ]
-        finally:
-            browser.close()
+
+        def run(*backends: str) -> list[dict]:
+            browser = launch(playwright)
+            try:
+                # A page for each backend: none inherits what another one left behind.
+                return [
+                    _in_page(browser.new_page, server.url, backend, timeout, images)
+                    for backend in backends
+                ]
+            finally:
+                browser.close()
+
+        rows = run(*backends)
+        # A browser whose graphics process fell over offers no graphics until it is started anew.
+        return [row if row["available"] else run(row["backend"])[0] for row in rows]
 
 
 def _in_page(

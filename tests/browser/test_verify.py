@@ -14,6 +14,7 @@ import export
 import zoo
 from tests.browser.conftest import Visit, unavailable
 from web_demo.artifacts import find_artifacts
+from web_demo.chromium import launch
 from web_demo.server import running, serve
 from web_demo.verify import HERE, classify, verify
 from zoo import artifact as folders
@@ -73,6 +74,20 @@ def test_a_step_on_graphics(browser, page_folder, step, backend):
     if not row["available"]:
         unavailable(f"{backend}: {row['reason']}")
     assert_agrees([row], [backend])
+
+
+def test_graphics_that_fell_over_are_asked_for_once_more(browser, page_folder, step, monkeypatch):
+    started = []
+
+    def once_without_graphics(playwright):
+        started.append("browser")
+        hidden = ("--disable-3d-apis",) if len(started) == 1 else ()
+        return launch(playwright, *hidden)
+
+    monkeypatch.setattr("web_demo.verify.launch", once_without_graphics)
+    rows = verify(step, backends=("wasm", "webgl"))
+    assert len(started) == 2
+    assert_agrees(rows, ["wasm", "webgl"])
 
 
 def test_a_step_in_node(node, step):
