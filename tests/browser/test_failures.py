@@ -274,6 +274,51 @@ def test_a_lost_webgl_context_is_replaced(visit):
     assert visitor.answer() == "4"
 
 
+# The moment at which TensorFlow.js begins to wait for the numbers.
+LOSE_WHILE_READ = """
+    const fence = WebGL2RenderingContext.prototype.fenceSync;
+    WebGL2RenderingContext.prototype.fenceSync = function (...rest) {
+        const sync = fence.apply(this, rest);
+        if (window.loseNow) this.getExtension('WEBGL_lose_context').loseContext();
+        return sync;
+    };
+"""
+
+
+@pytest.mark.parametrize("first_run", [True, False])
+def test_a_webgl_context_that_is_lost_in_the_middle_of_a_run_is_replaced(visit, first_run):
+    visitor = visit()
+    visitor.page.add_init_script(LOSE_WHILE_READ + f"window.loseNow = {str(first_run).lower()};")
+    page = visitor.page
+    if first_run:
+        visitor.open("?backend=webgl")
+    else:
+        visitor.ready("webgl")
+        page.evaluate("window.loseNow = true")
+        page.locator("#samples button").nth(4).click()
+    assert "the page goes on with WebAssembly" in visitor.failure()
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    if first_run:
+        page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"
+    assert visitor.complaints == []
+
+
+def test_a_webgpu_that_does_not_start_is_replaced(visit):
+    visitor = visit()
+    visitor.page.add_init_script("""
+        if (globalThis.GPUAdapter)
+            GPUAdapter.prototype.requestDevice = async () => { throw new Error('no memory'); };
+    """)
+    visitor.open("?backend=webgpu")
+    assert visitor.failure() == (
+        "WebGPU did not start (this browser refused it): the page goes on with WebAssembly; reload "
+        "it to have WebGPU again."
+    )
+    visitor.page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    assert "Not available: it did not start" in visitor.page.inner_text("#backends")
+
+
 def test_a_lost_webgpu_device_is_replaced(visit):
     visitor = visit()
     visitor.page.add_init_script("""

@@ -108,12 +108,14 @@ export async function readArtifact<T extends keyof Tasks>(
   page: URL,
   path: string,
   tasks: readonly T[],
+  signal: AbortSignal | null = null,
 ): Promise<Tasks[T]> {
   const folder = inside(page, path.endsWith('/') ? path : `${path}/`);
   const manifest = await readJson(
     inside(folder, 'manifest.json'),
     `manifest.json of ${path}`,
     'build the artifact again with "zoo build"',
+    signal,
   );
   if (!isRecord(manifest) || typeof manifest.task !== 'string' || manifest.format !== FORMAT) {
     throw new Failure(
@@ -169,21 +171,33 @@ export function downloadBytes(manifest: AnyManifest): number {
   );
 }
 
-async function readJson(address: URL, name: string, remedy: string): Promise<unknown> {
-  const response = await request(address, name, remedy);
+async function readJson(
+  address: URL,
+  name: string,
+  remedy: string,
+  signal: AbortSignal | null = null,
+): Promise<unknown> {
+  const response = await request(address, name, remedy, signal);
   try {
     return await response.json();
   } catch {
+    signal?.throwIfAborted();
     throw new Failure(`${name} is not JSON: ${remedy}.`);
   }
 }
 
-/** fetch() whose failures are sentences. */
-export async function request(address: URL, name: string, remedy: string): Promise<Response> {
+/** fetch() whose failures are sentences; `signal` ends it. */
+export async function request(
+  address: URL,
+  name: string,
+  remedy: string,
+  signal: AbortSignal | null = null,
+): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(address, { redirect: 'error' });
+    response = await fetch(address, { redirect: 'error', signal });
   } catch {
+    signal?.throwIfAborted();
     throw new Failure(
       `${name} could not be loaded, because the server did not answer: check that "zoo demo" is still running, then reload the page.`,
     );

@@ -38,26 +38,25 @@ export function bestBackend(survey: readonly Availability[]): Backend {
   return survey.find(({ reason, software }) => reason === null && !software)?.backend ?? 'cpu';
 }
 
-/** Makes `backend` the one that networks run on. `onLost` is told when the browser takes it away again. */
+/**
+ * Makes `backend` the one that networks run on, or fails with a sentence to go on from.
+ * `onLost` is told when the browser takes it away again.
+ */
 export async function startBackend(backend: Backend, onLost: (sentence: string) => void): Promise<void> {
-  let started = false;
   try {
     await LOADERS[backend]();
-    started = await tf.setBackend(backend);
+    if (!(await tf.setBackend(backend))) throw new Error('this browser refused it');
     await tf.ready();
   } catch (error) {
-    throw new Failure(
-      `${TITLES[backend]} did not start (${error instanceof Error ? error.message : String(error)}): choose another backend.`,
-    );
+    throw new Failure(`${TITLES[backend]} did not start (${error instanceof Error ? error.message : String(error)})`);
   }
-  if (!started) throw new Failure(`${TITLES[backend]} did not start in this browser: choose another backend.`);
   if (backend === 'webgl') watchContext(tf.backend() as MathBackendWebGL, onLost);
   if (backend === 'webgpu') watchDevice(tf.backend() as WebGPUBackend, onLost);
 }
 
-/** Forgets a backend that was lost, so that nothing tries to free what it held. */
+/** Forgets a backend that was lost or did not start, so that nothing tries to free what it held. */
 export function dropBackend(backend: Backend): void {
-  tf.removeBackend(backend);
+  if (tf.findBackendFactory(backend)) tf.removeBackend(backend); // its code may not have come
 }
 
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;

@@ -25,6 +25,7 @@ const VOCABULARY = 'vocabulary.json';
 export async function downloadModel(
   artifact: Artifact<AnyManifest>,
   onProgress: (progress: Progress) => void,
+  signal: AbortSignal | null = null,
 ): Promise<io.ModelArtifacts> {
   const total = downloadBytes(artifact.manifest);
   let loaded = 0;
@@ -32,38 +33,46 @@ export async function downloadModel(
     loaded += bytes;
     onProgress({ loaded: Math.min(loaded, total), total });
   };
-  const model = parseModel(artifact, await downloadListed(artifact, MODEL, count));
+  const model = parseModel(artifact, await downloadListed(artifact, MODEL, signal, count));
   const shards = model.weightsManifest.flatMap((group) => group.paths);
-  const parts = await Promise.all(shards.map((path) => downloadListed(artifact, shardPath(artifact, path), count)));
+  const parts = await Promise.all(
+    shards.map((path) => downloadListed(artifact, shardPath(artifact, path), signal, count)),
+  );
   const specs = model.weightsManifest.flatMap((group) => group.weights);
   return io.getModelArtifactsForJSON(model, async () => [specs, parts]);
 }
 
-export async function downloadFixture(artifact: Artifact): Promise<Fixture> {
+export async function downloadFixture(artifact: Artifact, signal: AbortSignal | null = null): Promise<Fixture> {
   const { input, network } = artifact.manifest;
   const pixels = input.height * input.width * input.channels;
-  const { inputs, logits } = await downloadFloats(artifact, pixels, network.num_classes);
+  const { inputs, logits } = await downloadFloats(artifact, pixels, network.num_classes, signal);
   return { together: inputs, images: slices(inputs, pixels), logits, labels: artifact.manifest.fixture.labels };
 }
 
 /** Of a step each "image" is a token id and its hidden state; the file has all ids before all states. */
-export async function downloadStepFixture(artifact: Artifact<StepManifest>): Promise<Fixture> {
+export async function downloadStepFixture(
+  artifact: Artifact<StepManifest>,
+  signal: AbortSignal | null = null,
+): Promise<Fixture> {
   const { fixture, network } = artifact.manifest;
-  const { inputs, logits } = await downloadFloats(artifact, 1 + network.hidden, network.vocabulary);
+  const { inputs, logits } = await downloadFloats(artifact, 1 + network.hidden, network.vocabulary, signal);
   const states = slices(inputs.subarray(fixture.count), network.hidden);
   const images = states.map((state, i) => Float32Array.of(inputs[i]!, ...state));
   return { together: inputs, images, logits, labels: null };
 }
 
 /** The tokens of a language model, in order of their ids. */
-export async function downloadVocabulary(artifact: Artifact<StepManifest>): Promise<readonly string[]> {
+export async function downloadVocabulary(
+  artifact: Artifact<StepManifest>,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const { name, files, network } = artifact.manifest;
   if (!(VOCABULARY in files)) {
     throw new Failure(
       `${name} does not say which words or characters it writes (it has no ${VOCABULARY}): build it from a trained language model, for example with "zoo build runs/NAME --export tfjs".`,
     );
   }
-  const tokens = parseJson(await downloadListed(artifact, VOCABULARY));
+  const tokens = parseJson(await downloadListed(artifact, VOCABULARY, signal));
   if (!Array.isArray(tokens) || tokens.length !== network.vocabulary || !tokens.every((one) => typeof one === 'string'))
     throw new Failure(`${VOCABULARY} of ${name} does not list a token for each id: ${rebuild(artifact)}.`);
   return tokens as string[];
@@ -74,11 +83,12 @@ async function downloadFloats(
   artifact: Artifact<AnyManifest>,
   size: number,
   classes: number,
+  signal: AbortSignal | null,
 ): Promise<{ inputs: Float32Array; logits: Float32Array[] }> {
   const { name, fixture } = artifact.manifest;
   const [inputs, logits] = await Promise.all([
-    downloadListed(artifact, fixture.input),
-    downloadListed(artifact, fixture.logits),
+    downloadListed(artifact, fixture.input, signal),
+    downloadListed(artifact, fixture.logits, signal),
   ]);
   if (inputs.byteLength !== 4 * size * fixture.count || logits.byteLength !== 4 * classes * fixture.count) {
     throw new Failure(
@@ -93,6 +103,7 @@ async function downloadFloats(
 async function downloadListed(
   artifact: Artifact<AnyManifest>,
   path: string,
+  signal: AbortSignal | null,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<ArrayBuffer> {
   const { folder, manifest } = artifact;
@@ -100,7 +111,7 @@ async function downloadListed(
   const listed = manifest.files[path];
   if (!listed)
     throw new Failure(`${name} is not listed in its manifest.json, and is not loaded: ${rebuild(artifact)}.`);
-  const response = await request(inside(folder, path), name, rebuild(artifact));
+  const response = await request(inside(folder, path), name, rebuild(artifact), signal);
   const wrong = new Failure(
     `${name} is not the file that its manifest.json describes (its sha256 differs), and is not used: ${rebuild(artifact)}.`,
   );

@@ -7,7 +7,7 @@ import { sentence } from './failure';
 import { element, paint } from './page';
 import { drawingPixels, openPicture, picturePixels } from './picture';
 import { showFailure } from './runtime';
-import { ask, emptyText, session } from './session';
+import { ask, emptyText, forgetQuestion, session } from './session';
 
 const NO_DIGIT =
   'No digit stands out in this picture: choose one with a single dark digit on bright paper, or the reverse.';
@@ -23,6 +23,7 @@ const pad = new Pad(element('pad', HTMLCanvasElement), readPad, (text) => {
 });
 const camera = new Camera(element('camera-view', HTMLVideoElement), (text) => {
   showCamera(false);
+  forgetQuestion(emptyText());
   showFailure(text);
 });
 
@@ -132,6 +133,7 @@ function show(picture: ImageBitmap): void {
 async function toggleCamera(): Promise<void> {
   if (camera.running) {
     stopCamera();
+    forgetQuestion(emptyText());
     return;
   }
   choices += 1;

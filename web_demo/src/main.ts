@@ -20,7 +20,7 @@ import {
   type Backend,
 } from './backends';
 import { downloadFixture, downloadModel, downloadStepFixture, downloadVocabulary, type Fixture } from './download';
-import { sentence } from './failure';
+import { Failure, sentence } from './failure';
 import { showFacts } from './facts';
 import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } from './inputs';
 import { Network } from './network';
@@ -93,7 +93,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   forgetQuestion('No network is loaded yet.');
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
-  const artifact = await readArtifact(page, entry.path, ['image-classification', 'language-model-step']);
+  const artifact = await readArtifact(page, entry.path, ['image-classification', 'language-model-step'], signal);
   signal.throwIfAborted();
   const { manifest } = artifact;
   showStage(artifact);
@@ -104,15 +104,16 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
     // What is drawn or chosen from here on waits for the network.
     session.artifact = artifact;
   } else {
-    describeWriter(new Vocabulary(await downloadVocabulary(artifact), artifact.manifest.input.unit ?? 'word'));
+    const tokens = await downloadVocabulary(artifact, signal);
+    describeWriter(new Vocabulary(tokens, artifact.manifest.input.unit ?? 'word'));
     signal.throwIfAborted();
   }
   const start = performance.now();
-  const files = await downloadModel(artifact, (progress) => {
-    if (!signal.aborted) showProgress(manifest.name, progress);
-  });
+  const files = await downloadModel(artifact, (progress) => showProgress(manifest.name, progress), signal);
   const download = { bytes: downloadBytes(manifest), ms: performance.now() - start };
-  const fixture = isStep(artifact) ? await downloadStepFixture(artifact) : await downloadFixture(artifact);
+  const fixture = isStep(artifact)
+    ? await downloadStepFixture(artifact, signal)
+    : await downloadFixture(artifact, signal);
   signal.throwIfAborted();
   loaded = { entry, artifact, files, fixture, download };
   if (!isStep(artifact)) showSamples(artifact, fixture, chooseSample, choosePicture);
@@ -134,7 +135,14 @@ async function runOn(choice: Backend, signal: AbortSignal): Promise<void> {
   showTimes(download, null);
   showParity(null, choice);
   showStep(`Starting ${TITLES[choice]}`);
-  await startBackend(choice, (why) => loseBackend(choice, why));
+  try {
+    await startBackend(choice, (why) => loseBackend(choice, why));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (choice === 'cpu') throw new Failure(`${sentence(error)}: reload the page, or choose another backend.`);
+    replaceBackend(choice, sentence(error), 'it did not start');
+    return;
+  }
   signal.throwIfAborted();
   const network = isStep(artifact)
     ? await StepNetwork.load(artifact.manifest, files)
@@ -175,21 +183,26 @@ function forgetNetwork(): Network | StepNetwork | null {
 
 /** A lost backend is given up for the next best, and both are said. */
 function loseBackend(lost: Backend, why: string): void {
+  const reason = 'it was taken away';
   if (lost !== backend) {
-    giveUp(lost);
+    giveUp(lost, reason);
     return;
   }
   // Its tensors went with it, so there is nothing to dispose of.
   forgetNetwork();
-  giveUp(lost);
+  replaceBackend(lost, why, reason);
+}
+
+function replaceBackend(lost: Backend, why: string, reason: string): void {
+  giveUp(lost, reason);
   const next = bestBackend(survey);
   showFailure(`${why}: the page goes on with ${TITLES[next]}; reload it to have ${TITLES[lost]} again.`);
   goOn(next);
 }
 
-function giveUp(lost: Backend): void {
+function giveUp(lost: Backend, why: string): void {
   dropBackend(lost);
-  const reason = 'it was taken away; reload the page to have it again';
+  const reason = `${why}; reload the page to have it again`;
   survey = survey.map((one) => (one.backend === lost ? { ...one, reason } : one));
   listBackends();
   markBackend(backend);
