@@ -3,21 +3,20 @@
     python -m benchmarks.language --data shakespeare.txt -o runs     # hours on a CPU
     python -m benchmarks.language --epochs 1 --hidden 64             # minutes, on the sample
 
-Runs that were interrupted go on, and finished ones are read.  An LSTM takes the recipe, data, seed
-and epochs of its cell, and the recipe's own rate where the cells are given another.
+Runs that were interrupted go on, and finished ones are not trained again; with other options they
+are refused.  An LSTM takes the recipe, data, seed and epochs of its cell, and the recipe's own
+rate where the cells are given another.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from zoo import lstm, run_folder, train_language
-from zoo.artifact import MANIFEST, read_manifest
 from zoo.commands import progress
 from zoo.language_recipe import PRESETS, language_recipe
 from zoo.text import named_text
@@ -43,19 +42,14 @@ def main() -> None:
     found = {}
     for cell in CELLS:
         folder = given.output / f"{cell}-{text.name}"
-        if not (folder / MANIFEST).exists():
-            with progress.steps(cell, 1, "tokens") as report:
-                train_language.train(
-                    cell, text, recipe.but(learning_rate=given.learning_rate), folder,
-                    precision=given.precision, resume=(folder / run_folder.CONFIG).exists(),
-                    report=report)
-        manifest = read_manifest(folder)
+        with progress.steps(cell, 1, "tokens") as report:
+            manifest = train_language.train(
+                cell, text, recipe.but(learning_rate=given.learning_rate), folder,
+                precision=given.precision, resume=(folder / run_folder.CONFIG).exists(),
+                report=report)
         found[cell] = manifest.metrics | {"parameters": manifest.parameters}
         folder = given.output / f"LSTM-{cell}-{text.name}"
         title = f"LSTM beside {cell}"
-        if (folder / lstm.MEASURED).exists():
-            found[title] = json.loads((folder / lstm.MEASURED).read_text(encoding="utf-8"))
-            continue
         with progress.steps(title, 1, "tokens") as report:
             found[title] = lstm.train(
                 manifest.parameters, text, recipe, folder, precision=given.precision,

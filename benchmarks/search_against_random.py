@@ -46,7 +46,8 @@ def main() -> None:
     options.add_argument("--path", type=Path)
     options.add_argument("--images", type=int, help="training images to take")
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options.add_argument("--searches", nargs="+", choices=SEARCHES, default=list(SEARCHES))
+    options.add_argument("--upto", choices=SEARCHES, default=list(SEARCHES)[-1],
+                         help="last kind of search; each is given what those before it cost")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("-o", "--output", type=Path)
     chosen = options.parse_args()
@@ -60,7 +61,7 @@ def main() -> None:
     records = []
     seconds_of = {}
     for seed in chosen.seeds:
-        for kind in chosen.searches:
+        for kind in list(SEARCHES)[:list(SEARCHES).index(chosen.upto) + 1]:
             record = searched(folder / f"{kind}-{seed}", kind, chosen.data, path, seed, seconds_of)
             trained(record, chosen.data, path)
             records.append(record.folder)
@@ -104,15 +105,13 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
 
 
 def trained(record, data: str, path: Path | None) -> None:
-    """Train the found cell from scratch, unless that is done."""
+    """Train the found cell from scratch; a finished training is only compared with the options."""
     import zoo
     from zoo.datasets import load
     from zoo.recipe import recipe
     from zoo.train import train
 
     folder = record.folder / "trained"
-    if (folder / "manifest.json").exists():
-        return
     genotype = zoo.parse((record.folder / "genotype.json").read_text())
     settings = recipe(data).but(**SIZES[data]["final"])
     train(record.result["name"], load(data, path), settings, folder, genotype=genotype,

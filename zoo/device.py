@@ -24,8 +24,10 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """'auto': bfloat16 on a GPU that computes in it, else float32."""
+def pick_precision(name: str, device: torch.device, of_recipe: str = "auto") -> torch.dtype:
+    """'auto': that of the recipe; where it is 'auto' too, bfloat16 on a GPU that computes in it,
+    else float32.  Raises ValueError for another name."""
+    name = of_recipe if name == "auto" else name
     if name not in ("auto", "float32", "bfloat16"):
         raise ValueError(f"unknown precision {name!r}; allowed are auto, float32, bfloat16")
     able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

@@ -92,6 +92,12 @@ def check_match(manifest: Manifest, data: ImageData) -> None:
         raise ValueError(
             f"{manifest.name} knows {manifest.network.num_classes} classes, {data.name} has "
             f"{len(data.labels)}; choose the data set that it was trained on with --data")
+    # Folders are read in the order of their names: the seventh class here may be another there.
+    for number, (known, here) in enumerate(zip(manifest.labels, data.labels)):
+        if known != here:
+            raise ValueError(
+                f"class {number} of {manifest.name} is {known}, that of {data.name} is {here}; "
+                "name the folders of classes as in training, or choose its data set with --data")
 
 
 def _size(shape: tuple) -> str:

@@ -14,6 +14,7 @@ import json
 import os
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -142,6 +143,24 @@ def load_checkpoint(folder: Path, *keys: str, name: str = CHECKPOINT) -> dict | 
     except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, LookupError,
             AttributeError, TypeError, AssertionError, struct.error):
         raise RunError(f"{path} is damaged; begin anew in another folder with -o") from None
+
+
+def keep_best(folder: Path, measure: str, better: Callable[[float, float], bool],
+              state: dict) -> None:
+    """Write `state`, of which "model" and `measure` are parts, to best.pt, unless what is there
+    is as good: `better` (operator.lt or gt) compares the two by `measure`."""
+    # The file says what it holds: a kill may come between it and the checkpoint.
+    best = load_checkpoint(folder, measure, "model", name=BEST)
+    if best is None or better(state[measure], best[measure]):
+        save_checkpoint(folder, state, BEST)
+
+
+def load_best(folder: Path, *keys: str) -> dict:
+    """What `keep_best` wrote.  Raises RunError when it is gone, damaged or lacks one of `keys`."""
+    best = load_checkpoint(folder, *keys, name=BEST)
+    if best is None:
+        raise RunError(f"{folder / BEST} is gone; begin anew in another folder with -o")
+    return best
 
 
 def random_states(device: torch.device) -> dict[str, torch.Tensor]:

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import math
+import operator
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +78,7 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     if recipe.drawings and data.name != "digits":
         raise ValueError(f"the recipe adds drawn digits, but the data set is {data.name}")
     place = pick_device(device)
-    dtype = pick_precision(recipe.precision if precision == "auto" else precision, place)
+    dtype = pick_precision(precision, place, recipe.precision)
     config = {"cell": cell, "genotype": str(genotype), "data": data.name,
               "data_sha256": fingerprint(data), "seed": seed,
               "precision": str(dtype).removeprefix("torch."), "recipe": dataclasses.asdict(recipe)}
@@ -211,13 +212,8 @@ class Training:
         """Accuracy on the images held out; the best weights so far go to best.pt."""
         logits = predict(self.judged, self.valid.images, self.data.mean, self.data.std)
         accuracy = score(logits, self.valid.labels, len(self.data.labels)).accuracy
-        # The file says what it holds: a kill may come between it and the checkpoint.
-        best = run_folder.load_checkpoint(self.folder, "valid_accuracy", "model",
-                                          name=run_folder.BEST)
-        if best is None or accuracy > best["valid_accuracy"]:
-            run_folder.save_checkpoint(
-                self.folder, {"epoch": self.epochs, "valid_accuracy": accuracy,
-                              "model": self.judged.state_dict()}, run_folder.BEST)
+        run_folder.keep_best(self.folder, "valid_accuracy", operator.gt, {
+            "epoch": self.epochs, "valid_accuracy": accuracy, "model": self.judged.state_dict()})
         return accuracy
 
     def _save(self, row: dict) -> None:
@@ -249,11 +245,7 @@ class Training:
     def result(self) -> nn.Module:
         """The trained network."""
         if self.valid:
-            best = run_folder.load_checkpoint(self.folder, "model", name=run_folder.BEST)
-            if best is None:
-                raise run_folder.RunError(f"{self.folder / run_folder.BEST} is gone; begin anew "
-                                          "in another folder with -o")
-            self.judged.load_state_dict(best["model"])
+            self.judged.load_state_dict(run_folder.load_best(self.folder, "model")["model"])
         return self.judged
 
 

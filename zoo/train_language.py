@@ -11,11 +11,11 @@ import functools
 import hashlib
 import json
 import math
+import operator
 import time
 from pathlib import Path
 
 import torch
-from torch import nn
 
 import zoo
 from zoo import distributed, run_folder
@@ -104,7 +104,8 @@ def fit(build, data: TextData, recipe: LanguageRecipe, folder: Path, config: dic
             seconds = _go_on(training, data, folder,
                              report if distributed.rank() == 0 else None, events)
         model = training.model
-        best = distributed.first(lambda: _best(folder))
+        best = distributed.first(
+            lambda: run_folder.load_best(folder, "model", "valid_loss", "epoch"))
         model.load_state_dict(best["model"])
         facts = distributed.first(lambda: measures(model, data, recipe.test_columns))
     return model.cpu().eval(), facts | {
@@ -118,16 +119,6 @@ def _prepare(folder: Path, config: dict, resume: bool) -> None:
         run_folder.check_same(folder, config, LanguageRecipe)
     else:
         run_folder.start(folder, config)
-
-
-def _best(folder: Path) -> dict:
-    """The weights of the best epoch.  Raises RunError when they are gone."""
-    best = run_folder.load_checkpoint(folder, "model", "valid_loss", "epoch",
-                                      name=run_folder.BEST)
-    if best is None:
-        raise run_folder.RunError(f"{folder / run_folder.BEST} is gone; begin anew in another "
-                                  "folder with -o")
-    return best
 
 
 def _go_on(training: Training, data: TextData, folder: Path, report: Report | None,
@@ -186,23 +177,14 @@ def _validate(training: Training, data: TextData, folder: Path, train_loss: floa
     with training.judged() as model:
         valid_loss = mean_loss(model, data.valid)
         if math.isfinite(train_loss + valid_loss):
-            _keep_best(folder, training.epochs, valid_loss, model)
+            run_folder.keep_best(folder, "valid_loss", operator.lt, {
+                "epoch": training.epochs, "valid_loss": valid_loss, "model": model.state_dict()})
     return valid_loss
-
-
-def _keep_best(folder: Path, epoch: int, valid_loss: float, model: nn.Module) -> None:
-    # The file says what it holds: a kill may come between it and the checkpoint.
-    best = run_folder.load_checkpoint(folder, "valid_loss", "model", name=run_folder.BEST)
-    if best is None or valid_loss < best["valid_loss"]:
-        run_folder.save_checkpoint(folder, {
-            "epoch": epoch, "valid_loss": valid_loss, "model": model.state_dict(),
-        }, run_folder.BEST)
 
 
 def _config(data: TextData, recipe: LanguageRecipe, seed: int, device: str, precision: str
             ) -> dict:
-    dtype = pick_precision(recipe.precision if precision == "auto" else precision,
-                           pick_device(device))
+    dtype = pick_precision(precision, pick_device(device), recipe.precision)
     return {"network": "language", "data": data.name, "by": data.by,
             "data_sha256": _fingerprint(data), "seed": seed,
             "precision": str(dtype).removeprefix("torch."), "recipe": dataclasses.asdict(recipe)}

@@ -244,6 +244,17 @@ def test_eval_refuses_data_that_does_not_fit(run, tmp_path):
     assert "--by is a setting of a language model" in zoo("eval", folder, "--by", "word", code=1)
 
 
+@pytest.mark.parametrize(("names", "said"), [
+    ("0123456789", None), ("012345678x", "class 9 of DARTS-digits is 9, that of folder is x")])
+def test_eval_compares_classes_by_name(run, tmp_path, names, said):
+    for split in ("train", "test"):
+        for name in names:
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / split / name / "0.png")
+    output = zoo("eval", run[0], "--data", "folder", "--path", tmp_path, code=1 if said else 0)
+    assert said is None or said in output
+
+
 @pytest.mark.parametrize("file", ["manifest.json", "model.safetensors", "genotype.json"])
 def test_eval_names_a_damaged_file(run, tmp_path, file):
     source, _ = run

@@ -2,7 +2,7 @@
 
 CELLS = {
     # python -m benchmarks.search_against_random --data cifar10 --path FOLDER --images 5000
-    #     --seeds 0 --searches darts
+    #     --seeds 0 --upto darts
     "FOUND_1": {
         "source": "search run (DARTS, first order, 3 epochs on 5,000 images of CIFAR-10, seed 0)",
         "method": "gradient, first-order bilevel",

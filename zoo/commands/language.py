@@ -39,7 +39,7 @@ def train(name: str, genotype, *, data: str | None, by: str | None, output: Path
         recipe = language_recipe(text.name, preset)
     recipe = recipe.but(**changes)
     place = pick_device(device)
-    kind = pick_precision(recipe.precision if precision == "auto" else precision, place)
+    kind = pick_precision(precision, place, recipe.precision)
     speaks = distributed.rank() == 0
     if speaks:
         progress.announce(f"{name} on {text.name}: {len(text.train):,} {text.by}s, "

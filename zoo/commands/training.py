@@ -112,7 +112,7 @@ def train(
     recipe = recipe.but(network=network, epochs=epochs, channels=channels, layers=layers,
                         batch_size=batch_size, learning_rate=learning_rate, validation=validation)
     place = pick_device(device)
-    kind = pick_precision(recipe.precision if precision == "auto" else precision, place)
+    kind = pick_precision(precision, place, recipe.precision)
     speaks = distributed.rank() == 0
     if speaks:
         plural = "s" * (recipe.epochs > 1)
