@@ -5,7 +5,7 @@ import { Camera } from './camera';
 import { Pad } from './draw';
 import { sentence } from './failure';
 import { element, paint } from './page';
-import { drawingPixels, openPicture, picturePixels } from './picture';
+import { drawingPixels, forShowing, openPicture, picturePixels } from './picture';
 import { showFailure } from './runtime';
 import { ask, emptyText, forgetQuestion, session } from './session';
 
@@ -109,12 +109,17 @@ async function readPicture(file: Blob, name: string, truth: string | null): Prom
   const mine = ++choices;
   const { manifest } = session.artifact;
   try {
-    const picture = await openPicture(file, name);
+    const whole = await openPicture(file, name);
+    if (mine !== choices) {
+      whole.close();
+      return;
+    }
+    const pixels = picturePixels(manifest, { source: whole, width: whole.width, height: whole.height });
+    const picture = await forShowing(whole);
     if (mine !== choices) {
       picture.close();
       return;
     }
-    const pixels = picturePixels(manifest, { source: picture, width: picture.width, height: picture.height });
     show(picture);
     await ask(pixels, truth, NO_DIGIT);
   } catch (error) {

@@ -17,6 +17,9 @@ export interface Picture {
 /** Longest side of a picture in which a digit is looked for. */
 const SCAN_SIDE = 256;
 
+/** Shorter side of a photo that is shown. */
+const SHOWN_SIDE = 1024;
+
 export function readsDigits({ input }: Manifest): boolean {
   return input.data === 'digits' && input.width === 8 && input.height === 8 && input.channels === 1;
 }
@@ -59,6 +62,19 @@ export async function openPicture(file: Blob, name: string): Promise<ImageBitmap
   } catch {
     throw new Failure(`${name} is not a picture that this browser can read: choose a PNG, JPEG, GIF or WebP file.`);
   }
+}
+
+/** The picture, made small enough to be kept and shown: what a phone takes fills 200 MB as it is. */
+export async function forShowing(picture: ImageBitmap): Promise<ImageBitmap> {
+  const scale = SHOWN_SIDE / Math.min(picture.width, picture.height);
+  if (scale >= 1) return picture;
+  const small = await createImageBitmap(picture, {
+    resizeWidth: Math.round(picture.width * scale),
+    resizeHeight: Math.round(picture.height * scale),
+    resizeQuality: 'high',
+  });
+  picture.close();
+  return small;
 }
 
 /** Dark ink on white, whatever the colours of the page. */
