@@ -3,9 +3,9 @@
     python -m benchmarks.language --data shakespeare.txt -o runs     # hours on a CPU
     python -m benchmarks.language --epochs 1 --hidden 64             # minutes, on the sample
 
-Runs that were interrupted go on, and finished ones are not trained again; with other options they
-are refused.  An LSTM takes the recipe, data, seed and epochs of its cell, and the recipe's own
-rate where the cells are given another.
+Runs that were interrupted go on, and finished ones are not trained again; with other options, or
+on a device of another precision, they are refused.  An LSTM takes the recipe, data, seed and
+epochs of its cell, and the recipe's own rate where the cells are given another.
 """
 
 from __future__ import annotations

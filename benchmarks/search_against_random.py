@@ -57,7 +57,7 @@ def main() -> None:
 
     path = chosen.path
     if chosen.images:
-        path = subset(path, folder / "data", chosen.images)
+        path = subset(path, folder / f"data-{chosen.images}", chosen.images)
     records = []
     seconds_of = {}
     for seed in chosen.seeds:

@@ -21,7 +21,7 @@ FLAGS = [
     "--enable-features=Vulkan",
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
-    # Ends a graphics process that takes long, as one in software on a busy machine does.
+    # Graphics in software on a busy machine take longer than the watchdog allows.
     "--disable-gpu-watchdog",
     # Containers run as root and have no user namespaces; only pages of our own server are opened.
     "--no-sandbox",

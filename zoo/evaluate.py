@@ -92,12 +92,20 @@ def check_match(manifest: Manifest, data: ImageData) -> None:
         raise ValueError(
             f"{manifest.name} knows {manifest.network.num_classes} classes, {data.name} has "
             f"{len(data.labels)}; choose the data set that it was trained on with --data")
+    if _are_numbers(manifest.labels) or _are_numbers(data.labels):
+        return
     # Folders are read in the order of their names: the seventh class here may be another there.
     for number, (known, here) in enumerate(zip(manifest.labels, data.labels)):
         if known != here:
             raise ValueError(
                 f"class {number} of {manifest.name} is {known}, that of {data.name} is {here}; "
-                "name the folders of classes as in training, or choose its data set with --data")
+                "choose the data set that it was trained on with --data, and name folders of "
+                "classes as they were then")
+
+
+def _are_numbers(labels: list[str]) -> bool:
+    """Names that stand in for those of the classes, where a source of the data has none."""
+    return all(name in (str(number), f"class {number}") for number, name in enumerate(labels))
 
 
 def _size(shape: tuple) -> str:

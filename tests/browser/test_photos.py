@@ -146,6 +146,26 @@ def test_the_same_file_in_python_and_on_the_page(open_page, photo_artifact, file
     assert visitor.complaints == []
 
 
+def test_a_large_photo_is_not_kept_whole(open_page, files):
+    visitor = open_page()
+    page = visitor.page
+    page.evaluate("""() => {
+        const make = createImageBitmap, close = ImageBitmap.prototype.close;
+        window.kept = new Map();
+        window.createImageBitmap = async (...wanted) => {
+            const bitmap = await make(...wanted);
+            kept.set(bitmap, [bitmap.width, bitmap.height]);
+            return bitmap;
+        };
+        ImageBitmap.prototype.close = function () { kept.delete(this); close.call(this); };
+    }""")
+    page.set_input_files("#file", next(file for file in files if file.name == "large.jpg"))
+    visitor.answer()
+    assert page.evaluate("[...kept.values()]") == [[1363, 1024]]
+    page.click("#clear")
+    assert page.evaluate("kept.size") == 0
+
+
 def test_pictures_that_come_with_the_page(open_page, photo_artifact):
     visitor = open_page()
     page = visitor.page

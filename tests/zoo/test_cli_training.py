@@ -1,6 +1,8 @@
 """`zoo train`, `zoo eval`, `zoo import`, as typed."""
 
+import contextlib
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -19,7 +21,8 @@ from zoo.artifact import read_manifest
 from zoo.cli import app
 from zoo.commands import evaluation
 from zoo.create import create_model
-from zoo.evaluate import score
+from zoo.datasets import load
+from zoo.evaluate import check_match, score
 from zoo.language_recipe import language_recipe
 from zoo.recipe import RECIPES, recipe
 
@@ -244,15 +247,19 @@ def test_eval_refuses_data_that_does_not_fit(run, tmp_path):
     assert "--by is a setting of a language model" in zoo("eval", folder, "--by", "word", code=1)
 
 
-@pytest.mark.parametrize(("names", "said"), [
-    ("0123456789", None), ("012345678x", "class 9 of DARTS-digits is 9, that of folder is x")])
-def test_eval_compares_classes_by_name(run, tmp_path, names, said):
-    for split in ("train", "test"):
-        for name in names:
-            (tmp_path / split / name).mkdir(parents=True)
-            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / split / name / "0.png")
-    output = zoo("eval", run[0], "--data", "folder", "--path", tmp_path, code=1 if said else 0)
-    assert said is None or said in output
+NAMES = list("abcdefghij")
+NUMBERED = [f"class {number}" for number in range(10)]
+
+
+@pytest.mark.parametrize(("known", "here", "fit"), [
+    (NAMES, NAMES, True), (NAMES, [*"bacdefghij"], False), (NAMES, [*"0123456789"], True),
+    (NUMBERED, NAMES, True), ([], NAMES, True)])
+def test_eval_compares_classes_by_name(run, known, here, fit):
+    manifest = read_manifest(run[0]).model_copy(update={"labels": known})
+    data = dataclasses.replace(load("digits"), labels=here)
+    words = "class 0 of DARTS-digits is a, that of digits is b"
+    with contextlib.nullcontext() if fit else pytest.raises(ValueError, match=words):
+        check_match(manifest, data)
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "model.safetensors", "genotype.json"])

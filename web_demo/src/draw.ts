@@ -58,8 +58,10 @@ export class Pad {
 
   undo(): void {
     this.penDown = false;
-    if (this.picture) this.picture = null;
-    else this.strokes.pop();
+    if (this.picture) {
+      this.picture.close();
+      this.picture = null;
+    } else this.strokes.pop();
     this.draw();
     this.onChange(true);
   }

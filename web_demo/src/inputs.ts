@@ -23,7 +23,7 @@ const pad = new Pad(element('pad', HTMLCanvasElement), readPad, (text) => {
 });
 const camera = new Camera(element('camera-view', HTMLVideoElement), (text) => {
   showCamera(false);
-  forgetQuestion(emptyText());
+  forgetSight();
   showFailure(text);
 });
 
@@ -85,7 +85,7 @@ export async function chooseSample(pixels: Float32Array, truth: string | null): 
 }
 
 /** A picture that comes with the page; `truth` is what it shows. */
-export function choosePicture(picture: Blob, truth: string): Promise<void> {
+export function choosePicture(picture: Promise<Blob>, truth: string): Promise<void> {
   return readPicture(picture, truth, truth);
 }
 
@@ -104,12 +104,12 @@ async function readFile(file: File | null | undefined): Promise<void> {
   if (file) await readPicture(file, file.name || 'What was pasted', null);
 }
 
-async function readPicture(file: Blob, name: string, truth: string | null): Promise<void> {
+async function readPicture(file: Blob | Promise<Blob>, name: string, truth: string | null): Promise<void> {
   if (!session.artifact) return;
   const mine = ++choices;
   const { manifest } = session.artifact;
   try {
-    const whole = await openPicture(file, name);
+    const whole = await openPicture(await file, name);
     if (mine !== choices) {
       whole.close();
       return;
@@ -138,7 +138,7 @@ function show(picture: ImageBitmap): void {
 async function toggleCamera(): Promise<void> {
   if (camera.running) {
     stopCamera();
-    forgetQuestion(emptyText());
+    forgetSight();
     return;
   }
   choices += 1;
@@ -150,6 +150,7 @@ async function toggleCamera(): Promise<void> {
     await watch();
   } catch (error) {
     stopCamera();
+    forgetSight();
     showFailure(sentence(error));
   }
 }
@@ -164,6 +165,11 @@ async function watch(): Promise<void> {
     // Also rests while the page is in the background.
     await new Promise(requestAnimationFrame);
   }
+}
+
+/** The answer to what the camera last saw goes; one to a drawing or a picture that is still here stays. */
+function forgetSight(): void {
+  if (pad.empty && session.artifact) forgetQuestion(emptyText());
 }
 
 function stopCamera(): void {

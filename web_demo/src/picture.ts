@@ -68,13 +68,17 @@ export async function openPicture(file: Blob, name: string): Promise<ImageBitmap
 export async function forShowing(picture: ImageBitmap): Promise<ImageBitmap> {
   const scale = SHOWN_SIDE / Math.min(picture.width, picture.height);
   if (scale >= 1) return picture;
-  const small = await createImageBitmap(picture, {
-    resizeWidth: Math.round(picture.width * scale),
-    resizeHeight: Math.round(picture.height * scale),
-    resizeQuality: 'high',
-  });
-  picture.close();
-  return small;
+  try {
+    const small = await createImageBitmap(picture, {
+      resizeWidth: Math.round(picture.width * scale),
+      resizeHeight: Math.round(picture.height * scale),
+      resizeQuality: 'high',
+    });
+    picture.close();
+    return small;
+  } catch {
+    return picture; // no memory for both at once
+  }
 }
 
 /** Dark ink on white, whatever the colours of the page. */

@@ -2,10 +2,8 @@
 
 import { className, inside, request, type Artifact, type Manifest } from './artifact';
 import type { Fixture } from './download';
-import { Failure } from './failure';
 import { element, make, paint } from './page';
 import { readsPhotos } from './picture';
-import { showFailure } from './runtime';
 
 const MOST_SAMPLES = 20;
 
@@ -13,7 +11,7 @@ const MOST_SAMPLES = 20;
 const DRAWN = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
 
 type ChooseSample = (pixels: Float32Array, truth: string | null) => void;
-type ChoosePicture = (picture: Blob, truth: string) => void;
+type ChoosePicture = (picture: Promise<Blob>, truth: string) => void;
 
 /** Buttons with the drawn pictures, where the network has their classes, and with the fixture's images. */
 export function showSamples(
@@ -71,9 +69,8 @@ function pictureButton(name: string, onChoose: ChoosePicture): HTMLButtonElement
   image.alt = '';
   button.append(image, name);
   button.addEventListener('click', () => {
-    request(address, `The picture of ${name}`, 'build the page again')
-      .then(async (response) => onChoose(await response.blob(), name))
-      .catch((error: unknown) => showFailure(error instanceof Failure ? error.message : String(error)));
+    const file = request(address, `The picture of ${name}`, 'build the page again');
+    onChoose(file.then((response) => response.blob()), name);
   });
   return button;
 }

@@ -37,7 +37,9 @@ async function verify(model: string, backend: Backend): Promise<Partial<Verifica
     downloadModel(artifact, () => {}),
     isStep(artifact) ? downloadStepFixture(artifact) : downloadFixture(artifact),
   ]);
-  await startBackend(backend, () => {});
+  await startBackend(backend, () => {}).catch((error: unknown) => {
+    throw new Failure(`${sentence(error)}: leave this backend out with --backend, or try another browser.`);
+  });
   const network = isStep(artifact)
     ? await StepNetwork.load(artifact.manifest, files)
     : await Network.load(artifact.manifest, files);
