@@ -119,13 +119,16 @@ def plot(rows: list[Row], data: str, path: Path) -> None:
     with pyplot.rc_context({"svg.hashsalt": "genotype-zoo", "svg.fonttype": "none",
                             "axes.spines.top": False, "axes.spines.right": False}):
         figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
-        for row in rows:
-            ms = row.wasm_ms if kind == "TF.js wasm" else row.onnx_ms
-            axes.scatter(ms, row.accuracy * 100, s=row.parameters / 2000, color="#0072b2",
-                         alpha=0.6, linewidths=0)
-            axes.annotate(f"{row.cell} ({row.epochs})", (ms, row.accuracy * 100),
-                          xytext=(0, -9), textcoords="offset points", ha="center", va="top",
-                          fontsize=9)
+        points = np.array([(row.wasm_ms if kind == "TF.js wasm" else row.onnx_ms,
+                            row.accuracy * 100) for row in rows])
+        reach = np.ptp(points, axis=0) / 5  # as far as a label reaches to the side and down
+        for row, point in zip(rows, points):
+            axes.scatter(*point, s=row.parameters / 2000, color="#0072b2", alpha=0.6, linewidths=0)
+            aside, down = (point - points).T
+            above = ((abs(aside) < reach[0]) & (down > 0) & (down < reach[1])).any()
+            axes.annotate(f"{row.cell} ({row.epochs})", point, xytext=(0, 9 if above else -9),
+                          textcoords="offset points", ha="center",
+                          va="bottom" if above else "top", fontsize=9)
         axes.margins(x=0.25, y=0.15)
         axes.grid(alpha=0.25)
         axes.set(xlabel=f"{kind}, ms an image", ylabel="test accuracy, %")
