@@ -94,7 +94,9 @@ def _in_chromium(
 
         rows = run(*backends)
         # A browser whose graphics process fell over offers no graphics until it is started anew.
-        return [row if row["available"] else run(row["backend"])[0] for row in rows]
+        missing = [row["backend"] for row in rows if not row["available"]]
+        again = iter(run(*missing) if missing else ())
+        return [row if row["available"] else next(again) for row in rows]
 
 
 def _in_page(
