@@ -25,6 +25,7 @@ from zoo import artifact, cost, weights
 from zoo.genotype import Genotype, to_json
 from zoo.manifest import Fixture, Manifest
 from zoo.plot import svg
+from zoo.spelling import choices
 
 FORMATS = ("onnx", "savedmodel", "tflite", "tfjs")
 CONVERTERS = ("zoo", "onnx-tf")
@@ -84,7 +85,7 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
                                  (converter, CONVERTERS, "converter"),
                                  *((name, FORMATS, "format") for name in formats)):
         if value not in allowed:
-            raise ValueError(f"unknown {what} {value!r}; allowed are {', '.join(allowed)}")
+            raise ValueError(f"unknown {what} {choices(value, allowed)}")
     if not formats:
         raise ValueError(f"no format to export to; name some of {', '.join(FORMATS)}")
     if precision != "float32" and "tfjs" not in formats:

@@ -18,6 +18,7 @@ from zoo.genotype import Genotype, RecurrentGenotype
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recipe import RECIPES, recipe
 from zoo.registry import origin_lines
+from zoo.spelling import choices
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
 
@@ -128,7 +129,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
     if wanted.network not in (None, "cifar", "imagenet"):
         if wanted.network in NETWORKS:
             raise ValueError(f"{name} is a {what} cell; it has no {wanted.network} network")
-        raise ValueError(f"unknown network {wanted.network!r}; allowed are {', '.join(NETWORKS)}")
+        raise ValueError(f"unknown network {choices(wanted.network, NETWORKS)}")
     _refuse(wanted, f"{name} is a {what} cell", ("vocabulary", "hidden"))
     if (named := _shipped(wanted)) and wanted.data in (None, named):
         wanted = dataclasses.replace(wanted, data=named, weights=None)
@@ -225,7 +226,7 @@ def _input(data: str, wanted: Wanted) -> tuple[Input, list[str]]:
             spec = spec.model_copy(update={"mean": mean, "std": std})
             labels = list(cifar.CIFAR10_LABELS) if data == "cifar10" else []
     else:
-        raise ValueError(f"unknown data {data!r}; allowed are digits, {', '.join(_IMAGES)}")
+        raise ValueError(f"unknown data {choices(data, ('digits', *_IMAGES))}")
     changes = {"height": wanted.size, "width": wanted.size, "channels": wanted.in_channels}
     changes = {key: value for key, value in changes.items()
                if value and value != getattr(spec, key)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from search.strategies import Entry, entry
 from search.strategy import Strategy
 from zoo import distributed
 from zoo.device import pick_device, pick_precision
+from zoo.spelling import did_you_mean
 
 _SETTINGS = {space: type(presets["paper"]) for space, presets in PRESETS.items()}
 
@@ -47,10 +47,8 @@ def config_of(wanted: Wanted, workers: int | str | None = None) -> tuple[dict, o
     found = entry(wanted.strategy)
     space = wanted.space or found.spaces[0]
     if space not in found.spaces:
-        close = difflib.get_close_matches(space, found.spaces, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ValueError(f"{wanted.strategy} searches the {' or '.join(found.spaces)} space, not "
-                         f"{space!r}{hint}")
+        raise ValueError(f"{did_you_mean(space, found.spaces)}{wanted.strategy} searches the "
+                         f"{' or '.join(found.spaces)} space, not {space!r}")
     if not 0 <= wanted.seed < 2**63:
         raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {wanted.seed}")
     name = wanted.data or ("sample" if space == "recurrent" else "digits")

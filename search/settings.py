@@ -8,8 +8,9 @@ ratio of their numbers of steps, so that alphas can go as far.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
+
+from zoo.spelling import choices
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,4 @@ def preset(space: str, name: str) -> ConvSettings | TextSettings:
 def check_preset(name: str, among) -> None:
     """Raise ValueError for a name that is not `among` the presets."""
     if name not in among:
-        close = difflib.get_close_matches(name, among, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise ValueError(f"unknown preset {name!r}; {hint}there are {', '.join(among)}")
+        raise ValueError(f"unknown preset {choices(name, among)}")

@@ -5,8 +5,6 @@ Apart from `zoo.genotype`, so that each kind of genotype can be a file of its ow
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -49,10 +47,3 @@ class Cell:
 def is_node_number(value) -> bool:
     """A whole number, which True is not here."""
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def suggestion(name, allowed: Iterable[str]) -> str:
-    """`name`, the nearest of `allowed` and all of them, for the end of an error."""
-    close = difflib.get_close_matches(str(name), list(allowed), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{name!r}; {hint}allowed are {', '.join(allowed)}"

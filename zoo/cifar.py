@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.datasets import DataError
+from zoo.hub import load_from_hub
 
 SIDE = 32
 CLASSES = {"cifar10": 10, "cifar100": 100}
@@ -49,15 +50,8 @@ def load(name: str, path: Path | None) -> tuple[Images, Images, list[str]]:
 
 
 def _from_hub(name: str):
-    import datasets
-
-    try:
-        source = datasets.load_dataset(_HUB[name])
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{name} could not be had from the hub ({reason[:160]}); give --path, "
-                        "a folder with train.parquet and test.parquet or the official binary "
-                        "files") from None
+    source = load_from_hub(name, "train.parquet and test.parquet or the official binary files",
+                           _HUB[name])
     column = _LABEL_COLUMNS[name][0]
     splits = []
     for split in ("train", "test"):

@@ -11,6 +11,7 @@ from zoo.genotype import Genotype, HierarchicalGenotype
 from zoo.networks import CifarNetwork, ImageNetNetwork
 from zoo.recurrent import LanguageModel
 from zoo.registry import genotype as named
+from zoo.spelling import choices
 
 NETWORKS = {"cifar": CifarNetwork, "imagenet": ImageNetNetwork, "language": LanguageModel}
 
@@ -42,7 +43,7 @@ def create_model(cell: str | Genotype, network: str = "cifar",
     if weights is not None:
         return _trained(cell, network, weights, settings)
     if network not in NETWORKS:
-        raise ValueError(f"unknown network {network!r}; allowed are {', '.join(NETWORKS)}")
+        raise ValueError(f"unknown network {choices(network, NETWORKS)}")
     genotype = named(cell) if isinstance(cell, str) else cell
     build, default = NETWORKS[network], DEFAULTS[network]
     if isinstance(genotype, HierarchicalGenotype):

@@ -8,13 +8,14 @@ official binary files; images of one's own come from a folder.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from zoo.spelling import choices
 
 if TYPE_CHECKING:
     from zoo.manifest import Input  # brings pydantic, which `zoo list` does not wait for
@@ -72,9 +73,7 @@ def load(name: str, path: Path | str | None = None, size: int | None = None) -> 
     another kind, images of differing size, fewer than two classes.
     """
     if name not in NAMES:
-        close = difflib.get_close_matches(name, NAMES, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise DataError(f"unknown data set {name!r}; {hint}there are {', '.join(NAMES)}")
+        raise DataError(f"unknown data set {choices(name, NAMES)}")
     if size is not None and name not in _SCALED:
         raise DataError(f"--size is for --data folder and imagenet; {name} has a size of its own")
     if path is not None:

@@ -6,6 +6,10 @@ import platform
 
 import torch
 
+from zoo.spelling import choices
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """'auto': cuda, else mps, else cpu.  Raises ValueError for one that is not here."""
@@ -28,8 +32,8 @@ def pick_precision(name: str, device: torch.device, of_recipe: str = "auto") -> 
     """'auto': that of the recipe; where it is 'auto' too, bfloat16 on a GPU that computes in it,
     else float32.  Raises ValueError for another name."""
     name = of_recipe if name == "auto" else name
-    if name not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"unknown precision {name!r}; allowed are auto, float32, bfloat16")
+    if name not in PRECISIONS:
+        raise ValueError(f"unknown precision {choices(name, PRECISIONS)}")
     able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.bfloat16 if name == "bfloat16" or (name == "auto" and able) else torch.float32
 

@@ -18,8 +18,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from zoo.cell import Cell, GenotypeError, is_node_number, suggestion
+from zoo.cell import Cell, GenotypeError, is_node_number
 from zoo.hierarchical_genotype import HierarchicalGenotype
+from zoo.spelling import choices
 
 #: Convolutional operations and what each one computes (C channels in, C channels out).
 #: ``zoo.operations`` holds the module of each name.
@@ -137,7 +138,7 @@ def _validate(cell: Cell, where: str, operations: Iterable[str], first_node: int
             edge = f"{where}, node {number}, edge {position} ({operation!r}, {source!r})"
             if not isinstance(operation, str) or operation not in operations:
                 raise GenotypeError(f"{edge}: unknown operation "
-                                    f"{suggestion(operation, operations)}")
+                                    f"{choices(operation, operations)}")
             if not is_node_number(source) or not 0 <= source < number:
                 raise GenotypeError(
                     f"{edge}: reads from node {source!r}; node {number} may read nodes "
@@ -182,8 +183,7 @@ def from_dict(value: dict) -> Genotype:
         return HierarchicalGenotype.from_fields(
             {name: motifs for name, motifs in value.items() if name.startswith("level_")})
     if not isinstance(kind, str) or kind not in kinds:
-        raise GenotypeError(f"unknown kind {kind!r}; allowed are {', '.join(kinds)}, "
-                            "hierarchical")
+        raise GenotypeError(f"unknown kind {choices(kind, (*kinds, 'hierarchical'))}")
     build, names = kinds[kind]
     cells = []
     for name in names:

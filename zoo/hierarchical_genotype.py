@@ -19,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from zoo.cell import Cell, GenotypeError, suggestion
+from zoo.cell import Cell, GenotypeError
+from zoo.spelling import choices
 
 #: The operations of level 1.  A convolution gives C channels, the width of the cell, whatever
 #: comes in; the others keep the channels they get.  `identity` and the pools are those of the
@@ -96,7 +97,7 @@ class HierarchicalGenotype:
             operation, allowed = self.operation(level, number, source, target), self.allowed(level)
             if not isinstance(operation, str) or operation not in allowed:
                 raise GenotypeError(f"level {level}, motif {number}, edge {source} -> {target}: "
-                                    f"unknown operation {suggestion(operation, allowed)}")
+                                    f"unknown operation {choices(operation, allowed)}")
         if len(self.levels[-1]) != 1:
             raise GenotypeError(f"level {self.height}: has {len(self.levels[-1])} motifs; the "
                                 "highest level has one, the cell")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from zoo.spelling import choices
+
 OPTIMIZERS = ("nt-asgd", "sgd", "adamw")
 SCHEDULES = ("constant", "cosine", "warm-up-cosine")
 
@@ -95,7 +97,6 @@ def language_recipe(data: str, preset: str | None = None) -> LanguageRecipe:
     `small`.  Raises ValueError for a preset that does not exist."""
     preset = preset or ("paper" if data in ("ptb", "wikitext2") else "small")
     if preset not in PRESETS:
-        raise ValueError(f"language models have no preset {preset!r}; choose "
-                         f"{' or '.join(PRESETS)}")
+        raise ValueError(f"language models have no preset {choices(preset, PRESETS)}")
     recipe = {"paper": PTB, "fast": FAST, "small": SMALL}[preset]
     return recipe.but(**_CHANGES.get(data, {}).get(preset, {}))

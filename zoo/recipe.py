@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from zoo.spelling import choices
+
 SCHEDULES = ("cosine", "step-decay", "warm-up-cosine")
 
 
@@ -130,10 +132,10 @@ RECIPES: dict[str, dict[str, Recipe]] = {
 def recipe(data: str, preset: str | None = None) -> Recipe:
     """The recipe of a data set.  Raises ValueError for a preset or a data set without one."""
     if data not in RECIPES:
-        raise ValueError(f"there is no recipe for {data!r}, only for {', '.join(RECIPES)}")
+        raise ValueError(f"no recipe for {choices(data, RECIPES)}")
     presets = RECIPES[data]
     if preset is None:
         return next(iter(presets.values()))
     if preset not in presets:
-        raise ValueError(f"{data} has no preset {preset!r}; choose {' or '.join(presets)}")
+        raise ValueError(f"{data} has no preset {choices(preset, presets)}")
     return presets[preset]

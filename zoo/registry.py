@@ -7,7 +7,6 @@ Imports neither torch nor TensorFlow; the tables are read at the first question.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import json
@@ -28,6 +27,7 @@ from zoo.genotype import (
     from_dict,
     to_json,
 )
+from zoo.spelling import choices, did_you_mean
 
 KINDS = ("conv", "recurrent", "hierarchical")
 
@@ -103,13 +103,8 @@ def record(name: str) -> CellRecord:
             return _read_user_cell(path)
     names = [spelling for cell in _published().values() for spelling in (cell.name, *cell.aliases)]
     names += paths
-    spellings = {spelling.casefold(): spelling for spelling in names}
-    close = difflib.get_close_matches(name.casefold(), spellings, n=3)
-    hint = " or ".join(spellings[spelling] for spelling in close)
-    raise UnknownCellError(
-        f"no cell is named {name!r}; " + (f"did you mean {hint}? " if hint else "")
-        + "`zoo list --all` shows every cell"
-    )
+    raise UnknownCellError(f"no cell is named {name!r}; {did_you_mean(name, names, most=3)}"
+                           "`zoo list --all` shows every cell")
 
 
 def origin_lines(name: str, genotype: Genotype) -> dict[str, str]:
@@ -137,7 +132,7 @@ def list_cells(pattern: str = "*", kind: str | None = None) -> list[str]:
 def records(pattern: str = "*", kind: str | None = None) -> list[CellRecord]:
     """The records of `list_cells`.  Raises ValueError for an unknown `kind`."""
     if kind is not None and kind not in KINDS:
-        raise ValueError(f"unknown kind {kind!r}; allowed are {', '.join(KINDS)}")
+        raise ValueError(f"unknown kind {choices(kind, KINDS)}")
     cells = list(_published().values())
     for path in _user_paths().values():
         try:

@@ -8,13 +8,14 @@ of one's own is one file.  How they are read on in stretches is `zoo.text_batche
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from zoo.datasets import DataError
+from zoo.hub import load_from_hub
+from zoo.spelling import choices
 
 #: What `load_text` takes, and what is said of each in `--help`.
 TEXT_NAMES = {
@@ -63,9 +64,7 @@ def load_text(name: str, path: Path | str | None = None, by: str | None = None) 
     or too small, a text of one token only, a hub that cannot be reached.
     """
     if name not in TEXT_NAMES:
-        close = difflib.get_close_matches(name, TEXT_NAMES, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise DataError(f"unknown text {name!r}; {hint}there are {', '.join(TEXT_NAMES)}")
+        raise DataError(f"unknown text {choices(name, TEXT_NAMES)}")
     if by is None:
         by = "word" if name in _HUB else "char"
     if by not in UNITS:
@@ -94,10 +93,8 @@ def named_text(data: str, path: Path | str | None = None, by: str | None = None)
         return load_text(data, path, by)
     file = Path(data)
     if not file.is_file():
-        close = difflib.get_close_matches(data, TEXT_NAMES, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise DataError(f"{data!r} is no text file and no known text; {hint}there are "
-                        f"{', '.join(TEXT_NAMES)}, or the path of a file of your own")
+        raise DataError("there is no text file and no known text "
+                        f"{choices(data, TEXT_NAMES)}, or the path of a file of your own")
     if path is not None:
         raise DataError(f"{data} is a file already; leave --path out")
     name = f"{file.stem}_text" if file.stem in TEXT_NAMES else file.stem
@@ -181,17 +178,7 @@ def _read(file: Path) -> str:
 
 
 def _from_hub(name: str) -> list[str]:
-    try:
-        import datasets
-    except ModuleNotFoundError as error:
-        raise DataError(f"{name} without --path needs the package {error.name}, which is not "
-                        "installed: pip install 'genotype-zoo[data]'") from None
-    source, configuration, column = _HUB[name]
-    try:
-        parts = datasets.load_dataset(source, configuration)
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{name} could not be had from the hub ({reason[:160]}); give --path, "
-                        "a folder with train.txt, valid.txt and test.txt") from None
+    *where, column = _HUB[name]
+    parts = load_from_hub(name, "train.txt, valid.txt and test.txt", *where)
     return ["".join(f"{line.rstrip()}\n" for line in parts[split][column])
             for split in ("train", "validation", "test")]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from dataclasses import dataclass
+
+from zoo.spelling import choices
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,5 @@ STRATEGIES = {
 def entry(name: str) -> Entry:
     """Raises ValueError for a name that there is not, with the nearest one."""
     if name not in STRATEGIES:
-        close = difflib.get_close_matches(name, STRATEGIES, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise ValueError(f"unknown strategy {name!r}; {hint}there are {', '.join(STRATEGIES)}")
+        raise ValueError(f"unknown strategy {choices(name, STRATEGIES)}")
     return STRATEGIES[name]

@@ -110,11 +110,11 @@ def test_it_is_kept_listed_and_shown(tmp_path, monkeypatch):
      "level 2, motif 1: node 2 has 1 edges; it needs 2, one from each node before it"),
     ([[[["identity"]], [["sep_conv_3x3"]]], [[["motif_1"]]]],
      "level 2, motif 2, edge 0 -> 1: unknown operation 'sep_conv_3x3'; did you mean "
-     "'sep_conv_3x3_relu'? allowed are none, identity, conv_1x1_relu, dep_conv_3x3_relu, "
+     "sep_conv_3x3_relu? there are none, identity, conv_1x1_relu, dep_conv_3x3_relu, "
      "sep_conv_3x3_relu, max_pool_3x3, avg_pool_3x3"),
     ([[[["identity"]]], [[["motif_1"], ["none", "motif_2"]]]],
-     "level 3, motif 1, edge 1 -> 2: unknown operation 'motif_2'; did you mean 'motif_1'? "
-     "allowed are none, motif_1"),
+     "level 3, motif 1, edge 1 -> 2: unknown operation 'motif_2'; did you mean motif_1? "
+     "there are none, motif_1"),
     ([[[[["identity"]]]]], "level 2, motif 1, edge 0 -> 1: unknown operation ['identity']; "),
     ([[[["identity"]], [["identity"]]]], "level 2: has 2 motifs; the highest level has one"),
     ([[[["identity"], ["none", "none"]]]], "level 2, motif 1: no path of edges leads from the "

@@ -48,7 +48,7 @@ def test_list_takes_wildcards_and_sorts_numbers_as_numbers():
 def test_list_by_kind():
     assert len(zoo.list_cells(kind="conv")) == 109
     assert len(zoo.list_cells(kind="recurrent")) == 6
-    with pytest.raises(ValueError, match="unknown kind 'rnn'; allowed are conv, recurrent"):
+    with pytest.raises(ValueError, match="unknown kind 'rnn'; there are conv, recurrent"):
         zoo.list_cells(kind="rnn")
 
 
