@@ -9,6 +9,7 @@ import errno
 import importlib
 import os
 import signal
+import time
 from typing import Annotated, NamedTuple
 
 import typer
@@ -73,6 +74,13 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _let_the_first_speak() -> None:
+    """Under torchrun all processes make the same mistake: one that the first has told of, too, is
+    ended by torchrun during this wait."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK") != "0":
+        time.sleep(3)
+
+
 class OneLineErrors(typer.core.TyperGroup):
     """A group whose commands end, on an error with a message for the user, with one line on
     stderr and exit code 1; with ZOO_TRACEBACK=1 they show their traceback."""
@@ -86,6 +94,7 @@ class OneLineErrors(typer.core.TyperGroup):
         except Exception as error:
             if os.environ.get("ZOO_TRACEBACK") or not _is_expected(error):
                 raise
+            _let_the_first_speak()
             typer.echo(f"error: {_one_line(error)}", err=True)
             raise typer.Exit(1) from None
 

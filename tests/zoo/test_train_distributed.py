@@ -166,6 +166,8 @@ def test_the_command_speaks_once_and_goes_on(tmp_path):
     assert stdout.count("test images") == 1
     assert stderr.count("\nepoch 1: loss") == stderr.count("\nepoch 2: loss") == 1
     assert "2 epochs on cpu in float32 in 2 processes" in stderr
+    _, stderr = torchrun("zoo", "train", "DRATS", code=1)
+    assert stderr.count("error: ") == 1 and "did you mean DARTS" in stderr
     _, stderr = torchrun(*words, code=1)
     assert stderr.count("error: ") == 1 and "choose another folder with -o" in stderr
     stdout, _ = torchrun(*words, "--resume")  # finished already
