@@ -24,14 +24,15 @@ from zoo.text_batches import columns, random_lengths, stretch
 from zoo.train import Report
 
 #: Keys of a checkpoint, by which a damaged one is told.
-STATE = ("epoch", "model", "stage", "optimizer", "valid_losses", "average", "random")
+STATE = ("epoch", "model", "stage", "optimizer", "valid_losses", "average", "random", "rollbacks")
 
 
 class Training:
     """What a training depends on and has reached: `epochs` whole ones, with `model`.
 
     ids: the training text, of whose columns each process of `zoo.distributed` reads its part.
-    `stage` is the optimiser in use, "sgd", "asgd" or "adamw".
+    `stage` is the optimiser in use, "sgd", "asgd" or "adamw"; `rollbacks` are the epochs from
+    which it went on a second time, with other draws.
     Raises ValueError where the columns cannot be shared out evenly.
     """
 
@@ -47,6 +48,7 @@ class Training:
         self.text = text[:, distributed.rank()::processes].contiguous().to(device)
         self.epochs = 0
         self.valid_losses: list[float] = []
+        self.rollbacks: list[int] = []
         self.average = WeightAverage(model, recipe.average) if recipe.average else None
         self._use("adamw" if recipe.optimizer == "adamw" else "sgd")
 
@@ -68,17 +70,20 @@ class Training:
         return (len(self.text) - 1) * self.recipe.batch_size
 
     def lengths(self) -> list[int]:
-        """Of the stretches of the next epoch, a function of its number."""
+        """Of the stretches of the next epoch, a function of its number and of the rollbacks."""
         rows, recipe = len(self.text), self.recipe
         if recipe.random_time:
-            random = np.random.default_rng([self.seed, self.epochs])
+            random = np.random.default_rng([self._seed(), self.epochs])
             return random_lengths(rows, recipe.time, random)
         return [recipe.time] * -(-(rows - 1) // recipe.time)
+
+    def _seed(self) -> int:
+        return self.seed + len(self.rollbacks)
 
     def epoch(self, report: Report | None = None) -> dict:
         """Go through the text once: the epoch's row, whose `train_loss` may not be finite."""
         if distributed.is_started():  # each process has draws of its own
-            torch.manual_seed(distributed.seed_of(self.seed, self.epochs))
+            torch.manual_seed(distributed.seed_of(self._seed(), self.epochs))
         recipe, model = self.recipe, self.model
         rows = len(self.text) - 1
         hidden = model.initial_hidden(self.text.shape[1])
@@ -147,13 +152,21 @@ class Training:
         return {"epoch": self.epochs, "model": self.model.state_dict(), "stage": self.stage,
                 "optimizer": self.optimizer.state_dict(), "valid_losses": self.valid_losses,
                 "average": self.average.state_dict() if self.average else None,
-                "random": run_folder.random_states(self.device)}
+                "rollbacks": self.rollbacks, "random": run_folder.random_states(self.device)}
 
     def load_state_dict(self, state: dict) -> None:
         self.epochs, self.valid_losses = state["epoch"], list(state["valid_losses"])
+        self.rollbacks = list(state["rollbacks"])
         self.model.load_state_dict(state["model"])
         self._use(state["stage"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average:
             self.average.load_state_dict(state["average"])
         run_folder.set_random_states(state["random"], self.device)
+
+    def roll_back(self, state: dict) -> None:
+        """Go on from an earlier `state_dict` with other draws; the validation losses since then
+        still count, as in the release."""
+        kept = {"valid_losses": self.valid_losses, "rollbacks": [*self.rollbacks, state["epoch"]],
+                "random": run_folder.random_states(self.device)}
+        self.load_state_dict(state | kept)

@@ -36,6 +36,8 @@ from zoo.text_batches import columns
 from zoo.train import DivergedError, Report
 from zoo.weights import WEIGHTS, save_weights
 
+_ROLLBACKS = 2  # to the same epoch
+
 
 def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | str, *,
           genotype: Genotype | None = None, seed: int = 0, device: str = "auto",
@@ -46,11 +48,12 @@ def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | s
 
     `cell` is a registered name, or any name for the `genotype` that comes with it; the rest is
     as in `zoo.train.train`, with `report` counting tokens.  The weights are those of the epoch
-    that was best on the validation text; the test text is read once, at the end.
+    that was best on the validation text; the test text is read once, at the end.  Where the loss
+    is not finite it goes back to the best epoch and on with other draws, as the release does.
 
     Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
-    loss is not finite (the release goes back to the best epoch and tries again), DataError for a
-    text that is too small for the batch, ValueError for a device or precision that is not there
+    loss is not finite in the first epoch or for the third time after the same one, DataError for
+    a text that is too small for the batch, ValueError for a device or precision that is not there
     and for columns that cannot be shared out evenly to the processes.
     """
     genotype = genotype or zoo.genotype(cell)
@@ -141,15 +144,17 @@ def _go_on(training: Training, data: TextData, folder: Path, report: Report | No
             valid_loss = distributed.first(
                 functools.partial(_validate, training, data, folder, row["train_loss"]))
             if not math.isfinite(row["train_loss"] + valid_loss):
-                raise DivergedError(
-                    f"the loss is not finite in epoch {training.epochs}; train into a new "
-                    f"folder with a smaller --learning-rate (it was {recipe.learning_rate})")
+                seconds += time.perf_counter() - began
+                _roll_back(training, folder, seconds)
+                continue
             training.note(valid_loss)
             took = time.perf_counter() - began
             seconds += took
             row |= {"valid_loss": valid_loss, "valid_perplexity": perplexity(valid_loss)}
             if data.by == "char":
                 row["valid_bits_per_character"] = valid_loss / math.log(2)
+            if training.rollbacks:
+                row["rollbacks"] = training.rollbacks
             row["seconds"] = round(took, 3)
             distributed.first(functools.partial(_save, training, folder, row, seconds))
             if written:
@@ -172,13 +177,35 @@ def _save(training: Training, folder: Path, row: dict, seconds: float) -> None:
     run_folder.save_checkpoint(folder, training.state_dict() | {"seconds": seconds})
 
 
+def _roll_back(training: Training, folder: Path, seconds: float) -> None:
+    """Go back to the best epoch, and write that down: a kill does not bring the failed one back.
+
+    Raises DivergedError where there is none, or where going back to it has not helped twice.
+    """
+    failed = training.epochs
+    best = distributed.first(lambda: run_folder.load_checkpoint(
+        folder, "epoch", "training", name=run_folder.BEST))
+    if best is None or training.rollbacks.count(best["epoch"]) == _ROLLBACKS:
+        raise DivergedError(
+            f"the loss is not finite in epoch {failed}; train into a new folder with a smaller "
+            f"--learning-rate (it was {training.recipe.learning_rate})")
+    training.roll_back(best["training"])
+
+    def write() -> None:
+        run_folder.save_checkpoint(folder, training.state_dict() | {"seconds": seconds})
+        run_folder.keep_lines(folder / run_folder.HISTORY, training.epochs)
+
+    distributed.first(write)
+
+
 def _validate(training: Training, data: TextData, folder: Path, train_loss: float) -> float:
     """Nats a token on the validation text; the best weights so far go to best.pt."""
     with training.judged() as model:
         valid_loss = mean_loss(model, data.valid)
         if math.isfinite(train_loss + valid_loss):
             run_folder.keep_best(folder, "valid_loss", operator.lt, {
-                "epoch": training.epochs, "valid_loss": valid_loss, "model": model.state_dict()})
+                "epoch": training.epochs, "valid_loss": valid_loss, "model": model.state_dict(),
+                "training": training.state_dict()})
     return valid_loss
 
 

@@ -103,4 +103,6 @@ def _measures(row: dict, digits: str = ".3f", name: str = "") -> str:
         words.append(f"held out {row['valid_accuracy']:.1%}")
     if "valid_perplexity" in row:
         words.append(f"perplexity {row['valid_perplexity']:.2f}")
+    if "rollbacks" in row:
+        words.append(f"rolled back {len(row['rollbacks'])}x")
     return ", ".join(words)
