@@ -23,7 +23,7 @@ from export.deploy import deploy
 from export.logs import ConversionError, captured
 from zoo import artifact, cost, weights
 from zoo.genotype import Genotype, to_json
-from zoo.manifest import Fixture, Manifest
+from zoo.manifest import Agreement, Fixture, Manifest
 from zoo.plot import svg
 from zoo.spelling import choices
 
@@ -236,6 +236,18 @@ class _Chain:
             self.agreement.append(agreement.entry(found, expected, place, self.precision,
                                                   spec.data, "Python"))
 
+    def agreements(self) -> list[Agreement]:
+        """What was measured here, and what is known of these weights from elsewhere."""
+        from export import agreement
+
+        measured = {entry.where for entry in self.agreement}
+        known = [entry for entry in self.source.manifest.agreement
+                 if entry.precision == self.precision and entry.where not in measured]
+        if known and self.precision != "float32":
+            sizes = agreement.weight_bytes(self.place("tfjs"))
+            known = [entry.model_copy(update=sizes) for entry in known]
+        return [*self.agreement, *known]
+
     def metadata(self) -> dict:
         """What travels inside the ONNX file and model.json."""
         known = self.source.manifest
@@ -276,7 +288,7 @@ class _Chain:
             "tools": {name: installed_version(name) for name in tools},
             "rewrites": [rewrite.model_dump() for rewrite in self.deployed.rewrites],
             "parity": [entry.model_dump() for entry in self.parity],
-            "agreement": [entry.model_dump() for entry in self.agreement],
+            "agreement": [entry.model_dump() for entry in self.agreements()],
             "fixture": self.fixture_entry.model_dump(),
         }
         manifest = Manifest.model_validate(known.model_dump() | fields)

@@ -81,7 +81,8 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
     trained = bool(facts) or not norms or any(int(m.num_batches_tracked) for m in norms)
     known = {"name": plain_name(name), "genotype": name, "trained": trained, "parameters": 1,
              "network": Network(kind=model.kind, **model.settings),
-             "metrics": facts.get("metrics", {}), "licence": facts.get("licence", "")}
+             "metrics": facts.get("metrics", {}), "licence": facts.get("licence", ""),
+             "agreement": facts.get("agreement", [])}
     if model.kind == "language":
         spec = spec or Input.model_validate(facts.get("input", {"name": "tokens", "range": None}))
         tokens = list(vocabulary) or facts.get("vocabulary")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from web_demo.artifacts import index_json, inside, read_manifest
+from zoo.artifact import refuse_here
 
 MARKER = ".genotype-zoo-site.json"
 PAGE = Path(__file__).parent / "dist"
@@ -26,6 +27,7 @@ def built_page(page: Path | None = None) -> Path:
 def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None = None) -> Path:
     """Writes the site into `directory`: at the end all of it is there, or what was before."""
     directory = Path(directory).absolute()
+    refuse_here(directory)
     page = built_page(page)
     _refuse_foreign(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import base64
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,14 +30,13 @@ def verify(
     artifact: Path,
     runtime: str = "chromium",
     backends: Iterable[str] | None = None,
-    limits: Mapping[str, float] | None = None,
     timeout: float = 300,
 ) -> list[dict]:
     """One row for each backend: backend, available, reason, ok, max_difference, limit, ms, error.
 
     A backend that this machine lacks has `available` False and its reason; a wrong or broken one
-    has `ok` False. `limits` replaces the limit of single backends. RuntimeMissing is raised when
-    there is no browser or no Node to run in.
+    has `ok` False. RuntimeMissing is raised when there is no browser or
+    no Node to run in.
     """
     if runtime not in BACKENDS:
         raise ValueError(f"{runtime} is no runtime: choose {' or '.join(BACKENDS)}")
@@ -46,12 +45,7 @@ def verify(
     run = _in_chromium if runtime == "chromium" else _in_node
     # Playwright refuses to work where an event loop runs, as in a notebook; a new thread has none.
     with ThreadPoolExecutor(1) as thread:
-        rows = thread.submit(run, artifact, tuple(backends or BACKENDS[runtime]), timeout).result()
-    for row in rows:
-        limit = (limits or {}).get(row["backend"])
-        if limit is not None and row["max_difference"] is not None:
-            row.update(limit=limit, ok=row["max_difference"] <= limit)
-    return rows
+        return thread.submit(run, artifact, tuple(backends or BACKENDS[runtime]), timeout).result()
 
 
 def classify(

@@ -155,9 +155,7 @@ def writing(directory: Path | str) -> Iterator[Path]:
     that is not ours or is where the command runs; OSError when it cannot be written.
     """
     target = Path(os.path.abspath(directory))
-    if Path.cwd().is_relative_to(target.resolve()):
-        raise ArtifactError(f"{target} is the folder this runs in, and would be replaced under "
-                            "it; choose another with -o")
+    refuse_here(target)
     _sweep(target)
     check_place(target)
     made = [path for path in target.parents if not path.exists()]
@@ -173,6 +171,13 @@ def writing(directory: Path | str) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # not empty: as it should be
             for path in made:
                 path.rmdir()
+
+
+def refuse_here(target: Path) -> None:
+    """Raise ArtifactError where a folder that is to be replaced is the one that this runs in."""
+    if Path.cwd().is_relative_to(target.resolve()):
+        raise ArtifactError(f"{target} is the folder this runs in, and would be replaced under "
+                            "it; run from elsewhere, or choose another folder")
 
 
 def check_place(target: Path) -> None:

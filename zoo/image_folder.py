@@ -8,15 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from zoo.datasets import DataError
-from zoo.preprocess import area_average
+from zoo.preprocess import DAMAGED, area_average, brightness, on_white
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 _GREY = {"1", "L", "LA", "I;16", "I;16B"}
-# What Pillow raises on damaged files, or on ones that claim an absurd size.
-_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_DAMAGED = (*DAMAGED, Image.DecompressionBombError)
+_TURNED = (5, 6, 7, 8)  # orientations of EXIF that lie on their side
 
 
 def load(path: Path, size: int | None = None):
@@ -83,11 +83,13 @@ def _channels(files: list[Path], size: int | None) -> int:
     for file in files:
         with open_image(file) as image:
             grey = grey and image.mode in _GREY
-            first = first or (file, image.size)
-            if size is None and image.size != first[1]:
-                raise DataError(
-                    f"{file} is {image.width}x{image.height}, {first[0]} is "
-                    f"{first[1][0]}x{first[1][1]}; give one --size for all")
+            if size is not None:
+                continue
+            sides = image.size[::-1] if _orientation(image, file) in _TURNED else image.size
+            first = first or (file, sides)
+            if sides != first[1]:
+                raise DataError(f"{file} is {sides[0]}x{sides[1]}, {first[0]} is "
+                                f"{first[1][0]}x{first[1][1]}; give one --size for all")
     return 1 if grey else 3
 
 
@@ -101,19 +103,25 @@ def open_image(file: Path) -> Image.Image:
 
 def _read(file: Path, size: int | None, channels: int) -> np.ndarray:
     """One image as uint8 (H, W, channels)."""
-    with open_image(file) as image:
-        image = converted(image, file, "L" if channels == 1 else "RGB")
-    pixels = np.asarray(image).reshape(image.height, image.width, channels)
-    if size is not None:  # as pictures are read when the network is used
+    pixels = read(file)
+    pixels = brightness(pixels) if channels == 1 else pixels
+    if size is not None:
         pixels = np.rint(area_average(pixels, size, size)).astype(np.uint8)
     return pixels
 
 
-def converted(image: Image.Image, file: Path, mode: str) -> Image.Image:
-    """All of the image, "L" or "RGB".  Raises DataError naming the file when it is cut off."""
+def read(file: Path) -> np.ndarray:
+    """An image as pictures are read when the network is used, uint8 (H, W, 3): upright, on white.
+    Raises DataError naming the file when it is damaged or cut off."""
+    with open_image(file) as image:
+        try:
+            return on_white(image)
+        except _DAMAGED:
+            raise DataError(f"{file} is cut off; take it out or get it again") from None
+
+
+def _orientation(image: Image.Image, file: Path) -> int:
     try:
-        if image.mode.startswith("I;16"):  # Pillow would cut off at 255, not scale
-            image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
-        return image.convert(mode)
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
     except _DAMAGED:
         raise DataError(f"{file} is cut off; take it out or get it again") from None

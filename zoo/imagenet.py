@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo import distributed
 from zoo.datasets import DataError
-from zoo.image_folder import class_files, converted, open_image
+from zoo.image_folder import class_files, read
 from zoo.recipe import Recipe
 
 SIZE = 224
@@ -55,7 +55,7 @@ class LazyImages:
         return np.stack(images).astype(dtype or np.uint8, copy=False)
 
     def _read(self, file: Path) -> np.ndarray:
-        return np.asarray(middle(read(file), self.size))
+        return np.asarray(middle(Image.fromarray(read(file)), self.size))
 
     def fingerprint(self) -> bytes:
         """The side, and names and sizes of the files, which stand for what is in them."""
@@ -76,12 +76,6 @@ def load(path: Path, size: int | None = None):
         files, labels = zip(*split)
         splits.append((LazyImages(files, size or SIZE), np.array(labels, dtype=np.int64)))
     return *splits, classes
-
-
-def read(file: Path) -> Image.Image:
-    """An image file in RGB.  Raises DataError naming it when it is damaged."""
-    with open_image(file) as image:
-        return converted(image, file, "RGB")
 
 
 def middle(image: Image.Image, size: int) -> Image.Image:
@@ -109,7 +103,7 @@ class TrainingImages(Dataset):
     def __getitem__(self, index: int) -> Tensor | DataError:
         random = np.random.default_rng([*self.seed, index])
         try:
-            image = read(self.images.files[index])
+            image = Image.fromarray(read(self.images.files[index]))
         except DataError as error:
             return error
         if self.recipe.resized_crop:

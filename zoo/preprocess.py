@@ -5,16 +5,25 @@ the area that it covers ("box" or area averaging), as far as 8-bit values go: su
 numbers, exact in float64, and one division.  `web_demo/src/resize.ts` is the same arithmetic.
 Colour profiles are left aside, as where training data was read; the orientation that a camera
 noted is followed; what is transparent is seen on white paper.  Only networks of ImageNet see their
-pictures cut as in training (`zoo.imagenet.middle`), which the page does not do.
+pictures cut as in training (`zoo.imagenet.middle`), which the page does not do.  A few rare files
+a browser reads in its own way: a WebP with an orientation (Chromium leaves it as it lies), a GIF
+whose first frame does not fill its screen, a PNG of 16-bit grey with one transparent value.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.manifest import Input
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+#: What Pillow raises on damaged files, beside DecompressionBombError.
+DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError)
 
 
 class PictureError(ValueError):
@@ -49,7 +58,7 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
 def decode(file: Path | str) -> np.ndarray:
     """The picture in `file`, upright and on white, uint8 (H, W, 3).  Raises as `read_picture`."""
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image
     except ModuleNotFoundError:
         raise PictureError(f"{file} needs the package pillow, which is not installed: "
                            "pip install 'genotype-zoo[data]'") from None
@@ -58,15 +67,23 @@ def decode(file: Path | str) -> np.ndarray:
         raise FileNotFoundError(f"there is no picture {file}")
     try:
         with Image.open(file) as image:
-            image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I;16"):  # Pillow would cut off at 255, not scale
-                image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
-            if not image.has_transparency_data:
-                return np.asarray(image.convert("RGB"))
-            colours = np.asarray(image.convert("RGBA")).astype(np.int64)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            return on_white(image)
+    except (*DAMAGED, Image.DecompressionBombError):
         raise PictureError(f"{file} is not a picture that can be read; give a PNG, JPEG, GIF or "
                            "WebP file") from None
+
+
+def on_white(image: Image.Image) -> np.ndarray:
+    """A picture that Pillow has opened, upright and on white, uint8 (H, W, 3).  Raises what Pillow
+    does where it is damaged."""
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):  # Pillow would cut off at 255, not scale
+        image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("RGB"))
+    colours = np.asarray(image.convert("RGBA")).astype(np.int64)
     opacity = colours[..., 3:]
     return ((colours[..., :3] * opacity + 127) // 255 + 255 - opacity).astype(np.uint8)
 

@@ -89,6 +89,14 @@ def test_a_file_or_a_link_in_its_place(page, model, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_the_folder_it_runs_in(page, model, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ValueError, match="here is the folder this runs in"):
+        build_site({"A": model}, Path("."), page)
+    assert Path.cwd().is_dir() and not any(Path.cwd().iterdir())
+
+
 @pytest.mark.parametrize("listed", ["../private.txt", "/etc/passwd", "link"])
 def test_paths_that_leave_the_artifact(page, model, tmp_path, listed):
     (model.parent / "private.txt").write_text("private")

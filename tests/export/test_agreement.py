@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from zoo.datasets import load
 from zoo.manifest import Agreement
 from zoo.recipe import Recipe
 from zoo.train import train
+from zoo.weights import packaged
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,34 @@ def test_what_cannot_be_asked(rounded, arguments, words, monkeypatch):
 def test_a_build_without_test_images_tells_nothing(rounded):
     assert json.loads((rounded / "manifest.json").read_text())["agreement"]
     assert find("DARTS", Wanted(data="cifar10", channels=4, layers=3)).test is None
+
+
+def test_shipped_weights_bring_what_was_measured_of_them(tmp_path):
+    """Without test images at hand; with them the figure of Python is measured anew."""
+    stated = [Agreement(**one) for one in packaged("DARTS", "cifar10")["agreement"]
+              if one["precision"] == "uint8"]
+    assert {one.where for one in stated} == {"Python", "chromium wasm"}
+    told = build(find("DARTS", Wanted(weights=Path("cifar10"))), ["tfjs"], tmp_path / "x", "uint8")
+    assert told.agreement == stated
+    assert f"| uint8 | {stated[0].share:.2%} | 10000 of cifar10 | Python |" in \
+        (tmp_path / "x" / "README.md").read_text()
+    source = find("DARTS", Wanted(weights=Path("cifar10")))
+    source.test = np.zeros((3, 32, 32, 3), np.uint8)
+    told = build(source, ["tfjs"], tmp_path / "y", "uint8")
+    assert [(one.where, one.images) for one in told.agreement] == [
+        ("Python", 3), ("chromium wasm", 500)]
+    # What was measured of uint8 says nothing of float16, nor of other weights.
+    again = find(str(tmp_path / "x"), Wanted())
+    assert build(again, ["tfjs"], tmp_path / "z", "float16").agreement == []
+    assert find("DARTS", Wanted(data="cifar10", channels=4)).manifest.agreement == []
+
+
+def test_a_folder_that_cannot_be_replaced_is_refused_at_once(rounded, monkeypatch):
+    monkeypatch.chdir(rounded)
+    monkeypatch.setattr("export.verify.formats_of", lambda *_, **__: 1 / 0)
+    result = CliRunner().invoke(app, ["verify", ".", "--runtime", "chromium", "--images", "9",
+                                      "--record"])
+    assert result.exit_code == 1 and "is the folder this runs in" in result.output
 
 
 @pytest.fixture(scope="module")

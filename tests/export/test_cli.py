@@ -81,7 +81,7 @@ def test_a_genotype_file(tmp_path):
     (["build", "DARTS", "-e", "onnx", "--network", "language"], ["DARTS", "convolutional"]),
     (["build", "DARTS", "-e", "onnx", "--network", "mesh"], ["mesh", "imagenet"]),
     (["build", "DARTS", "-e", "onnx", "--size", "9", "--path", "."], ["--path"]),
-    (["build", "DARTS", "-e", "onnx", "-o", "."], ["the folder this runs in", "-o"]),
+    (["build", "DARTS", "-e", "onnx", "-o", "."], ["the folder this runs in", "another folder"]),
     (["build", "DARTS", "-e", "onnx", "--weights", "none.safetensors"], ["none.safetensors"]),
     (["build", "DARTS", "-e", "onnx", "-o", "a_file"], ["a_file", "-o"]),
     (["build", "DARTS", "-e", "onnx", "-o", "a_folder"], ["a_folder", "-o"]),

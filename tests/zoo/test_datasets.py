@@ -12,7 +12,7 @@ from zoo.augment import augment, cutout, random_affine, random_crop, random_flip
 from zoo.datasets import DataError, load, load_for
 from zoo.drawn_digits import draw
 from zoo.manifest import Input
-from zoo.preprocess import read_picture
+from zoo.preprocess import decode, read_picture
 from zoo.recipe import Recipe, recipe
 
 arrow = pytest.importorskip("pyarrow")
@@ -217,6 +217,28 @@ def test_images_are_scaled_as_pictures_are_when_the_network_is_used(tmp_path):
     for pixels, file in zip(learned, files, strict=True):
         assert np.abs(pixels - read_picture(file, spec)).max() <= 0.5
     assert learned.std() > 10
+
+
+def test_images_are_upright_and_on_white_as_pictures_are_when_the_network_is_used(tmp_path):
+    write_folder(tmp_path, sizes=((10, 8),) * 3)
+    random, exif = np.random.default_rng(0), Image.Exif()
+    exif[0x0112] = 6
+    turned = Image.fromarray(random.integers(0, 256, (10, 8, 3), np.uint8))
+    turned.save(tmp_path / "test" / "cat" / "0.png", exif=exif)
+    clear = Image.fromarray(random.integers(0, 256, (8, 10, 4), np.uint8))
+    clear.save(tmp_path / "test" / "cat" / "1.png")
+    spec = Input(height=8, width=8, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
+    for name, size in (("folder", None), ("folder", 8), ("imagenet", 8)):
+        learned = np.asarray(load(name, tmp_path, size).test.images[:2])
+        for number in (0, 1):
+            file = tmp_path / "test" / "cat" / f"{number}.png"
+            wanted = (read_picture(file, spec.model_copy(update={"data": name})) if size
+                      else decode(file))
+            assert np.abs(learned[number].astype(np.float32) - wanted).max() <= 0.5
+    grey = tmp_path / "grey"
+    write_folder(grey, mode="L")
+    Image.fromarray(np.full((8, 10, 2), (90, 0), np.uint8)).save(grey / "test/cat/0.png")
+    assert (load("folder", grey).test.images[0] == 255).all()
 
 
 @pytest.mark.parametrize("height, width, wanted", [(16, 16, (16, 16)), (8, 10, (8, 10))])

@@ -94,6 +94,11 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "x.jpg").write_bytes(b"no picture")
     with pytest.raises(PictureError, match=r"x.jpg is not a picture.*give a PNG"):
         read_picture(tmp_path / "x.jpg", CIFAR)
+    Image.fromarray(noise(30, 20)).save(tmp_path / "x.avif")
+    head, _, colours = (tmp_path / "x.avif").read_bytes().partition(b"mdat")
+    (tmp_path / "x.avif").write_bytes(head + b"mdat" + bytes(len(colours)))
+    with pytest.raises(PictureError, match="x.avif is not a picture"):
+        read_picture(tmp_path / "x.avif", CIFAR)
     with pytest.raises(FileNotFoundError, match="there is no picture .*y.jpg"):
         read_picture(tmp_path / "y.jpg", CIFAR)
     Image.fromarray(noise(30, 20)).save(tmp_path / "z.png")

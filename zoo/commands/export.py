@@ -117,7 +117,10 @@ def verify(
         raise ValueError("--images are classified in a browser; add --runtime chromium")
     from export import agreement
     from export.verify import formats_of, in_runtime
+    from zoo.artifact import refuse_here
 
+    if keep:
+        refuse_here(directory)
     if backend and not runtime:
         raise ValueError("--backend is of a runtime; add --runtime chromium or node")
     with progress() as say:

@@ -127,8 +127,8 @@ def packaged_cells(data: str) -> list[str]:
 class Found:
     """Weights to load: their bytes, the settings that they fix (and `kind`), a name for errors.
 
-    `facts` says what is known of them: input, labels, metrics, licence, as in a manifest, and the
-    vocabulary of a language model.
+    `facts` says what is known of them: input, labels, metrics, licence, agreement, as in a
+    manifest, and the vocabulary of a language model.
     """
 
     content: bytes
@@ -176,7 +176,7 @@ def _facts(card: dict) -> dict:
     measured = ("test_accuracy", "test_perplexity", "valid_perplexity", "test_bits_per_character",
                 "lstm_perplexity", "lstm_parameters", "data", "remark", "images", "tokens")
     facts = {"metrics": {key: card[key] for key in measured if key in card},
-             "licence": card["licence"]}
+             "licence": card["licence"], "agreement": card.get("agreement", [])}
     if card["network"]["kind"] != "language":
         return facts | {"input": card["input"], "labels": card["labels"]}
     spec = {"name": "tokens", "range": None, "unit": card["unit"], "data": card["data"]}
