@@ -9,6 +9,8 @@ from tests.browser.conftest import WEB_DEMO
 
 AXE = WEB_DEMO / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 360, "height": 740}}
+SEEN = """() => Array.from(document.querySelector('#seen').getContext('2d')
+    .getImageData(0, 0, 8, 8).data)"""
 
 
 def violations(page) -> list[str]:
@@ -77,6 +79,35 @@ def test_everything_by_keyboard(visit):
     page.keyboard.press("ArrowDown")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     assert visitor.answer() == "3"
+
+
+def test_keys_that_are_held_or_not_meant_for_the_pen(visit):
+    page = visit().ready()
+    page.focus("#pad")
+    for _ in range(3):
+        page.keyboard.down(" ")  # the second and third are repeats
+    page.keyboard.up(" ")
+    expect(page.locator("#pen")).to_contain_text("Pen down")
+    kept = page.evaluate("""() => ['ArrowLeft', 'Backspace', 'c'].map((key) =>
+        document.querySelector('#pad').dispatchEvent(
+            new KeyboardEvent('keydown', { key, altKey: true, cancelable: true })))""")
+    assert kept == [True] * 3  # back in the history, for instance
+
+
+def test_undo_in_the_middle_of_a_stroke(visit):
+    visitor = visit()
+    page = visitor.ready()
+    visitor.draw([(0.5, 0.2), (0.5, 0.8)])
+    assert visitor.answer() == "1"
+    before = page.evaluate(SEEN)
+    box = page.locator("#pad").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 60, steps=3)
+    page.keyboard.press("Backspace")
+    page.mouse.move(box["x"] + 200, box["y"] + 200, steps=3)
+    page.mouse.up()
+    assert visitor.answer() == "1" and page.evaluate(SEEN) == before
 
 
 def test_the_answer_is_spoken(visit):

@@ -7,11 +7,13 @@ import re
 import shutil
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, unavailable
 from tests.browser.language import Learned, Shipped
 from tests.browser.test_access import violations
+from tests.browser.test_lost import CONTEXTS, LOSE
 from web_demo.artifacts import find_artifacts
 from web_demo.server import running, serve
 from web_demo.verify import verify
@@ -37,8 +39,9 @@ def writers(page_folder, learned):
 def open_writer(browser, writers):
     visits: list[Visit] = []
 
-    def begin(name: str, backend: str = "wasm", **options) -> Visit:
+    def begin(name: str, backend: str = "wasm", init_script: str = "", **options) -> Visit:
         visits.append(Visit(browser, writers.url, **options))
+        visits[-1].page.add_init_script(init_script)
         page = visits[-1].open(f"?backend={backend}&model={name}")
         page.wait_for_selector("#backends input")
         if page.locator(f"#backends input[value={backend}]").is_disabled():
@@ -153,6 +156,27 @@ def test_another_backend_or_model_ends_a_text(open_writer):
     page.wait_for_selector("body[data-ready=cpu]")
     assert write(page, "or not", length=5).startswith("to be")
     assert page.locator("#failure").is_hidden() and visitor.complaints == []
+
+
+def test_a_lost_backend_ends_a_text(open_writer):
+    visitor = open_writer("char", "webgl", init_script=CONTEXTS)
+    page = visitor.page
+    page.fill("#length", "10000")
+    page.click("#write")
+    expect(page.locator("#written")).to_have_text(re.compile(".{60}", re.DOTALL))
+    page.evaluate(LOSE)
+    assert "the page goes on with WebAssembly" in visitor.failure()
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    expect(page.locator("#stop")).to_be_disabled()
+    expect(page.locator("#written-spoken")).to_contain_text("Stopped.")
+    assert write(page, "or not", length=5)
+
+
+def test_a_picture_is_not_swallowed(open_writer, tmp_path):
+    Image.new("RGB", (40, 40)).save(tmp_path / "cat.png")
+    visitor = open_writer("char")
+    visitor.page.set_input_files("#file", tmp_path / "cat.png")
+    assert visitor.failure().startswith("cat.png was not looked at: this network writes text")
 
 
 @pytest.mark.parametrize("options", [

@@ -58,6 +58,16 @@ def test_a_published_cell_says_its_paper(visit, artifact):
     assert "Paper" in facts and "Source" not in facts
 
 
+def test_agreement_is_told_in_images(visit, artifact):
+    """Two of 10,000 are not none."""
+    visitor = visit()
+    with_manifest(visitor, artifact, agreement=[{
+        "precision": "float16", "data": "digits", "images": 10000, "share": 0.9998,
+        "where": "Python", "bytes": 1, "float32_bytes": 2}])
+    told = visitor.ready().inner_text("#facts")
+    assert "9,998 of 10,000 test images as with float32 (Python)" in told
+
+
 def test_a_language_model_is_listed_and_not_the_first_to_open(visit):
     """`zoo demo` lists artifacts by name, and one of a recurrent cell may come first."""
     visitor = visit()

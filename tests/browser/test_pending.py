@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
+
+from tests.browser.test_lost import SLOW
+from tests.browser.test_verify import reseal
+from web_demo.artifacts import find_artifacts
+from web_demo.server import running, serve
 
 CAMERA = """
     window.streams = []; window.allow = [];
@@ -115,12 +123,115 @@ def test_what_is_drawn_during_the_download_is_answered(visit):
 
 
 def test_a_failed_load_stays_told_while_somebody_draws(visit):
-    visitor = visit()
-    visitor.page.route("**/tfjs/*.bin", lambda route: route.fulfill(status=404))
+    visitor = visit(permissions=["camera"])
+    page = visitor.page
+    page.route("**/tfjs/*.bin", lambda route: route.fulfill(status=404))
     visitor.open("?backend=wasm")
     told = visitor.failure()
     visitor.draw([(0.5, 0.2), (0.5, 0.8)])
+    page.click("#camera")
+    page.wait_for_timeout(200)
+    assert page.inner_text("#camera") == "Camera"  # nothing would look at it
     assert visitor.failure() == told and "was not found" in told
+
+
+def with_another(page):
+    """The same model once more, under another name and address."""
+    models = [{"name": name, "genotype": "DARTS", "path": f"models/{name}/"}
+              for name in ("DARTS-digits", "other")]
+    page.route("**/models/index.json", lambda route: route.fulfill(json={"models": models}))
+    page.route("**/models/other/**", lambda route: route.continue_(
+        url=route.request.url.replace("models/other/", "models/DARTS-digits/")))
+
+
+def test_an_answer_of_the_model_before_is_not_shown(visit):
+    visitor, held = visit(), []
+    page = visitor.page
+    page.add_init_script(SLOW)
+    with_another(page)
+    visitor.ready("webgl")
+    page.evaluate("window.slow = true")
+    page.locator("#samples button").nth(4).click()
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
+    page.route("**/models/other/tfjs/*.bin", lambda route: held.append(route))
+    page.select_option("#model", "other")
+    expect(page.locator("#loading-text")).to_contain_text("Downloading")
+    visitor.draw([(0.5, 0.2), (0.5, 0.8)])
+    page.evaluate("window.slow = false")
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
+    assert page.inner_text("#verdict-label") == "–" and page.locator("#bars li").count() == 0
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].fallback()
+    page.wait_for_selector("body[data-ready=webgl]", timeout=120_000)
+    assert visitor.answer() == "1"
+
+
+def test_nothing_of_the_model_before_is_told_of_the_next(visit):
+    visitor = visit()
+    page = visitor.page
+    with_another(page)
+    visitor.ready()
+    assert page.inner_text("#facts") and page.inner_text("#times") and page.inner_text("#parity")
+    page.route("**/models/other/manifest.json", lambda route: route.fulfill(status=404))
+    page.select_option("#model", "other")
+    assert "was not found" in visitor.failure()
+    assert page.inner_text("#title") == "other" and page.title().startswith("other ")
+    told = [page.inner_text(place) for place in ("#lead", "#facts", "#times", "#parity")]
+    assert told == [""] * 4 and page.locator("#cell").is_hidden()
+    page.select_option("#model", "DARTS-digits")
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    assert page.inner_text("#facts") and page.locator("#cell").is_visible()
+
+
+def test_a_camera_that_is_started_anew_is_looked_at_once(visit):
+    visitor = visit(permissions=["camera"])
+    page = visitor.page
+    page.add_init_script(SLOW + """
+        window.frames_read = 0;
+        const read = OffscreenCanvasRenderingContext2D.prototype.getImageData;
+        OffscreenCanvasRenderingContext2D.prototype.getImageData = function (...rest) {
+            window.frames_read += 1;
+            return read.apply(this, rest);
+        };
+    """)
+    visitor.ready("webgl")
+    page.evaluate("window.slow = true")
+    page.locator("#samples button").nth(4).click()  # the network is at work, and stays at it
+    for words in ("Stop camera", "Camera") * 3 + ("Stop camera",):
+        page.click("#camera")
+        expect(page.locator("#camera")).to_have_text(words)
+    page.wait_for_timeout(500)
+    before = page.evaluate("window.frames_read")
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.frames_read") == before
+    page.click("#camera")
+
+
+def test_a_download_of_which_one_part_fails_ends(visit, artifact, tmp_path, browser, page_folder):
+    """Large networks come in several files."""
+    several = tmp_path / "DARTS-digits"
+    shutil.copytree(artifact, several)
+    (whole,) = (several / "tfjs").glob("*.bin")
+    content, names = whole.read_bytes(), ["part1.bin", "part2.bin"]
+    cut = len(content) - 1000  # only the last part may be shorter
+    for name, part in zip(names, (content[:cut], content[cut:]), strict=True):
+        (several / "tfjs" / name).write_bytes(part)
+    model = json.loads((several / "tfjs/model.json").read_text())
+    model["weightsManifest"][0]["paths"] = names
+    (several / "tfjs/model.json").write_text(json.dumps(model))
+    reseal(several)
+    with running(serve(find_artifacts([several]), port=0, page=page_folder)) as server:
+        visitor, held, ended = visit(url=server.url), [], []
+        page = visitor.page
+        assert visitor.ready("wasm").locator("#failure").is_hidden()
+        page.on("requestfailed", lambda request: ended.append(request.url.rsplit("/")[-1]))
+        page.route("**/part1.bin", lambda route: held.append(route))
+        page.route("**/part2.bin", lambda route: route.fulfill(status=404))
+        visitor.open("?backend=wasm")
+        assert "part2.bin of DARTS-digits was not found" in visitor.failure()
+        assert "part1.bin" in ended
+        assert page.locator("#loading").is_hidden()
 
 
 def test_the_same_answer_is_spoken_again(visit):

@@ -12,6 +12,8 @@ import pytest
 
 import export
 import zoo
+from export.build import build
+from export.source import Wanted, find
 from tests.browser.conftest import Visit, unavailable
 from web_demo.artifacts import find_artifacts
 from web_demo.chromium import launch
@@ -74,6 +76,21 @@ def test_a_step_on_graphics(browser, page_folder, step, backend):
     if not row["available"]:
         unavailable(f"{backend}: {row['reason']}")
     assert_agrees([row], [backend])
+
+
+def test_rounded_weights_on_graphics(browser, page_folder, tmp_path):
+    """Their numbers are others than PyTorch's on every backend."""
+    build(find("DARTS", Wanted()), ["tfjs"], tmp_path / "rounded", "uint8")
+    wasm, webgl = verify(tmp_path / "rounded", backends=("wasm", "webgl"))
+    if not webgl["available"]:
+        unavailable(f"webgl: {webgl['reason']}")
+    assert_agrees([wasm, webgl], ["wasm", "webgl"])
+    assert wasm["limit"] == webgl["limit"] and webgl["max_difference"] > 1e-3
+    with running(serve(find_artifacts([tmp_path]), port=0, page=page_folder)) as server:
+        visitor = Visit(browser, server.url)
+        told = visitor.ready().inner_text("#parity")
+        assert told.startswith("✓ As near to PyTorch as uint8 weights can be expected")
+        visitor.context.close()
 
 
 def test_graphics_that_fell_over_are_asked_for_once_more(browser, page_folder, step, monkeypatch):

@@ -38,6 +38,20 @@ export function bestBackend(survey: readonly Availability[]): Backend {
   return survey.find(({ reason, software }) => reason === null && !software)?.backend ?? 'cpu';
 }
 
+/** Ends what waits for numbers of a backend that was lost: TensorFlow.js would wait for them for ever. */
+const waiting = new Set<(error: Failure) => void>();
+
+/** `numbers` of the backend of the moment; fails when that is lost first. */
+export async function whileItLasts<T>(numbers: Promise<T>): Promise<T> {
+  let fail: (error: Failure) => void;
+  const lost = new Promise<never>((_, reject) => waiting.add((fail = reject)));
+  try {
+    return await Promise.race([numbers, lost]);
+  } finally {
+    waiting.delete(fail!);
+  }
+}
+
 /**
  * Makes `backend` the one that networks run on, or fails with a sentence to go on from.
  * `onLost` is told when the browser takes it away again.
@@ -50,8 +64,13 @@ export async function startBackend(backend: Backend, onLost: (sentence: string) 
   } catch (error) {
     throw new Failure(`${TITLES[backend]} did not start (${error instanceof Error ? error.message : String(error)})`);
   }
-  if (backend === 'webgl') watchContext(tf.backend() as MathBackendWebGL, onLost);
-  if (backend === 'webgpu') watchDevice(tf.backend() as WebGPUBackend, onLost);
+  const lose = (sentence: string) => {
+    const current = tf.getBackend() === backend;
+    onLost(sentence);
+    if (current) for (const fail of [...waiting]) fail(new Failure(`${sentence}.`));
+  };
+  if (backend === 'webgl') watchContext(tf.backend() as MathBackendWebGL, lose);
+  if (backend === 'webgpu') watchDevice(tf.backend() as WebGPUBackend, lose);
 }
 
 /** Forgets a backend that was lost or did not start, so that nothing tries to free what it held. */

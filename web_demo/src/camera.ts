@@ -7,8 +7,8 @@ const ELSE = 'choose a picture file instead';
 
 export class Camera {
   private stream: MediaStream | null = null;
-  /** Counts starts and stops: a start that the person has given up meanwhile must not go on. */
-  private turn = 0;
+  /** Counts starts and stops: what belongs to one that the person has given up meanwhile must not go on. */
+  turn = 0;
 
   constructor(
     private readonly view: HTMLVideoElement,

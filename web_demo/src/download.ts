@@ -29,15 +29,17 @@ export async function downloadModel(
 ): Promise<io.ModelArtifacts> {
   const total = downloadBytes(artifact.manifest);
   let loaded = 0;
+  const all = new AbortController();
+  signal?.addEventListener('abort', () => all.abort(signal.reason), { signal: all.signal });
   const count = (bytes: number) => {
     loaded += bytes;
-    onProgress({ loaded: Math.min(loaded, total), total });
+    if (!all.signal.aborted) onProgress({ loaded: Math.min(loaded, total), total });
   };
   const model = parseModel(artifact, await downloadListed(artifact, MODEL, signal, count));
   const shards = model.weightsManifest.flatMap((group) => group.paths);
   const parts = await Promise.all(
-    shards.map((path) => downloadListed(artifact, shardPath(artifact, path), signal, count)),
-  );
+    shards.map((path) => downloadListed(artifact, shardPath(artifact, path), all.signal, count)),
+  ).finally(() => all.abort()); // where one fails, the others need not come
   const specs = model.weightsManifest.flatMap((group) => group.weights);
   return io.getModelArtifactsForJSON(model, async () => [specs, parts]);
 }

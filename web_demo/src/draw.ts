@@ -58,6 +58,7 @@ export class Pad {
 
   undo(): void {
     this.penDown = false;
+    this.pointer = null; // what is being drawn goes, and its hand draws on nothing else
     if (this.picture) {
       this.picture.close();
       this.picture = null;
@@ -103,10 +104,14 @@ export class Pad {
 
   private press(event: KeyboardEvent): void {
     if (this.photo) return;
+    const command = event.ctrlKey || event.metaKey;
+    const undo = command ? event.key === 'z' : event.key === 'Backspace';
+    if ((command && !undo) || event.altKey) return; // the browser's own
     const move = MOVES[event.key];
     if (move) this.step(move);
-    else if (event.key === ' ') this.penDown ? this.liftPen() : this.lowerPen();
-    else if (event.key === 'Backspace' || (event.key === 'z' && (event.ctrlKey || event.metaKey))) this.undo();
+    else if (event.key === ' ') {
+      if (!event.repeat) this.penDown ? this.liftPen() : this.lowerPen();
+    } else if (undo) this.undo();
     else if (event.key === 'Delete') this.clear();
     else return;
     event.preventDefault();

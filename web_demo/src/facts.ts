@@ -12,11 +12,17 @@ import {
 import { amount, bytes, element, percent, row } from './page';
 import { readsPhotos } from './picture';
 
+/** Takes away what was told of another network than `name`. */
+export function forgetFacts(name: string): void {
+  showName(name);
+  for (const id of ['lead', 'facts']) element(id, HTMLElement).replaceChildren();
+  for (const id of ['untrained', 'untrained-text', 'cell']) element(id, HTMLElement).hidden = true;
+}
+
 export function showFacts(artifact: Artifact | Artifact<StepManifest>): void {
   const { folder, manifest } = artifact;
   const { genotype, paper, source } = manifest;
-  document.title = `${manifest.name} · genotype-zoo`;
-  element('title', HTMLElement).textContent = manifest.name;
+  showName(manifest.name);
   element('lead', HTMLElement).textContent = manifest.trained
     ? `The ${genotype} cell, trained in PyTorch and running in this browser. ${privacy(artifact)}`
     : `The ${genotype} cell, built in PyTorch and running in this browser, not trained yet.`;
@@ -35,6 +41,11 @@ export function showFacts(artifact: Artifact | Artifact<StepManifest>): void {
   cell.classList.toggle('narrow', isStep(artifact));
   cell.hidden = !('cell.svg' in manifest.files);
   if (!cell.hidden) cell.src = inside(folder, 'cell.svg').href;
+}
+
+function showName(name: string): void {
+  document.title = `${name} · genotype-zoo`;
+  element('title', HTMLElement).textContent = name;
 }
 
 function privacy(artifact: Artifact | Artifact<StepManifest>): string {
@@ -78,7 +89,8 @@ function languageFacts({ metrics, network, input, trained, parameters }: StepMan
 
 /** Of rounded weights: how often they answer as the float32 ones. */
 function agreements({ agreement }: AnyManifest): HTMLElement[] {
+  const count = (images: number) => Math.round(images).toLocaleString('en');
   return (agreement ?? []).map(({ images, share, where }) =>
-    row('Same answers', `${percent(share)} of ${images.toLocaleString('en')} test images as with float32 (${where})`),
+    row('Same answers', `${count(share * images)} of ${count(images)} test images as with float32 (${where})`),
   );
 }

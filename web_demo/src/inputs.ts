@@ -71,8 +71,9 @@ export function clearInputs(): void {
 }
 
 export async function chooseSample(pixels: Float32Array, truth: string | null): Promise<void> {
+  if (!session.artifact) return;
   const mine = ++choices;
-  const { width, height } = session.artifact!.manifest.input;
+  const { width, height } = session.artifact.manifest.input;
   const canvas = document.createElement('canvas');
   paint(canvas, pixels, width, height);
   const picture = await createImageBitmap(canvas);
@@ -105,11 +106,16 @@ async function readFile(file: File | null | undefined): Promise<void> {
 }
 
 async function readPicture(file: Blob | Promise<Blob>, name: string, truth: string | null): Promise<void> {
-  if (!session.artifact) return;
+  if (!session.artifact) {
+    if (!element('writing', HTMLElement).hidden)
+      showFailure(`${name} was not looked at: this network writes text; choose one of the others for pictures.`);
+    return;
+  }
   const mine = ++choices;
   const { manifest } = session.artifact;
+  let whole: ImageBitmap | null = null;
   try {
-    const whole = await openPicture(await file, name);
+    whole = await openPicture(await file, name);
     if (mine !== choices) {
       whole.close();
       return;
@@ -123,6 +129,7 @@ async function readPicture(file: Blob | Promise<Blob>, name: string, truth: stri
     show(picture);
     await ask(pixels, truth, NO_DIGIT);
   } catch (error) {
+    whole?.close(); // a photo's 200 MB
     if (mine === choices) showFailure(sentence(error));
   }
 }
@@ -141,13 +148,14 @@ async function toggleCamera(): Promise<void> {
     forgetSight();
     return;
   }
+  if (!session.artifact) return; // nothing would look at it
   choices += 1;
   showFailure(null);
   try {
     if (!(await camera.start())) return;
     pad.clear();
     showCamera(true);
-    await watch();
+    await watch(camera.turn);
   } catch (error) {
     stopCamera();
     forgetSight();
@@ -155,9 +163,9 @@ async function toggleCamera(): Promise<void> {
   }
 }
 
-/** Classifies what the camera shows, and the next picture when that is done. */
-async function watch(): Promise<void> {
-  while (camera.running) {
+/** Classifies what the camera shows, and the next picture when that is done, until it stops or starts anew. */
+async function watch(turn: number): Promise<void> {
+  while (turn === camera.turn) {
     const frame = camera.frame();
     if (frame && session.artifact && session.network) {
       await ask(picturePixels(session.artifact.manifest, frame), null, NO_DIGIT_IN_SIGHT);

@@ -21,13 +21,15 @@ import {
 } from './backends';
 import { downloadFixture, downloadModel, downloadStepFixture, downloadVocabulary, type Fixture } from './download';
 import { Failure, sentence } from './failure';
-import { showFacts } from './facts';
+import { forgetFacts, showFacts } from './facts';
 import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } from './inputs';
 import { Network } from './network';
 import { element } from './page';
 import { checkParity } from './parity';
 import { readsDigits, readsPhotos } from './picture';
 import {
+  forgetMeasures,
+  forgetParity,
   markBackend,
   showBackends,
   showFailure,
@@ -76,7 +78,7 @@ function take(work: (signal: AbortSignal) => Promise<void>): void {
       await work(signal);
     } catch (error) {
       if (!signal.aborted) {
-        if (!loaded) session.artifact = null; // nothing will answer what is drawn
+        session.artifact = null; // nothing will answer what is drawn
         showFailure(sentence(error));
       }
     }
@@ -91,6 +93,8 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   clearInputs();
   forgetSamples();
   forgetQuestion('No network is loaded yet.');
+  forgetFacts(entry.name);
+  forgetMeasures();
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
   const artifact = await readArtifact(page, entry.path, ['image-classification', 'language-model-step'], signal);
@@ -132,8 +136,9 @@ async function runOn(choice: Backend, signal: AbortSignal): Promise<void> {
   if (!loaded) return;
   const { artifact, files, fixture, download } = loaded;
   stopNetwork();
+  if (!isStep(artifact)) session.artifact = artifact;
   showTimes(download, null);
-  showParity(null, choice);
+  forgetParity();
   showStep(`Starting ${TITLES[choice]}`);
   try {
     await startBackend(choice, (why) => loseBackend(choice, why));
@@ -195,21 +200,20 @@ function loseBackend(lost: Backend, why: string): void {
 
 function replaceBackend(lost: Backend, why: string, reason: string): void {
   giveUp(lost, reason);
-  const next = bestBackend(survey);
-  showFailure(`${why}: the page goes on with ${TITLES[next]}; reload it to have ${TITLES[lost]} again.`);
-  goOn(next);
+  showFailure(`${why}: the page goes on with ${TITLES[backend]}; reload it to have ${TITLES[lost]} again.`);
+  goOn(backend);
 }
 
 function giveUp(lost: Backend, why: string): void {
   dropBackend(lost);
   const reason = `${why}; reload the page to have it again`;
   survey = survey.map((one) => (one.backend === lost ? { ...one, reason } : one));
+  if (lost === backend) backend = bestBackend(survey);
   listBackends();
-  markBackend(backend);
 }
 
 function listBackends(): void {
-  showBackends(survey, (choice) => {
+  showBackends(survey, backend, (choice) => {
     showFailure(null);
     goOn(choice);
   });
@@ -235,10 +239,9 @@ async function start(): Promise<void> {
   connectInputs();
   connectWriter();
   survey = await surveyBackends();
-  listBackends();
   const named = survey.find((one) => one.backend === asked.get('backend') && one.reason === null);
   backend = named?.backend ?? bestBackend(survey);
-  markBackend(backend);
+  listBackends();
   listModels(await readIndex(page));
 }
 

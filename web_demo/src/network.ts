@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { loadGraphModel, type GraphModel } from '@tensorflow/tfjs-converter';
 import type { AnyManifest, Manifest } from './artifact';
+import { whileItLasts } from './backends';
 import { Failure } from './failure';
 
 export interface Answer {
@@ -34,7 +35,8 @@ export class Network {
     const input = tf.tensor4d(pixels, [pixels.length / (height * width * channels), height, width, channels]);
     const outputs = this.model.execute({ [name]: input }, [...this.outputs]) as tf.Tensor[];
     try {
-      const [logits, probabilities] = await Promise.all(outputs.map((output) => output.data<'float32'>()));
+      const numbers = Promise.all(outputs.map((output) => output.data<'float32'>()));
+      const [logits, probabilities] = await whileItLasts(numbers);
       return { logits: logits!, probabilities: probabilities!, ms: performance.now() - start };
     } finally {
       tf.dispose([input, ...outputs]);

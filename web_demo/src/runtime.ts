@@ -37,8 +37,13 @@ export function showFailure(sentence: string | null): void {
   if (sentence !== null) failure.scrollIntoView({ block: 'nearest' }); // a phone may be far below it
 }
 
-/** The picker: an unavailable backend stays in the list, and says why. */
-export function showBackends(survey: readonly Availability[], onChoose: (backend: Backend) => void): void {
+/** The picker, with `chosen` marked: an unavailable backend stays in the list, and says why. */
+export function showBackends(
+  survey: readonly Availability[],
+  chosen: Backend,
+  onChoose: (backend: Backend) => void,
+): void {
+  const focused = choices.contains(document.activeElement);
   const labels = survey.map(({ backend, reason, note }) => {
     const label = make('label');
     const radio = make('input');
@@ -55,10 +60,16 @@ export function showBackends(survey: readonly Availability[], onChoose: (backend
     return label;
   });
   choices.replaceChildren(choices.querySelector('legend')!, ...labels);
+  markBackend(chosen);
+  if (focused) radio(chosen).focus();
 }
 
 export function markBackend(backend: Backend): void {
-  choices.querySelector<HTMLInputElement>(`input[value=${backend}]`)!.checked = true;
+  radio(backend).checked = true;
+}
+
+function radio(backend: Backend): HTMLInputElement {
+  return choices.querySelector<HTMLInputElement>(`input[value=${backend}]`)!;
 }
 
 export function showTimes(download: Download, timing: Timing | null): void {
@@ -70,19 +81,29 @@ export function showTimes(download: Download, timing: Timing | null): void {
   );
 }
 
-export function showParity(parity: Parity | null, backend: Backend, inputs = 'images'): void {
-  parityLine.className = parity === null ? 'parity' : `parity ${parity.ok ? 'good' : 'bad'}`;
-  if (parity === null) {
-    parityLine.textContent = '';
-    return;
-  }
-  const found = `largest difference ${scientific(parity.maxDifference)} in ${parity.images} ${inputs}, limit ${scientific(parity.limit)}`;
+export function forgetMeasures(): void {
+  times.replaceChildren();
+  forgetParity();
+}
+
+export function forgetParity(): void {
+  parityLine.className = 'parity';
+  parityLine.textContent = '';
+}
+
+export function showParity(parity: Parity, backend: Backend, inputs: string): void {
+  parityLine.className = `parity ${parity.ok ? 'good' : 'bad'}`;
+  const exact = parity.precision === 'float32' || parity.maxDifference <= parity.strict;
+  const limit = scientific(exact ? parity.strict : parity.limit);
+  const found = `largest difference ${scientific(parity.maxDifference)} in ${parity.images} ${inputs}, limit ${limit}`;
   const graphics = backend === 'webgl' || backend === 'webgpu';
-  const why = graphics
-    ? '. Graphics processors round in their own way, so the limit is a thousandth of the largest logit'
-    : '';
+  const why =
+    exact && graphics
+      ? '. Graphics processors round in their own way, so the limit is a thousandth of the largest logit'
+      : '';
+  const same = exact ? 'Same logits as PyTorch' : `As near to PyTorch as ${parity.precision} weights can be expected`;
   parityLine.textContent = parity.ok
-    ? `✓ Same logits as PyTorch: ${found}${why}.`
+    ? `✓ ${same}: ${found}${why}.`
     : `✗ Other logits than PyTorch: ${found}${why}. Do not trust ${TITLES[backend]} here: choose another backend.`;
 }
 

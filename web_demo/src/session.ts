@@ -27,32 +27,38 @@ export const session = {
 };
 
 let question: Question | null = null;
-let answering = false;
+let answering: Promise<void> | null = null;
 
-/** Asks about pixels; without any, says what is missing. */
+/** Asks about pixels, until the newest question is answered; without any, says what is missing. */
 export function ask(pixels: Float32Array | null, truth: string | null, otherwise: string): Promise<void> {
   question = pixels && { pixels, truth };
   if (!question) showNothing(otherwise);
   return answer();
 }
 
+function answer(): Promise<void> {
+  return (answering ??= answerNewest().finally(() => {
+    answering = null;
+  }));
+}
+
 /** Answers the newest question; the ones that came while it was at work are passed over. */
-async function answer(): Promise<void> {
-  if (answering || !session.network) return;
-  answering = true;
+async function answerNewest(): Promise<void> {
+  if (!session.network) return;
   showBusy(true);
   try {
     for (let done: Question | null = null; question && question !== done && session.network;) {
       done = question;
+      const { artifact } = session;
       const { probabilities } = await session.network.run(done.pixels);
-      if (question && session.artifact)
-        showAnswer(session.artifact.manifest, done.pixels, probabilities, done.truth);
+      // Meanwhile the question may have been taken back, or another model chosen.
+      if (question && artifact && artifact === session.artifact)
+        showAnswer(artifact.manifest, done.pixels, probabilities, done.truth);
     }
   } catch (error) {
     // A network that lost its backend in the middle of a run is replaced, and answers then.
     if (session.network) showFailure(sentence(error));
   } finally {
-    answering = false;
     showBusy(false);
   }
 }

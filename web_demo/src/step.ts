@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { loadGraphModel, type GraphModel } from '@tensorflow/tfjs-converter';
 import type { StepManifest } from './artifact';
+import { whileItLasts } from './backends';
 import { outputNode } from './network';
 
 export class StepNetwork {
@@ -35,7 +36,7 @@ export class StepNetwork {
     const hidden = tf.tensor2d(values.subarray(count), [count, this.hidden]);
     const output = this.model.execute({ tokens, hidden }, this.logits) as tf.Tensor;
     try {
-      return { logits: await output.data<'float32'>(), ms: performance.now() - start };
+      return { logits: await whileItLasts(output.data<'float32'>()), ms: performance.now() - start };
     } finally {
       tf.dispose([tokens, hidden, output]);
     }
@@ -56,7 +57,7 @@ export class StepNetwork {
   async predict(token: number): Promise<Float32Array> {
     const logits = this.step(token, [this.nextHidden, this.logits]);
     try {
-      return await logits!.data<'float32'>();
+      return await whileItLasts(logits!.data<'float32'>());
     } finally {
       logits!.dispose();
     }

@@ -78,9 +78,11 @@ async function write(): Promise<void> {
   stopButton.disabled = false;
   written.setAttribute('aria-busy', 'true');
   spoken.textContent = 'Writing.';
+  let end = 'Done';
   try {
     await writeOn(network, vocabulary, signal);
   } catch (error) {
+    end = 'Stopped';
     if (!signal.aborted) showFailure(sentence(error));
   }
   // A newer text goes on where this one was.
@@ -89,7 +91,7 @@ async function write(): Promise<void> {
   stopButton.disabled = true;
   written.setAttribute('aria-busy', 'false');
   const text = written.textContent ?? '';
-  spoken.textContent = `${signal.aborted ? 'Stopped' : 'Done'}. ${text.slice(0, MOST_SPOKEN)}`;
+  spoken.textContent = `${end}. ${text.slice(0, MOST_SPOKEN)}`;
 }
 
 /** From the zero state through the prompt, and on: each token chosen is the next one read. */

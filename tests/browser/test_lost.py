@@ -1,0 +1,185 @@
+"""A backend that the browser takes away, or that does not start: the page goes on with another."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+# Keeps the contexts that the page makes, so that a test can take one away.
+CONTEXTS = """
+    window.contexts = [];
+    for (const kind of [HTMLCanvasElement, OffscreenCanvas]) {
+        const get = kind.prototype.getContext;
+        kind.prototype.getContext = function (name, ...rest) {
+            const context = get.call(this, name, ...rest);
+            if (String(name).startsWith('webgl') && context) window.contexts.push(context);
+            return context;
+        };
+    }
+"""
+LOSE = (
+    "window.contexts.filter((c) => !c.isContextLost()).forEach((c) => "
+    "c.getExtension('WEBGL_lose_context').loseContext())"
+)
+
+
+def test_a_webgl_context_that_is_lost_while_idle_interrupts_nothing(visit):
+    visitor = visit()
+    visitor.page.add_init_script(CONTEXTS)
+    page = visitor.ready("webgl")
+    page.check("#backends input[value=cpu]")
+    page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
+    page.evaluate(LOSE)
+    expect(page.locator("#backends input[value=webgl]")).to_be_disabled()
+    assert page.is_checked("#backends input[value=cpu]")
+    assert page.locator("#failure").is_hidden()
+    visitor.draw([(0.5, 0.2), (0.5, 0.8)])
+    assert visitor.answer() == "1"
+
+
+def test_a_lost_webgl_context_is_replaced(visit):
+    visitor = visit()
+    visitor.page.add_init_script(CONTEXTS)
+    page = visitor.ready("webgl")
+    page.evaluate(LOSE)
+    assert visitor.failure() == (
+        "The browser took the WebGL context away (a graphics driver that restarted, or too many "
+        "pages at once): "
+        "the page goes on with WebAssembly; reload it to have WebGL again."
+    )
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    expect(page.locator("#backends input[value=webgl]")).to_be_disabled()
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"
+
+
+# The moment at which TensorFlow.js begins to wait for the numbers.
+LOSE_WHILE_READ = """
+    const fence = WebGL2RenderingContext.prototype.fenceSync;
+    WebGL2RenderingContext.prototype.fenceSync = function (...rest) {
+        const sync = fence.apply(this, rest);
+        if (window.loseNow) this.getExtension('WEBGL_lose_context').loseContext();
+        return sync;
+    };
+"""
+
+
+@pytest.mark.parametrize("first_run", [True, False])
+def test_a_webgl_context_that_is_lost_in_the_middle_of_a_run_is_replaced(visit, first_run):
+    visitor = visit()
+    visitor.page.add_init_script(LOSE_WHILE_READ + f"window.loseNow = {str(first_run).lower()};")
+    page = visitor.page
+    if first_run:
+        visitor.open("?backend=webgl")
+    else:
+        visitor.ready("webgl")
+        page.evaluate("window.loseNow = true")
+        page.locator("#samples button").nth(4).click()
+    assert "the page goes on with WebAssembly" in visitor.failure()
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    if first_run:
+        page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"
+    assert visitor.complaints == []
+
+
+# Numbers that do not come while `window.slow` is true.
+SLOW = CONTEXTS + """
+    const wait = WebGL2RenderingContext.prototype.clientWaitSync;
+    WebGL2RenderingContext.prototype.clientWaitSync = function (...rest) {
+        return window.slow ? this.TIMEOUT_EXPIRED : wait.apply(this, rest);
+    };
+"""
+
+
+@pytest.mark.parametrize("first_run", [True, False])
+def test_a_webgl_context_that_is_lost_while_its_numbers_are_waited_for(visit, first_run):
+    visitor = visit()
+    page = visitor.page
+    page.add_init_script(SLOW + f"window.slow = {str(first_run).lower()};")
+    if first_run:
+        visitor.open("?backend=webgl")
+        expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL")
+        page.wait_for_timeout(500)
+    else:
+        visitor.ready("webgl")
+        page.evaluate("window.slow = true")
+        page.locator("#samples button").nth(4).click()
+        expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
+    page.evaluate(LOSE)
+    assert "the page goes on with WebAssembly" in visitor.failure()
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    if first_run:
+        page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"
+    assert visitor.complaints == []
+
+
+NO_DEVICE = """
+    if (globalThis.GPUAdapter)
+        GPUAdapter.prototype.requestDevice = async () => { throw new Error('no memory'); };
+"""
+
+
+def test_a_webgpu_that_does_not_start_is_replaced(visit):
+    visitor = visit()
+    visitor.page.add_init_script(NO_DEVICE)
+    visitor.open("?backend=webgpu")
+    assert visitor.failure() == (
+        "WebGPU did not start (this browser refused it): the page goes on with WebAssembly; reload "
+        "it to have WebGPU again."
+    )
+    visitor.page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    assert "Not available: it did not start" in visitor.page.inner_text("#backends")
+
+
+def test_whoever_chose_it_by_the_keyboard_stays_in_the_list(visit):
+    visitor = visit()
+    visitor.page.add_init_script(NO_DEVICE)
+    page = visitor.ready("wasm")
+    page.focus("#backends input[value=webgpu]")
+    page.keyboard.press("Space")
+    assert "did not start" in visitor.failure()
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    expect(page.locator("#backends input[value=wasm]")).to_be_focused()
+
+
+def test_a_run_that_fails_stays_told_until_another_backend_is_chosen(visit):
+    visitor = visit()
+    visitor.page.add_init_script("""
+        WebGL2RenderingContext.prototype.fenceSync = () => { throw new Error('no fence'); };
+    """)
+    visitor.open("?backend=webgl")
+    told = visitor.failure()
+    assert "no fence" in told
+    page = visitor.page
+    page.locator("#samples button").nth(4).click()
+    page.click("#camera")
+    visitor.draw([(0.5, 0.2), (0.5, 0.8)])
+    assert visitor.failure() == told
+    page.check("#backends input[value=cpu]")
+    page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
+    assert page.locator("#failure").is_hidden()
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"
+
+
+def test_a_lost_webgpu_device_is_replaced(visit):
+    visitor = visit()
+    visitor.page.add_init_script("""
+        if (globalThis.GPUAdapter) {
+            const request = GPUAdapter.prototype.requestDevice;
+            GPUAdapter.prototype.requestDevice = async function (...rest) {
+                const device = await request.apply(this, rest);
+                const lost = new Promise((resolve) => (window.loseDevice = resolve));
+                Object.defineProperty(device, 'lost', { value: lost });
+                return device;
+            };
+        }
+    """)
+    page = visitor.ready("webgpu")
+    page.evaluate("window.loseDevice({ reason: 'unknown', message: '' })")
+    assert visitor.failure().startswith("The browser took the WebGPU device away")
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    page.locator("#samples button").nth(7).click()
+    assert visitor.answer() == "7"
