@@ -61,13 +61,13 @@ def step_of(form: str, given: argparse.Namespace):
     hidden = model.initial_hidden(given.batch)
 
     def step() -> None:
-        with torch.autocast(given.device, dtype, enabled=dtype != torch.float32):
+        with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
             loss = loss_of(model, tokens, targets.flatten(), hidden)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), RECIPE.clip_norm)
         optimizer.step()
-        if given.device == "cuda":
+        if given.device.type == "cuda":
             torch.cuda.synchronize()
 
     return step
@@ -82,11 +82,11 @@ def main() -> None:
     parser.add_argument("--time", type=int, default=RECIPE.time)
     parser.add_argument("--steps", type=int, default=5, help="timed ones of each form")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=torch.device, default="cpu")
     parser.add_argument("--profile", action="store_true", help="say what takes the time")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    clock = time.process_time if given.device == "cpu" else time.perf_counter
+    clock = time.process_time if given.device.type == "cpu" else time.perf_counter
     steps = {form: step_of(form, given) for form in FORMS}
     taken: dict[str, list[float]] = {form: [] for form in steps}
     for number in range(given.steps + 1):
@@ -99,14 +99,14 @@ def main() -> None:
     count, first = given.time * given.batch, next(iter(seconds.values()))
     table = Table("form", "ms a step", "tokens/s", "ratio", title=(
         f"{given.cell}, {given.hidden} units, {given.vocabulary:,} words, batch {given.batch}, "
-        f"{given.time} steps; {hardware(torch.device(given.device))}"))
+        f"{given.time} steps; {hardware(given.device)}"))
     for form, value in seconds.items():
         table.add_row(form, f"{1000 * value:,.0f}", f"{count / value:,.0f}", f"{first / value:.2f}")
     console = Console(width=100)
     console.print(table)
     if given.profile:
         for form, step in steps.items():
-            console.print(_profile(form, step, given.device))
+            console.print(_profile(form, step, given.device.type))
 
 
 def _profile(form: str, step, device: str) -> Table:

@@ -21,9 +21,9 @@ class WeightAverage:
     def __init__(self, trained: nn.Module, decay: float):
         self.model = copy.deepcopy(trained).eval().requires_grad_(False)
         self.decay, self.steps = decay, 0
-        values = {value.data_ptr(): (average, value) for average, value in zip(  # tied ones once
-            self.model.state_dict().values(), trained.state_dict().values())}
-        pairs = list(values.values())
+        # The parameters themselves: cuDNN moves the memory of an LSTM's.  Tied ones come once.
+        pairs = [*zip(self.model.parameters(), trained.parameters()),
+                 *zip(self.model.buffers(), trained.buffers())]
         self._floats = [pair for pair in pairs if pair[0].is_floating_point()]
         self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]
 
@@ -34,8 +34,8 @@ class WeightAverage:
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
         averaged, new = zip(*self._floats)
         torch._foreach_lerp_(averaged, new, 1 - keep)
-        for count, value in self._counts:  # batches that batch-norm has seen
-            count.copy_(value)
+        if self._counts:  # batches that batch-norm has seen
+            torch._foreach_copy_(*map(list, zip(*self._counts)))
 
     def state_dict(self) -> dict:
         return {"steps": self.steps, "model": self.model.state_dict()}

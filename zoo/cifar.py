@@ -39,9 +39,7 @@ def load(name: str, path: Path | None) -> tuple[Images, Images, list[str]]:
     """
     if path is None:
         return _from_hub(name)
-    found = {split: sorted([*path.glob(f"{split}*.parquet"), *path.glob(f"*/{split}*.parquet")])
-             for split in ("train", "test")}
-    if all(found.values()):
+    if found := _parquet_files(name, path):
         return _from_parquet(name, found)
     return _from_binary(name, path)
 
@@ -58,6 +56,22 @@ def _from_hub(name: str):
         images = np.stack([np.asarray(image.convert("RGB")) for image in source[split]["img"]])
         splits.append((images, np.asarray(source[split][column], dtype=np.int64)))
     return *splits, list(source["train"].features[column].names)
+
+
+def _parquet_files(name: str, path: Path) -> dict[str, list[Path]] | None:
+    """Those of train and of test in `path` or, where it has none, in one folder below it."""
+    found = {}
+    for folder in (path, *sorted(filter(Path.is_dir, path.iterdir()))):
+        files = {split: sorted(folder.glob(f"{split}*.parquet")) for split in ("train", "test")}
+        if all(files.values()):
+            found[folder] = files
+    for folder in (path, path / name):
+        if folder in found:
+            return found[folder]
+    if len(found) > 1:
+        raise DataError(f"{path} holds parquet files in {' and in '.join(map(str, found))}; --path "
+                        f"names the folder of {name} alone")
+    return next(iter(found.values()), None)
 
 
 def _from_parquet(name: str, found: dict[str, list[Path]]):

@@ -38,13 +38,18 @@ def size() -> int:
 def group(device: torch.device) -> Iterator[torch.device]:
     """Join the other processes, where there are any; the device of this one.
 
-    Inside a group that is joined already this says the device and nothing else.
+    Inside a group that is joined already this says the device and nothing else.  Raises
+    ValueError where there are more processes than GPUs.
     """
     if not is_started():
         yield device
         return
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if number >= count:
+            raise ValueError(f"process {number + 1} of this machine finds {count} GPUs; start as "
+                             "many processes as there are, with --nproc-per-node")
+        device = torch.device("cuda", number)
         torch.cuda.set_device(device)
     if dist.is_initialized():
         yield device

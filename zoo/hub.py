@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-def load_from_hub(name: str, files: str, *where: str):
-    """What `datasets.load_dataset` gives for `where`, the repository and its configuration.
+def load_from_hub(name: str, files: str, repository: str, **settings: str):
+    """What `datasets.load_dataset` gives for a repository with `settings`.
 
     In errors the data set is called `name`, and `files` says what --path may hold instead.
     Raises DataError when the package is missing or the hub gives nothing.
@@ -17,7 +17,7 @@ def load_from_hub(name: str, files: str, *where: str):
         raise DataError(f"{name} without --path needs the package {error.name}, which is not "
                         "installed: pip install 'genotype-zoo[data]'") from None
     try:
-        return datasets.load_dataset(*where)
+        return datasets.load_dataset(repository, **settings)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise DataError(f"{name} could not be had from the hub ({reason[:160]}); give --path, "

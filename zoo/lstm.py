@@ -43,11 +43,12 @@ class LSTMCell(nn.Module):
         if self.training and self.dropout_hidden:
             weights["weight_hh_l0"] = F.dropout(weights["weight_hh_l0"], self.dropout_hidden)
         kind = inputs.device.type
-        # A CPU without products in bfloat16 has no LSTM in it either.
-        slow = torch.is_autocast_enabled(kind) and slow_in(
-            torch.get_autocast_dtype(kind), inputs.device)
-        with torch.autocast(kind, enabled=False) if slow else contextlib.nullcontext():
-            inputs = inputs.float() if slow else inputs
+        # A CPU without products in bfloat16 has no LSTM in it either, and cuDNN's would run in
+        # float16, whatever autocast is set to.
+        whole = torch.is_autocast_enabled(kind) and (kind == "cuda" or slow_in(
+            torch.get_autocast_dtype(kind), inputs.device))
+        with torch.autocast(kind, enabled=False) if whole else contextlib.nullcontext():
+            inputs = inputs.float() if whole else inputs
             outputs, state = torch.func.functional_call(
                 self.lstm, weights, (inputs, tuple(hidden.to(inputs.dtype).split(1))))
         # Autocast gives bfloat16, in which a state must not be carried from stretch to stretch.

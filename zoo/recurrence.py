@@ -9,6 +9,7 @@ is done for all of them together, the gradients of the weights above all.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -137,7 +138,8 @@ class _Recurrence(torch.autograd.Function):
         first = [_Piece(states, values[0], step, slice(0, 1)) for step in range(time)]
         rest = [[_Piece(states, value, step, group.nodes) for step in range(time)]
                 for group, value in zip(plan.groups, values[1:])]
-        spread = None if plan.averaged == tuple(range(1, plan.nodes)) else list(plan.averaged)
+        spread = (None if plan.averaged == tuple(range(1, plan.nodes))
+                  else _averaged(plan, hidden.device))
         state = hidden
         for step in range(time):
             piece = first[step]
@@ -158,7 +160,8 @@ class _Recurrence(torch.autograd.Function):
                 for name, start, end in group.runs:
                     _OVER[name](piece.candidates[:, start:end])
                 torch.lerp(source.unsqueeze(1), piece.candidates, piece.gates, out=piece.nodes)
-            chosen = states[1:, step] if spread is None else states[spread, step]
+            chosen = (states[1:, step] if spread is None
+                      else states[:, step].index_select(0, spread))
             state = torch.mean(chosen, 0, out=outputs[step])
         ctx.plan = plan
         ctx.save_for_backward(hidden, mask, gate, outputs, states, *values, *weights)
@@ -179,10 +182,7 @@ class _Recurrence(torch.autograd.Function):
         changes = [torch.empty_like(value, dtype=kind) for value, kind in zip(values, kinds)]
         turned = [weight.t() for weight in weights]
         scaled = gradient / len(plan.averaged)
-        shares = [0.0] * plan.nodes
-        for node in plan.averaged:
-            shares[node] += 1.0
-        share = gradient.new_tensor(shares).view(-1, 1, 1)
+        share = _shares(plan, gradient.device, gradient.dtype)
         carried = torch.zeros_like(hidden)
         nodes = torch.empty(plan.nodes, batch, size, dtype=hidden.dtype, device=hidden.device)
         at_once = _AT_ONCE if hidden.device.type == "cpu" else time
@@ -216,6 +216,19 @@ class _Recurrence(torch.autograd.Function):
             by_weights.append(factor.t() @ change.view(time * batch, -1))
         by_projected = changes[0].view(time, batch, -1)
         return None, by_projected, carried, None, *by_weights
+
+
+# Kept, for each time that a list goes to a GPU waits for all that it has to do.
+@functools.lru_cache(maxsize=64)
+def _averaged(plan: Plan, device: torch.device) -> Tensor:
+    return torch.tensor(plan.averaged, device=device)
+
+
+@functools.lru_cache(maxsize=64)
+def _shares(plan: Plan, device: torch.device, kind: torch.dtype) -> Tensor:
+    """How often the output's mean takes each node: (nodes, 1, 1)."""
+    counts = [float(plan.averaged.count(node)) for node in range(plan.nodes)]
+    return torch.tensor(counts, dtype=kind, device=device).view(-1, 1, 1)
 
 
 class _Piece:

@@ -8,6 +8,7 @@ artifact (`zoo.artifact`), whose manifest is written last.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -22,6 +23,7 @@ import torch
 from zoo.artifact import MANIFEST, VOCABULARY, json_bytes
 from zoo.atomic import sync_names, write_whole
 from zoo.recipe import Recipe
+from zoo.tensorboard import TENSORBOARD
 
 CONFIG, HISTORY = "config.json", "history.jsonl"
 CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
@@ -190,6 +192,17 @@ def keep_lines(path: Path, count: int) -> None:
     """Keep the first `count` lines: a kill may come between a row and its checkpoint."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     write_whole(path, b"".join(lines[:count]))
+
+
+def abandon(folder: Path) -> None:
+    """Take back `start`: remove what a run has written before its first epoch ended."""
+    events = folder / TENSORBOARD
+    for path in (folder / CONFIG, folder / HISTORY, *events.glob("events.out.tfevents.*")):
+        path.unlink(missing_ok=True)
+    _sweep(folder)
+    for place in (events, folder):
+        with contextlib.suppress(OSError):  # somebody's file is in it
+            place.rmdir()
 
 
 def finish(folder: Path) -> None:

@@ -30,8 +30,10 @@ END_OF_LINE = "<eos>"  # closes every line of a text in words
 _SAMPLE = Path(__file__).parent / "data" / "shakespeare.txt"
 _SPLITS = ("train", "valid", "test")
 _FILES = ("{}.txt", "wiki.{}.tokens", "ptb.{}.txt", "wiki.{}.raw")
-_HUB = {"ptb": ("ptb-text-only/ptb_text_only", "penn_treebank", "sentence"),
-        "wikitext2": ("Salesforce/wikitext", "wikitext-2-v1", "text")}
+# Repository, settings, column.  That of ptb holds a script, which `datasets` does not run any more,
+# and on a branch the hub's own conversion.
+_HUB = {"ptb": ("ptb-text-only/ptb_text_only", {"revision": "refs/convert/parquet"}, "sentence"),
+        "wikitext2": ("Salesforce/wikitext", {"name": "wikitext-2-v1"}, "text")}
 _SHARES = (0.90, 0.95)  # of one file: where training text ends, and where validation text ends
 
 
@@ -178,7 +180,7 @@ def _read(file: Path) -> str:
 
 
 def _from_hub(name: str) -> list[str]:
-    *where, column = _HUB[name]
-    parts = load_from_hub(name, "train.txt, valid.txt and test.txt", *where)
+    repository, settings, column = _HUB[name]
+    parts = load_from_hub(name, "train.txt, valid.txt and test.txt", repository, **settings)
     return ["".join(f"{line.rstrip()}\n" for line in parts[split][column])
             for split in ("train", "validation", "test")]

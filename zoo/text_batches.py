@@ -86,14 +86,14 @@ class TextBatches:
     def lengths(self, number: int) -> list[int]:
         """Rows of each training stretch of epoch `number`, which they are a function of.
 
-        As in the 2018 release a single row that is left at the end is left out.
+        As in the 2018 release a single row that is left at the end is left out, and the last
+        stretch may reach beyond the end: its rate is that of a whole one.
         """
         left, lengths = len(self.train) - 1, []
         random = np.random.default_rng([self.seed, number])
         while left > 1:
-            length = self.time if random.random() < 0.95 else self.time // 2
-            lengths.append(min(length, left))
-            left -= length
+            lengths.append(self.time if random.random() < 0.95 else self.time // 2)
+            left -= lengths[-1]
         return lengths
 
     def epoch(self, number: int) -> Iterator[tuple[Batch, Batch, float]]:

@@ -25,7 +25,7 @@ from zoo.artifact import MANIFEST, read_manifest
 from zoo.average import WeightAverage
 from zoo.batches import Batches
 from zoo.create import create_model
-from zoo.datasets import ImageData, Split, fingerprint, hold_out
+from zoo.datasets import DataError, ImageData, Split, fingerprint, hold_out
 from zoo.device import hardware, pick_device, pick_precision
 from zoo.evaluate import predict, score
 from zoo.genotype import Genotype
@@ -33,15 +33,11 @@ from zoo.manifest import Manifest
 from zoo.recipe import Recipe
 from zoo.schedule import learning_rate
 from zoo.tensorboard import TENSORBOARD, Events
-from zoo.trained import seal_run
+from zoo.trained import DivergedError, seal_run
 from zoo.weights import Found
 
 #: (steps done, steps in all, None or the row of the epoch that has ended)
 Report = Callable[[int, int, dict | None], None]
-
-
-class DivergedError(ValueError):
-    """The loss is not a number any more."""
 
 
 def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
@@ -95,7 +91,12 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
             if finished := distributed.first(lambda: _prepare(folder, config, resume)):
                 return finished
             training.restore()
-            training.run(report if distributed.rank() == 0 else None, events)
+            try:
+                training.run(report if distributed.rank() == 0 else None, events)
+            except DataError:
+                if not training.epochs:  # a file is damaged, and without it this is another run
+                    run_folder.abandon(folder)
+                raise
         return distributed.first(lambda: seal_run(
             folder, cell, genotype, data, recipe, training.result(), {
                 "epochs": recipe.epochs, "seed": seed,

@@ -21,11 +21,20 @@ from zoo.registry import origin_lines
 from zoo.weights import WEIGHTS, save_weights
 
 
+class DivergedError(ValueError):
+    """What is learned or computed is not a number any more."""
+
+
 def seal_run(folder: Path, cell: str, genotype: Genotype, data: ImageData, recipe: Recipe,
             model: nn.Module, facts: dict) -> Manifest:
-    """Turn the run folder into an artifact."""
-    result = score(predict(model, data.test.images, data.mean, data.std), data.test.labels,
-                   len(data.labels))
+    """Turn the run folder into an artifact.  Raises DivergedError when the last steps destroyed
+    the network."""
+    logits = predict(model, data.test.images, data.mean, data.std)
+    if not logits.isfinite().all():
+        raise DivergedError("the network gives no numbers after its last epoch; train into a new "
+                            "folder with a smaller --learning-rate (it was "
+                            f"{recipe.learning_rate})")
+    result = score(logits, data.test.labels, len(data.labels))
     save_weights(model, folder / WEIGHTS)
     write_whole(folder / "genotype.json", to_json(genotype).encode())
     write_whole(folder / "labels.txt", "".join(f"{label}\n" for label in data.labels).encode())

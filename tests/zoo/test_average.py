@@ -37,6 +37,19 @@ def test_each_value_follows_the_formula_and_statistics_too():
     assert not torch.allclose(found["1.running_mean"], model[1].running_mean)
 
 
+def test_weights_are_followed_where_they_go():
+    """cuDNN moves an LSTM's parameters to memory of its own in the middle of a training."""
+    model = network()
+    average = WeightAverage(model, 0.9)
+    weight = model[0].weight
+    with torch.no_grad():
+        weight.set_(weight.detach() + 1)
+    before = average.model[0].weight.clone()
+    average.update()
+    keep = 2 / 11
+    torch.testing.assert_close(average.model[0].weight, before + (1 - keep))
+
+
 def test_it_is_measured_not_trained():
     average = WeightAverage(network(), 0.9)
     assert not average.model.training

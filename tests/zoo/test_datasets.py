@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from zoo import cifar
 from zoo.augment import augment, cutout, random_affine, random_crop, random_flip, random_stroke
 from zoo.datasets import DataError, load, load_for
 from zoo.drawn_digits import draw
@@ -79,10 +80,11 @@ def write_parquet(path, images, labels, column="label"):
 @pytest.mark.parametrize("name, column", [("cifar10", "label"), ("cifar100", "fine_label")])
 def test_parquet_files_with_the_schema_of_the_hub(tmp_path, name, column):
     images = some_images(6)
-    write_parquet(tmp_path / "train.parquet", images[:4], [3, 1, 0, 9], column)
-    (tmp_path / "plain_text").mkdir()
-    write_parquet(tmp_path / "plain_text" / "test-00000-of-00001.parquet", images[4:], [2, 5],
-                  column)
+    folder = tmp_path / "plain_text"
+    folder.mkdir()
+    write_parquet(folder / "train-00000-of-00002.parquet", images[:3], [3, 1, 0], column)
+    write_parquet(folder / "train-00001-of-00002.parquet", images[3:4], [9], column)
+    write_parquet(folder / "test-00000-of-00001.parquet", images[4:], [2, 5], column)
     data = load(name, tmp_path)
     assert np.array_equal(data.train.images, images[:4])
     assert np.array_equal(data.test.images, images[4:])
@@ -162,6 +164,20 @@ def test_without_a_network_the_remedy_is_a_path(monkeypatch):
 def test_a_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     assert "pip install 'genotype-zoo[data]'" in refused("cifar10")
+
+
+def test_a_folder_with_both_is_no_data_set(tmp_path, monkeypatch):
+    """The images of one would be read with the labels of the other."""
+    monkeypatch.setattr(cifar, "_from_parquet", lambda name, found: found)
+    for place in ("a/x", "a/cifar100", "b/x", "b/y", "c/x"):
+        (tmp_path / place).mkdir(parents=True)
+        for split in ("train", "test"):
+            (tmp_path / place / f"{split}.parquet").touch()
+    found = cifar.load("cifar100", tmp_path / "a")
+    assert found["train"] == [tmp_path / "a/cifar100/train.parquet"]
+    assert cifar.load("cifar10", tmp_path / "c")["test"] == [tmp_path / "c/x/test.parquet"]
+    assert "b/x and in" in refused("cifar10", tmp_path / "b")
+    assert cifar.load("cifar10", tmp_path / "b/y")["test"] == [tmp_path / "b/y/test.parquet"]
 
 
 # --- folders --------------------------------------------------------------------------------

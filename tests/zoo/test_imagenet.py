@@ -2,6 +2,7 @@
 
 import colorsys
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -199,6 +200,23 @@ def test_a_damaged_file_is_named_in_one_line(folder, data, tmp_path, workers):
     assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match="bad.JPEG"):
         np.asarray(images[2:])
+
+
+def test_a_run_that_met_a_damaged_file_can_be_begun_again(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder, tmp_path / "data")
+    bad = tmp_path / "data/train/n01/3.JPEG"
+    bad.write_bytes(bad.read_bytes()[:300])
+    recipe = RECIPE.but(epochs=1)
+
+    def run(size=32):
+        return train("DARTS", load("imagenet", tmp_path / "data", size), recipe, tmp_path / "run",
+                     device="cpu", events=True)
+
+    with pytest.raises(DataError, match="3.JPEG"):
+        run()
+    assert not (tmp_path / "run").exists()
+    bad.unlink()
+    assert run().trained
 
 
 def test_what_is_missing_is_said(tmp_path):

@@ -89,7 +89,7 @@ def test_wrong_names_and_places(tmp_path):
 def test_a_hub_that_cannot_be_reached_points_to_files(monkeypatch):
     datasets = pytest.importorskip("datasets")
 
-    def unreachable(*_):
+    def unreachable(*_, **__):
         raise ConnectionError("no route\nmore")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
@@ -99,10 +99,16 @@ def test_a_hub_that_cannot_be_reached_points_to_files(monkeypatch):
 
 def test_rows_of_the_hub_are_lines(monkeypatch):
     datasets = pytest.importorskip("datasets")
-    rows = {"sentence": ["the cat", "sat"]}
-    monkeypatch.setattr(datasets, "load_dataset",
-                        lambda *_: dict.fromkeys(("train", "validation", "test"), rows))
+    rows, asked = {"sentence": ["the cat", "sat"]}, []
+
+    def load_dataset(*where, **settings):
+        asked.append((where, settings))
+        return dict.fromkeys(("train", "validation", "test"), rows)
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     data = load_text("ptb")
+    # Its scripts are not run any more; the branch has the same rows.
+    assert asked == [(("ptb-text-only/ptb_text_only",), {"revision": "refs/convert/parquet"})]
     assert back(data, data.valid) == ["the", "cat", "<eos>", "sat", "<eos>"]
 
 
@@ -125,18 +131,20 @@ def test_an_epoch_reads_the_training_text_once():
     batches, read = stream(), []
     for (tokens, targets, hidden), _, factor in batches.epoch(1):
         assert torch.equal(tokens + 1, targets.view_as(tokens))
-        assert hidden.shape == (1, 3, 4) and factor == len(tokens) / 10
-        read.append(tokens)
-    assert torch.equal(torch.cat(read), batches.train[:102])
+        assert hidden.shape == (1, 3, 4) and factor in (0.5, 1)
+        read.append((tokens, factor))
+    assert all(factor == len(tokens) / 10 for tokens, factor in read[:-1])
+    assert len(read[-1][0]) < 10 * read[-1][1]  # cut at the end of the text, at the rate of a whole
+    assert torch.equal(torch.cat([tokens for tokens, _ in read]), batches.train[:102])
 
 
 def test_lengths_are_a_function_of_seed_and_epoch_and_some_are_half():
     lengths = stream(rows=20000).lengths(3)
     assert lengths == stream(rows=20000).lengths(3) != stream(rows=20000).lengths(4)
     assert stream(rows=20000, seed=1).lengths(3) != lengths
-    assert set(lengths[:-1]) == {10, 5}
+    assert set(lengths) == {10, 5}
     assert 0.03 < lengths.count(5) / len(lengths) < 0.07
-    assert sum(stream(rows=12).lengths(1)) == 10  # of 11; a row alone is left out
+    assert sum(len(train[0]) for train, _, _ in stream(rows=12).epoch(1)) == 10  # a row is left
 
 
 def test_hidden_states_are_carried_and_the_validation_text_wraps():

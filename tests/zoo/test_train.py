@@ -161,6 +161,14 @@ def test_a_loss_that_is_no_number_is_one_line_with_the_remedy(few, tmp_path):
         read_manifest(tmp_path / "run")
 
 
+def test_a_last_step_that_destroys_the_weights_makes_no_artifact(few, tmp_path):
+    recipe = TINY.but(epochs=1, batch_size=len(few.train.labels), learning_rate=1e38,
+                      drawings=0)
+    with pytest.raises(DivergedError, match="no numbers after its last epoch; .*smaller"):
+        train("DARTS", few, recipe, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run" / "manifest.json").exists()
+
+
 @pytest.mark.parametrize("setting, value", [
     ("channels", 0), ("epochs", 1.5), ("batch_size", 1), ("learning_rate", 0.0),
     ("learning_rate", float("nan")), ("drop_path", 1.0), ("label_smoothing", -0.1),
@@ -205,9 +213,9 @@ def test_presets_by_data_set():
     small = recipe("cifar10", "small")
     assert (small.channels, small.layers) == (16, 8)
     assert (recipe("cifar10", "fast").channels, recipe("cifar10", "fast").layers) == (36, 20)
-    for data, preset, words in (("digits", "fast", "digits has no preset 'fast'; choose small"),
-                                ("cifar10", "quick", "choose paper or fast or small"),
-                                ("mnist", None, "no recipe for 'mnist'")):
+    for data, preset, words in (("digits", "fast", "digits has no preset 'fast'; there are small"),
+                                ("cifar10", "quick", "there are paper, fast, small"),
+                                ("mnist", None, "no recipe for 'mnist'; there are digits")):
         with pytest.raises(ValueError, match=words):
             recipe(data, preset)
 

@@ -158,6 +158,15 @@ def test_two_processes_go_on_with_the_same_bits(tmp_path):
     assert rows[0] == rows[1] and "valid_accuracy" in rows[0][1]
 
 
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    for name, value in {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with (pytest.raises(ValueError, match="process 2 of this machine finds 1 GPUs; .*nproc"),
+          distributed.group(torch.device("cuda"))):
+        pass
+
+
 @pytest.mark.slow
 def test_the_command_speaks_once_and_goes_on(tmp_path):
     words = ["zoo", "train", "DARTS", "--channels", 4, "--layers", 3, "--epochs", 2, "--device",

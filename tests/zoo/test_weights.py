@@ -96,7 +96,8 @@ def test_cards_are_complete(cell):
                                "in_channels": 1}
     assert card["input"]["mean"] == load("digits").mean
     assert card["recipe"]["epochs"] == card["epochs"]
-    assert card["seconds"] > 0 and card["hardware"] and card["seed"] >= 0
+    assert card["hours"] == round(card["seconds"] / 3600, 2) > 0
+    assert card["hardware"] and card["seed"] >= 0 and card["training_precision"] == "float32"
     assert "CC BY 4.0" in card["licence"]
 
 
@@ -242,6 +243,7 @@ def test_a_card_counts_the_trainings_before(tmp_path):
     assert [sitting["sha256"] for sitting in third["earlier"]] == [
         first["sha256"], second["sha256"]]
     assert [sitting["epochs"] for sitting in third["earlier"]] == [1, 1]
+    assert third["training_precision"] == third["earlier"][0]["training_precision"] == "float32"
     assert third["epochs"] == 1
     place = tmp_path / "shipped/DARTS_V1-digits.json"
     place.write_text(json.dumps(third | {"agreement": ["some"]}))

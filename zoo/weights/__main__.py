@@ -49,7 +49,7 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     cannot be read.
     """
     model, manifest = load_artifact(run)
-    recipe = json.loads((run / "config.json").read_text(encoding="utf-8"))["recipe"]
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     known, data = record(manifest.genotype), manifest.input.data
     if known.genotype != read_genotype(run, manifest):
         raise WeightsError(f"{run} is a network of another cell than {known.name}, which it is "
@@ -76,7 +76,8 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
         "cell": cell, "data": data, **({"remark": remark} if remark else {}), **measured,
         "network": manifest.network.model_dump(exclude_none=True),
         "input": manifest.input.model_dump(exclude_none=True),
-        "parameters": manifest.parameters, "recipe": recipe,
+        "parameters": manifest.parameters, "recipe": config["recipe"],
+        "training_precision": config["precision"],
         **{fact: manifest.metrics[fact] for fact in ("epochs", "seed", "hardware", "seconds")},
         **{fact: manifest.metrics[fact] for fact in ("started_from", "weights_sha256")
            if fact in manifest.metrics},
@@ -107,8 +108,8 @@ def _earlier(before: dict | None, started_from: str | None) -> list[dict]:
         return before.get("earlier", [])
     if started_from not in (before["sha256"], before.get("run_sha256")):
         return []
-    facts = ("epochs", "seconds", "hardware", "sha256", "recipe")
-    return [*before.get("earlier", []), {fact: before[fact] for fact in facts}]
+    facts = ("epochs", "seconds", "hardware", "sha256", "recipe", "training_precision")
+    return [*before.get("earlier", []), {fact: before[fact] for fact in facts if fact in before}]
 
 
 def _accuracy(model, images) -> dict:
