@@ -243,10 +243,10 @@ class _Chain:
         measured = {entry.where for entry in self.agreement}
         known = [entry for entry in self.source.manifest.agreement
                  if entry.precision == self.precision and entry.where not in measured]
-        if known and self.precision != "float32":
-            sizes = agreement.weight_bytes(self.place("tfjs"))
-            known = [entry.model_copy(update=sizes) for entry in known]
-        return [*self.agreement, *known]
+        if not known or "tfjs" not in self.formats or self.converter != "zoo":
+            return self.agreement
+        sizes = agreement.weight_bytes(self.place("tfjs"))
+        return [*self.agreement, *(entry.model_copy(update=sizes) for entry in known)]
 
     def metadata(self) -> dict:
         """What travels inside the ONNX file and model.json."""

@@ -73,16 +73,18 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
 
     Of a language model `vocabulary` lists the tokens, and `spec` has their unit.  Weights that
     `create_model` loaded bring their own; otherwise the default is raw 0..255, 32x32 for a CIFAR
-    network and 224x224 for an ImageNet one, scaled to -1..1.  A network with batch-norms that
-    have seen no batch is said to be untrained.
+    network and 224x224 for an ImageNet one, scaled to -1..1.  What was measured of loaded weights
+    is told while they are as they were.  A network with batch-norms that have seen no batch is
+    said to be untrained.
     """
     facts = model.facts
+    measured = facts if facts and facts["sha256"] == weights.state_sha256(model) else {}
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     trained = bool(facts) or not norms or any(int(m.num_batches_tracked) for m in norms)
     known = {"name": plain_name(name), "genotype": name, "trained": trained, "parameters": 1,
              "network": Network(kind=model.kind, **model.settings),
-             "metrics": facts.get("metrics", {}), "licence": facts.get("licence", ""),
-             "agreement": facts.get("agreement", [])}
+             "metrics": measured.get("metrics", {}), "licence": facts.get("licence", ""),
+             "agreement": measured.get("agreement", [])}
     if model.kind == "language":
         spec = spec or Input.model_validate(facts.get("input", {"name": "tokens", "range": None}))
         tokens = list(vocabulary) or facts.get("vocabulary")

@@ -47,8 +47,8 @@ def config_of(wanted: Wanted, workers: int | str | None = None) -> tuple[dict, o
     found = entry(wanted.strategy)
     space = wanted.space or found.spaces[0]
     if space not in found.spaces:
-        raise ValueError(f"{did_you_mean(space, found.spaces)}{wanted.strategy} searches the "
-                         f"{' or '.join(found.spaces)} space, not {space!r}")
+        raise ValueError(f"{wanted.strategy} searches the {' or '.join(found.spaces)} space, not "
+                         f"{space!r}; {did_you_mean(space, found.spaces)}choose one with --space")
     if not 0 <= wanted.seed < 2**63:
         raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {wanted.seed}")
     name = wanted.data or ("sample" if space == "recurrent" else "digits")

@@ -35,8 +35,7 @@ def verify(
     """One row for each backend: backend, available, reason, ok, max_difference, limit, ms, error.
 
     A backend that this machine lacks has `available` False and its reason; a wrong or broken one
-    has `ok` False. RuntimeMissing is raised when there is no browser or
-    no Node to run in.
+    has `ok` False. RuntimeMissing is raised when there is no browser or no Node to run in.
     """
     if runtime not in BACKENDS:
         raise ValueError(f"{runtime} is no runtime: choose {' or '.join(BACKENDS)}")

@@ -69,7 +69,7 @@ def create_model(cell: str | Genotype, network: str = "cifar",
 
 def _trained(cell: str | Genotype, network: str, weights: str | Path, settings: dict) -> nn.Module:
     """The network that `weights` fit, filled with them, in eval mode."""
-    from zoo.weights import find, load_weights
+    from zoo.weights import find, load_weights, state_sha256
 
     found = find(weights, cell)
     for name, value in found.settings.items():
@@ -81,5 +81,5 @@ def _trained(cell: str | Genotype, network: str, weights: str | Path, settings: 
     fixed = {name: value for name, value in found.settings.items() if name != "kind"}
     model = create_model(cell, network, **(fixed | settings))
     load_weights(model, found.content, found.where)
-    model.facts = found.facts
+    model.facts = found.facts | {"sha256": state_sha256(model)}
     return model.eval()

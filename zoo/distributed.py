@@ -47,8 +47,8 @@ def group(device: torch.device) -> Iterator[torch.device]:
     if device.type == "cuda":
         number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
         if number >= count:
-            raise ValueError(f"process {number + 1} of this machine finds {count} GPUs; start as "
-                             "many processes as there are, with --nproc-per-node")
+            raise ValueError(f"this machine has too few GPUs for {number + 1} processes: {count}; "
+                             "start as many processes as GPUs, with --nproc-per-node")
         device = torch.device("cuda", number)
         torch.cuda.set_device(device)
     if dist.is_initialized():

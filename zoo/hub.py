@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoo.datasets import DataError
+
 
 def load_from_hub(name: str, files: str, repository: str, **settings: str):
     """What `datasets.load_dataset` gives for a repository with `settings`.
@@ -9,8 +11,6 @@ def load_from_hub(name: str, files: str, repository: str, **settings: str):
     In errors the data set is called `name`, and `files` says what --path may hold instead.
     Raises DataError when the package is missing or the hub gives nothing.
     """
-    from zoo.datasets import DataError
-
     try:
         import datasets
     except ModuleNotFoundError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
 from zoo.datasets import DataError
 from zoo.preprocess import DAMAGED, area_average, brightness, on_white
@@ -16,7 +16,6 @@ from zoo.preprocess import DAMAGED, area_average, brightness, on_white
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 _GREY = {"1", "L", "LA", "I;16", "I;16B"}
 _DAMAGED = (*DAMAGED, Image.DecompressionBombError)
-_TURNED = (5, 6, 7, 8)  # orientations of EXIF that lie on their side
 
 
 def load(path: Path, size: int | None = None):
@@ -27,11 +26,19 @@ def load(path: Path, size: int | None = None):
     Raises DataError.
     """
     train, test, classes = class_files(path, size)
-    channels = _channels([file for split in (train, test) for file, _ in split], size)
-    splits = []
+    channels = _channels([file for split in (train, test) for file, _ in split])
+    splits, first = [], None
     for split in (train, test):
-        images = np.stack([_read(file, size, channels) for file, _ in split])
-        splits.append((images, np.array([label for _, label in split], dtype=np.int64)))
+        images = []
+        for file, _ in split:
+            images.append(_read(file, size, channels))
+            first = first or (file, images[0].shape)
+            if images[-1].shape != first[1]:
+                sides = [f"{shape[1]}x{shape[0]}" for shape in (images[-1].shape, first[1])]
+                raise DataError(f"{file} is {sides[0]}, {first[0]} is {sides[1]}; give one --size "
+                                "for all")
+        labels = np.array([label for _, label in split], dtype=np.int64)
+        splits.append((np.stack(images), labels))
     return *splits, classes
 
 
@@ -77,20 +84,13 @@ def _files(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
     return found
 
 
-def _channels(files: list[Path], size: int | None) -> int:
-    """1 when all images are grey, else 3.  Raises DataError when their sizes differ."""
-    first, grey = None, True
+def _channels(files: list[Path]) -> int:
+    """1 when all images are grey, else 3."""
     for file in files:
         with open_image(file) as image:
-            grey = grey and image.mode in _GREY
-            if size is not None:
-                continue
-            sides = image.size[::-1] if _orientation(image, file) in _TURNED else image.size
-            first = first or (file, sides)
-            if sides != first[1]:
-                raise DataError(f"{file} is {sides[0]}x{sides[1]}, {first[0]} is "
-                                f"{first[1][0]}x{first[1][1]}; give one --size for all")
-    return 1 if grey else 3
+            if image.mode not in _GREY:
+                return 3
+    return 1
 
 
 def open_image(file: Path) -> Image.Image:
@@ -118,10 +118,3 @@ def read(file: Path) -> np.ndarray:
             return on_white(image)
         except _DAMAGED:
             raise DataError(f"{file} is cut off; take it out or get it again") from None
-
-
-def _orientation(image: Image.Image, file: Path) -> int:
-    try:
-        return image.getexif().get(ExifTags.Base.Orientation, 1)
-    except _DAMAGED:
-        raise DataError(f"{file} is cut off; take it out or get it again") from None

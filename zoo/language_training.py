@@ -24,7 +24,7 @@ from zoo.text_batches import columns, random_lengths, stretch
 from zoo.train import Report
 
 #: Keys of a checkpoint, by which a damaged one is told.
-STATE = ("epoch", "model", "stage", "optimizer", "valid_losses", "average", "random", "rollbacks")
+STATE = ("epoch", "model", "stage", "optimizer", "valid_losses", "average", "random")
 
 
 class Training:
@@ -156,7 +156,7 @@ class Training:
 
     def load_state_dict(self, state: dict) -> None:
         self.epochs, self.valid_losses = state["epoch"], list(state["valid_losses"])
-        self.rollbacks = list(state["rollbacks"])
+        self.rollbacks = list(state.get("rollbacks", []))  # older runs have none
         self.model.load_state_dict(state["model"])
         self._use(state["stage"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -22,7 +22,7 @@ from zoo.manifest import Input
 if TYPE_CHECKING:
     from PIL import Image
 
-#: What Pillow raises on damaged files, beside DecompressionBombError.
+#: What Pillow raises on files that it cannot decode, beside DecompressionBombError.
 DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError)
 
 
@@ -76,9 +76,11 @@ def decode(file: Path | str) -> np.ndarray:
 def on_white(image: Image.Image) -> np.ndarray:
     """A picture that Pillow has opened, upright and on white, uint8 (H, W, 3).  Raises what Pillow
     does where it is damaged."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    image = ImageOps.exif_transpose(image)
+    turn = _TURNS.get(_orientation(image))
+    if turn:
+        image = image.transpose(Image.Transpose[turn])
     if image.mode.startswith("I;16"):  # Pillow would cut off at 255, not scale
         image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
     if not image.has_transparency_data:
@@ -86,6 +88,18 @@ def on_white(image: Image.Image) -> np.ndarray:
     colours = np.asarray(image.convert("RGBA")).astype(np.int64)
     opacity = colours[..., 3:]
     return ((colours[..., :3] * opacity + 127) // 255 + 255 - opacity).astype(np.uint8)
+
+
+# By the orientation of EXIF: what turns a picture upright.
+_TURNS = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE",
+          6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(0x0112, 1)
+    except Exception:  # of many kinds; a picture whose notes are damaged is one all the same
+        return 1
 
 
 def brightness(pixels: np.ndarray) -> np.ndarray:

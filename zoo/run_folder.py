@@ -2,13 +2,13 @@
 
 ``config.json`` says what is trained, ``history.jsonl`` gets a row an epoch, ``checkpoint.pt``
 holds everything that the next epoch depends on, ``best.pt`` the weights of the best epoch where
-validation images or text tell which that is.  When the run is finished the folder becomes an
+validation images or text tell which that is, of a language model all that the epoch after it
+depends on.  When the run is finished the folder becomes an
 artifact (`zoo.artifact`), whose manifest is written last.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import io
 import json
@@ -23,7 +23,6 @@ import torch
 from zoo.artifact import MANIFEST, VOCABULARY, json_bytes
 from zoo.atomic import sync_names, write_whole
 from zoo.recipe import Recipe
-from zoo.tensorboard import TENSORBOARD
 
 CONFIG, HISTORY = "config.json", "history.jsonl"
 CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
@@ -195,14 +194,11 @@ def keep_lines(path: Path, count: int) -> None:
 
 
 def abandon(folder: Path) -> None:
-    """Take back `start`: remove what a run has written before its first epoch ended."""
-    events = folder / TENSORBOARD
-    for path in (folder / CONFIG, folder / HISTORY, *events.glob("events.out.tfevents.*")):
-        path.unlink(missing_ok=True)
-    _sweep(folder)
-    for place in (events, folder):
-        with contextlib.suppress(OSError):  # somebody's file is in it
-            place.rmdir()
+    """Take back `start`, where no epoch is kept yet: another run may begin in the folder."""
+    if not (folder / CHECKPOINT).exists():
+        for name in (CONFIG, HISTORY, BEST):
+            (folder / name).unlink(missing_ok=True)
+        _sweep(folder)
 
 
 def finish(folder: Path) -> None:

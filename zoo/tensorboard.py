@@ -7,6 +7,7 @@ them anew from its rows, so that no point stands there twice and none is missing
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import sys
 import time
@@ -74,6 +75,29 @@ class Events:
     def genotype(self, row: dict) -> str | None:
         """The text of the cell that a row has found, in a search."""
         return None
+
+
+class HistoryEvents:
+    """The events of a training in `folder`, opened when its `history` has a new row: before its
+    first epoch has ended a run leaves none."""
+
+    def __init__(self, folder: Path, history: Path):
+        self.folder, self.history = folder / TENSORBOARD, history
+        self._events: Events | None = None
+
+    def follow(self) -> None:
+        """Take in the newest row.  Raises OSError when the disk is full."""
+        rows = [json.loads(line) for line in self.history.read_text("utf-8").splitlines()]
+        if self._events is None:
+            self._events = Events(self.folder, rows)
+        else:
+            self._events.add(rows[-1])
+
+    def close(self) -> None:
+        """The next row that comes opens them anew, with the history as it is then."""
+        if self._events is not None:
+            self._events.close()
+            self._events = None
 
 
 def finite(value) -> float | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import operator
 import time
@@ -32,7 +31,7 @@ from zoo.genotype import Genotype
 from zoo.manifest import Manifest
 from zoo.recipe import Recipe
 from zoo.schedule import learning_rate
-from zoo.tensorboard import TENSORBOARD, Events
+from zoo.tensorboard import HistoryEvents
 from zoo.trained import DivergedError, seal_run
 from zoo.weights import Found
 
@@ -93,9 +92,8 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
             training.restore()
             try:
                 training.run(report if distributed.rank() == 0 else None, events)
-            except DataError:
-                if not training.epochs:  # a file is damaged, and without it this is another run
-                    run_folder.abandon(folder)
+            except DataError:  # a file is damaged, and without it this is another run
+                run_folder.abandon(folder)
                 raise
         return distributed.first(lambda: seal_run(
             folder, cell, genotype, data, recipe, training.result(), {
@@ -139,17 +137,11 @@ class Training:
 
     def run(self, report: Report | None, events: bool) -> None:
         """All epochs that are left."""
-        with contextlib.ExitStack() as stack:
-            if events and distributed.rank() == 0:
-                rows = map(json.loads, self.history.read_text("utf-8").splitlines())
-                written = Events(self.folder / TENSORBOARD, list(rows))
-                stack.callback(written.close)
-            else:
-                written = None
+        with contextlib.closing(HistoryEvents(self.folder, self.history)) as written:
             while self.epochs < self.recipe.epochs:
-                row = self.epoch(report)
-                if written:
-                    written.add(row)
+                self.epoch(report)
+                if events and distributed.rank() == 0:
+                    written.follow()
 
     def epoch(self, report: Report | None) -> dict:
         """Go through the training set once, write checkpoint and history; the history's row."""

@@ -30,7 +30,7 @@ from zoo.language_training import STATE, Training
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recurrent import LanguageModel, TiedModel
 from zoo.registry import origin_lines
-from zoo.tensorboard import TENSORBOARD, Events
+from zoo.tensorboard import HistoryEvents
 from zoo.text import TextData
 from zoo.text_batches import columns
 from zoo.train import DivergedError, Report
@@ -128,16 +128,10 @@ def _go_on(training: Training, data: TextData, folder: Path, report: Report | No
            events: bool) -> float:
     """Train from the checkpoint, if there is one, to the last epoch: seconds in all."""
     recipe, seconds = training.recipe, 0.0
-    history = folder / run_folder.HISTORY
     if state := distributed.first(lambda: _read(folder)):
         training.load_state_dict(state)
         seconds = state["seconds"]
-    with contextlib.ExitStack() as stack:
-        written = None
-        if events and distributed.rank() == 0:
-            rows = map(json.loads, history.read_text(encoding="utf-8").splitlines())
-            written = stack.enter_context(contextlib.closing(
-                Events(folder / TENSORBOARD, list(rows))))
+    with contextlib.closing(HistoryEvents(folder, folder / run_folder.HISTORY)) as written:
         while training.epochs < recipe.epochs:
             began = time.perf_counter()
             row = training.epoch(report)
@@ -146,6 +140,7 @@ def _go_on(training: Training, data: TextData, folder: Path, report: Report | No
             if not math.isfinite(row["train_loss"] + valid_loss):
                 seconds += time.perf_counter() - began
                 _roll_back(training, folder, seconds)
+                written.close()  # the history is shorter now
                 continue
             training.note(valid_loss)
             took = time.perf_counter() - began
@@ -157,8 +152,8 @@ def _go_on(training: Training, data: TextData, folder: Path, report: Report | No
                 row["rollbacks"] = training.rollbacks
             row["seconds"] = round(took, 3)
             distributed.first(functools.partial(_save, training, folder, row, seconds))
-            if written:
-                written.add(row)
+            if events and distributed.rank() == 0:
+                written.follow()
             if report:
                 done = training.epochs * training.tokens
                 report(done, recipe.epochs * training.tokens, row)
@@ -184,8 +179,9 @@ def _roll_back(training: Training, folder: Path, seconds: float) -> None:
     """
     failed = training.epochs
     best = distributed.first(lambda: run_folder.load_checkpoint(
-        folder, "epoch", "training", name=run_folder.BEST))
-    if best is None or training.rollbacks.count(best["epoch"]) == _ROLLBACKS:
+        folder, "epoch", name=run_folder.BEST))
+    if (best is None or "training" not in best  # as older runs have none
+            or training.rollbacks.count(best["epoch"]) == _ROLLBACKS):
         raise DivergedError(
             f"the loss is not finite in epoch {failed}; train into a new folder with a smaller "
             f"--learning-rate (it was {training.recipe.learning_rate})")
@@ -203,6 +199,8 @@ def _validate(training: Training, data: TextData, folder: Path, train_loss: floa
     with training.judged() as model:
         valid_loss = mean_loss(model, data.valid)
         if math.isfinite(train_loss + valid_loss):
+            # What is gone back to are the averaged weights, where they are averaged by ASGD, as in
+            # the release.
             run_folder.keep_best(folder, "valid_loss", operator.lt, {
                 "epoch": training.epochs, "valid_loss": valid_loss, "model": model.state_dict(),
                 "training": training.state_dict()})

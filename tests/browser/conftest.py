@@ -119,11 +119,11 @@ class Visit:
 
     def failure(self) -> str:
         """The sentence on the page."""
-        self.page.wait_for_selector("#failure:not([hidden])")
+        self.page.wait_for_selector("#failure:not([hidden])", timeout=120_000)
         return self.page.inner_text("#failure")
 
     def answer(self) -> str:
-        self.page.wait_for_selector("#answer[aria-busy=false]:has(#bars li)")
+        self.page.wait_for_selector("#answer[aria-busy=false]:has(#bars li)", timeout=120_000)
         return self.page.inner_text("#verdict-label")
 
     def draw(self, *strokes: list[tuple[float, float]]) -> None:

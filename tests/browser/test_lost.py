@@ -99,8 +99,8 @@ def test_a_webgl_context_that_is_lost_while_its_numbers_are_waited_for(visit, fi
     page.add_init_script(SLOW + f"window.slow = {str(first_run).lower()};")
     if first_run:
         visitor.open("?backend=webgl")
-        expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL")
-        page.wait_for_timeout(500)
+        expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL",
+                                                              timeout=120_000)
     else:
         visitor.ready("webgl")
         page.evaluate("window.slow = true")
@@ -113,6 +113,25 @@ def test_a_webgl_context_that_is_lost_while_its_numbers_are_waited_for(visit, fi
         page.locator("#samples button").nth(4).click()
     assert visitor.answer() == "4"
     assert visitor.complaints == []
+
+
+def test_another_backend_does_not_wait_for_a_slow_answer(visit):
+    """Nor for one that never comes, because the backend that was left is lost meanwhile."""
+    visitor = visit()
+    page = visitor.page
+    page.add_init_script(SLOW)
+    visitor.ready("webgl")
+    page.evaluate("window.slow = true")
+    page.locator("#samples button").nth(4).click()
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
+    page.check("#backends input[value=wasm]")
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    assert visitor.answer() == "4"
+    page.evaluate(LOSE)
+    expect(page.locator("#backends input[value=webgl]")).to_be_disabled()
+    page.locator("#samples button").nth(7).click()
+    assert visitor.answer() == "7"
+    assert page.locator("#failure").is_hidden() and visitor.complaints == []
 
 
 NO_DEVICE = """

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+import zoo
 from export import agreement, tfjs
 from export.build import build
-from export.source import Wanted, find
+from export.source import Wanted, find, from_model
 from zoo import artifact as folders
 from zoo.cli import app
 from zoo.datasets import load
@@ -109,6 +111,12 @@ def test_shipped_weights_bring_what_was_measured_of_them(tmp_path):
     again = find(str(tmp_path / "x"), Wanted())
     assert build(again, ["tfjs"], tmp_path / "z", "float16").agreement == []
     assert find("DARTS", Wanted(data="cifar10", channels=4)).manifest.agreement == []
+    model = zoo.create_model("DARTS", weights="cifar10")
+    assert from_model(model, "x").manifest.agreement and from_model(model, "x").manifest.metrics
+    with torch.no_grad():
+        model.classifier.bias[0] += 1e-3
+    assert from_model(model, "x").manifest.agreement == []
+    assert from_model(model, "x").manifest.metrics == {}
 
 
 def test_a_folder_that_cannot_be_replaced_is_refused_at_once(rounded, monkeypatch):

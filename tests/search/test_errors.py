@@ -80,7 +80,7 @@ def run(interrupted, tmp_path):
     (["--preset", "quik"], "unknown preset 'quik'; did you mean quick?"),
     (["--strategy", "random", "--preset", "papr"], "did you mean paper?"),
     (["--space", "convv"],
-     "did you mean conv? darts searches the conv or recurrent space, not 'convv'"),
+     "darts searches the conv or recurrent space, not 'convv'; did you mean conv? choose"),
     (["--strategy", "pc-darts", "--space", "recurrent"],
      "pc-darts searches the conv space, not 'recurrent'"),
     (["--data", "digit"], "did you mean digits"),

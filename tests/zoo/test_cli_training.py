@@ -203,7 +203,7 @@ def test_a_preset_and_what_overrides_it(tmp_path, monkeypatch):
         assert "enough" in zoo(*words, *options, code=1)
     assert asked == [recipe("cifar10", "paper"), recipe("cifar10", "small"),
                      recipe("cifar10", "fast").but(epochs=3, validation=500)]
-    assert "no preset 'quick'; choose paper or fast or small" in zoo(
+    assert "no preset 'quick'; there are paper, fast, small" in zoo(
         *words, "--preset", "quick", code=1)
     assert "digits has no preset 'paper'" in zoo("train", "DARTS", "--preset", "paper", code=1)
 

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.zoo.test_language import AVERAGED
 from tests.zoo.waves import TINY, text  # noqa: F401
@@ -41,15 +42,18 @@ def history(folder):
             for line in (folder / "history.jsonl").read_text().splitlines()]
 
 
-def train(text, recipe, folder, resume=False):
-    return train_language.train("ENAS_RNN", text, recipe, folder, resume=resume)
+def train(text, recipe, folder, resume=False, events=False):
+    return train_language.train("ENAS_RNN", text, recipe, folder, resume=resume, events=events)
 
 
 @pytest.mark.parametrize("recipe", [TINY, AVERAGED], ids=["adamw", "nt-asgd"])
 def test_it_goes_on_from_the_best_epoch(recipe, text, tmp_path, monkeypatch):
     goes = fails(monkeypatch, epoch=3, times=1)
-    manifest = train(text, recipe, tmp_path)
+    manifest = train(text, recipe, tmp_path, events=True)
     rows = history(tmp_path)
+    events = EventAccumulator(str(tmp_path / "tb"))
+    events.Reload()
+    assert [point.step for point in events.Scalars("loss/valid")] == [row["epoch"] for row in rows]
     assert [row["epoch"] for row in rows] == list(range(1, recipe.epochs + 1))
     best = min(rows[:2], key=lambda row: row["valid_loss"])["epoch"]
     assert goes == [1, 2, 3, *range(best + 1, recipe.epochs + 1)]
@@ -59,6 +63,10 @@ def test_it_goes_on_from_the_best_epoch(recipe, text, tmp_path, monkeypatch):
 
 
 def test_a_run_that_went_back_resumes_to_the_same_bits(text, tmp_path, monkeypatch):
+    note = Training.note
+    # As if the first epoch had been a bad one: from the second on steps are averaged.
+    monkeypatch.setattr(Training, "note", lambda training, loss: (
+        note(training, loss), training._use("asgd") if training.epochs == 1 else None))
     with monkeypatch.context() as patched:
         fails(patched, epoch=3, times=1)
         whole = train(text, AVERAGED, tmp_path / "whole")
@@ -69,6 +77,7 @@ def test_a_run_that_went_back_resumes_to_the_same_bits(text, tmp_path, monkeypat
             train(text, AVERAGED, tmp_path / "parts", resume)
     state = load_checkpoint(tmp_path / "parts", "rollbacks")
     assert state["rollbacks"] == [state["epoch"]] == [len(history(tmp_path / "parts"))]
+    assert state["stage"] == "asgd"
     parts = train(text, AVERAGED, tmp_path / "parts", resume=True)
     assert history(tmp_path / "parts") == history(tmp_path / "whole")
     assert parts.files["model.safetensors"] == whole.files["model.safetensors"]

@@ -1,5 +1,6 @@
 """Pictures become pixels: shape, arithmetic, orientation, transparency, and `zoo predict`."""
 
+import io
 import json
 
 import numpy as np
@@ -61,6 +62,25 @@ def test_the_orientation_that_a_camera_noted_is_followed(tmp_path, turned):
     exif[0x0112] = turned
     image.save(tmp_path / "x.png", exif=exif)
     assert decode(tmp_path / "x.png").shape == ((40, 60, 3) if turned < 5 else (60, 40, 3))
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow tells of each
+def test_damaged_notes_of_a_camera_are_left_aside(tmp_path):
+    """Of some hundred kinds of damage to the EXIF block none may refuse the picture."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x8769] = 6, "a camera", {0x9003: "2026:11:26 00:00:00"}
+    content = io.BytesIO()
+    Image.fromarray(noise(40, 60)).save(content, "jpeg", exif=exif)
+    content, random = content.getvalue(), np.random.default_rng(0)
+    start, end = content.index(b"Exif") + 6, content.index(b"Exif") + len(exif.tobytes())
+    shapes = set()
+    for _ in range(300):
+        damaged = bytearray(content)
+        for _ in range(3):
+            damaged[random.integers(start, end)] = random.integers(256)
+        (tmp_path / "x.jpg").write_bytes(damaged)
+        shapes.add(decode(tmp_path / "x.jpg").shape)
+    assert shapes == {(40, 60, 3), (60, 40, 3)}
 
 
 def test_what_is_transparent_is_white_paper(tmp_path):

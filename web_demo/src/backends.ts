@@ -38,18 +38,23 @@ export function bestBackend(survey: readonly Availability[]): Backend {
   return survey.find(({ reason, software }) => reason === null && !software)?.backend ?? 'cpu';
 }
 
-/** Ends what waits for numbers of a backend that was lost: TensorFlow.js would wait for them for ever. */
-const waiting = new Set<(error: Failure) => void>();
+/** What waits for numbers, by how to end it, and their backend: TensorFlow.js waits for a lost one for ever. */
+const waiting = new Map<(error: Failure) => void, string>();
 
-/** `numbers` of the backend of the moment; fails when that is lost first. */
+/** `numbers` of the backend of the moment; fails when that is lost first, or its network given up. */
 export async function whileItLasts<T>(numbers: Promise<T>): Promise<T> {
   let fail: (error: Failure) => void;
-  const lost = new Promise<never>((_, reject) => waiting.add((fail = reject)));
+  const lost = new Promise<never>((_, reject) => waiting.set((fail = reject), tf.getBackend()));
   try {
     return await Promise.race([numbers, lost]);
   } finally {
     waiting.delete(fail!);
   }
+}
+
+/** Ends what waits for a network that is given up. */
+export function waitNoLonger(): void {
+  for (const fail of [...waiting.keys()]) fail(new Failure('This network was given up.'));
 }
 
 /**
@@ -65,9 +70,8 @@ export async function startBackend(backend: Backend, onLost: (sentence: string) 
     throw new Failure(`${TITLES[backend]} did not start (${error instanceof Error ? error.message : String(error)})`);
   }
   const lose = (sentence: string) => {
-    const current = tf.getBackend() === backend;
     onLost(sentence);
-    if (current) for (const fail of [...waiting]) fail(new Failure(`${sentence}.`));
+    for (const [fail, of] of [...waiting]) if (of === backend) fail(new Failure(`${sentence}.`));
   };
   if (backend === 'webgl') watchContext(tf.backend() as MathBackendWebGL, lose);
   if (backend === 'webgpu') watchDevice(tf.backend() as WebGPUBackend, lose);

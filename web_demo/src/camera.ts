@@ -8,7 +8,7 @@ const ELSE = 'choose a picture file instead';
 export class Camera {
   private stream: MediaStream | null = null;
   /** Counts starts and stops: what belongs to one that the person has given up meanwhile must not go on. */
-  turn = 0;
+  private turn = 0;
 
   constructor(
     private readonly view: HTMLVideoElement,
@@ -20,8 +20,13 @@ export class Camera {
     return this.stream !== null;
   }
 
-  /** False when it was stopped or started anew before there was a picture. */
-  async start(): Promise<boolean> {
+  /** Has it neither stopped nor started anew since the start that gave `turn`? */
+  isAt(turn: number): boolean {
+    return turn === this.turn;
+  }
+
+  /** The number of this start; null when it was stopped or started anew before there was a picture. */
+  async start(): Promise<number | null> {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw new Failure(
         `This browser gives the camera only to secure pages: open the page over https or at 127.0.0.1, or ${ELSE}.`,
@@ -33,7 +38,7 @@ export class Camera {
       const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: { ideal: 'environment' } } });
       if (mine !== this.turn) {
         stream.getTracks().forEach((track) => track.stop());
-        return false;
+        return null;
       }
       this.stream = stream;
       stream.getVideoTracks()[0]?.addEventListener('ended', () => {
@@ -46,9 +51,9 @@ export class Camera {
       this.view.srcObject = stream;
       this.view.hidden = false;
       await this.view.play();
-      return mine === this.turn;
+      return mine === this.turn ? mine : null;
     } catch (error) {
-      if (mine !== this.turn) return false;
+      if (mine !== this.turn) return null;
       this.stop();
       throw new Failure(refusal(error));
     }

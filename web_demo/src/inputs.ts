@@ -39,7 +39,11 @@ export function connectInputs(): void {
     // The same file may be chosen again.
     file.value = '';
   });
-  addEventListener('paste', (event) => void readFile(event.clipboardData?.files[0]));
+  addEventListener('paste', (event) => {
+    // What is pasted into the prompt is text, though an office program puts a picture of it beside.
+    if (event.target instanceof Element && event.target.matches('textarea, input')) return;
+    void readFile(event.clipboardData?.files[0]);
+  });
   // Text is dragged into and within the prompt.
   const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
   addEventListener('dragover', (event) => {
@@ -107,7 +111,7 @@ async function readFile(file: File | null | undefined): Promise<void> {
 
 async function readPicture(file: Blob | Promise<Blob>, name: string, truth: string | null): Promise<void> {
   if (!session.artifact) {
-    if (!element('writing', HTMLElement).hidden)
+    if (!element('write', HTMLButtonElement).disabled)
       showFailure(`${name} was not looked at: this network writes text; choose one of the others for pictures.`);
     return;
   }
@@ -152,10 +156,11 @@ async function toggleCamera(): Promise<void> {
   choices += 1;
   showFailure(null);
   try {
-    if (!(await camera.start())) return;
+    const turn = await camera.start();
+    if (turn === null) return;
     pad.clear();
     showCamera(true);
-    await watch(camera.turn);
+    await watch(turn);
   } catch (error) {
     stopCamera();
     forgetSight();
@@ -165,7 +170,7 @@ async function toggleCamera(): Promise<void> {
 
 /** Classifies what the camera shows, and the next picture when that is done, until it stops or starts anew. */
 async function watch(turn: number): Promise<void> {
-  while (turn === camera.turn) {
+  while (camera.isAt(turn)) {
     const frame = camera.frame();
     if (frame && session.artifact && session.network) {
       await ask(picturePixels(session.artifact.manifest, frame), null, NO_DIGIT_IN_SIGHT);

@@ -16,6 +16,7 @@ import {
   startBackend,
   surveyBackends,
   TITLES,
+  waitNoLonger,
   type Availability,
   type Backend,
 } from './backends';
@@ -175,6 +176,7 @@ async function runOn(choice: Backend, signal: AbortSignal): Promise<void> {
 function stopNetwork(): void {
   delete document.body.dataset.ready;
   forgetNetwork()?.dispose();
+  waitNoLonger();
   session.steady = Infinity;
 }
 

@@ -44,20 +44,21 @@ function answer(): Promise<void> {
 
 /** Answers the newest question; the ones that came while it was at work are passed over. */
 async function answerNewest(): Promise<void> {
-  if (!session.network) return;
+  const { network } = session;
+  if (!network) return;
   showBusy(true);
   try {
-    for (let done: Question | null = null; question && question !== done && session.network;) {
+    for (let done: Question | null = null; question && question !== done && session.network === network;) {
       done = question;
       const { artifact } = session;
-      const { probabilities } = await session.network.run(done.pixels);
+      const { probabilities } = await network.run(done.pixels);
       // Meanwhile the question may have been taken back, or another model chosen.
       if (question && artifact && artifact === session.artifact)
         showAnswer(artifact.manifest, done.pixels, probabilities, done.truth);
     }
   } catch (error) {
-    // A network that lost its backend in the middle of a run is replaced, and answers then.
-    if (session.network) showFailure(sentence(error));
+    // A network that was given up, or lost its backend, in the middle of a run is replaced, and answers then.
+    if (session.network === network) showFailure(sentence(error));
   } finally {
     showBusy(false);
   }

@@ -7,6 +7,7 @@ what was trained, how, and how well it does.  Larger ones have a card only, see 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def trained_state(model: nn.Module) -> dict[str, Tensor]:
             seen.add(place)
             state[name] = value.detach().cpu().contiguous()
     return state
+
+
+def state_sha256(model: nn.Module) -> str:
+    """Of the trained values as float32: the same for the same weights on any device."""
+    digest = hashlib.sha256()
+    for name, value in trained_state(model).items():
+        digest.update(name.encode())
+        digest.update(value.float().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save_weights(model: nn.Module, path: Path | str, half: bool = False) -> None:
