@@ -118,7 +118,7 @@ def test_a_file_is_not_taken_for_a_known_text(tmp_path):
 
 @pytest.mark.parametrize("arguments, said", [
     (["DARTS_V2_RNN", "--data", "wikitext"], "did you mean wikitext2?"),
-    (["DARTS_V2_RNN", "--preset", "big"], "choose paper or fast or small"),
+    (["DARTS_V2_RNN", "--preset", "big"], "there are paper, fast, small"),
     (["DARTS_V2_RNN", "--channels", "8"], "--channels is a setting of an image network"),
     (["DARTS_V2", "--network", "language"], "DARTS_V2 is not a recurrent cell"),
     (["DARTS_V2", "--hidden", "8"], "--hidden is a setting of a language model"),
