@@ -26,7 +26,8 @@ from zoo.device import pick_device
 from zoo.genotype import Genotype, to_dict
 from zoo.recipe import RECIPES, Recipe, recipe
 from zoo.run_folder import RunError
-from zoo.train import DivergedError, train
+from zoo.train import train
+from zoo.trained import DivergedError
 
 
 @dataclass(frozen=True)

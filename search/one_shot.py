@@ -21,7 +21,7 @@ from search.strategy import Report, Strategy, silent
 from search.supernet import Outcome
 from zoo import distributed
 from zoo.genotype import Genotype, to_dict
-from zoo.train import DivergedError
+from zoo.trained import DivergedError
 
 
 class OneShot(Strategy):

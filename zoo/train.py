@@ -32,7 +32,7 @@ from zoo.manifest import Manifest
 from zoo.recipe import Recipe
 from zoo.schedule import learning_rate
 from zoo.tensorboard import HistoryEvents
-from zoo.trained import DivergedError, seal_run
+from zoo.trained import diverged, seal_run
 from zoo.weights import Found
 
 #: (steps done, steps in all, None or the row of the epoch that has ended)
@@ -176,9 +176,7 @@ class Training:
         distributed.average([sums])
         loss, accuracy = (sums / seen).tolist()
         if not math.isfinite(loss):
-            raise DivergedError(
-                f"the loss is {loss} in epoch {self.epochs + 1}; train into a new "
-                f"folder with a smaller --learning-rate (it was {recipe.learning_rate})")
+            raise diverged(f"the loss is {loss} in epoch {self.epochs + 1}", recipe.learning_rate)
         self.epochs += 1
         row = {"epoch": self.epochs, "images": seen * distributed.size(), "learning_rate": rate,
                "train_loss": loss, "train_accuracy": accuracy}

@@ -33,7 +33,8 @@ from zoo.registry import origin_lines
 from zoo.tensorboard import HistoryEvents
 from zoo.text import TextData
 from zoo.text_batches import columns
-from zoo.train import DivergedError, Report
+from zoo.train import Report
+from zoo.trained import diverged
 from zoo.weights import WEIGHTS, save_weights
 
 _ROLLBACKS = 2  # to the same epoch
@@ -182,9 +183,7 @@ def _roll_back(training: Training, folder: Path, seconds: float) -> None:
         folder, "epoch", name=run_folder.BEST))
     if (best is None or "training" not in best  # as older runs have none
             or training.rollbacks.count(best["epoch"]) == _ROLLBACKS):
-        raise DivergedError(
-            f"the loss is not finite in epoch {failed}; train into a new folder with a smaller "
-            f"--learning-rate (it was {training.recipe.learning_rate})")
+        raise diverged(f"the loss is not finite in epoch {failed}", training.recipe.learning_rate)
     training.roll_back(best["training"])
 
     def write() -> None:

@@ -25,15 +25,19 @@ class DivergedError(ValueError):
     """What is learned or computed is not a number any more."""
 
 
+def diverged(what: str, learning_rate: float) -> DivergedError:
+    """The error of a training in which `what` has happened, with the remedy."""
+    return DivergedError(f"{what}; train into a new folder with a smaller --learning-rate (it was "
+                         f"{learning_rate})")
+
+
 def seal_run(folder: Path, cell: str, genotype: Genotype, data: ImageData, recipe: Recipe,
             model: nn.Module, facts: dict) -> Manifest:
     """Turn the run folder into an artifact.  Raises DivergedError when the last steps destroyed
     the network."""
     logits = predict(model, data.test.images, data.mean, data.std)
     if not logits.isfinite().all():
-        raise DivergedError("the network gives no numbers after its last epoch; train into a new "
-                            "folder with a smaller --learning-rate (it was "
-                            f"{recipe.learning_rate})")
+        raise diverged("the network gives no numbers after its last epoch", recipe.learning_rate)
     result = score(logits, data.test.labels, len(data.labels))
     save_weights(model, folder / WEIGHTS)
     write_whole(folder / "genotype.json", to_json(genotype).encode())

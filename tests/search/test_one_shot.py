@@ -24,7 +24,7 @@ from search.text_task import TextTask
 from zoo.datasets import DataError, ImageData, Split, load
 from zoo.genotype import from_dict
 from zoo.text import TextData
-from zoo.train import DivergedError
+from zoo.trained import DivergedError
 
 CPU = torch.device("cpu")
 SMALL = ConvSettings(channels=4, layers=3, batch_size=8, epochs=3, alpha_learning_rate=0.02,

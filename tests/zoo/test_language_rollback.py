@@ -13,7 +13,7 @@ from tests.zoo.waves import TINY, text  # noqa: F401
 from zoo import train_language
 from zoo.language_training import Training
 from zoo.run_folder import load_checkpoint
-from zoo.train import DivergedError
+from zoo.trained import DivergedError
 
 
 def fails(monkeypatch, epoch, times, interrupted=()):

@@ -14,7 +14,8 @@ from zoo.device import pick_device, pick_precision
 from zoo.evaluate import predict, score
 from zoo.recipe import RECIPES, Recipe, recipe
 from zoo.run_folder import RunError
-from zoo.train import DivergedError, _optimizer, train
+from zoo.train import _optimizer, train
+from zoo.trained import DivergedError
 from zoo.weights import load_artifact
 
 # --- what a run leaves ----------------------------------------------------------------------
