@@ -3,11 +3,12 @@
 The middle square of the picture is cut out, and each pixel that the network sees is the mean of
 the area that it covers ("box" or area averaging), as far as 8-bit values go: sums of whole
 numbers, exact in float64, and one division.  `web_demo/src/resize.ts` is the same arithmetic.
-Colour profiles are left aside, as where training data was read; the orientation that a camera
-noted is followed; what is transparent is seen on white paper.  Only networks of ImageNet see their
-pictures cut as in training (`zoo.imagenet.middle`), which the page does not do.  A few rare files
-a browser reads in its own way: a WebP with an orientation (Chromium leaves it as it lies), a GIF
-whose first frame does not fill its screen, a PNG of 16-bit grey with one transparent value.
+Networks of ImageNet see pictures cut as its tests are (`zoo.imagenet.middle`, and
+`web_demo/src/imagenet.ts`).  Colour profiles are left aside, as where training data was read; the
+orientation that a camera noted is followed; what is transparent is seen on white paper.  A few
+rare files a browser reads in its own way: a WebP with an orientation (Chromium leaves it as it
+lies), a GIF whose first frame does not fill its screen, a PNG of 16-bit grey with one transparent
+value.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
             f"{file} is {pixels.shape[1]}x{pixels.shape[0]}; a network of digits takes scans of "
             f"{spec.width}x{spec.height}, and a digit in a larger picture is traced on the page: "
             "see `zoo demo`")
-    if spec.data == "imagenet":
+    if spec.data == "imagenet" and spec.channels == 3:
         from PIL import Image
 
         from zoo import imagenet

@@ -2,6 +2,7 @@
 
 import { className, type Manifest } from './artifact';
 import { element, make, paint, percent } from './page';
+import { cutAsImageNet } from './picture';
 
 const MOST_BARS = 5;
 
@@ -55,10 +56,13 @@ export function showNothing(reason: string): void {
 }
 
 /** How pixels are prepared for this network. */
-export function describeInput({ input }: Manifest, digits: boolean): void {
+export function describeInput(manifest: Manifest, digits: boolean): void {
+  const { input } = manifest;
   const way = digits
     ? 'stretched, straightened and inked like the scans it learned from'
-    : 'the middle of the picture, each the mean of the area it covers';
+    : cutAsImageNet(manifest)
+      ? 'the middle of the picture, scaled as in training'
+      : 'the middle of the picture, each the mean of the area it covers';
   seenText.textContent = `${input.width} × ${input.height} pixels, ${way}`;
 }
 

@@ -4,7 +4,8 @@ import type { Manifest } from './artifact';
 import { digitPixels, type Stroke } from './digits';
 import { drawStrokes } from './draw';
 import { Failure } from './failure';
-import { areaAverage, middle } from './resize';
+import { scaledMiddle } from './imagenet';
+import { areaAverage, middle, type Cut } from './resize';
 import { traceDigit, type Gray } from './scan';
 
 /** Something with pixels, and its size. */
@@ -35,15 +36,21 @@ export function picturePixels(manifest: Manifest, picture: Picture): Float32Arra
   const { width, height, channels } = manifest.input;
   const exact = picture.width === width && picture.height === height;
   if (readsDigits(manifest) && !exact) return digitPixels(traceDigit(grayOf(picture)));
-  const cut = middle(picture.width, picture.height, width, height);
-  const read = (top: number, count: number) => {
+  const readOf = (cut: Cut) => (top: number, count: number) => {
     const context = new OffscreenCanvas(cut.width, count).getContext('2d', { willReadFrequently: true })!;
     onWhite(context, cut.width, count);
     const place = [0, 0, cut.width, count] as const;
     context.drawImage(picture.source, cut.left, cut.top + top, cut.width, count, ...place);
     return context.getImageData(...place).data;
   };
-  return areaAverage(cut, read, width, height, channels);
+  if (cutAsImageNet(manifest)) return scaledMiddle(picture.width, picture.height, width, readOf);
+  const cut = middle(picture.width, picture.height, width, height);
+  return areaAverage(cut, readOf(cut), width, height, channels);
+}
+
+/** Sees pictures as the tests of ImageNet do. */
+export function cutAsImageNet({ input }: Manifest): boolean {
+  return input.data === 'imagenet' && input.channels === 3;
 }
 
 /** Takes photos, rather than drawings. */

@@ -1,5 +1,5 @@
 /**
- * A picture made as small as a network's images, bit for bit as `zoo/preprocess.py` does it: the middle that
+ * A picture made as small as a network's images (those of ImageNet: `imagenet.ts`), bit for bit as `zoo/preprocess.py` does it: the middle that
  * has the shape asked for, and for each pixel the mean of the area that it covers.
  *
  * Browsers scale pictures each in its own way, so nothing here is left to them. Areas are counted in units in
@@ -39,23 +39,27 @@ export function areaAverage(cut: Cut, read: ReadRows, width: number, height: num
   const down = covered(cut.height, height);
   const row = new Float64Array(cut.width * channels);
   const line = new Float64Array(width * channels);
+  forEachRow(cut, read, (source, data, at) => {
+    takeRow(row, data, at, channels);
+    narrow(line, row, across, channels);
+    // The first row that covers any of this one; several do where a picture is made larger.
+    for (let y = Math.floor((source * height) / cut.height); y < height && down[y]!.first <= source; y++) {
+      const share = down[y]!.shares[source - down[y]!.first];
+      if (share === undefined) continue;
+      for (let i = 0; i < line.length; i++) sums[y * line.length + i]! += share * line[i]!;
+    }
+  });
+  return Float32Array.from(sums, (sum) => sum / (cut.width * cut.height));
+}
+
+/** Gives each row of a cut, which stands in `data` from `at` on. */
+export function forEachRow(cut: Cut, read: ReadRows, use: (row: number, data: Uint8ClampedArray, at: number) => void) {
   const atOnce = Math.max(1, Math.floor(MOST_AT_ONCE / cut.width));
   for (let top = 0; top < cut.height; top += atOnce) {
     const count = Math.min(atOnce, cut.height - top);
     const data = read(top, count);
-    for (let r = 0; r < count; r++) {
-      takeRow(row, data, r * cut.width * 4, channels);
-      narrow(line, row, across, channels);
-      const source = top + r;
-      // The first row that covers any of this one; several do where a picture is made larger.
-      for (let y = Math.floor((source * height) / cut.height); y < height && down[y]!.first <= source; y++) {
-        const share = down[y]!.shares[source - down[y]!.first];
-        if (share === undefined) continue;
-        for (let i = 0; i < line.length; i++) sums[y * line.length + i]! += share * line[i]!;
-      }
-    }
+    for (let row = 0; row < count; row++) use(top + row, data, row * cut.width * 4);
   }
-  return Float32Array.from(sums, (sum) => sum / (cut.width * cut.height));
 }
 
 interface Covered {

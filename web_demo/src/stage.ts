@@ -2,7 +2,7 @@
 
 import { isStep, type Artifact, type Manifest, type StepManifest } from './artifact';
 import { element } from './page';
-import { readsPhotos } from './picture';
+import { cutAsImageNet, readsPhotos } from './picture';
 
 /** Classes that are named; the others are counted. */
 const MOST_NAMED = 20;
@@ -31,13 +31,15 @@ export function showStage(artifact: Artifact | Artifact<StepManifest>): void {
   skip.textContent = `Skip to the ${name}`;
 }
 
-function whatItKnows({ labels, network, input }: Manifest): string {
+function whatItKnows(manifest: Manifest): string {
+  const { labels, network, input } = manifest;
   const named = labels.slice(0, MOST_NAMED).join(', ');
   const more = labels.length > MOST_NAMED ? ` and ${labels.length - MOST_NAMED} more` : '';
   const list = labels.length > 0 ? `: ${named}${more}` : '';
+  const part = cutAsImageNet(manifest) ? '7/8 of the middle square' : 'the middle square';
   return (
     `This network knows ${network.num_classes} classes${list}. Whatever it is shown, it answers with one of them. ` +
-    `Choose, drop or paste a photo, or use the camera, with one thing in the middle: the middle square is all it ` +
+    `Choose, drop or paste a photo, or use the camera, with one thing in the middle: ${part} is all it ` +
     `sees, made as small as the ${input.width} × ${input.height} images that it learned from.`
   );
 }
