@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 
@@ -54,6 +55,9 @@ def group(device: torch.device) -> Iterator[torch.device]:
     if dist.is_initialized():
         yield device
         return
+    # torch.optim loads this module, whose functions keep the group they find then as a default:
+    # its threads would outlive the group, and now and then abort the process as Python ends.
+    importlib.import_module("torch.distributed.nn.functional")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield device
