@@ -1,6 +1,7 @@
 /**
- * A picture made as small as a network's images (those of ImageNet: `imagenet.ts`), bit for bit as `zoo/preprocess.py` does it: the middle that
- * has the shape asked for, and for each pixel the mean of the area that it covers.
+ * A picture made as small as a network's images (those of ImageNet: `imagenet.ts`), bit for bit as
+ * `zoo/preprocess.py` does it: the middle that has the shape asked for, and for each pixel the mean of the area that
+ * it covers.
  *
  * Browsers scale pictures each in its own way, so nothing here is left to them. Areas are counted in units in
  * which they are whole numbers, and so are their sums with 8-bit values: only the last division rounds.
