@@ -55,8 +55,8 @@ def group(device: torch.device) -> Iterator[torch.device]:
     if dist.is_initialized():
         yield device
         return
-    # torch.optim loads this module, whose functions keep the group they find then as a default:
-    # its threads would outlive the group, and now and then abort the process as Python ends.
+    # The first optimizer loads this module, whose functions keep the group they find as a default:
+    # its threads would live on after the group, and might abort the process as Python ends.
     importlib.import_module("torch.distributed.nn.functional")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:

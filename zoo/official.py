@@ -222,6 +222,8 @@ def _manifest(model: nn.Module, cell: str, path: Path, kind: str, settings: dict
         if kind == "cifar":
             data = {10: "cifar10", 100: "cifar100"}.get(classes)
             mean, std = STATISTICS[data or "cifar10"]
+        elif classes == 1000:
+            data = "imagenet"
     labels = CIFAR10_LABELS if data == "cifar10" else [str(number) for number in range(classes)]
     costs = cost(model, (channels, side, side))
     return Manifest(

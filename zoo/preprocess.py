@@ -43,7 +43,7 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
             f"{file} is {pixels.shape[1]}x{pixels.shape[0]}; a network of digits takes scans of "
             f"{spec.width}x{spec.height}, and a digit in a larger picture is traced on the page: "
             "see `zoo demo`")
-    if spec.data == "imagenet" and spec.channels == 3:
+    if spec.data == "imagenet" and spec.channels == 3 and spec.height == spec.width:
         from PIL import Image
 
         from zoo import imagenet

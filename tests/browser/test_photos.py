@@ -106,6 +106,8 @@ def files(tmp_path_factory) -> list[Path]:
     save(picture(333, 500, "ship"), "tall.jpg", quality=90, subsampling=0)
     save(picture(1601, 1203, "truck"), "large.jpg", quality=80, progressive=True)
     save(picture(21, 47, "frog"), "small.jpg")
+    save(picture(90, 260, "frog"), "upright.jpg")
+    save(picture(40, 4100, "frog"), "line.jpg")
     save(picture(32, 32, "bird"), "exact.jpg")
     for turned in (3, 6):
         exif = Image.Exif()
@@ -217,6 +219,13 @@ def test_a_photo_page_says_what_it_knows_and_has_no_pen(open_page):
     page.locator("#skip").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#choose")).to_be_focused()
+
+
+def test_a_page_of_imagenet_says_how_it_cuts(open_page, imagenet_artifact):
+    page = open_page(imagenet_artifact.name).page
+    assert ": the middle square without its margin is all it sees" in page.inner_text("#photo-help")
+    assert page.text_content("#seen-text") == \
+        "32 × 32 pixels, the middle of the picture, scaled as in the tests of ImageNet"
 
 
 def test_a_photo_from_the_camera(open_page):

@@ -55,6 +55,7 @@ def test_image_networks(tmp_path, network, change):
                                            "in_channels": 3}
     assert manifest.genotype == "DARTS_V2" and manifest.trained
     assert len(manifest.labels) == classes
+    assert manifest.input.data == {"cifar": "cifar10"}.get(network, "imagenet")
 
     loaded, _ = load_artifact(tmp_path / "out")
     before, after = trained_state(model), trained_state(loaded)

@@ -2,7 +2,7 @@
 
 import { className, type Manifest } from './artifact';
 import { element, make, paint, percent } from './page';
-import { cutAsImageNet } from './picture';
+import { cutAsImageNet, readsDigits } from './picture';
 
 const MOST_BARS = 5;
 
@@ -56,13 +56,11 @@ export function showNothing(reason: string): void {
 }
 
 /** How pixels are prepared for this network. */
-export function describeInput(manifest: Manifest, digits: boolean): void {
+export function describeInput(manifest: Manifest): void {
   const { input } = manifest;
-  const way = digits
-    ? 'stretched, straightened and inked like the scans it learned from'
-    : cutAsImageNet(manifest)
-      ? 'the middle of the picture, scaled as in training'
-      : 'the middle of the picture, each the mean of the area it covers';
+  let way = 'the middle of the picture, each the mean of the area it covers';
+  if (readsDigits(manifest)) way = 'stretched, straightened and inked like the scans it learned from';
+  if (cutAsImageNet(manifest)) way = 'the middle of the picture, scaled as in the tests of ImageNet';
   seenText.textContent = `${input.width} × ${input.height} pixels, ${way}`;
 }
 

@@ -194,7 +194,7 @@ export function drawStrokes(
   }
 }
 
-/** All of a picture, or of a photo the middle, which is what the network sees. */
+/** All of a picture, or of a photo the middle square. */
 function drawPicture(context: CanvasRenderingContext2D, picture: ImageBitmap, side: number, photo: boolean): void {
   const fit = photo ? Math.max : Math.min;
   const scale = fit(side / picture.width, side / picture.height);

@@ -46,7 +46,7 @@ interface Direction {
 }
 
 function middleOf(side: number, scale: number, size: number): Direction {
-  const scaled = Math.max(size, roundHalfToEven(side * scale));
+  const scaled = roundHalfToEven(side * scale);
   const cut = roundHalfToEven((scaled - size) / 2);
   const taps = Array.from({ length: size }, (_, i) => tap(side, scaled, cut + i));
   const from = taps[0]!.first;

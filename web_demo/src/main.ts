@@ -27,7 +27,7 @@ import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } f
 import { Network } from './network';
 import { element } from './page';
 import { checkParity } from './parity';
-import { readsDigits, readsPhotos } from './picture';
+import { readsPhotos } from './picture';
 import {
   forgetMeasures,
   forgetParity,
@@ -104,7 +104,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   showStage(artifact);
   showFacts(artifact);
   if (!isStep(artifact)) {
-    describeInput(artifact.manifest, readsDigits(artifact.manifest));
+    describeInput(artifact.manifest);
     takePhotos(readsPhotos(artifact.manifest));
     // What is drawn or chosen from here on waits for the network.
     session.artifact = artifact;

@@ -50,7 +50,7 @@ export function picturePixels(manifest: Manifest, picture: Picture): Float32Arra
 
 /** Sees pictures as the tests of ImageNet do. */
 export function cutAsImageNet({ input }: Manifest): boolean {
-  return input.data === 'imagenet' && input.channels === 3;
+  return input.data === 'imagenet' && input.channels === 3 && input.height === input.width;
 }
 
 /** Takes photos, rather than drawings. */

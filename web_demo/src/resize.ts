@@ -54,7 +54,7 @@ export function areaAverage(cut: Cut, read: ReadRows, width: number, height: num
 }
 
 /** Gives each row of a cut, which stands in `data` from `at` on. */
-export function forEachRow(cut: Cut, read: ReadRows, use: (row: number, data: Uint8ClampedArray, at: number) => void) {
+export function forEachRow(cut: Cut, read: ReadRows, use: (row: number, data: Uint8ClampedArray, at: number) => void): void {
   const atOnce = Math.max(1, Math.floor(MOST_AT_ONCE / cut.width));
   for (let top = 0; top < cut.height; top += atOnce) {
     const count = Math.min(atOnce, cut.height - top);

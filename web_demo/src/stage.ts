@@ -36,7 +36,7 @@ function whatItKnows(manifest: Manifest): string {
   const named = labels.slice(0, MOST_NAMED).join(', ');
   const more = labels.length > MOST_NAMED ? ` and ${labels.length - MOST_NAMED} more` : '';
   const list = labels.length > 0 ? `: ${named}${more}` : '';
-  const part = cutAsImageNet(manifest) ? '7/8 of the middle square' : 'the middle square';
+  const part = cutAsImageNet(manifest) ? 'the middle square without its margin' : 'the middle square';
   return (
     `This network knows ${network.num_classes} classes${list}. Whatever it is shown, it answers with one of them. ` +
     `Choose, drop or paste a photo, or use the camera, with one thing in the middle: ${part} is all it ` +
