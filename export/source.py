@@ -14,6 +14,7 @@ from export.build import Source
 from zoo import artifact, datasets, weights
 from zoo.cell_file import read_cell, shown_name
 from zoo.create import DEFAULTS, NETWORKS, create_model
+from zoo.evaluate import check_match
 from zoo.genotype import Genotype, RecurrentGenotype
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recipe import RECIPES, recipe
@@ -21,6 +22,7 @@ from zoo.registry import origin_lines
 from zoo.spelling import choices
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
+_MOST_IMAGES = 20  # real ones, which every hop and the page compute, in float64 too
 
 # Sizes and statistics of data that need not be at hand to export for it.
 _IMAGES = {
@@ -78,7 +80,10 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
     said to be untrained.
     """
     facts = model.facts
-    measured = facts if facts and facts["sha256"] == weights.state_sha256(model) else {}
+    same = facts and facts["sha256"] == weights.state_sha256(model)
+    if same and spec and "input" in facts:  # of images of this size, scaled like this
+        same = spec == Input.model_validate(facts["input"])
+    measured = facts if same else {}
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     trained = bool(facts) or not norms or any(int(m.num_batches_tracked) for m in norms)
     known = {"name": plain_name(name), "genotype": name, "trained": trained, "parameters": 1,
@@ -99,7 +104,7 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
             vocabulary=tokens)
     size, channels = 224 if model.kind == "imagenet" else 32, model.settings["in_channels"]
     classes = model.settings["num_classes"]
-    spec = spec or (Input.model_validate(facts["input"]) if facts else Input(
+    spec = spec or (Input.model_validate(facts["input"]) if "input" in facts else Input(
         height=size, width=size, channels=channels, mean=[0.5] * channels, std=[0.5] * channels))
     labels = list(labels) or facts.get("labels") or _numbered(classes)
     if len(labels) != classes:
@@ -122,7 +127,8 @@ def _from_artifact(directory: Path, wanted: Wanted) -> Source:
         return Source(model, model.genotype, manifest,
                       vocabulary=artifact.read_vocabulary(directory, manifest))
     return Source(model, model.genotype, manifest,
-                  **_real_images(manifest.input, len(manifest.labels), wanted.path))
+                  **_real_images(manifest.input, manifest.network.num_classes, wanted.path,
+                                 manifest))
 
 
 def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted) -> Source:
@@ -240,18 +246,25 @@ def _input(data: str, wanted: Wanted) -> tuple[Input, list[str]]:
     return spec.model_copy(update=changes), labels
 
 
-def _real_images(spec: Input, classes: int, path: Path | None) -> dict:
-    """Where the data set is at hand: `images`, one test image of each class, with `labels`, and
-    `test`, all of them; raw, (N, H, W, C)."""
+def _real_images(spec: Input, classes: int, path: Path | None,
+                 manifest: Manifest | None = None) -> dict:
+    """Where the data set is at hand: `images`, a test image of each of the first classes, with
+    `labels`, and `test`, all of them; raw, (N, H, W, C).
+
+    Raises ValueError where those at `path` are no images for the network of `manifest`.
+    """
     if spec.data != "digits" and path is None:
         return {}
     if spec.data is None:
         raise ValueError(f"the images at {path} are not of this size or number of channels; leave "
                          "--path out")
     data = datasets.load_for(spec, spec.data, path)
+    if path is not None and manifest is not None:
+        check_match(manifest, data)
     if len(data.labels) != classes:
         return {}
     test = data.test
-    chosen = [int(np.flatnonzero(test.labels == label)[0]) for label in range(classes)]
-    return {"images": np.asarray(test.images[chosen], np.float32), "labels": list(range(classes)),
+    labels, chosen = np.unique(test.labels, return_index=True)  # the first image of each
+    labels, chosen = labels[:_MOST_IMAGES].tolist(), chosen[:_MOST_IMAGES].tolist()
+    return {"images": np.asarray(test.images[chosen], np.float32), "labels": labels,
             "test": test.images}

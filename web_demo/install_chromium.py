@@ -24,8 +24,10 @@ def _found() -> str | None:
 
 
 def _runs(*command: str) -> bool:
-    result = subprocess.run(command, capture_output=True, text=True)
-    return result.returncode == 0
+    try:
+        return subprocess.run(command, capture_output=True, text=True).returncode == 0
+    except OSError:  # there is no such command, as sudo in a container
+        return False
 
 
 def install() -> str | None:

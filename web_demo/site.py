@@ -48,12 +48,12 @@ def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None
 
 
 def _replace(directory: Path, site: Path, before: Path) -> None:
-    if directory.exists():
-        directory.rename(before)
     try:
+        if directory.exists():
+            directory.rename(before)
         site.rename(directory)
-    except OSError:
-        if before.exists():
+    except BaseException:  # Ctrl-C too: what is left in `before` goes with its folder
+        if before.exists() and not directory.exists():
             before.rename(directory)
         raise
 

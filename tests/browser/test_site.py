@@ -66,6 +66,22 @@ def test_a_site_is_replaced(page, model, tmp_path):
     assert "models/A/manifest.json" not in tree(site)
 
 
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, OSError])
+def test_the_old_site_is_there_after_an_interruption(page, model, tmp_path, monkeypatch, interruption):
+    site = build_site({"A": model}, tmp_path / "site", page)
+    whole, rename = tree(site), Path.rename
+
+    def interrupted(path, target):
+        if path.name == "site" and path != site:  # the new one's turn
+            raise interruption
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(interruption):
+        build_site({"B": model}, site, page)
+    assert tree(site) == whole
+
+
 @pytest.mark.parametrize("built_before", [False, True])
 def test_a_folder_with_something_else_in_it_stays_as_it_is(page, model, tmp_path, built_before):
     site = tmp_path / "site"

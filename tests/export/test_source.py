@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from export.build import build
-from export.source import Wanted, find
+from export.source import Wanted, find, from_model
 from zoo import artifact, cifar, weights
 from zoo.create import create_model
 from zoo.genotype import to_json
@@ -122,3 +123,67 @@ def test_a_vocabulary_that_is_none(tmp_path, content, words):
             input=Input(name="tokens", range=None, unit="char")))
     with pytest.raises(artifact.ArtifactError, match=words):
         find(str(tmp_path / "run"), Wanted())
+
+
+# --- images ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def insects(tmp_path):
+    """(an artifact that knows ants and bees, a maker of folders of pictures)."""
+    spec = Input(height=8, width=8, channels=3, mean=[0.5] * 3, std=[0.5] * 3, data="folder")
+    model = create_model("DARTS", channels=4, layers=3, num_classes=2)
+    build(from_model(model, "insects", spec, ["ant", "bee"]), ["onnx"], tmp_path / "insects")
+
+    def folder(train: str, test: str) -> Path:
+        for split, names in (("train", train), ("test", test)):
+            for number, name in enumerate(names.split()):
+                place = tmp_path / "pictures" / split / name
+                place.mkdir(parents=True)
+                Image.new("RGB", (8, 8), (number, 2, 3)).save(place / "1.png")
+        return tmp_path / "pictures"
+
+    return str(tmp_path / "insects"), folder
+
+
+def test_images_of_each_class(insects):
+    artifact_folder, folder = insects
+    source = find(artifact_folder, Wanted(path=folder("ant bee", "ant bee")))
+    assert source.labels == [0, 1] and source.images.shape == (2, 8, 8, 3)
+
+
+def test_a_class_without_a_test_image(insects):
+    artifact_folder, folder = insects
+    source = find(artifact_folder, Wanted(path=folder("ant bee", "bee")))
+    assert source.labels == [1] and source.images.shape == (1, 8, 8, 3)
+
+
+@pytest.mark.parametrize("names, message", [
+    ("ant wasp", "class 1 of insects is bee, that of folder is wasp"),
+    ("ant bee wasp", "insects knows 2 classes, folder has 3")])
+def test_images_of_other_classes(insects, names, message):
+    artifact_folder, folder = insects
+    with pytest.raises(ValueError, match=message):
+        find(artifact_folder, Wanted(path=folder(names, names)))
+
+
+def test_twenty_images_are_enough(insects, monkeypatch):
+    artifact_folder, folder = insects
+    monkeypatch.setattr("export.source._MOST_IMAGES", 1)
+    source = find(artifact_folder, Wanted(path=folder("ant bee", "ant bee")))
+    assert source.labels == [0] and len(source.images) == 1 and len(source.test) == 2
+
+
+def test_weights_of_a_plain_file_tell_nothing_of_images(tmp_path):
+    model = create_model("DARTS", channels=4, layers=3)
+    weights.save_weights(model, tmp_path / "some.safetensors")
+    model = create_model("DARTS", weights=tmp_path / "some.safetensors", channels=4, layers=3)
+    assert from_model(model, "mine").manifest.input.height == 32
+
+
+def test_what_was_measured_on_images_of_another_size_is_not_told():
+    model = create_model("DARTS", weights="cifar10")
+    spec = Input.model_validate(model.facts["input"])
+    assert from_model(model, "mine", spec).manifest.metrics["test_accuracy"] == 0.9
+    for change in ({"height": 64, "width": 64}, {"mean": [0.1, 0.2, 0.3]}):
+        assert not from_model(model, "mine", spec.model_copy(update=change)).manifest.metrics

@@ -90,8 +90,8 @@ const SURVEYS: Readonly<Record<Backend, () => Promise<Availability>>> = {
     if (!navigator.gpu) return missing('webgpu', 'this browser does not offer it');
     const adapter = await navigator.gpu.requestAdapter().catch(() => null);
     if (!adapter) return missing('webgpu', 'this browser found no graphics processor for it');
-    const { architecture, description, isFallbackAdapter } = adapter.info;
-    return graphics('webgpu', isFallbackAdapter || SOFTWARE.test(`${architecture} ${description}`));
+    const { architecture, description, isFallbackAdapter }: Partial<GPUAdapterInfo> = adapter.info ?? {}; // new in 2024
+    return graphics('webgpu', isFallbackAdapter === true || SOFTWARE.test(`${architecture} ${description}`));
   },
   webgl: async () => {
     const context = document.createElement('canvas').getContext('webgl2');

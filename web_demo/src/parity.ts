@@ -42,7 +42,7 @@ export async function checkParity(
   const times: number[] = [];
   const differences: number[] = [];
   const start = performance.now();
-  for (let run = 0; run < MOST_RUNS; run++) {
+  for (let run = 0; run < Math.max(MOST_RUNS, fixture.images.length); run++) {
     const image = run % fixture.images.length;
     const answer = await network.run(fixture.images[image]!);
     times.push(answer.ms);
