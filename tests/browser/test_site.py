@@ -67,7 +67,7 @@ def test_a_site_is_replaced(page, model, tmp_path):
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, OSError])
-def test_the_old_site_is_there_after_an_interruption(page, model, tmp_path, monkeypatch, interruption):
+def test_an_interruption_leaves_the_old_site(page, model, tmp_path, monkeypatch, interruption):
     site = build_site({"A": model}, tmp_path / "site", page)
     whole, rename = tree(site), Path.rename
 
