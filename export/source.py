@@ -18,7 +18,7 @@ from zoo.evaluate import check_match
 from zoo.genotype import Genotype, RecurrentGenotype
 from zoo.manifest import Input, Manifest, Network, plain_name
 from zoo.recipe import RECIPES, recipe
-from zoo.registry import origin_lines
+from zoo.registry import origin_lines, registered
 from zoo.spelling import choices
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
@@ -62,11 +62,12 @@ def find(target: str, wanted: Wanted) -> Source:
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
     path = Path(target)
-    if path.is_dir():
+    # A folder that is no artifact may have the name of a cell by chance.
+    if path.is_dir() and ((path / artifact.MANIFEST).exists() or not registered(target)):
         return _from_artifact(path, wanted)
     record = read_cell(target)
-    registered = record.name if record.origin != "file" else None
-    return _from_cell(shown_name(target, record), record.genotype, registered, wanted)
+    known_as = record.name if record.origin != "file" else None
+    return _from_cell(shown_name(target, record), record.genotype, known_as, wanted)
 
 
 def from_model(model: nn.Module, name: str, spec: Input | None = None,
@@ -85,7 +86,8 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
         same = spec == Input.model_validate(facts["input"])
     measured = facts if same else {}
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    trained = bool(facts) or not norms or any(int(m.num_batches_tracked) for m in norms)
+    trained = facts.get("trained", True) if facts else (
+        not norms or any(int(m.num_batches_tracked) for m in norms))
     known = {"name": plain_name(name), "genotype": name, "trained": trained, "parameters": 1,
              "network": Network(kind=model.kind, **model.settings),
              "metrics": measured.get("metrics", {}), "licence": facts.get("licence", ""),
@@ -140,6 +142,8 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
             raise ValueError(f"{name} is a {what} cell; it has no {wanted.network} network")
         raise ValueError(f"unknown network {choices(wanted.network, NETWORKS)}")
     _refuse(wanted, f"{name} is a {what} cell", ("vocabulary", "hidden"))
+    if wanted.weights and not _shipped(wanted) and wanted.weights.is_dir():
+        return _with_weights_of(wanted.weights, name, genotype, wanted)
     if (named := _shipped(wanted)) and wanted.data in (None, named):
         wanted = dataclasses.replace(wanted, data=named, weights=None)
         if not record or not weights.packaged(record, named):
@@ -175,6 +179,23 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
     return source
 
 
+def _with_weights_of(folder: Path, name: str, genotype: Genotype, wanted: Wanted) -> Source:
+    """The cell's network with the weights of an artifact, which bring all settings."""
+    _refuse(wanted, f"the weights {folder} bring their settings",
+            ("data", "channels", "layers", "num_classes", "in_channels", "size"))
+    kind = wanted.network or artifact.read_manifest(folder).network.kind
+    model = create_model(genotype, kind, weights=folder)
+    data = model.facts["input"]["data"]
+    source = from_model(model, f"{name}-{data}" if data else name)
+    source.manifest = source.manifest.model_copy(update={
+        "genotype": name, **origin_lines(name, genotype)})
+    if wanted.path is not None:
+        real = _real_images(source.manifest.input, model.settings["num_classes"], wanted.path,
+                            source.manifest)
+        source = dataclasses.replace(source, **real)
+    return source
+
+
 def _sizes(data: str, kind: str, card: dict) -> dict:
     """Channels and layers where the user gave none: of the shipped weights, or of the recipe."""
     if card and card["network"]["kind"] == kind:
@@ -203,14 +224,15 @@ def _language(name: str, genotype: RecurrentGenotype, record: str | None,
     data = model.facts.get("metrics", {}).get("data", "language")
     source = from_model(model, f"{name}-{data}")
     source.manifest = source.manifest.model_copy(update={
-        "genotype": name, **origin_lines(name, genotype), "trained": bool(brought)})
+        "genotype": name, **origin_lines(name, genotype),
+        "trained": bool(brought) and source.manifest.trained})
     return source
 
 
 def _shipped(wanted: Wanted) -> str | None:
-    """The data set that `--weights` names, where it names no path."""
+    """The data set that `--weights` names, where it names one."""
     path = wanted.weights
-    return str(path) if path and str(path).isidentifier() and not path.exists() else None
+    return str(path) if path and weights.names_data(str(path)) else None
 
 
 def _refuse(wanted: Wanted, what: str, options: Sequence[str]) -> None:

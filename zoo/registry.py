@@ -107,6 +107,13 @@ def record(name: str) -> CellRecord:
                            "`zoo list --all` shows every cell")
 
 
+def registered(name: str) -> bool:
+    """Whether a cell, published or the user's, goes by this name or alias."""
+    folded = name.casefold()
+    return folded in _published_names() or any(
+        stem.casefold() == folded for stem in _user_paths())
+
+
 def origin_lines(name: str, genotype: Genotype) -> dict[str, str]:
     """`paper` (where a cell was published) and `source` (where another one comes from), a line
     each; both empty unless `genotype` is what `name` registers."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from torch import nn
 
 from zoo import run_folder
-from zoo.artifact import MANIFEST, read_genotype, read_manifest
+from zoo.artifact import MANIFEST
 from zoo.genotype import Genotype
 from zoo.recipe import Recipe
-from zoo.registry import UnknownCellError, record
+from zoo.registry import genotype as named
+from zoo.registry import registered
 from zoo.run_folder import RunError
 from zoo.weights import Found, WeightsError, fill, find, trained_state, unpacked
 
@@ -37,20 +38,10 @@ def begin(weights: Path | str | None, cell: str, genotype: Genotype, folder: Pat
         return None, known
     if weights is None:
         return None, dict.fromkeys(_FACTS)
-    found = find(weights, cell if _registered(cell, genotype) else genotype)
-    place = Path(found.where)
-    if place.is_dir() and read_genotype(place, read_manifest(place)) != genotype:
-        raise WeightsError(f"{place} is a network of another cell than {cell}")
-    name = place.resolve().name  # where it lies is nobody else's business
+    found = find(weights, cell if registered(cell) and named(cell) == genotype else genotype)
+    name = Path(found.where).resolve().name  # where it lies is nobody else's business
     return found, {"started_from": name,
                    "weights_sha256": hashlib.sha256(found.content).hexdigest()}
-
-
-def _registered(cell: str, genotype: Genotype) -> bool:
-    try:
-        return record(cell).genotype == genotype
-    except UnknownCellError:
-        return False
 
 
 def warm_start(model: nn.Module, found: Found, recipe: Recipe) -> None:

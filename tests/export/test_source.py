@@ -1,5 +1,6 @@
 """What `zoo build` exports: shipped weights are found, and a language model brings its tokens."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -123,6 +124,59 @@ def test_a_vocabulary_that_is_none(tmp_path, content, words):
             input=Input(name="tokens", range=None, unit="char")))
     with pytest.raises(artifact.ArtifactError, match=words):
         find(str(tmp_path / "run"), Wanted())
+
+
+# --- the weights of an artifact -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """An artifact with sizes, classes and statistics that are no preset's; said to be untrained."""
+    spec = Input(height=8, width=8, channels=3, mean=[0.1] * 3, std=[0.2] * 3, data="folder")
+    model = create_model("DARTS", channels=4, layers=3, num_classes=2)
+    source = from_model(model, "insects", spec, ["ant", "bee"])
+    source.manifest = source.manifest.model_copy(update={"genotype": "DARTS"})
+    assert not source.manifest.trained
+    folder = tmp_path_factory.mktemp("own") / "insects"
+    build(source, ["onnx"], folder)
+    return folder
+
+
+def test_the_weights_of_an_artifact_bring_all_that_is_known_of_them(own, tmp_path):
+    source = find("DARTS", Wanted(weights=own))
+    before = find(str(own), Wanted()).manifest
+    assert source.manifest.name == "DARTS-folder"
+    for part in ("network", "input", "labels", "trained", "metrics"):
+        assert getattr(source.manifest, part) == getattr(before, part), part
+    build(source, ["onnx"], tmp_path / "again")
+    assert (tmp_path / "again/model.safetensors").read_bytes() == (
+        own / "model.safetensors").read_bytes()
+    assert (tmp_path / "again/fixtures/logits.bin").read_bytes() == (
+        own / "fixtures/logits.bin").read_bytes()
+
+
+@pytest.mark.parametrize("cell, wanted, words", [
+    ("DARTS", Wanted(channels=4), "bring their settings; leave --channels out"),
+    ("DARTS", Wanted(data="cifar10"), "bring their settings; leave --data out"),
+    ("DARTS", Wanted(network="imagenet"), "is for network='cifar', not 'imagenet'"),
+    ("NASNet", Wanted(), "insects has the weights of another cell, DARTS"),
+    ("ENAS_RNN", Wanted(), "insects has the weights of another cell, DARTS")])
+def test_the_weights_of_an_artifact_in_another_network(own, cell, wanted, words):
+    with pytest.raises(ValueError, match=words):
+        find(cell, dataclasses.replace(wanted, weights=own))
+
+
+def test_names_go_before_folders_of_the_same_name(shipped, tmp_path, monkeypatch):
+    """A folder named as a data set is that data set, say; only an artifact takes a cell's name."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("cifar10", "DARTS", "mine"):
+        (tmp_path / name).mkdir()
+    manifest = find("DARTS", Wanted(weights=Path("cifar10"))).manifest
+    assert manifest.trained and manifest.name == "DARTS-cifar10"
+    with pytest.raises(artifact.ArtifactError, match="mine is not an artifact folder"):
+        find("mine", Wanted())
+    build(find("NASNet", Wanted(channels=4, layers=3)), ["onnx"], tmp_path / "DARTS")
+    assert find("DARTS", Wanted()).manifest.genotype == "NASNet"
 
 
 # --- images ---------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_weights_of_another_network_are_refused(whole_run, few, tmp_path):
     for settings, cell, message in (
             (STILL.but(channels=8), "DARTS", "is for channels=4, and the recipe has 8"),
             (STILL.but(layers=4), "DARTS", "is for layers=3, and the recipe has 4"),
-            (STILL, "NASNet", "is a network of another cell than NASNet")):
+            (STILL, "NASNet", "has the weights of another cell, DARTS")):
         with pytest.raises(WeightsError, match=message):
             train(cell, few, settings, tmp_path / "run", device="cpu", weights=whole_run[0])
         assert not (tmp_path / "run").exists()

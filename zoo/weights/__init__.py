@@ -133,12 +133,19 @@ def packaged_cells(data: str) -> list[str]:
     return sorted(path.name.removesuffix(f"-{data}.json") for path in HERE.glob(f"*-{data}.json"))
 
 
+def names_data(weights: str) -> bool:
+    """Whether `weights` names a data set: one that weights are shipped for, or no file or folder
+    here."""
+    return weights.isidentifier() and (bool(packaged_cells(weights))
+                                       or not Path(weights).exists())
+
+
 @dataclasses.dataclass(frozen=True)
 class Found:
     """Weights to load: their bytes, the settings that they fix (and `kind`), a name for errors.
 
     `facts` says what is known of them: input, labels, metrics, licence, agreement, as in a
-    manifest, and the vocabulary of a language model.
+    manifest, and the vocabulary of a language model; of an artifact, whether they are trained.
     """
 
     content: bytes
@@ -149,11 +156,10 @@ class Found:
 
 def find(weights: str | Path, cell) -> Found:
     """What `create_model` loads: `weights` is a data set's name, a safetensors file (which fixes
-    nothing), or the folder of an artifact.  Raises ValueError when there are none such.
+    nothing), or the folder of an artifact.  Raises ValueError when there are none such,
+    WeightsError for an artifact of another cell.
     """
-    # A name is a data set's; where there is none, it may be a file or folder here.
-    if isinstance(weights, str) and weights.isidentifier() and (
-            packaged_cells(weights) or not Path(weights).exists()):
+    if isinstance(weights, str) and names_data(weights):
         if not isinstance(cell, str):
             raise ValueError(f"weights={weights!r} needs the name of a cell, not a genotype; give "
                              "the path of a file")
@@ -169,11 +175,15 @@ def find(weights: str | Path, cell) -> Found:
         return Found(path.read_bytes(), card["network"], path.name, _facts(card))
     path = Path(weights)
     if path.is_dir():
-        from zoo.artifact import read_file, read_manifest, read_vocabulary
+        from zoo.artifact import read_file, read_genotype, read_manifest, read_vocabulary
+        from zoo.registry import genotype
 
         manifest = read_manifest(path)
+        if read_genotype(path, manifest) != (genotype(cell) if isinstance(cell, str) else cell):
+            raise WeightsError(f"{path} has the weights of another cell, {manifest.genotype}")
         settings = {"kind": manifest.network.kind, **manifest.network.settings()}
-        facts = manifest.model_dump(include={"input", "labels", "metrics", "licence"})
+        facts = manifest.model_dump(include={
+            "input", "labels", "metrics", "licence", "agreement", "trained"})
         facts["vocabulary"] = read_vocabulary(path, manifest)
         return Found(read_file(path, manifest, WEIGHTS), settings, str(path), facts)
     if not path.is_file():
