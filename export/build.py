@@ -7,6 +7,7 @@ network before the next one starts.  What is not asked for is made in passing an
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import shutil
 import time
@@ -28,7 +29,10 @@ from zoo.plot import svg
 from zoo.spelling import choices
 
 FORMATS = ("onnx", "savedmodel", "tflite", "tfjs")
-CONVERTERS = ("zoo", "onnx-tf")
+
+#: ONNX to TensorFlow: the modules whose ``write_saved_model(model, directory)`` does it.  One that
+#: needs packages of its own says in ``available()`` why it cannot run, or None.
+CONVERTERS = {"zoo": "export.tensorflow", "onnx-tf": "export.onnx_tf"}
 
 #: Where each format lies in the artifact.
 PLACES = {"onnx": "onnx/model.onnx", "savedmodel": "saved_model", "tflite": "tflite/model.tflite",
@@ -111,10 +115,9 @@ def check_packages(hops: list[str], converter: str) -> None:
     for hop in hops:
         for package in _TOOLS[hop]:
             shims.require(package)
-    if converter == "onnx-tf" and "savedmodel" in hops:
-        from export import onnx_tf
-
-        if reason := onnx_tf.available():
+    if "savedmodel" in hops:
+        available = getattr(importlib.import_module(CONVERTERS[converter]), "available", None)
+        if available and (reason := available()):
             raise shims.MissingPackageError(reason)
 
 
@@ -192,12 +195,8 @@ class _Chain:
 
         with self.hop("savedmodel"):
             self.saved_model = self.place("savedmodel")
-            if self.converter == "onnx-tf":
-                from export import onnx_tf
-
-                onnx_tf.write_saved_model(self.onnx_model, self.saved_model)
-            else:
-                tensorflow.write_saved_model(self.onnx_model, self.saved_model)
+            converter = importlib.import_module(CONVERTERS[self.converter])
+            converter.write_saved_model(self.onnx_model, self.saved_model)
             self.prove("savedmodel", tensorflow.load(self.saved_model))
 
     def tflite(self) -> None:

@@ -121,7 +121,7 @@ class Manifest(_Part):
     multiply_adds: Count | None = None
     opset: int | None = None
     precision: Literal["float32", "float16", "uint8"] | None = None
-    converter: Literal["zoo", "onnx-tf"] | None = None
+    converter: str | None = None  # of `export.build.CONVERTERS`
     tools: dict[str, str] = {}
     rewrites: list[Rewrite] = []
     parity: list[Parity] = []

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from export import parity, shims
-from export.build import Source, build
+from export import parity, shims, tensorflow
+from export.build import CONVERTERS, Source, build
 from export.logs import ConversionError
 from export.source import Wanted, find, from_model
 from export.tensorflow import UnsupportedNodeError, convert
@@ -182,6 +183,21 @@ def test_a_built_artifact_can_be_built_again(artifact, tmp_path):
     assert manifest.trained and manifest.precision == "float16"
     with pytest.raises(ValueError, match="leave --channels out"):
         find(str(artifact), Wanted(channels=3))
+
+
+def test_a_converter_of_ones_own(tmp_path, monkeypatch):
+    """A module and a line in the table, as CONTRIBUTING says."""
+    own = types.ModuleType("own_converter")
+    own.write_saved_model = tensorflow.write_saved_model
+    monkeypatch.setitem(sys.modules, "own_converter", own)
+    monkeypatch.setitem(CONVERTERS, "own", "own_converter")
+    manifest = build(small(), ["savedmodel"], tmp_path / "out", converter="own")
+    assert manifest.converter == artifacts.read_manifest(tmp_path / "out").converter == "own"
+    assert [entry.hop for entry in manifest.parity] == ["onnx", "savedmodel"]
+    own.available = lambda: "own is not installed: pip install own"
+    with pytest.raises(shims.MissingPackageError, match="pip install own"):
+        build(small(), ["savedmodel"], tmp_path / "other", converter="own")
+    build(small(), ["onnx"], tmp_path / "other", converter="own")  # does not come to it
 
 
 KILLED = """

@@ -122,6 +122,18 @@ def copied(artifact, tmp_path):
     return Path(shutil.copytree(artifact, tmp_path / "copy"))
 
 
+def test_building_an_artifact_again_does_not_replace_it_unasked(copied, tmp_path):
+    (tmp_path / "exports").mkdir()
+    folder = copied.rename(tmp_path / "exports" / "DARTS-digits")
+    refused(zoo("build", "exports/DARTS-digits", "-e", "onnx", cwd=tmp_path),
+            "exports/DARTS-digits would be replaced, with all its formats", "with -o")
+    assert (folder / "tfjs/model.json").is_file()
+    result = zoo("build", "exports/DARTS-digits", "-e", "onnx", "-o", "exports/DARTS-digits",
+                 cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert not (folder / "tfjs").exists() and (folder / "onnx/model.onnx").is_file()
+
+
 def test_verify_runs_every_format(copied, tmp_path):
     result = zoo("verify", copied, cwd=tmp_path)
     assert result.returncode == 0, result.stderr

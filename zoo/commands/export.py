@@ -57,6 +57,9 @@ def build(
         num_classes=num_classes, in_channels=in_channels, size=size, vocabulary=vocabulary,
         hidden=hidden, seed=seed))
     directory = output or Path("exports") / source.manifest.name
+    if output is None and directory.resolve() == Path(target).resolve():
+        raise ValueError(f"{target} would be replaced, with all its formats; choose another folder "
+                         f"with -o, or replace it with -o {target}")
     formats = [name.strip() for item in export for name in item.split(",") if name.strip()]
     if not source.manifest.trained:
         typer.echo(f"note: no trained weights for {source.manifest.name} in this configuration; "
