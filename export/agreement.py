@@ -14,17 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
+from export.parity import in_range
 from zoo import artifact, weights
 from zoo.datasets import load_for
 from zoo.evaluate import check_match, predict
-from zoo.manifest import Agreement, Manifest
+from zoo.manifest import Agreement, Input, Manifest
 
 BATCH = 100
 
 
-def answers(run: Callable[[dict], dict], name: str, images: np.ndarray,
+def answers(run: Callable[[dict], dict], spec: Input, images: np.ndarray,
             report: Callable[[int], None] = lambda done: None) -> np.ndarray:
-    """The most probable class of each of `images` (N, H, W, C), raw, by a hop's `run`.
+    """The most probable class of each of `images` (N, H, W, C), 0..255, by a hop's `run`.
 
     `report(images done)` is called before every thousand.
     """
@@ -32,8 +33,8 @@ def answers(run: Callable[[dict], dict], name: str, images: np.ndarray,
     for first in range(0, len(images), BATCH):
         if first % 1000 == 0:
             report(first)
-        pixels = np.asarray(images[first:first + BATCH], np.float32)
-        found.append(run({name: pixels})["logits"].argmax(axis=1))
+        pixels = in_range(images[first:first + BATCH], spec)
+        found.append(run({spec.name: pixels})["logits"].argmax(axis=1))
     return np.concatenate(found)
 
 
@@ -77,7 +78,8 @@ def in_chromium(directory: Path, count: int, data: str | None, path: Path | None
     logits = predict(model, chosen, manifest.input.mean, manifest.input.std)
     expected = logits.argmax(1).numpy()
     found = []
-    for row in browser.classify(directory, chosen, **({"backends": backends} if backends else {})):
+    raw = in_range(chosen, manifest.input)
+    for row in browser.classify(directory, raw, **({"backends": backends} if backends else {})):
         if row["available"] and row["error"]:
             raise RuntimeError(f"chromium {row['backend']}: {row['error']}")
         if row["available"]:

@@ -49,7 +49,7 @@ _TOOLS = {"onnx": ("onnx", "onnxruntime"), "savedmodel": ("tensorflow",),
 class Source:
     """What is exported: a network in eval mode, its genotype, and what is known of it.
 
-    `manifest` has everything but the export fields.  `images` (N, H, W, C), raw, with `labels`
+    `manifest` has everything but the export fields.  `images` (N, H, W, C), 0..255, with `labels`
     are real inputs for parity and for the fixture; without them noise is used.  `test` are all
     test images, for the agreement of rounded weights.  `vocabulary` lists the tokens of a
     language model in order of their ids.
@@ -227,7 +227,7 @@ class _Chain:
             place = self.place("tfjs")
 
             def answers(of, run):
-                return agreement.answers(run, spec.name, test, lambda done: self.started(
+                return agreement.answers(run, spec, test, lambda done: self.started(
                     f"agreement: {of} on {done:,} of {len(test):,} test images"))
 
             expected = answers("float32", onnx.load(self.place("onnx")))

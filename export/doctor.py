@@ -85,13 +85,10 @@ def _tensorflowjs() -> str:
 def _chromium() -> str:
     from playwright.sync_api import sync_playwright
 
-    from web_demo.chromium import find_chromium
+    from web_demo.chromium import require_chromium
 
     with sync_playwright() as playwright:
-        path = find_chromium(playwright)
-    if path is None:
-        raise FileNotFoundError("no Chromium or Chrome found; install one, or name it in $CHROMIUM")
-    return path
+        return require_chromium(playwright)
 
 
 def _node() -> str:

@@ -41,8 +41,15 @@ class Reference:
         return len(self.outputs["logits"])
 
 
+def in_range(images: np.ndarray, spec: Input) -> np.ndarray:
+    """Pixels 0..255 as the raw values, float32, that an exported network takes, see `Input`."""
+    low, high = spec.range
+    pixels = np.asarray(images, np.float32)
+    return pixels if (low, high) == (0, 255) else low + pixels * np.float32((high - low) / 255)
+
+
 def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: int = 8) -> Reference:
-    """What `model` computes on `real` images (N, H, W, C), raw, and on `random` noise images."""
+    """What `model` computes on `real` images (N, H, W, C), 0..255, and on `random` noise images."""
     generator = np.random.default_rng(0)
     model = copy.deepcopy(model).double().eval()
     if isinstance(model, LanguageModel):
@@ -59,7 +66,7 @@ def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: in
     shape = (random, spec.height, spec.width, spec.channels)
     pixels = generator.uniform(low, high, shape).astype(np.float32)
     if real is not None:
-        pixels = np.concatenate([np.asarray(real, np.float32), pixels])
+        pixels = np.concatenate([in_range(real, spec), pixels])
     scaled = (torch.from_numpy(pixels).double() - low) / (high - low)
     normalised = (scaled - torch.tensor(spec.mean).double()) / torch.tensor(spec.std).double()
     with torch.no_grad():

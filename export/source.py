@@ -271,7 +271,7 @@ def _input(data: str, wanted: Wanted) -> tuple[Input, list[str]]:
 def _real_images(spec: Input, classes: int, path: Path | None,
                  manifest: Manifest | None = None) -> dict:
     """Where the data set is at hand: `images`, a test image of each of the first classes, with
-    `labels`, and `test`, all of them; raw, (N, H, W, C).
+    `labels`, and `test`, all of them; 0..255, (N, H, W, C).
 
     Raises ValueError where those at `path` are no images for the network of `manifest`.
     """

@@ -57,6 +57,7 @@ def read_manifest(folder: Path) -> dict:
     files = manifest.get("files") if isinstance(manifest, dict) else None
     if not (
         isinstance(files, dict)
+        and all(isinstance(file, dict) for file in files.values())
         and all(isinstance(manifest.get(key), str) for key in ("name", "genotype"))
     ):
         raise ValueError(f"{path} is not a manifest of zoo build: build the artifact again")

@@ -49,19 +49,24 @@ def find_chromium(playwright: Playwright | None = None) -> str | None:
     return own if own and Path(own).exists() else None
 
 
+def require_chromium(playwright: Playwright) -> str:
+    """The path that `find_chromium` finds; RuntimeMissing when there is none."""
+    if path := find_chromium(playwright):
+        return path
+    asked = os.environ.get("CHROMIUM")
+    where = (
+        f"$CHROMIUM names {asked}, which cannot be run"
+        if asked
+        else "no Chromium or Chrome was found"
+    )
+    raise RuntimeMissing(
+        f"{where}: install one, run 'playwright install chromium', or set $CHROMIUM to its path"
+    )
+
+
 def launch(playwright: Playwright, *flags: str) -> Browser:
     """A headless Chromium; RuntimeMissing when there is none, or it does not start."""
-    path = find_chromium(playwright)
-    if path is None:
-        asked = os.environ.get("CHROMIUM")
-        where = (
-            f"$CHROMIUM names {asked}, which cannot be run"
-            if asked
-            else "no Chromium or Chrome was found"
-        )
-        raise RuntimeMissing(
-            f"{where}: install one, run 'playwright install chromium', or set $CHROMIUM to its path"
-        )
+    path = require_chromium(playwright)
     try:
         return playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
     except Exception as error:

@@ -26,6 +26,7 @@ from zoo.recipe import Recipe
 
 SIZE = 224
 FEW = 2048  # images that are read before worker processes have started
+_MOST_PIXELS = 2 ** 27  # of a picture scaled on the way to its middle
 
 
 class LazyImages:
@@ -55,7 +56,7 @@ class LazyImages:
         return np.stack(images).astype(dtype or np.uint8, copy=False)
 
     def _read(self, file: Path) -> np.ndarray:
-        return np.asarray(middle(Image.fromarray(read(file)), self.size))
+        return np.asarray(middle(Image.fromarray(read(file)), self.size, file))
 
     def fingerprint(self) -> bytes:
         """The side, and names and sizes of the files, which stand for what is in them."""
@@ -78,14 +79,18 @@ def load(path: Path, size: int | None = None):
     return *splits, classes
 
 
-def middle(image: Image.Image, size: int) -> Image.Image:
+def middle(image: Image.Image, size: int, name: Path | str = "the picture") -> Image.Image:
     """The shorter side scaled to 8/7 of `size`, then the square in the middle.
 
     Rows are scaled before columns: asked for both at once, Pillow does it in one order or the
     other, by its version and by the shape, and what is between is rounded.
+    Raises DataError, which calls it `name`, for one that is some thousand times as tall as wide.
     """
     scale = round(size * 8 / 7) / min(image.size)
     width, height = (round(side * scale) for side in image.size)
+    if size * height > _MOST_PIXELS:
+        raise DataError(f"{name} is {image.width}x{image.height}, too narrow to cut a square from; "
+                        "leave it out")
     left, top = round((width - size) / 2), round((height - size) / 2)
     narrow = image.resize((width, image.height), Image.Resampling.BILINEAR)
     narrow = narrow.crop((left, 0, left + size, image.height))
@@ -100,7 +105,8 @@ class TrainingImages(Dataset):
     """Image number `index`, (size, size, 3) uint8, cut out and coloured as `recipe` says.
 
     What is random is a function of `seed`, whole numbers, and of the index: in any worker the
-    same.  A damaged file gives its DataError, which would not come out of a worker in one line.
+    same.  A file that is of no use gives its DataError, which would not come out of a worker in
+    one line.
     """
 
     def __init__(self, images: LazyImages, recipe: Recipe, seed: Sequence[int]):
@@ -108,14 +114,15 @@ class TrainingImages(Dataset):
 
     def __getitem__(self, index: int) -> Tensor | DataError:
         random = np.random.default_rng([*self.seed, index])
+        file, size = self.images.files[index], self.images.size
         try:
-            image = Image.fromarray(read(self.images.files[index]))
+            image = Image.fromarray(read(file))
+            if self.recipe.resized_crop:
+                image = random_crop(image, size, self.recipe.resized_crop, random)
+            else:
+                image = middle(image, size, file)
         except DataError as error:
             return error
-        if self.recipe.resized_crop:
-            image = random_crop(image, self.images.size, self.recipe.resized_crop, random)
-        else:
-            image = middle(image, self.images.size)
         image = random_colours(image, self.recipe.colour, self.recipe.hue, random)
         return torch.from_numpy(np.array(image))
 

@@ -35,7 +35,8 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
     """The picture in `file` as the raw pixels (H, W, C), float32 0..255, of a network's input.
 
     Raises PictureError for a file that is no picture, and for one that is to be read by a network
-    of digits and is not an 8x8 scan; FileNotFoundError when there is no such file.
+    of digits and is not an 8x8 scan; DataError for one too narrow for a network of ImageNet;
+    FileNotFoundError when there is no such file.
     """
     pixels = decode(file)
     if spec.data == "digits" and pixels.shape[:2] != (spec.height, spec.width):
@@ -48,7 +49,8 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
 
         from zoo import imagenet
 
-        return np.asarray(imagenet.middle(Image.fromarray(pixels), spec.height), np.float32)
+        return np.asarray(imagenet.middle(Image.fromarray(pixels), spec.height, file),
+                          np.float32)
     if spec.channels not in (1, 3):
         raise PictureError(f"{file} has colours, and this network takes {spec.channels} channels; "
                            "a picture fits 1 or 3")

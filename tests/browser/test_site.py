@@ -123,6 +123,16 @@ def test_paths_that_leave_the_artifact(page, model, tmp_path, listed):
     assert not (tmp_path / "site").exists()
 
 
+@pytest.mark.parametrize("entry", [None, "abc", 5])
+def test_a_manifest_whose_files_are_no_entries(page, model, tmp_path, entry):
+    manifest = json.loads((model / "manifest.json").read_text())
+    manifest["files"]["tfjs/model.json"] = entry
+    (model / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match="is not a manifest of zoo build"):
+        build_site({"A": model}, tmp_path / "site", page)
+    assert not (tmp_path / "site").exists()
+
+
 def test_a_damaged_artifact_leaves_the_old_site(page, model, tmp_path):
     site = build_site({"A": model}, tmp_path / "site", page)
     before = tree(site)

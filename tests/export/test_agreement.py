@@ -11,13 +11,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import zoo
-from export import agreement, tfjs
+from export import agreement, onnx, tfjs
 from export.build import build
 from export.source import Wanted, find, from_model
 from zoo import artifact as folders
 from zoo.cli import app
 from zoo.datasets import load
-from zoo.manifest import Agreement
+from zoo.manifest import Agreement, Input
 from zoo.recipe import Recipe
 from zoo.train import train
 from zoo.weights import packaged
@@ -42,10 +42,28 @@ def test_a_build_measures_all_test_images(rounded):
     assert f"| uint8 | {told.share:.2%} | 360 of digits | Python |" in card
 
 
+def test_values_in_another_range(tmp_path):
+    """Images of data sets are 0..255, whatever the network's files take."""
+    model = zoo.create_model("DARTS", weights="digits")
+    spec = Input.model_validate(model.facts["input"]).model_copy(update={"range": (-1.0, 1.0)})
+    manifest = build(from_model(model, "signed", spec), ["onnx", "tfjs"], tmp_path / "signed",
+                     "uint8")
+    assert manifest.agreement[0].share > 0.97
+    pixels = np.fromfile(tmp_path / "signed/fixtures/input.bin", "<f4")
+    logits = np.fromfile(tmp_path / "signed/fixtures/logits.bin", "<f4").reshape(-1, 10)
+    assert manifest.fixture.labels and pixels.min() == -1 and pixels.max() <= 1
+    assert (logits.argmax(1) == manifest.fixture.labels).mean() >= 0.9
+    files = onnx.load(tmp_path / "signed/onnx/model.onnx")
+    images = load("digits").test
+    found = agreement.answers(files, manifest.input, images.images)
+    assert (found == images.labels).mean() > 0.97
+
+
 def test_the_files_as_they_are_stored_are_what_is_measured(rounded, artifact, tmp_path):
     """Other weights, other answers; and float32 files agree with themselves."""
     images = load("digits").test.images[:120]
-    expected = agreement.answers(tfjs.load(artifact / "tfjs"), "pixels", images)
+    spec = folders.read_manifest(artifact).input
+    expected = agreement.answers(tfjs.load(artifact / "tfjs"), spec, images)
     entry = agreement.entry(expected, expected, artifact / "tfjs", "float32", "digits", "Python")
     assert entry.share == 1 and entry.float32_bytes == entry.bytes
     broken = tmp_path / "tfjs"
@@ -55,7 +73,7 @@ def test_the_files_as_they_are_stored_are_what_is_measured(rounded, artifact, tm
         if "quantization" in weight:
             weight["quantization"]["scale"] *= -1
     (broken / "model.json").write_text(json.dumps(model))
-    found = agreement.answers(tfjs.load(broken), "pixels", images)
+    found = agreement.answers(tfjs.load(broken), spec, images)
     assert agreement.entry(found, expected, broken, "uint8", "digits", "Python").share < 0.9
 
 

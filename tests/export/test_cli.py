@@ -222,6 +222,11 @@ def test_doctor_has_a_row_for_each_hop(tmp_path):
         assert hop in result.stdout
 
 
+def test_doctor_says_what_is_wrong_with_the_browser_asked_for(tmp_path):
+    result = zoo_process("doctor", cwd=tmp_path, CHROMIUM="no-such-browser")
+    assert "$CHROMIUM names no-such-browser" in " ".join(result.stdout.split())
+
+
 def test_bench_compares_cells(tmp_path):
     result = zoo("bench", "DARTS", "NASNet", "--channels", 4, "--layers", 3, "--runs", 2,
                  cwd=tmp_path)

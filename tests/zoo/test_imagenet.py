@@ -17,6 +17,8 @@ from zoo.batches import Batches
 from zoo.cli import app
 from zoo.datasets import DataError, fingerprint, hold_out, load
 from zoo.evaluate import predict, score
+from zoo.manifest import Input
+from zoo.preprocess import read_picture
 from zoo.recipe import Recipe, recipe
 from zoo.train import train
 from zoo.weights import load_artifact
@@ -72,6 +74,19 @@ def test_224_of_256_from_the_middle():
     assert np.array_equal(found, scaled[16:240, 144:368])
     tall = np.asarray(imagenet.middle(Image.new("RGB", (10, 1000), (1, 2, 3)), 32))
     assert tall.shape == (32, 32, 3) and (tall == (1, 2, 3)).all()
+
+
+def test_a_picture_too_narrow_for_memory_is_named(tmp_path):
+    """224 pixels across would be over five million down."""
+    Image.new("RGB", (1, 20000)).save(tmp_path / "line.png")
+    spec = Input(height=224, width=224, channels=3, mean=[0.5] * 3, std=[0.5] * 3, data="imagenet")
+    images = imagenet.LazyImages([tmp_path / "line.png"], 224)
+    whole = recipe("imagenet", "paper").but(resized_crop=0.0)
+    assert "line.png is 1x20000" in str(imagenet.TrainingImages(images, whole, (0,))[0])
+    for read in (lambda: read_picture(tmp_path / "line.png", spec), lambda: np.asarray(images)):
+        with pytest.raises(DataError, match="line.png is 1x20000, too narrow"):
+            read()
+    assert imagenet.middle(Image.new("RGB", (20000, 1)), 224).size == (224, 224)
 
 
 def test_crops_are_parts_of_the_image_at_any_size_and_place():
