@@ -81,6 +81,22 @@ def test_everything_by_keyboard(visit):
     assert visitor.answer() == "3"
 
 
+def test_a_dot_by_keyboard_is_answered_on_a_slow_backend(visit):
+    visitor = visit()
+    page = visitor.page
+    page.add_init_script("""
+        const now = performance.now.bind(performance);
+        performance.now = () => 50 * now();
+    """)
+    visitor.ready()
+    page.focus("#pad")
+    page.keyboard.press("Space")
+    page.wait_for_timeout(200)
+    assert page.inner_text("#verdict-label") == "–"  # the pen is still down
+    page.keyboard.press("Space")
+    assert visitor.answer() != "–"
+
+
 def test_keys_that_are_held_or_not_meant_for_the_pen(visit):
     page = visit().ready()
     page.focus("#pad")

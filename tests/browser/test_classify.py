@@ -191,6 +191,8 @@ def test_the_camera_starts_and_stops(visit):
     page.click("#camera")
     expect(page.locator("#camera")).to_have_text("Stop camera")
     expect(page.locator("#camera-view")).to_be_visible()
+    page.click("#undo")
+    expect(page.locator("#hint")).to_be_hidden()
     # What it shows is no digit, or an accidental one; either is an answer.
     expect(page.locator("#verdict-text")).not_to_have_text("Draw something, or choose a sample.")
     page.click("#camera")

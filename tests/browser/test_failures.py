@@ -152,6 +152,36 @@ def test_a_server_that_went_away(visit):
     assert 'the server did not answer: check that "zoo demo" is still running' in visitor.failure()
 
 
+@pytest.mark.parametrize("file", ["manifest.json", "tfjs/model.json"])
+def test_a_download_that_breaks_off(visit, file):
+    visitor = visit()
+    visitor.page.add_init_script(f"const file = '/{file}';" + """
+        const whole = window.fetch;
+        window.fetch = async (address, ...options) => {
+            const response = await whole(address, ...options);
+            if (!String(address).endsWith(file)) return response;
+            return new Response(new ReadableStream({
+                start(stream) {
+                    stream.enqueue(new TextEncoder().encode('{"name":'));
+                    setTimeout(() => stream.error(new TypeError('network error')), 50);
+                },
+            }));
+        };
+    """)
+    visitor.open()
+    told = visitor.failure()
+    assert told.startswith("The download of ") and file in told and "broke off" in told
+
+
+def test_pixels_in_another_range(visit, artifact):
+    visitor = visit()
+    spec = json.loads((artifact / "manifest.json").read_text())["input"]
+    edit_manifest(visitor, artifact, input={**spec, "range": [0, 1]})
+    visitor.open()
+    assert visitor.failure().startswith("DARTS-digits takes pixels from 0 to 1, and this page has "
+                                        "them from 0 to 255")
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -135,6 +135,47 @@ def test_another_backend_does_not_wait_for_a_slow_answer(visit):
     assert page.locator("#failure").is_hidden() and visitor.complaints == []
 
 
+def test_another_backend_does_not_wait_for_first_runs(visit):
+    visitor = visit()
+    page = visitor.page
+    page.add_init_script(SLOW + "window.slow = true;")
+    visitor.open("?backend=webgl")
+    expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
+    page.check("#backends input[value=wasm]")
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"
+    assert page.locator("#failure").is_hidden() and visitor.complaints == []
+
+
+def test_a_click_comes_between_two_first_runs(visit):
+    """On a backend that computes where the page is drawn."""
+    visitor = visit()
+    page = visitor.page
+    page.add_init_script("""
+        window.turns = 0;
+        setInterval(() => {
+            const text = document.querySelector('#loading-text')?.textContent;
+            if (text?.startsWith('First runs')) window.turns += 1;
+        }, 1);
+    """)
+    visitor.ready("cpu")
+    assert page.evaluate("window.turns") >= 5
+
+
+def test_a_backend_that_cannot_even_be_looked_for(visit):
+    visitor = visit()
+    visitor.page.add_init_script("""
+        const get = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (name, ...rest) {
+            if (name === 'webgl2') throw new Error('no memory');
+            return get.call(this, name, ...rest);
+        };
+    """)
+    page = visitor.ready("wasm")
+    assert "Not available: looking for it failed (no memory)" in page.inner_text("#backends")
+
+
 NO_DEVICE = """
     if (globalThis.GPUAdapter)
         GPUAdapter.prototype.requestDevice = async () => { throw new Error('no memory'); };

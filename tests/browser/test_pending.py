@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.test_lost import SLOW
+from tests.browser.test_lost import CONTEXTS, LOSE, SLOW
 from tests.browser.test_verify import reseal
 from web_demo.artifacts import find_artifacts
 from web_demo.server import running, serve
@@ -61,6 +61,26 @@ def test_a_backend_chosen_during_the_download(visit):
     assert visitor.complaints == []
 
 
+def test_a_backend_chosen_while_the_code_of_another_comes(visit):
+    visitor, held = visit(), []
+    page = visitor.ready("wasm")
+    page.route("**/assets/*.js", lambda route: held.append(route))
+    page.check("#backends input[value=cpu]")
+    expect(page.locator("#loading-text")).to_contain_text("Starting JavaScript")
+    while not held:
+        page.wait_for_timeout(20)
+    page.check("#backends input[value=wasm]")
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    for route in held:
+        route.continue_()
+    page.unroute("**/assets/*.js")
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4" and page.is_checked("#backends input[value=wasm]")
+    page.check("#backends input[value=cpu]")
+    page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
+    assert visitor.answer() == "4" and visitor.complaints == []
+
+
 def test_a_backend_chosen_after_a_failure_tries_again(visit):
     visitor = visit()
     page = visitor.page
@@ -71,6 +91,43 @@ def test_a_backend_chosen_after_a_failure_tries_again(visit):
     page.check("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     assert page.locator("#failure").is_hidden()
+
+
+def leave_undecoded(visitor, folder) -> None:
+    """A picture of a one that is chosen, and being decoded until `decoded()`."""
+    pixels = np.full((40, 40), 255, np.uint8)
+    pixels[8:32, 18:22] = 0
+    Image.fromarray(pixels).save(folder / "one.png")
+    visitor.page.set_input_files("#file", folder / "one.png")
+    visitor.page.wait_for_function("typeof decoded === 'function'")
+
+
+@pytest.mark.parametrize("key", ["Backspace", "Delete"])
+def test_a_picture_that_is_taken_back_before_it_is_ready(visit, tmp_path, key):
+    visitor = visit(bypass_csp=True)
+    visitor.page.add_init_script(LATE)
+    page = visitor.ready()
+    leave_undecoded(visitor, tmp_path)
+    page.focus("#pad")
+    page.keyboard.press(key)
+    page.evaluate("decoded()")
+    page.wait_for_timeout(300)
+    assert page.inner_text("#verdict-label") == "–" and page.locator("#hint").is_visible()
+
+
+def test_a_picture_chosen_while_the_camera_is_asked_for(visit, tmp_path):
+    visitor = visit(permissions=["camera"], bypass_csp=True)
+    page = visitor.page
+    page.add_init_script(CAMERA + "{" + LATE + "}")
+    visitor.ready()
+    page.click("#camera")
+    leave_undecoded(visitor, tmp_path)
+    page.evaluate("for (const go of allow) go()")
+    page.wait_for_function("streams.length === allow.length")
+    page.wait_for_function(f"{LIVE} === 0")
+    page.evaluate("decoded()")
+    assert visitor.answer() == "1"
+    expect(page.locator("#camera")).to_have_text("Camera")
 
 
 @pytest.mark.parametrize("second, live", [("#camera", 1), ("#clear", 0)])
@@ -92,14 +149,10 @@ def test_a_click_while_the_camera_is_asked_for(visit, second, live):
 
 
 def test_a_picture_that_is_ready_after_a_newer_choice(visit, tmp_path):
-    pixels = np.full((40, 40), 255, np.uint8)
-    pixels[8:32, 18:22] = 0
-    Image.fromarray(pixels).save(tmp_path / "one.png")
     visitor = visit(bypass_csp=True)
     visitor.page.add_init_script(LATE)
     page = visitor.ready()
-    page.set_input_files("#file", tmp_path / "one.png")
-    page.wait_for_function("typeof decoded === 'function'")
+    leave_undecoded(visitor, tmp_path)
     page.locator("#samples button").nth(3).click()
     visitor.answer()
     before = page.inner_text("#answer")
@@ -165,6 +218,44 @@ def test_an_answer_of_the_model_before_is_not_shown(visit):
     held[0].fallback()
     page.wait_for_selector("body[data-ready=webgl]", timeout=120_000)
     assert visitor.answer() == "1"
+
+
+def test_another_model_does_not_wait_for_first_runs(visit):
+    visitor = visit()
+    page = visitor.page
+    page.add_init_script(SLOW + "window.slow = true;")
+    with_another(page)
+    visitor.open("?backend=webgl")
+    expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
+    page.select_option("#model", "other")
+    expect(page.locator("#title")).to_have_text("other")
+    expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
+    page.evaluate("window.slow = false")
+    page.wait_for_selector("body[data-ready=webgl]", timeout=120_000)
+    assert page.locator("#failure").is_hidden() and visitor.complaints == []
+
+
+def test_a_backend_that_is_lost_while_another_model_comes(visit):
+    """It is told, and the download goes on."""
+    visitor, held = visit(), []
+    page = visitor.page
+    page.add_init_script(CONTEXTS)
+    with_another(page)
+    visitor.ready("webgl")
+    page.route("**/models/other/tfjs/*.bin", lambda route: held.append(route))
+    page.select_option("#model", "other")
+    while not held:
+        page.wait_for_timeout(20)
+    page.evaluate(LOSE)
+    assert "the page goes on with WebAssembly" in visitor.failure()
+    expect(page.locator("#backends input[value=webgl]")).to_be_disabled()
+    assert page.is_checked("#backends input[value=wasm]")
+    held[0].fallback()
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    assert len(held) == 1
+    assert "the page goes on with WebAssembly" in visitor.failure()
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"
 
 
 def test_nothing_of_the_model_before_is_told_of_the_next(visit):

@@ -157,6 +157,14 @@ def test_classes_without_names(browser, node, page_folder, artifact, tmp_path):
         visitor.context.close()
 
 
+def test_a_fixture_in_another_range_is_verified(artifact, page_folder, browser, tmp_path):
+    """The page shows no such network, its pictures are 0 to 255; but its files run anywhere."""
+    other = Path(shutil.copytree(artifact, tmp_path / "other"))
+    spec = json.loads((other / "manifest.json").read_text())["input"]
+    reseal(other, input={**spec, "range": [0, 1]})
+    assert_agrees(verify(other, backends=("wasm",)), ["wasm"])
+
+
 def test_images_are_classified_in_chromium(browser, artifact, page_folder):
     images = np.fromfile(artifact / "fixtures/input.bin", "<f4").reshape(-1, 8, 8, 1)
     logits = np.fromfile(artifact / "fixtures/logits.bin", "<f4").reshape(len(images), -1)

@@ -53,6 +53,7 @@ export interface Manifest extends AnyManifest {
     readonly height: number;
     readonly width: number;
     readonly channels: number;
+    readonly range?: readonly [number, number];
     readonly data: string | null;
   };
   readonly labels: readonly string[];
@@ -180,9 +181,9 @@ async function readJson(
   const response = await request(address, name, remedy, signal);
   try {
     return await response.json();
-  } catch {
+  } catch (error) {
     signal?.throwIfAborted();
-    throw new Failure(`${name} is not JSON: ${remedy}.`);
+    throw error instanceof SyntaxError ? new Failure(`${name} is not JSON: ${remedy}.`) : brokenOff(name);
   }
 }
 
@@ -206,6 +207,13 @@ export async function request(
   if (!response.ok)
     throw new Failure(`${name} could not be loaded (the server answered ${response.status}): ${remedy}.`);
   return response;
+}
+
+/** A download that ended before its end. */
+export function brokenOff(name: string): Failure {
+  return new Failure(
+    `The download of ${name} broke off: check the connection and that "zoo demo" is still running, then reload the page.`,
+  );
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -6,7 +6,7 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import plainWasm from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
 import simdWasm from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
 import threadedWasm from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url';
-import { Failure } from './failure';
+import { Failure, messageOf } from './failure';
 
 /** Best first. */
 export const BACKENDS = ['webgpu', 'webgl', 'wasm', 'cpu'] as const;
@@ -30,7 +30,9 @@ export interface Availability {
 }
 
 export async function surveyBackends(): Promise<Availability[]> {
-  return Promise.all(BACKENDS.map((backend) => SURVEYS[backend]()));
+  const survey = async (backend: Backend) =>
+    SURVEYS[backend]().catch((error: unknown) => missing(backend, `looking for it failed (${messageOf(error)})`));
+  return Promise.all(BACKENDS.map(survey));
 }
 
 /** The first available one that runs on real hardware; JavaScript always does. */
@@ -57,17 +59,31 @@ export function waitNoLonger(): void {
   for (const fail of [...waiting.keys()]) fail(new Failure('This network was given up.'));
 }
 
+/** `work`, or the end of waiting for it. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | null): Promise<T> {
+  if (!signal) return work;
+  signal.throwIfAborted();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, aborted]);
+}
+
 /**
  * Makes `backend` the one that networks run on, or fails with a sentence to go on from.
- * `onLost` is told when the browser takes it away again.
+ * `onLost` is told when the browser takes it away again.  After `signal` its code is not waited for.
  */
-export async function startBackend(backend: Backend, onLost: (sentence: string) => void): Promise<void> {
+export async function startBackend(
+  backend: Backend,
+  onLost: (sentence: string) => void,
+  signal: AbortSignal | null = null,
+): Promise<void> {
   try {
-    await LOADERS[backend]();
+    await unlessAborted(LOADERS[backend](), signal);
     if (!(await tf.setBackend(backend))) throw new Error('this browser refused it');
     await tf.ready();
   } catch (error) {
-    throw new Failure(`${TITLES[backend]} did not start (${error instanceof Error ? error.message : String(error)})`);
+    throw new Failure(`${TITLES[backend]} did not start (${messageOf(error)})`);
   }
   const lose = (sentence: string) => {
     onLost(sentence);

@@ -1,6 +1,6 @@
 /** The camera: started and stopped by the person at the page, one frame at a time in between. */
 
-import { Failure } from './failure';
+import { Failure, messageOf } from './failure';
 import type { Picture } from './picture';
 
 const ELSE = 'choose a picture file instead';
@@ -87,6 +87,6 @@ function refusal(error: unknown): string {
     case 'AbortError':
       return `The camera is in use by another program: close that, or ${ELSE}.`;
     default:
-      return `The camera did not start (${error instanceof Error ? error.message : String(error)}): ${ELSE}.`;
+      return `The camera did not start (${messageOf(error)}): ${ELSE}.`;
   }
 }

@@ -1,7 +1,7 @@
 /** The files of an artifact, byte by byte: counted while they come, checked before anything uses them. */
 
 import { io } from '@tensorflow/tfjs-core';
-import { downloadBytes, inside, request, type AnyManifest, type Artifact, type StepManifest } from './artifact';
+import { brokenOff, downloadBytes, inside, request, type AnyManifest, type Artifact, type StepManifest } from './artifact';
 import { Failure } from './failure';
 
 export interface Progress {
@@ -117,7 +117,10 @@ async function downloadListed(
   const wrong = new Failure(
     `${name} is not the file that its manifest.json describes (its sha256 differs), and is not used: ${rebuild(artifact)}.`,
   );
-  const bytes = await readBytes(response, listed.bytes, onBytes, wrong);
+  const bytes = await readBytes(response, listed.bytes, onBytes, wrong).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw error === wrong ? wrong : brokenOff(name);
+  });
   if ((await sha256(bytes)) !== listed.sha256) throw wrong;
   return bytes;
 }

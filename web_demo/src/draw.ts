@@ -134,9 +134,12 @@ export class Pad {
   }
 
   private liftPen(): void {
-    if (this.penDown) this.say(`Pen up, ${this.where()}.`);
+    const drawn = this.penDown;
     this.penDown = false;
     this.draw();
+    if (!drawn) return;
+    this.say(`Pen up, ${this.where()}.`);
+    this.onChange(true);
   }
 
   private where(): string {

@@ -90,15 +90,15 @@ export async function chooseSample(pixels: Float32Array, truth: string | null): 
 }
 
 /** A picture that comes with the page; `truth` is what it shows. */
-export function choosePicture(picture: Promise<Blob>, truth: string): Promise<void> {
+export function choosePicture(picture: () => Promise<Blob>, truth: string): Promise<void> {
   return readPicture(picture, truth, truth);
 }
 
 function readPad(finished: boolean): void {
-  hint.hidden = !pad.empty;
+  choices += 1;
   if (!pad.empty) stopCamera();
+  hint.hidden = !pad.empty || camera.running;
   if (!session.artifact) return;
-  if (!pad.empty) choices += 1;
   showFailure(null);
   if (finished) speakAgain();
   if (!finished && session.steady > LIVE_MS) return;
@@ -106,10 +106,10 @@ function readPad(finished: boolean): void {
 }
 
 async function readFile(file: File | null | undefined): Promise<void> {
-  if (file) await readPicture(file, file.name || 'What was pasted', null);
+  if (file) await readPicture(async () => file, file.name || 'What was pasted', null);
 }
 
-async function readPicture(file: Blob | Promise<Blob>, name: string, truth: string | null): Promise<void> {
+async function readPicture(file: () => Promise<Blob>, name: string, truth: string | null): Promise<void> {
   if (!session.artifact) {
     if (!element('write', HTMLButtonElement).disabled)
       showFailure(`${name} was not looked at: this network writes text; choose one of the others for pictures.`);
@@ -119,7 +119,7 @@ async function readPicture(file: Blob | Promise<Blob>, name: string, truth: stri
   const { manifest } = session.artifact;
   let whole: ImageBitmap | null = null;
   try {
-    whole = await openPicture(await file, name);
+    whole = await openPicture(await file(), name);
     if (mine !== choices) {
       whole.close();
       return;
@@ -153,11 +153,15 @@ async function toggleCamera(): Promise<void> {
     return;
   }
   if (!session.artifact) return; // nothing would look at it
-  choices += 1;
+  const mine = ++choices;
   showFailure(null);
   try {
     const turn = await camera.start();
     if (turn === null) return;
+    if (mine !== choices) {
+      camera.stop(); // a picture was chosen since
+      return;
+    }
     pad.clear();
     showCamera(true);
     await watch(turn);
@@ -192,7 +196,7 @@ function stopCamera(): void {
 }
 
 function showCamera(on: boolean): void {
-  cameraButton.setAttribute('aria-pressed', String(on));
+  cameraButton.classList.toggle('on', on);
   cameraButton.textContent = on ? 'Stop camera' : 'Camera';
   hint.hidden = on || !pad.empty;
 }

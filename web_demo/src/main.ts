@@ -27,10 +27,11 @@ import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } f
 import { Network } from './network';
 import { element } from './page';
 import { checkParity } from './parity';
-import { readsPhotos } from './picture';
+import { readsPhotos, refuseOtherRange } from './picture';
 import {
   forgetMeasures,
   forgetParity,
+  isFailureShown,
   markBackend,
   showBackends,
   showFailure,
@@ -68,9 +69,10 @@ let stepNetwork: StepNetwork | null = null;
 let line: Promise<void> = Promise.resolve();
 let newest = new AbortController();
 
-/** Runs `work` after whatever runs now; a newer call makes an older one stop at its next step. */
+/** Gives up what the page has or waits for, and runs `work` when the one before has let go. */
 function take(work: (signal: AbortSignal) => Promise<void>): void {
   newest.abort();
+  stopNetwork();
   newest = new AbortController();
   const { signal } = newest;
   line = line.then(async () => {
@@ -88,7 +90,6 @@ function take(work: (signal: AbortSignal) => Promise<void>): void {
 }
 
 async function open(entry: Entry, signal: AbortSignal): Promise<void> {
-  stopNetwork();
   loaded = null;
   session.artifact = null;
   clearInputs();
@@ -101,6 +102,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   const artifact = await readArtifact(page, entry.path, ['image-classification', 'language-model-step'], signal);
   signal.throwIfAborted();
   const { manifest } = artifact;
+  if (!isStep(artifact)) refuseOtherRange(artifact.manifest);
   showStage(artifact);
   showFacts(artifact);
   if (!isStep(artifact)) {
@@ -136,13 +138,12 @@ function goOn(choice: Backend): void {
 async function runOn(choice: Backend, signal: AbortSignal): Promise<void> {
   if (!loaded) return;
   const { artifact, files, fixture, download } = loaded;
-  stopNetwork();
   if (!isStep(artifact)) session.artifact = artifact;
   showTimes(download, null);
   forgetParity();
   showStep(`Starting ${TITLES[choice]}`);
   try {
-    await startBackend(choice, (why) => loseBackend(choice, why));
+    await startBackend(choice, (why) => loseBackend(choice, why), signal);
   } catch (error) {
     signal.throwIfAborted();
     if (choice === 'cpu') throw new Failure(`${sentence(error)}: reload the page, or choose another backend.`);
@@ -154,12 +155,10 @@ async function runOn(choice: Backend, signal: AbortSignal): Promise<void> {
     ? await StepNetwork.load(artifact.manifest, files)
     : await Network.load(artifact.manifest, files);
   showStep(`First runs on ${TITLES[choice]}, compared with PyTorch`);
-  const { parity, timing } = await checkParity(network, artifact.manifest, fixture, choice).catch((error) => {
+  const { parity, timing } = await checkParity(network, artifact.manifest, fixture, choice, signal).catch((error) => {
     network.dispose();
     throw error;
   });
-  if (signal.aborted) network.dispose();
-  signal.throwIfAborted();
   showTimes(download, timing);
   showParity(parity, choice, isStep(artifact) ? 'steps' : 'images');
   if (network instanceof StepNetwork) {
@@ -195,6 +194,12 @@ function loseBackend(lost: Backend, why: string): void {
     giveUp(lost, reason);
     return;
   }
+  if (!loaded) {
+    // Nothing runs on it: what is on its way will run on the other, and a failure stays told.
+    giveUp(lost, reason);
+    if (!isFailureShown()) showReplaced(lost, why);
+    return;
+  }
   // Its tensors went with it, so there is nothing to dispose of.
   forgetNetwork();
   replaceBackend(lost, why, reason);
@@ -202,8 +207,12 @@ function loseBackend(lost: Backend, why: string): void {
 
 function replaceBackend(lost: Backend, why: string, reason: string): void {
   giveUp(lost, reason);
-  showFailure(`${why}: the page goes on with ${TITLES[backend]}; reload it to have ${TITLES[lost]} again.`);
+  showReplaced(lost, why);
   goOn(backend);
+}
+
+function showReplaced(lost: Backend, why: string): void {
+  showFailure(`${why}: the page goes on with ${TITLES[backend]}; reload it to have ${TITLES[lost]} again.`);
 }
 
 function giveUp(lost: Backend, why: string): void {

@@ -17,15 +17,12 @@ export class Network {
   private constructor(
     private readonly model: GraphModel,
     private readonly manifest: Manifest,
-    private readonly outputs: readonly [string, string],
+    private readonly outputs: readonly string[],
   ) {}
 
   static async load(manifest: Manifest, files: tf.io.ModelArtifacts): Promise<Network> {
-    const model = await loadGraphModel({ load: async () => files });
-    return new Network(model, manifest, [
-      outputNode(model, manifest, 'logits'),
-      outputNode(model, manifest, 'probabilities'),
-    ]);
+    const [model, outputs] = await loadGraph(manifest, files, ['logits', 'probabilities']);
+    return new Network(model, manifest, outputs);
   }
 
   /** `pixels` holds one image or several, one after the other. */
@@ -33,8 +30,9 @@ export class Network {
     const { name, height, width, channels } = this.manifest.input;
     const start = performance.now();
     const input = tf.tensor4d(pixels, [pixels.length / (height * width * channels), height, width, channels]);
-    const outputs = this.model.execute({ [name]: input }, [...this.outputs]) as tf.Tensor[];
+    let outputs: tf.Tensor[] = [];
     try {
+      outputs = this.model.execute({ [name]: input }, [...this.outputs]) as tf.Tensor[];
       const numbers = Promise.all(outputs.map((output) => output.data<'float32'>()));
       const [logits, probabilities] = await whileItLasts(numbers);
       return { logits: logits!, probabilities: probabilities!, ms: performance.now() - start };
@@ -48,8 +46,23 @@ export class Network {
   }
 }
 
+/** The graph in memory, on the backend of the moment, and its nodes behind the outputs of those names. */
+export async function loadGraph(
+  manifest: AnyManifest,
+  files: tf.io.ModelArtifacts,
+  names: readonly string[],
+): Promise<[GraphModel, string[]]> {
+  const model = await loadGraphModel({ load: async () => files });
+  try {
+    return [model, names.map((name) => outputNode(model, manifest, name))];
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
 /** The graph's node behind a named output; the converter numbers its nodes and keeps the names in the signature. */
-export function outputNode(model: GraphModel, manifest: AnyManifest, name: string): string {
+function outputNode(model: GraphModel, manifest: AnyManifest, name: string): string {
   const signature = model.modelSignature as { outputs?: Record<string, { name: string }> } | undefined;
   const named = signature?.outputs?.[name]?.name ?? model.outputs.find((output) => output.name === name)?.name;
   const structured = (model.modelStructuredOutputKeys as string[] | undefined)?.indexOf(name) ?? -1;

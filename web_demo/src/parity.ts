@@ -32,12 +32,13 @@ export interface Timing {
 const MOST_RUNS = 30;
 const ENOUGH_MS = 1500;
 
-/** Runs the fixture image by image, and again while there is time, for the median. */
+/** Runs the fixture image by image, and again while there is time, for the median, or until `signal`. */
 export async function checkParity(
   network: Runnable,
   manifest: AnyManifest,
   fixture: Fixture,
   backend: Backend,
+  signal: AbortSignal | null = null,
 ): Promise<{ parity: Parity; timing: Timing }> {
   const times: number[] = [];
   const differences: number[] = [];
@@ -45,6 +46,8 @@ export async function checkParity(
   for (let run = 0; run < Math.max(MOST_RUNS, fixture.images.length); run++) {
     const image = run % fixture.images.length;
     const answer = await network.run(fixture.images[image]!);
+    await new Promise((resolve) => setTimeout(resolve)); // for clicks, which come between two runs
+    signal?.throwIfAborted();
     times.push(answer.ms);
     differences.push(maxDifference(answer.logits, fixture.logits[image]!));
     if (run + 1 >= Math.max(2, fixture.images.length) && performance.now() - start > ENOUGH_MS) break;

@@ -25,6 +25,15 @@ export function readsDigits({ input }: Manifest): boolean {
   return input.data === 'digits' && input.width === 8 && input.height === 8 && input.channels === 1;
 }
 
+/** Pictures have values from 0 to 255; a network may have been exported for others. */
+export function refuseOtherRange({ name, input }: Manifest): void {
+  const [low, high] = input.range ?? [0, 255];
+  if (low === 0 && high === 255) return;
+  throw new Failure(
+    `${name} takes pixels from ${low} to ${high}, and this page has them from 0 to 255: build it with that range, or use its files from your own code.`,
+  );
+}
+
 /** Pixels of a drawing, or null when it holds nothing. */
 export function drawingPixels(manifest: Manifest, strokes: readonly Stroke[]): Float32Array | null {
   if (readsDigits(manifest)) return digitPixels(strokes);

@@ -37,6 +37,10 @@ export function showFailure(sentence: string | null): void {
   if (sentence !== null) failure.scrollIntoView({ block: 'nearest' }); // a phone may be far below it
 }
 
+export function isFailureShown(): boolean {
+  return !failure.hidden;
+}
+
 /** The picker, with `chosen` marked: an unavailable backend stays in the list, and says why. */
 export function showBackends(
   survey: readonly Availability[],

@@ -11,7 +11,7 @@ const MOST_SAMPLES = 20;
 const DRAWN = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
 
 type ChooseSample = (pixels: Float32Array, truth: string | null) => void;
-type ChoosePicture = (picture: Promise<Blob>, truth: string) => void;
+type ChoosePicture = (picture: () => Promise<Blob>, truth: string) => void;
 
 /** Buttons with the drawn pictures, where the network has their classes, and with the fixture's images. */
 export function showSamples(
@@ -68,9 +68,7 @@ function pictureButton(name: string, onChoose: ChoosePicture): HTMLButtonElement
   image.src = address.href;
   image.alt = '';
   button.append(image, name);
-  button.addEventListener('click', () => {
-    const file = request(address, `The picture of ${name}`, 'build the page again');
-    onChoose(file.then((response) => response.blob()), name);
-  });
+  const download = async () => (await request(address, `The picture of ${name}`, 'build the page again')).blob();
+  button.addEventListener('click', () => onChoose(download, name));
   return button;
 }

@@ -17,6 +17,7 @@ export function showStage(artifact: Artifact | Artifact<StepManifest>): void {
   element('hint', HTMLElement).textContent = photos ? 'Drop or paste a photo here' : 'Draw here';
   element('undo', HTMLElement).hidden = photos;
   element('pad-help', HTMLElement).hidden = photos;
+  element('pen', HTMLElement).textContent = '';
   element('photo-help', HTMLElement).hidden = !photos;
   if (photos) element('photo-help', HTMLElement).textContent = whatItKnows(artifact.manifest);
   const pad = element('pad', HTMLCanvasElement);

@@ -1,10 +1,10 @@
 /** One step of a language model on the backend of the moment: token ids and hidden states in, logits out. */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { loadGraphModel, type GraphModel } from '@tensorflow/tfjs-converter';
+import type { GraphModel } from '@tensorflow/tfjs-converter';
 import type { StepManifest } from './artifact';
 import { whileItLasts } from './backends';
-import { outputNode } from './network';
+import { loadGraph } from './network';
 
 export class StepNetwork {
   /** The hidden state (1, hidden) of the text so far; it stays on the backend. Null before its first token. */
@@ -18,14 +18,8 @@ export class StepNetwork {
   ) {}
 
   static async load(manifest: StepManifest, files: tf.io.ModelArtifacts): Promise<StepNetwork> {
-    const model = await loadGraphModel({ load: async () => files });
-    const { hidden } = manifest.network;
-    return new StepNetwork(
-      model,
-      hidden,
-      outputNode(model, manifest, 'logits'),
-      outputNode(model, manifest, 'next_hidden'),
-    );
+    const [model, [logits, nextHidden]] = await loadGraph(manifest, files, ['logits', 'next_hidden']);
+    return new StepNetwork(model, manifest.network.hidden, logits!, nextHidden!);
   }
 
   /** `values` holds the ids of one token or several, then the state of each. */
@@ -34,11 +28,12 @@ export class StepNetwork {
     const start = performance.now();
     const tokens = tf.tensor1d(Int32Array.from(values.subarray(0, count)), 'int32');
     const hidden = tf.tensor2d(values.subarray(count), [count, this.hidden]);
-    const output = this.model.execute({ tokens, hidden }, this.logits) as tf.Tensor;
+    let output: tf.Tensor | null = null;
     try {
+      output = this.model.execute({ tokens, hidden }, this.logits) as tf.Tensor;
       return { logits: await whileItLasts(output.data<'float32'>()), ms: performance.now() - start };
     } finally {
-      tf.dispose([tokens, hidden, output]);
+      tf.dispose(output ? [tokens, hidden, output] : [tokens, hidden]);
     }
   }
 
@@ -72,10 +67,14 @@ export class StepNetwork {
   private step(token: number, outputs: string[]): tf.Tensor | undefined {
     const tokens = tf.tensor1d([token], 'int32');
     const hidden = this.state ?? tf.zeros<tf.Rank.R2>([1, this.hidden]);
-    const results = this.model.execute({ tokens, hidden }, outputs);
-    tf.dispose([tokens, hidden]);
-    const [next, logits] = Array.isArray(results) ? results : [results];
-    this.state = next as tf.Tensor2D;
-    return logits;
+    this.state = null;
+    try {
+      const results = this.model.execute({ tokens, hidden }, outputs);
+      const [next, logits] = Array.isArray(results) ? results : [results];
+      this.state = next as tf.Tensor2D;
+      return logits;
+    } finally {
+      tf.dispose([tokens, hidden]);
+    }
   }
 }
