@@ -44,6 +44,16 @@ def test_axe_finds_nothing(visit, options):
     assert violations(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_running_camera(visit, scheme):
+    visitor = visit(bypass_csp=True, reduced_motion="reduce", permissions=["camera"],
+                    color_scheme=scheme)
+    page = visitor.ready()
+    page.click("#camera")  # the mouse rests on it
+    expect(page.locator("#camera")).to_have_text("Stop camera", timeout=30_000)
+    assert violations(page) == []
+
+
 def test_everything_by_keyboard(visit):
     visitor = visit()
     page = visitor.ready()
