@@ -40,7 +40,7 @@ class Wanted:
     network: str | None = None
     data: str | None = None
     path: Path | None = None  # where the data set lies, for real inputs
-    weights: Path | None = None  # a file, an artifact, or the data set of shipped ones
+    weights: Path | str | None = None  # a file, an artifact, or the data set of shipped ones
     channels: int | None = None
     layers: int | None = None
     num_classes: int | None = None
@@ -142,8 +142,8 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
             raise ValueError(f"{name} is a {what} cell; it has no {wanted.network} network")
         raise ValueError(f"unknown network {choices(wanted.network, NETWORKS)}")
     _refuse(wanted, f"{name} is a {what} cell", ("vocabulary", "hidden"))
-    if wanted.weights and not _shipped(wanted) and wanted.weights.is_dir():
-        return _with_weights_of(wanted.weights, name, genotype, wanted)
+    if wanted.weights and not _shipped(wanted) and Path(wanted.weights).is_dir():
+        return _with_weights_of(Path(wanted.weights), name, genotype, wanted)
     if (named := _shipped(wanted)) and wanted.data in (None, named):
         wanted = dataclasses.replace(wanted, data=named, weights=None)
         if not record or not weights.packaged(record, named):
@@ -211,8 +211,9 @@ def _language(name: str, genotype: RecurrentGenotype, record: str | None,
         raise ValueError(f"{name} is a recurrent cell; it has no {wanted.network} network")
     _refuse(wanted, f"{name} is a recurrent cell",
             ("channels", "layers", "num_classes", "in_channels", "size", "data", "path"))
-    brought = _shipped(wanted) or wanted.weights
-    if brought and not (isinstance(brought, Path) and brought.is_file()):  # has its own settings
+    named = _shipped(wanted)
+    brought = named or wanted.weights
+    if named or brought and not Path(brought).is_file():  # has its own settings
         _refuse(wanted, f"the weights {brought} bring their settings", ("vocabulary", "hidden"))
         model = create_model(record or genotype, "language", weights=brought)
     else:
@@ -231,8 +232,8 @@ def _language(name: str, genotype: RecurrentGenotype, record: str | None,
 
 def _shipped(wanted: Wanted) -> str | None:
     """The data set that `--weights` names, where it names one."""
-    path = wanted.weights
-    return str(path) if path and weights.names_data(str(path)) else None
+    given = wanted.weights
+    return str(given) if given and weights.names_data(str(given)) else None
 
 
 def _refuse(wanted: Wanted, what: str, options: Sequence[str]) -> None:

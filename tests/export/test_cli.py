@@ -127,6 +127,8 @@ def test_building_an_artifact_again_does_not_replace_it_unasked(copied, tmp_path
     folder = copied.rename(tmp_path / "exports" / "DARTS-digits")
     refused(zoo("build", "exports/DARTS-digits", "-e", "onnx", cwd=tmp_path),
             "exports/DARTS-digits would be replaced, with all its formats", "with -o")
+    refused(zoo("build", "DARTS", "--weights", folder, "-e", "onnx", cwd=tmp_path),
+            "exports/DARTS-digits would be replaced, with all its formats", "with -o")
     assert (folder / "tfjs/model.json").is_file()
     result = zoo("build", "exports/DARTS-digits", "-e", "onnx", "-o", "exports/DARTS-digits",
                  cwd=tmp_path)

@@ -171,7 +171,9 @@ def test_names_go_before_folders_of_the_same_name(shipped, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     for name in ("cifar10", "DARTS", "mine"):
         (tmp_path / name).mkdir()
-    manifest = find("DARTS", Wanted(weights=Path("cifar10"))).manifest
+    manifest = find("DARTS", Wanted(weights="cifar10")).manifest
+    with pytest.raises(artifact.ArtifactError, match="cifar10 is not an artifact folder"):
+        find("DARTS", Wanted(weights="./cifar10"))
     assert manifest.trained and manifest.name == "DARTS-cifar10"
     with pytest.raises(artifact.ArtifactError, match="mine is not an artifact folder"):
         find("mine", Wanted())

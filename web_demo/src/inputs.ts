@@ -68,15 +68,20 @@ export function takePhotos(photos: boolean): void {
 /** Counts what is chosen: a picture that is ready after a newer choice is not asked about. */
 let choices = 0;
 
+/** The number of a new choice, which ends the ones before it. */
+function choose(): number {
+  stopCamera();
+  return ++choices;
+}
+
 export function clearInputs(): void {
-  choices += 1;
   stopCamera();
   pad.clear();
 }
 
 export async function chooseSample(pixels: Float32Array, truth: string | null): Promise<void> {
   if (!session.artifact) return;
-  const mine = ++choices;
+  const mine = choose();
   const { width, height } = session.artifact.manifest.input;
   const canvas = document.createElement('canvas');
   paint(canvas, pixels, width, height);
@@ -115,7 +120,7 @@ async function readPicture(file: () => Promise<Blob>, name: string, truth: strin
       showFailure(`${name} was not looked at: this network writes text; choose one of the others for pictures.`);
     return;
   }
-  const mine = ++choices;
+  const mine = choose();
   const { manifest } = session.artifact;
   let whole: ImageBitmap | null = null;
   try {
@@ -141,7 +146,6 @@ async function readPicture(file: () => Promise<Blob>, name: string, truth: strin
 function show(picture: ImageBitmap): void {
   speakAgain();
   showFailure(null);
-  stopCamera();
   pad.show(picture);
   hint.hidden = true;
 }
@@ -153,15 +157,11 @@ async function toggleCamera(): Promise<void> {
     return;
   }
   if (!session.artifact) return; // nothing would look at it
-  const mine = ++choices;
+  choices += 1;
   showFailure(null);
   try {
     const turn = await camera.start();
     if (turn === null) return;
-    if (mine !== choices) {
-      camera.stop(); // a picture was chosen since
-      return;
-    }
     pad.clear();
     showCamera(true);
     await watch(turn);

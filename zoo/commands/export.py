@@ -27,7 +27,7 @@ def build(
     path: Annotated[Path | None, typer.Option(
         help="Where the data set lies, to prove parity on real images.")] = None,
     network: Annotated[str | None, typer.Option(help="cifar, imagenet or language.")] = None,
-    weights: Annotated[Path | None, typer.Option(
+    weights: Annotated[str | None, typer.Option(
         help="A safetensors file, an artifact, or the data set of shipped weights.")] = None,
     channels: Annotated[int | None, typer.Option(help="Width of the first cell.")] = None,
     layers: Annotated[int | None, typer.Option(help="Number of cells.")] = None,
@@ -57,9 +57,10 @@ def build(
         num_classes=num_classes, in_channels=in_channels, size=size, vocabulary=vocabulary,
         hidden=hidden, seed=seed))
     directory = output or Path("exports") / source.manifest.name
-    if output is None and directory.resolve() == Path(target).resolve():
-        raise ValueError(f"{target} would be replaced, with all its formats; choose another folder "
-                         f"with -o, or replace it with -o {target}")
+    for place in (target, weights):
+        if output is None and place and directory.resolve() == Path(place).resolve():
+            raise ValueError(f"{place} would be replaced, with all its formats; choose another "
+                             f"folder with -o, or replace it with -o {place}")
     formats = [name.strip() for item in export for name in item.split(",") if name.strip()]
     if not source.manifest.trained:
         typer.echo(f"note: no trained weights for {source.manifest.name} in this configuration; "
