@@ -18,11 +18,11 @@ import time
 import torch
 import torch.nn.functional as F
 
-from zoo import fused
 from zoo.create import create_model
-from zoo.recipe import recipe
+from zoo.models import fused_conv
+from zoo.recipes.image import recipe
 
-#: name -> (channels last, computed by `zoo.fused`, type)
+#: name -> (channels last, computed by `zoo.models.fused_conv`, type)
 FORMS = {
     "plain eager, float32": (False, False, torch.float32),
     "channels last": (True, False, torch.float32),
@@ -53,7 +53,7 @@ class Loop:
     def step(self) -> None:
         device = self.images.device.type
         with torch.autocast(device, self.dtype, enabled=self.dtype != torch.float32):
-            output = (fused.forward(self.model, self.images) if self.is_fused
+            output = (fused_conv.forward(self.model, self.images) if self.is_fused
                       else self.model(self.images))
             logits, auxiliary = output if isinstance(output, tuple) else (output, None)
             loss = F.cross_entropy(logits, self.labels)
