@@ -25,7 +25,7 @@ def export(model, formats: str | Sequence[str], directory: Path | str, *, name: 
            precision: str = "float32", converter: str = "zoo"):
     """Write the artifact of a network made by `zoo.create_model`, and return its manifest.
 
-    `formats` are of 'onnx', 'savedmodel', 'tflite', 'tfjs'; `input`, a `zoo.artifact.manifest.Input`,
+    `formats` are of 'onnx', 'savedmodel', 'tflite', 'tfjs'; `input`, an `export.Input`,
     says what images or tokens the network takes, `labels` and `vocabulary` what they are called
     (see `export.source.from_model`).  Errors are those of
     `export.pipeline.build`; nothing is written then.
@@ -36,3 +36,12 @@ def export(model, formats: str | Sequence[str], directory: Path | str, *, name: 
     source = from_model(model, name or Path(directory).name, input, labels, vocabulary)
     wanted = [formats] if isinstance(formats, str) else list(formats)
     return build(source, wanted, directory, precision, converter)
+
+
+def __getattr__(name):
+    """`Input` is loaded on first use, and pydantic with it."""
+    if name == "Input":
+        from zoo.artifact.manifest import Input
+
+        return Input
+    raise AttributeError(f"module 'export' has no attribute {name!r}")

@@ -6,8 +6,6 @@
     >>> model = zoo.create_model("DARTS", network="cifar", channels=16, layers=8)
 """
 
-# `zoo.genotype(name)` is the function of the registry and hides the submodule of that name on
-# the package; `from zoo.genotype import ConvGenotype` still reads the submodule.
 from zoo.genotypes.cell import Cell, GenotypeError
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.hierarchical import HierarchicalGenotype

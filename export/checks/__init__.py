@@ -1,0 +1,1 @@
+"""What proves an export: parity, agreement, real runtimes."""

@@ -1,0 +1,1 @@
+"""One module a format, and one a way to it."""

@@ -1,0 +1,1 @@
+"""Cells trained from scratch, one or many at a time."""

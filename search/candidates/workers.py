@@ -32,7 +32,8 @@ class WorkerError(ValueError):
 
 
 class Evaluator:
-    """Trains candidates as `training` says (see `search.candidates.image`), in folders of `directory`.
+    """Trains candidates as `training` says (see `search.candidates.image`), in folders of
+    `directory`.
 
     `workers` is a number of processes, as many as there are cores (or GPUs) when left out; "ray"
     for the Ray cluster of this machine, which is started if there is none; "ray://HOST:PORT" for

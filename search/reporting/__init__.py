@@ -1,0 +1,1 @@
+"""What a search tells: rows, reports, plots, comparisons."""

@@ -1,4 +1,4 @@
-"""TensorBoard events of a search run: what `zoo.training.tensorboard` writes, and how the search went."""
+"""TensorBoard events of a search run: those of `zoo.training.tensorboard`, and how it went."""
 
 from __future__ import annotations
 

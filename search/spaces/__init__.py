@@ -1,0 +1,1 @@
+"""What is searched in: edges, operations, samples, and their discretization."""

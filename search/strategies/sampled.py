@@ -64,8 +64,8 @@ class Candidate:
 
 
 class SampleStrategy(Strategy):
-    """`evaluator` is a `search.candidates.workers.Evaluator` or anything with its `evaluate`, `unit`,
-    `measure` and `cost`; `space` has `sample` and what else the strategy needs.
+    """`evaluator` is a `search.candidates.workers.Evaluator` or anything with its `evaluate`,
+    `unit`, `measure` and `cost`; `space` has `sample` and what else the strategy needs.
 
     With a `budget` in the evaluator's unit the number of candidates is what it pays for.
     """

@@ -1,0 +1,1 @@
+"""Networks that hold every cell of a space at once."""

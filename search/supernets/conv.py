@@ -2,8 +2,8 @@
 
 Liu et al. 2019 (arXiv 1806.09055, section 2.2 and 3.1.1), as in the 2018 release: a stem of 3C
 channels, cells of four nodes, reductions at 1/3 and 2/3 of the depth, global pooling, a linear
-classifier.  Two kinds of cell compute the same: `search.supernets.conv_reference`, a module for each edge and
-operation, to be read; `search.supernets.conv_fused`, to be run.
+classifier.  Two kinds of cell compute the same: `search.supernets.conv_reference`, a module for
+each edge and operation, to be read; `search.supernets.conv_fused`, to be run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The cell of the supernet as it is run: what `search.supernets.conv_reference` computes, in far fewer passes.
+"""The cell of the supernet as it is run: `search.supernets.conv_reference` in far fewer passes.
 
 The mathematics of Liu et al. 2019 (arXiv 1806.09055) put in another order:
 

@@ -1,0 +1,1 @@
+"""What a supernet learns: images or a text."""

@@ -1,4 +1,4 @@
-"""``python -m web_demo.tools.draw_pictures``: ten pictures for networks of CIFAR-10, one of each class.
+"""``python -m web_demo.tools.draw_pictures``: ten pictures for networks of CIFAR-10, one a class.
 
 The page offers them.  They are drawn here because the data set's own photos carry no clear licence:
 flat shapes with light and shadow, softened and grained like a small photo.  Needs Pillow.

@@ -1,0 +1,1 @@
+"""The folder in which a network is kept, and its manifest."""

@@ -130,8 +130,10 @@ def _read_text(manifest: Manifest, vocabulary: list[str], where: str | None, pat
     return text
 
 
-def card(model: LanguageModel, manifest: Manifest, text: TextData, lstm: Path | None) -> dict:
-    """What the card says of a language model only; `lstm` is the run folder of `zoo.models.lstm`."""
+def _perplexity(model: LanguageModel, manifest: Manifest, text: TextData, lstm: Path | None
+                ) -> dict:
+    """What the card says of a language model only; `lstm` is the run folder of
+    `zoo.training.lstm_baseline`."""
     data = manifest.input.data
     found = {**measures(model, text, manifest.metrics.get("test_columns", 10)),
              "tokens": len(text.test), "unit": text.by, "vocabulary": text.vocabulary}

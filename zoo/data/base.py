@@ -1,5 +1,4 @@
-"""What data sets are made of: splits of raw pixels with labels, and the error that names a fault.
-"""
+"""What data sets are made of: splits of raw pixels with labels, and the error of all of them."""
 
 from __future__ import annotations
 

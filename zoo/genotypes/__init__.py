@@ -1,0 +1,1 @@
+"""What describes a cell: the genotypes of every kind, as values, JSON and text."""

@@ -1,6 +1,4 @@
 """What genotypes of every kind are made of: edges, the cell, and the error that names one.
-
-Apart from `zoo.genotype`, so that each kind of genotype can be a file of its own.
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
-"""The genotype: a small frozen value that describes a neural-network cell.
+"""The genotype of a convolutional cell, a small frozen value.
 
 Zoph et al. 2018 (arXiv 1707.07012) and Liu et al. 2019 (arXiv 1806.09055, section 2.1).
 
 A cell is a directed acyclic graph.  In a convolutional cell node 0 is the output of cell k-2,
 node 1 the output of cell k-1, and nodes 2, 3, ... are intermediate: each is the sum of its
 edges, and an edge ``(operation, input)`` applies an operation to an earlier node.  The cell's
-output is the concatenation of the ``concat`` nodes along the channels.  In a recurrent cell
-node 0 is the gated initial state, every later node has one edge, and the output is the mean
-of the ``concat`` nodes.  The third kind, made of motifs, is in `zoo.genotypes.hierarchical`.
+output is the concatenation of the ``concat`` nodes along the channels.  The other
+kinds are in `zoo.genotypes.recurrent` and, made of motifs, in `zoo.genotypes.hierarchical`.
 
-This module imports nothing heavy: names can be listed and printed without torch.
+Nothing here imports anything heavy: names can be listed and printed without torch.
 """
 
 from __future__ import annotations

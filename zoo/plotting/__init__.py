@@ -1,0 +1,1 @@
+"""Pictures of cells and of mistakes, as SVG."""

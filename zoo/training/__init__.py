@@ -1,0 +1,1 @@
+"""Trainings, from a recipe and data to an artifact."""

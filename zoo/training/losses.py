@@ -1,6 +1,10 @@
 """What a language model is trained to make small, and how well it predicts a text.
 
 Regularisers: Merity et al. 2017 (arXiv 1708.01009), as in the 2018 DARTS release.
+
+With a vocabulary of thousands, the logits of a batch, their log-softmax and its gradient are the
+largest tensors of a language model by far.  `decoder_loss` never holds all of them: a few rows at
+a time go from states to loss and to gradients.
 """
 
 from __future__ import annotations
@@ -77,7 +81,7 @@ def perplexity(loss: float) -> float:
     return math.exp(loss) if loss < 700 else math.inf
 
 
-# --- the decoder's loss, without all of its logits at a time -----------------------------------
+# --- the decoder's loss ---------------------------------------------------------------------
 
 #: Below this many words the logits are small, and computed in one piece.
 LARGE = 1024

@@ -1,5 +1,5 @@
 /**
- * What a network of ImageNet sees of a picture, bit for bit as `zoo/data/imagenet.py` cuts it: the shorter side scaled
+ * What a network of ImageNet sees of a picture, bit for bit as `zoo/data/pictures.py` cuts it: the shorter side scaled
  * to 8/7 of the network's, then the square in the middle.
  *
  * The scaling is Pillow's bilinear one (`Resample.c`): a triangle as wide as a pixel of the result, rows first,
