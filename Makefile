@@ -12,11 +12,11 @@ demo: check-python check-node install page
 	$(BIN)/zoo demo exports
 
 test: check-python install
-	$(BIN)/python -m web_demo.install_chromium
+	$(BIN)/python -m web_demo.tools.install_chromium
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST)
 
 test-all: check-python install
-	$(BIN)/python -m web_demo.install_chromium
+	$(BIN)/python -m web_demo.tools.install_chromium
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow or not slow" $(PYTEST)
 
 lint: install

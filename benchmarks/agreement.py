@@ -16,14 +16,14 @@ from pathlib import Path
 import torch
 
 from benchmarks.zoo_table import shown
-from export import agreement
-from export.build import build
+from export.checks import agreement
 from export.logs import captured
+from export.pipeline import build
 from export.source import Wanted, find
-from zoo.artifact import json_bytes
-from zoo.atomic import write_whole
-from zoo.manifest import Agreement
+from zoo.artifact.folder import json_bytes
+from zoo.artifact.manifest import Agreement
 from zoo.registry import record
+from zoo.system.files import write_whole
 from zoo.weights import HERE, packaged, packaged_cells
 
 PRECISIONS = ("float16", "uint8")

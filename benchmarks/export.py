@@ -27,13 +27,15 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from export import graph_model, onnx_tf, shims, tensorflow, tfjs
-from export import onnx as onnx_hop
-from export.build import build
-from export.deploy import deploy
+from export.formats import onnx as onnx_hop
+from export.formats import onnx_tf, shims, tfjs, tfjs_repairs
+from export.formats import saved_model as tensorflow
 from export.logs import captured
+from export.network.deploy import deploy
+from export.pipeline import build
 from export.source import from_model
-from zoo import artifact, create_model
+from zoo import create_model
+from zoo.artifact import folder as artifact
 
 
 @dataclass
@@ -60,7 +62,7 @@ def plain_tfjs(saved_model: Path, directory: Path) -> None:
         saved_model_tags="serve", use_structured_outputs_names=True,
         weight_shard_size_bytes=tfjs.SHARD_BYTES)
     model = json.loads((directory / "model.json").read_text())
-    model["signature"]["outputs"] = graph_model.name_outputs(model)
+    model["signature"]["outputs"] = tfjs_repairs.name_outputs(model)
     (directory / "model.json").write_text(json.dumps(model))
 
 

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import torch
 
-from zoo.datasets import load
-from zoo.recipe import recipe
-from zoo.train import train
+from zoo.data.images import load
+from zoo.recipes.image import recipe
+from zoo.training.classification import train
 
 #: Shares of the minutes.
 PARTS = {"search": 3, "train": 8, "speed": 2}
@@ -77,8 +77,8 @@ def train_one(cell: str, given: argparse.Namespace, seconds: float) -> None:
     epoch = min(json.loads(row)["seconds"] for row in rows[1:])
     left = seconds - RESERVE - (time.perf_counter() - began)
     epochs = given.epochs or max(1, int(0.93 * left / epoch))  # some are slower
-    print(f"{cell}: {epoch:.2f} s an epoch after {time.perf_counter() - began:.0f} s of preparation;"
-          f" {epochs} epochs", flush=True)
+    print(f"{cell}: {epoch:.2f} s an epoch after {time.perf_counter() - began:.0f} s of "
+          f"preparation; {epochs} epochs", flush=True)
     manifest = train(cell, data, settings.but(epochs=epochs), given.out / cell, seed=given.seed,
                      device=given.device)
     print(f"{cell}: {json.dumps(manifest.metrics)}", flush=True)

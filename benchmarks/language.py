@@ -16,10 +16,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from zoo import lstm, run_folder, train_language
 from zoo.commands import progress
-from zoo.language_recipe import PRESETS, language_recipe
-from zoo.text import named_text
+from zoo.data.text import named_text
+from zoo.models import lstm
+from zoo.recipes.language import PRESETS, language_recipe
+from zoo.training import language_modeling, run_folder
 
 CELLS = ("DARTS_V2_RNN", "ENAS_RNN")
 
@@ -43,7 +44,7 @@ def main() -> None:
     for cell in CELLS:
         folder = given.output / f"{cell}-{text.name}"
         with progress.steps(cell, 1, "tokens") as report:
-            manifest = train_language.train(
+            manifest = language_modeling.train(
                 cell, text, recipe.but(learning_rate=given.learning_rate), folder,
                 precision=given.precision, resume=(folder / run_folder.CONFIG).exists(),
                 report=report)

@@ -25,13 +25,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from search.bilevel import Bilevel
-from search.merged import MergedCell
-from search.plain import PlainCell
-from search.recurrent import FastRecurrentCell, PlainRecurrentCell, RecurrentSupernet
 from search.settings import PRESETS
-from search.supernet import Supernet
-from zoo.cuda_graph import CapturedStep
+from search.supernets.bilevel import Bilevel
+from search.supernets.conv import Supernet
+from search.supernets.conv_fused import MergedCell
+from search.supernets.conv_reference import PlainCell
+from search.supernets.recurrent import FastRecurrentCell, PlainRecurrentCell, RecurrentSupernet
+from zoo.system.cuda_graph import CapturedStep
 
 # The first is the reference of the ratios.
 FORMS = {"conv": {"plain": PlainCell, "plain, channels last": PlainCell, "merged": MergedCell},

@@ -70,12 +70,12 @@ def main() -> None:
 
 def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, seconds: dict):
     """The finished run in `folder`."""
-    from search import build, run
-    from search.history import read_run
+    from search import config, runner
+    from search.reporting.history import read_run
 
     sizes = SIZES[data]
     if not (folder / "config.json").exists():
-        wanted = build.Wanted(data=data, path=path, seed=seed, preset="quick", device="cpu",
+        wanted = config.Wanted(data=data, path=path, seed=seed, preset="quick", device="cpu",
                               changes=sizes["search"])
         if kind != "darts":
             wanted.strategy, wanted.changes = "random", sizes["candidate"]
@@ -84,13 +84,13 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
             else:  # as many as fit into the time of DARTS, measured once
                 wanted.changes = wanted.changes | {
                     "candidates": max(1, round(seconds["darts"] / seconds["candidate"]))}
-        run.start(folder, build.config_of(wanted)[0])
+        runner.start(folder, config.config_of(wanted)[0])
     print(f"{folder}", file=sys.stderr, flush=True)
     began, file = time.process_time(), folder / "cpu_seconds.json"
     finished = read_run(folder).finished
     before = json.loads(file.read_text()) if file.exists() else 0.0
     try:
-        run.run(folder, workers=1)
+        runner.run(folder, workers=1)
     finally:  # a stopped one is added to what goes on later
         if not finished:
             file.write_text(json.dumps(round(before + time.process_time() - began, 1)))
@@ -107,9 +107,9 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
 def trained(record, data: str, path: Path | None) -> None:
     """Train the found cell from scratch; a finished training is only compared with the options."""
     import zoo
-    from zoo.datasets import load
-    from zoo.recipe import recipe
-    from zoo.train import train
+    from zoo.data.images import load
+    from zoo.recipes.image import recipe
+    from zoo.training.classification import train
 
     folder = record.folder / "trained"
     genotype = zoo.parse((record.folder / "genotype.json").read_text())
@@ -139,7 +139,7 @@ def table(folders: list[Path]) -> None:
     """Mean and standard deviation over seeds, a line a kind of search."""
     from statistics import mean, stdev
 
-    from search.history import read_run
+    from search.reporting.history import read_run
 
     kinds: dict[str, list] = {}
     for folder in folders:
@@ -148,18 +148,18 @@ def table(folders: list[Path]) -> None:
           "test accuracy |")
     print("|---|---:|---:|---:|---:|---:|")
     for kind, runs in kinds.items():
-        scores = [100 * run.trained["test_accuracy"] for run in runs]
+        scores = [100 * runner.trained["test_accuracy"] for runner in runs]
         spread = f" ± {stdev(scores):.2f}" if len(scores) > 1 else ""
-        cells = [sum(len(row.get("candidates", ())) for row in run.rows) for run in runs]
-        sizes = [_parameters(run.folder / "trained") for run in runs]
-        took = [json.loads((run.folder / "cpu_seconds.json").read_text()) for run in runs]
+        cells = [sum(len(row.get("candidates", ())) for row in runner.rows) for runner in runs]
+        sizes = [_parameters(runner.folder / "trained") for runner in runs]
+        took = [json.loads((runner.folder / "cpu_seconds.json").read_text()) for runner in runs]
         print(f"| {SEARCHES[kind]} | {mean(cells):.0f} | {mean(r.cost[-1] for r in runs):,.0f} | "
               f"{mean(took):.0f} | {mean(sizes):,.0f} | "
               f"{mean(scores):.2f}{spread} ({', '.join(f'{score:.2f}' for score in scores)}) |")
 
 
 def _parameters(folder: Path) -> int:
-    from zoo.artifact import read_manifest
+    from zoo.artifact.folder import read_manifest
 
     return read_manifest(folder).parameters
 

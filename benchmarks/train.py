@@ -18,12 +18,12 @@ import time
 import torch
 import torch.nn.functional as F
 
-from zoo import fused
 from zoo.create import create_model
-from zoo.cuda_graph import CapturedStep
-from zoo.recipe import recipe
+from zoo.models import fused_conv
+from zoo.recipes.image import recipe
+from zoo.system.cuda_graph import CapturedStep
 
-#: name -> (channels last, computed by `zoo.fused`, type)
+#: name -> (channels last, computed by `zoo.models.fused_conv`, type)
 FORMS = {
     "plain eager, float32": (False, False, torch.float32),
     "channels last": (True, False, torch.float32),
@@ -63,7 +63,7 @@ class Loop:
     def _learn(self, images, labels) -> tuple:
         device = self.images.device.type
         with torch.autocast(device, self.dtype, enabled=self.dtype != torch.float32):
-            output = (fused.forward(self.model, images) if self.is_fused
+            output = (fused_conv.forward(self.model, images) if self.is_fused
                       else self.model(images))
             logits, auxiliary = output if isinstance(output, tuple) else (output, None)
             loss = F.cross_entropy(logits, labels)

@@ -24,11 +24,11 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 import zoo
-from zoo.cuda_graph import CapturedStep
-from zoo.device import hardware
-from zoo.language_loss import training_loss
-from zoo.language_recipe import language_recipe
-from zoo.recurrent import HighwayCell, LanguageModel
+from zoo.models.recurrent import HighwayCell, LanguageModel
+from zoo.recipes.language import language_recipe
+from zoo.system.cuda_graph import CapturedStep
+from zoo.system.device import hardware
+from zoo.training.losses import training_loss
 
 RECIPE = language_recipe("ptb", "paper")
 

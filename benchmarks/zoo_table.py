@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export import onnx
-from export.bench import interleaved
-from export.build import build
+from export.checks.bench import interleaved
+from export.formats import onnx
 from export.logs import captured
+from export.pipeline import build
 from export.source import Wanted, find
 from zoo.registry import record
 from zoo.weights import packaged, packaged_cells

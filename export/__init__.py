@@ -25,12 +25,12 @@ def export(model, formats: str | Sequence[str], directory: Path | str, *, name: 
            precision: str = "float32", converter: str = "zoo"):
     """Write the artifact of a network made by `zoo.create_model`, and return its manifest.
 
-    `formats` are of 'onnx', 'savedmodel', 'tflite', 'tfjs'; `input`, a `zoo.manifest.Input`,
+    `formats` are of 'onnx', 'savedmodel', 'tflite', 'tfjs'; `input`, an `export.Input`,
     says what images or tokens the network takes, `labels` and `vocabulary` what they are called
     (see `export.source.from_model`).  Errors are those of
-    `export.build.build`; nothing is written then.
+    `export.pipeline.build`; nothing is written then.
     """
-    from export.build import build
+    from export.pipeline import build
     from export.source import from_model
 
     source = from_model(model, name or Path(directory).name, input, labels, vocabulary)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from zoo.manifest import Manifest
+from zoo.artifact.manifest import Manifest
 
 
 def text(manifest: Manifest, folder: Path) -> str:

@@ -10,16 +10,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from export.build import Source
-from zoo import artifact, datasets, weights
+from export.pipeline import Source
+from zoo import weights
+from zoo.artifact import folder as artifact
+from zoo.artifact.manifest import Input, Manifest, Network, plain_name
 from zoo.cell_file import read_cell, shown_name
-from zoo.create import DEFAULTS, NETWORKS, create_model
-from zoo.evaluate import check_match
-from zoo.genotype import Genotype, RecurrentGenotype
-from zoo.manifest import Input, Manifest, Network, plain_name
-from zoo.recipe import RECIPES, recipe
+from zoo.create import create_model
+from zoo.data import images
+from zoo.genotypes.recurrent import RecurrentGenotype
+from zoo.genotypes.serialization import Genotype
+from zoo.models.factory import DEFAULTS, NETWORKS
+from zoo.recipes.image import RECIPES, recipe
 from zoo.registry import origin_lines, registered
 from zoo.spelling import choices
+from zoo.training.evaluation import check_match
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
 _MOST_IMAGES = 20  # real ones, which every hop and the page compute, in float64 too
@@ -29,7 +33,7 @@ _IMAGES = {
     "cifar10": Input(height=32, width=32, channels=3, data="cifar10"),
     "cifar100": Input(height=32, width=32, channels=3, data="cifar100"),
     "imagenet": Input(height=224, width=224, channels=3, data="imagenet",
-                      mean=datasets.IMAGENET_STATISTICS[0], std=datasets.IMAGENET_STATISTICS[1]),
+                      mean=images.IMAGENET_STATISTICS[0], std=images.IMAGENET_STATISTICS[1]),
 }
 
 
@@ -246,13 +250,13 @@ def _refuse(wanted: Wanted, what: str, options: Sequence[str]) -> None:
 def _input(data: str, wanted: Wanted) -> tuple[Input, list[str]]:
     """Size, statistics and class names of a data set, changed where the user said so."""
     if data == "digits":
-        digits = datasets.load("digits")
+        digits = images.load("digits")
         spec = Input(height=8, width=8, channels=1, mean=digits.mean, std=digits.std, data=data)
         labels = digits.labels
     elif data in _IMAGES:
         spec, labels = _IMAGES[data], []
         if not spec.mean:
-            from zoo import cifar
+            from zoo.data import cifar
 
             mean, std = cifar.STATISTICS[data]
             spec = spec.model_copy(update={"mean": mean, "std": std})
@@ -281,7 +285,7 @@ def _real_images(spec: Input, classes: int, path: Path | None,
     if spec.data is None:
         raise ValueError(f"the images at {path} are not of this size or number of channels; leave "
                          "--path out")
-    data = datasets.load_for(spec, spec.data, path)
+    data = images.load_for(spec, spec.data, path)
     if path is not None and manifest is not None:
         check_match(manifest, data)
     if len(data.labels) != classes:

@@ -91,10 +91,11 @@ def run(
       search run --space recurrent
       search run --data cifar10 --path ~/cifar10 --preset paper
     """
-    from search import build
-    from search import run as runs
-    from zoo import distributed, registry
-    from zoo.device import pick_device
+    from search import config as build
+    from search import runner as runs
+    from zoo import registry
+    from zoo.system import distributed
+    from zoo.system.device import pick_device
 
     images = None
 
@@ -128,10 +129,10 @@ def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop =
 
 
 def _carry_out(folder: Path, data, workers: str, early_stop: bool) -> None:
-    from search import run as runs
-    from search.history import read_run
-    from search.terminal import display
-    from zoo import distributed
+    from search import runner as runs
+    from search.reporting.history import read_run
+    from search.reporting.terminal import display
+    from zoo.system import distributed
 
     try:
         with display(shown=distributed.rank() == 0) as screen:
@@ -179,7 +180,7 @@ def list_runs(
     Example:
       search list
     """
-    from search.history import read_runs
+    from search.reporting.history import read_runs
     from zoo.commands.table import print_table
 
     records, damaged = read_runs(folder)
@@ -210,8 +211,8 @@ def show(folder: RunFolder) -> None:
     Example:
       search show runs/search-darts1-digits-0
     """
-    from search.history import GENOTYPE, duration, read_run
-    from search.terminal import row_line
+    from search.reporting.history import GENOTYPE, duration, read_run
+    from search.reporting.terminal import row_line
 
     record = read_run(folder)
     config = record.config
@@ -246,8 +247,8 @@ def plot(
     Example:
       search plot runs/search-darts1-digits-0 -o run.svg
     """
-    from search.history import read_run
-    from search.pictures import plot_run
+    from search.reporting.history import read_run
+    from search.reporting.plots import plot_run
 
     record = read_run(folder)
     typer.echo(f"wrote {plot_run(record, output or Path(f'{folder.resolve().name}.svg'))}")
@@ -268,10 +269,10 @@ def compare(
     Example:
       search compare runs/search-*-digits-*
     """
-    from search.compare import compare as compare_runs
-    from search.compare import print_comparison
-    from search.history import read_run
-    from search.pictures import plot_comparison
+    from search.reporting.compare import compare as compare_runs
+    from search.reporting.compare import print_comparison
+    from search.reporting.history import read_run
+    from search.reporting.plots import plot_comparison
 
     comparison = compare_runs([read_run(folder) for folder in folders])
     print_comparison(comparison, as_json)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from web_demo.artifacts import index_json, inside, read_manifest
-from zoo.artifact import refuse_here
+from zoo.artifact.folder import refuse_here
 
 MARKER = ".genotype-zoo-site.json"
 PAGE = Path(__file__).parent / "dist"

@@ -8,14 +8,11 @@
 
 # `zoo.genotype(name)` is the function of the registry and hides the submodule of that name on
 # the package; `from zoo.genotype import ConvGenotype` still reads the submodule.
-from zoo.genotype import (
-    Cell,
-    ConvGenotype,
-    GenotypeError,
-    HierarchicalGenotype,
-    RecurrentGenotype,
-    parse,
-)
+from zoo.genotypes.cell import Cell, GenotypeError
+from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.hierarchical import HierarchicalGenotype
+from zoo.genotypes.recurrent import RecurrentGenotype
+from zoo.genotypes.serialization import parse
 from zoo.registry import UnknownCellError, genotype, list_cells, register
 
 __version__ = "0.3.0"
@@ -42,7 +39,7 @@ def __getattr__(name):
 
         return create_model
     if name == "generate":
-        from zoo.writing import generate
+        from zoo.generation import generate
 
         return generate
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")

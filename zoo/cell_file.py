@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 
 from zoo import registry
-from zoo.genotype import Genotype, GenotypeError, parse
+from zoo.genotypes.cell import GenotypeError
+from zoo.genotypes.serialization import Genotype, parse
 from zoo.registry import CellRecord
 
 

@@ -6,21 +6,10 @@ from pathlib import Path
 
 from torch import nn
 
-from zoo import hierarchical
-from zoo.genotype import Genotype, HierarchicalGenotype
-from zoo.networks import CifarNetwork, ImageNetNetwork
-from zoo.recurrent import LanguageModel
+from zoo.genotypes.serialization import Genotype
+from zoo.models.factory import build_network, check_network
 from zoo.registry import genotype as named
-from zoo.spelling import choices
-
-NETWORKS = {"cifar": CifarNetwork, "imagenet": ImageNetNetwork, "language": LanguageModel}
-
-#: Published sizes: what `create_model` takes where nothing is said.
-DEFAULTS = {
-    "cifar": {"channels": 36, "layers": 20, "num_classes": 10},
-    "imagenet": {"channels": 48, "layers": 14, "num_classes": 1000},
-    "language": {"vocabulary": 10000},
-}
+from zoo.weights import find, load_weights, state_sha256
 
 
 def create_model(cell: str | Genotype, network: str = "cifar",
@@ -30,7 +19,7 @@ def create_model(cell: str | Genotype, network: str = "cifar",
     `cell` is a registered name or a genotype; a hierarchical one has a 'cifar' network only.
     Image networks take channels, layers, num_classes, in_channels, auxiliary and drop_path (a
     probability); the language model vocabulary, embedding, hidden and its dropouts (see
-    `zoo.recurrent.LanguageModel`).
+    `zoo.models.recurrent.LanguageModel`).
 
     `weights` names a data set whose trained weights are shipped ("digits"), a safetensors file,
     or the folder of an artifact; shipped weights and artifacts bring their settings, and the
@@ -42,35 +31,13 @@ def create_model(cell: str | Genotype, network: str = "cifar",
     """
     if weights is not None:
         return _trained(cell, network, weights, settings)
-    if network not in NETWORKS:
-        raise ValueError(f"unknown network {choices(network, NETWORKS)}")
+    check_network(network)
     genotype = named(cell) if isinstance(cell, str) else cell
-    build, default = NETWORKS[network], DEFAULTS[network]
-    if isinstance(genotype, HierarchicalGenotype):
-        if network != "cifar":
-            raise ValueError(f"a hierarchical genotype has no {network} network; "
-                             "use network='cifar'")
-        build, default = hierarchical.HierarchicalNetwork, hierarchical.DEFAULTS
-    settings = default | settings
-    for name, value in settings.items():
-        if name in ("channels", "layers", "num_classes", "in_channels", "vocabulary", "hidden",
-                    "embedding") and (not isinstance(value, int) or value < 1):
-            raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
-        if name.startswith("drop") and not 0 <= value < 1:
-            raise ValueError(f"{name} must be a probability in [0, 1), not {value!r}")
-    try:
-        return build(genotype, **settings)
-    except TypeError as error:
-        if "unexpected keyword" not in str(error):
-            raise
-        unknown = str(error).rsplit(" ", 1)[-1]
-        raise ValueError(f"the {network} network has no setting {unknown}") from None
+    return build_network(genotype, network, **settings)
 
 
 def _trained(cell: str | Genotype, network: str, weights: str | Path, settings: dict) -> nn.Module:
     """The network that `weights` fit, filled with them, in eval mode."""
-    from zoo.weights import find, load_weights, state_sha256
-
     found = find(weights, cell)
     for name, value in found.settings.items():
         given = network if name == "kind" else settings.get(name, value)

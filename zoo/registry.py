@@ -18,15 +18,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from zoo.genotype import (
-    Cell,
-    ConvGenotype,
-    Genotype,
-    GenotypeError,
-    RecurrentGenotype,
-    from_dict,
-    to_json,
-)
+from zoo.genotypes.cell import Cell, GenotypeError
+from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.recurrent import RecurrentGenotype
+from zoo.genotypes.serialization import Genotype, from_dict, to_json
 from zoo.spelling import choices, did_you_mean
 
 KINDS = ("conv", "recurrent", "hierarchical")

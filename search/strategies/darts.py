@@ -1,18 +1,18 @@
 """DARTS: alphas and weights descend in turn, each on its half of the data.
 
-Liu et al. 2019 (arXiv 1806.09055), first order and second order; see `search.bilevel`.
+Liu et al. 2019 (arXiv 1806.09055), first order and second order; see `search.supernets.bilevel`.
 """
 
 from __future__ import annotations
 
 import torch
 
-from search.bilevel import Bilevel
-from search.discretize import Mixing
-from search.one_shot import OneShot
-from search.supernet import Outcome
-from zoo import distributed
-from zoo.cuda_graph import CapturedStep
+from search.spaces.discretize import Mixing
+from search.strategies.one_shot import OneShot
+from search.supernets.base import Outcome
+from search.supernets.bilevel import Bilevel
+from zoo.system import distributed
+from zoo.system.cuda_graph import CapturedStep
 
 
 class Darts(OneShot):

@@ -11,12 +11,12 @@ import math
 
 import torch
 
-from search.controller import Controller
-from search.discretize import one_hot
+from search.spaces.controller import Controller
+from search.spaces.discretize import one_hot
 from search.strategies.random_ws import SingleCell
-from search.supernet import Outcome
-from zoo import distributed
-from zoo.genotype import Genotype
+from search.supernets.base import Outcome
+from zoo.genotypes.serialization import Genotype
+from zoo.system import distributed
 
 _REWARD_OF_TEXT = 80.0
 _RATE = 3.5e-3  # ten times the paper's: our runs are shorter

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search.sampled import Candidate, SampleSettings, SampleStrategy
-from zoo.genotype import Genotype
+from search.strategies.sampled import Candidate, SampleSettings, SampleStrategy
+from zoo.genotypes.serialization import Genotype
 
 
 @dataclass(frozen=True)

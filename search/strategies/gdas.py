@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import torch
 
-from search.discretize import Mixing
+from search.spaces.discretize import Mixing
 from search.strategies.darts import Darts
-from search.supernet import Outcome
+from search.supernets.base import Outcome
 
 HOT, COLD = 10.0, 0.1
 

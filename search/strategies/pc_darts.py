@@ -1,17 +1,17 @@
 """PC-DARTS: operations see a quarter of the channels, and edges are weighed against each other.
 
 Xu et al. 2020, Partial Channel Connections for Memory-Efficient Architecture Search (arXiv
-1907.05737).  See `search.merged.PartialCell` for the channels.
+1907.05737).  See `search.supernets.conv_fused.PartialCell` for the channels.
 """
 
 from __future__ import annotations
 
 import torch
 
-from search.discretize import Mixing, edges
-from search.merged import PartialCell
+from search.spaces.discretize import Mixing, edges
 from search.strategies.darts import Darts
-from search.supernet import Supernet
+from search.supernets.conv import Supernet
+from search.supernets.conv_fused import PartialCell
 
 
 class EdgeNormalised(Supernet):

@@ -6,8 +6,8 @@ The baseline of Liu et al. 2019 (arXiv 1806.09055, section 3.2) and of Li & Talw
 
 from __future__ import annotations
 
-from search.sampled import SampleSettings, SampleStrategy
-from zoo.genotype import Genotype
+from search.strategies.sampled import SampleSettings, SampleStrategy
+from zoo.genotypes.serialization import Genotype
 
 #: `paper`: Liu et al. 2019 took the best of 24 cells.
 PRESETS = {"quick": SampleSettings(candidates=32, wave=4),

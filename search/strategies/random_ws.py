@@ -11,13 +11,13 @@ import random
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from search.discretize import Mixing, one_hot
-from search.one_shot import OneShot
-from search.space import ConvSpace, RecurrentSpace
-from search.strategy import Report, silent
-from search.supernet import Outcome
-from zoo import distributed
-from zoo.genotype import Genotype, from_dict, to_dict
+from search.progress import Report, silent
+from search.spaces.discretize import Mixing, one_hot
+from search.spaces.space import ConvSpace, RecurrentSpace
+from search.strategies.one_shot import OneShot
+from search.supernets.base import Outcome
+from zoo.genotypes.serialization import Genotype, from_dict, to_dict
+from zoo.system import distributed
 
 
 class SingleCell(OneShot):

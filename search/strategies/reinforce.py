@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import torch
 
-from search.controller import Controller
-from search.sampled import Candidate, SampleSettings, SampleStrategy
-from zoo.genotype import Genotype
+from search.spaces.controller import Controller
+from search.strategies.sampled import Candidate, SampleSettings, SampleStrategy
+from zoo.genotypes.serialization import Genotype
 
 
 @dataclass(frozen=True)

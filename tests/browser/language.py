@@ -9,10 +9,10 @@ import torch.nn.functional as F
 
 import export
 import zoo
-from export.build import build
+from export.pipeline import build
 from export.source import Wanted, find
-from zoo.manifest import Input
-from zoo.writing import generate
+from zoo.artifact.manifest import Input
+from zoo.generation import generate
 
 TEXT = "to be , or not to be , that is the question :\nwhether it is nobler in the mind to suffer\n"
 CELLS = {"char": "DARTS_V2_RNN", "word": "ENAS_RNN"}

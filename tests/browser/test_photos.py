@@ -19,15 +19,15 @@ import zoo
 from tests.browser.conftest import WEB_DEMO, Visit
 from tests.browser.test_access import violations
 from tests.browser.test_verify import reseal
-from web_demo import draw_pictures
 from web_demo.artifacts import find_artifacts
 from web_demo.server import running, serve
 from web_demo.site import build_site
-from zoo import cifar
+from web_demo.tools import draw_pictures
+from zoo.artifact.manifest import Input
 from zoo.cli import app
-from zoo.evaluate import normalise
-from zoo.manifest import Input
-from zoo.preprocess import read_picture
+from zoo.data import cifar
+from zoo.data.pictures import read_picture
+from zoo.data.transforms import normalise
 
 PICTURES = WEB_DEMO / "public" / "pictures"
 MEAN, STD = cifar.STATISTICS["cifar10"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from search.report import write_report
+from search.reporting.report import write_report
 from tests.browser.conftest import Visit, unavailable
 from tests.browser.test_access import AXE, PHONE, violations
 from tests.search.made_runs import WARNING, darts_run, evolution_run, recurrent_run

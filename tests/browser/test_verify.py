@@ -12,15 +12,15 @@ import pytest
 
 import export
 import zoo
-from export.build import build
+from export.pipeline import build
 from export.source import Wanted, find
 from tests.browser.conftest import Visit, unavailable
 from web_demo.artifacts import find_artifacts
 from web_demo.chromium import launch
 from web_demo.server import running, serve
 from web_demo.verify import HERE, classify, verify
-from zoo import artifact as folders
-from zoo.manifest import Manifest
+from zoo.artifact import folder as folders
+from zoo.artifact.manifest import Manifest
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from zoo.artifact.manifest import Input
 from zoo.create import create_model
-from zoo.manifest import Input
 
 
 def trained_looking(cell, seed=0, **settings):
@@ -30,7 +30,7 @@ def images_of(size, channels=3):
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory):
     """`zoo build DARTS --export onnx,savedmodel,tflite,tfjs` on the embedded default."""
-    from export.build import build
+    from export.pipeline import build
     from export.source import Wanted, find
 
     directory = tmp_path_factory.mktemp("exports") / "DARTS-digits"

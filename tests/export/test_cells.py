@@ -5,7 +5,7 @@ import json
 import pytest
 
 import zoo
-from export.build import build
+from export.pipeline import build
 from export.source import from_model
 from tests.export.conftest import images_of, trained_looking
 from zoo.create import create_model

@@ -8,18 +8,19 @@ import pytest
 from typer.testing import CliRunner
 
 import zoo
-from export.build import build
+from export.pipeline import build
 from export.source import Wanted, find
 from search.cli import app as search
-from search.space import ConvSpace, RecurrentSpace
-from search.strategies.hierarchical import HierarchicalSpace
+from search.spaces.hierarchical import HierarchicalSpace
+from search.spaces.space import ConvSpace, RecurrentSpace
 from web_demo.artifacts import find_artifacts, index_json
-from zoo.artifact import read_manifest
+from zoo.artifact.folder import read_manifest
 from zoo.cli import app as zoo_app
-from zoo.datasets import Split, load
-from zoo.recipe import Recipe
+from zoo.data.base import Split
+from zoo.data.images import load
+from zoo.recipes.image import Recipe
 from zoo.registry import origin_lines
-from zoo.train import train
+from zoo.training.classification import train
 
 SOURCE = "search run search-darts1-digits-0: darts order 1 on digits, seed 0"
 SPACES = {"conv": ConvSpace(), "recurrent": RecurrentSpace(), "hierarchical": HierarchicalSpace()}

@@ -5,12 +5,13 @@ import json
 import pytest
 
 import zoo
-from export.build import build
+from export.pipeline import build
 from export.source import Wanted, find
 from tests.export.conftest import images_of, trained_looking
 from tests.export.test_cells import export_small
-from zoo.artifact import read_manifest
-from zoo.genotype import HierarchicalGenotype, parse, to_json
+from zoo.artifact.folder import read_manifest
+from zoo.genotypes.hierarchical import HierarchicalGenotype
+from zoo.genotypes.serialization import parse, to_json
 
 #: Every operation, a node without edges, a motif without a path, one used in two places.
 MOTIFS = HierarchicalGenotype([

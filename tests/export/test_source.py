@@ -8,12 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from export.build import build
+from export.pipeline import build
 from export.source import Wanted, find, from_model
-from zoo import artifact, cifar, weights
+from zoo import weights
+from zoo.artifact import folder as artifact
+from zoo.artifact.manifest import Input, Manifest
 from zoo.create import create_model
-from zoo.genotype import to_json
-from zoo.manifest import Input, Manifest
+from zoo.data import cifar
+from zoo.genotypes.serialization import to_json
 
 TOKENS = ["\n", " ", "a", "é", '"']
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from tests.golden import network, search
-from zoo.genotype import Genotype, parse
+from zoo.genotypes.serialization import Genotype, parse
 
 LIMITS = {"network": 1e-9, "search": 1e-8}
 

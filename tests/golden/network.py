@@ -11,7 +11,7 @@ def genotype_of(case):
     """The genotype that a case names or spells out; a language model means the recurrent one."""
     value = case["genotype"]
     if isinstance(value, dict):
-        from zoo.genotype import from_dict
+        from zoo.genotypes.serialization import from_dict
 
         return from_dict(value)
     if "(" in value or value.lstrip().startswith("{"):

@@ -5,12 +5,12 @@ Each case is computed twice, with the supernet as it is defined and with the one
 
 import torch
 
-from search.bilevel import Bilevel
-from search.discretize import discretize
-from search.merged import MergedCell
-from search.plain import PlainCell
-from search.recurrent import FastRecurrentCell, PlainRecurrentCell, RecurrentSupernet
-from search.supernet import Supernet
+from search.spaces.discretize import discretize
+from search.supernets.bilevel import Bilevel
+from search.supernets.conv import Supernet
+from search.supernets.conv_fused import MergedCell
+from search.supernets.conv_reference import PlainCell
+from search.supernets.recurrent import FastRecurrentCell, PlainRecurrentCell, RecurrentSupernet
 from tests.golden.fill import fill, labels, tensor
 
 

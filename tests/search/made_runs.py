@@ -9,8 +9,9 @@ from pathlib import Path
 
 import torch
 
-from search.discretize import discretize, edges, entropy, operation_counts, operations
-from zoo.genotype import ConvGenotype, from_dict, to_dict
+from search.spaces.discretize import discretize, edges, entropy, operation_counts, operations
+from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.serialization import from_dict, to_dict
 
 WARNING = 'skip connections took over: 5 of 8 edges of <b>"normal"</b> & more to come'
 
@@ -117,7 +118,7 @@ def random_cells(rng: random.Random) -> ConvGenotype:
 
 def write_run(folder: Path, strategy: str, space: str, data: str, seed: int, settings: dict,
               rows: list[dict], result: dict | None) -> Path:
-    """The files of a run, as `search.run` writes them."""
+    """The files of a run, as `search.runner` writes them."""
     folder.mkdir(parents=True)
     config = {"strategy": strategy, "space": space, "data": data, "path": None, "seed": seed,
               "settings": settings, "data_sha256": "0" * 64, "threads": 1,

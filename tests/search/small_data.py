@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from zoo.datasets import load
+from zoo.data.images import load
 
 TINY = ["--channels", "4", "--layers", "3", "--epochs", "3", "--batch-size", "8"]
 TEXT = ["--space", "recurrent", "--data", "text", "--hidden", "8", "--batch-size", "8",

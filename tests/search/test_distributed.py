@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from search.image_task import ImageTask
 from search.settings import preset
 from search.strategies.darts import Darts
+from search.tasks.image import ImageTask
 from tests.search.small_data import TEXT, TINY, digits_folder, short_text
-from zoo import distributed
-from zoo.datasets import load
+from zoo.data.images import load
+from zoo.system import distributed
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,11 +8,13 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from search import build, one_shot
-from search import run as runs
+from search import config as build
+from search import runner as runs
 from search.cli import app
+from search.strategies import one_shot
 from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder
-from zoo import registry, run_folder
+from zoo import registry
+from zoo.training import run_folder
 
 
 def search(*words):

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.zoo.tiny_runs import TINY
-from zoo.datasets import ImageData, Split, load
-from zoo.train import train
+from zoo.data.base import ImageData, Split
+from zoo.data.images import load
+from zoo.training.classification import train
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import pytest
 
 import zoo
 from zoo import registry
-from zoo.genotype import CONV_OPERATIONS, RECURRENT_OPERATIONS
+from zoo.genotypes.conv import CONV_OPERATIONS
+from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
 
 PUBLISHED = [cell.name for cell in registry.records() if cell.origin == "published"]
 

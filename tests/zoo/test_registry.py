@@ -7,7 +7,7 @@ import pytest
 
 import zoo
 from zoo import registry
-from zoo.genotype import GenotypeError
+from zoo.genotypes.cell import GenotypeError
 from zoo.registry import UnknownCellError, record
 
 MINE = zoo.parse("Genotype(normal=[('skip_connect', 0), ('sep_conv_3x3', 1)], normal_concat=[2], "

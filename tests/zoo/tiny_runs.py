@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from zoo.recipe import Recipe
-from zoo.train import train
+from zoo.recipes.image import Recipe
+from zoo.training.classification import train
 
 TINY = Recipe(channels=4, layers=3, epochs=3, batch_size=16, learning_rate=0.05, drop_path=0.2,
               label_smoothing=0.1, rotate=5, zoom=0.1, shift=1, cutout=2, drawings=20)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from zoo import train_language
-from zoo.language_recipe import language_recipe
-from zoo.text import TextData
+from zoo.data.text import TextData
+from zoo.recipes.language import language_recipe
+from zoo.training import language_modeling
 
 TINY = language_recipe("sample", "small").but(
     hidden=16, batch_size=8, time=10, epochs=3, learning_rate=2e-2, average=0.9,
@@ -27,6 +27,6 @@ def text() -> TextData:
 def run(text, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     rows = []
-    manifest = train_language.train("DARTS_V2_RNN", text, TINY, folder, report=lambda *what:
+    manifest = language_modeling.train("DARTS_V2_RNN", text, TINY, folder, report=lambda *what:
                                     rows.append(what), events=True)
     return folder, manifest, rows

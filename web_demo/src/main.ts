@@ -8,8 +8,8 @@ import {
   type Artifact,
   type Entry,
   type StepManifest,
-} from './artifact';
-import { describeInput } from './answer';
+} from './artifact/artifact';
+import { describeInput } from './ui/answer';
 import {
   bestBackend,
   dropBackend,
@@ -19,15 +19,15 @@ import {
   waitNoLonger,
   type Availability,
   type Backend,
-} from './backends';
-import { downloadFixture, downloadModel, downloadStepFixture, downloadVocabulary, type Fixture } from './download';
-import { Failure, sentence } from './failure';
-import { forgetFacts, showFacts } from './facts';
-import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } from './inputs';
-import { Network } from './network';
-import { element } from './page';
-import { checkParity } from './parity';
-import { readsPhotos, refuseOtherRange } from './picture';
+} from './runtime/backends';
+import { downloadFixture, downloadModel, downloadStepFixture, downloadVocabulary, type Fixture } from './artifact/download';
+import { Failure, sentence } from './artifact/failure';
+import { forgetFacts, showFacts } from './ui/facts';
+import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } from './ui/inputs';
+import { Network } from './runtime/network';
+import { element } from './ui/page';
+import { checkParity } from './runtime/parity';
+import { readsPhotos, refuseOtherRange } from './image/picture';
 import {
   forgetMeasures,
   forgetParity,
@@ -40,13 +40,13 @@ import {
   showStep,
   showTimes,
   type Download,
-} from './runtime';
-import { forgetSamples, showSamples } from './samples';
-import { answerAgain, forgetQuestion, session } from './session';
-import { showStage } from './stage';
-import { StepNetwork } from './step';
-import { Vocabulary } from './tokens';
-import { connectWriter, describeWriter, writeWith } from './writer';
+} from './ui/status';
+import { forgetSamples, showSamples } from './ui/samples';
+import { answerAgain, forgetQuestion, session } from './ui/session';
+import { showStage } from './ui/stage';
+import { StepNetwork } from './runtime/step';
+import { Vocabulary } from './text/tokens';
+import { connectWriter, describeWriter, writeWith } from './ui/generator';
 
 const page = new URL('.', location.href);
 const asked = new URLSearchParams(location.search);

@@ -1,12 +1,12 @@
 /** `verify.html?model=models/NAME/&backend=wasm`: the fixture on exactly that backend, for `zoo verify`. */
 
-import { isStep, readArtifact } from './artifact';
-import { BACKENDS, startBackend, surveyBackends, type Backend } from './backends';
-import { downloadFixture, downloadModel, downloadStepFixture } from './download';
-import { Failure, sentence } from './failure';
-import { Network } from './network';
-import { checkParity, maxDifference, verdict } from './parity';
-import { StepNetwork } from './step';
+import { isStep, readArtifact } from './artifact/artifact';
+import { BACKENDS, startBackend, surveyBackends, type Backend } from './runtime/backends';
+import { downloadFixture, downloadModel, downloadStepFixture } from './artifact/download';
+import { Failure, sentence } from './artifact/failure';
+import { Network } from './runtime/network';
+import { checkParity, maxDifference, verdict } from './runtime/parity';
+import { StepNetwork } from './runtime/step';
 
 interface Verification {
   backend: string;

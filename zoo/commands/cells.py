@@ -15,7 +15,7 @@ import typer
 from zoo import registry
 from zoo.cell_file import read_cell, read_file
 from zoo.commands.table import print_table
-from zoo.genotype import to_dict, to_json
+from zoo.genotypes.serialization import to_dict, to_json
 from zoo.registry import CellRecord, UnknownCellError
 
 
@@ -209,7 +209,7 @@ def plot(
     Example:
       zoo plot DARTS -o darts.svg
     """
-    from zoo.plot import svg
+    from zoo.plotting.cell import svg
 
     cell = read_cell(name)
     output = output or _picture(cell)

@@ -26,8 +26,8 @@ def predict(
     import torch
 
     from zoo.commands.table import print_table
-    from zoo.evaluate import predict as run
-    from zoo.preprocess import read_picture
+    from zoo.data.pictures import read_picture
+    from zoo.training.evaluation import predict as run
     from zoo.weights import load_artifact
 
     if top < 1:

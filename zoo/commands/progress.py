@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,8 +74,8 @@ def training(folder: Path, size: float, unit: str = "images", speaks: bool = Tru
 
 def announce(what: str, place, dtype, resume: bool) -> None:
     """Say what begins, or goes on, on which device and how precisely."""
-    from zoo import distributed
-    from zoo.device import slow_in
+    from zoo.system import distributed
+    from zoo.system.device import slow_in
 
     count = distributed.size()
     beside = f" in {count} processes" if count > 1 else ""
@@ -106,3 +107,20 @@ def _measures(row: dict, digits: str = ".3f", name: str = "") -> str:
     if "rollbacks" in row:
         words.append(f"rolled back {len(row['rollbacks'])}x")
     return ", ".join(words)
+
+
+@contextlib.contextmanager
+def spinner() -> Iterator[Callable[[str], None]]:
+    """Yields ``say(text)``: a spinner with the text on a terminal, else a plain line on stderr.
+
+    Writes to a copy of stderr, so that it shows while file descriptor 2 is redirected.
+    """
+    from rich.console import Console
+
+    with os.fdopen(os.dup(2), "w", buffering=1) as stream:
+        console = Console(file=stream, highlight=False)
+        if not stream.isatty():
+            yield lambda text: print(text, file=stream)
+            return
+        with console.status("") as status:
+            yield status.update

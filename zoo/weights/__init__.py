@@ -16,8 +16,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from zoo.atomic import write_whole
-from zoo.weights.errors import WeightsError
+from zoo.models.factory import build_network
+from zoo.system.files import write_whole
+from zoo.weights.hub import WeightsError, fetch
 
 HERE = Path(__file__).parent
 WEIGHTS = "model.safetensors"
@@ -122,8 +123,6 @@ def packaged_file(card: dict) -> Path:
     cannot be had."""
     stem = f"{card['cell']}-{card['data']}"
     if "hub" in card:
-        from zoo.weights.hub import fetch
-
         return fetch(card, stem)
     return HERE / f"{stem}.safetensors"
 
@@ -175,7 +174,7 @@ def find(weights: str | Path, cell) -> Found:
         return Found(path.read_bytes(), card["network"], path.name, _facts(card))
     path = Path(weights)
     if path.is_dir():
-        from zoo.artifact import read_file, read_genotype, read_manifest, read_vocabulary
+        from zoo.artifact.folder import read_file, read_genotype, read_manifest, read_vocabulary
         from zoo.registry import genotype
 
         manifest = read_manifest(path)
@@ -211,14 +210,13 @@ def load_artifact(directory: Path | str):
 
     Raises ArtifactError or WeightsError when the folder is damaged or is none.
     """
-    from zoo.artifact import read_file, read_genotype, read_manifest
-    from zoo.create import create_model
+    from zoo.artifact.folder import read_file, read_genotype, read_manifest
 
     manifest = read_manifest(directory)
     genotype = read_genotype(directory, manifest)
     content = read_file(directory, manifest, WEIGHTS)
     try:
-        model = create_model(genotype, manifest.network.kind, **manifest.network.settings())
+        model = build_network(genotype, manifest.network.kind, **manifest.network.settings())
     except (TypeError, ValueError, RuntimeError) as error:  # another kind, or absurd settings
         why = str(error).splitlines()[0][:160]
         raise WeightsError(f"{directory}: genotype.json and the manifest's network do not go "

@@ -11,7 +11,9 @@ import hashlib
 import re
 from pathlib import Path
 
-from zoo.weights.errors import WeightsError
+
+class WeightsError(ValueError):
+    """Weights that are damaged or of another network; the message names the first misfit."""
 
 
 def fetch(card: dict, name: str) -> Path:

@@ -1,0 +1,107 @@
+"""How often rounded weights give the answer of the float32 network, over whole test sets.
+
+Rounding changes logits, so parity cannot be asked of it; what counts is that the most probable
+class stays the same.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from export.checks.parity import in_range
+from zoo import weights
+from zoo.artifact import folder as artifact
+from zoo.artifact.manifest import Agreement, Input, Manifest
+from zoo.data.images import load_for
+from zoo.training.evaluation import check_match, predict
+
+BATCH = 100
+
+
+def answers(run: Callable[[dict], dict], spec: Input, images: np.ndarray,
+            report: Callable[[int], None] = lambda done: None) -> np.ndarray:
+    """The most probable class of each of `images` (N, H, W, C), 0..255, by a hop's `run`.
+
+    `report(images done)` is called before every thousand.
+    """
+    found = []
+    for first in range(0, len(images), BATCH):
+        if first % 1000 == 0:
+            report(first)
+        pixels = in_range(images[first:first + BATCH], spec)
+        found.append(run({spec.name: pixels})["logits"].argmax(axis=1))
+    return np.concatenate(found)
+
+
+def weight_bytes(tfjs: Path) -> dict[str, int]:
+    """Bytes of the weights in a folder of TF.js files, as stored and as float32 would take."""
+    groups = json.loads((tfjs / "model.json").read_text(encoding="utf-8"))["weightsManifest"]
+    return {
+        "bytes": sum((tfjs / path).stat().st_size for group in groups for path in group["paths"]),
+        "float32_bytes": sum(4 * math.prod(entry["shape"])
+                             for group in groups for entry in group["weights"])}
+
+
+def entry(found: np.ndarray, expected: np.ndarray, tfjs: Path, precision: str, data: str,
+          where: str) -> Agreement:
+    """What is told of answers `found` `where`, beside those `expected`."""
+    return Agreement(precision=precision, data=data, images=len(found), where=where,
+                     share=float(np.mean(found == expected)), **weight_bytes(tfjs))
+
+
+def in_chromium(directory: Path, count: int, data: str | None, path: Path | None,
+                backends: list[str] | None) -> list[Agreement]:
+    """The first `count` test images on each backend of a browser, beside PyTorch in float32.
+
+    A backend that the machine lacks is left out.  Raises ValueError when the data set is not
+    that of the network or has fewer images, RuntimeMissing without a browser, RuntimeError when
+    a backend fails.
+    """
+    from web_demo import verify as browser
+
+    model, manifest = weights.load_artifact(directory)
+    data = data or manifest.input.data
+    if data is None:
+        raise ValueError(f"{directory} does not say what it was trained on; name it with --data")
+    if count < 1:
+        raise ValueError(f"--images must be at least 1, not {count}")
+    images = load_for(manifest.input, data, path)
+    check_match(manifest, images)
+    if count > len(images.test.images):
+        raise ValueError(f"{data} has {len(images.test.images)} test images, not {count}")
+    chosen = images.test.images[:count]
+    logits = predict(model, chosen, manifest.input.mean, manifest.input.std)
+    expected = logits.argmax(1).numpy()
+    found = []
+    raw = in_range(chosen, manifest.input)
+    for row in browser.classify(directory, raw, **({"backends": backends} if backends else {})):
+        if row["available"] and row["error"]:
+            raise RuntimeError(f"chromium {row['backend']}: {row['error']}")
+        if row["available"]:
+            found.append(entry(np.array(row["answers"]), expected, directory / "tfjs",
+                               manifest.precision, data, f"chromium {row['backend']}"))
+    return found
+
+
+def record(directory: Path, found: list[Agreement]) -> Manifest:
+    """Write `found` into the manifest and the model card of an artifact; the folder is replaced
+    as a whole.  What was told before of the same places is replaced."""
+    from export import card
+
+    manifest = artifact.read_manifest(directory)
+    artifact.check_files(directory, manifest)
+    places = {one.where for one in found}
+    kept = [one for one in manifest.agreement if one.where not in places]
+    manifest = manifest.model_copy(update={"agreement": [*kept, *found]})
+    with artifact.writing(directory) as folder:
+        for name in manifest.files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(directory / name, folder / name)
+        (folder / "README.md").write_text(card.text(manifest, folder), encoding="utf-8")
+        return artifact.seal(folder, manifest)

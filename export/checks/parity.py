@@ -1,0 +1,123 @@
+"""Proof that a hop did not change the numbers.
+
+The reference is the PyTorch network in float64, as it was before any rewrite, rounded to
+float32 at the end.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from zoo.artifact.manifest import Input, Parity
+from zoo.models.recurrent import LanguageModel
+
+#: Largest |difference| of a logit that float32 arithmetic may make.
+LIMIT = 1e-5
+
+#: With rounded weights the numbers do change: allowed is this share of the largest logit.
+ROUNDED = {"float16": 0.01, "uint8": 0.2}
+
+
+class ParityError(RuntimeError):
+    """A hop changed the numbers; the message says which and by how much."""
+
+
+@dataclass
+class Reference:
+    """Inputs by name, the float32 logits that they must give, and other outputs to compare."""
+
+    inputs: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
+    real: int  # how many of the inputs, the first ones, are real images
+
+    @property
+    def count(self) -> int:
+        return len(self.outputs["logits"])
+
+
+def in_range(images: np.ndarray, spec: Input) -> np.ndarray:
+    """Pixels 0..255 as the raw values, float32, that an exported network takes, see `Input`."""
+    low, high = spec.range
+    pixels = np.asarray(images, np.float32)
+    return pixels if (low, high) == (0, 255) else low + pixels * np.float32((high - low) / 255)
+
+
+def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: int = 8) -> Reference:
+    """What `model` computes on `real` images (N, H, W, C), 0..255, and on `random` noise images."""
+    generator = np.random.default_rng(0)
+    model = copy.deepcopy(model).double().eval()
+    if isinstance(model, LanguageModel):
+        tokens = generator.integers(0, model.vocabulary, random).astype(np.int32)
+        hidden = generator.uniform(-1, 1, (random, model.hidden)).astype(np.float32)
+        with torch.no_grad():
+            state = torch.from_numpy(hidden).double()[None]
+            log_prob, state = model(torch.from_numpy(tokens)[None].long(), state)
+            logits = model.decoder(state[0])
+        outputs = {"logits": logits, "probabilities": log_prob[0].exp(), "next_hidden": state[0]}
+        inputs = {"tokens": tokens, "hidden": hidden}
+        return Reference(inputs, _float32(outputs), real=0)
+    low, high = spec.range
+    shape = (random, spec.height, spec.width, spec.channels)
+    pixels = generator.uniform(low, high, shape).astype(np.float32)
+    if real is not None:
+        pixels = np.concatenate([in_range(real, spec), pixels])
+    scaled = (torch.from_numpy(pixels).double() - low) / (high - low)
+    normalised = (scaled - torch.tensor(spec.mean).double()) / torch.tensor(spec.std).double()
+    with torch.no_grad():
+        logits = model(normalised.permute(0, 3, 1, 2))
+    outputs = _float32({"logits": logits, "probabilities": logits.softmax(dim=1)})
+    return Reference({spec.name: pixels}, outputs, 0 if real is None else len(real))
+
+
+def _float32(values: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    return {name: value.float().numpy() for name, value in values.items()}
+
+
+def limit(expected: Reference, precision: str = "float32") -> float:
+    """The largest difference allowed: 1e-5, or 8 units in the last place of the largest logit
+    where that is more (from logits of 16 on, float32 itself is no finer)."""
+    largest = float(np.abs(expected.outputs["logits"]).max())
+    if precision != "float32":
+        return max(LIMIT, ROUNDED[precision] * largest)
+    return max(LIMIT, 8 * float(np.spacing(np.float32(largest))))
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def check(hop: str, run: Callable[[dict], dict], expected: Reference,
+          precision: str = "float32") -> Parity:
+    """Run a hop on the inputs of the reference, all at once and the first one alone.
+
+    With rounded weights the limit is one for logits; probabilities must then be the softmax of
+    the logits found, to 1e-5.  Raises ParityError over the limit, for a missing output, or a NaN.
+    """
+    allowed = limit(expected, precision)
+    worst = 0.0
+    for count in {expected.count, 1}:
+        outputs = run({name: value[:count] for name, value in expected.inputs.items()})
+        for name, value in expected.outputs.items():
+            if name not in outputs:
+                raise ParityError(f"{hop}: the graph has no output {name!r}")
+            found = np.asarray(outputs[name], np.float64)
+            if found.shape != value[:count].shape:
+                raise ParityError(f"{hop}: output {name!r} has shape {found.shape}, not "
+                                  f"{value[:count].shape}")
+            wanted = value[:count]
+            if name == "probabilities" and precision != "float32":
+                wanted = _softmax(np.asarray(outputs["logits"], np.float64))
+                if not np.abs(found - wanted).max() <= LIMIT:
+                    raise ParityError(f"{hop}: the probabilities are not the logits' softmax")
+            difference = np.abs(found - wanted).max()
+            worst = max(worst, float(difference)) if np.isfinite(difference) else np.inf
+    if not worst <= allowed:
+        raise ParityError(f"{hop}: changed the numbers by {worst:.2g}, more than {allowed:.2g}")
+    return Parity(hop=hop, max_difference=worst, limit=allowed, inputs=expected.count)

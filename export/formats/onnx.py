@@ -1,0 +1,146 @@
+"""Hop 1: the deployed network as an ONNX graph, and ONNX Runtime to run it.
+
+The TorchScript exporter is used on purpose: it writes opset 17, which the onnx-tf package can
+read, and takes a quarter of the time of the newer one on these networks.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from export.network.deploy import Deployed
+
+OPSET = 17
+
+
+def write(deployed: Deployed, path: Path, metadata: dict) -> onnx.ModelProto:
+    """Write the ONNX file; the batch is dynamic, everything else static.
+
+    `metadata` values go into ``metadata_props`` under ``zoo.<key>``, as JSON unless text.
+    """
+    names = list(deployed.example)
+    axes = {name: {0: "batch"} for name in [*names, *deployed.outputs]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the exporter announces its successor at every call
+        torch.onnx.export(
+            deployed.module, tuple(deployed.example.values()), str(path), dynamo=False,
+            opset_version=OPSET, input_names=names, output_names=list(deployed.outputs),
+            dynamic_axes=axes, do_constant_folding=True,
+        )
+    model = onnx.load(str(path))
+    _drop_identities(model.graph)
+    _merge_padding(model.graph)
+    model.producer_name, model.producer_version = "genotype-zoo", ""
+    for key, value in metadata.items():
+        entry = model.metadata_props.add()
+        entry.key = f"zoo.{key}"
+        entry.value = value if isinstance(value, str) else json.dumps(value)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return model
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    """The value of every name that depends on no input: initializers and what is made of them."""
+    values = {init.name: numpy_helper.to_array(init) for init in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" or all(name in values for name in node.input if name):
+            inputs = {name: values[name] for name in node.input if name}
+            computed = ReferenceEvaluator(node).run(None, inputs)
+            values.update(zip(node.output, computed))
+    return values
+
+
+def _readers(graph: onnx.GraphProto, name: str) -> list[onnx.NodeProto]:
+    return [node for node in graph.node if name in node.input]
+
+
+def _drop_identities(graph: onnx.GraphProto) -> None:
+    """The exporter shares equal initializers through Identity nodes: read the original."""
+    outputs = {output.name for output in graph.output}
+    for node in [n for n in graph.node if n.op_type == "Identity" and n.output[0] not in outputs]:
+        for reader in _readers(graph, node.output[0]):
+            for position, name in enumerate(reader.input):
+                if name == node.output[0]:
+                    reader.input[position] = node.input[0]
+        graph.node.remove(node)
+
+
+# What the `pads` of a node pad with.
+_PADS_WITH = {"Conv": 0.0, "MaxPool": -np.inf, "AveragePool": 0.0}
+
+
+def _merge_padding(graph: onnx.GraphProto) -> None:
+    """Pad followed by a convolution or a pool alone is the `pads` of that node.
+
+    Padding is written as a node only because torch cannot pad one side; onnx-tf cannot read it.
+    """
+    constants = _constants(graph)
+    for node in [n for n in graph.node if n.op_type == "Pad"]:
+        readers = _readers(graph, node.output[0])
+        pads = constants[node.input[1]].tolist()
+        value = float(constants[node.input[2]]) if len(node.input) > 2 and node.input[2] else 0.0
+        if any(_PADS_WITH.get(reader.op_type) != value for reader in readers):
+            continue
+        for reader in readers:
+            own = _ints(reader, "pads", [0, 0, 0, 0])
+            own[:] = [a + b for a, b in zip(own, pads[2:4] + pads[6:8])]
+            if reader.op_type == "AveragePool":
+                _attribute(reader, "count_include_pad", onnx.AttributeProto.INT).i = 1
+            reader.input[0] = node.input[0]
+        graph.node.remove(node)
+    _drop_unused(graph)
+
+
+def _attribute(node: onnx.NodeProto, name: str, kind: int) -> onnx.AttributeProto:
+    """The attribute `name` of a node, made when it is missing."""
+    found = next((a for a in node.attribute if a.name == name), None)
+    return node.attribute.add(name=name, type=kind) if found is None else found
+
+
+def _ints(node: onnx.NodeProto, name: str, default: list[int]):
+    attribute = _attribute(node, name, onnx.AttributeProto.INTS)
+    if not attribute.ints:
+        attribute.ints.extend(default)
+    return attribute.ints
+
+
+def _drop_unused(graph: onnx.GraphProto) -> None:
+    """Nodes that nothing reads, until none is left."""
+    needed = {output.name for output in graph.output}
+    for node in reversed(list(graph.node)):  # the nodes of an ONNX graph stand in order
+        if any(name in needed for name in node.output):
+            needed.update(node.input)
+        else:
+            graph.node.remove(node)
+
+
+def same_padding(size: list[int], kernel: list[int], strides: list[int],
+                 dilations: list[int]) -> list[int]:
+    """[top, left, bottom, right] of TensorFlow's SAME."""
+    total = [max(0, (-(-n // stride) - 1) * stride + (k - 1) * dilation + 1 - n)
+             for n, k, stride, dilation in zip(size, kernel, strides, dilations)]
+    before = [n // 2 for n in total]
+    return before + [n - m for n, m in zip(total, before)]
+
+
+def load(path: Path, threads: int = 1) -> Callable[[dict], dict]:
+    """The file at `path` in ONNX Runtime, as ``run(inputs: dict) -> dict`` of arrays."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda inputs: dict(zip(names, session.run(names, inputs)))

@@ -1,0 +1,174 @@
+"""Hop 2 by the onnx-tf package: an alternative to `saved_model`, with the same result.
+
+onnx-tf 1.10.0 (2022, the last) writes one TensorFlow operation after another in PyTorch's
+NCHW layout.  Before it, the ONNX graph is put in words that it translates well; after it,
+`export.formats.onnx_tf_rewrites` brings the TensorFlow graph to NHWC, since no
+browser runs anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from export.formats import shims
+from export.formats.onnx import same_padding
+from export.formats.onnx_node import UnsupportedNodeError
+from export.formats.saved_model import signature
+
+
+def available() -> str | None:
+    """Why this converter cannot run here, or None when it can."""
+    try:
+        shims.onnx_tf()
+    except ImportError as error:
+        return str(error)
+    return None
+
+
+def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
+    """Write the SavedModel with one signature, ``serving_default``.
+
+    Raises UnsupportedNodeError for what onnx-tf cannot translate to a portable graph, and
+    `shims.MissingPackageError` without the package.
+    """
+    backend = shims.onnx_tf()
+    import tensorflow as tf
+
+    from export.formats import onnx_tf_rewrites
+
+    specs = list(signature(model))
+    with _quiet():
+        frozen = _translate(backend, _reword(model))
+    outputs = [output.name for output in model.graph.output]
+    graph = onnx_tf_rewrites.to_nhwc(frozen, outputs)
+    # Transposes of images are slow; that of a token that was looked up is nothing.
+    images = any(spec.shape.rank == 4 for spec in specs)
+    left = {node.op for node in graph.node} & ({"PyFunc", "Transpose"} if images else {"PyFunc"})
+    if left:
+        raise UnsupportedNodeError(f"onnx-tf left {' and '.join(sorted(left))} operations, which "
+                                   "make no fast portable graph; the default converter may do it")
+
+    @tf.function(input_signature=specs, autograph=False)
+    def serve(*tensors):
+        inputs = {spec.name: tensor for spec, tensor in zip(specs, tensors)}
+        results = tf.import_graph_def(graph, inputs, [f"{name}:0" for name in outputs], name="")
+        return {name: tf.identity(result) for name, result in zip(outputs, results)}
+
+    tf.saved_model.save(tf.Module(), str(directory),
+                        signatures={"serving_default": serve.get_concrete_function()})
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """onnx-tf turns absl's logging up while it works."""
+    from absl import logging
+
+    before = logging.get_verbosity()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _translate(backend, model: onnx.ModelProto):
+    """The frozen TensorFlow graph, in NCHW: placeholders and results have their ONNX names."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    try:
+        # For 'CUDA' it leaves the layout alone; for 'CPU' it puts two transposes around every
+        # convolution.  Nothing runs here.
+        prepared = backend.prepare(model, device="CUDA", logging_level="ERROR")
+        translate = type(prepared.tf_module).__call__.python_function
+
+        @tf.function(input_signature=list(signature(model)), autograph=False)
+        def run(*tensors):
+            results = translate(prepared.tf_module, **dict(zip(prepared.inputs, tensors)))
+            return [tf.identity(results[name], name=name) for name in prepared.outputs]
+
+        return convert_variables_to_constants_v2(run.get_concrete_function()).graph.as_graph_def()
+    except Exception as error:  # it raises whatever comes
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UnsupportedNodeError(f"onnx-tf cannot translate this graph: {reason}") from error
+
+
+def _reword(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network in operations that onnx-tf translates one to one."""
+    model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    _name_padding(model.graph)
+    _average_and_flatten(model.graph)
+    _plain_product(model.graph)
+    _begin_with_pool(model.graph)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _name_padding(graph: onnx.GraphProto) -> None:
+    """Padding that is TensorFlow's SAME says so: numbers become a Pad in front of a convolution,
+    and a Python function, which no other runtime has, in place of an average pool."""
+    sizes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim][2:]
+             for value in [*graph.value_info, *graph.input]}
+    kernels = {init.name: list(init.dims[2:]) for init in graph.initializer}
+    for node in graph.node:
+        if node.op_type not in ("Conv", "MaxPool", "AveragePool"):
+            continue
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        pads = attributes.get("pads", [0, 0, 0, 0])
+        if not any(pads) or attributes.get("count_include_pad") or attributes.get("ceil_mode"):
+            continue
+        kernel = attributes.get("kernel_shape") or kernels[node.input[1]]
+        if pads == same_padding(sizes[node.input[0]], kernel, attributes.get("strides", [1, 1]),
+                                attributes.get("dilations", [1, 1])):
+            kept = [a for a in node.attribute if a.name not in ("pads", "auto_pad")]
+            del node.attribute[:]
+            node.attribute.extend([*kept, helper.make_attribute("auto_pad", "SAME_UPPER")])
+
+
+def _average_and_flatten(graph: onnx.GraphProto) -> None:
+    """Global average pool and Flatten as one mean: onnx-tf flattens with shape arithmetic."""
+    for pool in [n for n in graph.node if n.op_type == "GlobalAveragePool"]:
+        readers = [n for n in graph.node if pool.output[0] in n.input]
+        if [n.op_type for n in readers] != ["Flatten"]:
+            continue
+        mean = helper.make_node("ReduceMean", [pool.input[0]], [readers[0].output[0]],
+                                name=pool.name, axes=[2, 3], keepdims=0)
+        graph.node.insert(list(graph.node).index(pool), mean)
+        graph.node.remove(pool)
+        graph.node.remove(readers[0])
+
+
+def _plain_product(graph: onnx.GraphProto) -> None:
+    """Gemm as MatMul and Add: onnx-tf makes sure of the rank of its inputs in the graph."""
+    weights = {init.name: init for init in graph.initializer}
+    for position, node in reversed(list(enumerate(graph.node))):
+        if node.op_type != "Gemm" or node.input[1] not in weights or len(node.input) < 3:
+            continue
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        if attributes.pop("transB", 0) != 1 or set(attributes.values()) - {1.0}:
+            continue
+        turned = numpy_helper.to_array(weights[node.input[1]]).T
+        turned = numpy_helper.from_array(np.ascontiguousarray(turned), f"{node.output[0]}_weight")
+        graph.initializer.append(turned)
+        product = f"{node.output[0]}_product"
+        graph.node.insert(position + 1, helper.make_node(
+            "Add", [product, node.input[2]], list(node.output), name=f"{node.name}_bias"))
+        graph.node.insert(position + 1, helper.make_node(
+            "MatMul", [node.input[0], turned.name], [product], name=node.name))
+        graph.node.remove(node)
+
+
+def _begin_with_pool(graph: onnx.GraphProto) -> None:
+    """A pool that does nothing behind every transpose of an input: TensorFlow turns the layout
+    from the first operation that has one on, and so takes normalisation and padding along."""
+    inputs = {value.name for value in graph.input}
+    for position, node in reversed(list(enumerate(graph.node))):
+        if node.op_type == "Transpose" and node.input[0] in inputs:
+            result, node.output[0] = node.output[0], f"{node.output[0]}_turned"
+            graph.node.insert(position + 1, helper.make_node(
+                "MaxPool", list(node.output), [result], kernel_shape=[1, 1]))

@@ -1,0 +1,125 @@
+"""Makes two unmaintained packages, onnx-tf 1.10.0 and tensorflowjs 4.22.0, import on today's stack.
+
+Both wheels are installed with ``--no-deps``: what they pin is dead (tensorflow-addons), heavy
+(jax, decision forests) or fails to import.  None of it is used on our way through them, so
+while they are imported, and only then, an empty module stands in for each name that is not
+installed.  tests/export/formats/test_shims.py fails as soon as upstream no longer needs this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+#: What to type for a package that is missing.
+REMEDY = {
+    "onnx": "pip install 'genotype-zoo[export]'",
+    "datasets": "pip install 'genotype-zoo[data]'",
+    "onnxruntime": "pip install 'genotype-zoo[export]'",
+    "tensorflow": "pip install 'genotype-zoo[export]'",
+    "onnx_tf": "pip install --no-deps onnx-tf==1.10.0",
+    "tensorflowjs": "pip install --no-deps tensorflowjs==4.22.0",
+}
+
+
+class MissingPackageError(ImportError):
+    """A package is not installed, or cannot be imported here; names it and the remedy."""
+
+
+def require(package: str) -> None:
+    """Raise MissingPackageError unless `package` is installed; imports nothing."""
+    if importlib.util.find_spec(package) is None:
+        raise MissingPackageError(f"{package} is not installed: {REMEDY[package]}", name=package)
+
+
+def onnx_tf() -> ModuleType:
+    """``onnx_tf.backend`` of the unmodified wheel."""
+    return _imported("onnx_tf", "onnx_tf.backend", FOR_ONNX_TF)
+
+
+def tensorflowjs_converter() -> ModuleType:
+    """``tensorflowjs.converters.tf_saved_model_conversion_v2`` of the unmodified wheel."""
+    return _imported("tensorflowjs", "tensorflowjs.converters.tf_saved_model_conversion_v2",
+                     FOR_TENSORFLOWJS)
+
+
+def _onnx_tables() -> dict[str, dict]:
+    """The tables of ``onnx.mapping`` that onnx-tf reads, from the functions that replaced them."""
+    from onnx import TensorProto, helper
+
+    types = [t for t in helper.get_all_tensor_dtypes() if t != TensorProto.UNDEFINED]
+    storage = {t: int(helper.tensor_dtype_to_storage_tensor_dtype(t)) for t in types}
+    numpy = {t: helper.tensor_dtype_to_np_dtype(t) for t in types}
+    # A storage type holds itself, but for 16-bit and smaller numbers: those lie in int32.
+    fields = {t: helper.tensor_dtype_to_field(t) for t in types if storage[t] == t}
+    return {
+        "TENSOR_TYPE_TO_NP_TYPE": numpy,
+        "NP_TYPE_TO_TENSOR_TYPE": {dtype: helper.np_dtype_to_tensor_dtype(dtype)
+                                   for dtype in numpy.values()},
+        "TENSOR_TYPE_TO_STORAGE_TENSOR_TYPE": storage,
+        "STORAGE_TENSOR_TYPE_TO_FIELD": fields,
+    }
+
+
+Contents = Callable[[], dict[str, Any]]
+
+# onnx-tf reads the tables of ``onnx.mapping``, gone since onnx 1.17, under two names; of
+# tensorflow-addons (ended 2024) and tensorflow-probability it wants one name each, for the
+# operations Hardmax and Bernoulli.
+FOR_ONNX_TF: dict[str, Contents] = {
+    "onnx.mapping": _onnx_tables,
+    "onnx.helper.mapping": _onnx_tables,
+    "tensorflow_addons": lambda: {"seq2seq": SimpleNamespace(hardmax=None)},
+    "tensorflow_probability": lambda: {"distributions": SimpleNamespace(Bernoulli=None)},
+}
+
+# tensorflowjs imports its converters for every framework at once.
+FOR_TENSORFLOWJS: dict[str, Contents] = dict.fromkeys([
+    "jax", "jax.experimental", "jax.experimental.jax2tf", "tensorflow_decision_forests",
+    "tensorflow_hub", "tf_keras",
+], dict)
+
+
+def _imported(package: str, module: str, stand_ins: dict[str, Contents]) -> ModuleType:
+    """`module` of `package`, with `stand_ins` for what is not installed."""
+    # TensorFlow, and Keras with it, comes first: Keras looks for jax when it is imported and
+    # would take the stand-in for the real one.
+    for name in ("tensorflow", package):
+        require(name)
+    try:
+        for name in ("tensorflow", "keras"):
+            importlib.import_module(name)
+        with standing_in(stand_ins):
+            return importlib.import_module(module)
+    except (ImportError, AttributeError) as error:  # the second where a name in a module is gone
+        raise MissingPackageError(f"{package} cannot be imported here ({error}); the version that "
+                                  f"works: {REMEDY[package]}", name=package) from error
+
+
+@contextlib.contextmanager
+def standing_in(stand_ins: dict[str, Contents]) -> Iterator[None]:
+    """Modules of those names with those contents, for all that are not installed."""
+    made = []
+    try:
+        for name, contents in stand_ins.items():
+            if not is_installed(name):
+                sys.modules[name] = module = ModuleType(name)
+                module.__path__ = []  # a package, so that what is in it can be imported
+                vars(module).update(contents())
+                made.append(name)
+        yield
+    finally:
+        for name in made:
+            del sys.modules[name]
+
+
+def is_installed(name: str) -> bool:
+    try:
+        return name in sys.modules or importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # its parent is a module, not a package
+        return False

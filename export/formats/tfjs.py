@@ -1,0 +1,107 @@
+"""Hop 3: SavedModel to TensorFlow.js files, and those very files read back into TensorFlow.
+
+The converter of the tensorflowjs package does the work, in this process.  It exits without an
+error for graphs that no browser can run, so what counts is reading back (here) and running in
+a browser (`zoo verify`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from export.formats import tfjs_repairs
+from export.formats.shims import tensorflowjs_converter
+
+# One file up to here: a browser gains nothing from more requests to the same server.
+SHARD_BYTES = 64 * 1024 * 1024
+
+
+def write(saved_model: Path, directory: Path, precision: str, metadata: dict) -> None:
+    """Write ``model.json`` and the weight shards; `metadata` goes to ``userDefinedMetadata.zoo``.
+
+    With a `precision` below float32 only what has two or more dimensions is rounded: biases
+    and constants are few and sensitive.
+    """
+    tensorflowjs_converter().convert_tf_saved_model(
+        str(saved_model), str(directory), signature_def="serving_default",
+        saved_model_tags="serve", use_structured_outputs_names=True,
+        weight_shard_size_bytes=SHARD_BYTES, metadata={"zoo": metadata},
+    )
+    model = json.loads((directory / "model.json").read_text())
+    weights = tfjs_repairs.repair(model, _read_weights(model, directory))
+    for group in model["weightsManifest"]:
+        for shard in group["paths"]:
+            (directory / shard).unlink()
+    model["weightsManifest"] = _write_weights(weights, directory, precision)
+    # Protobuf maps come in any order: sorted, the same graph gives the same bytes.  The order
+    # of the outputs means something and is kept.
+    for part in ("modelTopology", "weightsManifest"):
+        model[part] = json.loads(json.dumps(model[part], sort_keys=True))
+    model["signature"]["inputs"] = dict(sorted(model["signature"]["inputs"].items()))
+    (directory / "model.json").write_text(json.dumps(model, separators=(",", ":")))
+
+
+def _read_weights(model: dict, directory: Path) -> tfjs_repairs.Weights:
+    from tensorflowjs.read_weights import read_weights
+
+    entries = read_weights(model["weightsManifest"], str(directory), flatten=True)
+    return {entry["name"]: entry["data"] for entry in entries}
+
+
+def _write_weights(weights: tfjs_repairs.Weights, directory: Path, precision: str) -> list:
+    from tensorflowjs.write_weights import write_weights
+
+    rounded = [name for name, value in weights.items()
+               if value.ndim >= 2 and value.dtype == np.float32]
+    return write_weights(
+        [[{"name": name, "data": value} for name, value in weights.items()]],
+        str(directory), write_manifest=False, shard_size_bytes=SHARD_BYTES,
+        quantization_dtype_map={precision: rounded} if precision != "float32" else None)
+
+
+def describe(directory: Path) -> dict[str, int]:
+    """Nodes that run (no constants), transposes among them, and bytes of all files."""
+    model = json.loads((directory / "model.json").read_text())
+    operations = [node["op"] for node in model["modelTopology"]["node"]]
+    return {
+        "nodes": sum(op not in ("Const", "Placeholder", "Identity", "NoOp") for op in operations),
+        "transposes": operations.count("Transpose"),
+        "bytes": sum(path.stat().st_size for path in directory.iterdir()),
+    }
+
+
+def load(directory: Path) -> Callable[[dict], dict]:
+    """The files at `directory`, run by TensorFlow: ``run(inputs: dict) -> dict`` of arrays."""
+    tensorflowjs_converter()  # the package imports only with what this stands in for
+    import tensorflow as tf
+    from google.protobuf.json_format import ParseDict
+
+    model = json.loads((directory / "model.json").read_text())
+    weights = _read_weights(model, directory)
+    stored = ParseDict(model["modelTopology"], tf.compat.v1.GraphDef())
+    graph_def = tf.compat.v1.GraphDef(versions=stored.versions)
+    for node in stored.node:
+        graph_def.node.extend(tfjs_repairs.to_tensorflow(node, weights))
+    for node in graph_def.node:
+        if node.name in weights:
+            value = tf.make_tensor_proto(weights[node.name], shape=weights[node.name].shape)
+            node.attr["value"].tensor.CopyFrom(value)
+
+    signature = model["signature"]
+    inputs = {name: entry["name"] for name, entry in signature["inputs"].items()}
+    outputs = {name: entry["name"] for name, entry in signature["outputs"].items()}
+    function = tf.compat.v1.wrap_function(
+        lambda: tf.graph_util.import_graph_def(graph_def, name=""), [])
+    tensor = function.graph.as_graph_element
+    pruned = function.prune([tensor(name) for name in inputs.values()],
+                            [tensor(name) for name in outputs.values()])
+
+    def run(values: dict) -> dict:
+        results = pruned(*(tf.constant(values[name]) for name in inputs))
+        return {name: result.numpy() for name, result in zip(outputs, results)}
+
+    return run

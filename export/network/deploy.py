@@ -1,0 +1,108 @@
+"""The network as it is shipped: exact rewrites in PyTorch before any converter sees the graph.
+
+A trained network becomes a plain graph of convolutions, ReLUs, pools, additions and
+concatenations that takes raw pixels and gives logits and probabilities.  All arithmetic on
+weights is done in float64, so a rewrite changes nothing but the order of rounding.  What each
+rewrite is for stands in `export.network.rewrites`.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
+
+from export.network import rewrites
+from zoo.artifact.manifest import Input, Rewrite
+from zoo.models.operations import FactorizedReduce, Pool
+from zoo.models.recurrent import LanguageModel
+
+
+class _Tracer(fx.Tracer):
+    """Records the operations of a network; those with a rewrite of their own stay whole."""
+
+    def is_leaf_module(self, module: nn.Module, qualified_name: str) -> bool:
+        whole = isinstance(module, (FactorizedReduce, Pool))
+        return whole or super().is_leaf_module(module, qualified_name)
+
+
+def trace(model: nn.Module) -> fx.GraphModule:
+    """The graph of what `model` computes in eval mode."""
+    return fx.GraphModule(model, _Tracer().trace(model))
+
+
+@dataclass
+class Deployed:
+    """`module` in float32 and eval mode, one example input a name, and the rewrites made."""
+
+    module: nn.Module
+    example: dict[str, Tensor]
+    outputs: tuple[str, ...]
+    rewrites: list[Rewrite]
+
+
+def deploy(model: nn.Module, spec: Input) -> Deployed:
+    """The deployed form of an image network or of a language model; `model` is left as it is.
+
+    Raises ValueError when the network cannot be run on images of `spec`.
+    """
+    if isinstance(model, LanguageModel):
+        return _language_step(model)
+    graph = trace(copy.deepcopy(model).double().eval())
+    shape = (1, spec.channels, spec.height, spec.width)
+    try:
+        ShapeProp(graph).propagate(torch.zeros(shape, dtype=torch.float64))
+    except RuntimeError as error:
+        raise ValueError(f"the network cannot take {spec.height}x{spec.width} images with "
+                         f"{spec.channels} channels: {str(error).splitlines()[0]}") from None
+    made = rewrites.apply(graph)
+    module = ImageClassifier(graph, spec).float().eval()
+    example = torch.zeros(1, spec.height, spec.width, spec.channels)
+    made.append(Rewrite(rewrite="normalisation and softmax inside the graph", count=1))
+    return Deployed(module, {spec.name: example}, ("logits", "probabilities"), made)
+
+
+class ImageClassifier(nn.Module):
+    """Raw pixels (N, H, W, C) in `range` -> logits and probabilities, (N, classes)."""
+
+    def __init__(self, network: nn.Module, spec: Input):
+        super().__init__()
+        low, high = spec.range
+        scale = torch.tensor([1 / ((high - low) * s) for s in spec.std], dtype=torch.float64)
+        shift = torch.tensor([-m / s for m, s in zip(spec.mean, spec.std)], dtype=torch.float64)
+        self.normalise = rewrites.ChannelAffine(scale, shift - low * scale)
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.network(self.normalise(pixels.permute(0, 3, 1, 2)))
+        return logits, logits.softmax(dim=1)
+
+
+class LanguageStep(nn.Module):
+    """One step: token ids (N,) int32, hidden (N, hidden) -> logits, probabilities, next hidden.
+
+    Embedding and decoder are one matrix (hidden, vocabulary), as the decoder multiplies by it:
+    with a large vocabulary it is most of the download.
+    """
+
+    def __init__(self, model: LanguageModel):
+        super().__init__()
+        self.cell, self.bias = model.rnns[0], model.decoder.bias
+        self.tied = nn.Parameter(model.encoder.weight.detach().t().contiguous())
+
+    def forward(self, tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        state = self.cell.step(self.tied.index_select(1, tokens).t(), hidden)
+        logits = torch.addmm(self.bias, state, self.tied)
+        return logits, logits.softmax(dim=1), state
+
+
+def _language_step(model: LanguageModel) -> Deployed:
+    step = LanguageStep(copy.deepcopy(model)).float().eval()
+    example = {"tokens": torch.zeros(1, dtype=torch.int32),
+               "hidden": torch.zeros(1, model.hidden)}
+    made = [Rewrite(rewrite="one time step, state in and state out", count=1),
+            Rewrite(rewrite="embedding and decoder as one matrix", count=1)]
+    return Deployed(step, example, ("logits", "probabilities", "next_hidden"), made)

@@ -1,0 +1,278 @@
+"""The chain: one network to one artifact folder in the formats asked for.
+
+PyTorch -> ONNX -> TensorFlow -> TensorFlow.js or TFLite, every hop compared with the float64
+network before the next one starts.  What is not asked for is made in passing and not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from export.checks import parity
+from export.formats.base import (
+    CONVERTERS,
+    FORMATS,
+    NEEDS,
+    PLACES,
+    TOOLS,
+    check_packages,
+    installed_version,
+)
+from export.logs import ConversionError, captured
+from export.network.deploy import deploy
+from zoo import weights
+from zoo.artifact import folder as artifact
+from zoo.artifact.manifest import Agreement, Fixture, Manifest
+from zoo.genotypes.serialization import Genotype, to_json
+from zoo.models import cost
+from zoo.plotting.cell import svg
+from zoo.spelling import choices
+
+
+@dataclass
+class Source:
+    """What is exported: a network in eval mode, its genotype, and what is known of it.
+
+    `manifest` has everything but the export fields.  `images` (N, H, W, C), 0..255, with `labels`
+    are real inputs for parity and for the fixture; without them noise is used.  `test` are all
+    test images, for the agreement of rounded weights.  `vocabulary` lists the tokens of a
+    language model in order of their ids.
+    """
+
+    model: nn.Module
+    genotype: Genotype
+    manifest: Manifest
+    images: np.ndarray | None = None
+    labels: list[int] | None = None
+    test: np.ndarray | None = None
+    vocabulary: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One finished step, for the terminal: `seconds` and what parity found."""
+
+    name: str
+    seconds: float
+    difference: float | None = None
+    limit: float | None = None
+
+
+def build(source: Source, formats: list[str], directory: Path | str, precision: str = "float32",
+          converter: str = "zoo", verbose: bool = False,
+          report: Callable[[Hop], None] = lambda hop: None,
+          started: Callable[[str], None] = lambda name: None) -> Manifest:
+    """Write the artifact folder at `directory` and return its manifest.
+
+    `report` is called after each hop, `started` before.  Raises ValueError for an unknown
+    format, precision or converter; MissingPackageError when a hop cannot run here;
+    ArtifactError when the folder cannot be replaced; UnsupportedNodeError, ConversionError or
+    ParityError when a hop fails, and then nothing is written.
+    """
+    for value, allowed, what in ((precision, ("float32", "float16", "uint8"), "precision"),
+                                 (converter, CONVERTERS, "converter"),
+                                 *((name, FORMATS, "format") for name in formats)):
+        if value not in allowed:
+            raise ValueError(f"unknown {what} {choices(value, allowed)}")
+    if not formats:
+        raise ValueError(f"no format to export to; name some of {', '.join(FORMATS)}")
+    if precision != "float32" and "tfjs" not in formats:
+        raise ValueError(f"precision {precision} is for tfjs weights; add tfjs to the formats, or "
+                         "leave it out")
+    hops = [hop for hop in FORMATS if any(hop in NEEDS[name] for name in formats)]
+    check_packages(hops, converter)
+    with captured(verbose), artifact.writing(directory) as folder:
+        chain = _Chain(source, folder, formats, precision, converter, report, started)
+        chain.network()
+        for hop in hops:
+            getattr(chain, hop)()
+        chain.agree()
+        chain.fixture()
+        shutil.rmtree(chain.passing, ignore_errors=True)
+        return artifact.seal(folder, chain.finished_manifest(hops))
+
+
+class _Chain:
+    """The hops of one build, in order; each leaves what the next one reads."""
+
+    def __init__(self, source, folder, formats, precision, converter, report, started):
+        self.source, self.folder, self.formats = source, folder, formats
+        self.precision, self.converter = precision, converter
+        self.report, self.started = report, started
+        self.passing = folder / ".passing"  # what is made on the way and not kept
+        self.parity, self.agreement = [], []
+
+    def place(self, fmt: str) -> Path:
+        """Where a hop writes: in the artifact when the format was asked for."""
+        path = (self.folder if fmt in self.formats else self.passing) / PLACES[fmt]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @contextlib.contextmanager
+    def hop(self, name: str) -> Iterator[None]:
+        """Times a hop and turns whatever a converter throws into one line."""
+        self.started(name)
+        start = time.perf_counter()
+        found = len(self.parity)
+        try:
+            yield
+        except (ConversionError, parity.ParityError, ValueError, OSError, ImportError):
+            raise
+        except Exception as error:
+            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ConversionError(f"{name}: the converter failed: {line}") from error
+        seconds = time.perf_counter() - start
+        proved = self.parity[-1] if len(self.parity) > found else None
+        self.report(Hop(name, seconds, *((proved.max_difference, proved.limit) if proved else ())))
+
+    def prove(self, hop: str, run, precision: str = "float32") -> None:
+        try:
+            self.parity.append(parity.check(hop, run, self.expected, precision))
+        except parity.ParityError as error:
+            raise parity.ParityError(f"{error}; nothing was written. `-v` shows the converter's "
+                                     "log") from None
+
+    def network(self) -> None:
+        """The PyTorch side: weights, genotype, labels, figure; deploy, and the reference."""
+        source, folder = self.source, self.folder
+        with self.hop("deploy"):
+            weights.save_weights(source.model, folder / weights.WEIGHTS)
+            (folder / "genotype.json").write_text(to_json(source.genotype), encoding="utf-8")
+            if source.manifest.labels:
+                (folder / "labels.txt").write_text("\n".join(source.manifest.labels) + "\n",
+                                                   encoding="utf-8")
+            if source.vocabulary:
+                (folder / artifact.VOCABULARY).write_text(
+                    json.dumps(source.vocabulary, ensure_ascii=False) + "\n", encoding="utf-8")
+            (folder / "cell.svg").write_text(svg(source.genotype, source.manifest.genotype),
+                                             encoding="utf-8")
+            self.deployed = deploy(source.model, source.manifest.input)
+            pixels = (source.manifest.input.height or 0) * (source.manifest.input.width or 0)
+            # A float64 pass over large images is slow: two of them say as much.
+            random = 8 if pixels <= 64 * 64 else 2
+            self.expected = parity.reference(source.model, source.manifest.input,
+                                             source.images, random)
+
+    def onnx(self) -> None:
+        from export.formats import onnx
+
+        with self.hop("onnx"):
+            path = self.place("onnx")
+            self.onnx_model = onnx.write(self.deployed, path, self.metadata())
+            self.prove("onnx", onnx.load(path))
+
+    def savedmodel(self) -> None:
+        from export.formats import saved_model
+
+        with self.hop("savedmodel"):
+            self.saved_model = self.place("savedmodel")
+            converter = importlib.import_module(CONVERTERS[self.converter])
+            converter.write_saved_model(self.onnx_model, self.saved_model)
+            self.prove("savedmodel", saved_model.load(self.saved_model))
+
+    def tflite(self) -> None:
+        from export.formats import tflite
+
+        with self.hop("tflite"):
+            path = self.place("tflite")
+            tflite.write(self.saved_model, path)
+            self.prove("tflite", tflite.load(path))
+
+    def tfjs(self) -> None:
+        from export.formats import tfjs
+
+        with self.hop("tfjs"):
+            directory = self.place("tfjs")
+            tfjs.write(self.saved_model, directory, self.precision, self.metadata())
+            self.prove("tfjs", tfjs.load(directory), self.precision)
+
+    def agree(self) -> None:
+        """Rounded weights beside float32 ones, on all test images that are at hand."""
+        test = self.source.test
+        if self.precision == "float32" or test is None:
+            return
+        from export.checks import agreement
+        from export.formats import onnx, tfjs
+
+        spec = self.source.manifest.input
+        with self.hop("agreement"):
+            place = self.place("tfjs")
+
+            def answers(of, run):
+                return agreement.answers(run, spec, test, lambda done: self.started(
+                    f"agreement: {of} on {done:,} of {len(test):,} test images"))
+
+            expected = answers("float32", onnx.load(self.place("onnx")))
+            found = answers(self.precision, tfjs.load(place))
+            self.agreement.append(agreement.entry(found, expected, place, self.precision,
+                                                  spec.data, "Python"))
+
+    def agreements(self) -> list[Agreement]:
+        """What was measured here, and what is known of these weights from elsewhere."""
+        from export.checks import agreement
+
+        measured = {entry.where for entry in self.agreement}
+        known = [entry for entry in self.source.manifest.agreement
+                 if entry.precision == self.precision and entry.where not in measured]
+        if not known or "tfjs" not in self.formats or self.converter != "zoo":
+            return self.agreement
+        sizes = agreement.weight_bytes(self.place("tfjs"))
+        return [*self.agreement, *(entry.model_copy(update=sizes) for entry in known)]
+
+    def metadata(self) -> dict:
+        """What travels inside the ONNX file and model.json."""
+        known = self.source.manifest
+        return {"name": known.name, "genotype": known.genotype, "task": known.task,
+                "labels": known.labels, "input": known.input.model_dump(exclude_none=True)}
+
+    def fixture(self) -> None:
+        """The first inputs of the reference and their logits, as raw little-endian float32.
+
+        A step of a language model starts from token ids and a state, so its inputs stand one
+        after the other: all ids, as float32, then all states.
+        """
+        count = self.expected.real or min(4, self.expected.count)
+        self.fixture_entry = Fixture(input="fixtures/input.bin", logits="fixtures/logits.bin",
+                                     count=count, labels=self.source.labels)
+        (self.folder / "fixtures").mkdir()
+        inputs = [value[:count].astype("<f4").tobytes() for value in self.expected.inputs.values()]
+        (self.folder / "fixtures/input.bin").write_bytes(b"".join(inputs))
+        logits = self.expected.outputs["logits"][:count].astype("<f4")
+        (self.folder / "fixtures/logits.bin").write_bytes(logits.tobytes())
+
+    def finished_manifest(self, hops: list[str]) -> Manifest:
+        """The manifest with the export fields; also writes the model card, which quotes it."""
+        from export import card
+        from export.formats import onnx
+
+        known = self.source.manifest
+        tools = sorted({package for hop in hops for package in TOOLS[hop]} | {"torch"})
+        is_image = known.task == "image-classification"
+        shape = (known.input.channels, known.input.height, known.input.width)
+        price = cost.cost(self.source.model, shape) if is_image else None
+        fields = {
+            "outputs": list(self.deployed.outputs),
+            "parameters": cost.parameters(self.source.model),
+            "multiply_adds": price.multiply_adds if price else None,
+            "opset": onnx.OPSET if "onnx" in hops else None,
+            "precision": self.precision if "tfjs" in hops else None,
+            "converter": self.converter if "savedmodel" in hops else None,
+            "tools": {name: installed_version(name) for name in tools},
+            "rewrites": [rewrite.model_dump() for rewrite in self.deployed.rewrites],
+            "parity": [entry.model_dump() for entry in self.parity],
+            "agreement": [entry.model_dump() for entry in self.agreements()],
+            "fixture": self.fixture_entry.model_dump(),
+        }
+        manifest = Manifest.model_validate(known.model_dump() | fields)
+        (self.folder / "README.md").write_text(card.text(manifest, self.folder), encoding="utf-8")
+        return manifest

@@ -1,0 +1,249 @@
+"""Compares searches over seeds: what each strategy found, and at what cost.
+
+As Li & Talwalkar 2019 (arXiv 1902.07638) ask for: several seeds, their spread, the cost in one
+unit for all, and the found cells trained from scratch.  Only strategies that train their cells
+one by one validate what they find; the others validate the supernet, and the table says so.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+
+import numpy as np
+import typer
+
+from search.reporting.history import RunRecord, duration
+from zoo.commands.table import print_table
+from zoo.training.tensorboard import finite
+
+
+class CompareError(ValueError):
+    """Runs that cannot stand in one table; the message names two of them and why."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation (None for one value) of `count` values."""
+
+    mean: float
+    deviation: float | None
+    count: int
+
+    @classmethod
+    def of(cls, values: Sequence[float | None]) -> Spread | None:
+        """That of the values that are known, or None when none is."""
+        known = [value for value in values if value is not None]
+        if not known:
+            return None
+        deviation = statistics.stdev(known) if len(known) > 1 else None
+        return cls(statistics.fmean(known), deviation, len(known))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in their seed only."""
+
+    label: str
+    runs: tuple[RunRecord, ...]
+
+    @property
+    def shares_weights(self) -> bool:
+        return self.runs[0].shares_weights
+
+    @property
+    def cost(self) -> Spread:
+        return Spread.of([run.cost[-1] for run in self.runs])
+
+    @property
+    def seconds(self) -> Spread | None:
+        return Spread.of([run.total_seconds for run in self.runs])
+
+    @property
+    def validation(self) -> Spread | None:
+        """Of the best accuracy or perplexity on validation data."""
+        return Spread.of([run.best for run in self.runs])
+
+    @property
+    def test(self) -> Spread | None:
+        """Of the found cells trained from scratch, for the runs whose cell has been."""
+        return Spread.of([finite((run.trained or {}).get(f"test_{run.metric}"))
+                          for run in self.runs])
+
+    def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cost, and mean and deviation of the best so far of all runs at that cost.
+
+        From where every run has a value to where the first one ends.
+        """
+        steps = [best_over_cost(run) for run in self.runs]
+        steps = [step for step in steps if step]
+        if not steps:
+            return np.empty(0), np.empty(0), np.empty(0)
+        begin = max(step[0][0] for step in steps)
+        end = min(step[-1][0] for step in steps)
+        grid = np.unique([cost for step in steps for cost, _ in step] + [begin, end])
+        grid = grid[(grid >= begin) & (grid <= end)]
+        values = np.array([_held(step, grid) for step in steps]).reshape(len(steps), len(grid))
+        deviation = values.std(axis=0, ddof=1) if len(steps) > 1 else np.zeros(len(grid))
+        return grid, values.mean(axis=0), deviation
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Groups on one space and one data set, counted in one unit."""
+
+    space: str
+    data: str
+    unit: str
+    metric: str
+    groups: tuple[Group, ...]
+
+    def to_dict(self) -> dict:
+        """Everything that the table shows, in JSON's types."""
+        def plain(spread: Spread | None) -> dict | None:
+            return None if spread is None else asdict(spread)
+
+        return {"space": self.space, "data": self.data, "unit": self.unit, "metric": self.metric,
+                "strategies": [{
+                    "label": group.label, "seeds": [run.seed for run in group.runs],
+                    "runs": [str(run.folder) for run in group.runs],
+                    "finished": all(run.finished for run in group.runs),
+                    "validated": "supernet" if group.shares_weights else "cells",
+                    "cost": plain(group.cost), "seconds": plain(group.seconds),
+                    f"best_valid_{self.metric}": plain(group.validation),
+                    f"test_{self.metric}": plain(group.test)} for group in self.groups]}
+
+
+def compare(runs: Sequence[RunRecord]) -> Comparison:
+    """The runs in groups that differ in their seed only, in the order given.
+
+    Raises CompareError for runs on different spaces, data or units, for a run without an epoch,
+    and for the same search given twice.
+    """
+    if not runs:
+        raise CompareError("there is no run to compare; name at least one folder")
+    for run in runs:
+        if not run.rows:
+            raise CompareError(f"{run.folder} has no finished epoch yet; leave it out")
+    for one, other in pairwise(runs):
+        for what, name in (("searched the space", "space"), ("searched on the data", "data"),
+                           ("counts", "unit"), ("measures", "metric")):
+            if getattr(one, name) != getattr(other, name):
+                raise CompareError(f"{one.folder} {what} {getattr(one, name)}, {other.folder} "
+                                   f"{getattr(other, name)}; compare them apart")
+        if one.config.get("data_sha256") != other.config.get("data_sha256"):
+            raise CompareError(f"{one.folder} and {other.folder} searched on different "
+                               f"{one.data} data (their sha256 differ); compare them apart")
+    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in runs:
+        group = groups.setdefault(_search(run), [])
+        if twin := next((other for other in group if other.seed == run.seed), None):
+            raise CompareError(f"{twin.folder} and {run.folder} are the same search with seed "
+                               f"{run.seed}; leave one out")
+        group.append(run)
+    first = runs[0]
+    return Comparison(first.space, first.data, first.unit, first.metric, tuple(
+        Group(_label(group[0], groups), tuple(group)) for group in groups.values()))
+
+
+def best_over_cost(run: RunRecord) -> list[tuple[int, float]]:
+    """(cost, best so far) after every row, or after every candidate where there are some."""
+    steps, best, cost = [], None, 0
+    for row, total, value in zip(run.rows, run.cost, run.validation):
+        for one in row.get("candidates") or () if not run.shares_weights else ():
+            cost += finite(one.get(run.unit)) or 0
+            best = run.better(best, finite(one.get(f"valid_{run.metric}")))
+            if best is not None:
+                steps.append((min(cost, total), best))
+        cost, best = total, run.better(best, value)
+        if best is not None:
+            steps.append((cost, best))
+    return steps
+
+
+def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
+    """The table, with remarks below it; or everything as JSON."""
+    if as_json:
+        typer.echo(json.dumps(comparison.to_dict(), indent=2))
+        return
+    accuracy = comparison.metric == "accuracy"
+    shared = any(group.shares_weights for group in comparison.groups)
+    validation = f"best validation {comparison.metric}{'*' if shared else ''}"
+    columns = ("strategy", "seeds", comparison.unit, "time", validation,
+               f"test {comparison.metric}, trained")
+    rows = [(group.label, len(group.runs), _text(group.cost, "{:,.0f}"), _time(group.seconds),
+             _score(group.validation, accuracy)
+             + ("*" if group.shares_weights else " " if shared else ""),
+             _score(group.test, accuracy, of=len(group.runs)))
+            for group in comparison.groups]
+    print_table(columns, rows, right=columns[1:], shorten="strategy")
+    remarks = ["mean ± standard deviation over the seeds"] if any(
+        len(group.runs) > 1 for group in comparison.groups) else []
+    if shared:
+        remarks.append("* of the supernet, not of a trained cell: it says nothing beside the "
+                       "validation of another strategy; the last column does")
+    if untrained := [run for group in comparison.groups for run in group.runs
+                     if not run.trained and run.finished]:
+        name = untrained[0].result.get("name", "NAME")
+        remarks.append(f"cells to be trained: {len(untrained)}, as in: zoo train {name} --data "
+                       f"{comparison.data} -o {untrained[0].folder / 'trained'}")
+    remarks += [f"{run.folder} is not finished: epoch {len(run.rows)}"
+                + (f" of {run.epochs}" if run.epochs else "")
+                for group in comparison.groups for run in group.runs if not run.finished]
+    for remark in remarks:
+        typer.echo(remark)
+
+
+def _search(run: RunRecord) -> tuple[str, str]:
+    """What runs of a group have in common."""
+    return run.strategy, json.dumps(_facts(run), sort_keys=True)
+
+
+def _facts(run: RunRecord) -> dict:
+    """Its settings, those of its candidates' training among them."""
+    training = {f"training_{name}": value
+                for name, value in (run.config.get("training") or {}).items()}
+    budget = {} if run.shares_weights else {"budget": run.config.get("budget")}
+    return run.settings | training | budget
+
+
+def _label(run: RunRecord, groups: dict[tuple[str, str], list[RunRecord]]) -> str:
+    """The strategy, with the settings in which it differs from others of the same name."""
+    own = _facts(run)
+    others = [_facts(group[0]) for (strategy, _), group in groups.items()
+              if strategy == run.strategy]
+    names = sorted({name for settings in others for name in settings
+                    if any(other.get(name) != settings[name] for other in others)})
+    told = ", ".join(f"{name.replace('_', ' ')} {own.get(name)}" for name in names)
+    return f"{run.strategy} ({told})" if told else run.strategy
+
+
+def _held(steps: list[tuple[int, float]], grid: np.ndarray) -> np.ndarray:
+    """The value of the last step at or before each place of the grid."""
+    costs, values = map(np.array, zip(*steps))
+    return values[np.searchsorted(costs, grid, side="right") - 1]
+
+
+def _text(spread: Spread | None, form: str) -> str:
+    if spread is None:
+        return "–"
+    text = form.format(spread.mean)
+    # runs of one strategy mostly cost the same: nothing to be said
+    return f"{text} ± {form.format(spread.deviation)}" if spread.deviation else text
+
+
+def _time(spread: Spread | None) -> str:
+    return "–" if spread is None else duration(spread.mean)
+
+
+def _score(spread: Spread | None, accuracy: bool, of: int | None = None) -> str:
+    """93.1 ± 0.4 %; with `of`, says how many of the runs it is of when not of all."""
+    if spread is None:
+        return "–"
+    scaled = Spread(*(None if value is None else value * (100 if accuracy else 1)
+                      for value in (spread.mean, spread.deviation)), spread.count)
+    some = f" ({spread.count} of {of})" if of and spread.count < of else ""
+    return _text(scaled, "{:.1f}") + (" %" if accuracy else "") + some

@@ -1,0 +1,237 @@
+"""What a search run has left in its folder, read without trusting that it ended well.
+
+A run may be going on, or may have been killed while it wrote: then the last line of its history
+is cut short, and is left out.  Reads no checkpoint and needs no torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.training.tensorboard import finite
+
+CONFIG, HISTORY, SECONDS, RESULT = "config.json", "history.jsonl", "seconds.jsonl", "result.json"
+GENOTYPE = "genotype.json"
+TRAINED = "trained/manifest.json"  # `zoo train NAME -o RUN/trained` writes it
+
+
+class HistoryError(ValueError):
+    """A folder that holds no search run, or a damaged one; the message names the file."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run: its settings, a row an epoch as in history.jsonl, the seconds of each row.
+
+    `seconds` has None for an epoch whose time is not known; `result` is None until the run ends;
+    `trained` holds the metrics of the found cell trained from scratch, if it was.
+    """
+
+    folder: Path
+    config: dict
+    rows: tuple[dict, ...]
+    seconds: tuple[float | None, ...]
+    result: dict | None = None
+    trained: dict | None = None
+
+    @property
+    def strategy(self) -> str:
+        """The strategy as one would call it: 'darts order 2', 'evolution'."""
+        order = self.settings.get("order")
+        name = str(self.config["strategy"])
+        return f"{name} order {order}" if name == "darts" and order else name
+
+    @property
+    def space(self) -> str:
+        return str(self.config.get("space", "conv"))
+
+    @property
+    def data(self) -> str:
+        """Name of the data set; of a file or folder of the user's, the last part of its path."""
+        return Path(str(self.config.get("data", "?"))).name or "?"
+
+    @property
+    def seed(self) -> int:
+        return self.config.get("seed", 0)
+
+    @property
+    def settings(self) -> dict:
+        return self.config.get("settings") or {}
+
+    @property
+    def unit(self) -> str:
+        """What cost is counted in: 'images' or 'tokens'."""
+        if self.rows:
+            return next(iter(self.rows[0]["cost"]))
+        return "tokens" if self.space == "recurrent" else "images"
+
+    @property
+    def metric(self) -> str:
+        """'accuracy', of which more is better, or 'perplexity', of which less is."""
+        if self.rows:
+            return "perplexity" if "valid_perplexity" in self.rows[0] else "accuracy"
+        return "perplexity" if self.space == "recurrent" else "accuracy"
+
+    @property
+    def shares_weights(self) -> bool:
+        """Is what was validated a supernet, rather than cells that were trained one by one?"""
+        return not any("candidates" in row and "train_loss" not in row for row in self.rows)
+
+    @property
+    def cost(self) -> tuple[int, ...]:
+        """Images or tokens that training has seen by the end of each row."""
+        return tuple(row["cost"][self.unit] for row in self.rows)
+
+    @property
+    def validation(self) -> tuple[float | None, ...]:
+        """Accuracy or perplexity on validation data of each row; None where it is no number."""
+        return tuple(finite(row.get(f"valid_{self.metric}")) for row in self.rows)
+
+    def better(self, one: float | None, other: float | None) -> float | None:
+        """The better of two values of the metric; None is worse than any."""
+        known = [value for value in (one, other) if value is not None]
+        best = min if self.metric == "perplexity" else max
+        return best(known) if known else None
+
+    @property
+    def best_so_far(self) -> tuple[float | None, ...]:
+        """The best of `validation` up to each row."""
+        best, out = None, []
+        for value in self.validation:
+            best = self.better(best, value)
+            out.append(best)
+        return tuple(out)
+
+    @property
+    def best(self) -> float | None:
+        return self.best_so_far[-1] if self.rows else None
+
+    @property
+    def total_seconds(self) -> float | None:
+        """Seconds of all epochs together, or None when any is not known."""
+        return None if None in self.seconds or not self.rows else sum(self.seconds)
+
+    @property
+    def epochs(self) -> int | None:
+        """Rows that the whole run has, as far as its settings tell."""
+        return self.config.get("epochs") or self.settings.get("epochs")
+
+    @property
+    def chosen_epoch(self) -> int | None:
+        return (self.result or {}).get("chosen_epoch")
+
+    @property
+    def finished(self) -> bool:
+        return self.result is not None
+
+
+def read_run(folder: Path | str) -> RunRecord:
+    """The run in `folder`.  Raises HistoryError when there is none or a file is damaged."""
+    folder = Path(folder)
+    config = _read_json(folder / CONFIG)
+    if config is None or "strategy" not in config:
+        raise HistoryError(f"{folder} holds no search run; `search list` shows those there are")
+    if not isinstance(config.get("settings") or {}, dict):
+        raise _damaged(folder / CONFIG, "settings are no object")
+    rows = _read_lines(folder / HISTORY, _check_row)
+    units = {name for row in rows for name in row["cost"]}
+    if len(units) > 1:
+        raise _damaged(folder / HISTORY, f"cost in {' and '.join(sorted(units))}")
+    times = {row["epoch"]: row["seconds"] for row in _read_lines(folder / SECONDS, _check_time)}
+    manifest = _read_json(folder / TRAINED)
+    metrics = None if manifest is None else manifest.get("metrics")
+    return RunRecord(folder, config, tuple(rows),
+                     tuple(times.get(row["epoch"]) for row in rows), _read_json(folder / RESULT),
+                     metrics if isinstance(metrics, dict) else None)
+
+
+def read_runs(parent: Path | str) -> tuple[list[RunRecord], list[str]]:
+    """All search runs in the folder `parent`, by name, and a line for each damaged one."""
+    parent = Path(parent)
+    records, damaged = [], []
+    for path in sorted(parent.glob(f"*/{CONFIG}")):
+        try:
+            config = _read_json(path)
+            if config is not None and "strategy" in config:  # else a run of `zoo train`
+                records.append(read_run(path.parent))
+        except HistoryError as error:
+            damaged.append(str(error))
+    return records, damaged
+
+
+def duration(seconds: float) -> str:
+    """Seconds as one says them.
+
+    >>> duration(7500)
+    '2 h 5 min'
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _check_row(row: dict, number: int) -> str | None:
+    """What is wrong with row `number` of a history, if anything."""
+    if row.get("epoch") != number:
+        return f"is not of epoch {number}"
+    cost = row.get("cost")
+    if not isinstance(cost, dict) or not cost or None in map(finite, cost.values()):
+        return "has no cost"
+    for name in ("alphas", "entropy", "operations", "skip_connections", "genotype"):
+        if not isinstance(row.get(name, {}), dict):
+            return f"has {name} that are no object"
+    if not isinstance(row.get("candidates", []), list) \
+            or not all(isinstance(one, dict) for one in row.get("candidates", [])):
+        return "has candidates that are no list of objects"
+    return None
+
+
+def _check_time(row: dict, number: int) -> str | None:
+    known = isinstance(row.get("epoch"), int) and finite(row.get("seconds")) is not None
+    return None if known else "has no epoch or seconds"
+
+
+def _read_lines(path: Path, check: Callable[[dict, int], str | None]) -> list[dict]:
+    """The JSON objects of a file, one a line; a last line that was cut short is left out."""
+    rows = []
+    *lines, last = (_read_text(path) or "").split("\n")
+    for number, line in enumerate([*lines, last] if last else lines, start=1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            if number > len(lines):
+                break
+            raise _damaged(path, f"line {number} is not JSON") from None
+        wrong = check(row, number) if isinstance(row, dict) else "is no object"
+        if wrong:
+            raise _damaged(path, f"line {number} {wrong}")
+        rows.append(row)
+    return rows
+
+
+def _read_json(path: Path) -> dict | None:
+    """The object in a file, or None when there is no file."""
+    text = _read_text(path)
+    try:
+        value = None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        raise _damaged(path, "not JSON") from None
+    if text is not None and not isinstance(value, dict):
+        raise _damaged(path, "no object")
+    return value
+
+
+def _read_text(path: Path) -> str | None:
+    # A power failure may leave a tail of any bytes; they are no JSON either way.
+    try:
+        return path.read_bytes().decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _damaged(path: Path, why: str) -> HistoryError:
+    return HistoryError(f"{path} is damaged ({why}); search anew into another folder with -o")

@@ -1,0 +1,270 @@
+"""Writes report.html: one file that opens offline and shows a search run epoch by epoch.
+
+Facts, curves, the weights of the operations over time, and the cell as it changes, with a slider
+that moves all of them.  The page (`report_template/`) is plain HTML, CSS and JavaScript; the run
+goes into it as JSON, and everything that a name or a warning holds is shown as text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from dataclasses import replace
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from search.reporting.history import HISTORY, HistoryError, RunRecord, duration, read_run
+from search.spaces.discretize import edges, operations
+from zoo.genotypes.cell import Cell, GenotypeError
+from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.recurrent import RecurrentGenotype
+from zoo.genotypes.serialization import Genotype, from_dict
+from zoo.plotting.cell import svg
+from zoo.training.tensorboard import finite
+
+REPORT = "report.html"
+_TEMPLATE = Path(__file__).with_name("report_template")
+_SCRIPTS = ("charts.js", "weights.js", "page.js")
+_HEADINGS = {"normal": "Normal cell", "reduce": "Reduction cell", "recurrent": "Recurrent cell"}
+_SPACES = {"conv": "convolutional cells", "recurrent": "a recurrent cell",
+           "hierarchical": "hierarchical cells"}
+
+
+def write_report(folder: Path | str) -> Path:
+    """Write report.html of the run in `folder`, in one step, and return its path.
+
+    Raises HistoryError when the run cannot be read, OSError when the page cannot be written.
+    """
+    record = read_run(folder)
+    path = record.folder / REPORT
+    part = path.with_name(path.name + ".part")
+    part.write_text(page(record), encoding="utf-8")
+    os.replace(part, path)
+    return path
+
+
+def page(record: RunRecord) -> str:
+    """The report as the text of an HTML file."""
+    data = json.dumps(page_data(record), ensure_ascii=False, allow_nan=False,
+                      separators=(",", ":"))
+    fields = {
+        "title": escape(f"{record.strategy} on {record.data}"),
+        "style": _part("page.css"),
+        "script": "\n".join(map(_part, _SCRIPTS)),
+        # Inside <script> only these two could end the data early.
+        "data": data.replace("</", "<\\/").replace("<!--", "\\u003c!--"),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: fields[found[1]], _part("page.html"))
+
+
+def page_data(record: RunRecord) -> dict:
+    """Everything the page shows, in JSON's types, one entry an epoch in lists over time."""
+    genotypes = [_genotype(record, row) for row in record.rows]
+    texts = list(dict.fromkeys(map(str, genotypes)))
+    return {
+        "title": f"{record.strategy} on {record.data}",
+        "folder": record.folder.resolve().name,
+        "state": _state(record),
+        "finished": record.finished,
+        "facts": _facts(record),
+        "settings": [[name, _plain(value)] for name, value in record.settings.items()],
+        "warnings": [{"epoch": row["epoch"], "text": str(text)}
+                     for row in record.rows for text in row.get("warnings") or ()],
+        "metric": record.metric,
+        "unit": record.unit,
+        "sharesWeights": record.shares_weights,
+        "epochs": len(record.rows),
+        "chosen": record.chosen_epoch,
+        "cost": record.cost,
+        "seconds": record.seconds,
+        "best": record.best_so_far,
+        "series": {name: _column(record, key) for name, key in (
+            ("trainLoss", "train_loss"), ("validLoss", "valid_loss"),
+            ("train", f"train_{record.metric}"), ("valid", f"valid_{record.metric}"),
+            ("discrete", f"discrete_{record.metric}"), ("gap", "discretisation_gap"),
+            ("learningRate", "learning_rate"))},
+        "cells": _cells(record, genotypes),
+        "genotypes": texts,
+        "genotypeAt": [texts.index(str(genotype)) for genotype in genotypes],
+        "candidates": _candidates(record),
+    }
+
+
+def _part(name: str) -> str:
+    return (_TEMPLATE / name).read_text(encoding="utf-8")
+
+
+# --- the headline -------------------------------------------------------------------------
+
+
+def _state(record: RunRecord) -> str:
+    of = f" of {record.epochs}" if record.epochs else ""
+    if record.finished:
+        return "finished"
+    return f"epoch {len(record.rows)}{of}, not finished"
+
+
+def _facts(record: RunRecord) -> list[list[str]]:
+    """Triples of a label, what it is, and a remark or ''."""
+    facts = [["Strategy", record.strategy, f"searching {_SPACES.get(record.space, record.space)}"],
+             ["Data", record.data, f"seed {record.seed}"]]
+    if record.rows:
+        time = record.total_seconds
+        facts.append(["Cost", f"{record.cost[-1]:,} {record.unit}",
+                      "" if time is None else duration(time)])
+    if record.best is not None:
+        epoch = record.validation.index(record.best) + 1
+        whose = "of the supernet" if record.shares_weights else "of a cell trained in the search"
+        facts.append([f"Best validation {record.metric}", _score(record, record.best),
+                      f"{whose}, epoch {epoch}"])
+    if record.result is not None:
+        result = record.result
+        facts.append(["Chosen", f"epoch {result.get('chosen_epoch', '?')}",
+                      str(result.get("why", ""))])
+        facts.append(["Found cell", str(result.get("name", "?")), "in your zoo"])
+    if record.trained:
+        score = finite(record.trained.get(f"test_{record.metric}"))
+        if score is not None:
+            facts.append([f"Test {record.metric}", _score(record, score),
+                          "of the found cell, trained from scratch"])
+    return facts
+
+
+def _score(record: RunRecord, value: float) -> str:
+    return f"{value:.1%}" if record.metric == "accuracy" else f"{value:.1f}"
+
+
+def _plain(value) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _column(record: RunRecord, key: str) -> list[float | None] | None:
+    """One value an epoch; None when no epoch has any."""
+    values = [_short(row.get(key)) for row in record.rows]
+    return values if any(value is not None for value in values) else None
+
+
+def _short(value) -> float | None:
+    """A number without digits that nobody sees."""
+    value = finite(value)
+    return None if value is None else float(f"{value:.5g}")
+
+
+# --- cells --------------------------------------------------------------------------------
+
+
+def _genotype(record: RunRecord, row: dict) -> Genotype:
+    try:
+        return from_dict(row.get("genotype"))
+    except GenotypeError as error:
+        raise HistoryError(f"{record.folder / HISTORY} is damaged (epoch {row['epoch']}: {error}); "
+                           "search anew into another folder with -o") from None
+
+
+def _cells(record: RunRecord, genotypes: list[Genotype]) -> list[dict]:
+    """What there is to see of each cell: drawings, each different one once, and alphas."""
+    if not genotypes:
+        return []
+    out = []
+    for name in _HEADINGS if _is_darts(genotypes[0]) else ("",):
+        if name and name not in genotypes[0].cells():
+            continue
+        drawn = [_tidy(genotype) if name else genotype for genotype in genotypes]
+        keys = [genotype.cells()[name] if name else genotype for genotype in drawn]
+        different = list(dict.fromkeys(keys))
+        drawings = [_drawing(drawn[keys.index(key)], name) for key in different]
+        counts = [_counts(row.get("operations") or {}, name) for row in record.rows]
+        out.append({
+            "name": name, "heading": _HEADINGS.get(name, "Cell"),
+            "drawings": drawings,
+            "drawingAt": [different.index(key) for key in keys],
+            "operations": {operation: [of.get(operation, 0) for of in counts]
+                           for operation in dict.fromkeys(o for of in counts for o in of)},
+            "entropy": _of_cell(record, "entropy", name),
+            "skips": _of_cell(record, "skip_connections", name),
+            "alphas": _alphas(record, name),
+        })
+    return out
+
+
+def _counts(operations: dict, name: str) -> Counter:
+    """How often each operation stands in a cell; '' for a hierarchical cell and its motifs."""
+    counts = sum((Counter(of) for cell, of in operations.items() if name in ("", cell)), Counter())
+    return Counter({operation: count for operation, count in counts.items()
+                    if not operation.startswith("motif_")})
+
+
+def _is_darts(genotype: Genotype) -> bool:
+    """Has it cells of nodes and edges, each to be drawn alone?"""
+    return isinstance(genotype, (ConvGenotype, RecurrentGenotype))
+
+
+def _tidy(genotype: Genotype) -> Genotype:
+    """The same cell with the edges of a node in the order of their inputs, whatever their
+    strength: so that the drawing moves when the cell changes, and not otherwise."""
+    return replace(genotype, **{
+        name: Cell(tuple(tuple(sorted(node, key=lambda edge: edge[::-1])) for node in cell.nodes),
+                   cell.concat)
+        for name, cell in genotype.cells().items()})
+
+
+@lru_cache(maxsize=4096)
+def _drawing(genotype: Genotype, name: str) -> dict:
+    """A cell's picture, its size, it in words, and its edges (node, input, operation)."""
+    text = svg(genotype, "", name or None)
+    root = ElementTree.fromstring(text)
+    cell = genotype.cells()[name] if name else None
+    return {
+        "svg": text, "width": float(root.get("width")), "height": float(root.get("height")),
+        "words": root.findtext("{*}desc"),
+        "edges": [[node, source, operation] for node, of in enumerate(cell.nodes if cell else ())
+                  for operation, source in of],
+    }
+
+
+def _of_cell(record: RunRecord, key: str, name: str) -> list[float | None] | None:
+    """A number of each epoch; for a hierarchical cell ('') that of all its motifs together."""
+    told = [row.get(key) or {} for row in record.rows]
+    values = [_short(of.get(name) if name else sum(of.values()) if of else None) for of in told]
+    return values if any(value is not None for value in values) else None
+
+
+def _alphas(record: RunRecord, name: str) -> dict | None:
+    """softmax(alpha) of each epoch in 1/10000, edge after edge; None without alphas."""
+    if not record.rows or name not in (record.rows[-1].get("alphas") or {}):
+        return None
+    kind = "recurrent" if name == "recurrent" else "conv"
+    shape = (len(edges(kind)), len(operations(kind)))
+    weights = []
+    for row in record.rows:
+        try:
+            table = np.array(row["alphas"][name], dtype=float).reshape(shape)
+        except (KeyError, TypeError, ValueError):
+            raise HistoryError(
+                f"{record.folder / HISTORY} is damaged (epoch {row['epoch']}: the alphas of "
+                f"{name} are not {shape[0]} x {shape[1]} numbers); search anew into another "
+                "folder with -o") from None
+        table = np.nan_to_num(table)  # a diverged run is shown as far as it goes
+        table = np.exp(table - table.max(axis=1, keepdims=True))
+        table /= table.sum(axis=1, keepdims=True)
+        weights.append((10_000 * table).round().astype(int).ravel().tolist())
+    return {"edges": edges(kind), "operations": operations(kind), "weights": weights}
+
+
+def _candidates(record: RunRecord) -> list[dict]:
+    """Every cell that was evaluated, with the cost of the run when it had been."""
+    out, cost = [], 0
+    for row in record.rows:
+        for one in row.get("candidates") or ():
+            cost += finite(one.get(record.unit)) or 0
+            out.append({"number": one.get("number"), "epoch": row["epoch"], "cost": cost,
+                        "value": _short(one.get(f"valid_{record.metric}")),
+                        "parameters": one.get("parameters"), "parent": one.get("parent")})
+        cost = row["cost"][record.unit]
+    return out

@@ -1,0 +1,161 @@
+"""What a running search shows: two live lines on a terminal, and a line an epoch."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from search.reporting.history import duration
+
+_SHORT = {"skip_connect": "skip", "max_pool_3x3": "max", "avg_pool_3x3": "avg",
+          "sep_conv_3x3": "sep3", "sep_conv_5x5": "sep5", "dil_conv_3x3": "dil3",
+          "dil_conv_5x5": "dil5"}
+_WIDE = 100  # columns from which there is room for a bar too
+_SECONDS = 1 / 8  # between two drawings of the live lines
+STEPS = 10  # after which the time of the whole run is estimated
+
+
+def cell_line(row: dict) -> str:
+    """The operations of the present cell: 'normal sep3*4 skip*2 dil3*2, reduce max*8'."""
+    return ", ".join(
+        f"{cell} " + " ".join(f"{_SHORT.get(name, name)}" + (f"*{count}" if count > 1 else "")
+                              for name, count in counts.items())
+        for cell, counts in row["operations"].items())
+
+
+def row_line(row: dict, epochs: int) -> str:
+    """A row of the history in one line."""
+    parts = [f"epoch {row['epoch']}/{epochs}", _scores(row, "train"), _scores(row, "valid")]
+    if row.get("entropy"):
+        parts.append("entropy " + "/".join(f"{value:.2f}" for value in row["entropy"].values()))
+    if "discretisation_gap" in row:
+        form = "+.1%" if "valid_accuracy" in row else "+.1f"
+        parts.append(f"gap {row['discretisation_gap']:{form}}")
+    return "  ".join(filter(None, [*parts, cell_line(row)]))
+
+
+def _scores(row: dict, split: str) -> str:
+    """'valid loss 0.729 accuracy 78.44%', as far as the row has them."""
+    forms = {"loss": "{:.3f}", "accuracy": "{:.2%}", "perplexity": "{:.1f}"}
+    found = [f"{name} {form.format(row[f'{split}_{name}'])}" for name, form in forms.items()
+             if row.get(f"{split}_{name}") is not None]
+    return " ".join([split, *found]) if found else ""
+
+
+class Display:
+    """Gets what `search.runner.run` tells; `live` is shown (share done, lines of the moment)."""
+
+    def __init__(self, say: Callable[[str], None], live: Callable[[float, list[str]], None]):
+        self.say, self.live = say, live
+        self.done = self.epochs = 0
+        self.unit, self.scores, self.cell = "step", "", ""
+        self.began: float | None = None
+        self.estimated = False
+
+    def told(self, what: str, value) -> None:
+        if what == "done":
+            self.done = self.first = value
+        elif what == "strategy":
+            self.epochs = value.epochs
+            self.unit = "step" if hasattr(value, "network") else "candidate"
+            for line in describe(value):
+                self.say(line)
+        elif what == "row":
+            self.say(row_line(value, self.epochs))
+            for warning in value.get("warnings", ()):
+                self.say(f"  warning: {warning}")
+            # Shorter than in the row: eighty columns have to do.
+            self.scores = _scores(value, "valid").replace("loss ", "").replace("accuracy", "acc")
+            self.cell = cell_line(value)
+            self.done = value["epoch"]
+
+    def report(self, done: int, total: int, facts: dict) -> None:
+        now = time.perf_counter()
+        if self.began is None:
+            self.began, self.offset, self.loss = now, done, ""
+        past = (self.done - self.first) * total + done - self.offset
+        left = (self.epochs - self.done) * total - done
+        each = (now - self.began) / past if past > 0 else None
+        if past >= STEPS and not self.estimated:
+            self.estimated = True
+            self.say(f"{each:.2f} s a {self.unit}: about {duration(each * (past + left))} in all"
+                     + (", validation aside" if self.unit == "step" else ""))
+        if "train_loss" in facts:
+            self.loss = f"loss {facts['train_loss']:.3f}"
+        parts = (f"{_clock(each * left)} left" if each else "",
+                 f"epoch {self.done + 1}/{self.epochs} {self.unit} {done}/{total}",
+                 self.loss, self.scores)
+        self.live((self.done * total + done) / (self.epochs * total),
+                  ["  ".join(filter(None, parts)), self.cell])
+
+
+def _count(number: int, of: str) -> str:
+    return f"{number:,} {of}" + "s" * (number != 1)
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
+
+
+def describe(strategy) -> Iterator[str]:
+    """What a run is going to cost, before its first step."""
+    if not hasattr(strategy, "network"):
+        cost = strategy.evaluator.cost
+        count = strategy.settings.candidates
+        yield (f"{_count(count, 'candidate')} in {_count(strategy.epochs, 'wave')}, {cost:,} "
+               f"{strategy.unit} each: {count * cost:,} {strategy.unit}")
+        return
+    from search.reporting.memory import free_memory, peak_memory
+
+    steps = strategy.task.steps_in(1)
+    yield (f"{_count(strategy.epochs, 'epoch')} of {_count(steps, 'step')}; "
+           f"{sum(p.numel() for p in strategy.network.parameters()):,} weights")
+    need, free = peak_memory(strategy), free_memory(strategy.task.device)
+    has = "" if free is None else f", {_bytes(free)} are free"
+    yield f"memory: about {_bytes(need)} at the peak{has}"
+    if free is not None and need > free:
+        yield ("warning: this may not fit; take a smaller --batch-size, or fewer --channels or "
+               "--layers")
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
+
+
+@contextlib.contextmanager
+def display(shown: bool = True) -> Iterator[Display]:
+    """Two live lines on a terminal, else a line an epoch; all on stderr.
+
+    Not `shown`, which is for all but the first of several processes, it says nothing.
+    """
+    if not shown or not sys.stderr.isatty():
+        yield Display(lambda line: print(line, file=sys.stderr, flush=True) if shown else None,
+                      lambda share, lines: None)
+        return
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False)
+    shown_at = -math.inf
+    # Drawn as steps come, not by a thread on a clock: the first one is always seen.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        def show(share: float, lines: list[str]) -> None:
+            nonlocal shown_at
+            first, *others = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
+            row = Table.grid(padding=(0, 1))
+            bar = [ProgressBar(1, share, width=console.width // 6)] * (console.width >= _WIDE)
+            row.add_row(*bar, f"{share:.0%}", first)
+            due = time.perf_counter() - shown_at >= _SECONDS
+            if due:
+                shown_at = time.perf_counter()
+            live.update(Group(row, *others), refresh=due)
+
+        yield Display(lambda line: console.print(
+            line, markup=False, style="yellow" if "warning: " in line else None), show)

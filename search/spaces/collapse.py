@@ -1,0 +1,56 @@
+"""The known ways in which a differentiable search fails, watched epoch by epoch.
+
+Skip connections crowd out what learns: Liang et al. 2019 (DARTS+, arXiv 1909.06035), Zela et al.
+2020 (arXiv 1909.09656), Chu et al. 2020 (arXiv 1911.12126).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zoo.genotypes.serialization import Genotype
+
+#: Share of a cell's edges.  The published DARTS_V1 has 3 of 8 in its normal cell; in a recurrent
+#: cell, whose gates learn on every edge, the identity does less harm.
+_SKIPS = {"conv": 0.5, "recurrent": 0.75}
+_PATIENCE = 3  # epochs: near-equal alphas may look like anything once
+_FREE = ("skip_connect", "identity", "max_pool_3x3", "avg_pool_3x3", "none")
+
+
+def warnings(genotype: Genotype) -> list[str]:
+    """A line for each sign of collapse in the cell that is repeated; empty for a sound one."""
+    name, cell = next(iter(genotype.cells().items()))
+    operations = [operation for operation, _ in cell.edges]
+    skips = sum(operation in ("skip_connect", "identity") for operation in operations)
+    free = sum(operation in _FREE for operation in operations)
+    found = []
+    if skips >= _SKIPS[genotype.kind] * len(operations):
+        found.append(f"collapse: {skips} of {len(operations)} edges of the {name} cell are skip "
+                     "connections")
+    elif free == len(operations):
+        found.append(f"collapse: no edge of the {name} cell learns anything")
+    return found
+
+
+def collapsed(row: dict) -> bool:
+    """Does a row of the history tell of a collapse?"""
+    return any(line.startswith("collapse") for line in row.get("warnings", ()))
+
+
+def persists(rows: Sequence[dict]) -> bool:
+    """Has the search collapsed for good?  Ends a run with `--early-stop`."""
+    return len(rows) >= _PATIENCE and all(map(collapsed, rows[-_PATIENCE:]))
+
+
+def choose(rows: Sequence[dict]) -> tuple[int, str]:
+    """The epoch whose genotype a weight-sharing run is to keep, and why.
+
+    The last one, unless the search has collapsed by then: then the last before it did.
+    """
+    last = rows[-1]["epoch"]
+    if not collapsed(rows[-1]):
+        return last, "the last epoch"
+    sound = [row["epoch"] for row in rows if not collapsed(row)]
+    if not sound:
+        return last, "the last epoch, though every epoch shows a collapse"
+    return sound[-1], f"the last epoch before the collapse ({rows[-1]['warnings'][0]})"

@@ -1,0 +1,61 @@
+"""The controller: a recurrent network that writes a genotype as a sequence of choices.
+
+Zoph & Le 2017 (arXiv 1611.01578), Zoph et al. 2018 (NASNet, arXiv 1707.07012): one LSTM step and
+one softmax a decision, the choice fed to the next step.  Temperature and tanh constant, which
+keep it from deciding too early, are of Pham et al. 2018 (ENAS, arXiv 1802.03268).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Controller(nn.Module):
+    """Writes `decisions` (numbers of options, see `search.spaces.space`) one after another.
+
+    Logits are divided by `temperature`; with a `tanh_constant` c they then become c * tanh.  The
+    weights are drawn from `generator`, uniformly from -0.1 to 0.1 as published.
+    """
+
+    def __init__(self, decisions: list[int], hidden: int = 100, temperature: float = 1.0,
+                 tanh_constant: float | None = None, generator: torch.Generator | None = None):
+        super().__init__()
+        self.decisions = list(decisions)
+        self.temperature, self.tanh_constant = temperature, tanh_constant
+        self.start = nn.Parameter(torch.empty(1, hidden))
+        self.cell = nn.LSTMCell(hidden, hidden)
+        self.heads = nn.ModuleList(nn.Linear(hidden, size) for size in self.decisions)
+        self.embeddings = nn.ModuleList(
+            nn.Embedding(size, hidden) for size in self.decisions[:-1])
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -0.1, 0.1, generator=generator)
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """`n` sequences: choices (n, decisions), their log probabilities (n,), entropies (n,).
+
+        The last two are sums over the decisions and carry gradients.
+        """
+        return self._write(n, lambda number, log_probs: torch.multinomial(
+            log_probs.detach().exp(), 1, generator=generator).squeeze(1))
+
+    def log_prob(self, choices: Tensor) -> tuple[Tensor, Tensor]:
+        """Log probabilities (n,) and entropies (n,) of choices (n, decisions), with gradients."""
+        return self._write(len(choices), lambda number, log_probs: choices[:, number])[1:]
+
+    def _write(self, n: int, choose) -> tuple[Tensor, Tensor, Tensor]:
+        inputs, state = self.start.expand(n, -1), None
+        choices, chosen, entropies = [], [], []
+        for number, head in enumerate(self.heads):
+            state = self.cell(inputs, state)
+            logits = head(state[0]) / self.temperature
+            if self.tanh_constant is not None:
+                logits = self.tanh_constant * logits.tanh()
+            log_probs = logits.log_softmax(1)
+            choice = choose(number, log_probs)
+            choices.append(choice)
+            chosen.append(log_probs.gather(1, choice[:, None]).squeeze(1))
+            entropies.append(-(log_probs.exp() * log_probs).sum(1))
+            if number < len(self.embeddings):
+                inputs = self.embeddings[number](choice)
+        return torch.stack(choices, 1), torch.stack(chosen).sum(0), torch.stack(entropies).sum(0)

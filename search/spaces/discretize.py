@@ -1,0 +1,92 @@
+"""From the weights of operations on edges to a genotype, and what can be said of both.
+
+Liu et al. 2019 (arXiv 1806.09055, section 2.4): of every edge the strongest operation that is
+not `none`, of every node the two strongest edges; in a recurrent cell the strongest one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import torch
+from torch import Tensor
+
+from zoo.genotypes.cell import Cell
+from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.recurrent import RecurrentGenotype
+from zoo.genotypes.serialization import Genotype
+
+#: The columns of a table of alphas, in the order of the 2018 release.
+CONV_OPERATIONS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3",
+                   "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
+RECURRENT_OPERATIONS = ("none", "tanh", "relu", "sigmoid", "identity")
+NODES = {"conv": 4, "recurrent": 8}  # intermediate nodes of a cell
+
+Mixing = dict[str, Tensor]
+
+
+def edges(kind: str) -> list[tuple[int, int]]:
+    """(node, input) of each row of a table of alphas; intermediate nodes are counted from 0."""
+    inputs = 2 if kind == "conv" else 1
+    return [(node, source) for node in range(NODES[kind]) for source in range(node + inputs)]
+
+
+def kind_of(mixing: Mixing) -> str:
+    return "recurrent" if "recurrent" in mixing else "conv"
+
+
+def operations(kind: str) -> tuple[str, ...]:
+    return CONV_OPERATIONS if kind == "conv" else RECURRENT_OPERATIONS
+
+
+def discretize(mixing: Mixing) -> Genotype:
+    """The genotype of {"normal": (14, 8), "reduce": (14, 8)} or {"recurrent": (36, 5)}.
+
+    The edges of a node stand in the order of their strength, as the 2018 release prints them.
+    """
+    kind = kind_of(mixing)
+    cells = [_cell(table.detach().double().cpu(), kind) for table in mixing.values()]
+    return ConvGenotype(*cells) if kind == "conv" else RecurrentGenotype(*cells)
+
+
+def _cell(table: Tensor, kind: str) -> Cell:
+    names, keep, first = operations(kind), 2 if kind == "conv" else 1, 2 if kind == "conv" else 1
+    strength, best = table[:, 1:].max(dim=1)  # column 0 is `none`
+    nodes: list[list] = [[] for _ in range(NODES[kind])]
+    for row, (node, source) in enumerate(edges(kind)):
+        nodes[node].append((-strength[row].item(), source, names[1 + best[row].item()]))
+    chosen = [[(name, source) for _, source, name in sorted(node)[:keep]] for node in nodes]
+    return Cell(chosen, range(first, first + len(nodes)))
+
+
+def one_hot(genotype: Genotype, like: Mixing) -> Mixing:
+    """The mixing that keeps the edges of `genotype` at weight 1 and nothing else.
+
+    Raises ValueError for a genotype that is not of the DARTS space.
+    """
+    kind = genotype.kind
+    if kind != kind_of(like):
+        raise ValueError(f"a {kind} cell is not in the {kind_of(like)} search space")
+    names, rows = operations(kind), {edge: row for row, edge in enumerate(edges(kind))}
+    mixing = {}
+    for name, cell in genotype.cells().items():
+        table = torch.zeros_like(like[name])
+        for node, node_edges in enumerate(cell.nodes):
+            for operation, source in node_edges:
+                if operation not in names or (node, source) not in rows:
+                    raise ValueError(f"{operation!r} from node {source} is not in the search space")
+                table[rows[node, source], names.index(operation)] = 1
+        mixing[name] = table
+    return mixing
+
+
+def entropy(alphas: Mixing) -> dict[str, float]:
+    """Mean over the edges of the entropy of softmax(alphas), in nats, of each cell."""
+    return {name: -(table.softmax(-1) * table.log_softmax(-1)).sum(-1).mean().item()
+            for name, table in alphas.items()}
+
+
+def operation_counts(genotype: Genotype) -> dict[str, dict[str, int]]:
+    """How often each operation stands in each cell, most frequent first."""
+    return {name: dict(Counter(operation for operation, _ in cell.edges).most_common())
+            for name, cell in genotype.cells().items()}

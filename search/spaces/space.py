@@ -1,0 +1,137 @@
+"""The search spaces of DARTS as sets of genotypes: draw one, change one, write one as choices.
+
+Liu et al. 2019 (arXiv 1806.09055, section 3.1); mutations as in Real et al. 2018 (AmoebaNet,
+arXiv 1802.01548, section 3.2).
+
+A genotype of a space is written with the edges of a node in the order of their inputs, so that
+equal cells are equal values.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from zoo.genotypes.cell import Cell
+from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.recurrent import RecurrentGenotype
+from zoo.genotypes.serialization import Genotype
+
+OPERATIONS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5",
+              "dil_conv_3x3", "dil_conv_5x5")
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
+
+
+@dataclass(frozen=True)
+class _Space:
+    """What the two spaces share: cells whose nodes have `edges` edges from different inputs.
+
+    A subclass says which cells a genotype has, which operations, and its first node's number.
+    """
+
+    nodes: int
+
+    def __post_init__(self):
+        if self.nodes < 1:
+            raise ValueError(f"a cell needs at least 1 node, not {self.nodes}")
+
+    def __contains__(self, genotype: Genotype) -> bool:
+        numbers = tuple(range(self.first, self.first + self.nodes))
+        return isinstance(genotype, self.genotype) and all(
+            cell.concat == numbers and len(cell.nodes) == self.nodes and all(
+                len({source for _, source in edges}) == len(edges) == self.edges
+                and edges == _ordered(edges)
+                and all(operation in self.operations for operation, _ in edges)
+                for edges in cell.nodes)
+            for cell in genotype.cells().values())
+
+    def sample(self, rng: random.Random) -> Genotype:
+        """A genotype drawn uniformly from the space."""
+        return self._build([[
+            [(rng.choice(self.operations), source)
+             for source in sorted(rng.sample(range(number), self.edges))]
+            for number in self._numbers()] for _ in self.cells])
+
+    def mutate(self, rng: random.Random, genotype: Genotype) -> Genotype:
+        """`genotype` with one change in one cell, never the genotype itself.
+
+        As often as not the input of an edge becomes another earlier node; else the operation of
+        an edge becomes another one.  Raises ValueError for a genotype of another space.
+        """
+        if genotype not in self:
+            raise ValueError(f"{genotype} is not of the search space")
+        cells = [[list(edges) for edges in cell.nodes] for cell in genotype.cells().values()]
+        nodes = rng.choice(cells)
+        # A node that reads all earlier nodes has no other input to take.
+        free = [number for number in self._numbers() if number > self.edges]
+        if free and rng.random() < 0.5:
+            number = rng.choice(free)
+            edges = nodes[number - self.first]
+            position = rng.randrange(self.edges)
+            taken = {source for _, source in edges}
+            others = [source for source in range(number) if source not in taken]
+            edges[position] = (edges[position][0], rng.choice(others))
+        else:
+            edges = rng.choice(nodes)
+            position = rng.randrange(self.edges)
+            operation, source = edges[position]
+            others = [name for name in self.operations if name != operation]
+            edges[position] = (rng.choice(others), source)
+        return self._build(cells)
+
+    def decisions(self) -> list[int]:
+        """How many options each decision has that makes up a genotype, in order.
+
+        For every cell, for every node: an input for each edge, then an operation for each.  The
+        second input is chosen among those that the first left; where one is left over, the
+        decision has one option.
+        """
+        return [size for _ in self.cells for number in self._numbers()
+                for size in (*range(number, number - self.edges, -1),
+                             *[len(self.operations)] * self.edges)]
+
+    def decode(self, choices: list[int]) -> Genotype:
+        """The genotype of one choice, from 0, for each of `decisions`.  Raises ValueError."""
+        sizes = self.decisions()
+        if len(choices) != len(sizes) or not all(0 <= c < n for c, n in zip(choices, sizes)):
+            raise ValueError(f"choices must be {len(sizes)} numbers below {sizes}, not {choices}")
+        remaining = iter(choices)
+        cells = []
+        for _ in self.cells:
+            nodes = []
+            for number in self._numbers():
+                left = list(range(number))
+                sources = [left.pop(next(remaining)) for _ in range(self.edges)]
+                nodes.append([(self.operations[next(remaining)], source) for source in sources])
+            cells.append(nodes)
+        return self._build(cells)
+
+    def _numbers(self) -> range:
+        """The numbers of the nodes: each is also the number of inputs that the node may read."""
+        return range(self.first, self.first + self.nodes)
+
+    def _build(self, cells: list[list[list[tuple[str, int]]]]) -> Genotype:
+        return self.genotype(*(
+            Cell([_ordered(edges) for edges in nodes], self._numbers()) for nodes in cells))
+
+
+def _ordered(edges) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(edges, key=lambda edge: edge[1]))
+
+
+@dataclass(frozen=True)
+class ConvSpace(_Space):
+    """Two cells of `nodes` intermediate nodes; a node sums two edges from different nodes."""
+
+    nodes: int = 4
+    kind, genotype, cells = "conv", ConvGenotype, ("normal", "reduce")
+    operations, edges, first = OPERATIONS, 2, 2
+
+
+@dataclass(frozen=True)
+class RecurrentSpace(_Space):
+    """One recurrent cell of `nodes` nodes, one edge each; their mean is the output."""
+
+    nodes: int = 8
+    kind, genotype, cells = "recurrent", RecurrentGenotype, ("recurrent",)
+    operations, edges, first = ACTIVATIONS, 1, 1

@@ -1,0 +1,183 @@
+"""Base of the strategies that train one supernet, whose operations share their weights.
+
+Bender et al. 2018 call it one-shot.  An epoch is one pass over the training data, in whole
+batches; what is random in it follows from the seed and its number alone, so a resumed run repeats
+nothing and loses nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+from abc import abstractmethod
+
+import numpy as np
+import torch
+
+from search.progress import Report, silent
+from search.spaces import collapse
+from search.spaces.discretize import Mixing, discretize, entropy, one_hot, operation_counts
+from search.strategies.base import Strategy
+from search.supernets.base import Outcome
+from zoo.genotypes.serialization import Genotype, to_dict
+from zoo.system import distributed
+from zoo.training.run_folder import DivergedError
+
+
+class OneShot(Strategy):
+    """A strategy over a `task` (`search.tasks.image` or `search.tasks.text`).
+
+    A subclass takes the steps; it may bring a network, and say what mixing stands for the search
+    so far.
+    """
+
+    spaces = ("conv", "recurrent")
+
+    def __init__(self, task, settings, seed: int = 0, dtype: torch.dtype = torch.float32):
+        name = type(self).__name__.lower()
+        if task.space not in self.spaces:
+            raise ValueError(f"{name} searches the {self.spaces[0]} space only")
+        self.task, self.settings, self.seed = task, settings, seed
+        self.unit, self.epochs = task.unit, settings.epochs
+        self.seen = 0
+        with _seeded(task.device, seed, 0):
+            self.network = self.build_network()
+            self.prepare()
+        self.autocast = functools.partial(
+            torch.autocast, task.device.type, dtype) if dtype != torch.float32 else (
+            contextlib.nullcontext)
+
+    def build_network(self):
+        return self.task.supernet()
+
+    def prepare(self) -> None:
+        """Build the optimisers."""
+        settings = self.settings
+        self.weight_optimizer = torch.optim.SGD(
+            self.network.parameters(), lr=settings.learning_rate, momentum=settings.momentum,
+            weight_decay=settings.weight_decay)
+
+    @abstractmethod
+    def step(self, train, valid, number: int) -> tuple[Outcome, Outcome]:
+        """Learn from a training and a validation batch of epoch `number`."""
+
+    def mixing(self) -> Mixing:
+        """The weights of the operations that stand for the search so far."""
+        return self.network.mixing()
+
+    def genotype(self) -> Genotype:
+        with torch.no_grad():
+            return discretize(self.mixing())
+
+    # --- an epoch ---------------------------------------------------------------------------
+
+    def epoch(self, number: int, report: Report = silent) -> dict:
+        with _seeded(self.task.device, self.seed, number):
+            train = self._learn(number, report)
+            return self._row(number, train)
+
+    def _learn(self, number: int, report: Report) -> dict[str, float]:
+        """Loss and accuracy or perplexity over the training data."""
+        rate, steps = self._rate(number), self.task.steps_in(number)
+        self.network.train()
+        loss = torch.zeros((), device=self.task.device, dtype=torch.float64)
+        right = torch.zeros_like(loss)
+        count = 0
+        for index, (train, valid, scale, size) in enumerate(
+                self.task.batches(number), start=1):
+            for group in self.weight_optimizer.param_groups:
+                group["lr"] = rate * scale
+            trained, validated = self.step(train, valid, number)
+            self.task.carry(trained, validated)
+            loss += trained.loss.detach() * size
+            if self.task.metric == "accuracy":
+                right += self.task.right(trained, train)
+            count += size
+            self.seen += size
+            facts = {}
+            if index % 10 == 0 or index == steps:
+                mean = loss / count
+                distributed.average([mean])  # all end together where one is no number
+                facts = {"train_loss": mean.item()}
+                self._check_finite(mean.item(), number)
+            report(index, steps, facts)
+        distributed.average([loss, right])
+        mean = loss.item() / count
+        if self.task.metric == "perplexity":
+            return {"loss": mean, "perplexity": math.exp(min(mean, 700))}
+        return {"loss": mean, "accuracy": right.item() * distributed.size() / count}
+
+    def _rate(self, number: int) -> float:
+        settings = self.settings
+        last = getattr(settings, "last_learning_rate", settings.learning_rate)
+        along = (1 + math.cos(math.pi * (number - 1) / settings.epochs)) / 2
+        return last + (settings.learning_rate - last) * along
+
+    def _check_finite(self, loss: float, number: int) -> None:
+        alphas = all(table.isfinite().all() for table in self.network.alphas.values())
+        if not math.isfinite(loss) or not alphas:
+            what = f"the loss is {loss}" if not math.isfinite(loss) else "an alpha is no number"
+            raise DivergedError(
+                f"{what} in epoch {number}; search into a new folder with a smaller "
+                f"--learning-rate (it was {self.settings.learning_rate:g}); what came before is "
+                "kept")
+
+    @torch.no_grad()
+    def _row(self, number: int, train: dict[str, float]) -> dict:
+        genotype, mixing = self.genotype(), self.mixing()
+        valid = self.task.evaluate(self.network, mixing)
+        self._check_finite(valid["loss"], number)  # the last step may have gone astray
+        discrete = self.task.evaluate(self.network, one_hot(genotype, mixing))
+        metric = self.task.metric
+        counts = operation_counts(genotype)
+        skips = {cell: count.get("skip_connect", 0) + count.get("identity", 0)
+                 for cell, count in counts.items()}
+        gap = valid[metric] - discrete[metric]
+        row = {
+            "epoch": number,
+            "cost": {self.unit: self.seen},
+            "learning_rate": self._rate(number),
+            "train_loss": train["loss"], f"train_{metric}": train[metric],
+            "valid_loss": valid["loss"], f"valid_{metric}": valid[metric],
+            f"discrete_{metric}": discrete[metric],
+            "discretisation_gap": gap if metric == "accuracy" else -gap,  # above 0: it costs
+            "operations": counts, "skip_connections": skips,
+            "warnings": collapse.warnings(genotype),
+            "genotype": to_dict(genotype),
+        }
+        if alphas := self.shown_alphas():
+            row |= {"alphas": {name: table.detach().cpu().tolist()
+                               for name, table in alphas.items()},
+                    "entropy": entropy(alphas)}
+        return row
+
+    def shown_alphas(self) -> Mixing:
+        """The tables that the history keeps; empty for a strategy without alphas."""
+        return self.network.alphas
+
+    # --- state ------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict:
+        return {"seen": self.seen, "task": self.task.state_dict(),
+                "network": self.network.state_dict(),
+                "alphas": {name: table.detach() for name, table in self.network.alphas.items()},
+                "weight_optimizer": self.weight_optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.seen = state["seen"]
+        self.task.load_state_dict(state["task"])
+        self.network.load_state_dict(state["network"])
+        with torch.no_grad():
+            for name, table in self.network.alphas.items():
+                table.copy_(state["alphas"][name])
+        self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+
+
+@contextlib.contextmanager
+def _seeded(device: torch.device, *numbers: int):
+    """Torch's generators, seeded by the numbers alone, and put back afterwards."""
+    words = np.random.SeedSequence(numbers).generate_state(2)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
+        yield

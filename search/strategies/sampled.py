@@ -1,0 +1,154 @@
+"""Base of the strategies that train every candidate from scratch: propose, evaluate, learn.
+
+One epoch of the run is one *wave* of candidates, which are trained at the same time.  Its size
+is a setting, not the number of workers, so that what is found does not depend on the machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from search.candidates.base import Result, Task
+from search.progress import Report, silent
+from search.spaces.discretize import operation_counts
+from search.strategies.base import Strategy
+from zoo.genotypes.serialization import Genotype, from_dict, to_dict
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """Raises ValueError for a value out of range."""
+
+    candidates: int  # cells trained in all
+    wave: int  # candidates proposed, and trained in parallel, before the next ones are
+
+    def __post_init__(self):
+        for name, value in dataclasses.asdict(self).items():
+            if isinstance(value, int) and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+
+    def within(self, budget: int, cost: int, unit: str) -> SampleSettings:
+        """As many candidates as `budget` pays for at `cost` each, both in `unit`s of training.
+
+        Raises ValueError when it pays for none.
+        """
+        if budget < cost:
+            raise ValueError(f"a budget of {budget:,} {unit} pays for no candidate, which costs "
+                             f"{cost:,}; raise it or train each for fewer epochs")
+        return dataclasses.replace(self, candidates=budget // cost)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A cell that was tried; `parent` is the number of the candidate it is a mutation of."""
+
+    number: int
+    genotype: Genotype
+    parent: int | None
+    result: Result
+
+    def to_dict(self) -> dict:
+        return {"number": self.number, "genotype": to_dict(self.genotype), "parent": self.parent,
+                "result": dataclasses.asdict(self.result)}
+
+    @classmethod
+    def from_dict(cls, value: dict) -> Candidate:
+        return cls(**value | {"genotype": from_dict(value["genotype"]),
+                              "result": Result(**value["result"])})
+
+
+class SampleStrategy(Strategy):
+    """`evaluator` is a `search.candidates.workers.Evaluator` or anything with its `evaluate`,
+    `unit`, `measure` and `cost`; `space` has `sample` and what else the strategy needs.
+
+    With a `budget` in the evaluator's unit the number of candidates is what it pays for.
+    """
+
+    def __init__(self, space, evaluator, settings: SampleSettings, seed: int = 0,
+                 budget: int | None = None):
+        self.space, self.evaluator, self.seed = space, evaluator, seed
+        self.unit = evaluator.unit
+        if budget is not None:
+            settings = settings.within(budget, evaluator.cost, self.unit)
+        self.settings = settings
+        self.epochs = math.ceil(settings.candidates / settings.wave)
+        self.rng = random.Random(seed)
+        self.cost = 0
+        self.best: Candidate | None = None
+
+    @abstractmethod
+    def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
+        """A genotype for each candidate number of a wave, and the number of its parent."""
+
+    def learn(self, candidates: list[Candidate]) -> None:
+        """Take notice of what a wave has shown.  Random search does not."""
+
+    def epoch(self, number: int, report: Report = silent) -> dict:
+        first = (number - 1) * self.settings.wave
+        numbers = range(first, min(first + self.settings.wave, self.settings.candidates))
+        proposals = self.propose(numbers)
+        tasks = [Task(n, genotype, _seed_of(self.seed, n))
+                 for n, (genotype, _) in zip(numbers, proposals)]
+        results = self.evaluator.evaluate(tasks, report)
+        candidates = [Candidate(n, genotype, parent, result) for n, (genotype, parent), result
+                      in zip(numbers, proposals, results)]
+        self.learn(candidates)
+        self.cost += sum(result.cost for result in results)
+        known = candidates if self.best is None else [self.best, *candidates]
+        self.best = max(known, key=lambda candidate: candidate.result.score)  # the first of equals
+        return self._row(number, candidates)
+
+    def _row(self, number: int, candidates: list[Candidate]) -> dict:
+        counts = operation_counts(self.best.genotype)
+        return {
+            "epoch": number,
+            "cost": {self.unit: self.cost},
+            self.evaluator.measure: _shown(self.best.result),
+            "operations": counts,
+            "skip_connections": {
+                cell: count.get("skip_connect", 0) + count.get("identity", 0)
+                for cell, count in counts.items()},
+            "warnings": [
+                f"the training of candidate {c.number} diverged; it counts as the worst"
+                for c in candidates if c.result.value is None],
+            "genotype": to_dict(self.best.genotype),
+            "candidates": [{
+                "number": c.number, "genotype": to_dict(c.genotype),
+                self.evaluator.measure: _shown(c.result), "parameters": c.result.parameters,
+                self.unit: c.result.cost, "parent": c.parent,
+            } for c in candidates],
+        }
+
+    def genotype(self) -> Genotype:
+        if self.best is None:
+            raise ValueError("no candidate has been trained yet")
+        return self.best.genotype
+
+    def state_dict(self) -> dict:
+        version, words, gauss = self.rng.getstate()
+        return {"random": [version, list(words), gauss], "cost": self.cost,
+                "best": None if self.best is None else self.best.to_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        version, words, gauss = state["random"]
+        self.rng.setstate((version, tuple(words), gauss))
+        self.cost = state["cost"]
+        self.best = None if state["best"] is None else Candidate.from_dict(state["best"])
+
+
+def _seed_of(seed: int, number: int) -> int:
+    """Every candidate's training has a seed of its own, whatever came before it."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def _shown(result: Result) -> float | None:
+    """A diverged network is right in no case; its perplexity is no number."""
+    if result.value is None and result.measure == "valid_accuracy":
+        return 0.0
+    return result.value

@@ -1,0 +1,171 @@
+"""The bilevel optimiser of DARTS: alphas descend the validation loss, weights the training loss.
+
+Liu et al. 2019 (arXiv 1806.09055, section 2.3, algorithm 1).  Order 1 takes the weights as they
+are; order 2 looks one step of the weights ahead (equation 7) and needs a Hessian-vector product,
+taken by finite differences (equation 8).  As in the 2018 release, for both spaces.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from search.spaces.discretize import Mixing
+from search.supernets.base import Outcome
+
+
+class Bilevel:
+    """One object takes the steps of a whole search.
+
+    `network` has `alphas`, `mixing()`, `loss(batch, mixing)` and `training_loss(batch, mixing)`
+    (see `search.supernets.conv`); `weight_optimizer` is SGD, whose learning rate, momentum and
+    weight decay are those of the step ahead.  `clip_unrolled` clips the gradients of that step too, as
+    the recurrent space does, and `unmoved` weights stay where they are in it: there the tied
+    embedding, which the 2018 release puts back when it loads the moved weights.  `average` makes
+    the gradients of several processes one, in place.
+    """
+
+    def __init__(self, network, weight_optimizer: torch.optim.SGD,
+                 alpha_optimizer: torch.optim.Optimizer, order: int = 1, clip_norm: float = 5.0,
+                 clip_unrolled: bool = False, unmoved: Sequence[Tensor] = (),
+                 radius: float = 0.01,
+                 autocast: Callable = contextlib.nullcontext,
+                 mixing: Callable[[], Mixing] | None = None,
+                 average: Callable[[Sequence[Tensor]], None] = lambda gradients: None):
+        if order not in (1, 2):
+            raise ValueError(f"the order is 1 or 2, not {order!r}")
+        self.network, self.order = network, order
+        self.weight_optimizer, self.alpha_optimizer = weight_optimizer, alpha_optimizer
+        self.clip_norm, self.clip_unrolled, self.radius = clip_norm, clip_unrolled, radius
+        self.unmoved = {id(weight) for weight in unmoved}
+        self.autocast, self.average = autocast, average
+        self.mixing = mixing or network.mixing
+        self.weights = [p for group in weight_optimizer.param_groups for p in group["params"]]
+        self.alphas = [p for group in alpha_optimizer.param_groups for p in group["params"]]
+
+    def step(self, train, valid) -> tuple[Outcome, Outcome]:
+        """Update the alphas, then the weights; the outcomes on both batches."""
+        valid_outcome = self.alpha_step(train, valid)
+        return self.weight_step(train), valid_outcome
+
+    def weight_step(self, train) -> Outcome:
+        """One step of SGD on the training loss; alphas get no gradient and cost nothing."""
+        mixing = {name: table.detach() for name, table in self.mixing().items()}
+        with self.autocast():
+            outcome = self.network.training_loss(train, mixing)
+        # A sampler may leave an operation out everywhere: then its weights have no gradient.
+        gradients = torch.autograd.grad(outcome.loss, self.weights, allow_unused=True)
+        self.average([gradient for gradient in gradients if gradient is not None])
+        for weight, gradient in zip(self.weights, gradients):
+            weight.grad = gradient
+        clip_grad_norm_(self.weights, self.clip_norm)
+        self.weight_optimizer.step()
+        self.weight_optimizer.zero_grad(set_to_none=True)
+        return outcome
+
+    def alpha_step(self, train, valid) -> Outcome:
+        """One step of the alphas' optimiser on the validation loss."""
+        gradients, outcome = (self.first_order(valid) if self.order == 1
+                              else self.second_order(train, valid))
+        for alpha, gradient in zip(self.alphas, gradients):
+            alpha.grad = gradient
+        self.alpha_optimizer.step()
+        return outcome
+
+    def first_order(self, valid) -> tuple[Sequence[Tensor], Outcome]:
+        """Gradients of the alphas at the present weights, which get none."""
+        with self._weights_at_rest():
+            outcome = self._loss(valid)
+            gradients = torch.autograd.grad(outcome.loss, self.alphas, materialize_grads=True)
+        self.average(gradients)
+        return gradients, outcome
+
+    def second_order(self, train, valid) -> tuple[Sequence[Tensor], Outcome]:
+        """Gradients of the alphas one step of the weights ahead (equation 7).
+
+        The weights are moved and put back; no network is copied.
+        """
+        group = self.weight_optimizer.param_groups[0]
+        rate = group["lr"]
+        gradients = torch.autograd.grad(self._loss(train).loss, self.weights)
+        self.average(gradients)
+        shrink = self._clip(gradients)
+        with torch.no_grad():
+            before = [weight.clone() for weight in self.weights]
+            ahead = torch._foreach_add(gradients, before, alpha=group["weight_decay"])
+            if group["momentum"]:
+                for step, weight in zip(ahead, self.weights):
+                    buffer = self.weight_optimizer.state[weight].get("momentum_buffer")
+                    if buffer is not None:
+                        step.add_(buffer, alpha=group["momentum"])
+            for step, weight in zip(ahead, self.weights):
+                if id(weight) in self.unmoved:
+                    step.zero_()
+            torch._foreach_add_(self.weights, ahead, alpha=-rate)
+        try:
+            outcome = self._loss(valid)
+            both = torch.autograd.grad(outcome.loss, self.alphas + self.weights)
+        finally:
+            with torch.no_grad():
+                torch._foreach_copy_(self.weights, before)
+        self.average(both)
+        direct, vector = both[:len(self.alphas)], both[len(self.alphas):]
+        self._clip(vector)
+        implicit = self.hessian_vector_product(train, vector)
+        return torch._foreach_sub(direct, implicit, alpha=rate * shrink), outcome
+
+    def hessian_vector_product(self, train, vector: Sequence[Tensor]) -> Sequence[Tensor]:
+        """d/d(alpha) d/d(weights) of the training loss, times `vector`, by central differences.
+
+        The weights move by `radius` in all, along `vector`, to both sides (equation 8).  No
+        autocast: bfloat16 rounds most of so small a step away.
+        """
+        distance = self.radius / torch.cat([part.flatten() for part in vector]).norm()
+        before = [weight.detach().clone() for weight in self.weights]
+        try:
+            sides = []
+            for sign in (1, -1):
+                with torch.no_grad():
+                    moved = torch._foreach_add(
+                        before, torch._foreach_mul(vector, sign * distance))
+                    torch._foreach_copy_(self.weights, moved)
+                with self._weights_at_rest():
+                    loss = self.network.loss(train, self.mixing()).loss
+                    sides.append(torch.autograd.grad(loss, self.alphas))
+        finally:
+            with torch.no_grad():
+                torch._foreach_copy_(self.weights, before)
+        product = torch._foreach_div(torch._foreach_sub(*sides), 2 * distance)
+        self.average(product)
+        return product
+
+    @contextlib.contextmanager
+    def _weights_at_rest(self):
+        """No gradient of the weights is computed, and nothing is kept for one."""
+        for weight in self.weights:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in self.weights:
+                weight.requires_grad_(True)
+
+    def _loss(self, batch) -> Outcome:
+        with self.autocast():
+            return self.network.loss(batch, self.mixing())
+
+    def _clip(self, gradients: Sequence[Tensor]) -> Tensor | float:
+        """Shorten `gradients` in place to `clip_norm`; the factor, also where it is above 1.
+
+        The 2018 release multiplies by that factor whether or not it has shortened anything.
+        """
+        if not self.clip_unrolled:
+            return 1.0
+        norm = torch.cat([part.flatten() for part in gradients]).norm()
+        factor = self.clip_norm / (norm + 1e-6)
+        torch._foreach_mul_(gradients, factor.clamp(max=1.0))
+        return factor

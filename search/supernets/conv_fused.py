@@ -1,0 +1,297 @@
+"""The cell of the supernet as it is run: what `conv_reference` computes, in far fewer passes.
+
+The mathematics of Liu et al. 2019 (arXiv 1806.09055) put in another order:
+
+* of each source node one ReLU, one max-pool, one average pool and their batch-norms, for all
+  outgoing edges; a dilated convolution is a plain one on the four phases of its input;
+* the last pointwise convolution of an operation, its batch-norm and its weight are one matrix,
+  so what arrives at a node is one sum of matrix products, see `search.supernets.normalized`;
+* operations of weight 0 (`none`, or what a sampler left out) are not computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from search.spaces.discretize import CONV_OPERATIONS, edges
+from search.supernets.normalized import normalized_each, normalized_sum, weighted_sum
+from zoo.models.depthwise import depthwise_each, join_phases, phases
+from zoo.models.operations import FactorizedReduce, ReLUConvBN
+
+EDGES = edges("conv")
+_KERNELS = {"sep_conv_3x3": 3, "sep_conv_5x5": 5, "dil_conv_3x3": 3, "dil_conv_5x5": 5}
+
+
+def no_running_stats(module: nn.Module) -> nn.Module:
+    """`module` with batch-norms that have neither scale and shift nor memory."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(module, name, nn.BatchNorm2d(child.num_features, affine=False,
+                                                 track_running_stats=False))
+        else:
+            no_running_stats(child)
+    return module
+
+
+class MergedCell(nn.Module):
+    """See `search.supernets.conv.Supernet`.
+
+    Weights of a kind are one parameter, with a row for each edge; those of the second half of a
+    separable convolution have `_2` after their name.
+    """
+
+    memory_format = torch.channels_last  # twice as fast, on CPUs too
+    running_stats = False
+    part = 1  # operations act on one in so many channels, see `PartialCell`
+
+    def __init__(self, c_prev_prev: int, c_prev: int, channels: int, reduction: bool,
+                 reduction_prev: bool):
+        super().__init__()
+        self.reduction = reduction
+        self.preprocess0 = no_running_stats(
+            FactorizedReduce(c_prev_prev, channels) if reduction_prev
+            else ReLUConvBN(c_prev_prev, channels, 1))
+        self.preprocess1 = no_running_stats(ReLUConvBN(c_prev, channels, 1))
+        if channels % self.part:
+            raise ValueError(f"{channels} channels cannot be cut into {self.part} parts; take a "
+                             f"multiple of {self.part} for --channels")
+        self.channels = channels = channels // self.part  # of the operations
+        self.depthwise, self.pointwise = nn.ParameterDict(), nn.ParameterDict()
+        for name, kernel in _KERNELS.items():
+            for half in ("", "_2") if name.startswith("sep") else ("",):
+                self.depthwise[name + half] = _uniform(
+                    kernel * kernel, len(EDGES), channels, 1, kernel, kernel)
+                self.pointwise[name + half] = _uniform(channels, len(EDGES), channels, channels)
+        strided = sum(self._stride(source) == 2 for _, source in EDGES)
+        if strided:
+            self.skip = _uniform(channels, strided, channels, channels)
+
+    def _stride(self, source: int) -> int:
+        return 2 if self.reduction and source < 2 else 1
+
+    def forward(self, s0: Tensor, s1: Tensor, weights: Tensor) -> Tensor:
+        active = _active(weights)
+        # Cut into rows once: a gradient for each row cut by itself would be a whole table.
+        kernels = {name: table.unbind() for name, table in self.depthwise.items()}
+        matrices = {name: table.unbind() for name, table in self.pointwise.items()}
+        states = [self.preprocess0(s0), self.preprocess1(s1)]
+        sources: list[_Source] = []
+        for node in range(4):
+            for number in range(len(sources), node + 2):
+                leaving = {name: [row for row, (_, source) in enumerate(EDGES)
+                                  if source == number and active[row][column]]
+                           for column, name in enumerate(CONV_OPERATIONS)}
+                sources.append(_Source(self._seen(states[number]), self._stride(number), leaving,
+                                       kernels, matrices))
+            rows = [row for row, (target, _) in enumerate(EDGES) if target == node]
+            states.append(self._complete(self._node(sources, rows, weights), states, rows, weights))
+        return torch.cat(states[2:], dim=1)
+
+    def _seen(self, state: Tensor) -> Tensor:
+        """What the operations see of a state."""
+        return state
+
+    def _complete(self, node: Tensor, states: list, rows: list, weights: Tensor) -> Tensor:
+        """The node, of which `node` is what the operations give."""
+        return node
+
+    def _node(self, sources: list[_Source], rows: list[int], weights: Tensor) -> Tensor:
+        """The sum of all active operations on the edges `rows`, the s-th of which leaves s."""
+        normed, phased, added = [], [], []  # (weight, pointwise, map), the same, (weight, map)
+        for x, row in zip(sources, rows):
+            for column, name in enumerate(CONV_OPERATIONS):
+                if name == "none" or row not in x.leaving[name]:
+                    continue
+                weight = weights[row, column]
+                if "pool" in name:
+                    added.append((weight, x.pooled(name)))
+                elif name.startswith("sep"):
+                    normed.append((weight, x.matrices[f"{name}_2"][row], x.separable(name, row)))
+                elif name.startswith("dil"):
+                    kept = phased if x.has_phases else normed
+                    kept.append((weight, x.matrices[name][row], x.dilated(name, row)))
+                elif x.stride == 2:
+                    normed += [(weight, pointwise, phase)
+                               for pointwise, phase in zip(self._factorized(row), x.corners)]
+                else:
+                    added.append((weight, x.x))
+        parts = []
+        if normed:
+            parts.append(normalized_sum(*zip(*normed)))
+        if phased:
+            parts.append(join_phases(normalized_sum(*zip(*phased)), sources[-1].output_size))
+        if added:
+            parts.append(weighted_sum(*zip(*added)))
+        return sum(parts[1:], parts[0]) if parts else sources[0].zeros()
+
+    def _factorized(self, row: int) -> tuple[Tensor, Tensor]:
+        """The two pointwise convolutions of a factorized reduce, each giving half the channels."""
+        strided = [r for r, (_, source) in enumerate(EDGES) if self._stride(source) == 2]
+        weight = self.skip[strided.index(row)]
+        half = self.channels // 2
+        return (F.pad(weight[:half], (0, 0, 0, self.channels - half)),
+                F.pad(weight[half:], (0, 0, half, 0)))
+
+    # --- from the plain cell ----------------------------------------------------------------
+
+    def load_plain(self, state: dict[str, Tensor]) -> None:
+        """Take over the weights of a `PlainCell`'s state dict."""
+        own = {name: value for name, value in self.named_parameters()
+               if name.startswith("preprocess")}
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(state[name])
+            strided = 0
+            for row, (_, source) in enumerate(EDGES):
+                for column, name in enumerate(CONV_OPERATIONS):
+                    key = f"_ops.{row}._ops.{column}"
+                    for half, (at, to) in {"": (1, 2), "_2": (5, 6)}.items():
+                        if name + half in self.depthwise:
+                            self.depthwise[name + half][row] = state[f"{key}.op.{at}.weight"]
+                            self.pointwise[name + half][row] = (
+                                state[f"{key}.op.{to}.weight"][:, :, 0, 0])
+                    if name == "skip_connect" and self._stride(source) == 2:
+                        self.skip[strided] = torch.cat(
+                            [state[f"{key}.conv_{n}.weight"] for n in (1, 2)])[:, :, 0, 0]
+                        strided += 1
+
+
+class PartialCell(MergedCell):
+    """The cell of PC-DARTS: operations act on a quarter of the channels, the rest passes by.
+
+    Xu et al. 2020 (arXiv 1907.05737, section 3.1 and 3.2).  The weight of an edge in what passes
+    by is the sum of its row, which edge normalisation makes other than 1.  The channels are
+    shuffled, so that another quarter meets the operations of the next node.
+    """
+
+    part = 4
+
+    def _seen(self, state: Tensor) -> Tensor:
+        return state[:, :self.channels].contiguous(memory_format=torch.channels_last)
+
+    def _complete(self, node: Tensor, states: list, rows: list, weights: Tensor) -> Tensor:
+        rest = []
+        for source, _ in enumerate(rows):
+            x = states[source][:, self.channels:]
+            rest.append(x if self._stride(source) == 1 else F.max_pool2d(x, 2, ceil_mode=True))
+        passed = weighted_sum([weights[row].sum() for row in rows], rest)
+        return shuffle(torch.cat([node, passed], dim=1), self.part)
+
+
+def shuffle(x: Tensor, groups: int) -> Tensor:
+    """Channels (groups, n) become (n, groups), as in ShuffleNet (arXiv 1707.01083)."""
+    count, channels, height, width = x.shape
+    parts = x.view(count, groups, channels // groups, height, width).transpose(1, 2)
+    return parts.reshape(x.shape).contiguous(memory_format=torch.channels_last)
+
+
+def _active(weights: Tensor) -> list[list[bool]]:
+    """Which operations of which edges are computed: those whose weight is not 0.
+
+    While a CUDA graph is recorded nothing can be looked at, and the graph serves other weights
+    later: then all but `none` are computed.
+    """
+    if weights.is_cuda and torch.cuda.is_current_stream_capturing():
+        return [[name != "none" for name in CONV_OPERATIONS]] * len(EDGES)
+    return (weights.detach() != 0).tolist()
+
+
+def _uniform(fan_in: int, *shape: int) -> nn.Parameter:
+    """A parameter as torch initialises a convolution of `fan_in` inputs."""
+    bound = fan_in ** -0.5
+    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+
+
+class _Source:
+    """A state, and what its outgoing edges share, computed when first asked for.
+
+    `leaving` has the rows on which each operation is active; `kernels` and `matrices` are the
+    cell's weights by operation and row.  An operation is computed for all its rows at once.
+    """
+
+    def __init__(self, x: Tensor, stride: int, leaving: dict[str, list[int]], kernels: dict,
+                 matrices: dict):
+        self.x, self.stride, self.leaving = x, stride, leaving
+        self.kernels, self.matrices = kernels, matrices
+        self._kept: dict[str, Tensor] = {}
+
+    def separable(self, name: str, row: int) -> Tensor:
+        """All of a separable convolution but its last pointwise and batch-norm."""
+        return self._once("separable", self._separable)[name][row]
+
+    def _separable(self) -> dict[str, dict[int, Tensor]]:
+        names = [name for name, rows in self.leaving.items() if name.startswith("sep") and rows]
+        first = [x for name in names
+                 for x in self._convolved(name, [self.positive], name, self.stride)]
+        matrices = torch.stack([self.matrices[name][row]
+                                for name in names for row in self.leaving[name]])
+        middle = iter(normalized_each(matrices, first))
+        return {name: dict(zip(self.leaving[name], self._convolved(
+            name, [next(middle) for _ in self.leaving[name]], f"{name}_2"))) for name in names}
+
+    def _convolved(self, name: str, maps: list[Tensor], kernels: str, stride: int = 1
+                   ) -> Sequence[Tensor]:
+        """`maps` through the depthwise `kernels` of every row on which `name` is active."""
+        rows = self.leaving[name]
+        return depthwise_each(maps, torch.stack([self.kernels[kernels][row] for row in rows]),
+                              stride)
+
+    def dilated(self, name: str, row: int) -> Tensor:
+        """A dilated convolution without its pointwise and batch-norm; in phases where it has."""
+        def compute():
+            maps = self._convolved(name, [self.spread], name)
+            if self.stride == 1 and not self.has_phases:
+                # What fills up the phases of an odd size is not to be counted.
+                maps = [join_phases(x, self.output_size) for x in maps]
+            return dict(zip(self.leaving[name], maps))
+        return self._once(name, compute)[row]
+
+    @property
+    def has_phases(self) -> bool:
+        height, width = self.x.shape[-2:]
+        return self.stride == 1 and not (height % 2 or width % 2)
+
+    def _once(self, name: str, compute):
+        if name not in self._kept:
+            self._kept[name] = compute()
+        return self._kept[name]
+
+    @property
+    def positive(self) -> Tensor:
+        return self._once("positive", lambda: F.relu(self.x))
+
+    @property
+    def spread(self) -> Tensor:
+        """On which a plain convolution does what a dilated one does on `positive`."""
+        if self.stride == 2:
+            return self._once("spread", lambda: self.positive[:, :, ::2, ::2].contiguous(
+                memory_format=torch.channels_last))
+        return self._once("spread", lambda: phases(self.positive))
+
+    @property
+    def corners(self) -> tuple[Tensor, Tensor]:
+        """What the two halves of a factorized reduce read; a zero beyond an odd edge."""
+        height, width = self.x.shape[-2:]
+        shifted = self._once("shifted", lambda: F.pad(
+            self.positive, (0, width % 2, 0, height % 2))[:, :, 1::2, 1::2].contiguous(
+                memory_format=torch.channels_last))
+        return self.spread, shifted
+
+    def pooled(self, name: str) -> Tensor:
+        """Pooled and normalised."""
+        def compute():
+            pool = (F.max_pool2d(self.x, 3, self.stride, 1) if name.startswith("max") else
+                    F.avg_pool2d(self.x, 3, self.stride, 1, count_include_pad=False))
+            return F.batch_norm(pool, None, None, training=True)
+        return self._once(name, compute)
+
+    @property
+    def output_size(self) -> list[int]:
+        return [(size - 1) // self.stride + 1 for size in self.x.shape[-2:]]
+
+    def zeros(self) -> Tensor:
+        return self.x.new_zeros(*self.x.shape[:2], *self.output_size)

@@ -1,0 +1,363 @@
+"""Strategies that share weights: an epoch of each, resumed and repeated, on a few small images."""
+
+import io
+import json
+import math
+import random
+import statistics
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from search.settings import ConvSettings, TextSettings
+from search.spaces.discretize import CONV_OPERATIONS, one_hot
+from search.spaces.space import ConvSpace
+from search.strategies.darts import Darts
+from search.strategies.enas import Enas
+from search.strategies.gdas import Gdas, draw
+from search.strategies.pc_darts import PcDarts
+from search.strategies.random_ws import RandomWs
+from search.tasks.image import ImageTask
+from search.tasks.text import TextTask
+from zoo.data.base import DataError, ImageData, Split
+from zoo.data.images import load
+from zoo.data.text import TextData
+from zoo.genotypes.serialization import from_dict
+from zoo.training.run_folder import DivergedError
+
+CPU = torch.device("cpu")
+SMALL = ConvSettings(channels=4, layers=3, batch_size=8, epochs=3, alpha_learning_rate=0.02,
+                     crop_padding=1, flip=False)
+
+
+def digits(count=40):
+    data = load("digits")
+    return ImageData("digits", Split(data.train.images[:count], data.train.labels[:count]),
+                     data.test, data.labels, data.mean, data.std)
+
+
+def text():
+    ids = np.arange(400) ** 2 % 5
+    return TextData("squares", "char", ids[:200], ids[200:300], ids[300:], list("abcde"))
+
+
+SETTINGS = {"conv": SMALL, "recurrent": TextSettings(
+    hidden=6, batch_size=4, time=10, epochs=3, learning_rate=1.0, dropout=0.1, dropout_input=0.1)}
+TASKS = {"conv": (ImageTask, digits), "recurrent": (TextTask, text)}
+STRATEGIES = {
+    "darts": (Darts, {}, ("conv", "recurrent")),
+    "darts-2": (Darts, {"order": 2}, ("conv", "recurrent")),
+    "pc-darts": (PcDarts, {"warm_up": 1}, ("conv",)),
+    "gdas": (Gdas, {}, ("conv", "recurrent")),
+    "random-ws": (RandomWs, {}, ("conv", "recurrent")),
+    "enas": (Enas, {}, ("conv", "recurrent")),
+}
+EVERY = [(name, space) for name, (_, _, spaces) in STRATEGIES.items() for space in spaces]
+
+
+def make(name, space="conv", seed=0, dtype=torch.float32, **changes):
+    kind, own, _ = STRATEGIES[name]
+    task, data = TASKS[space]
+    settings = SETTINGS[space].but(**(own | changes))
+    made = kind(task(data(), settings, CPU, seed), settings, seed, dtype)
+    if isinstance(made, RandomWs):  # the base of enas too
+        made.samples = 3
+    return made
+
+
+def stored(state):
+    """What a checkpoint gives back."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    return torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+
+
+def row_of(strategy, number):
+    return json.loads(json.dumps(strategy.epoch(number)))
+
+
+def check_row(row, name, space, number, images):
+    metric = "accuracy" if space == "conv" else "perplexity"
+    cells = {"conv": {"normal", "reduce"}, "recurrent": {"recurrent"}}[space]
+    wanted = {"epoch", "cost", "learning_rate", "train_loss", f"train_{metric}", "valid_loss",
+              f"valid_{metric}", "operations", "skip_connections", "warnings", "genotype"}
+    single = name in ("random-ws", "enas")
+    if not single:
+        wanted |= {"alphas", "entropy", f"discrete_{metric}", "discretisation_gap"}
+        for cell, table in row["alphas"].items():
+            assert np.shape(table) == ((14, 8) if space == "conv" else (36, 5))
+            assert 0 < row["entropy"][cell] <= math.log(8) + 1e-6
+        assert row["alphas"].keys() == row["entropy"].keys() == cells
+        sign = 1 if space == "conv" else -1  # above 0: discretisation costs
+        assert row["discretisation_gap"] == pytest.approx(
+            sign * (row[f"valid_{metric}"] - row[f"discrete_{metric}"]))
+    assert row.keys() == wanted
+    assert row["epoch"] == number
+    assert row["cost"] == {"images" if space == "conv" else "tokens": images * number}
+    assert row["operations"].keys() == row["skip_connections"].keys() == cells
+    genotype = from_dict(row["genotype"])
+    assert genotype.kind == space
+    for cell, counts in row["operations"].items():
+        assert sum(counts.values()) == len(genotype.cells()[cell].edges)
+    for kind in ("train", "valid"):
+        assert row[f"{kind}_loss"] > 0
+        if space == "conv":
+            assert 0 <= row[f"{kind}_accuracy"] <= 1
+        else:
+            assert row[f"{kind}_perplexity"] == pytest.approx(math.exp(row[f"{kind}_loss"]))
+
+
+@pytest.mark.parametrize("name, space", EVERY)
+def test_an_epoch_its_row_and_going_on_from_its_checkpoint(name, space):
+    strategy = make(name, space)
+    seen = []
+    row = json.loads(json.dumps(strategy.epoch(
+        1, lambda done, total, facts: seen.append((done, total)))))
+    images = 16 if space == "conv" else strategy.seen  # two whole batches of 8 out of 20
+    check_row(row, name, space, 1, images)
+    assert seen == [(number + 1, len(seen)) for number in range(len(seen))] and seen
+
+    state = stored(strategy.state_dict())
+    second = row_of(strategy, 2)
+    resumed = make(name, space)
+    resumed.load_state_dict(state)
+    assert resumed.genotype() == from_dict(row["genotype"])
+    assert row_of(resumed, 2) == second
+    assert row_of(resumed, 3) == row_of(strategy, 3)
+
+    assert row_of(make(name, space), 1) == row  # the same seed once more
+    assert row_of(make(name, space, seed=1), 1) != row
+
+
+def test_the_rate_falls_on_a_cosine():
+    strategy = make("darts", epochs=5)
+    rates = [strategy._rate(number) for number in range(1, 6)]
+    assert rates[0] == 0.025 and rates == sorted(rates, reverse=True)
+    assert rates[3] == pytest.approx(
+        0.001 + 0.024 * (1 + math.cos(math.pi * 3 / 5)) / 2)  # as CosineAnnealingLR has it
+
+
+def test_alphas_rest_in_the_warm_up():
+    strategy = make("darts", warm_up=1)
+    before = {name: table.clone() for name, table in strategy.network.alphas.items()}
+    strategy.epoch(1)
+    assert all(torch.equal(before[name], table) for name, table in strategy.network.alphas.items())
+    strategy.epoch(2)
+    assert not any(torch.equal(before[name], table)
+                   for name, table in strategy.network.alphas.items())
+
+
+def test_the_weights_of_darts_learn():
+    strategy = make("darts", epochs=8, learning_rate=0.05)
+    losses = [strategy.epoch(number)["train_loss"] for number in range(1, 9)]
+    assert losses[-1] < losses[0]
+
+
+def test_evaluation_changes_nothing():
+    strategy = make("darts")
+    before = stored(strategy.network.state_dict())
+    once = strategy.task.evaluate(strategy.network, strategy.mixing())
+    assert once == strategy.task.evaluate(strategy.network, strategy.mixing())
+    assert all(torch.equal(before[key], value)
+               for key, value in strategy.network.state_dict().items())
+
+
+def test_a_loss_that_is_no_number():
+    strategy = make("darts")
+    with torch.no_grad():
+        strategy.network.classifier.weight.fill_(float("nan"))
+    with pytest.raises(DivergedError, match="epoch 1; search into a new folder with a smaller "
+                                            "--learning-rate"):
+        strategy.epoch(1)
+
+
+# --- half precision ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, space", [("darts", "conv"), ("darts-2", "conv"),
+                                         ("pc-darts", "conv"), ("gdas", "conv"),
+                                         ("random-ws", "conv"), ("darts", "recurrent")])
+def test_bfloat16_leaves_weights_and_alphas_in_float32(name, space):
+    half, whole = (make(name, space, dtype=dtype) for dtype in (torch.bfloat16, torch.float32))
+    row, exact = row_of(half, 1), row_of(whole, 1)
+    assert all(value.dtype == torch.float32 for value in
+               [*half.network.parameters(), *half.network.alphas.values()])
+    assert row["train_loss"] == pytest.approx(exact["train_loss"], rel=0.05)
+    assert row["train_loss"] != exact["train_loss"]  # it was used
+    assert row["valid_loss"] == pytest.approx(exact["valid_loss"], rel=0.1)
+
+
+# --- GDAS -------------------------------------------------------------------------------------
+
+
+def test_a_draw_is_one_operation_an_edge_with_the_softmaxs_gradient():
+    torch.manual_seed(0)
+    table = torch.randn(14, 8, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(1)
+    drawn = draw(table, 0.7)
+    assert torch.equal((drawn.detach() != 0).sum(1), torch.ones(14, dtype=torch.int64))
+    assert torch.allclose(drawn.sum(1), torch.ones(14, dtype=torch.float64))
+    cotangent = torch.randn_like(drawn)
+    found, = torch.autograd.grad(drawn, table, cotangent)
+
+    torch.manual_seed(1)
+    noise = -torch.empty_like(table).exponential_().log()
+    soft = ((table.log_softmax(-1) + noise) / 0.7).softmax(-1)
+    assert torch.equal(soft.argmax(1), drawn.argmax(1))
+    wanted, = torch.autograd.grad(soft, table, cotangent)
+    assert torch.allclose(found, wanted)
+
+
+def test_draws_follow_the_alphas():
+    """The Gumbel trick: at any temperature an operation is drawn with its softmax probability."""
+    torch.manual_seed(0)
+    table = torch.tensor([[2.0, 0.0, 0.0, -1.0]])
+    drawn = draw(table.expand(20000, 4), 5.0).argmax(1).bincount(minlength=4) / 20000
+    assert torch.allclose(drawn, table.softmax(-1)[0], atol=0.015)
+
+
+def test_gdas_computes_only_what_is_drawn():
+    """Weights of operations that are not drawn get no gradient; the drawn rows do."""
+    strategy = make("gdas")
+    torch.manual_seed(3)
+    mixing = strategy.weigh()
+    net, chosen = strategy.network, mixing["normal"].argmax(1)
+    train, *_ = next(iter(strategy.task.batches(1)))
+    net.loss(train, mixing).loss.backward()
+    for name, table in net.cells[0].depthwise.items():
+        column = CONV_OPERATIONS.index(name.removesuffix("_2"))
+        drawn = {row for row in range(14) if chosen[row] == column}
+        found = set() if table.grad is None else set(
+            table.grad.flatten(1).abs().sum(1).nonzero().flatten().tolist())
+        assert found <= drawn
+    assert net.alphas["normal"].grad.abs().sum() > 0
+
+
+def test_the_temperature_falls_from_10_to_a_tenth():
+    strategy = make("gdas")
+    found = []
+    for number in (1, 2, 3):
+        strategy.epoch(number)
+        found.append(strategy.temperature)
+    assert found == pytest.approx([10, 5.05, 0.1])
+
+
+# --- single cells -----------------------------------------------------------------------------
+
+
+def test_random_ws_keeps_the_best_cell():
+    strategy = make("random-ws")
+    strategy.epoch(1)
+    cells, scores = [], []
+    evaluate, draw_cell = strategy.task.evaluate, strategy.draw
+    strategy.draw = lambda: (cells.append(draw_cell()), cells[-1])[1]
+    strategy.task.evaluate = lambda *arguments: (
+        scores.append(evaluate(*arguments)), scores[-1])[1]
+    before = strategy.best
+    strategy.choose()
+    found = [score["accuracy"] for score in scores]
+    assert len(found) == 1 + strategy.samples
+    assert strategy.best == [before, *cells][found.index(max(found))]
+    strategy.task.evaluate = lambda *arguments: {"accuracy": 0.5}
+    kept = strategy.best
+    strategy.choose()
+    assert strategy.best == kept  # nothing that is only as good replaces it
+
+
+def test_random_ws_trains_one_cell_a_step():
+    strategy = make("random-ws")
+    before = stored(strategy.network.state_dict())
+    genotype = ConvSpace().sample(random.Random(1))
+    train, *_ = next(iter(strategy.task.batches(1)))
+    strategy.train_on(genotype, train)
+    mixing = one_hot(genotype, strategy.like())
+    for cell, kind in zip(range(3), strategy.network.kinds):
+        for name in strategy.network.cells[cell].depthwise:
+            column = CONV_OPERATIONS.index(name.removesuffix("_2"))
+            key = f"cells.{cell}.depthwise.{name}"
+            if not mixing[kind][:, column].any():
+                assert torch.equal(before[key], strategy.network.state_dict()[key])
+
+
+def toy_enas():
+    """ENAS whose reward is the share of edges with a 3x3 separable convolution."""
+    strategy = make("enas")
+    column = CONV_OPERATIONS.index("sep_conv_3x3")
+    shares = []
+
+    def loss(batch, mixing):
+        edges = torch.stack([table.sum(0) for table in mixing.values()]).sum(0)
+        shares.append((edges[column] / edges.sum()).item())
+        return SimpleNamespace(loss=torch.tensor(0.0))
+
+    strategy.network.loss = loss
+    strategy.reward = lambda outcome, batch: shares[-1]
+    for group in strategy.controller_optimizer.param_groups:
+        group["lr"] = 0.02
+    return strategy, shares
+
+
+def test_the_controller_of_enas_learns_what_is_rewarded():
+    strategy, shares = toy_enas()
+    torch.manual_seed(0)
+    entropy = strategy.controller.sample(16, torch.default_generator)[2].mean()
+    for _ in range(150):
+        strategy.teach(None)
+    assert statistics.mean(shares[-30:]) > statistics.mean(shares[:30]) + 0.1
+    assert strategy.controller.sample(16, torch.default_generator)[2].mean() < entropy
+
+
+def test_enas_gives_the_controllers_steps_no_weights():
+    strategy = make("enas")
+    before = stored(strategy.network.state_dict())
+    _, valid, *_ = next(iter(strategy.task.batches(1)))
+    strategy.teach(valid)
+    assert all(torch.equal(before[key], value)
+               for key, value in strategy.network.state_dict().items())
+
+
+# --- what does not go together ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, changes, message", [
+    ("pc-darts", {"channels": 6}, "6 channels cannot be cut into 4 parts; take a multiple of 4 "
+                                  "for --channels"),
+    ("gdas", {"order": 2}, "gdas draws anew in every step and has no second order; leave --order"),
+    ("darts", {"order": 3}, "the order is 1 or 2, not 3"),
+    ("darts", {"hidden": 3}, "--hidden is not a setting of the conv space"),
+    ("darts", {"batch_size": 1}, "batch_size must be at least 2: batch-norm needs two images"),
+    ("darts", {"channels": 0}, "channels must be a whole number of at least 1, not 0"),
+    ("darts", {"learning_rate": -1.0}, "learning_rate must be above 0, not -1.0"),
+    ("darts", {"train_share": 1.0}, "train_share must be between 0 and 1, not 1.0"),
+])
+def test_bad_settings(name, changes, message):
+    with pytest.raises(ValueError) as caught:
+        make(name, **changes)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_strategy_of_the_other_space():
+    with pytest.raises(ValueError, match="pcdarts searches the conv space only"):
+        make("pc-darts", "recurrent")
+
+
+def test_data_that_cannot_be_searched_on():
+    data = digits()
+    one = Split(data.train.images, np.zeros_like(data.train.labels))
+    few = Split(data.train.images[:2], np.array([0, 1]))
+    tiny = Split(data.train.images[:, :3, :3], data.train.labels)
+    for train, message in ((one, "are all of one class"), (few, "too few for two halves"),
+                           (tiny, "3 pixels small; two reductions need at least 4")):
+        with pytest.raises(DataError, match=message):
+            ImageTask(ImageData("made", train, data.test, data.labels, data.mean, data.std),
+                      SMALL, CPU, 0)
+
+
+def test_the_two_halves_have_no_image_in_common():
+    task = ImageTask(digits(41), SMALL, CPU, 3)
+    halves = [set(map(bytes, part[0].numpy().reshape(len(part[1]), -1)))
+              for part in (task.train, task.valid)]
+    assert (len(task.train[1]), len(task.valid[1])) == (20, 21)
+    assert not halves[0] & halves[1]

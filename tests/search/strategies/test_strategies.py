@@ -1,0 +1,276 @@
+"""Strategies that train every candidate: what they propose and learn, on toy rewards."""
+
+import io
+import random
+import statistics
+
+import pytest
+import torch
+
+from search.candidates.base import Result
+from search.spaces.controller import Controller
+from search.spaces.hierarchical import HierarchicalSpace
+from search.spaces.space import ConvSpace, RecurrentSpace
+from search.strategies import evolution, hierarchical, reinforce
+from search.strategies.evolution import Evolution, EvolutionSettings
+from search.strategies.hierarchical import Hierarchical, HierarchicalSettings
+from search.strategies.random import Random
+from search.strategies.reinforce import Reinforce, ReinforceSettings
+from search.strategies.sampled import SampleSettings
+from zoo.genotypes.serialization import from_dict
+
+
+class Toy:
+    """An evaluator whose networks are right as often as their edges are `favourite`."""
+
+    unit, cost = "images", 10
+
+    def __init__(self, favourite="sep_conv_3x3", measure="valid_accuracy", diverging=()):
+        self.favourite, self.measure, self.diverging = favourite, measure, diverging
+        self.tasks = []
+
+    def evaluate(self, tasks, report=None):
+        self.tasks += tasks
+        return [Result(self.measure, self.value(task), 1000, self.cost) for task in tasks]
+
+    def value(self, task):
+        if task.number in self.diverging:
+            return None
+        edges = [edge for cell in task.genotype.cells().values() for edge in cell.edges]
+        share = sum(operation == self.favourite for operation, _ in edges) / len(edges)
+        return share if self.measure == "valid_accuracy" else 100 - 90 * share
+
+
+def edges_of(genotype: dict) -> list:
+    """The edges of each cell."""
+    return [cell.edges for cell in from_dict(genotype).cells().values()]
+
+
+def run(strategy, last=None, first=1):
+    return [strategy.epoch(number) for number in range(first, (last or strategy.epochs) + 1)]
+
+
+MAKE = {
+    "random": lambda toy, seed=0: Random(ConvSpace(), toy, SampleSettings(22, 4), seed),
+    "evolution": lambda toy, seed=0: Evolution(
+        ConvSpace(), toy, EvolutionSettings(22, 4, population=6, sample=3), seed),
+    "reinforce": lambda toy, seed=0: Reinforce(
+        ConvSpace(), toy, ReinforceSettings(22, 4, hidden=8, learning_rate=0.1), seed),
+    "hierarchical": lambda toy, seed=0: Hierarchical(
+        HierarchicalSpace(mutations=20), toy, HierarchicalSettings(22, 4, population=6), seed),
+}
+every_strategy = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
+
+
+# --- what all of them do --------------------------------------------------------------------
+
+
+@every_strategy
+def test_rows_tell_what_was_tried_and_what_is_best(make):
+    toy = Toy()
+    strategy = make(toy)
+    rows = run(strategy)
+    assert strategy.epochs == len(rows) == 6  # 22 candidates in waves of 4
+    tried = [candidate for row in rows for candidate in row["candidates"]]
+    assert [candidate["number"] for candidate in tried] == list(range(22))
+    assert [row["cost"] for row in rows] == [{"images": n} for n in (40, 80, 120, 160, 200, 220)]
+    for number, row in enumerate(rows, start=1):
+        known = [c for earlier in rows[:number] for c in earlier["candidates"]]
+        best = max(known, key=lambda candidate: candidate["valid_accuracy"])
+        assert row["epoch"] == number and row["warnings"] == []
+        assert row["valid_accuracy"] == best["valid_accuracy"]
+        assert row["genotype"] == best["genotype"]
+        assert sum(count.get(toy.favourite, 0) for count in row["operations"].values()) == (
+            pytest.approx(row["valid_accuracy"] * sum(map(len, edges_of(row["genotype"])))))
+    assert strategy.genotype() == from_dict(rows[-1]["genotype"])
+    assert len({task.seed for task in toy.tasks}) == 22
+
+
+@every_strategy
+def test_seeds_agree_and_differ(make):
+    first, again, other = (run(make(Toy(), seed)) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+@every_strategy
+def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(make):
+    whole = run(make(Toy()))
+    stopped = make(Toy())
+    rows = run(stopped, last=3)
+    file = io.BytesIO()
+    torch.save(stopped.state_dict(), file)
+    stopped.epoch(4)  # killed in the next epoch, which is done anew
+    file.seek(0)
+    resumed = make(Toy())
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    assert resumed.genotype() == from_dict(rows[-1]["genotype"])
+    assert rows + run(resumed, first=4) == whole
+
+
+@every_strategy
+def test_diverged_candidates_are_told_and_count_as_the_worst(make):
+    rows = run(make(Toy(diverging=(0, 9))))
+    assert rows[0]["candidates"][0]["valid_accuracy"] == 0
+    assert [row["warnings"] for row in rows[:3]] == [
+        ["the training of candidate 0 diverged; it counts as the worst"], [],
+        ["the training of candidate 9 diverged; it counts as the worst"]]
+
+
+def test_perplexity_is_better_when_it_is_smaller():
+    toy = Toy("tanh", "valid_perplexity", diverging=(1,))
+    rows = run(Evolution(RecurrentSpace(), toy, EvolutionSettings(40, 4, population=8, sample=4)))
+    tried = [c["valid_perplexity"] for row in rows for c in row["candidates"]]
+    assert tried[1] is None
+    assert rows[-1]["valid_perplexity"] == min(value for value in tried if value is not None)
+    assert rows[-1]["valid_perplexity"] < rows[0]["valid_perplexity"]
+    assert set(rows[0]["skip_connections"]) == {"recurrent"}
+
+
+def test_nothing_is_found_before_anything_was_tried():
+    with pytest.raises(ValueError, match="no candidate"):
+        MAKE["random"](Toy()).genotype()
+
+
+# --- settings -------------------------------------------------------------------------------
+
+
+def test_a_budget_is_spent_on_whole_candidates():
+    strategy = Random(ConvSpace(), Toy(), SampleSettings(4, 4), budget=99)
+    assert strategy.settings.candidates == 9 and strategy.epochs == 3
+    assert run(strategy)[-1]["cost"] == {"images": 90}
+    with pytest.raises(ValueError, match="9 images pays for no candidate, which costs 10"):
+        Random(ConvSpace(), Toy(), SampleSettings(4, 4), budget=9)
+    with pytest.raises(ValueError, match="9 candidates do not fill the population of 12"):
+        Evolution(ConvSpace(), Toy(), evolution.PRESETS["quick"], budget=99)
+
+
+@pytest.mark.parametrize("build, message", [
+    (lambda: SampleSettings(0, 4), "candidates must be at least 1"),
+    (lambda: SampleSettings(4, 0), "wave must be at least 1"),
+    (lambda: EvolutionSettings(20, 8, population=4, sample=2), "wave of 8 is larger"),
+    (lambda: ReinforceSettings(20, 4, updates=0), "updates must be at least 1"),
+])
+def test_settings_out_of_range(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_published_settings():
+    paper = evolution.PRESETS["paper"]
+    assert (paper.candidates, paper.population, paper.sample) == (20000, 100, 25)
+    paper = reinforce.PRESETS["paper"]
+    assert (paper.candidates, paper.hidden, paper.learning_rate) == (20000, 100, 0.00035)
+    assert (paper.baseline, paper.entropy) == (0.95, 0.00001)
+    paper = hierarchical.PRESETS["paper"]
+    assert (paper.population, paper.share) == (200, 0.05) and HierarchicalSpace().mutations == 1000
+
+
+# --- evolution ------------------------------------------------------------------------------
+
+
+def test_the_oldest_die_and_children_differ_from_parents_by_one_edge():
+    toy = Toy()
+    strategy = MAKE["evolution"](toy)
+    rows = run(strategy)
+    assert [candidate.number for candidate in strategy.population] == list(range(16, 22))
+    tried = {c["number"]: c for row in rows for c in row["candidates"]}
+    assert [number for number, c in tried.items() if c["parent"] is None] == list(range(6))
+    for number in range(6, 22):
+        child, parent = tried[number], tried[tried[number]["parent"]]
+        wave_began = number // 4 * 4
+        assert wave_began - 6 <= parent["number"] < wave_began  # alive when the wave began
+        assert child["genotype"] != parent["genotype"]
+
+
+def test_a_sample_of_the_whole_population_always_takes_the_best():
+    settings = EvolutionSettings(40, 4, population=8, sample=400)
+    strategy = Evolution(ConvSpace(), Toy(), settings)
+    run(strategy, last=2)
+    scores = {c.number: c.result.score for c in strategy.population}
+    parents = [c["parent"] for c in strategy.epoch(3)["candidates"]]
+    assert [scores[number] for number in parents] == [max(scores.values())] * 4
+
+
+def best_of(make, seeds=6):
+    return statistics.mean(run(make(Toy(), seed))[-1]["valid_accuracy"] for seed in range(seeds))
+
+
+def test_evolution_beats_random_search():
+    settings = EvolutionSettings(200, 5, population=20, sample=5)
+    found = best_of(lambda toy, seed: Evolution(ConvSpace(), toy, settings, seed))
+    by_chance = best_of(lambda toy, seed: Random(ConvSpace(), toy, SampleSettings(200, 5), seed))
+    assert found > by_chance + 0.2
+
+
+def test_a_hierarchical_population_grows_and_gets_better():
+    settings = HierarchicalSettings(200, 5, population=20)
+    toy = Toy("motif_3")
+    strategy = Hierarchical(HierarchicalSpace(mutations=100), toy, settings)
+    rows = run(strategy)
+    assert len(strategy.population) == 200
+    assert rows[-1]["valid_accuracy"] > 1.3 * rows[3]["valid_accuracy"]  # of the random ones
+    assert len(strategy.contestants()) == 10
+    strategy.population = strategy.population[:20]
+    assert len(strategy.contestants()) == 2
+
+
+# --- reinforcement --------------------------------------------------------------------------
+
+
+def test_the_controller_learns_what_is_rewarded():
+    settings = ReinforceSettings(400, 10, hidden=32, learning_rate=0.01, baseline=0.9)
+    rows = run(Reinforce(ConvSpace(), Toy(), settings))
+    means = [statistics.mean(c["valid_accuracy"] for c in row["candidates"]) for row in rows]
+    assert statistics.mean(means[:5]) < 0.25  # one operation in seven, by chance
+    assert statistics.mean(means[-5:]) > 0.5
+
+
+def test_one_update_is_reinforce():
+    settings = ReinforceSettings(8, 4, hidden=8, updates=1, entropy=0.3)
+    strategy = Reinforce(ConvSpace(), Toy(), settings)
+    strategy.epoch(1)
+    base, controller = strategy.baseline, strategy.controller
+    before = [parameter.detach().clone() for parameter in controller.parameters()]
+    candidates = strategy.epoch(2)["candidates"]
+    gradients = [parameter.grad for parameter in controller.parameters()]
+    with torch.no_grad():
+        for parameter, value in zip(controller.parameters(), before):
+            parameter.copy_(value)
+    log_probs, entropies = controller.log_prob(strategy.choices)
+    rewards = torch.tensor([c["valid_accuracy"] for c in candidates])
+    loss = -((rewards - base) * log_probs + 0.3 * entropies).mean()
+    expected = torch.autograd.grad(loss, list(controller.parameters()))
+    for gradient, value in zip(gradients, expected):
+        assert torch.allclose(gradient, value, rtol=1e-4, atol=1e-7)
+
+
+def test_a_controller_rates_what_it_wrote_and_covers_the_space():
+    generator = torch.Generator().manual_seed(0)
+    decisions = [2, 1, 3]
+    controller = Controller(decisions, hidden=8, generator=generator).double()
+    choices, log_probs, entropies = controller.sample(200, generator)
+    assert choices.shape == (200, 3) and set(map(tuple, choices.tolist())) == {
+        (a, 0, b) for a in range(2) for b in range(3)}
+    rated, again = controller.log_prob(choices)
+    assert torch.allclose(rated, log_probs) and torch.allclose(again, entropies)
+    every = torch.tensor([[a, 0, b] for a in range(2) for b in range(3)])
+    assert controller.log_prob(every)[0].exp().sum().item() == pytest.approx(1)
+
+
+def test_temperature_and_tanh_keep_a_controller_undecided():
+    def entropy(**settings):
+        generator = torch.Generator().manual_seed(1)
+        controller = Controller([7] * 4, hidden=8, generator=generator, **settings)
+        for head in controller.heads:
+            head.bias.data *= 200
+        return controller.sample(50, generator)[2].mean().item()
+
+    plain = entropy()
+    assert plain < 0.5 * entropy(temperature=5.0)
+    assert plain < 0.5 * entropy(temperature=5.0, tanh_constant=2.5)
+    assert entropy(tanh_constant=0.1) == pytest.approx(4 * torch.tensor(7.0).log().item(), abs=0.1)
+
+
+def test_the_random_state_is_plain_numbers():
+    state = MAKE["random"](Toy()).state_dict()["random"]
+    assert random.Random(0).getstate() == (state[0], tuple(state[1]), state[2])

@@ -1,0 +1,264 @@
+"""The `search` command as typed, from an empty folder, and what it shows while it runs."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+from typer.testing import CliRunner
+
+from search.cli import app
+from search.reporting import terminal
+from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder, short_text
+from zoo.cli import app as zoo_app
+
+COMMANDS = ("run", "resume", "list", "show", "plot", "compare")
+DIGITS = ["--channels", "4", "--layers", "3", "--epochs", "1", "--batch-size", "300"]
+
+
+def search(*words, code=0):
+    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "100"})
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """An empty folder in which three searches are started, one of them for the second time."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.setenv("GENOTYPE_ZOO_DATA", str(home / "mine"))
+        results = [search("run", *DIGITS), search("run", *DIGITS, "--seed", 1),
+                   search("run", *DIGITS)]
+        (home / "runs" / "notes").mkdir()
+        yield home, results
+
+
+@pytest.fixture(autouse=True)
+def at_home(home, monkeypatch):
+    monkeypatch.chdir(home[0])
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(home[0] / "mine"))
+
+
+def test_a_run_says_what_it_costs_what_it_found_and_what_is_next(home):
+    _, (result, *_) = home
+    lines = result.stderr.splitlines()
+    assert lines[0] == "darts order 1 in runs/search-darts1-digits-0"
+    assert re.fullmatch(r"1 epoch of 2 steps; [\d,]+ weights", lines[1])
+    assert re.fullmatch(r"memory: about \d+ MB at the peak, [\d.]+ [GM]B are free", lines[2])
+    assert re.match(r"epoch 1/1  train loss [\d.]+ accuracy [\d.]+%  valid loss [\d.]+ accuracy "
+                    r"[\d.]+%  entropy [\d.]+/[\d.]+  gap [+-][\d.]+%  normal \w+", lines[3])
+    found, genotype, where, train, build = result.stdout.splitlines()
+    assert found == "DARTS1_DIGITS_0 (epoch 1, the last epoch)"
+    assert genotype.startswith("Genotype(normal=[(")
+    assert where == ("run: runs/search-darts1-digits-0, report: "
+                     "runs/search-darts1-digits-0/report.html")
+    assert train == ("next: zoo train DARTS1_DIGITS_0 --data digits -o "
+                     "runs/search-darts1-digits-0/trained")
+    assert build.strip() == "zoo build DARTS1_DIGITS_0 --export tfjs"
+
+
+def test_a_folder_and_a_cell_for_each_run(home):
+    names = [result.stdout.split()[0] for result in home[1]]
+    assert names == ["DARTS1_DIGITS_0", "DARTS1_DIGITS_1", "DARTS1_DIGITS_0_2"]
+    first, second = (home[0] / "runs" / name for name in (
+        "search-darts1-digits-0", "search-darts1-digits-0-2"))
+    for name in ("history.jsonl", "genotype.json"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    assert {path.name for path in first.iterdir()} == {
+        "config.json", "history.jsonl", "seconds.jsonl", "checkpoint.pt", "genotype.json",
+        "result.json", "report.html", "tensorboard", "lock"}
+
+
+def test_list(home):
+    lines = search("list").stdout.splitlines()
+    assert lines[0].split() == ["run", "strategy", "space", "data", "seed", "epochs", "best",
+                                "cell"]
+    assert [line.split()[0] for line in lines[1:]] == [
+        f"runs/search-darts1-digits-{name}" for name in ("0", "0-2", "1")]
+    assert lines[1].split()[-1] == "DARTS1_DIGITS_0"
+    assert "no search runs in mine; `search run` makes one" in search("list", "mine").stdout
+
+
+def test_show():
+    output = search("show", "runs/search-darts1-digits-1").stdout
+    assert output.startswith("darts order 1 on digits, conv space, seed 1\nsettings: epochs 1, ")
+    assert "\nepoch 1/1  train loss" in output and "\ncost: 600 images" in output
+    assert "found DARTS1_DIGITS_1 (epoch 1, the last epoch), runs/search-darts1-digits-1/" \
+        "genotype.json" in output
+
+
+def test_an_unfinished_run_is_named_where_one_looks(home, monkeypatch):
+    folder = home[0] / "runs" / "search-darts1-digits-7"
+    shutil.copytree(home[0] / "runs" / "search-darts1-digits-0", folder)
+    try:
+        (folder / "result.json").unlink()
+        assert "unfinished" in search("list").stdout
+        assert f"go on with `search resume {folder}`" in search("show", folder).stdout
+        refused = search("run", *DIGITS, "--seed", 7, "--learning-rate", "1e18", code=1)
+        assert "note: runs/search-darts1-digits-7 is unfinished; `search resume" in refused.stderr
+    finally:
+        for path in (home[0] / "runs").glob("search-darts1-digits-7*"):
+            shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("name, begins", [("run.svg", b"<?xml"), ("run.png", b"\x89PNG")])
+def test_plot(name, begins, tmp_path):
+    pytest.importorskip("matplotlib")
+    output = search("plot", "runs/search-darts1-digits-0", "-o", tmp_path / name).stdout
+    assert output == f"wrote {tmp_path / name}\n"
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+def test_compare_groups_the_seeds_of_a_strategy(tmp_path):
+    pytest.importorskip("matplotlib")
+    runs = ["runs/search-darts1-digits-0", "runs/search-darts1-digits-1"]
+    picture = tmp_path / "compare.png"
+    output = search("compare", *runs, "-o", picture).stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    row = next(line for line in output.splitlines() if line.startswith("darts order 1 "))
+    assert row.split()[3] == "2" and "±" in row
+    groups = json.loads(search("compare", *runs, "-o", picture, "--json").stdout)["strategies"]
+    assert [(group["label"], group["seeds"]) for group in groups] == [("darts order 1", [0, 1])]
+
+
+def test_the_cell_is_in_the_zoo_with_its_run_data_and_seed():
+    def zoo(*words):
+        result = CliRunner().invoke(zoo_app, words, env={"COLUMNS": "160"})
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    row = next(line for line in zoo("list").splitlines() if "DARTS1_DIGITS_1" in line)
+    for fact in ("search-darts1-digits-1", "darts order 1", "on digits", "seed 1"):
+        assert fact in row
+    shown = zoo("show", "DARTS1_DIGITS_1")
+    assert "search run search-darts1-digits-1: darts order 1 on digits, seed 1" in shown
+
+
+def test_recurrent_and_sampled_runs_from_the_start_to_the_next_command(home, tmp_path):
+    text = short_text(tmp_path / "text.txt")
+    result = search("run", *TEXT, "--epochs", 1, "--path", text, "-o", tmp_path / "text")
+    assert re.search(r"epoch 1/1  train loss [\d.]+ perplexity [\d.]+  valid loss [\d.]+ "
+                     r"perplexity [\d.]+  entropy [\d.]+  gap [+-][\d.]+  recurrent ",
+                     result.stderr)
+    assert "next: zoo plot DARTS1_TEXT_0\n" in result.stdout
+    images = digits_folder(tmp_path / "images")
+    result = search("run", "--strategy", "random", *SAMPLED, "--candidates", 9, "--preset",
+                    "quick", "--data", "folder", "--path", images, "-o", tmp_path / "random")
+    assert "9 candidates in 3 waves, 32 images each: 288 images" in result.stderr
+    assert re.search(r"\nepoch 3/3  valid accuracy [\d.]+%  normal ", result.stderr)
+    assert f"zoo train RANDOM_FOLDER_0 --data folder --path {images} -o" in result.stdout
+    assert "\nepoch 2/3  " in search("show", tmp_path / "random").stdout
+
+
+# --- help, and how fast it is ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_has_an_example_that_is_a_command(command):
+    output = search(command, "--help").stdout
+    examples = re.findall(rf"^ +(search {command}.*)$", output.partition("Example:")[2], re.M)
+    assert examples
+    known = set(re.findall(r"--?[\w-]+", output.replace("Example:", "\n")))
+    for example in examples:
+        assert set(re.findall(r"(?<= )--?[a-z][\w-]*", example)) <= known
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["list"], ["list", "runs"],
+                                   ["show", "runs/search-darts1-digits-0"]])
+def test_answers_without_torch(words):
+    script = ("import sys, atexit\n"
+              "atexit.register(lambda: print(sorted({'torch', 'numpy', 'sklearn', 'tensorboard'} "
+              "& set(sys.modules)), file=sys.stderr))\n"
+              f"sys.argv[1:] = {words!r}\nfrom search.cli import main\nmain()")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+# --- on a terminal --------------------------------------------------------------------------
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def on_terminal(columns, *words):
+    """(what a terminal of that width is sent, each line of it as it is seen)."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "search", *map(str, words)], stderr=theirs,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        | {"TERM": "xterm-256color"})
+    os.close(theirs)
+    sent = b""
+    while True:
+        try:
+            more = os.read(ours, 65536)
+        except OSError:  # Linux says so of a terminal that nobody holds any more
+            break
+        if not more:
+            break
+        sent += more
+    os.close(ours)
+    assert process.wait() == 0, sent
+    text = sent.decode()
+    return text, [ESCAPES.sub("", line) for line in re.split(r"[\r\n]+", text)]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_two_lines_live_on_a_terminal(columns, tmp_path):
+    images = digits_folder(tmp_path / "images", count=200, classes=10)
+    text, lines = on_terminal(columns, "run", *TINY, "--batch-size", 16, "--data", "folder",
+                              "--path", images, "-o", tmp_path / "run")
+    assert max(map(len, lines)) <= columns  # nothing is left to the terminal to wrap
+    live = [line for line in lines if " left  epoch 3/3 step " in line]
+    assert re.search(r"\d+% \d:\d\d:\d\d left  epoch 3/3 step \d/6  loss \d+\.\d{3}  "
+                     r"valid \d+\.\d{3} acc \d+\.\d\d%$", live[-1].rstrip())
+    assert any("━" in line for line in live) == (columns == 120)
+    assert any(line.startswith("normal ") and "reduce" in line for line in lines)
+    assert any(re.match(r"[\d.]+ s a step: about .* in all, validation aside", line)
+               for line in lines)
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor comes back
+    assert "\x1b[2J" not in text  # and the screen is never cleared
+
+
+def test_warnings_are_shown_on_a_terminal(tmp_path):
+    images = digits_folder(tmp_path / "images")
+    text, lines = on_terminal(80, "run", "--strategy", "random", *SAMPLED, "--candidates", 2,
+                              "--learning-rate", "1e18", "--data", "folder", "--path", images,
+                              "-o", tmp_path / "run")
+    assert "\x1b[33m  warning: the training of candidate 0 diverged" in text
+    assert any(re.search(r"epoch 1/1 candidate [12]/2", line) for line in lines)
+
+
+def test_time_is_told_after_ten_steps_even_if_they_come_at_once(monkeypatch):
+    now = iter(range(0, 1000, 2))
+    monkeypatch.setattr(terminal.time, "perf_counter", lambda: next(now))
+    said, shown = [], []
+    screen = terminal.Display(said.append, lambda share, lines: shown.append((share, lines[0])))
+    screen.told("done", 1)
+    screen.epochs = 3
+    screen.report(0, 40, {})
+    screen.report(16, 40, {"train_loss": 0.5})
+    screen.report(17, 40, {})
+    assert said == ["0.12 s a step: about 10 s in all, validation aside"]
+    assert shown[1] == (56 / 120, "0:00:08 left  epoch 2/3 step 16/40  loss 0.500")
+
+
+def test_the_next_command_can_be_typed_as_it_is_printed(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "mine"))
+    images, run = tmp_path / "my images", tmp_path / "a run"
+    digits_folder(images)
+    said = search("run", "--data", "folder", "--path", images, "--size", 8, *TINY, "--epochs", 1,
+                  "-o", run).stdout
+    assert (f"next: zoo train DARTS1_FOLDER_0 --data folder --path '{images}' --size 8 "
+            f"-o '{run / 'trained'}'\n") in said

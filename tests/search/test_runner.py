@@ -1,0 +1,308 @@
+"""Runs that are killed and resumed, by whatever and wherever, end as those that were not."""
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from search import runner as runs
+from search.cli import app
+from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder, search_apart, short_text
+from zoo import registry
+from zoo.training import run_folder
+
+RUNS = {
+    "darts": TINY,
+    "darts-2": [*TINY, "--order", "2"],
+    "pc-darts": ["--strategy", "pc-darts", *TINY, "--channels", "8", "--preset", "quick",
+                 "--epochs", "6"],  # the alphas rest for four
+    "gdas": ["--strategy", "gdas", *TINY],
+    "random-ws": ["--strategy", "random-ws", *TINY, "--epochs", "2"],
+    "enas": ["--strategy", "enas", *TINY, "--epochs", "2"],
+    "recurrent": TEXT,
+    "random": ["--strategy", "random", *SAMPLED, "--candidates", "8"],
+    "evolution": ["--strategy", "evolution", *SAMPLED, "--candidates", "14", "--preset", "quick"],
+    "reinforce": ["--strategy", "reinforce", *SAMPLED, "--candidates", "8"],
+}
+KEPT = ("history.jsonl", "genotype.json")
+
+# Each search is a process of its own, forked from one that has imported torch already.
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["tests.search.small_data", "search.runner",
+                                  "search.supernets.bilevel", "torch._dynamo", "sklearn.model_selection"])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    digits_folder(folder / "images")
+    short_text(folder / "text.txt")
+    return folder
+
+
+def arguments(kind, data):
+    source = (["--path", str(data / "text.txt")] if kind == "recurrent"
+              else ["--data", "folder", "--path", str(data / "images")])
+    return ["run", *RUNS[kind], *source]
+
+
+class Place:
+    """Where one user works: a folder of runs and the cells of the user's zoo."""
+
+    def __init__(self, path):
+        self.path, self.folder, self.cells = path, path / "run", path / "zoo"
+
+    def begin(self, *words):
+        process = processes.Process(target=search_apart, args=(
+            [str(word) for word in words], self.cells, self.path / "log"))
+        process.start()
+        return process
+
+    def search(self, *words, code=0):
+        process = self.begin(*words)
+        process.join()
+        assert process.exitcode == code, self.said("err")
+        return self.said("out")
+
+    def said(self, stream):
+        return (self.path / f"log.{stream}").read_text()
+
+    def kept(self):
+        """All that two runs of the same search must agree on."""
+        cells = {path.name: path.read_bytes() for path in (self.cells / "cells").iterdir()}
+        return {name: (self.folder / name).read_bytes() for name in KEPT}, cells
+
+
+@pytest.fixture
+def place(tmp_path):
+    def make(name):
+        (tmp_path / name).mkdir()
+        return Place(tmp_path / name)
+
+    return make
+
+
+def kill(process, folder, after, number):
+    """Send a signal some seconds after the run has a folder; whether it hit a running process."""
+    while process.is_alive() and not (folder / "config.json").exists():
+        time.sleep(0.005)
+    process.join(after)
+    hit = process.is_alive()
+    if hit:
+        os.kill(process.pid, number)
+    process.join()
+    return hit
+
+
+def check_kills(kind, data, place, seed, kills):
+    whole, cut = place("whole"), place("cut")
+    words = arguments(kind, data)
+    began = time.monotonic()
+    whole.search(*words, "-o", whole.folder)
+    took = time.monotonic() - began
+    chance = random.Random(f"{kind} {seed}")
+    process = cut.begin(*words, "-o", cut.folder)
+    for turn in range(kills):
+        number = (signal.SIGKILL, signal.SIGINT)[(turn + seed) % 2]
+        hit = kill(process, cut.folder, chance.uniform(0.02, 0.9) * took, number)
+        over = (cut.folder / "result.json").exists()  # it was about to end by itself
+        if hit and number == signal.SIGINT and not over:
+            assert process.exitcode == 130
+            assert f"go on with `search resume {cut.folder}`" in cut.said("err")
+            assert "Traceback" not in cut.said("err")
+        process = cut.begin("resume", cut.folder)
+    process.join()
+    assert process.exitcode == 0, cut.said("err")
+    assert cut.kept() == whole.kept()
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_killed_at_random_and_resumed(kind, data, place):
+    check_kills(kind, data, place, seed=0, kills=1 + (kind == "darts"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("kind", RUNS)
+def test_killed_at_more_moments(kind, data, place, seed):
+    check_kills(kind, data, place, seed, kills=4)
+
+
+# --- at chosen moments ----------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Power goes: nothing after this runs but `finally`."""
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    place = Place(tmp_path_factory.mktemp("whole"))
+    place.search(*arguments("darts", data), "-o", place.folder)
+    return place
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    place = Place(tmp_path)
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(place.cells))
+    return place
+
+
+def search(*words, code=0):
+    """What the command prints, run in this process."""
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result.stdout if code == 0 else result.stderr
+
+
+def begin_and_be_killed(here, data, *words):
+    with pytest.raises(Killed):
+        CliRunner().invoke(app, [*arguments("darts", data), *words, "-o", str(here.folder)])
+
+
+def killed_in(monkeypatch, module, name, call, before=False, do=None):
+    """The `call`-th call of a function is the last thing that happens."""
+    original, calls = getattr(module, name), []
+
+    def last(*arguments, **options):
+        calls.append(1)
+        if len(calls) == call:
+            if do:
+                do(*arguments)
+            elif not before:
+                original(*arguments, **options)
+            raise Killed
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(module, name, last)
+
+
+def half_a_line(path, row):
+    with open(path, "a") as file:
+        file.write(json.dumps(row)[:200])
+
+
+def half_a_part(folder, state):
+    (folder / "checkpoint.pt.part").write_bytes(b"PK half a checkpoint")
+
+
+MOMENTS = {
+    "between row and seconds": (runs, "append_line", 3, {}),
+    "between seconds and checkpoint": (runs, "append_line", 4, {}),
+    "in the middle of a row": (runs, "append_line", 3, {"do": half_a_line}),
+    "in the middle of the first row": (runs, "append_line", 1, {"do": half_a_line}),
+    "in the middle of the seconds": (runs, "append_line", 4, {"do": half_a_line}),
+    "in the middle of a checkpoint": (run_folder, "save_checkpoint", 2, {"do": half_a_part}),
+    "after the first checkpoint": (run_folder, "save_checkpoint", 1, {}),
+    "after the last checkpoint": (run_folder, "save_checkpoint", 3, {}),
+    "before the report": (runs, "write_report", 2, {"before": True}),
+    "before the genotype": (runs, "_finish", 1, {"before": True}),
+    "before it is registered": (registry, "register", 1, {"before": True}),
+    "after it is registered": (registry, "register", 1, {}),
+    "before the last report": (runs, "write_report", 4, {"before": True}),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_at_a_chosen_moment(moment, data, whole, here, monkeypatch):
+    module, name, call, options = MOMENTS[moment]
+    with monkeypatch.context() as patch:
+        killed_in(patch, module, name, call, **options)
+        begin_and_be_killed(here, data)
+    search("resume", here.folder)
+    assert here.kept() == whole.kept()
+    seconds = [json.loads(line)["epoch"] for line in
+               (here.folder / "seconds.jsonl").read_text().splitlines()]
+    assert seconds == [1, 2, 3]
+
+
+def test_a_start_that_was_killed_leaves_room_for_another(here, data):
+    here.folder.mkdir()
+    (here.folder / "config.json.part").write_text("{")
+    assert "holds no search run" in search("resume", here.folder, code=1)
+    search(*arguments("random", data), "--candidates", 1, "-o", here.folder)
+
+
+def test_early_stop_is_kept_for_the_resumption(data, here, monkeypatch):
+    monkeypatch.setattr(runs.collapse, "persists", lambda rows: len(rows) >= 2)
+    with monkeypatch.context() as patch:
+        killed_in(patch, run_folder, "save_checkpoint", 1)
+        begin_and_be_killed(here, data, "--early-stop")
+    search("resume", here.folder)
+    assert len((here.folder / "history.jsonl").read_text().splitlines()) == 2
+
+
+# --- seeds, and runs that are over ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["darts", "random"])
+def test_seeds_agree_and_differ(kind, data, place):
+    first, again, other = (place(name) for name in ("first", "again", "other"))
+    for one, seed in ((first, 3), (again, 3), (other, 4)):
+        one.search(*arguments(kind, data), "--seed", seed, "-o", one.folder)
+    assert first.kept() == again.kept()
+    assert first.kept()[0]["history.jsonl"] != other.kept()[0]["history.jsonl"]
+
+
+def test_a_finished_run_says_its_result_again(whole, tmp_path):
+    place = Place(tmp_path)
+    shutil.copytree(whole.path, place.path, dirs_exist_ok=True)
+    files = {path: path.read_bytes() for path in place.path.rglob("*")
+             if path.is_file() and "log." not in path.name}
+    output = place.search("resume", place.folder)
+    name = json.loads((whole.folder / "result.json").read_text())["name"]
+    assert output.startswith(f"{name} (epoch 3, ")
+    assert name == "DARTS1_FOLDER_0" and f"zoo train {name} --data folder" in output
+    assert files == {path: path.read_bytes() for path in files}
+
+
+def test_a_name_that_is_taken_meanwhile_gets_a_number(data, here, whole, monkeypatch):
+    with monkeypatch.context() as patch:
+        killed_in(patch, run_folder, "save_checkpoint", 3)
+        begin_and_be_killed(here, data, "--name", "MINE")
+    registry.register("mine", registry.genotype("DARTS"), "somebody else")
+    assert search("resume", here.folder).startswith("MINE_2 (")
+    assert registry.genotype("mine") == registry.genotype("DARTS")
+
+
+# --- one process at a time, and its threads -------------------------------------------------
+
+
+def test_a_second_process_is_refused_while_the_first_runs_on(data, whole, place):
+    one, other = place("one"), place("other")
+    process = one.begin(*arguments("darts", data), "-o", one.folder)
+    while not (one.folder / "history.jsonl").exists():  # written by who holds the lock
+        assert process.is_alive()
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        other.search("resume", one.folder, code=1)
+        said = other.said("err").splitlines()[-1]
+        assert said.startswith(f"error: another process is at work on {one.folder}; wait for it")
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    process.join()
+    assert process.exitcode == 0 and one.kept() == whole.kept()
+
+
+def test_a_resumption_has_the_threads_of_the_start(data, here, monkeypatch):
+    before = torch.get_num_threads()
+    with monkeypatch.context() as patch:
+        killed_in(patch, run_folder, "save_checkpoint", 1)
+        begin_and_be_killed(here, data)
+    config = json.loads((here.folder / "config.json").read_text())
+    assert config["threads"] == before and config["epochs"] == 3
+    (here.folder / "config.json").write_text(json.dumps(config | {"threads": 3}))
+    seen = []
+    monkeypatch.setattr(run_folder, "save_checkpoint",
+                        lambda *_: seen.append(torch.get_num_threads()))
+    search("resume", here.folder)
+    assert seen == [3, 3] and torch.get_num_threads() == before

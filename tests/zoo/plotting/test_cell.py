@@ -1,0 +1,111 @@
+"""The drawing of a cell: valid, accessible, complete, and nothing on top of anything else."""
+
+import itertools
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+import zoo
+from zoo import registry
+from zoo.plotting.cell import cell_graph, svg
+from zoo.plotting.layout import PILL_HEIGHT, RADIUS, place
+
+SVG = "{http://www.w3.org/2000/svg}"
+PUBLISHED = [cell.name for cell in registry.records() if cell.origin == "published"]
+
+
+def texts(root):
+    return ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_operation_and_node_is_labelled(name):
+    genotype = zoo.genotype(name)
+    root = ElementTree.fromstring(svg(genotype, name))
+    labels = texts(root)
+    operations = [operation for cell in genotype.cells().values() for operation, _ in cell.edges]
+    for operation in set(operations):
+        assert labels.count(operation) == operations.count(operation)
+    assert name in labels
+    for cell in genotype.cells().values():
+        for number in range(len(cell.nodes)):
+            assert labels.count(str(number)) >= len(genotype.cells())
+    expected = {"ck−2", "ck−1", "ck = concat"} if genotype.kind == "conv" else {
+        "xt", "ht−1", "ht = mean"}
+    assert expected <= set(labels)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_nothing_covers_anything(name):
+    genotype = zoo.genotype(name)
+    for cell in genotype.cells().values():
+        layout = place(*cell_graph(cell, genotype.kind))
+        boxes = [(p.x - p.width / 2, p.x + p.width / 2, p.y - PILL_HEIGHT / 2,
+                  p.y + PILL_HEIGHT / 2) for p in layout.pills]
+        boxes += [(x - RADIUS, x + RADIUS, y - RADIUS, y + RADIUS)
+                  for x, y in layout.nodes.values()]
+        for (a, b, c, d), (e, f, g, h) in itertools.combinations(boxes, 2):
+            assert b <= e or f <= a or d <= g or h <= c
+        for left, right, top, bottom in boxes:
+            assert left >= -0.01 and right <= layout.width + 0.01 and bottom <= layout.height
+            for line in layout.lines:
+                # Lines change sides between rows, where there are no boxes, then run straight.
+                for (x, y), (to_x, to_y) in itertools.pairwise(line.points[1:]):
+                    assert x == to_x
+                    assert not (left < x < right and y < bottom and top < to_y)
+
+
+def test_every_edge_has_its_line():
+    cell = zoo.genotype("DARTS_V2").reduce
+    layout = place(*cell_graph(cell, "conv"))
+    assert len(layout.pills) == len(cell.edges)
+    into_pills = [line.points[-1] for line in layout.lines]
+    for pill in layout.pills:
+        assert (pill.x, pill.y - PILL_HEIGHT / 2) in into_pills
+
+
+def test_equal_edges_are_drawn_apart():
+    """Node 3 of NASNet pools node c_{k-2} twice."""
+    layout = place(*cell_graph(zoo.genotype("NASNet").normal, "conv"))
+    places = [(pill.x, pill.y) for pill in layout.pills if pill.operation == "avg_pool_3x3"]
+    assert len(set(places)) == len(places) == 3
+
+
+def test_it_has_a_name_and_a_description_for_those_who_do_not_see_it():
+    root = ElementTree.fromstring(svg(zoo.genotype("DARTS"), "DARTS"))
+    title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    assert root.get("role") == "img"
+    assert root.get("aria-labelledby").split() == [title.get("id"), description.get("id")]
+    assert title.text == "DARTS"
+    assert ("normal cell: node 0 = sep_conv_3x3 of c_k-1 + sep_conv_3x3 of c_k-2; node 1 = "
+            in description.text)
+    assert "output = concatenation of 0, 1, 2, 3." in description.text
+
+
+def test_a_node_without_edges_is_drawn_but_gives_nothing():
+    text = svg(zoo.genotype("FairDARTS_a"), "FairDARTS_a")
+    assert 'stroke-dasharray="3 3" opacity="0.6"' in text
+    assert "node 1 = no edges" in text and "concatenation of 0, 2, 3." in text
+
+
+def test_an_edge_of_no_operation_is_dashed():
+    text = svg(zoo.genotype("SNAS_aggressive"), "SNAS_aggressive")
+    assert text.count('stroke-dasharray="3 3"/>') == 3 * 6  # label, line in, line out
+
+
+def test_a_title_is_text_and_no_markup():
+    root = ElementTree.fromstring(svg(zoo.genotype("DARTS"), '<b>&"]]>'))
+    assert root.find(f"{SVG}title").text == '<b>&"]]>'
+    assert '<b>&"]]>' in texts(root)
+
+
+def test_it_needs_no_script_no_network_and_knows_dark_pages():
+    text = svg(zoo.genotype("DARTS"), "DARTS")
+    assert "prefers-color-scheme: dark" in text
+    assert "<script" not in text and "<image" not in text and " style=" not in text
+    assert re.findall(r"https?://[^\"']+", text) == ["http://www.w3.org/2000/svg"]
+
+
+def test_the_same_cell_is_drawn_the_same():
+    assert svg(zoo.genotype("NASNet"), "x") == svg(zoo.genotype("NASNet"), "x")

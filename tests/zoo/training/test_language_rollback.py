@@ -1,0 +1,105 @@
+# ruff: noqa: F811 (fixtures of tests.zoo.waves are imported, and named as arguments)
+"""A language model whose loss is not finite goes back to its best epoch, as in the 2018 release."""
+
+import json
+import math
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.zoo.training.test_language_modeling import AVERAGED
+from tests.zoo.waves import TINY, text  # noqa: F401
+from zoo.training import language_modeling
+from zoo.training.language_epochs import Training
+from zoo.training.run_folder import DivergedError, load_checkpoint
+
+
+def fails(monkeypatch, epoch, times, interrupted=()):
+    """Let the first `times` goes at an epoch end in weights that are no numbers; the goes at any
+    epoch whose numbers are `interrupted` end as with Ctrl-C."""
+    train, goes = Training.epoch, []
+
+    def broken(training, report=None):
+        row = train(training, report)
+        goes.append(training.epochs)
+        if len(goes) in interrupted:
+            raise KeyboardInterrupt
+        if training.epochs == epoch and len(training.rollbacks) < times:
+            with torch.no_grad():
+                for weight in training.model.parameters():
+                    weight.fill_(math.nan)
+            row["train_loss"] = math.nan
+        return row
+
+    monkeypatch.setattr(Training, "epoch", broken)
+    return goes
+
+
+def history(folder):
+    return [json.loads(line) | {"seconds": 0}
+            for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+def train(text, recipe, folder, resume=False, events=False):
+    return language_modeling.train("ENAS_RNN", text, recipe, folder, resume=resume, events=events)
+
+
+@pytest.mark.parametrize("recipe", [TINY, AVERAGED], ids=["adamw", "nt-asgd"])
+def test_it_goes_on_from_the_best_epoch(recipe, text, tmp_path, monkeypatch):
+    goes = fails(monkeypatch, epoch=3, times=1)
+    manifest = train(text, recipe, tmp_path, events=True)
+    rows = history(tmp_path)
+    events = EventAccumulator(str(tmp_path / "tb"))
+    events.Reload()
+    assert [point.step for point in events.Scalars("loss/valid")] == [row["epoch"] for row in rows]
+    assert [row["epoch"] for row in rows] == list(range(1, recipe.epochs + 1))
+    best = min(rows[:2], key=lambda row: row["valid_loss"])["epoch"]
+    assert goes == [1, 2, 3, *range(best + 1, recipe.epochs + 1)]
+    assert [row.get("rollbacks") for row in rows] == [None] * best + [[best]] * (len(rows) - best)
+    assert all(math.isfinite(row["train_loss"] + row["valid_loss"]) for row in rows)
+    assert math.isfinite(manifest.metrics["test_perplexity"])
+
+
+def test_a_run_that_went_back_resumes_to_the_same_bits(text, tmp_path, monkeypatch):
+    note = Training.note
+    # As if the first epoch had been a bad one: from the second on steps are averaged.
+    monkeypatch.setattr(Training, "note", lambda training, loss: (
+        note(training, loss), training._use("asgd") if training.epochs == 1 else None))
+    with monkeypatch.context() as patched:
+        fails(patched, epoch=3, times=1)
+        whole = train(text, AVERAGED, tmp_path / "whole")
+    # Ended in the epoch that fails, and after the way back.
+    fails(monkeypatch, epoch=3, times=1, interrupted=(3, 5))
+    for resume in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            train(text, AVERAGED, tmp_path / "parts", resume)
+    state = load_checkpoint(tmp_path / "parts", "rollbacks")
+    assert state["rollbacks"] == [state["epoch"]] == [len(history(tmp_path / "parts"))]
+    assert state["stage"] == "asgd"
+    parts = train(text, AVERAGED, tmp_path / "parts", resume=True)
+    assert history(tmp_path / "parts") == history(tmp_path / "whole")
+    assert parts.files["model.safetensors"] == whole.files["model.safetensors"]
+
+
+def test_the_second_go_draws_otherwise(text, tmp_path, monkeypatch):
+    """Lengths of the stretches, and with them all that follows."""
+    lengths, drawn = Training.lengths, []
+    monkeypatch.setattr(Training, "lengths", lambda training: drawn.append(
+        (training.epochs, lengths(training))) or drawn[-1][1])
+    fails(monkeypatch, epoch=2, times=1)
+    train(text, AVERAGED, tmp_path)
+    (first, failed), (second, again) = drawn[1:3]
+    assert first == second == 1 and failed != again
+
+
+def test_it_gives_up_where_going_back_does_not_help(text, tmp_path, monkeypatch):
+    goes = fails(monkeypatch, epoch=2, times=9)
+    with pytest.raises(DivergedError, match=r"not finite in epoch 2; .* smaller --learning-rate"):
+        train(text, TINY, tmp_path)
+    assert goes == [1, 2, 2, 2] and len(history(tmp_path)) == 1
+
+
+def test_a_first_epoch_that_fails_is_one_line_with_the_remedy(text, tmp_path):
+    with pytest.raises(DivergedError, match="in epoch 1; .* smaller --learning-rate"):
+        train(text, TINY.but(learning_rate=1e30), tmp_path)

@@ -1,0 +1,50 @@
+"""`zoo demo`: the page in a browser."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    folders: Annotated[list[Path] | None, typer.Argument(
+        help="Artifact folders, or folders of them; default exports.", show_default=False)] = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8000,
+    build: Annotated[Path | None, typer.Option(
+        help="Write the page and models as a static site to this folder instead.")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Serve the demo page with your TensorFlow.js exports, to this machine only.
+
+    \b
+    Example:
+      zoo demo exports
+      zoo demo exports/DARTS-digits --open
+      zoo demo --build site
+    """
+    from web_demo.artifacts import find_artifacts
+    from web_demo.server import serve
+    from web_demo.site import build_site
+
+    places = folders or [Path("exports")]
+    artifacts = find_artifacts(places, report=lambda line: typer.echo(f"note: {line}", err=True))
+    if not artifacts:
+        raise FileNotFoundError(f"no TensorFlow.js export in {', '.join(map(str, places))}; make "
+                                "one with `zoo build DARTS --export tfjs`")
+    if build is not None:
+        build_site(artifacts, build)
+        typer.echo(f"{build}: the page with {', '.join(artifacts)}; serve it from any web server")
+        return
+    server = serve(artifacts, port)
+    typer.echo(f"{server.url}  ({', '.join(artifacts)}; Ctrl-C stops)")
+    if open_page:
+        webbrowser.open(server.url)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+    finally:
+        server.server_close()

@@ -1,0 +1,97 @@
+/**
+ * What a network of ImageNet sees of a picture, bit for bit as `zoo/data/imagenet.py` cuts it: the shorter side scaled
+ * to 8/7 of the network's, then the square in the middle.
+ *
+ * The scaling is Pillow's bilinear one (`Resample.c`): a triangle as wide as a pixel of the result, rows first,
+ * 8-bit values in between, weights of 22 bits.
+ */
+
+import { forEachRow, type Cut, type ReadRows } from './resize';
+
+const WEIGHT_BITS = 22;
+
+/** Raw pixels (size, size, 3), 0 to 255; `readOf` says how the rows of a cut are read. */
+export function scaledMiddle(
+  fromWidth: number,
+  fromHeight: number,
+  size: number,
+  readOf: (cut: Cut) => ReadRows,
+): Float32Array {
+  const scale = roundHalfToEven((size * 8) / 7) / Math.min(fromWidth, fromHeight);
+  const across = middleOf(fromWidth, scale, size);
+  const down = middleOf(fromHeight, scale, size);
+  const cut = { left: across.from, top: down.from, width: across.length, height: down.length };
+  const narrow = new Uint8ClampedArray(down.length * size * 3);
+  forEachRow(cut, readOf(cut), (y, data, at) => {
+    across.taps.forEach((tap, x) => weighted(tap, data, at, 4, narrow, (y * size + x) * 3));
+  });
+  const result = new Uint8ClampedArray(size * size * 3);
+  down.taps.forEach((tap, y) => {
+    for (let x = 0; x < size; x++) weighted(tap, narrow, x * 3, size * 3, result, (y * size + x) * 3);
+  });
+  return Float32Array.from(result);
+}
+
+/** Neighbours that make a pixel, the first of them counted from the cut's edge, and their shares in 2^-22. */
+interface Tap {
+  readonly first: number;
+  readonly weights: readonly number[];
+}
+
+/** One direction: the part of the picture that is needed, and the taps of `size` pixels. */
+interface Direction {
+  readonly from: number;
+  readonly length: number;
+  readonly taps: readonly Tap[];
+}
+
+function middleOf(side: number, scale: number, size: number): Direction {
+  const scaled = roundHalfToEven(side * scale);
+  const cut = roundHalfToEven((scaled - size) / 2);
+  const taps = Array.from({ length: size }, (_, i) => tap(side, scaled, cut + i));
+  const from = taps[0]!.first;
+  const last = taps[size - 1]!;
+  return {
+    from,
+    length: last.first + last.weights.length - from,
+    taps: taps.map(({ first, weights }) => ({ first: first - from, weights })),
+  };
+}
+
+/** Pixel `i` of `side` pixels made `scaled` of them. */
+function tap(side: number, scaled: number, i: number): Tap {
+  const step = side / scaled;
+  const reach = Math.max(step, 1);
+  const centre = (i + 0.5) * step;
+  const first = Math.max(0, Math.trunc(centre - reach + 0.5));
+  const end = Math.min(side, Math.trunc(centre + reach + 0.5));
+  const shares = Array.from({ length: end - first }, (_, k) =>
+    Math.max(0, 1 - Math.abs((first + k - centre + 0.5) * (1 / reach))),
+  );
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  return { first, weights: shares.map((share) => Math.trunc(0.5 + (share / total) * 2 ** WEIGHT_BITS)) };
+}
+
+/** Three channels of `from`, at `start` and every `stride` from there, into `to`. */
+function weighted(
+  { first, weights }: Tap,
+  from: Uint8ClampedArray,
+  start: number,
+  stride: number,
+  to: Uint8ClampedArray,
+  place: number,
+): void {
+  for (let channel = 0; channel < 3; channel++) {
+    let sum = 2 ** (WEIGHT_BITS - 1);
+    let at = start + first * stride + channel;
+    for (let k = 0; k < weights.length; k++, at += stride) sum += weights[k]! * from[at]!;
+    to[place + channel] = sum >> WEIGHT_BITS;
+  }
+}
+
+/** As Python's round(). */
+function roundHalfToEven(value: number): number {
+  const below = Math.floor(value);
+  const over = value - below;
+  return below + (over > 0.5 || (over === 0.5 && below % 2 === 1) ? 1 : 0);
+}

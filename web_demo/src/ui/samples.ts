@@ -1,0 +1,74 @@
+/** Pictures to try: those of the fixture, and for photos ones that were drawn for this page. */
+
+import { className, inside, request, type Artifact, type Manifest } from '../artifact/artifact';
+import type { Fixture } from '../artifact/download';
+import { element, make, paint } from './page';
+import { readsPhotos } from '../image/picture';
+
+const MOST_SAMPLES = 20;
+
+/** What pictures/ shows, in ten files: the classes of CIFAR-10. */
+const DRAWN = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
+
+type ChooseSample = (pixels: Float32Array, truth: string | null) => void;
+type ChoosePicture = (picture: () => Promise<Blob>, truth: string) => void;
+
+/** Buttons with the drawn pictures, where the network has their classes, and with the fixture's images. */
+export function showSamples(
+  { manifest }: Artifact,
+  fixture: Fixture,
+  onSample: ChooseSample,
+  onPicture: ChoosePicture,
+): void {
+  const drawn = readsPhotos(manifest) && DRAWN.every((name) => manifest.labels.includes(name));
+  // Beside pictures, noise is of no interest.
+  const images = drawn && !fixture.labels ? [] : fixture.images.slice(0, MOST_SAMPLES);
+  element('samples', HTMLElement).replaceChildren(
+    ...(drawn ? DRAWN.map((name) => pictureButton(name, onPicture)) : []),
+    ...images.map((pixels, i) => sampleButton(manifest, pixels, fixture.labels?.[i], i, onSample)),
+  );
+  const title = element('samples-title', HTMLElement);
+  title.hidden = false;
+  title.firstChild!.textContent = drawn ? 'Pictures ' : 'Samples ';
+  title.lastElementChild!.textContent = drawn
+    ? `one of each class, drawn by a program${images.length > 0 ? '; then test images' : ''}`
+    : fixture.labels
+      ? 'with their true labels'
+      : 'of random noise';
+}
+
+export function forgetSamples(): void {
+  element('samples', HTMLElement).replaceChildren();
+  element('samples-title', HTMLElement).hidden = true;
+}
+
+function sampleButton(
+  manifest: Manifest,
+  pixels: Float32Array,
+  label: number | undefined,
+  i: number,
+  onChoose: ChooseSample,
+): HTMLButtonElement {
+  const truth = label === undefined ? null : className(manifest, label);
+  const button = make('button');
+  button.type = 'button';
+  button.setAttribute('aria-label', truth === null ? `Sample ${i + 1}` : `Sample ${i + 1}, labelled ${truth}`);
+  const canvas = make('canvas');
+  paint(canvas, pixels, manifest.input.width, manifest.input.height);
+  button.append(canvas, truth ?? String(i + 1));
+  button.addEventListener('click', () => onChoose(pixels, truth));
+  return button;
+}
+
+function pictureButton(name: string, onChoose: ChoosePicture): HTMLButtonElement {
+  const address = inside(new URL('.', location.href), `pictures/${name}.jpg`);
+  const button = make('button');
+  button.type = 'button';
+  const image = make('img');
+  image.src = address.href;
+  image.alt = '';
+  button.append(image, name);
+  const download = async () => (await request(address, `The picture of ${name}`, 'build the page again')).blob();
+  button.addEventListener('click', () => onChoose(download, name));
+  return button;
+}

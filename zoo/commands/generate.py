@@ -1,0 +1,51 @@
+"""`zoo write`: what a trained language model says."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.commands.options import Device
+
+
+def write(
+    source: Annotated[str, typer.Argument(
+        help="The folder of a trained language model, or a cell with --weights.")],
+    prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "",
+    count: Annotated[int, typer.Option("-n", "--count", help="Tokens to write.")] = 500,
+    temperature: Annotated[float, typer.Option(
+        help="0 takes the likeliest token, 1 draws by the model's probabilities.")] = 0.8,
+    seed: Annotated[int, typer.Option(help="Of the draws; the same text for the same seed.")] = 0,
+    weights: Annotated[str | None, typer.Option(
+        help="Shipped weights of the cell: shakespeare, wikitext2.")] = None,
+    device: Device = "cpu",
+) -> None:
+    """Let a trained language model write on, one token after the other.
+
+    \b
+    Example:
+      zoo write runs/DARTS_V2_RNN-sample --prompt "ROMEO:"
+      zoo write DARTS_V2_RNN --weights shakespeare --temperature 0
+    """
+    from zoo.create import create_model
+    from zoo.generation import tokens
+    from zoo.system.device import pick_device
+
+    if weights is None and not Path(source).is_dir():
+        raise ValueError(f"there is no folder {source}; train one with `zoo train`, or name "
+                         "shipped weights with --weights")
+    model = source if weights is None else create_model(source, "language", weights=weights)
+    coming = tokens(model, prompt, count, temperature, seed, pick_device(device))
+    began, written = time.perf_counter(), 0
+    typer.echo(prompt, nl=False)
+    for token in coming:
+        typer.echo(token, nl=False)
+        sys.stdout.flush()
+        written += 1
+    typer.echo()
+    seconds = time.perf_counter() - began
+    typer.echo(f"{written} tokens, {written / seconds:,.0f} a second", err=True)

@@ -1,0 +1,43 @@
+"""Options that several commands have, and what they make of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.data.images import NAMES
+
+DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
+Files = Annotated[Path | None, typer.Option("--path", help="Folder that holds the data set.")]
+Size = Annotated[int | None, typer.Option(
+    "--size", help="Side of the images of --data folder and imagenet.")]
+By = Annotated[str | None, typer.Option(
+    "--by", help="What a token of a text is: word or char.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
+
+
+def refuse(owner: str, **given) -> None:
+    """Raise ValueError for the first of the settings that was given."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"--{name.replace('_', '-')} is a setting of {owner}; leave it out")
+
+
+def same_text(given: str | None, known: str, folder: Path, path: Path | None, by: str | None):
+    """The text of an earlier training: as `given`, else by the name under which it is known."""
+    from zoo.data.text import TEXT_NAMES, named_text
+
+    if given is None and known not in TEXT_NAMES:
+        raise ValueError(f"{folder} learned from a file that it calls {known}; name that file "
+                         "again with --data")
+    return named_text(given or known, path, by)
+
+
+def measured(facts: dict) -> str:
+    """How well a language model predicts, in words."""
+    bits = facts.get("test_bits_per_character")
+    per = f" ({bits:.3f} bits a character)" if bits else ""
+    return (f"perplexity {facts['test_perplexity']:.2f}{per} on the test text, "
+            f"{facts['valid_perplexity']:.2f} on the validation text")

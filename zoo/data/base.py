@@ -1,0 +1,83 @@
+"""What data sets are made of: splits of raw pixels with labels, and the error that names a fault.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class DataError(ValueError):
+    """A data set that cannot be read; the message names what is missing and the remedy."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """`images` (N, H, W, C), uint8 or float32, 0..255, and `labels` (N,), int64.
+
+    Images are an array, or `zoo.data.imagenet.LazyImages`, whose parts `np.asarray` reads.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Two splits, the classes' names, and mean and deviation of each channel.
+
+    `mean` and `std` are those of the training pixels scaled to 0..1.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    labels: list[str]
+    mean: list[float]
+    std: list[float]
+
+
+#: Mean and deviation of the ILSVRC training images, scaled to 0..1, as everybody uses them.
+IMAGENET_STATISTICS = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+
+
+def fingerprint(data: ImageData) -> str:
+    """sha256 of the training set: a run goes on only with the images that it began with."""
+    images = data.train.images
+    whole = isinstance(images, np.ndarray)
+    digest = hashlib.sha256(images.tobytes() if whole else images.fingerprint())
+    digest.update(data.train.labels.tobytes())
+    return digest.hexdigest()
+
+
+def hold_out(data: ImageData, count: int, seed: int) -> tuple[ImageData, Split]:
+    """`data` without `count` of its training images, and those: of each class its share.
+
+    Raises DataError when that leaves nothing to train on, or a class has too few images.
+    """
+    from sklearn.model_selection import train_test_split
+
+    images, labels = data.train.images, data.train.labels
+    try:
+        parts = train_test_split(np.arange(len(labels)), test_size=count,
+                                 random_state=seed % 2**32, stratify=labels)
+    except ValueError as error:
+        raise DataError(f"{data.name} has too few training images to hold {count} out, of each "
+                        f"class its share: {error}") from None
+    rest, held = (Split(images[part], labels[part]) for part in map(np.sort, parts))
+    return dataclasses.replace(data, train=rest), held
+
+
+def statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel of (N, H, W, C) 0..255, for 0..1.
+
+    A channel in which nothing varies gets deviation 1.
+    """
+    pixels = images.reshape(-1, images.shape[-1])
+    mean = pixels.mean(axis=0, dtype=np.float64) / 255
+    deviation = pixels.std(axis=0, dtype=np.float64) / 255
+    return ([round(float(value), 6) for value in mean],
+            [round(float(value), 6) or 1.0 for value in deviation])

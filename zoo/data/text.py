@@ -1,0 +1,186 @@
+"""Texts by name, whole in memory, as the token numbers that a language model learns from.
+
+Penn Treebank: Marcus et al. 1993, prepared by Mikolov et al. 2010; WikiText-2: Merity et al. 2016
+(arXiv 1609.07843).  They come from the Hugging Face hub or from text files in a folder; any text
+of one's own is one file.  How they are read on in stretches is `zoo.data.text_batches`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data.base import DataError
+from zoo.data.hub import load_from_hub
+from zoo.spelling import choices
+
+#: What `load_text` takes, and what is said of each in `--help`.
+TEXT_NAMES = {
+    "sample": "100 kB of Shakespeare, nothing to download",
+    "ptb": "Penn Treebank, from the hub or a folder at --path",
+    "wikitext2": "WikiText-2, from the hub or a folder at --path",
+    "text": "the text file at --path",
+}
+UNITS = ("word", "char")
+END_OF_LINE = "<eos>"  # closes every line of a text in words
+
+_SAMPLE = Path(__file__).with_name("shakespeare.txt")
+_SPLITS = ("train", "valid", "test")
+_FILES = ("{}.txt", "wiki.{}.tokens", "ptb.{}.txt", "wiki.{}.raw")
+# Repository, settings, column.  That of ptb holds a script, which `datasets` does not run any more,
+# and on a branch the hub's own conversion.
+_HUB = {"ptb": ("ptb-text-only/ptb_text_only", {"revision": "refs/convert/parquet"}, "sentence"),
+        "wikitext2": ("Salesforce/wikitext", {"name": "wikitext-2-v1"}, "text")}
+_SHARES = (0.90, 0.95)  # of one file: where training text ends, and where validation text ends
+
+
+@dataclass(frozen=True)
+class TextData:
+    """Three stretches of token numbers, int64, and what each number stands for.
+
+    `by` says what a token is, "word" or "char".
+    """
+
+    name: str
+    by: str
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    vocabulary: list[str]
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self.vocabulary)
+
+
+def load_text(name: str, path: Path | str | None = None, by: str | None = None) -> TextData:
+    """The text `name`; `path` is the folder, for "text" the file, that holds it.
+
+    `by` "word" splits at blanks and closes each line with <eos>, "char" takes every character;
+    None is by word for ptb and wikitext2, else by character.  One file is cut 90/5/5 in order.
+    Every token of all three parts has a number, as in the 2018 release.
+    Raises DataError (ValueError) for an unknown name, files that are missing, empty, not UTF-8
+    or too small, a text of one token only, a hub that cannot be reached.
+    """
+    if name not in TEXT_NAMES:
+        raise DataError(f"unknown text {choices(name, TEXT_NAMES)}")
+    if by is None:
+        by = "word" if name in _HUB else "char"
+    if by not in UNITS:
+        raise DataError(f"a text is read by {' or '.join(UNITS)}, not by {by!r}")
+    parts = [_tokens(text, by) for text in _texts(name, None if path is None else Path(path))]
+    if len(parts) == 1:
+        parts = _cut(parts[0], path or name, by)
+    for split, part in zip(_SPLITS, parts):
+        if len(part) < 2:
+            raise DataError(f"the {split} text of {path or name} has {len(part)} {by}s, and 2 are "
+                            "needed: one to read and one to predict; give a longer one")
+    numbers: dict[str, int] = {}
+    ids = [np.array([numbers.setdefault(token, len(numbers)) for token in part], np.int64)
+           for part in parts]
+    if len(numbers) < 2:
+        raise DataError(f"{path or name} holds one {by} over and over; there is nothing to learn")
+    return TextData(name, by, *ids, list(numbers))
+
+
+def named_text(data: str, path: Path | str | None = None, by: str | None = None) -> TextData:
+    """`load_text`, or the text of the file `data`, which is then called after the file.
+
+    Raises DataError when there is neither such a name nor such a file.
+    """
+    if data in TEXT_NAMES:
+        return load_text(data, path, by)
+    file = Path(data)
+    if not file.is_file():
+        raise DataError("there is no text file and no known text "
+                        f"{choices(data, TEXT_NAMES)}, or the path of a file of your own")
+    if path is not None:
+        raise DataError(f"{data} is a file already; leave --path out")
+    name = f"{file.stem}_text" if file.stem in TEXT_NAMES else file.stem
+    return dataclasses.replace(load_text("text", file, by), name=name)
+
+
+def _tokens(text: str, by: str) -> list[str]:
+    if by == "char":
+        return list(text)
+    # Lines end at \n alone, as where a file is read; `splitlines` knows eight more ends.
+    lines = text.removesuffix("\n").split("\n")
+    return [token for line in lines for token in (*line.split(), END_OF_LINE)]
+
+
+def _cut(tokens: list[str], where, by: str) -> list[list[str]]:
+    first, second = (int(share * len(tokens)) for share in _SHARES)
+    parts = [tokens[:first], tokens[first:second], tokens[second:]]
+    if min(map(len, parts)) < 2:
+        raise DataError(f"{where} is too small: {len(tokens)} {by}s, of which 5% for validation "
+                        "leave nothing to predict; give a longer text")
+    return parts
+
+
+# --- where texts come from --------------------------------------------------------------------
+
+
+def _texts(name: str, path: Path | None) -> list[str]:
+    """The whole text, or training, validation and test text."""
+    if name == "sample":
+        if path is not None:
+            raise DataError("the sample comes with the package; leave --path out, or use "
+                            f"--data text --path {path}")
+        return [_read(_SAMPLE)]
+    if name == "text":
+        if path is None:
+            raise DataError("--data text needs --path, the text file")
+        if path.is_dir():
+            raise DataError(f"{path} is a folder; --data text reads one file (folders with "
+                            "train.txt, valid.txt and test.txt are --data ptb or wikitext2)")
+        return [_read(path)]
+    if path is None:
+        return _from_hub(name)
+    return [_read(file) for file in _split_files(name, path)]
+
+
+def _split_files(name: str, folder: Path) -> list[Path]:
+    if folder.is_file():
+        raise DataError(f"{folder} is a file; {name} is a folder with train.txt, valid.txt and "
+                        f"test.txt; for one file use --data text --path {folder}")
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}; --path names the folder with train.txt, "
+                        "valid.txt and test.txt")
+    found = {split: next((file for pattern in _FILES
+                          if (file := folder / pattern.format(split)).is_file()), None)
+             for split in _SPLITS}
+    missing = [split for split, file in found.items() if file is None]
+    if missing:
+        here = [file.name for file in found.values() if file is not None]
+        names = " or ".join(pattern.format(missing[0]) for pattern in _FILES[:3])
+        remedy = (f"; it has {' and '.join(here)}; add it, or use one file alone: "
+                  f"--data text --by word --path {folder / here[0]}" if here else "")
+        raise DataError(f"{folder} has no {missing[0]} split of {name}: {names} "
+                        f"is missing{remedy}")
+    return list(found.values())
+
+
+def _read(file: Path) -> str:
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not UTF-8 text (byte {error.start} is "
+                        f"0x{error.object[error.start]:02x}); convert it, for example with "
+                        "iconv -t UTF-8") from None
+    except FileNotFoundError:
+        raise DataError(f"there is no file {file}") from None
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}") from None
+    if not text.strip():
+        raise DataError(f"{file} is empty; give a file with text in it")
+    return text.replace("\r\n", "\n")
+
+
+def _from_hub(name: str) -> list[str]:
+    repository, settings, column = _HUB[name]
+    parts = load_from_hub(name, "train.txt, valid.txt and test.txt", repository, **settings)
+    return ["".join(f"{line.rstrip()}\n" for line in parts[split][column])
+            for split in ("train", "validation", "test")]

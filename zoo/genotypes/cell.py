@@ -1,0 +1,86 @@
+"""What genotypes of every kind are made of: edges, the cell, and the error that names one.
+
+Apart from `zoo.genotype`, so that each kind of genotype can be a file of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from zoo.spelling import choices
+
+
+class GenotypeError(ValueError):
+    """A genotype that describes no cell; the message names the edge and what is allowed."""
+
+
+Edge = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: ``nodes[j]`` holds the edges of intermediate node j, ``concat`` the output nodes.
+
+    Edges may be given as any nested sequence; they are stored as tuples, so that a cell is
+    hashable.  Checked against its operations by the genotype that it belongs to.
+    """
+
+    nodes: tuple[tuple[Edge, ...], ...]
+    concat: tuple[int, ...]
+
+    def __post_init__(self):
+        try:
+            nodes = tuple(tuple((op, source) for op, source in edges) for edges in self.nodes)
+            concat = tuple(self.concat)
+        except (TypeError, ValueError):
+            raise GenotypeError(
+                "a cell needs nodes, a list of lists of (operation, input) edges, "
+                "and concat, a list of node numbers"
+            ) from None
+        object.__setattr__(self, "nodes", nodes)
+        object.__setattr__(self, "concat", concat)
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """All edges in the order of their nodes."""
+        return tuple(edge for edges in self.nodes for edge in edges)
+
+
+def is_node_number(value) -> bool:
+    """A whole number, which True is not here."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def edge_text(cell: Cell) -> list:
+    """The classic flat pair list where every node has two edges, else one list a node."""
+    if all(len(edges) == 2 for edges in cell.nodes):
+        return list(cell.edges)
+    return [list(edges) for edges in cell.nodes]
+
+
+def validate(cell: Cell, where: str, operations: Iterable[str], first_node: int) -> None:
+    """Raise GenotypeError unless every edge and the concat of `cell` can be built."""
+    if not isinstance(cell, Cell):
+        raise GenotypeError(f"{where}: expected a Cell, found {type(cell).__name__}")
+    if not cell.nodes:
+        raise GenotypeError(f"{where}: has no nodes; a cell needs at least one")
+    for number, edges in enumerate(cell.nodes, start=first_node):
+        for position, (operation, source) in enumerate(edges):
+            edge = f"{where}, node {number}, edge {position} ({operation!r}, {source!r})"
+            if not isinstance(operation, str) or operation not in operations:
+                raise GenotypeError(f"{edge}: unknown operation "
+                                    f"{choices(operation, operations)}")
+            if not is_node_number(source) or not 0 <= source < number:
+                raise GenotypeError(
+                    f"{edge}: reads from node {source!r}; node {number} may read nodes "
+                    f"0 to {number - 1}, the ones before it"
+                )
+    last = first_node + len(cell.nodes) - 1
+    if not cell.concat:
+        raise GenotypeError(f"{where}: concat is empty; name at least one node of 0 to {last}")
+    for number in cell.concat:
+        if not is_node_number(number) or not 0 <= number <= last:
+            raise GenotypeError(f"{where}: concat names node {number!r}; allowed are 0 to {last}")
+    if len(set(cell.concat)) != len(cell.concat):
+        raise GenotypeError(f"{where}: concat {list(cell.concat)} names a node twice")

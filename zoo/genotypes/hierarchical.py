@@ -1,0 +1,224 @@
+"""The hierarchical genotype: motifs made of motifs made of operations.
+
+Liu et al. 2018, Hierarchical Representations for Efficient Architecture Search (arXiv
+1711.00436, section 2): level 1 are the operations, a motif of a higher level is a small graph
+whose edges are motifs of the level below, and the one motif of the highest level is the cell.
+The paper's size, which is also the default of its search, is six motifs of four nodes at level 2
+and a cell of five nodes at level 3; with level 2 alone the genotype is the paper's *flat* one.
+
+In a motif of n nodes, node 0 is the input, node n-1 the output, and a node is the concatenation,
+along the channels, of all edges that lead to it.  An edge i -> j, i < j, is an operation, or
+'none' where there is no edge.  A node that no edge reaches has no channels, so nothing that
+leaves it counts either; a motif whose output is such a node is as good as 'none' where it is
+used.  `zoo.models.hierarchical` builds the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from zoo.genotypes.cell import Cell, GenotypeError
+from zoo.spelling import choices
+
+#: The operations of level 1.  A convolution gives C channels, the width of the cell, whatever
+#: comes in; the others keep the channels they get.  `identity` and the pools are those of the
+#: other genotypes; their convolutions are not, they have the ReLU in front.
+PRIMITIVES = {
+    "none": "nothing: there is no edge",
+    "identity": "the value itself",
+    "conv_1x1_relu": "1x1 convolution to C channels, batch-norm, ReLU",
+    "dep_conv_3x3_relu": "3x3 depthwise convolution, batch-norm, ReLU",
+    "sep_conv_3x3_relu": "3x3 depthwise-separable convolution to C channels, applied once, "
+    "batch-norm, ReLU",
+    "max_pool_3x3": "3x3 max pooling",
+    "avg_pool_3x3": "3x3 average pooling, padding not counted",
+}
+
+_FORM = ("a motif is a list of nodes without the input, each the list of the operations of its "
+         "edges from node 0, 1, ...: [['identity'], ['none', 'max_pool_3x3']]")
+
+
+@dataclass(frozen=True)
+class Motif:
+    """A small graph: ``nodes[j - 1][i]`` is the operation of the edge i -> j.
+
+    Given as any nested sequence and stored as tuples, so that a motif is hashable.  Its
+    operations are checked by the genotype that it belongs to.  Raises GenotypeError.
+    """
+
+    nodes: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self):
+        try:
+            if any(isinstance(node, str) for node in self.nodes):
+                raise TypeError
+            nodes = tuple(tuple(node) for node in self.nodes)
+        except TypeError:
+            raise GenotypeError(_FORM) from None
+        if not nodes:
+            raise GenotypeError("has no node besides its input; it needs an output")
+        for number, node in enumerate(nodes, start=1):
+            if len(node) != number:
+                raise GenotypeError(f"node {number} has {len(node)} edges; it needs {number}, one "
+                                    f"from each node before it ('none' where there is none)")
+        object.__setattr__(self, "nodes", nodes)
+
+    def __len__(self) -> int:
+        """The number of nodes, input and output among them."""
+        return len(self.nodes) + 1
+
+
+@dataclass(frozen=True)
+class HierarchicalGenotype:
+    """``levels[k]`` holds the motifs of level k + 2; the last level has one, the cell.
+
+    Motif number m of a level is called ``motif_m`` by the level above it, m = 1, 2, ...
+
+    Raises GenotypeError for an operation that its level does not have, a highest level of more
+    than one motif, and a cell without a path of edges from its input to its output.
+    """
+
+    levels: tuple[tuple[Motif, ...], ...]
+    kind: str = field(default="hierarchical", init=False, repr=False)
+
+    def __post_init__(self):
+        if not isinstance(self.levels, (list, tuple)) or not self.levels:
+            raise GenotypeError("a hierarchical genotype needs a list of levels, level 2 first")
+        levels = []
+        for level, motifs in enumerate(self.levels, start=2):
+            if not isinstance(motifs, (list, tuple)) or not motifs:
+                raise GenotypeError(f"level {level}: expected a list of at least one motif")
+            levels.append(tuple(_motif(motif, level, number)
+                                for number, motif in enumerate(motifs, start=1)))
+        object.__setattr__(self, "levels", tuple(levels))
+        for level, number, source, target in self.edges():
+            operation, allowed = self.operation(level, number, source, target), self.allowed(level)
+            if not isinstance(operation, str) or operation not in allowed:
+                raise GenotypeError(f"level {level}, motif {number}, edge {source} -> {target}: "
+                                    f"unknown operation {choices(operation, allowed)}")
+        if len(self.levels[-1]) != 1:
+            raise GenotypeError(f"level {self.height}: has {len(self.levels[-1])} motifs; the "
+                                "highest level has one, the cell")
+        if not self.live_edges(self.height, 1):
+            raise GenotypeError(f"level {self.height}, motif 1: no path of edges leads from the "
+                                "cell's input to its output; give an edge of it an operation")
+
+    @property
+    def height(self) -> int:
+        """The number of the highest level, whose motif 1 is the cell."""
+        return len(self.levels) + 1
+
+    def motif(self, level: int, number: int) -> Motif:
+        """Motif `number` (from 1) of `level` (from 2)."""
+        return self.levels[level - 2][number - 1]
+
+    def allowed(self, level: int) -> tuple[str, ...]:
+        """The names that an edge of a motif of `level` may have."""
+        if level == 2:
+            return tuple(PRIMITIVES)
+        return "none", *(f"motif_{n}" for n in range(1, len(self.levels[level - 3]) + 1))
+
+    def edges(self) -> Iterator[tuple[int, int, int, int]]:
+        """(level, motif, source, target) of every edge that could be, 'none' ones too."""
+        for level, motifs in enumerate(self.levels, start=2):
+            for number, motif in enumerate(motifs, start=1):
+                for target in range(1, len(motif)):
+                    for source in range(target):
+                        yield level, number, source, target
+
+    def operation(self, level: int, motif: int, source: int, target: int) -> str:
+        """The name on one edge."""
+        return self.motif(level, motif).nodes[target - 1][source]
+
+    def with_operation(self, level: int, motif: int, source: int, target: int,
+                       operation: str) -> HierarchicalGenotype:
+        """This genotype with another operation on one edge, which is the paper's mutation.
+
+        Raises GenotypeError as the class does.
+        """
+        nodes = [list(node) for node in self.motif(level, motif).nodes]
+        nodes[target - 1][source] = operation
+        levels = [list(motifs) for motifs in self.levels]
+        levels[level - 2][motif - 1] = Motif(nodes)
+        return HierarchicalGenotype(levels)
+
+    def live_edges(self, level: int, motif: int) -> tuple[tuple[int, int, str], ...]:
+        """(source, target, operation) of the edges on paths from a motif's input to its output,
+        by target and source: those that are built.  Empty where the motif is as good as none."""
+        return self._live[level, motif]
+
+    @cached_property
+    def _live(self) -> dict[tuple[int, int], tuple[tuple[int, int, str], ...]]:
+        found: dict = {}
+        for level, motifs in enumerate(self.levels, start=2):
+            dead = {"none"} | {f"motif_{number}" for (below, number), edges in found.items()
+                               if below == level - 1 and not edges}
+            for number, motif in enumerate(motifs, start=1):
+                there = [(source, target, name) for target, node in enumerate(motif.nodes, start=1)
+                         for source, name in enumerate(node) if name not in dead]
+                fed, used = {0}, {len(motif) - 1}
+                for source, target, _ in there:
+                    if source in fed:
+                        fed.add(target)
+                for source, target, _ in reversed(there):
+                    if target in used:
+                        used.add(source)
+                found[level, number] = tuple(edge for edge in there
+                                             if edge[0] in fed and edge[1] in used)
+        return found
+
+    def used(self) -> set[tuple[int, int]]:
+        """(level, motif) of the cell and of every motif that it is made of."""
+        found, open_ = set(), [(self.height, 1)]
+        while open_:
+            level, number = open_.pop()
+            if (level, number) not in found:
+                found.add((level, number))
+                open_ += [(level - 1, int(name.removeprefix("motif_")))
+                          for *_, name in self.live_edges(level, number) if level > 2]
+        return found
+
+    def cells(self) -> dict[str, Cell]:
+        """The cell and below it all motifs, as graphs of the form of the other genotypes.
+
+        Node 0 is the input, edges that are 'none' are left out, the concat is the output node.
+        """
+        return {
+            self.title(level, number): Cell(
+                [[(name, source) for source, name in enumerate(node) if name != "none"]
+                 for node in motif.nodes], [len(motif) - 1])
+            for level in range(self.height, 1, -1)
+            for number, motif in enumerate(self.levels[level - 2], start=1)
+        }
+
+    def title(self, level: int, number: int) -> str:
+        """What a motif is called in `cells`; with the level only where two levels have motifs."""
+        if level == self.height:
+            return "cell"
+        return f"motif_{number}" if self.height == 3 else f"level {level} motif_{number}"
+
+    def fields(self) -> dict[str, list]:
+        """{"level_2": [motif, ...], ...} as plain lists, for text and JSON."""
+        return {f"level_{level}": [[list(node) for node in motif.nodes] for motif in motifs]
+                for level, motifs in enumerate(self.levels, start=2)}
+
+    @classmethod
+    def from_fields(cls, fields: dict) -> HierarchicalGenotype:
+        """The genotype that `fields` gave.  Raises GenotypeError for anything else."""
+        names = [f"level_{level}" for level in range(2, len(fields) + 2)]
+        if not fields or fields.keys() != set(names):
+            raise GenotypeError(f"found the fields {', '.join(fields) or 'none'}; a hierarchical "
+                                "genotype has level_2, level_3, ... without a gap")
+        return cls([fields[name] for name in names])
+
+    def __str__(self) -> str:
+        return "Genotype(" + ", ".join(f"{k}={v}" for k, v in self.fields().items()) + ")"
+
+
+def _motif(value: Motif | Sequence, level: int, number: int) -> Motif:
+    try:
+        return value if isinstance(value, Motif) else Motif(value)
+    except GenotypeError as error:
+        raise GenotypeError(f"level {level}, motif {number}: {error}") from None

@@ -1,0 +1,47 @@
+"""The genotype of a recurrent cell, and what its operations are.
+
+Liu et al. 2019 (arXiv 1806.09055, section 3.1.2).  Node 0 is the gated initial state, every later
+node has one edge, and the output is the mean of the ``concat`` nodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zoo.genotypes.cell import Cell, GenotypeError, validate
+
+#: Recurrent operations: the activation of a node (arXiv 1806.09055, section 3.1.2).
+RECURRENT_OPERATIONS = {
+    "none": "zero",
+    "tanh": "hyperbolic tangent",
+    "relu": "rectified linear unit",
+    "sigmoid": "logistic sigmoid",
+    "identity": "the value itself",
+}
+
+
+@dataclass(frozen=True)
+class RecurrentGenotype:
+    """A recurrent cell; every node has exactly one edge.
+
+    Raises GenotypeError as ConvGenotype does.
+    """
+
+    recurrent: Cell
+    kind: str = field(default="recurrent", init=False, repr=False)
+
+    def __post_init__(self):
+        validate(self.recurrent, "recurrent cell", RECURRENT_OPERATIONS, first_node=1)
+        for number, edges in enumerate(self.recurrent.nodes, start=1):
+            if len(edges) != 1:
+                raise GenotypeError(
+                    f"recurrent cell, node {number}: has {len(edges)} edges; "
+                    "a recurrent node has exactly one"
+                )
+
+    def cells(self) -> dict[str, Cell]:
+        return {"recurrent": self.recurrent}
+
+    def __str__(self) -> str:
+        edges = [edges[0] for edges in self.recurrent.nodes]
+        return f"Genotype(recurrent={edges}, concat={list(self.recurrent.concat)})"

@@ -1,0 +1,55 @@
+"""The network of a genotype, by the kind of network, with random weights."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from zoo.genotypes.hierarchical import HierarchicalGenotype
+from zoo.genotypes.serialization import Genotype
+from zoo.models import hierarchical
+from zoo.models.conv import CifarNetwork, ImageNetNetwork
+from zoo.models.recurrent import LanguageModel
+from zoo.spelling import choices
+
+NETWORKS = {"cifar": CifarNetwork, "imagenet": ImageNetNetwork, "language": LanguageModel}
+
+#: Published sizes: what `create_model` takes where nothing is said.
+DEFAULTS = {
+    "cifar": {"channels": 36, "layers": 20, "num_classes": 10},
+    "imagenet": {"channels": 48, "layers": 14, "num_classes": 1000},
+    "language": {"vocabulary": 10000},
+}
+
+
+def check_network(network: str) -> None:
+    """Raise ValueError for a kind of network that there is not."""
+    if network not in NETWORKS:
+        raise ValueError(f"unknown network {choices(network, NETWORKS)}")
+
+
+def build_network(genotype: Genotype, network: str = "cifar", **settings) -> nn.Module:
+    """The `network` ('cifar', 'imagenet' or 'language') of a genotype.
+
+    `settings` and errors are those of `zoo.create_model`.
+    """
+    check_network(network)
+    build, default = NETWORKS[network], DEFAULTS[network]
+    if isinstance(genotype, HierarchicalGenotype):
+        if network != "cifar":
+            raise ValueError(f"a hierarchical genotype has no {network} network; "
+                             "use network='cifar'")
+        build, default = hierarchical.HierarchicalNetwork, hierarchical.DEFAULTS
+    settings = default | settings
+    for name, value in settings.items():
+        if name in ("channels", "layers", "num_classes", "in_channels", "vocabulary", "hidden",
+                    "embedding") and (not isinstance(value, int) or value < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+        if name.startswith("drop") and not 0 <= value < 1:
+            raise ValueError(f"{name} must be a probability in [0, 1), not {value!r}")
+    try:
+        return build(genotype, **settings)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        unknown = str(error).rsplit(" ", 1)[-1]
+        raise ValueError(f"the {network} network has no setting {unknown}") from None

@@ -1,0 +1,167 @@
+"""A training step of an image network in fewer passes over memory; the same mathematics.
+
+`zoo.models.conv` is the definition and the reference.  Here the same modules, with the same
+parameters, are computed in another order:
+
+* one ReLU of a state serves every operation and both later cells that read it;
+* cells hand on their nodes one by one and nothing is concatenated: besides the copies this spares
+  batch-norms gradients that are slices of wider maps, on which torch is ten times slower;
+* depthwise convolutions as in `zoo.models.depthwise`, dilated ones on the phases of their input.
+
+An operation that is none of these is called as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.models.conv import Cell, _Network
+from zoo.models.depthwise import depthwise, join_phases, phases
+from zoo.models.operations import FactorizedReduce, Identity, SepConv
+
+_SEPARABLE = 4  # modules of one ReLU, depthwise, pointwise, batch-norm
+
+
+def forward(model: nn.Module, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    """What ``model(images)`` is in training mode, running statistics included.
+
+    Networks that are none of `zoo.models.conv` are called as they stand.
+    """
+    if not isinstance(model, _Network) or not model.training:
+        return model(images)
+    s0, s1 = (_State([part]) for part in model._stem(images))
+    auxiliary = None
+    for index, cell in enumerate(model.cells):
+        s0, s1 = s1, _State(_cell(cell, s0, s1))
+        if model.auxiliary_head is not None and index == 2 * model.layers // 3:
+            auxiliary = model.auxiliary_head(torch.cat(s1.parts, dim=1))
+    pooled = torch.cat([model.global_pooling(part).flatten(1) for part in s1.parts], dim=1)
+    logits = model.classifier(pooled)
+    return logits if auxiliary is None else (logits, auxiliary)
+
+
+class _State:
+    """What a cell gives on, (N, C, H, W) in parts along C, and their ReLU, taken once."""
+
+    def __init__(self, parts: list[Tensor]):
+        self.parts = parts
+        self._positive: list[Tensor] | None = None
+
+    @property
+    def positive(self) -> list[Tensor]:
+        if self._positive is None:
+            self._positive = [F.relu(part) for part in self.parts]
+        return self._positive
+
+
+class _Node(_State):
+    """A node: one part, of which dilated convolutions share the phases."""
+
+    def __init__(self, x: Tensor):
+        super().__init__([x])
+        self.x = x
+        self._phases: Tensor | None = None
+
+    @property
+    def phases(self) -> Tensor:
+        if self._phases is None:
+            self._phases = phases(self.positive[0])
+        return self._phases
+
+
+def _cell(cell: Cell, s0: _State, s1: _State) -> list[Tensor]:
+    """The nodes that `cell` gives on."""
+    nodes = [_Node(_preprocess(cell.preprocess0, s0)), _Node(_preprocess(cell.preprocess1, s1))]
+    operations = iter(cell._ops)
+    for edges in cell.nodes:
+        terms = [(module, nodes[source]) for (name, source), module in zip(edges, operations)
+                 if name != "none"]
+        nodes.append(_Node(_node(cell, terms) if terms else cell._zeros(nodes[1].x)))
+    states = [node.x for node in nodes]
+    return [cell._output(states, number) for number in cell.concat]
+
+
+def _preprocess(module: nn.Module, state: _State) -> Tensor:
+    if not isinstance(module, FactorizedReduce):
+        _, convolution, norm = module.op
+        return norm(_Joined.apply(convolution.weight, *state.positive))
+    height, width = state.parts[0].shape[-2:]
+    corners = [[], []]
+    for part in state.positive:
+        if height % 2 or width % 2:
+            part = F.pad(part, (0, width % 2, 0, height % 2))
+        for first, corner in enumerate(corners):
+            corner.append(part[:, :, first::2, first::2].contiguous(
+                memory_format=torch.channels_last))
+    halves = [_Joined.apply(convolution.weight, *corner)
+              for convolution, corner in zip((module.conv_1, module.conv_2), corners)]
+    return module.bn(torch.cat(halves, dim=1))
+
+
+class _Joined(torch.autograd.Function):
+    """A pointwise convolution (C_out, C_in, 1, 1) of maps that together have C_in channels."""
+
+    @staticmethod
+    def forward(ctx, weight, *maps):
+        ctx.save_for_backward(weight, *maps)
+        product = None
+        for x, piece in zip(maps, _pieces(weight, maps)):
+            product = (_rows(x) @ piece.t() if product is None
+                       else product.addmm_(_rows(x), piece.t()))
+        return _maps(product, maps[0])
+
+    @staticmethod
+    def backward(ctx, gradient):
+        weight, *maps = ctx.saved_tensors
+        gradient = _rows(gradient)
+        by_weight = torch.cat([gradient.t() @ _rows(x) for x in maps], dim=1)
+        by_maps = [_maps(gradient @ piece, x) for x, piece in zip(maps, _pieces(weight, maps))]
+        return by_weight.to(weight.dtype).view_as(weight), *by_maps
+
+
+def _pieces(weight: Tensor, maps: Sequence[Tensor]) -> Sequence[Tensor]:
+    """The columns of a pointwise convolution that belong to each map, in its type."""
+    return weight[:, :, 0, 0].to(maps[0].dtype).split([x.shape[1] for x in maps], dim=1)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N * H * W, C), without a copy where channels come last."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+
+
+def _maps(rows: Tensor, like: Tensor) -> Tensor:
+    batch, _, height, width = like.shape
+    return rows.view(batch, height, width, -1).permute(0, 3, 1, 2)
+
+
+def _node(cell: Cell, terms: list[tuple[nn.Module, _Node]]) -> Tensor:
+    """The sum of the operations that arrive at a node."""
+    total = None
+    for module, node in terms:
+        term = _separable(module, node) if isinstance(module, SepConv) else module(node.x)
+        if not isinstance(module, Identity):
+            term = cell.drop_path(term)
+        total = term if total is None else total + term
+    return total
+
+
+def _separable(module: SepConv, node: _Node) -> Tensor:
+    x = None
+    for first in range(0, len(module.op), _SEPARABLE):
+        _, convolution, pointwise, norm = module.op[first:first + _SEPARABLE]
+        stride, dilation = convolution.stride[0], convolution.dilation[0]
+        if x is not None:
+            x = depthwise(F.relu(x, inplace=True), convolution.weight, stride)
+        elif dilation == 1:
+            x = depthwise(node.positive[0], convolution.weight, stride)
+        elif stride == 1:
+            x = join_phases(depthwise(node.phases, convolution.weight), node.x.shape[-2:])
+        else:  # every second pixel, of which every neighbour is read
+            x = depthwise(node.positive[0][:, :, ::2, ::2].contiguous(
+                memory_format=torch.channels_last), convolution.weight)
+        x = norm(pointwise(x))
+    return x

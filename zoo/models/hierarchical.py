@@ -1,0 +1,161 @@
+"""The network of a hierarchical genotype.
+
+Liu et al. 2018 (arXiv 1711.00436, sections 2 and 4): a stem, a stack of cells and after each of
+them a 3x3 separable convolution, which brings what the cell has concatenated back to C channels;
+two of these, at 1/3 and 2/3 of the depth, halve the size and double C.  The paper's small model,
+of its search, has three cells of C = 16, its large one six of C = 64 or 128.
+
+Edges that meet in a node are concatenated along the channels.  A convolution gives C channels,
+so a node is as wide as its edges are many; a motif below the cell ends in a 1x1 convolution to
+C channels ("to reduce the number of parameters").  Every convolution is followed by batch-norm
+and ReLU.  Read so, the cell that the paper draws in its appendix has the 15.7 million parameters
+that the paper reports for C = 64.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.genotypes.hierarchical import HierarchicalGenotype
+from zoo.models.conv import AuxiliaryHead, DropPath
+from zoo.models.operations import Identity, Pool
+
+#: What `zoo.create_model` takes where nothing is said: the paper's large model.
+DEFAULTS = {"channels": 64, "layers": 6, "num_classes": 10}
+
+
+def _convolution(c_in: int, c_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU())
+
+
+def _depthwise(channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+    )
+
+
+def _separable(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(c_in, c_in, 3, stride, padding=1, groups=c_in, bias=False),
+        nn.Conv2d(c_in, c_out, 1, bias=False),
+        nn.BatchNorm2d(c_out),
+        nn.ReLU(),
+    )
+
+
+# name -> build(channels that come in, C); those of `zoo.genotypes.hierarchical.PRIMITIVES` but none
+_BUILDERS = {
+    "identity": lambda c_in, c: Identity(),
+    "conv_1x1_relu": _convolution,
+    "dep_conv_3x3_relu": lambda c_in, c: _depthwise(c_in),
+    "sep_conv_3x3_relu": _separable,
+    "max_pool_3x3": lambda c_in, c: Pool("max", 3, 1),
+    "avg_pool_3x3": lambda c_in, c: Pool("average", 3, 1),
+}
+_GIVES_C = ("conv_1x1_relu", "sep_conv_3x3_relu")  # the others keep the channels they get
+
+
+class Motif(nn.Module):
+    """A motif as a module: (N, c_in, H, W) -> (N, `width`, H, W).
+
+    `width` is C, but for the cell, which ends in its last concatenation.
+    """
+
+    def __init__(self, genotype: HierarchicalGenotype, level: int, number: int, c_in: int,
+                 channels: int):
+        super().__init__()
+        self.edges = [(i, j) for i, j, _ in genotype.live_edges(level, number)]
+        self.output = len(genotype.motif(level, number)) - 1
+        self.ops = nn.ModuleList()
+        self.drop_path = DropPath()
+        widths = {0: c_in}
+        for source, target, name in genotype.live_edges(level, number):
+            if level > 2:
+                below = int(name.removeprefix("motif_"))
+                module = Motif(genotype, level - 1, below, widths[source], channels)
+                width = module.width
+            else:
+                module = _BUILDERS[name](widths[source], channels)
+                width = channels if name in _GIVES_C else widths[source]
+            self.ops.append(module)
+            widths[target] = widths.get(target, 0) + width
+        self.width, self.narrow = widths[self.output], None
+        if level < genotype.height:
+            self.narrow, self.width = _convolution(self.width, channels), channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, terms = {0: x}, {}
+        for (source, target), module in zip(self.edges, self.ops):
+            # Edges are in the order of their targets: those into `source` have all been done.
+            if source not in states:
+                states[source] = _concatenated(terms[source])
+            term = module(states[source])
+            # Drop-path takes operations, not identities, nor whole motifs, whose operations
+            # have had their turn.
+            if not isinstance(module, (Identity, Motif)):
+                term = self.drop_path(term)
+            terms.setdefault(target, []).append(term)
+        output = _concatenated(terms[self.output])
+        return output if self.narrow is None else self.narrow(output)
+
+
+def _concatenated(terms: list[Tensor]) -> Tensor:
+    return torch.cat(terms, dim=1) if len(terms) > 1 else terms[0]
+
+
+class HierarchicalNetwork(nn.Module):
+    """`layers` cells for small images, made and called as `zoo.models.conv.CifarNetwork`.
+
+    The auxiliary head reads what the second reduction gives.
+    """
+
+    kind = "cifar"  # as `zoo.create_model` calls it
+    facts: dict = {}  # of the weights that `create_model` loaded, see `zoo.weights.Found`
+
+    def __init__(self, genotype: HierarchicalGenotype, channels: int, layers: int,
+                 num_classes: int, in_channels: int = 3, auxiliary: bool = False,
+                 drop_path: float = 0.0):
+        super().__init__()
+        self.genotype, self.layers = genotype, layers
+        self.settings = {"channels": channels, "layers": layers, "num_classes": num_classes,
+                         "in_channels": in_channels}
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+        )
+        self.cells, self.connections = nn.ModuleList(), nn.ModuleList()
+        self.auxiliary_head = None
+        c_in = channels
+        for index in range(layers):
+            if auxiliary and index == 2 * layers // 3:
+                self.auxiliary_head = AuxiliaryHead(c_in, num_classes, last_norm=True)
+            cell = Motif(genotype, genotype.height, 1, c_in, channels)
+            reduces = index + 1 in (layers // 3, 2 * layers // 3)
+            channels = channels * 2 if reduces else channels
+            self.cells.append(cell)
+            self.connections.append(_separable(cell.width, channels, 2 if reduces else 1))
+            c_in = channels
+        self.global_pooling = nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Linear(c_in, num_classes)
+        self.set_drop_path(drop_path)
+
+    def set_drop_path(self, probability: float) -> None:
+        """Set the drop-path probability, 0 to 1, of every motif."""
+        for module in self.modules():
+            if isinstance(module, DropPath):
+                module.probability = probability
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """(N, in_channels, H, W) normalised images -> logits (N, num_classes), and in training
+        mode with `auxiliary` the auxiliary head's too."""
+        state, auxiliary = self.stem(images), None
+        for index, (cell, connection) in enumerate(zip(self.cells, self.connections)):
+            if self.training and self.auxiliary_head is not None and index == 2 * self.layers // 3:
+                auxiliary = self.auxiliary_head(state)
+            state = connection(cell(state))
+        logits = self.classifier(self.global_pooling(state).flatten(1))
+        return logits if auxiliary is None else (logits, auxiliary)

@@ -1,0 +1,141 @@
+"""The settings of a training: presets for each data set, every setting in sight.
+
+`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A) as in the official 2018
+release.  `fast` and `small` are ours: short, with what has been learned since.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from zoo.spelling import choices
+
+SCHEDULES = ("cosine", "step-decay", "warm-up-cosine")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is built and trained.  Raises ValueError for a value out of range."""
+
+    # The network.
+    network: str = "cifar"  # kind of `zoo.create_model`
+    channels: int = 36
+    layers: int = 20
+    # SGD with momentum.
+    epochs: int = 600
+    batch_size: int = 96
+    learning_rate: float = 0.025  # at the start or, after a warm-up, at the top
+    schedule: str = "cosine"  # see `zoo.recipes.schedule`
+    decay: float = 1.0  # of the rate in each epoch, for step-decay
+    warm_up: float = 0.0  # share of all steps, for warm-up-cosine
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 3e-4
+    norm_weight_decay: bool = True  # of batch-norm and biases too?
+    clip_norm: float = 5.0  # largest norm of the gradient
+    average: float = 0.0  # decay of the weights' moving average, 0.999; 0 takes the last ones
+    label_smoothing: float = 0.0
+    drop_path: float = 0.2  # where a line from 0 would be after the last epoch
+    auxiliary_weight: float = 0.4  # of the auxiliary head's loss; 0 leaves the head out
+    precision: str = "auto"  # see `zoo.system.device.pick_precision`
+    validation: int = 0  # training images held out; the best epoch on them is kept
+    # Sides of the images, each for an equal share of the epochs; () takes them as they are.
+    sizes: tuple[int, ...] = ()
+    # Augmentation of pixels, see `zoo.data.transforms`.
+    crop_padding: int = 0  # pixels
+    flip: bool = False
+    cutout: int = 0  # side in pixels
+    resized_crop: float = 0.0  # smallest share of a large image that is cut out, 0.08
+    colour: float = 0.0  # 0.4: brightness, contrast and saturation times 0.6 to 1.4
+    hue: float = 0.0  # 0.2: turned by up to a fifth of the circle
+    rotate: float = 0.0  # degrees
+    zoom: float = 0.0  # 0.15: each side scaled by 0.85 to 1.15
+    shift: float = 0.0  # pixels
+    shear: float = 0.0  # columns a row
+    stroke: float = 0.0  # 0.3: grey to the power 1/1.3 to 1.3
+    drawings: int = 0  # drawn digits added in each epoch, see `zoo.data.synthetic_digits`
+
+    def __post_init__(self):
+        object.__setattr__(self, "sizes", tuple(self.sizes))  # JSON knows lists only
+        if not all(isinstance(size, int) and size >= 8 for size in self.sizes):
+            raise ValueError("sizes must be whole numbers of at least 8 pixels, "
+                             f"not {list(self.sizes)}")
+        for name in ("channels", "layers", "epochs", "batch_size"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, "
+                                 f"not {getattr(self, name)!r}")
+        if self.batch_size < 2:
+            raise ValueError("batch_size must be at least 2: batch-norm needs two images")
+        if not isinstance(self.validation, int) or self.validation < 0:
+            raise ValueError("validation must be a whole number of images, 0 for none, "
+                             f"not {self.validation!r}")
+        for name in ("learning_rate", "clip_norm", "decay"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
+        for name in ("label_smoothing", "drop_path", "momentum", "warm_up", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), not {getattr(self, name)!r}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, "
+                             f"not {self.schedule!r}")
+
+    def but(self, **changes) -> Recipe:
+        """This recipe with the settings that are not None in `changes`."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        return dataclasses.replace(self, **given)
+
+
+PAPER = Recipe(crop_padding=4, flip=True, cutout=16, precision="float32")
+#: Of `fast` and `small`.  Norms and biases are not decayed as in He et al. 2019 (1812.01187).
+MODERN = Recipe(schedule="warm-up-cosine", warm_up=0.1, nesterov=True, learning_rate=0.1,
+                weight_decay=5e-4, norm_weight_decay=False, average=0.999, label_smoothing=0.1,
+                flip=True, crop_padding=4)
+SMALL = MODERN.but(channels=16, layers=8, epochs=36, batch_size=128, drop_path=0.0,
+                   auxiliary_weight=0.0, cutout=8)
+CIFAR = {
+    "paper": PAPER,
+    "fast": MODERN.but(epochs=150, batch_size=256, cutout=16),
+    # Three quarters of the epochs on smaller images: half of the time.
+    "small": SMALL.but(sizes=(16, 16, 24, 32)),
+}
+# Augmented as in the official release: crops of 8 % to all of the image.
+IMAGENET = PAPER.but(network="imagenet", channels=48, layers=14, epochs=250, batch_size=128,
+                     learning_rate=0.1, schedule="step-decay", decay=0.97, weight_decay=3e-5,
+                     label_smoothing=0.1, drop_path=0.0, crop_padding=0, cutout=0,
+                     resized_crop=0.08, colour=0.4, hue=0.2)
+
+#: By data set and preset; the first preset of a data set is taken when none is named.
+RECIPES: dict[str, dict[str, Recipe]] = {
+    # Ours, for 8x8 scans and a drawing page: minutes on one CPU core.  Label smoothing keeps
+    # the logits small, which float32 parity of an export to 1e-5 needs.
+    "digits": {"small": Recipe(
+        channels=12, layers=8, epochs=60, batch_size=96, learning_rate=0.08,
+        label_smoothing=0.1, drop_path=0.1, rotate=10, zoom=0.15, shift=1,
+        shear=0.2, stroke=0.3, drawings=600)},
+    "cifar10": CIFAR,
+    "cifar100": CIFAR,
+    # Images of one's own are fewer, so that they are seen more often.
+    "folder": {"small": SMALL.but(epochs=100), "paper": PAPER, "fast": CIFAR["fast"]},
+    "imagenet": {
+        "paper": IMAGENET,
+        # Goyal et al. 2017 (1706.02677): the rate grows with the batch.
+        "fast": IMAGENET.but(epochs=100, batch_size=512, learning_rate=0.4,
+                             schedule="warm-up-cosine", warm_up=0.05, nesterov=True, decay=1.0,
+                             norm_weight_decay=False, average=0.9999, precision="auto"),
+    },
+}
+
+
+def recipe(data: str, preset: str | None = None) -> Recipe:
+    """The recipe of a data set.  Raises ValueError for a preset or a data set without one."""
+    if data not in RECIPES:
+        raise ValueError(f"no recipe for {choices(data, RECIPES)}")
+    presets = RECIPES[data]
+    if preset is None:
+        return next(iter(presets.values()))
+    if preset not in presets:
+        raise ValueError(f"{data} has no preset {choices(preset, presets)}")
+    return presets[preset]

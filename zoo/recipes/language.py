@@ -1,0 +1,102 @@
+"""The settings of a language model's training, every one in sight; presets by data set.
+
+`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A.3.2) as in the official 2018 release, which
+follows Merity et al. 2017 (arXiv 1708.02182).  `fast` and `small` are ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from zoo.spelling import choices
+
+OPTIMIZERS = ("nt-asgd", "sgd", "adamw")
+SCHEDULES = ("constant", "cosine", "warm-up-cosine")
+
+
+@dataclass(frozen=True)
+class LanguageRecipe:
+    """How a language model is built and trained.  Raises ValueError for a value out of range."""
+
+    hidden: int = 850  # also of the embedding
+    epochs: int = 8000
+    batch_size: int = 64  # columns that the text is cut into
+    time: int = 35  # steps that gradients flow back
+    random_time: bool = True  # lengths drawn around `time`, the rate in proportion
+    optimizer: str = "nt-asgd"  # SGD, then averaged: see `zoo.training.language_epochs`
+    nonmonotone: int = 5  # epochs that nt-asgd looks back
+    learning_rate: float = 20.0  # at the start or, after a warm-up, at the top
+    schedule: str = "constant"  # see `zoo.recipes.schedule`
+    warm_up: float = 0.0  # share of all steps, for warm-up-cosine
+    weight_decay: float = 8e-7
+    clip_norm: float = 0.25  # largest norm of the gradient
+    average: float = 0.0  # decay of the weights' moving average; 0 takes the last ones
+    dropout: float = 0.75  # of the cell's output
+    dropout_words: float = 0.1
+    dropout_embedding: float = 0.2
+    dropout_hidden: float = 0.25
+    dropout_input: float = 0.75
+    activation: float = 0.0  # weight of the size of outputs, alpha in the release
+    slowness: float = 1e-3  # weight of how much outputs change from step to step, beta there
+    precision: str = "auto"  # see `zoo.system.device.pick_precision`
+    test_columns: int = 10  # that the test text is cut into; 1 is exact, and slow
+
+    def __post_init__(self):
+        for name in ("hidden", "epochs", "batch_size", "time", "nonmonotone", "test_columns"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, a whole number, "
+                                 f"not {getattr(self, name)!r}")
+        for name in ("learning_rate", "clip_norm"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
+        for name, value in (*self.dropouts().items(), ("average", self.average),
+                            ("warm_up", self.warm_up)):
+            if not 0 <= value < 1:
+                raise ValueError(f"{name} must be in [0, 1), not {value!r}")
+        for name, allowed in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, "
+                                 f"not {getattr(self, name)!r}")
+        if self.average and self.optimizer == "nt-asgd":
+            raise ValueError("nt-asgd averages the weights itself; leave average at 0")
+
+    def dropouts(self) -> dict[str, float]:
+        return {name: value for name, value in vars(self).items() if name.startswith("dropout")}
+
+    def but(self, **changes) -> LanguageRecipe:
+        """This recipe with the settings that are not None in `changes`."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        return dataclasses.replace(self, **given)
+
+
+#: As in the release, whose 8000 epochs are an upper limit; dropped words as in the paper.
+PTB = LanguageRecipe(precision="float32", test_columns=1)
+FAST = LanguageRecipe(
+    epochs=60, batch_size=128, time=70, random_time=False, optimizer="adamw", learning_rate=2e-3,
+    schedule="warm-up-cosine", warm_up=0.05, weight_decay=1e-2, clip_norm=1.0, average=0.999,
+    dropout=0.6, dropout_input=0.6)
+SMALL = FAST.but(
+    hidden=200, epochs=8, batch_size=32, time=48, learning_rate=8e-3, dropout=0.1,
+    dropout_words=0.0, dropout_embedding=0.0, dropout_hidden=0.0, dropout_input=0.1,
+    slowness=0.0)
+
+PRESETS = ("paper", "fast", "small")
+# Words are fewer than characters, and are learned by heart sooner.
+_WORDS = {"epochs": 16, "learning_rate": 4e-3, "dropout": 0.4, "dropout_words": 0.1,
+          "dropout_embedding": 0.1, "dropout_input": 0.4}
+_CHANGES = {
+    "ptb": {"small": _WORDS},
+    "wikitext2": {"small": _WORDS, "fast": {"hidden": 700},
+                  "paper": {"hidden": 700, "weight_decay": 5e-7, "dropout_hidden": 0.15}},
+}
+
+
+def language_recipe(data: str, preset: str | None = None) -> LanguageRecipe:
+    """The recipe of a text by its name; where none is named, `paper` for ptb and wikitext2, else
+    `small`.  Raises ValueError for a preset that does not exist."""
+    preset = preset or ("paper" if data in ("ptb", "wikitext2") else "small")
+    if preset not in PRESETS:
+        raise ValueError(f"language models have no preset {choices(preset, PRESETS)}")
+    recipe = {"paper": PTB, "fast": FAST, "small": SMALL}[preset]
+    return recipe.but(**_CHANGES.get(data, {}).get(preset, {}))

@@ -1,0 +1,34 @@
+"""The learning rate of a training as a pure function of the step.
+
+Cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), epoch by epoch as in the 2018 DARTS release;
+warm-up: Goyal et al. 2017 (arXiv 1706.02677).
+"""
+
+from __future__ import annotations
+
+import math
+
+from zoo.recipes.image import Recipe
+
+
+def learning_rate(recipe: Recipe, step: int, batches: int) -> float:
+    """The rate of step 0, 1, ... of a training with `batches` steps an epoch.
+
+    "cosine" falls to 0 and "step-decay" by a factor, both epoch by epoch; "warm-up-cosine" rises
+    on a line over the first share `warm_up` of all steps and then falls to 0, step by step.
+    """
+    epoch = step // batches
+    if recipe.schedule == "step-decay":
+        return recipe.learning_rate * recipe.decay ** epoch
+    if recipe.schedule == "cosine":
+        return recipe.learning_rate * _cosine(epoch / recipe.epochs)
+    steps = recipe.epochs * batches
+    rising = round(recipe.warm_up * steps)
+    if step < rising:
+        return recipe.learning_rate * (step + 1) / rising
+    return recipe.learning_rate * _cosine((step - rising) / (steps - rising))
+
+
+def _cosine(share: float) -> float:
+    """From 1 at 0 to 0 at 1."""
+    return (1 + math.cos(math.pi * share)) / 2

@@ -1,0 +1,65 @@
+"""Start a training from weights that are there: shipped ones, a file's, or an artifact's."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from torch import nn
+
+from zoo.artifact.folder import MANIFEST
+from zoo.genotypes.serialization import Genotype
+from zoo.recipes.image import Recipe
+from zoo.registry import genotype as named
+from zoo.registry import registered
+from zoo.training import run_folder
+from zoo.training.run_folder import RunError
+from zoo.weights import Found, WeightsError, fill, find, trained_state, unpacked
+
+_CLASSIFIER = "classifier."
+_FACTS = ("started_from", "weights_sha256")
+
+
+def begin(weights: Path | str | None, cell: str, genotype: Genotype, folder: Path, resume: bool
+          ) -> tuple[Found | None, dict]:
+    """The weights to start from, if there are any, and what the run's settings say of them.
+
+    A run that goes on from a checkpoint needs none, and tells what it began with.
+    Raises ValueError where there are no such weights, WeightsError for those of another cell,
+    RunError for a run that needs them once more.
+    """
+    if weights is None and resume:
+        run = run_folder.read_config(folder)
+        known = {fact: run.get(fact) for fact in _FACTS}
+        reached = any((folder / name).exists() for name in (run_folder.CHECKPOINT, MANIFEST))
+        if known["weights_sha256"] and not reached:
+            raise RunError(f"{folder} has no checkpoint yet; give the --weights that it started "
+                           f"from again ({known['started_from']})")
+        return None, known
+    if weights is None:
+        return None, dict.fromkeys(_FACTS)
+    found = find(weights, cell if registered(cell) and named(cell) == genotype else genotype)
+    name = Path(found.where).resolve().name  # where it lies is nobody else's business
+    return found, {"started_from": name,
+                   "weights_sha256": hashlib.sha256(found.content).hexdigest()}
+
+
+def warm_start(model: nn.Module, found: Found, recipe: Recipe) -> None:
+    """Copy the weights `found` into the network of `recipe`.
+
+    The classifier stays as it is drawn where the weights are for another number of classes.
+    The auxiliary head, which weights never hold, always does.
+    Raises WeightsError when they do not fit the network.
+    """
+    for name, value in found.settings.items():
+        wanted = recipe.network if name == "kind" else getattr(recipe, name, value)
+        if value != wanted:
+            raise WeightsError(f"{found.where} is for {name}={value!r}, and the recipe has "
+                               f"{wanted!r}; choose the preset or the settings that fit")
+    own = trained_state(model)
+    state = unpacked(found.content, found.where)
+    head = {name: value for name, value in own.items() if name.startswith(_CLASSIFIER)}
+    if all(name in state for name in head) and any(
+            state[name].shape != value.shape for name, value in head.items()):
+        state |= head
+    fill(model, state, found.where)

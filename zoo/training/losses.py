@@ -1,0 +1,139 @@
+"""What a language model is trained to make small, and how well it predicts a text.
+
+Regularisers: Merity et al. 2017 (arXiv 1708.01009), as in the 2018 DARTS release.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from zoo.data.text import TextData
+from zoo.data.text_batches import columns, score_batches
+from zoo.models.recurrent import TiedModel
+
+
+class Step(NamedTuple):
+    """`loss` to descend, its part `prediction` (nats a token), and the next hidden state."""
+
+    loss: Tensor
+    prediction: Tensor
+    hidden: Tensor
+
+
+def training_loss(model: TiedModel, tokens: Tensor, targets: Tensor, hidden: Tensor,
+                  activation: float = 0.0, slowness: float = 0.0) -> Step:
+    """The loss on token ids (time, batch) that `targets` (time * batch,) follow; the gradient
+    does not flow into `hidden` (1, batch, hidden)."""
+    outputs, dropped, hidden = model.states(tokens, hidden.detach())
+    decoder = model.decoder
+    prediction = decoder_loss(dropped.flatten(0, 1), decoder.weight, decoder.bias, targets)
+    loss = regularised(prediction, outputs, dropped, activation, slowness)
+    return Step(loss, prediction.detach(), hidden)
+
+
+def regularised(loss: Tensor, outputs: Tensor, dropped: Tensor, activation: float,
+                slowness: float) -> Tensor:
+    """The loss, plus `activation` times the mean square of the cell's outputs (time, batch,
+    hidden) after their dropout and `slowness` times that of their changes before it."""
+    if activation:
+        loss = loss + activation * dropped.square().mean()
+    if slowness and len(outputs) > 1:
+        loss = loss + slowness * outputs.diff(dim=0).square().mean()
+    return loss
+
+
+@torch.no_grad()
+def mean_loss(model: TiedModel, ids: np.ndarray | Tensor, count: int = 10, time: int = 35
+              ) -> float:
+    """Nats a token of a text, read in `count` columns (fewer when it is short), each from the
+    zero state; infinite or NaN for a model that has diverged.  Leaves the model in eval mode.
+    """
+    model.eval()
+    text = columns(ids, max(1, min(count, len(ids) // 2))).to(model.encoder.weight.device)
+    hidden, total = model.initial_hidden(text.shape[1]), 0.0
+    for tokens, targets in score_batches(text, time):
+        step = training_loss(model, tokens, targets, hidden)
+        hidden = step.hidden
+        total += step.prediction.item() * len(targets)
+    return total / (text.numel() - text.shape[1])
+
+
+def measures(model: TiedModel, data: TextData, test_columns: int = 10) -> dict[str, float]:
+    """Perplexities of test and validation text; by character, bits of the test text as well."""
+    test, valid = mean_loss(model, data.test, test_columns), mean_loss(model, data.valid)
+    found = {"test_perplexity": perplexity(test), "valid_perplexity": perplexity(valid)}
+    return found | ({"test_bits_per_character": test / math.log(2)} if data.by == "char" else {})
+
+
+def perplexity(loss: float) -> float:
+    """e to the mean loss; infinite where that is too large for a float."""
+    return math.exp(loss) if loss < 700 else math.inf
+
+
+# --- the decoder's loss, without all of its logits at a time -----------------------------------
+
+#: Below this many words the logits are small, and computed in one piece.
+LARGE = 1024
+_LOGITS_AT_ONCE = {"cpu": 2**22}
+_ELSEWHERE = 2**27
+
+
+def decoder_loss(states: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """Mean of -log softmax(states @ weight.T + bias)[targets], as F.cross_entropy gives it.
+
+    states (rows, hidden), weight (vocabulary, hidden), bias (vocabulary,), targets (rows,).
+    Differentiable once.  Under autocast the products are computed in its type, all sums in the
+    type of `states`.
+    """
+    if len(weight) < LARGE:
+        logits = F.linear(states, weight, bias)
+        return F.cross_entropy(logits.to(states.dtype), targets)
+    device = states.device.type
+    kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
+    # Within the function gradients look wanted where they are switched off, too.
+    wanted = torch.is_grad_enabled() and any(
+        tensor.requires_grad for tensor in (states, weight, bias))
+    return _DecoderLoss.apply(states, weight, bias, targets, kind, wanted)
+
+
+class _DecoderLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, states, weight, bias, targets, kind, wanted):
+        rows, words = len(states), len(weight)
+        matrix, factors = weight.to(kind), states.to(kind)
+        by_states = torch.empty_like(states) if wanted else None
+        by_weight = torch.zeros_like(weight) if wanted else None
+        by_bias = torch.zeros_like(bias) if wanted else None
+        total = states.new_zeros(())
+        size = max(1, _LOGITS_AT_ONCE.get(states.device.type, _ELSEWHERE) // words)
+        for first in range(0, rows, size):
+            factor, target = factors[first:first + size], targets[first:first + size]
+            logits = torch.mm(factor, matrix.t()).to(states.dtype).add_(bias)
+            top = logits.amax(1, keepdim=True)
+            right = logits.gather(1, target.unsqueeze(1))
+            sums = logits.sub_(top).exp_().sum(1, keepdim=True)
+            total += (sums.log() + top - right).sum()
+            if wanted:
+                share = logits.div_(sums * rows)
+                share[torch.arange(len(target), device=target.device), target] -= 1 / rows
+                by_bias += share.sum(0)
+                share = share.to(kind)
+                by_states[first:first + size] = share @ matrix
+                if kind == weight.dtype:
+                    by_weight.addmm_(share.t(), factor)
+                else:
+                    by_weight += share.t() @ factor
+        ctx.gradients = by_states, by_weight, by_bias
+        return total / rows
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        return *(gradient * part for part in ctx.gradients), None, None, None

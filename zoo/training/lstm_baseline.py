@@ -1,0 +1,35 @@
+"""Trains the yardstick of recurrent cells: an LSTM with as many parameters, by the same recipe.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.artifact.folder import json_bytes
+from zoo.data.text import TextData
+from zoo.models.lstm import LSTMModel, hidden_for, parameters
+from zoo.recipes.language import LanguageRecipe
+from zoo.system import distributed
+from zoo.system.files import write_whole
+from zoo.training import language_modeling
+
+MEASURED = "measured.json"
+
+
+def train(wanted: int, data: TextData, recipe: LanguageRecipe, folder: Path | str,
+          **options) -> dict:
+    """Train an LSTM with about `wanted` parameters by `recipe`, its size apart; what was measured,
+    which is written to measured.json in the run's folder too.
+
+    `options` and errors are those of `zoo.training.language_modeling.fit`; a finished run
+    is measured again.
+    """
+    hidden = hidden_for(wanted, data.vocabulary_size)
+    recipe = recipe.but(hidden=hidden)
+    _, facts = language_modeling.fit(
+        lambda: LSTMModel(data.vocabulary_size, hidden, **recipe.dropouts()), data, recipe,
+        Path(folder), {"cell": "LSTM"}, **options)
+    facts |= {"hidden": hidden, "parameters": parameters(data.vocabulary_size, hidden)}
+    if distributed.rank() == 0:
+        write_whole(Path(folder) / MEASURED, json_bytes(facts))
+    return facts
