@@ -11,6 +11,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from zoo.artifact.manifest import Input
+
+__all__ = ["Input", "export"]
+
 # Read by TensorFlow when it is first imported.  Its oneDNN kernels order sums differently from
 # run to run and add fusions to the graph that TF.js does not know; its logs are for failures.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

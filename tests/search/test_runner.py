@@ -36,7 +36,8 @@ KEPT = ("history.jsonl", "genotype.json")
 # Each search is a process of its own, forked from one that has imported torch already.
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["tests.search.small_data", "search.runner",
-                                  "search.supernets.bilevel", "torch._dynamo", "sklearn.model_selection"])
+                                  "search.supernets.bilevel", "torch._dynamo",
+                                  "sklearn.model_selection"])
 
 
 @pytest.fixture(scope="module")

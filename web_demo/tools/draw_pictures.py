@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-FOLDER = Path(__file__).parent / "public" / "pictures"
+FOLDER = Path(__file__).parents[1] / "public" / "pictures"
 SIDE = 128
 _FINE = 4  # drawn so many times larger, for smooth edges
 

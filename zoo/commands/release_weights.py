@@ -130,7 +130,8 @@ def _read_text(manifest: Manifest, vocabulary: list[str], where: str | None, pat
     return text
 
 
-def _language_card(model: LanguageModel, manifest: Manifest, text: TextData, lstm: Path | None) -> dict:
+def _language_card(model: LanguageModel, manifest: Manifest, text: TextData,
+                   lstm: Path | None) -> dict:
     """What the card says of a language model only; `lstm` is the run folder of an LSTM."""
     data = manifest.input.data
     found = {**measures(model, text, manifest.metrics.get("test_columns", 10)),

@@ -251,7 +251,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_the_search(tmp_path, number):
     (tmp_path / "search_it.py").write_text(SEARCH)
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     search = subprocess.Popen([sys.executable, tmp_path / "search_it.py", tmp_path / "run"],
                               env={**os.environ, "PYTHONPATH": str(root)},
                               stderr=subprocess.PIPE, text=True)
@@ -272,7 +272,7 @@ def test_workers_end_with_the_search(tmp_path, number):
 def quiet_ray(monkeypatch):
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
 
 
 @pytest.mark.xdist_group("ray")

@@ -23,7 +23,7 @@ from zoo.recipes.schedule import learning_rate
 from zoo.system import distributed
 from zoo.training.classification import Training, _loss, _optimizer, train
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # Nothing random but the weights and the order: the parts can be computed in one process then.
 # 61 images are three batches of 16 and one of 13, of which the last image is left out.
 PLAIN = Recipe(channels=4, layers=3, epochs=2, batch_size=16, learning_rate=0.05, drop_path=0.0,

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from zoo.artifact.folder import check_files, check_place, read_manifest
 from zoo.training import run_folder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WORDS = ["train", "DARTS", "--channels", "4", "--layers", "3", "--epochs", "4", "--device", "cpu",
          "--batch-size", "256", "--validation", "137", "-o"]
 

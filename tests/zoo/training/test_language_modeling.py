@@ -30,7 +30,7 @@ from zoo.training.run_folder import RunError, load_checkpoint
 from zoo.weights import WeightsError, load_artifact
 
 CASES = [case for case in json.loads(
-    (Path(__file__).parent.parent / "golden" / "networks.json").read_text(encoding="utf-8"))
+    (Path(__file__).parents[2] / "golden" / "networks.json").read_text(encoding="utf-8"))
     if case["network"] == "language"]
 AVERAGED = TINY.but(optimizer="nt-asgd", average=0.0, schedule="constant", random_time=True,
                     learning_rate=5.0, weight_decay=1e-6, clip_norm=0.25, nonmonotone=1, epochs=5)
