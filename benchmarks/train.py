@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from zoo.create import create_model
 from zoo.models import fused_conv
 from zoo.recipes.image import recipe
+from zoo.system.cuda_graph import CapturedStep
 
 #: name -> (channels last, computed by `zoo.models.fused_conv`, type)
 FORMS = {
@@ -29,13 +30,18 @@ FORMS = {
     "fused": (True, True, torch.float32),
     "fused, bfloat16": (True, True, torch.bfloat16),
 }
+REPLAYED = "fused, bfloat16, CUDA graph"  # measured on a GPU only
+
+
+def forms(device: torch.device) -> dict:
+    return FORMS | ({REPLAYED: FORMS["fused, bfloat16"]} if device.type == "cuda" else {})
 
 
 class Loop:
     """A network with an optimiser and a batch, trained a step at a time in one of the forms."""
 
     def __init__(self, cell: str, form: str, settings, device: torch.device):
-        last, self.is_fused, self.dtype = FORMS[form]
+        last, self.is_fused, self.dtype = forms(device)[form]
         layout = torch.channels_last if last else torch.contiguous_format
         torch.manual_seed(0)
         self.model = create_model(
@@ -49,21 +55,26 @@ class Loop:
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=settings.learning_rate, momentum=settings.momentum,
             weight_decay=settings.weight_decay, nesterov=settings.nesterov, fused=self.is_fused)
+        self._captured = CapturedStep(self._learn, device) if form == REPLAYED else self._learn
 
     def step(self) -> None:
+        self._captured(self.images, self.labels)
+
+    def _learn(self, images, labels) -> tuple:
         device = self.images.device.type
         with torch.autocast(device, self.dtype, enabled=self.dtype != torch.float32):
-            output = (fused_conv.forward(self.model, self.images) if self.is_fused
-                      else self.model(self.images))
+            output = (fused_conv.forward(self.model, images) if self.is_fused
+                      else self.model(images))
             logits, auxiliary = output if isinstance(output, tuple) else (output, None)
-            loss = F.cross_entropy(logits, self.labels)
+            loss = F.cross_entropy(logits, labels)
             if auxiliary is not None:
                 loss = loss + self.settings.auxiliary_weight * F.cross_entropy(
-                    auxiliary, self.labels)
+                    auxiliary, labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.optimizer.step()
+        return (loss.detach(),)
 
     def seconds(self, steps: int) -> float:
         """Of a step, the mean over `steps`."""
@@ -80,9 +91,10 @@ class Loop:
 
 
 def measure(cell: str, settings, device: torch.device, rounds: int, steps: int) -> None:
-    loops = {form: Loop(cell, form, settings, device) for form in FORMS}
+    loops = {form: Loop(cell, form, settings, device) for form in forms(device)}
     for loop in loops.values():
-        loop.step()  # the first one allocates
+        for _ in range(5 if device.type == "cuda" else 1):
+            loop.step()  # the first ones allocate, and record
     times = {form: [] for form in loops}
     for _ in range(rounds):
         for form, loop in loops.items():

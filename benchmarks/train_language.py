@@ -26,6 +26,7 @@ from torch.profiler import ProfilerActivity, profile
 import zoo
 from zoo.models.recurrent import HighwayCell, LanguageModel
 from zoo.recipes.language import language_recipe
+from zoo.system.cuda_graph import CapturedStep
 from zoo.system.device import hardware
 from zoo.training.losses import training_loss
 
@@ -46,12 +47,18 @@ def our_loss(model: LanguageModel, tokens, targets, hidden):
 FORMS = {"plain eager float32": (plain_loss, torch.float32, False),
          "ours, float32": (our_loss, torch.float32, True),
          "ours, bfloat16 products": (our_loss, torch.bfloat16, True)}
+REPLAYED = "ours, bfloat16 products, CUDA graph"  # measured on a GPU only
+
+
+def forms(device: torch.device) -> dict:
+    replayed = {REPLAYED: FORMS["ours, bfloat16 products"]}
+    return FORMS | (replayed if device.type == "cuda" else {})
 
 
 def step_of(form: str, given: argparse.Namespace):
     """A function that does one training step on random tokens."""
     torch.manual_seed(0)
-    loss_of, dtype, fused = FORMS[form]
+    loss_of, dtype, fused = forms(given.device)[form]
     model = LanguageModel(zoo.genotype(given.cell), given.vocabulary, given.hidden, given.hidden,
                           **RECIPE.dropouts()).to(given.device).train()
     optimizer = torch.optim.SGD(model.parameters(), RECIPE.learning_rate,
@@ -60,13 +67,19 @@ def step_of(form: str, given: argparse.Namespace):
                                     device=given.device)
     hidden = model.initial_hidden(given.batch)
 
-    def step() -> None:
+    def learn(tokens, targets) -> tuple:
         with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
             loss = loss_of(model, tokens, targets.flatten(), hidden)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), RECIPE.clip_norm)
         optimizer.step()
+        return (loss.detach(),)
+
+    one = CapturedStep(learn, given.device) if form == REPLAYED else learn
+
+    def step() -> None:
+        one(tokens, targets)
         if given.device.type == "cuda":
             torch.cuda.synchronize()
 
@@ -87,13 +100,14 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     clock = time.process_time if given.device.type == "cpu" else time.perf_counter
-    steps = {form: step_of(form, given) for form in FORMS}
+    steps = {form: step_of(form, given) for form in forms(given.device)}
     taken: dict[str, list[float]] = {form: [] for form in steps}
-    for number in range(given.steps + 1):
+    warm_up = 5 if given.device.type == "cuda" else 1
+    for number in range(given.steps + warm_up):
         for form, step in steps.items():
             began = clock()
             step()
-            if number:  # the first one warms up
+            if number >= warm_up:
                 taken[form].append(clock() - began)
     seconds = {form: statistics.median(values) for form, values in taken.items()}
     count, first = given.time * given.batch, next(iter(seconds.values()))

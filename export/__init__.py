@@ -11,6 +11,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from zoo.artifact.manifest import Input
+
+__all__ = ["Input", "export"]
+
 # Read by TensorFlow when it is first imported.  Its oneDNN kernels order sums differently from
 # run to run and add fusions to the graph that TF.js does not know; its logs are for failures.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -36,12 +40,3 @@ def export(model, formats: str | Sequence[str], directory: Path | str, *, name: 
     source = from_model(model, name or Path(directory).name, input, labels, vocabulary)
     wanted = [formats] if isinstance(formats, str) else list(formats)
     return build(source, wanted, directory, precision, converter)
-
-
-def __getattr__(name):
-    """`Input` is loaded on first use, and pydantic with it."""
-    if name == "Input":
-        from zoo.artifact.manifest import Input
-
-        return Input
-    raise AttributeError(f"module 'export' has no attribute {name!r}")

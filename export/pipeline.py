@@ -7,7 +7,6 @@ network before the next one starts.  What is not asked for is made in passing an
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import shutil
 import time
@@ -22,10 +21,10 @@ from export.checks import parity
 from export.formats.base import (
     CONVERTERS,
     FORMATS,
-    NEEDS,
-    PLACES,
-    TOOLS,
+    Format,
+    Options,
     check_packages,
+    hops,
     installed_version,
 )
 from export.logs import ConversionError, captured
@@ -60,7 +59,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Hop:
-    """One finished step, for the terminal: `seconds` and what parity found."""
+    """One finished step, for the terminal: `seconds`, and what the parity check found."""
 
     name: str
     seconds: float
@@ -86,35 +85,37 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
             raise ValueError(f"unknown {what} {choices(value, allowed)}")
     if not formats:
         raise ValueError(f"no format to export to; name some of {', '.join(FORMATS)}")
-    if precision != "float32" and "tfjs" not in formats:
-        raise ValueError(f"precision {precision} is for tfjs weights; add tfjs to the formats, or "
-                         "leave it out")
-    hops = [hop for hop in FORMATS if any(hop in NEEDS[name] for name in formats)]
-    check_packages(hops, converter)
+    rounding = [name for name, each in FORMATS.items() if each.rounds]
+    if precision != "float32" and not set(rounding) & set(formats):
+        raise ValueError(f"precision {precision} is for {', '.join(rounding)} weights; add "
+                         f"{rounding[0]} to the formats, or leave it out")
+    chain = hops(formats)
+    check_packages(chain, converter)
     with captured(verbose), artifact.writing(directory) as folder:
-        chain = _Chain(source, folder, formats, precision, converter, report, started)
-        chain.network()
-        for hop in hops:
-            getattr(chain, hop)()
-        chain.agree()
-        chain.fixture()
-        shutil.rmtree(chain.passing, ignore_errors=True)
-        return artifact.seal(folder, chain.finished_manifest(hops))
+        pipeline = _Pipeline(source, folder, formats, precision, converter, report, started)
+        pipeline.network()
+        for hop in chain:
+            pipeline.write(hop)
+        pipeline.agree()
+        pipeline.fixture()
+        shutil.rmtree(pipeline.intermediate, ignore_errors=True)
+        return artifact.seal(folder, pipeline.finished_manifest(chain))
 
 
-class _Chain:
+class _Pipeline:
     """The hops of one build, in order; each leaves what the next one reads."""
 
     def __init__(self, source, folder, formats, precision, converter, report, started):
         self.source, self.folder, self.formats = source, folder, formats
         self.precision, self.converter = precision, converter
         self.report, self.started = report, started
-        self.passing = folder / ".passing"  # what is made on the way and not kept
+        self.intermediate = folder / ".intermediate"  # made on the way and not kept
+        self.made = {}  # by format, what those made from it are given; None: the network
         self.parity, self.agreement = [], []
 
     def place(self, fmt: str) -> Path:
         """Where a hop writes: in the artifact when the format was asked for."""
-        path = (self.folder if fmt in self.formats else self.passing) / PLACES[fmt]
+        path = (self.folder if fmt in self.formats else self.intermediate) / FORMATS[fmt].place
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -132,10 +133,11 @@ class _Chain:
             line = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ConversionError(f"{name}: the converter failed: {line}") from error
         seconds = time.perf_counter() - start
-        proved = self.parity[-1] if len(self.parity) > found else None
-        self.report(Hop(name, seconds, *((proved.max_difference, proved.limit) if proved else ())))
+        checked = self.parity[-1] if len(self.parity) > found else None
+        self.report(Hop(name, seconds, checked and checked.max_difference,
+                        checked and checked.limit))
 
-    def prove(self, hop: str, run, precision: str = "float32") -> None:
+    def check_parity(self, hop: str, run, precision: str) -> None:
         try:
             self.parity.append(parity.check(hop, run, self.expected, precision))
         except parity.ParityError as error:
@@ -156,45 +158,22 @@ class _Chain:
                     json.dumps(source.vocabulary, ensure_ascii=False) + "\n", encoding="utf-8")
             (folder / "cell.svg").write_text(svg(source.genotype, source.manifest.genotype),
                                              encoding="utf-8")
-            self.deployed = deploy(source.model, source.manifest.input)
+            self.made[None] = self.deployed = deploy(source.model, source.manifest.input)
             pixels = (source.manifest.input.height or 0) * (source.manifest.input.width or 0)
             # A float64 pass over large images is slow: two of them say as much.
             random = 8 if pixels <= 64 * 64 else 2
             self.expected = parity.reference(source.model, source.manifest.input,
                                              source.images, random)
 
-    def onnx(self) -> None:
-        from export.formats import onnx
-
-        with self.hop("onnx"):
-            path = self.place("onnx")
-            self.onnx_model = onnx.write(self.deployed, path, self.metadata())
-            self.prove("onnx", onnx.load(path))
-
-    def savedmodel(self) -> None:
-        from export.formats import saved_model
-
-        with self.hop("savedmodel"):
-            self.saved_model = self.place("savedmodel")
-            converter = importlib.import_module(CONVERTERS[self.converter])
-            converter.write_saved_model(self.onnx_model, self.saved_model)
-            self.prove("savedmodel", saved_model.load(self.saved_model))
-
-    def tflite(self) -> None:
-        from export.formats import tflite
-
-        with self.hop("tflite"):
-            path = self.place("tflite")
-            tflite.write(self.saved_model, path)
-            self.prove("tflite", tflite.load(path))
-
-    def tfjs(self) -> None:
-        from export.formats import tfjs
-
-        with self.hop("tfjs"):
-            directory = self.place("tfjs")
-            tfjs.write(self.saved_model, directory, self.precision, self.metadata())
-            self.prove("tfjs", tfjs.load(directory), self.precision)
+    def write(self, fmt: Format) -> None:
+        """One hop: the format from its source, and what it computes beside the reference."""
+        precision = self.precision if fmt.rounds else "float32"
+        with self.hop(fmt.name):
+            place = self.place(fmt.name)
+            self.made[fmt.name] = fmt.write(
+                self.made[fmt.source], place,
+                Options(self.metadata(), precision, self.converter))
+            self.check_parity(fmt.name, fmt.load(place), precision)
 
     def agree(self) -> None:
         """Rounded weights beside float32 ones, on all test images that are at hand."""
@@ -202,7 +181,6 @@ class _Chain:
         if self.precision == "float32" or test is None:
             return
         from export.checks import agreement
-        from export.formats import onnx, tfjs
 
         spec = self.source.manifest.input
         with self.hop("agreement"):
@@ -212,8 +190,8 @@ class _Chain:
                 return agreement.answers(run, spec, test, lambda done: self.started(
                     f"agreement: {of} on {done:,} of {len(test):,} test images"))
 
-            expected = answers("float32", onnx.load(self.place("onnx")))
-            found = answers(self.precision, tfjs.load(place))
+            expected = answers("float32", FORMATS["onnx"].load(self.place("onnx")))
+            found = answers(self.precision, FORMATS["tfjs"].load(place))
             self.agreement.append(agreement.entry(found, expected, place, self.precision,
                                                   spec.data, "Python"))
 
@@ -250,13 +228,14 @@ class _Chain:
         logits = self.expected.outputs["logits"][:count].astype("<f4")
         (self.folder / "fixtures/logits.bin").write_bytes(logits.tobytes())
 
-    def finished_manifest(self, hops: list[str]) -> Manifest:
+    def finished_manifest(self, chain: list[Format]) -> Manifest:
         """The manifest with the export fields; also writes the model card, which quotes it."""
         from export import card
         from export.formats import onnx
 
         known = self.source.manifest
-        tools = sorted({package for hop in hops for package in TOOLS[hop]} | {"torch"})
+        tools = sorted({package for hop in chain for package in hop.packages} | {"torch"})
+        written = {hop.name for hop in chain}
         is_image = known.task == "image-classification"
         shape = (known.input.channels, known.input.height, known.input.width)
         price = cost.cost(self.source.model, shape) if is_image else None
@@ -264,9 +243,9 @@ class _Chain:
             "outputs": list(self.deployed.outputs),
             "parameters": cost.parameters(self.source.model),
             "multiply_adds": price.multiply_adds if price else None,
-            "opset": onnx.OPSET if "onnx" in hops else None,
-            "precision": self.precision if "tfjs" in hops else None,
-            "converter": self.converter if "savedmodel" in hops else None,
+            "opset": onnx.OPSET if "onnx" in written else None,
+            "precision": self.precision if "tfjs" in written else None,
+            "converter": self.converter if "savedmodel" in written else None,
             "tools": {name: installed_version(name) for name in tools},
             "rewrites": [rewrite.model_dump() for rewrite in self.deployed.rewrites],
             "parity": [entry.model_dump() for entry in self.parity],

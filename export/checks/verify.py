@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from export.checks import parity
 from export.formats import shims
-from export.formats.base import PLACES
+from export.formats.base import FORMATS
 from export.logs import captured
 from zoo import weights
 from zoo.artifact import folder
-
-# The module whose `load` runs each format, and what that needs installed.
-_RUNNERS = {
-    "onnx": ("export.formats.onnx", ("onnx", "onnxruntime")),
-    "savedmodel": ("export.formats.saved_model", ("onnx", "tensorflow")),
-    "tflite": ("export.formats.tflite", ("tensorflow",)),
-    "tfjs": ("export.formats.tfjs", ("tensorflow", "tensorflowjs")),
-}
 
 
 @dataclass(frozen=True)
@@ -46,19 +37,18 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
     folder.check_files(directory, manifest)
     expected = parity.reference(model, manifest.input, None)
     rows = [Row("files", f"{len(manifest.files)} as written")]
-    for hop, (module, packages) in _RUNNERS.items():
-        place = directory / PLACES[hop]
+    for hop, fmt in FORMATS.items():
+        place = directory / fmt.place
         if not place.exists():
             continue
-        for package in packages:
+        for package in fmt.packages:
             shims.require(package)
         started(hop)
-        precision = manifest.precision if hop == "tfjs" else "float32"
+        precision = manifest.precision if fmt.rounds else "float32"
         with captured():
             try:
-                run = import_module(module).load(place)
-                proof = parity.check(hop, run, expected, precision)
-                rows.append(Row(hop, "agrees", proof.max_difference, proof.limit))
+                found = parity.check(hop, fmt.load(place), expected, precision)
+                rows.append(Row(hop, "agrees", found.max_difference, found.limit))
             except parity.ParityError as error:
                 rows.append(Row(hop, str(error).removeprefix(f"{hop}: "), failed=True))
             except shims.MissingPackageError:

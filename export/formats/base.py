@@ -1,39 +1,122 @@
-"""The formats of an artifact: where each lies, what it is made from, and the packages it takes."""
+"""The formats of an artifact, one value each: where it lies, what it is made from, how it is
+written and run.
+
+A format of one's own is a line in `FORMATS`; build, verify, doctor and help walk that table.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 from export.formats import shims
 
-FORMATS = ("onnx", "savedmodel", "tflite", "tfjs")
+#: A format that is loaded: ``run(inputs by name) -> outputs by name``, of arrays.
+Runner = Callable[[dict], dict]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a writer may have to know: `metadata` travels inside the file, `precision` is that of
+    the stored weights, `converter` a name of `CONVERTERS`."""
+
+    metadata: dict
+    precision: str = "float32"
+    converter: str = "zoo"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: `write(made, place, options)` writes it to `place` and returns what formats made
+    from it are given; `made` is what the `source` format returned, of the first one the deployed
+    network.  `load(place)` gives a `Runner`.
+
+    `place` is relative to the artifact, `packages` are what has to be installed for both; with
+    `rounds` it can store weights in less than float32.
+    """
+
+    name: str
+    place: str
+    source: str | None
+    packages: tuple[str, ...]
+    write: Callable[[Any, Path, Options], Any]
+    load: Callable[[Path], Runner]
+    rounds: bool = False
+
 
 #: ONNX to TensorFlow: the modules whose ``write_saved_model(model, directory)`` does it.  One that
 #: needs packages of its own says in ``available()`` why it cannot run, or None.
 CONVERTERS = {"zoo": "export.formats.saved_model", "onnx-tf": "export.formats.onnx_tf"}
 
-#: Where each format lies in the artifact.
-PLACES = {"onnx": "onnx/model.onnx", "savedmodel": "saved_model", "tflite": "tflite/model.tflite",
-          "tfjs": "tfjs"}
 
-# What each format needs on the way; ONNX and SavedModel come before the others.
-NEEDS = {"onnx": ("onnx",), "savedmodel": ("onnx", "savedmodel"),
-          "tflite": ("onnx", "savedmodel", "tflite"), "tfjs": ("onnx", "savedmodel", "tfjs")}
-TOOLS = {"onnx": ("onnx", "onnxruntime"), "savedmodel": ("tensorflow",),
-          "tflite": (), "tfjs": ("tensorflowjs",)}
+def _loader(module: str) -> Callable[[Path], Runner]:
+    """The `load` of a module, which is imported when it is called: these imports take seconds."""
+    return lambda place: importlib.import_module(module).load(place)
 
 
-def check_packages(hops: list[str], converter: str) -> None:
+def _write_onnx(deployed, place: Path, options: Options):
+    from export.formats import onnx
+
+    return onnx.write(deployed, place, options.metadata)
+
+
+def _write_saved_model(model, place: Path, options: Options) -> Path:
+    importlib.import_module(CONVERTERS[options.converter]).write_saved_model(model, place)
+    return place
+
+
+def _write_tflite(saved_model: Path, place: Path, options: Options) -> Path:
+    from export.formats import tflite
+
+    tflite.write(saved_model, place)
+    return place
+
+
+def _write_tfjs(saved_model: Path, place: Path, options: Options) -> Path:
+    from export.formats import tfjs
+
+    tfjs.write(saved_model, place, options.precision, options.metadata)
+    return place
+
+
+#: In the order in which they are written: a format stands after its source.
+FORMATS = {each.name: each for each in (
+    Format("onnx", "onnx/model.onnx", None, ("onnx", "onnxruntime"), _write_onnx,
+           _loader("export.formats.onnx")),
+    Format("savedmodel", "saved_model", "onnx", ("onnx", "tensorflow"), _write_saved_model,
+           _loader("export.formats.saved_model")),
+    Format("tflite", "tflite/model.tflite", "savedmodel", ("tensorflow",), _write_tflite,
+           _loader("export.formats.tflite")),
+    Format("tfjs", "tfjs", "savedmodel", ("tensorflow", "tensorflowjs"), _write_tfjs,
+           _loader("export.formats.tfjs"), rounds=True),
+)}
+
+
+def hops(names: Iterable[str]) -> list[Format]:
+    """The formats that have to be written for those of `names`, in order."""
+    needed = set()
+    for name in names:
+        following: str | None = name
+        while following:
+            needed.add(following)
+            following = FORMATS[following].source
+    return [each for each in FORMATS.values() if each.name in needed]
+
+
+def check_packages(chain: Iterable[Format], converter: str) -> None:
     """Raise MissingPackageError unless every package that the hops need is installed."""
-    for hop in hops:
-        for package in TOOLS[hop]:
+    for hop in chain:
+        for package in hop.packages:
             shims.require(package)
-    if "savedmodel" in hops:
-        available = getattr(importlib.import_module(CONVERTERS[converter]), "available", None)
-        if available and (reason := available()):
-            raise shims.MissingPackageError(reason)
+        if hop.name == "savedmodel":
+            available = getattr(importlib.import_module(CONVERTERS[converter]), "available", None)
+            if available and (reason := available()):
+                raise shims.MissingPackageError(reason)
 
 
 def installed_version(package: str) -> str:

@@ -1,9 +1,9 @@
-"""Hop 2 by the onnx-tf package, beside `export.formats.saved_model`, with the same result.
+"""Hop 2 by the onnx-tf package: an alternative to `saved_model`, with the same result.
 
 onnx-tf 1.10.0 (2022, the last) writes one TensorFlow operation after another in PyTorch's
 NCHW layout.  Before it, the ONNX graph is put in words that it translates well; after it,
-`export.formats.onnx_tf_rewrites` brings the TensorFlow graph to NHWC, since no browser runs
-anything else.
+`export.formats.onnx_tf_rewrites` brings the TensorFlow graph to NHWC, since no
+browser runs anything else.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ def convert(model: onnx.ModelProto) -> Callable[..., dict]:
 
     Raises UnsupportedNodeError before any work for the first operation without a converter.
     """
+    from export.formats import saved_model_ops  # noqa: F401  (fills the table)
 
     nodes = [Node(proto) for proto in model.graph.node]
     for node in nodes:

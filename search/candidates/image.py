@@ -1,8 +1,8 @@
 """What a sampled cell is worth: trained from scratch for a fixed budget, measured on held-out data.
 
 As in Zoph et al. 2018 (arXiv 1707.07012), Real et al. 2018 (arXiv 1802.01548) and the random
-search of Liu et al. 2019 (arXiv 1806.09055).  `search.candidates.workers` does it for many at a
-time.
+search of Liu et al. 2019 (arXiv 1806.09055).  `search.candidates.workers` does it
+for many at a time.
 """
 
 from __future__ import annotations

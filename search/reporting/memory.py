@@ -19,8 +19,8 @@ _HEAP, _GPU = 2.1, 1.15
 
 
 def peak_memory(strategy) -> int:
-    """Bytes that a step of `strategy` (`search.strategies.one_shot.OneShot`) needs at its peak, in
-    addition to what the process has now.
+    """Bytes that a step of `strategy`, a `OneShot`, needs at its peak, in addition to what
+    the process has now.
 
     The tensors that live at a time are counted on batches of two and of four, and grow with the
     batch; the momentum of the weights comes later, and at order 2 what they are put back from.

@@ -1,4 +1,4 @@
-"""TensorBoard events of a search run: those of `zoo.training.tensorboard`, and how it went."""
+"""TensorBoard events of a search run: how the search went, beside `zoo.training.tensorboard`."""
 
 from __future__ import annotations
 

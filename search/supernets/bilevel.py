@@ -24,9 +24,9 @@ class Bilevel:
     `network` has `alphas`, `mixing()`, `loss(batch, mixing)` and `training_loss(batch, mixing)`
     (see `search.supernets.conv`); `weight_optimizer` is SGD, whose learning rate, momentum and
     weight decay are those of the step ahead.  `clip_unrolled` clips the gradients of that step
-    too, as the recurrent space does, and `unmoved` weights stay where they are in it: there the
-    tied embedding, which the 2018 release puts back when it loads the moved weights.  `average`
-    makes the gradients of several processes one, in place.
+    too, as the recurrent space does, and `unmoved` weights stay where they are in it:
+    there the tied embedding, which the 2018 release puts back when it loads the moved weights.
+    `average` makes the gradients of several processes one, in place.
     """
 
     def __init__(self, network, weight_optimizer: torch.optim.SGD,

@@ -1,4 +1,4 @@
-"""The cell of the supernet as it is run: `search.supernets.conv_reference` in far fewer passes.
+"""The cell of the supernet as it is run: what `conv_reference` computes, in far fewer passes.
 
 The mathematics of Liu et al. 2019 (arXiv 1806.09055) put in another order:
 
@@ -74,7 +74,7 @@ class MergedCell(nn.Module):
         return 2 if self.reduction and source < 2 else 1
 
     def forward(self, s0: Tensor, s1: Tensor, weights: Tensor) -> Tensor:
-        active = (weights.detach() != 0).tolist()
+        active = _active(weights)
         # Cut into rows once: a gradient for each row cut by itself would be a whole table.
         kernels = {name: table.unbind() for name, table in self.depthwise.items()}
         matrices = {name: table.unbind() for name, table in self.pointwise.items()}
@@ -187,6 +187,17 @@ def shuffle(x: Tensor, groups: int) -> Tensor:
     count, channels, height, width = x.shape
     parts = x.view(count, groups, channels // groups, height, width).transpose(1, 2)
     return parts.reshape(x.shape).contiguous(memory_format=torch.channels_last)
+
+
+def _active(weights: Tensor) -> list[list[bool]]:
+    """Which operations of which edges are computed: those whose weight is not 0.
+
+    While a CUDA graph is recorded nothing can be looked at, and the graph serves other weights
+    later: then all but `none` are computed.
+    """
+    if weights.is_cuda and torch.cuda.is_current_stream_capturing():
+        return [[name != "none" for name in CONV_OPERATIONS]] * len(EDGES)
+    return (weights.detach() != 0).tolist()
 
 
 def _uniform(fan_in: int, *shape: int) -> nn.Parameter:

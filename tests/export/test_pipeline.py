@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 
-from export.checks import parity
+from export.checks import parity, verify
 from export.formats import saved_model, shims
-from export.formats.base import CONVERTERS
+from export.formats.base import CONVERTERS, FORMATS, Format
 from export.formats.onnx_node import UnsupportedNodeError
 from export.formats.saved_model import convert
 from export.logs import ConversionError
@@ -201,6 +202,33 @@ def test_a_converter_of_ones_own(tmp_path, monkeypatch):
     with pytest.raises(shims.MissingPackageError, match="pip install own"):
         build(small(), ["savedmodel"], tmp_path / "other", converter="own")
     build(small(), ["onnx"], tmp_path / "other", converter="own")  # does not come to it
+
+
+def test_a_format_of_ones_own(tmp_path, monkeypatch):
+    """A value in the table: it is built after its source, compared and verified as the others."""
+    def write(model, place, options):
+        place.write_bytes(model.SerializeToString())
+
+    monkeypatch.setitem(FORMATS, "copy", Format("copy", "copy.onnx", "onnx", ("onnx",), write,
+                                                FORMATS["onnx"].load))
+    manifest = build(small(), ["copy"], tmp_path / "out")
+    assert [entry.hop for entry in manifest.parity] == ["onnx", "copy"]
+    assert (tmp_path / "out/copy.onnx").exists() and not (tmp_path / "out/onnx").exists()
+    rows = verify.formats_of(tmp_path / "out")
+    assert [(row.where, row.verdict) for row in rows[1:]] == [("copy", "agrees")]
+
+    def broken(model, place, options):
+        changed = type(model).FromString(model.SerializeToString())
+        changed.graph.initializer[0].CopyFrom(numpy_helper.from_array(
+            numpy_helper.to_array(changed.graph.initializer[0]) + np.float32(1),
+            changed.graph.initializer[0].name))
+        place.write_bytes(changed.SerializeToString())
+
+    monkeypatch.setitem(FORMATS, "copy", Format("copy", "copy.onnx", "onnx", ("onnx",), broken,
+                                                FORMATS["onnx"].load))
+    with pytest.raises(parity.ParityError, match="copy: changed the numbers"):
+        build(small(), ["copy"], tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 KILLED = """

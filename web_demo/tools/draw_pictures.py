@@ -1,4 +1,4 @@
-"""``python -m web_demo.tools.draw_pictures``: ten pictures for networks of CIFAR-10, one a class.
+"""``python -m web_demo.tools.draw_pictures``: a picture of each class of CIFAR-10.
 
 The page offers them.  They are drawn here because the data set's own photos carry no clear licence:
 flat shapes with light and shadow, softened and grained like a small photo.  Needs Pillow.
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-FOLDER = Path(__file__).parent / "public" / "pictures"
+FOLDER = Path(__file__).parents[1] / "public" / "pictures"
 SIDE = 128
 _FINE = 4  # drawn so many times larger, for smooth edges
 

@@ -66,7 +66,7 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     load_weights(model, content, str(run))
     if manifest.network.kind == "language":
         read = _read_text(manifest, read_vocabulary(run, manifest), text, path)
-        measured = _perplexity(model, manifest, read, lstm)
+        measured = _language_card(model, manifest, read, lstm)
     else:
         measured = _accuracy(model, load(data, path)) | {
             "labels": manifest.labels, "multiply_adds": manifest.multiply_adds}
@@ -130,10 +130,9 @@ def _read_text(manifest: Manifest, vocabulary: list[str], where: str | None, pat
     return text
 
 
-def _perplexity(model: LanguageModel, manifest: Manifest, text: TextData, lstm: Path | None
-                ) -> dict:
-    """What the card says of a language model only; `lstm` is the run folder of
-    `zoo.training.lstm_baseline`."""
+def _language_card(model: LanguageModel, manifest: Manifest, text: TextData,
+                   lstm: Path | None) -> dict:
+    """What the card says of a language model only; `lstm` is the run folder of an LSTM."""
     data = manifest.input.data
     found = {**measures(model, text, manifest.metrics.get("test_columns", 10)),
              "tokens": len(text.test), "unit": text.by, "vocabulary": text.vocabulary}

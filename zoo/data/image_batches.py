@@ -24,7 +24,7 @@ from zoo.system import distributed
 
 
 class Batches:
-    """An epoch has `steps` batches; each process of `zoo.system.distributed` gets its part of them.
+    """An epoch has `steps` batches, of which each process of a group gets its part.
 
     Raises ValueError for a batch, or a data set, that is too small for the processes.
     """

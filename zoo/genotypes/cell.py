@@ -1,5 +1,4 @@
-"""What genotypes of every kind are made of: edges, the cell, and the error that names one.
-"""
+"""What genotypes of every kind are made of: edges, the cell, and the error that names one."""
 
 from __future__ import annotations
 

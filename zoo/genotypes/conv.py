@@ -5,8 +5,8 @@ Zoph et al. 2018 (arXiv 1707.07012) and Liu et al. 2019 (arXiv 1806.09055, secti
 A cell is a directed acyclic graph.  In a convolutional cell node 0 is the output of cell k-2,
 node 1 the output of cell k-1, and nodes 2, 3, ... are intermediate: each is the sum of its
 edges, and an edge ``(operation, input)`` applies an operation to an earlier node.  The cell's
-output is the concatenation of the ``concat`` nodes along the channels.  The other
-kinds are in `zoo.genotypes.recurrent` and, made of motifs, in `zoo.genotypes.hierarchical`.
+output is the concatenation of the ``concat`` nodes along the channels.  The other kinds
+are in `zoo.genotypes.recurrent` and, made of motifs, in `zoo.genotypes.hierarchical`.
 
 Nothing here imports anything heavy: names can be listed and printed without torch.
 """

@@ -1,5 +1,5 @@
-"""A recurrent cell over all time steps at once: what `RecurrentCell.step` of
-`zoo.models.recurrent` defines, in another order of computing.
+"""A recurrent cell over all time steps at once: what `recurrent.RecurrentCell.step` defines,
+in another order of computing.
 
 After Appleyard et al. 2016 (arXiv 1604.01946): the input's share of every time step is one
 matrix product; a state is multiplied once by the weights of all nodes that it leads to; and the

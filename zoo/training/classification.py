@@ -29,6 +29,7 @@ from zoo.models import fused_conv
 from zoo.recipes.image import Recipe
 from zoo.recipes.schedule import learning_rate
 from zoo.system import distributed
+from zoo.system.cuda_graph import CapturedStep
 from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.training import fine_tuning, run_folder
 from zoo.training.ema import WeightAverage
@@ -136,6 +137,9 @@ class Training:
             fine_tuning.warm_start(self.model, found, recipe)
         self.average = WeightAverage(self.model, recipe.average) if recipe.average else None
         self.optimizer = _optimizer(self.model, recipe, device)
+        # Processes that wait for each other in the middle of a step cannot replay it.
+        self._captured = (CapturedStep(self._step, device)
+                          if device.type == "cuda" and not distributed.is_started() else None)
         self.batches = Batches(data, recipe, seed, device)
 
     def run(self, report: Report | None, events: bool) -> None:
@@ -157,22 +161,13 @@ class Training:
         sums, seen = torch.zeros(2, device=self.device), 0
         for step, (images, labels) in enumerate(self.batches.epoch(self.epochs), first):
             rate = learning_rate(recipe, step, self.batches.steps)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            with torch.autocast(self.device.type, self.dtype,
-                                enabled=self.dtype != torch.float32):
-                loss, logits = _loss(fused_conv.forward(model, images), labels, recipe)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            # What no node passes on has no gradient, in any process.
-            distributed.average([weight.grad for weight in model.parameters()
-                                 if weight.grad is not None])
-            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-            self.optimizer.step()
+            self._set_rate(rate)
+            loss, right = (
+                self._captured(images, labels, constants=recipe.drop_path * self.epochs)
+                if self._captured else self._step(images, labels))
             if self.average:
                 self.average.update()
-            sums += torch.stack([loss.detach() * len(labels),
-                                 (logits.detach().argmax(1) == labels).sum()])
+            sums += torch.stack([loss * len(labels), right])
             seen += len(labels)
             if report:
                 report(step + 1, steps, None)
@@ -192,6 +187,29 @@ class Training:
         if report:
             report(step + 1, steps, row)
         return row
+
+    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Learn from a batch; its mean loss, and how many images were recognised."""
+        model, recipe = self.model, self.recipe
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            loss, logits = _loss(fused_conv.forward(model, images), labels, recipe)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        # What no node passes on has no gradient, in any process.
+        distributed.average([weight.grad for weight in model.parameters()
+                             if weight.grad is not None])
+        nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+        self.optimizer.step()
+        return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            if self._captured is None:
+                group["lr"] = rate
+            elif isinstance(group["lr"], Tensor) and group["lr"].device.type == "cuda":
+                group["lr"].fill_(rate)  # a recorded step reads it where it lies
+            else:
+                group["lr"] = torch.tensor(rate, device=self.device)
 
     @property
     def history(self) -> Path:

@@ -31,8 +31,7 @@ STATE = ("epoch", "model", "stage", "optimizer", "valid_losses", "average", "ran
 class Training:
     """What a training depends on and has reached: `epochs` whole ones, with `model`.
 
-    ids: the training text, of whose columns each process of `zoo.system.distributed` reads its
-    part.
+    ids: the training text, of whose columns each process of a group reads its part.
     `stage` is the optimiser in use, "sgd", "asgd" or "adamw"; `rollbacks` are the epochs from
     which it went on a second time, with other draws.
     Raises ValueError where the columns cannot be shared out evenly.

@@ -1,4 +1,4 @@
-"""Train a language model from text to artifact; for an epoch see `zoo.training.language_epochs`.
+"""Train a language model from text to artifact; an epoch of it is in `language_epochs`.
 
 Liu et al. 2019 (arXiv 1806.09055, appendix A.3.2).  The settings are in `zoo.recipes.language`.
 """
@@ -50,9 +50,9 @@ def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | s
 
     `cell` is a registered name, or any name for the `genotype` that comes with it; the rest is
     as in `zoo.training.classification.train`, with `report` counting tokens.  The weights are
-    those of the epoch that was best on the validation text; the test text is read once, at the
-    end.  Where the loss is not finite it goes back to the best epoch and on with other draws, as
-    the release does.
+    those of the epoch that was best on the validation text; the test text is read once, at the end.
+    Where the loss is not finite it goes back to the best epoch and on with other
+    draws, as the release does.
 
     Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
     loss is not finite in the first epoch or for the third time after the same one, DataError for

@@ -21,8 +21,8 @@ def train(wanted: int, data: TextData, recipe: LanguageRecipe, folder: Path | st
     """Train an LSTM with about `wanted` parameters by `recipe`, its size apart; what was measured,
     which is written to measured.json in the run's folder too.
 
-    `options` and errors are those of `zoo.training.language_modeling.fit`; a finished run is
-    measured again.
+    `options` and errors are those of `zoo.training.language_modeling.fit`; a finished run
+    is measured again.
     """
     hidden = hidden_for(wanted, data.vocabulary_size)
     recipe = recipe.but(hidden=hidden)

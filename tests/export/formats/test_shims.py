@@ -62,8 +62,8 @@ print(json.dumps(said))
 def test_every_stand_in_is_still_needed(errors):
     package, said = errors
     needless = [name for name in said if said[name] is None and not shims.is_installed(name)]
-    assert not needless, (f"{package} imports without {needless}: take them out of "
-                          "export/formats/shims.py")
+    assert not needless, (
+        f"{package} imports without {needless}: take them out of export/formats/shims.py")
     for name, message in said.items():
         if message is not None:
             assert SAYS.get(name, f"No module named '{name}'") in message

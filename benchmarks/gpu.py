@@ -1,0 +1,146 @@
+"""What a GPU does for searching and training, in the minutes that it is lent for.
+
+    python -m benchmarks.gpu --path FOLDER --minutes 13             # FOLDER holds CIFAR-10
+    python -m benchmarks.gpu --path FOLDER --only train --cells DARTS_V2 AmoebaNet
+    python -m benchmarks.gpu --device cpu --tiny                    # the same on a few digits
+
+In this order, so that a cut loses the least: the step of a search (plain against merged, both
+precisions, with and without a CUDA graph), trainings of small networks side by side, and the speed
+of training for images and text.  Each part is a process of its own with its share of the minutes;
+what it prints is also in OUT/PART.txt, a training's run folder is OUT/CELL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from zoo.data.images import load
+from zoo.recipes.image import recipe
+from zoo.training.classification import train
+
+#: Shares of the minutes.
+PARTS = {"search": 3, "train": 8, "speed": 2}
+MEASURED = 3  # epochs that tell how many fit; the first ones warm up and are left out
+RESERVE = 25  # seconds of a training that are not epochs: imports, images, the test at the end
+
+
+def commands(part: str, given: argparse.Namespace) -> list[list[str]]:
+    """The benchmarks of a part."""
+    device = ["--device", given.device]
+    if part == "search":
+        sizes = ["--batch", "2", "--steps", "1"] if given.tiny else ["--steps", "10"]
+        orders = [["--order", "1"]] if given.tiny else [["--order", "1"], ["--order", "2"]]
+        return [["benchmarks.search", *device, *sizes, *order, "--precision", precision]
+                for order in orders for precision in ("bfloat16", "float32")]
+    small = ["--batch-size", "8", "--rounds", "1"] if given.tiny else []
+    text = (["--hidden", "16", "--vocabulary", "65", "--batch", "2", "--time", "4", "--steps", "1"]
+            if given.tiny else ["--steps", "10"])
+    presets = ["small"] if given.tiny else ["small", "fast"]
+    return [*(["benchmarks.train", *device, *small, "--preset", preset, "--cells", "DARTS_V2"]
+              for preset in presets),
+            ["benchmarks.train_language", *device, *text]]
+
+
+def run(command: list[str], seconds: float, log: Path) -> None:
+    """A module's output, shown and kept; it is ended after `seconds`."""
+    print(f"\n## python -m {' '.join(command)}", flush=True)
+    try:
+        done = subprocess.run([sys.executable, "-m", *command], timeout=max(1.0, seconds),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        output = done.stdout + (f"exit code {done.returncode}\n" if done.returncode else "")
+    except subprocess.TimeoutExpired as late:
+        output = (late.stdout or b"").decode(errors="replace") + f"ended after {seconds:.0f} s\n"
+    with log.open("a") as file:
+        file.write(f"## python -m {' '.join(command)}\n{output}")
+    print(output, flush=True)
+
+
+def train_one(cell: str, given: argparse.Namespace, seconds: float) -> None:
+    """Train `cell` for as many epochs as fit into `seconds`, counted from now."""
+    began = time.perf_counter()
+    settings = recipe("digits", "small").but(channels=4, layers=3) if given.tiny else recipe(
+        "cifar10", "fast").but(channels=16, layers=8, validation=given.validation)
+    settings = settings.but(**given.changes)
+    data = load("digits") if given.tiny else load("cifar10", given.path)
+    with tempfile.TemporaryDirectory() as folder:
+        train(cell, data, settings.but(epochs=MEASURED), Path(folder) / "run",
+              device=given.device)
+        rows = (Path(folder) / "run" / "history.jsonl").read_text().splitlines()
+    epoch = min(json.loads(row)["seconds"] for row in rows[1:])
+    left = seconds - RESERVE - (time.perf_counter() - began)
+    epochs = given.epochs or max(1, int(0.93 * left / epoch))  # some are slower
+    print(f"{cell}: {epoch:.2f} s an epoch after {time.perf_counter() - began:.0f} s of "
+          f"preparation; {epochs} epochs", flush=True)
+    manifest = train(cell, data, settings.but(epochs=epochs), given.out / cell, seed=given.seed,
+                     device=given.device)
+    print(f"{cell}: {json.dumps(manifest.metrics)}", flush=True)
+
+
+def train_all(given: argparse.Namespace, seconds: float) -> None:
+    """All cells at once: a small network fills no GPU."""
+    print(f"\n## training {', '.join(given.cells)} at once", flush=True)
+    before = sys.argv[1:]
+    jobs = [subprocess.Popen([sys.executable, "-m", "benchmarks.gpu", *before, "--one", cell,
+                              "--seconds", str(seconds)],
+                             stdout=(given.out / f"{cell}.txt").open("w"),
+                             stderr=subprocess.STDOUT)
+            for cell in given.cells]
+    end = time.perf_counter() + seconds
+    for cell, job in zip(given.cells, jobs):
+        try:
+            job.wait(max(1.0, end - time.perf_counter()))
+        except subprocess.TimeoutExpired:
+            job.kill()
+            print(f"{cell} was ended after {seconds:.0f} s; its run folder goes on with --resume")
+        print((given.out / f"{cell}.txt").read_text(), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--path", type=Path, help="the folder of CIFAR-10")
+    parser.add_argument("--minutes", type=float, default=13.0)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--cells", nargs="+", default=["DARTS_V2"], help="trained side by side")
+    parser.add_argument("--epochs", type=int, help="instead of as many as fit")
+    parser.add_argument("--validation", type=int, default=1000)
+    parser.add_argument("--changes", type=json.loads, default={},
+                        help='settings of the recipe: \'{"drop_path": 0.1}\'')
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--out", type=Path, default=Path("runs/gpu"))
+    parser.add_argument("--tiny", action="store_true", help="to try the script")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if not given.tiny and given.path is None and "train" in given.only:
+        parser.error("--path is missing: the folder with CIFAR-10's train and test files")
+    if given.one:
+        train_one(given.one, given, given.seconds)
+        return
+    given.out.mkdir(parents=True, exist_ok=True)
+    where = torch.cuda.get_device_name() if given.device == "cuda" else "CPU"
+    print(f"{where}, torch {torch.__version__}", flush=True)
+    whole = sum(PARTS[part] for part in given.only)
+    end = time.perf_counter()
+    for part in given.only:
+        share = 60 * given.minutes * PARTS[part] / whole
+        end += share  # what a part leaves over is the next one's
+        if part == "train":
+            train_all(given, end - time.perf_counter())
+            continue
+        todo = commands(part, given)
+        for number, command in enumerate(todo):
+            left = (end - time.perf_counter()) / (len(todo) - number)
+            run(command, left, given.out / f"{part}.txt")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""A captured step computes what the step itself computes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from zoo.create import create_model
+from zoo.system.cuda_graph import CapturedStep
+
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+def test_elsewhere_than_on_a_gpu_the_function_is_called_as_it_stands():
+    seen = []
+    step = CapturedStep(lambda x, y: (seen.append(x) or x + y,), torch.device("cpu"))
+    x = torch.arange(3.0)
+    (total,) = step(x, x, constants=0.1)
+    assert total.tolist() == [0, 2, 4] and seen == [x]
+
+
+def _train(captured: bool, drop_path: float = 0.0) -> list[float]:
+    """Losses of some steps, the last batch of each epoch smaller and the rates changing."""
+    device = torch.device("cuda")
+    torch.manual_seed(0)
+    model = create_model("DARTS_V2", channels=4, layers=3).to(
+        device, memory_format=torch.channels_last)
+    rate = torch.tensor(0.05, device=device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, fused=True)
+
+    def learn(images, labels):
+        optimizer.zero_grad(set_to_none=True)
+        loss = torch.nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        return (loss.detach(),)
+
+    step = CapturedStep(learn, device) if captured else lambda *x, constants: learn(*x)
+    losses = []
+    for epoch in range(3):
+        model.set_drop_path(drop_path * epoch)
+        for size in [8] * 6 + [4]:
+            rate.fill_(0.05 / (1 + len(losses)))
+            images = torch.randn(size, 3, 16, 16, device=device)
+            labels = torch.arange(size, device=device)
+            losses.append(step(images, labels, constants=epoch)[0].item())
+    return losses
+
+
+@GPU
+def test_a_replayed_training_is_the_training():
+    assert _train(True) == pytest.approx(_train(False), rel=1e-2)
+
+
+@GPU
+def test_each_replay_draws_anew():
+    device = torch.device("cuda")
+    step = CapturedStep(lambda x: (torch.rand_like(x),), device)
+    drawn = [step(torch.zeros(4, device=device))[0].tolist() for _ in range(8)]
+    assert len(set(map(tuple, drawn))) == 8
+
+
+@GPU
+def test_drop_path_that_rises_is_followed():
+    losses = _train(True, drop_path=0.3)
+    assert all(loss == loss for loss in losses)
+    assert losses[:7] == pytest.approx(_train(False)[:7], rel=1e-2)
