@@ -7,6 +7,7 @@ from onnx import TensorProto, helper
 
 from export.formats import onnx as onnx_hop
 from export.formats import shims
+from export.formats.onnx_node import UnsupportedNodeError
 from export.network.deploy import deploy
 from zoo import create_model
 from zoo.artifact.manifest import Input
@@ -136,13 +137,13 @@ def one_node_model(op_type, shape=(None, 4, 8, 8), inputs=1, **attributes):
 def test_what_becomes_a_python_function_is_refused(tmp_path):
     """It would run here and nowhere else."""
     model = one_node_model("AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
-    with pytest.raises(saved_model.UnsupportedNodeError, match="PyFunc"):
+    with pytest.raises(UnsupportedNodeError, match="PyFunc"):
         onnx_tf.write_saved_model(model, tmp_path / "saved")
     assert not (tmp_path / "saved").exists()
 
 
 def test_an_operation_that_it_does_not_know_is_refused(tmp_path):
-    with pytest.raises(saved_model.UnsupportedNodeError, match="GridSample is not implemented"):
+    with pytest.raises(UnsupportedNodeError, match="GridSample is not implemented"):
         onnx_tf.write_saved_model(one_node_model("GridSample", (None, 8, 8, 2), 2),
                                   tmp_path / "saved")
 

@@ -42,7 +42,7 @@ def errors(request):
     return package, python(f"""
 import importlib, json, sys
 import tensorflow, keras
-from export import shims
+from export.formats import shims
 table = shims.{"FOR_ONNX_TF" if package == "onnx_tf" else "FOR_TENSORFLOWJS"}
 said = {{}}
 for name in table:
@@ -76,7 +76,7 @@ def test_nothing_fake_stays(package):
     function = "onnx_tf" if package == "onnx_tf" else "tensorflowjs_converter"
     left = python(f"""
 import json, sys
-from export import shims
+from export.formats import shims
 module = shims.{function}()
 assert shims.{function}() is module
 import onnx, keras
