@@ -18,9 +18,8 @@ from rich.table import Table
 
 from zoo.commands import progress
 from zoo.data.text import named_text
-from zoo.models import lstm
 from zoo.recipes.language import PRESETS, language_recipe
-from zoo.training import language_modeling, run_folder
+from zoo.training import language_modeling, lstm_baseline, run_folder
 
 CELLS = ("DARTS_V2_RNN", "ENAS_RNN")
 
@@ -52,7 +51,7 @@ def main() -> None:
         folder = given.output / f"LSTM-{cell}-{text.name}"
         title = f"LSTM beside {cell}"
         with progress.steps(title, 1, "tokens") as report:
-            found[title] = lstm.train(
+            found[title] = lstm_baseline.train(
                 manifest.parameters, text, recipe, folder, precision=given.precision,
                 resume=(folder / run_folder.CONFIG).exists(), report=report)
     table = Table("network", "parameters", "valid perplexity", "test perplexity", "seconds",

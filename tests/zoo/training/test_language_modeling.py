@@ -23,7 +23,7 @@ from zoo.data.text_batches import random_lengths
 from zoo.models import lstm
 from zoo.models.recurrent import LanguageModel
 from zoo.recipes.language import LanguageRecipe, language_recipe
-from zoo.training import language_modeling
+from zoo.training import language_modeling, lstm_baseline
 from zoo.training.language_epochs import Training
 from zoo.training.losses import mean_loss, perplexity, regularised, training_loss
 from zoo.training.run_folder import RunError, load_checkpoint
@@ -273,12 +273,12 @@ def test_bfloat16_trains(text, tmp_path):
 def test_an_lstm_of_equal_parameters_is_trained_by_the_same_loop(text, tmp_path):
     wanted = sum(value.numel() for value in zoo.create_model(
         "DARTS_V2_RNN", "language", vocabulary=4, embedding=16, hidden=16).parameters())
-    facts = lstm.train(wanted, text, TINY, tmp_path / "lstm")
+    facts = lstm_baseline.train(wanted, text, TINY, tmp_path / "lstm")
     model = lstm.LSTMModel(4, facts["hidden"])
     assert facts["parameters"] == sum(value.numel() for value in model.parameters())
     assert facts["parameters"] == pytest.approx(wanted, rel=0.05)
     assert facts["test_perplexity"] < 1.6
-    assert lstm.train(wanted, text, TINY, tmp_path / "lstm", resume=True)[
+    assert lstm_baseline.train(wanted, text, TINY, tmp_path / "lstm", resume=True)[
         "test_perplexity"] == facts["test_perplexity"]
 
 
@@ -305,7 +305,7 @@ def test_shipped_weights_bring_vocabulary_and_figures(text, tmp_path, monkeypatc
     (tmp_path / "shakespeare.txt").write_text("abcdcb" * 500, encoding="utf-8")
     data = named_text(str(tmp_path / "shakespeare.txt"))
     language_modeling.train("DARTS_V2_RNN", data, TINY.but(epochs=1), folder)
-    facts = lstm.train(500, data, TINY.but(epochs=1), tmp_path / "lstm")
+    facts = lstm_baseline.train(500, data, TINY.but(epochs=1), tmp_path / "lstm")
     card = ship(folder, tmp_path / "shipped", text=str(tmp_path / "shakespeare.txt"),
                 lstm=tmp_path / "lstm")
     assert card["vocabulary"] == list("abcd") and card["unit"] == "char"
@@ -321,6 +321,6 @@ def test_shipped_weights_bring_vocabulary_and_figures(text, tmp_path, monkeypatc
     with pytest.raises(WeightsError, match="is not the text"):
         ship(folder, tmp_path / "other", text="sample")
     with pytest.raises(WeightsError, match="is an LSTM of waves, not of shakespeare"):
-        lstm.train(500, text, TINY.but(epochs=1), tmp_path / "waves")
+        lstm_baseline.train(500, text, TINY.but(epochs=1), tmp_path / "waves")
         ship(folder, tmp_path / "other", text=str(tmp_path / "shakespeare.txt"),
              lstm=tmp_path / "waves")
