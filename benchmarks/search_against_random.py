@@ -148,11 +148,11 @@ def table(folders: list[Path]) -> None:
           "test accuracy |")
     print("|---|---:|---:|---:|---:|---:|")
     for kind, runs in kinds.items():
-        scores = [100 * runner.trained["test_accuracy"] for runner in runs]
+        scores = [100 * run.trained["test_accuracy"] for run in runs]
         spread = f" ± {stdev(scores):.2f}" if len(scores) > 1 else ""
-        cells = [sum(len(row.get("candidates", ())) for row in runner.rows) for runner in runs]
-        sizes = [_parameters(runner.folder / "trained") for runner in runs]
-        took = [json.loads((runner.folder / "cpu_seconds.json").read_text()) for runner in runs]
+        cells = [sum(len(row.get("candidates", ())) for row in run.rows) for run in runs]
+        sizes = [_parameters(run.folder / "trained") for run in runs]
+        took = [json.loads((run.folder / "cpu_seconds.json").read_text()) for run in runs]
         print(f"| {SEARCHES[kind]} | {mean(cells):.0f} | {mean(r.cost[-1] for r in runs):,.0f} | "
               f"{mean(took):.0f} | {mean(sizes):,.0f} | "
               f"{mean(scores):.2f}{spread} ({', '.join(f'{score:.2f}' for score in scores)}) |")
