@@ -144,7 +144,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(kind, here, monkeypatch):
     stop.write_text(
         "import os\n"
         "if os.environ.get('RANK') == '0':\n"
-        "    from zoo import run_folder\n"
+        "    from zoo.training import run_folder\n"
         "    def save(*given, save=run_folder.save_checkpoint):\n"
         "        save(*given)\n"
         "        os._exit(9)\n"
