@@ -20,7 +20,6 @@ class Gdas(Darts):
     """First order on both spaces."""
 
     temperature = HOT
-    replayed = False
 
     def prepare(self) -> None:
         if self.settings.order != 1:

@@ -23,9 +23,10 @@ def _train(captured: bool, drop_path: float = 0.0) -> list[float]:
     """Losses of some steps, the last batch of each epoch smaller and the rates changing."""
     device = torch.device("cuda")
     torch.manual_seed(0)
-    model = create_model("DARTS_V2", channels=4, layers=3).to(
+    # float64: sums in another order must not look like another training.
+    model = create_model("DARTS_V2", channels=4, layers=3).double().to(
         device, memory_format=torch.channels_last)
-    rate = torch.tensor(0.05, device=device)
+    rate = torch.tensor(0.05, device=device, dtype=torch.float64)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, fused=True)
 
     def learn(images, labels):
@@ -42,7 +43,7 @@ def _train(captured: bool, drop_path: float = 0.0) -> list[float]:
         model.set_drop_path(drop_path * epoch)
         for size in [8] * 6 + [4]:
             rate.fill_(0.05 / (1 + len(losses)))
-            images = torch.randn(size, 3, 16, 16, device=device)
+            images = torch.randn(size, 3, 16, 16, device=device, dtype=torch.float64)
             labels = torch.arange(size, device=device)
             losses.append(step(images, labels, constants=epoch)[0].item())
     return losses
@@ -50,7 +51,7 @@ def _train(captured: bool, drop_path: float = 0.0) -> list[float]:
 
 @GPU
 def test_a_replayed_training_is_the_training():
-    assert _train(True) == pytest.approx(_train(False), rel=1e-2)
+    assert _train(True) == pytest.approx(_train(False), rel=1e-6)
 
 
 @GPU
@@ -65,4 +66,4 @@ def test_each_replay_draws_anew():
 def test_drop_path_that_rises_is_followed():
     losses = _train(True, drop_path=0.3)
     assert all(loss == loss for loss in losses)
-    assert losses[:7] == pytest.approx(_train(False)[:7], rel=1e-2)
+    assert losses[:7] == pytest.approx(_train(False)[:7], rel=1e-6)
