@@ -21,6 +21,7 @@ test-all: check-python install
 
 lint: install
 	$(BIN)/ruff check .
+	$(BIN)/basedpyright
 
 install: $(VENV)/.installed
 

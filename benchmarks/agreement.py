@@ -19,7 +19,7 @@ from benchmarks.zoo_table import shown
 from export.checks import agreement
 from export.logs import captured
 from export.pipeline import build
-from export.source import Wanted, find
+from export.source import BuildOptions, find
 from zoo.artifact.folder import json_bytes
 from zoo.artifact.manifest import Agreement
 from zoo.registry import record
@@ -34,7 +34,7 @@ def measure(cell: str, data: str, path: Path | None, images: int, folder: Path
     """Of one network, both precisions, Python first."""
     found = []
     for precision in PRECISIONS:
-        source = find(cell, Wanted(data=data, path=path))
+        source = find(cell, BuildOptions(data=data, path=path))
         source.manifest = source.manifest.model_copy(update={"agreement": []})  # the card's
         with captured():
             manifest = build(source, ["tfjs"], folder / precision, precision)

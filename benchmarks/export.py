@@ -142,7 +142,7 @@ def latency(built: Path, files: Path, backends: list[str]) -> dict[str, float | 
         shutil.copytree(built, copy)
         shutil.rmtree(copy / "tfjs")
         shutil.copytree(files, copy / "tfjs")
-        artifact.seal(copy, artifact.read_manifest(copy))
+        artifact.finalize(copy, artifact.read_manifest(copy))
         return {row["backend"]: row["ms"] for row in verify(copy, "chromium", backends)}
 
 

@@ -75,7 +75,7 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
 
     sizes = SIZES[data]
     if not (folder / "config.json").exists():
-        wanted = config.Wanted(data=data, path=path, seed=seed, preset="quick", device="cpu",
+        wanted = config.SearchOptions(data=data, path=path, seed=seed, preset="quick", device="cpu",
                               changes=sizes["search"])
         if kind != "darts":
             wanted.strategy, wanted.changes = "random", sizes["candidate"]

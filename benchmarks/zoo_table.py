@@ -28,7 +28,7 @@ from export.checks.bench import interleaved
 from export.formats import onnx
 from export.logs import captured
 from export.pipeline import build
-from export.source import Wanted, find
+from export.source import BuildOptions, find
 from zoo.registry import record
 from zoo.weights import packaged, packaged_cells
 
@@ -64,7 +64,7 @@ HEAD = ("| cell | parameters | multiply-adds | epochs | test accuracy | ONNX Run
 def measure(cells: list[str], data: str, folder: Path, browser: bool) -> list[Row]:
     for cell in cells:
         with captured():
-            build(find(cell, Wanted(data=data)), ["onnx", "tfjs"], folder / cell, "float16")
+            build(find(cell, BuildOptions(data=data)), ["onnx", "tfjs"], folder / cell, "float16")
     onnx_ms = interleaved([_in_onnx(folder / cell, packaged(cell, data)["input"])
                            for cell in cells], RUNS)
     wasm_ms: dict[str, list[float]] = {cell: [] for cell in cells}

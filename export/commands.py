@@ -50,9 +50,9 @@ def build(
     """
     from export.pipeline import Hop
     from export.pipeline import build as run
-    from export.source import Wanted, find
+    from export.source import BuildOptions, find
 
-    source = find(target, Wanted(
+    source = find(target, BuildOptions(
         network=network, data=data, path=path, weights=weights, channels=channels, layers=layers,
         num_classes=num_classes, in_channels=in_channels, size=size, vocabulary=vocabulary,
         hidden=hidden, seed=seed))

@@ -99,7 +99,7 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
         pipeline.agree()
         pipeline.fixture()
         shutil.rmtree(pipeline.intermediate, ignore_errors=True)
-        return artifact.seal(folder, pipeline.finished_manifest(chain))
+        return artifact.finalize(folder, pipeline.finished_manifest(chain))
 
 
 class _Pipeline:

@@ -38,7 +38,7 @@ _IMAGES = {
 
 
 @dataclasses.dataclass
-class Wanted:
+class BuildOptions:
     """What a user asked for; None where nothing was said."""
 
     network: str | None = None
@@ -55,7 +55,7 @@ class Wanted:
     seed: int = 0
 
 
-def find(target: str, wanted: Wanted) -> Source:
+def find(target: str, wanted: BuildOptions) -> Source:
     """The source that `target` names: an artifact folder, a genotype file, or a cell.
 
     Raises UnknownCellError, GenotypeError, ArtifactError, WeightsError or ValueError.
@@ -123,7 +123,7 @@ def _numbered(classes: int) -> list[str]:
     return [f"class {index}" for index in range(classes)]
 
 
-def _from_artifact(directory: Path, wanted: Wanted) -> Source:
+def _from_artifact(directory: Path, wanted: BuildOptions) -> Source:
     brought = [option.name for option in dataclasses.fields(wanted)
                if option.name not in ("path", "seed")]
     _refuse(wanted, f"{directory} is an artifact, which brings its own settings", brought)
@@ -137,7 +137,7 @@ def _from_artifact(directory: Path, wanted: Wanted) -> Source:
                                  manifest))
 
 
-def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted) -> Source:
+def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildOptions) -> Source:
     if isinstance(genotype, RecurrentGenotype):
         return _language(name, genotype, record, wanted)
     what = {"conv": "convolutional"}.get(genotype.kind, genotype.kind)
@@ -183,7 +183,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: Wanted
     return source
 
 
-def _with_weights_of(folder: Path, name: str, genotype: Genotype, wanted: Wanted) -> Source:
+def _with_weights_of(folder: Path, name: str, genotype: Genotype, wanted: BuildOptions) -> Source:
     """The cell's network with the weights of an artifact, which bring all settings."""
     _refuse(wanted, f"the weights {folder} bring their settings",
             ("data", "channels", "layers", "num_classes", "in_channels", "size"))
@@ -210,7 +210,7 @@ def _sizes(data: str, kind: str, card: dict) -> dict:
 
 
 def _language(name: str, genotype: RecurrentGenotype, record: str | None,
-              wanted: Wanted) -> Source:
+              wanted: BuildOptions) -> Source:
     if wanted.network not in (None, "language"):
         raise ValueError(f"{name} is a recurrent cell; it has no {wanted.network} network")
     _refuse(wanted, f"{name} is a recurrent cell",
@@ -234,20 +234,20 @@ def _language(name: str, genotype: RecurrentGenotype, record: str | None,
     return source
 
 
-def _shipped(wanted: Wanted) -> str | None:
+def _shipped(wanted: BuildOptions) -> str | None:
     """The data set that `--weights` names, where it names one."""
     given = wanted.weights
     return str(given) if given and weights.names_data(str(given)) else None
 
 
-def _refuse(wanted: Wanted, what: str, options: Sequence[str]) -> None:
+def _refuse(wanted: BuildOptions, what: str, options: Sequence[str]) -> None:
     """Raise ValueError for the first of `options` that was given."""
     for name in options:
         if getattr(wanted, name) is not None:
             raise ValueError(f"{what}; leave --{name.replace('_', '-')} out")
 
 
-def _input(data: str, wanted: Wanted) -> tuple[Input, list[str]]:
+def _input(data: str, wanted: BuildOptions) -> tuple[Input, list[str]]:
     """Size, statistics and class names of a data set, changed where the user said so."""
     if data == "digits":
         digits = images.load("digits")

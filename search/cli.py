@@ -103,7 +103,7 @@ def run(
         nonlocal images
         if name is not None:
             registry.check_free(name, replace)  # before hours of search
-        config, images = build.config_of(build.Wanted(
+        config, images = build.config_of(build.SearchOptions(
             strategy, space, data, path, size, by, preset, seed, device, precision, budget, {
                 "order": order, "epochs": epochs, "candidates": candidates,
                 "channels": channels, "layers": layers, "hidden": hidden,
@@ -137,7 +137,7 @@ def _carry_out(folder: Path, data, workers: str, early_stop: bool) -> None:
     try:
         with display(shown=distributed.rank() == 0) as screen:
             screen.say(f"{read_run(folder).strategy} in {folder}")
-            found = runs.run(folder, data, workers, early_stop, screen.report, screen.told)
+            found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; go on with `search resume {folder}`", err=True)
         raise typer.Exit(130) from None

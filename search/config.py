@@ -21,7 +21,7 @@ _SETTINGS = {space: type(presets["paper"]) for space, presets in PRESETS.items()
 
 
 @dataclasses.dataclass
-class Wanted:
+class SearchOptions:
     """What a user asked for; None where nothing was said."""
 
     strategy: str = "darts"
@@ -38,7 +38,7 @@ class Wanted:
     changes: dict = dataclasses.field(default_factory=dict)  # of settings, by their names
 
 
-def config_of(wanted: Wanted, workers: int | str | None = None) -> tuple[dict, object]:
+def config_of(wanted: SearchOptions, workers: int | str | None = None) -> tuple[dict, object]:
     """The settings of a run as they are stored, and its data set.
 
     Everything is built once, so that nothing is begun that cannot go on.  Raises ValueError for

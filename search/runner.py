@@ -45,7 +45,7 @@ _NEEDED = {"strategy": str, "space": str, "data": str, "path": str | None, "size
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What a run has found: a genotype, of which epoch and why, and its name in the zoo."""
 
     folder: Path
@@ -77,14 +77,14 @@ def start(folder: Path, config: dict, *, name: str | None = None, replace: bool 
 
 
 def run(folder: Path, data=None, workers: int | str | None = None, early_stop: bool = False,
-        report: Report = silent, told: Callable[[str, object], None] = lambda what, value: None
-        ) -> Found:
+        report: Report = silent, on_event: Callable[[str, object], None] = lambda what, value: None
+        ) -> SearchResult:
     """Carry out, or go on with, the run in `folder`, and register what it finds.
 
     `data` is read from where the run's settings say when left out.  With `early_stop` the run
-    ends when three epochs on end show a collapse.  `told("done", epochs)` and then
-    `told("strategy", strategy)` are called before the first step, `told("row", row)` after each
-    epoch.
+    ends when three epochs on end show a collapse.  `on_event("done", epochs)` and then
+    `on_event("strategy", strategy)` are called before the first step, `on_event("row", row)` after
+    each epoch.
 
     Raises RunError for a folder that holds no run, is used by another process, is damaged or
     cannot be written, DivergedError for a loss that is no number, DataError.
@@ -96,11 +96,11 @@ def run(folder: Path, data=None, workers: int | str | None = None, early_stop: b
         config = distributed.first(lambda: _checked(folder, record.config))
         early_stop = early_stop or config["early_stop"]
         with _told_of_the_disk(folder), _alone(folder), _threads(config["threads"]):
-            return _carry_out(folder, config, data, workers, early_stop, report, told)
+            return _carry_out(folder, config, data, workers, early_stop, report, on_event)
 
 
-def _carry_out(folder: Path, config: dict, data, workers, early_stop: bool, report: Report, told
-               ) -> Found:
+def _carry_out(folder: Path, config: dict, data, workers, early_stop: bool, report: Report, on_event
+               ) -> SearchResult:
     if data is None:
         data = build.load_data(config["space"], config["data"],
                                Path(config["path"]) if config["path"] else None,
@@ -110,7 +110,7 @@ def _carry_out(folder: Path, config: dict, data, workers, early_stop: bool, repo
                        f"{config['path'] or config['data']} now; put that back, or search "
                        "into another folder with -o")
     with build.strategy(config, data, folder, workers) as strategy:
-        rows = _epochs(folder, config, strategy, early_stop, report, told)
+        rows = _epochs(folder, config, strategy, early_stop, report, on_event)
     return distributed.first(lambda: _finish(folder, config, rows))
 
 
@@ -135,15 +135,15 @@ def _checked(folder: Path, config: dict) -> dict:
 
 
 def _epochs(folder: Path, config: dict, strategy: Strategy, early_stop: bool, report: Report,
-            told) -> list[dict]:
+            on_event) -> list[dict]:
     writes, search = distributed.rank() == 0, _search_of(config)
     first = _restore(folder, strategy, search)
     rows = list(read_run(folder).rows)[:first]
     if writes:
         keep_lines(folder / HISTORY, first)
         keep_lines(folder / SECONDS, first)
-    told("done", first)
-    told("strategy", strategy)
+    on_event("done", first)
+    on_event("strategy", strategy)
     events = Events(folder, rows) if writes else None
     try:
         for number in range(first + 1, strategy.epochs + 1):
@@ -160,7 +160,7 @@ def _epochs(folder: Path, config: dict, strategy: Strategy, early_stop: bool, re
                 run_folder.save_checkpoint(folder, state)
                 events.add(row, seconds)
                 write_report(folder)
-            told("row", row)
+            on_event("row", row)
     finally:
         if events:
             events.close()
@@ -243,7 +243,7 @@ def _told_of_the_disk(folder: Path):
 # --- the end ----------------------------------------------------------------------------------
 
 
-def _finish(folder: Path, config: dict, rows: list[dict]) -> Found:
+def _finish(folder: Path, config: dict, rows: list[dict]) -> SearchResult:
     epoch, why = choose(rows)
     row = rows[epoch - 1]
     genotype = from_dict(row["genotype"])
@@ -283,10 +283,10 @@ def _register(config: dict, genotype: Genotype, run: str) -> str:
                 return known.name  # killed right after this was registered
 
 
-def _found(folder: Path, result: dict) -> Found:
+def _found(folder: Path, result: dict) -> SearchResult:
     try:
         genotype = zoo.parse((folder / GENOTYPE).read_text(encoding="utf-8"))
-        return Found(folder, genotype, result["chosen_epoch"], result["why"], result["name"])
+        return SearchResult(folder, genotype, result["chosen_epoch"], result["why"], result["name"])
     except (KeyError, ValueError, FileNotFoundError):
         raise RunError(f"{folder / RESULT} or {GENOTYPE} beside it is damaged; remove it and go "
                        f"on with `search resume {folder}`, which writes both anew") from None

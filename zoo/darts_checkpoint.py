@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 import zoo
-from zoo.artifact.folder import check_place, seal, writing
+from zoo.artifact.folder import check_place, finalize, writing
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
 from zoo.create import create_model
 from zoo.data.base import IMAGENET_STATISTICS
@@ -57,7 +57,7 @@ def import_checkpoint(path: Path | str, cell: str, directory: Path | str,
         (folder / "genotype.json").write_text(to_json(genotype), encoding="utf-8")
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in manifest.labels),
                                            encoding="utf-8")
-        return seal(folder, manifest)
+        return finalize(folder, manifest)
 
 
 # --- reading --------------------------------------------------------------------------------

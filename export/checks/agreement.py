@@ -104,4 +104,4 @@ def record(directory: Path, found: list[Agreement]) -> Manifest:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(directory / name, folder / name)
         (folder / "README.md").write_text(card.text(manifest, folder), encoding="utf-8")
-        return artifact.seal(folder, manifest)
+        return artifact.finalize(folder, manifest)

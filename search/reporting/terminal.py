@@ -55,7 +55,7 @@ class Display:
         self.began: float | None = None
         self.estimated = False
 
-    def told(self, what: str, value) -> None:
+    def on_event(self, what: str, value) -> None:
         if what == "done":
             self.done = self.first = value
         elif what == "strategy":

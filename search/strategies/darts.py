@@ -9,7 +9,7 @@ import torch
 
 from search.spaces.discretize import Mixing
 from search.strategies.one_shot import OneShot
-from search.supernets.base import Outcome
+from search.supernets.base import StepOutput
 from search.supernets.bilevel import Bilevel
 from zoo.system import distributed
 
@@ -34,7 +34,7 @@ class Darts(OneShot):
         """The weights of the operations in a step."""
         return self.network.mixing()
 
-    def step(self, train, valid, number: int) -> tuple[Outcome, Outcome | None]:
+    def step(self, train, valid, number: int) -> tuple[StepOutput, StepOutput | None]:
         if number <= self.settings.warm_up:
             return self.bilevel.weight_step(train), None
         return self.bilevel.step(train, valid)

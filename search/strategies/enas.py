@@ -14,7 +14,7 @@ import torch
 from search.spaces.controller import Controller
 from search.spaces.discretize import one_hot
 from search.strategies.random_ws import SingleCell
-from search.supernets.base import Outcome
+from search.supernets.base import StepOutput
 from zoo.genotypes.serialization import Genotype
 from zoo.system import distributed
 
@@ -40,13 +40,13 @@ class Enas(SingleCell):
             choices = self.controller.sample(1, torch.default_generator)[0]
         return self.space.decode(choices[0].tolist())
 
-    def step(self, train, valid, number: int) -> tuple[Outcome, Outcome | None]:
+    def step(self, train, valid, number: int) -> tuple[StepOutput, StepOutput | None]:
         trained = self.train_on(self.draw(), train)
         if number <= self.settings.warm_up:
             return trained, None
         return trained, self.teach(valid)
 
-    def teach(self, batch) -> Outcome:
+    def teach(self, batch) -> StepOutput:
         """One step of the controller, rewarded on a validation batch."""
         choices, log_prob, entropy = self.controller.sample(1, torch.default_generator)
         with torch.no_grad(), self.autocast():
@@ -64,9 +64,9 @@ class Enas(SingleCell):
         self.controller_optimizer.step()
         return outcome
 
-    def reward(self, outcome: Outcome, batch) -> float:
+    def reward(self, outcome: StepOutput, batch) -> float:
         if self.task.metric == "accuracy":
-            return self.task.right(outcome, batch).item() / len(batch[1])
+            return self.task.num_correct(outcome, batch).item() / len(batch[1])
         return _REWARD_OF_TEXT / math.exp(min(outcome.loss.item(), 700))
 
     def state_dict(self) -> dict:

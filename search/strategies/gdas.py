@@ -11,7 +11,7 @@ import torch
 
 from search.spaces.discretize import Mixing
 from search.strategies.darts import Darts
-from search.supernets.base import Outcome
+from search.supernets.base import StepOutput
 
 HOT, COLD = 10.0, 0.1
 
@@ -27,7 +27,7 @@ class Gdas(Darts):
                              "--order out")
         super().prepare()
 
-    def step(self, train, valid, number: int) -> tuple[Outcome, Outcome | None]:
+    def step(self, train, valid, number: int) -> tuple[StepOutput, StepOutput | None]:
         along = (number - 1) / max(1, self.epochs - 1)
         self.temperature = HOT + (COLD - HOT) * along
         return super().step(train, valid, number)

@@ -19,7 +19,7 @@ from search.progress import Report, silent
 from search.spaces import collapse
 from search.spaces.discretize import Mixing, discretize, entropy, one_hot, operation_counts
 from search.strategies.base import Strategy
-from search.supernets.base import Outcome
+from search.supernets.base import StepOutput
 from zoo.genotypes.serialization import Genotype, to_dict
 from zoo.system import distributed
 from zoo.training.run_folder import DivergedError
@@ -59,7 +59,7 @@ class OneShot(Strategy):
             weight_decay=settings.weight_decay)
 
     @abstractmethod
-    def step(self, train, valid, number: int) -> tuple[Outcome, Outcome]:
+    def step(self, train, valid, number: int) -> tuple[StepOutput, StepOutput]:
         """Learn from a training and a validation batch of epoch `number`."""
 
     def mixing(self) -> Mixing:
@@ -92,7 +92,7 @@ class OneShot(Strategy):
             self.task.carry(trained, validated)
             loss += trained.loss.detach() * size
             if self.task.metric == "accuracy":
-                right += self.task.right(trained, train)
+                right += self.task.num_correct(trained, train)
             count += size
             self.seen += size
             facts = {}

@@ -15,7 +15,7 @@ from search.progress import Report, silent
 from search.spaces.discretize import Mixing, one_hot
 from search.spaces.space import ConvSpace, RecurrentSpace
 from search.strategies.one_shot import OneShot
-from search.supernets.base import Outcome
+from search.supernets.base import StepOutput
 from zoo.genotypes.serialization import Genotype, from_dict, to_dict
 from zoo.system import distributed
 
@@ -42,7 +42,7 @@ class SingleCell(OneShot):
     def like(self) -> Mixing:
         return {name: table.detach() for name, table in self.network.alphas.items()}
 
-    def train_on(self, genotype: Genotype, batch) -> Outcome:
+    def train_on(self, genotype: Genotype, batch) -> StepOutput:
         """A step of the weights that `genotype` uses."""
         with self.autocast():
             outcome = self.network.training_loss(batch, one_hot(genotype, self.like()))
@@ -54,7 +54,7 @@ class SingleCell(OneShot):
         self.weight_optimizer.zero_grad(set_to_none=True)
         return outcome
 
-    def step(self, train, valid, number: int) -> tuple[Outcome, Outcome | None]:
+    def step(self, train, valid, number: int) -> tuple[StepOutput, StepOutput | None]:
         return self.train_on(self.draw(), train), None
 
     def epoch(self, number: int, report: Report = silent) -> dict:

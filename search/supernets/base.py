@@ -13,7 +13,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 @dataclass
-class Outcome:
+class StepOutput:
     """`loss` (mean cross-entropy, plus regularisation where asked for), the logits it is of, and
     the hidden state that the next batch of a text begins with."""
 

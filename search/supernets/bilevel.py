@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from search.spaces.discretize import Mixing
-from search.supernets.base import Outcome
+from search.supernets.base import StepOutput
 
 
 class Bilevel:
@@ -47,12 +47,12 @@ class Bilevel:
         self.weights = [p for group in weight_optimizer.param_groups for p in group["params"]]
         self.alphas = [p for group in alpha_optimizer.param_groups for p in group["params"]]
 
-    def step(self, train, valid) -> tuple[Outcome, Outcome]:
+    def step(self, train, valid) -> tuple[StepOutput, StepOutput]:
         """Update the alphas, then the weights; the outcomes on both batches."""
         valid_outcome = self.alpha_step(train, valid)
         return self.weight_step(train), valid_outcome
 
-    def weight_step(self, train) -> Outcome:
+    def weight_step(self, train) -> StepOutput:
         """One step of SGD on the training loss; alphas get no gradient and cost nothing."""
         mixing = {name: table.detach() for name, table in self.mixing().items()}
         with self.autocast():
@@ -67,7 +67,7 @@ class Bilevel:
         self.weight_optimizer.zero_grad(set_to_none=True)
         return outcome
 
-    def alpha_step(self, train, valid) -> Outcome:
+    def alpha_step(self, train, valid) -> StepOutput:
         """One step of the alphas' optimiser on the validation loss."""
         gradients, outcome = (self.first_order(valid) if self.order == 1
                               else self.second_order(train, valid))
@@ -76,7 +76,7 @@ class Bilevel:
         self.alpha_optimizer.step()
         return outcome
 
-    def first_order(self, valid) -> tuple[Sequence[Tensor], Outcome]:
+    def first_order(self, valid) -> tuple[Sequence[Tensor], StepOutput]:
         """Gradients of the alphas at the present weights, which get none."""
         with self._weights_at_rest():
             outcome = self._loss(valid)
@@ -84,7 +84,7 @@ class Bilevel:
         self.average(gradients)
         return gradients, outcome
 
-    def second_order(self, train, valid) -> tuple[Sequence[Tensor], Outcome]:
+    def second_order(self, train, valid) -> tuple[Sequence[Tensor], StepOutput]:
         """Gradients of the alphas one step of the weights ahead (equation 7).
 
         The weights are moved and put back; no network is copied.
@@ -154,7 +154,7 @@ class Bilevel:
             for weight in self.weights:
                 weight.requires_grad_(True)
 
-    def _loss(self, batch) -> Outcome:
+    def _loss(self, batch) -> StepOutput:
         with self.autocast():
             return self.network.loss(batch, self.mixing())
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search.spaces.discretize import CONV_OPERATIONS, Mixing, edges
-from search.supernets.base import Alphas, Batch, Outcome
+from search.supernets.base import Alphas, Batch, StepOutput
 
 
 class Supernet(Alphas):
@@ -50,11 +50,11 @@ class Supernet(Alphas):
             s0, s1 = s1, cell(s0, s1, mixing[kind])
         return self.classifier(s1.mean((2, 3)))
 
-    def loss(self, batch: Batch, mixing: Mixing) -> Outcome:
+    def loss(self, batch: Batch, mixing: Mixing) -> StepOutput:
         """Mean cross-entropy of (images, labels)."""
         images, labels = batch
         logits = self(images, mixing)
-        return Outcome(F.cross_entropy(logits.float() if logits.dtype == torch.bfloat16
+        return StepOutput(F.cross_entropy(logits.float() if logits.dtype == torch.bfloat16
                                        else logits, labels), logits)
 
     training_loss = loss  # images are learned without a regulariser

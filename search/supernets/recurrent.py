@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from search.spaces.discretize import NODES, RECURRENT_OPERATIONS, Mixing, edges
-from search.supernets.base import Alphas, Outcome
+from search.supernets.base import Alphas, StepOutput
 from zoo.models.recurrent import ACTIVATIONS, HighwayCell, TiedModel, masked
 from zoo.training.losses import regularised
 
@@ -194,19 +194,19 @@ class RecurrentSupernet(Alphas, TiedModel):
         """Logits (time, batch, vocabulary) and the next hidden state."""
         return self.logits(tokens, hidden, mixing["recurrent"])[:2]
 
-    def loss(self, batch: Batch, mixing: Mixing) -> Outcome:
+    def loss(self, batch: Batch, mixing: Mixing) -> StepOutput:
         """Mean cross-entropy of a token."""
         return self._outcome(batch, mixing)[0]
 
-    def training_loss(self, batch: Batch, mixing: Mixing) -> Outcome:
+    def training_loss(self, batch: Batch, mixing: Mixing) -> StepOutput:
         """`loss` plus the regularisers."""
         outcome, outputs, dropped = self._outcome(batch, mixing)
         outcome.loss = regularised(outcome.loss, outputs, dropped, self.activation, self.slowness)
         return outcome
 
-    def _outcome(self, batch: Batch, mixing: Mixing) -> tuple[Outcome, Tensor, Tensor]:
+    def _outcome(self, batch: Batch, mixing: Mixing) -> tuple[StepOutput, Tensor, Tensor]:
         tokens, targets, hidden = batch
         logits, hidden, outputs, dropped = self.logits(tokens, hidden, mixing["recurrent"])
         flat = logits.flatten(0, 1)
         loss = F.cross_entropy(flat.float() if flat.dtype == torch.bfloat16 else flat, targets)
-        return Outcome(loss, logits, hidden.detach()), outputs, dropped
+        return StepOutput(loss, logits, hidden.detach()), outputs, dropped

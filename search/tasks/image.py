@@ -14,7 +14,7 @@ from torch import Tensor
 
 from search.settings import ConvSettings
 from search.spaces.discretize import Mixing
-from search.supernets.base import Batch, Outcome
+from search.supernets.base import Batch, StepOutput
 from search.supernets.conv import Supernet
 from search.supernets.conv_fused import MergedCell
 from zoo.data.base import DataError, ImageData
@@ -73,7 +73,7 @@ class ImageTask:
     def steps_in(self, number: int) -> int:
         return self.steps
 
-    def carry(self, train: Outcome, valid: Outcome | None) -> None:
+    def carry(self, train: StepOutput, valid: StepOutput | None) -> None:
         """Images have no state to hand on."""
 
     def state_dict(self) -> dict:
@@ -95,7 +95,7 @@ class ImageTask:
             images = cutout(images, self.settings.cutout)
         return images.contiguous(memory_format=torch.channels_last), half[1][chosen]
 
-    def right(self, outcome: Outcome, batch: Batch) -> Tensor:
+    def num_correct(self, outcome: StepOutput, batch: Batch) -> Tensor:
         """How many of a batch are recognised."""
         return (outcome.logits.detach().argmax(1) == batch[1]).sum()
 
@@ -110,7 +110,7 @@ class ImageTask:
             batch = normalise(pixels.float(), self.mean, self.std), wanted
             outcome = network.loss(batch, mixing)
             loss += outcome.loss.item() * len(wanted)
-            right += self.right(outcome, batch).item()
+            right += self.num_correct(outcome, batch).item()
             count += len(wanted)
         return {"loss": loss / count, "accuracy": right / count}
 

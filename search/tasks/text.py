@@ -12,7 +12,7 @@ import torch
 
 from search.settings import TextSettings
 from search.spaces.discretize import Mixing
-from search.supernets.base import Outcome
+from search.supernets.base import StepOutput
 from search.supernets.recurrent import Batch, FastRecurrentCell, RecurrentSupernet
 from zoo.data.text import TextData
 from zoo.data.text_batches import TextBatches, columns, score_batches
@@ -54,7 +54,7 @@ class TextTask:
     def steps_in(self, number: int) -> int:
         return len(self._batches.lengths(number))
 
-    def carry(self, train: Outcome, valid: Outcome | None) -> None:
+    def carry(self, train: StepOutput, valid: StepOutput | None) -> None:
         """Hand the hidden states on to the next batches."""
         self._batches.carry(train.hidden, None if valid is None else valid.hidden)
 

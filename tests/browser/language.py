@@ -10,7 +10,7 @@ import torch.nn.functional as F
 import export
 import zoo
 from export.pipeline import build
-from export.source import Wanted, find
+from export.source import BuildOptions, find
 from zoo.artifact.manifest import Input
 from zoo.generation import generate
 
@@ -61,5 +61,5 @@ class Shipped(Learned):
 
     def __init__(self, folder: Path):
         self.unit, self.folder = "char", folder
-        source = find("DARTS_V2_RNN", Wanted(weights=Path("shakespeare")))
+        source = find("DARTS_V2_RNN", BuildOptions(weights=Path("shakespeare")))
         build(source, ["tfjs"], folder, "float16")

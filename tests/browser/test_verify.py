@@ -13,7 +13,7 @@ import pytest
 import export
 import zoo
 from export.pipeline import build
-from export.source import Wanted, find
+from export.source import BuildOptions, find
 from tests.browser.conftest import Visit, unavailable
 from web_demo.artifacts import find_artifacts
 from web_demo.chromium import launch
@@ -54,7 +54,7 @@ def changed(artifact: Path, folder: Path, place: int, by: float) -> Path:
 
 def reseal(folder: Path, **changes) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
-    folders.seal(folder, Manifest.model_validate({**manifest, **changes}))
+    folders.finalize(folder, Manifest.model_validate({**manifest, **changes}))
 
 
 def assert_agrees(rows: list[dict], backends: list[str]) -> None:
@@ -80,7 +80,7 @@ def test_a_step_on_graphics(browser, page_folder, step, backend):
 
 def test_rounded_weights_on_graphics(browser, page_folder, tmp_path):
     """Their numbers are others than PyTorch's on every backend."""
-    build(find("DARTS", Wanted()), ["tfjs"], tmp_path / "rounded", "uint8")
+    build(find("DARTS", BuildOptions()), ["tfjs"], tmp_path / "rounded", "uint8")
     wasm, webgl = verify(tmp_path / "rounded", backends=("wasm", "webgl"))
     if not webgl["available"]:
         unavailable(f"webgl: {webgl['reason']}")

@@ -31,8 +31,8 @@ def images_of(size, channels=3):
 def artifact(tmp_path_factory):
     """`zoo build DARTS --export onnx,savedmodel,tflite,tfjs` on the embedded default."""
     from export.pipeline import build
-    from export.source import Wanted, find
+    from export.source import BuildOptions, find
 
     directory = tmp_path_factory.mktemp("exports") / "DARTS-digits"
-    build(find("DARTS", Wanted()), ["onnx", "savedmodel", "tflite", "tfjs"], directory)
+    build(find("DARTS", BuildOptions()), ["onnx", "savedmodel", "tflite", "tfjs"], directory)
     return directory

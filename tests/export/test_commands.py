@@ -160,13 +160,13 @@ def test_verify_names_the_damaged_file(name, damage, copied, tmp_path):
 
 def test_verify_notices_wrong_numbers_behind_right_hashes(copied, tmp_path):
     """Somebody edits the weights and the manifest with them."""
-    from zoo.artifact.folder import read_manifest, seal
+    from zoo.artifact.folder import finalize, read_manifest
 
     path = copied / "tfjs/group1-shard1of1.bin"
     raw = bytearray(path.read_bytes())
     raw[4000:8000] = bytes(4000)
     path.write_bytes(raw)
-    seal(copied, read_manifest(copied))
+    finalize(copied, read_manifest(copied))
     result = zoo("verify", copied, cwd=tmp_path)
     refused(result, "tfjs did not agree")
 
@@ -183,10 +183,10 @@ def test_a_hand_edited_manifest_is_one_line(part, key, value, copied, tmp_path):
 
 
 def test_verify_names_a_format_that_cannot_be_read(copied, tmp_path):
-    from zoo.artifact.folder import read_manifest, seal
+    from zoo.artifact.folder import finalize, read_manifest
 
     (copied / "tfjs/model.json").write_text("{}")
-    seal(copied, read_manifest(copied))
+    finalize(copied, read_manifest(copied))
     result = zoo("verify", copied, cwd=tmp_path)
     refused(result, "tfjs did not agree")
     assert "cannot be run" in result.stdout

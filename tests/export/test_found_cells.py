@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import zoo
 from export.pipeline import build
-from export.source import Wanted, find
+from export.source import BuildOptions, find
 from search.cli import app as search
 from search.spaces.hierarchical import HierarchicalSpace
 from search.spaces.space import ConvSpace, RecurrentSpace
@@ -43,14 +43,14 @@ def found(kind="conv", source=SOURCE):
 @pytest.mark.parametrize("kind", SPACES)
 def test_a_found_cell_is_exported_with_its_source(kind, tmp_path):
     genotype = found(kind)
-    build(find("FOUND", Wanted(**SMALL[kind])), ["onnx", "tfjs"], tmp_path / "out")
+    build(find("FOUND", BuildOptions(**SMALL[kind])), ["onnx", "tfjs"], tmp_path / "out")
     manifest = read_manifest(tmp_path / "out")
     assert (manifest.genotype, manifest.source, manifest.paper) == ("FOUND", SOURCE, "")
     assert all(entry.max_difference <= entry.limit for entry in manifest.parity)
     card = (tmp_path / "out/README.md").read_text()
     assert f"## The cell\n\nNot a published cell; found by {SOURCE}.\n" in card
     assert zoo.parse((tmp_path / "out/genotype.json").read_text()) == genotype
-    again = find(str(tmp_path / "out"), Wanted())  # an artifact brings it along
+    again = find(str(tmp_path / "out"), BuildOptions())  # an artifact brings it along
     assert again.manifest.source == SOURCE
 
 
@@ -78,7 +78,7 @@ def test_from_the_search_to_the_zoo_and_to_an_artifact(tmp_path):
 
 def test_any_other_source_is_told_as_it_is(tmp_path):
     found(source="a talk\nof 2026")
-    build(find("FOUND", Wanted(**SMALL["conv"])), ["onnx"], tmp_path / "out")
+    build(find("FOUND", BuildOptions(**SMALL["conv"])), ["onnx"], tmp_path / "out")
     assert read_manifest(tmp_path / "out").source == "a talk of 2026"
     card = (tmp_path / "out/README.md").read_text()
     assert "Not a published cell; its source: a talk of 2026.\n" in card
@@ -94,7 +94,7 @@ def test_a_trained_artifact_keeps_the_source(tmp_path):
 
 
 def test_a_published_cell_has_a_paper_and_no_source():
-    origin = find("DARTS", Wanted()).manifest
+    origin = find("DARTS", BuildOptions()).manifest
     assert origin.paper.startswith("H. Liu") and origin.source == ""
 
 

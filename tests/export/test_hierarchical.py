@@ -6,7 +6,7 @@ import pytest
 
 import zoo
 from export.pipeline import build
-from export.source import Wanted, find
+from export.source import BuildOptions, find
 from tests.export.conftest import images_of, trained_looking
 from tests.export.test_cells import export_small
 from zoo.artifact.folder import read_manifest
@@ -35,7 +35,7 @@ def test_hierarchical_genotypes_export(genotype, size, channels, tmp_path):
 
 def test_a_file_becomes_an_artifact(tmp_path):
     (tmp_path / "mine.json").write_text(to_json(MOTIFS))
-    wanted = Wanted(channels=4, layers=3)
+    wanted = BuildOptions(channels=4, layers=3)
     build(find(str(tmp_path / "mine.json"), wanted), ["onnx"], tmp_path / "out")
     manifest = read_manifest(tmp_path / "out")
     assert (manifest.genotype, manifest.network.kind) == ("mine", "cifar")
@@ -46,4 +46,4 @@ def test_a_file_becomes_an_artifact(tmp_path):
                              ({"network": "language"}, "hierarchical cell; it has no language"),
                              ({"network": "imagenet"}, "has no imagenet network")):
         with pytest.raises(ValueError, match=message):
-            find(str(tmp_path / "mine.json"), Wanted(**changes))
+            find(str(tmp_path / "mine.json"), BuildOptions(**changes))

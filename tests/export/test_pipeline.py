@@ -20,7 +20,7 @@ from export.formats.onnx_node import UnsupportedNodeError
 from export.formats.saved_model import convert
 from export.logs import ConversionError
 from export.pipeline import Source, build
-from export.source import Wanted, find, from_model
+from export.source import BuildOptions, find, from_model
 from tests.export.conftest import images_of, trained_looking
 from zoo.artifact import folder as artifacts
 from zoo.artifact.folder import ArtifactError
@@ -182,11 +182,11 @@ def test_an_operation_without_a_converter_is_named():
 
 
 def test_a_built_artifact_can_be_built_again(artifact, tmp_path):
-    manifest = build(find(str(artifact), Wanted()), ["tfjs"], tmp_path / "again",
+    manifest = build(find(str(artifact), BuildOptions()), ["tfjs"], tmp_path / "again",
                      precision="float16")
     assert manifest.trained and manifest.precision == "float16"
     with pytest.raises(ValueError, match="leave --channels out"):
-        find(str(artifact), Wanted(channels=3))
+        find(str(artifact), BuildOptions(channels=3))
 
 
 def test_a_converter_of_ones_own(tmp_path, monkeypatch):

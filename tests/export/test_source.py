@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from export.pipeline import build
-from export.source import Wanted, find, from_model
+from export.source import BuildOptions, find, from_model
 from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact.manifest import Input, Manifest
@@ -50,9 +50,9 @@ def ships(shipped, monkeypatch):
 
 
 @pytest.mark.parametrize("wanted", [
-    Wanted(data="cifar10"), Wanted(weights=Path("cifar10")),
-    Wanted(data="cifar10", weights=Path("cifar10")),
-    Wanted(data="cifar10", channels=4), Wanted(data="cifar10", channels=4, layers=3)])
+    BuildOptions(data="cifar10"), BuildOptions(weights=Path("cifar10")),
+    BuildOptions(data="cifar10", weights=Path("cifar10")),
+    BuildOptions(data="cifar10", channels=4), BuildOptions(data="cifar10", channels=4, layers=3)])
 def test_shipped_weights_bring_their_sizes(wanted):
     """Whatever sizes the recipe of the data set has."""
     source = find("DARTS", wanted)
@@ -64,7 +64,8 @@ def test_shipped_weights_bring_their_sizes(wanted):
 
 
 @pytest.mark.parametrize("wanted, sizes", [
-    (Wanted(data="cifar10", channels=8), (8, 3)), (Wanted(data="cifar10", layers=5), (4, 5))])
+    (BuildOptions(data="cifar10", channels=8), (8, 3)),
+    (BuildOptions(data="cifar10", layers=5), (4, 5))])
 def test_other_sizes_are_other_networks(wanted, sizes):
     manifest = find("DARTS", wanted).manifest
     assert not manifest.trained and manifest.metrics == {}
@@ -72,12 +73,12 @@ def test_other_sizes_are_other_networks(wanted, sizes):
 
 
 def test_a_cell_without_shipped_weights_is_built_as_its_recipe_says():
-    manifest = find("PC_DARTS_cifar", Wanted(data="cifar10")).manifest
+    manifest = find("PC_DARTS_cifar", BuildOptions(data="cifar10")).manifest
     assert not manifest.trained and manifest.network.channels >= 16
 
 
 def test_a_shipped_language_model():
-    source = find("DARTS_V2_RNN", Wanted(weights=Path("shakespeare")))
+    source = find("DARTS_V2_RNN", BuildOptions(weights=Path("shakespeare")))
     manifest = source.manifest
     assert (manifest.name, manifest.trained) == ("DARTS_V2_RNN-shakespeare", True)
     assert manifest.input.unit == "char" and source.vocabulary == TOKENS
@@ -85,9 +86,9 @@ def test_a_shipped_language_model():
 
 
 @pytest.mark.parametrize("cell, wanted, words", [
-    ("DARTS_V2_RNN", Wanted(weights=Path("nothing")), "no weights are shipped for 'nothing'"),
-    ("DARTS_V2", Wanted(weights=Path("cifar10")), "shipped, only those of DARTS_V1"),
-    ("DARTS_V2_RNN", Wanted(weights=Path("shakespeare"), hidden=9), "leave --hidden out"),
+    ("DARTS_V2_RNN", BuildOptions(weights=Path("nothing")), "no weights are shipped for 'nothing'"),
+    ("DARTS_V2", BuildOptions(weights=Path("cifar10")), "shipped, only those of DARTS_V1"),
+    ("DARTS_V2_RNN", BuildOptions(weights=Path("shakespeare"), hidden=9), "leave --hidden out"),
 ])
 def test_weights_that_are_not_there(cell, wanted, words):
     with pytest.raises(ValueError, match=words):
@@ -96,8 +97,9 @@ def test_weights_that_are_not_there(cell, wanted, words):
 
 def test_the_vocabulary_goes_from_artifact_to_artifact(tmp_path):
     """From the shipped weights to an export, and from that, as from a training run, to another."""
-    build(find("DARTS_V2_RNN", Wanted(weights=Path("shakespeare"))), ["onnx"], tmp_path / "first")
-    source = find(str(tmp_path / "first"), Wanted())
+    source = find("DARTS_V2_RNN", BuildOptions(weights=Path("shakespeare")))
+    build(source, ["onnx"], tmp_path / "first")
+    source = find(str(tmp_path / "first"), BuildOptions())
     build(source, ["onnx"], tmp_path / "second")
     manifest = artifact.read_manifest(tmp_path / "second")
     assert artifact.read_vocabulary(tmp_path / "second", manifest) == TOKENS
@@ -108,7 +110,7 @@ def test_the_vocabulary_goes_from_artifact_to_artifact(tmp_path):
     model = create_model("DARTS_V2_RNN", "language", weights=tmp_path / "second")
     assert model.facts["vocabulary"] == TOKENS
     with pytest.raises(ValueError, match="language model, which reads no images; leave --path"):
-        find(str(tmp_path / "first"), Wanted(path=tmp_path))
+        find(str(tmp_path / "first"), BuildOptions(path=tmp_path))
 
 
 @pytest.mark.parametrize("content, words", [
@@ -120,12 +122,12 @@ def test_a_vocabulary_that_is_none(tmp_path, content, words):
         weights.save_weights(model, folder / weights.WEIGHTS)
         (folder / "genotype.json").write_text(to_json(model.genotype))
         (folder / "vocabulary.json").write_text(content)
-        artifact.seal(folder, Manifest(
+        artifact.finalize(folder, Manifest(
             name="run", genotype="DARTS_V2_RNN", task="language-model-step", trained=True,
             network={"kind": "language", **model.settings}, parameters=1,
             input=Input(name="tokens", range=None, unit="char")))
     with pytest.raises(artifact.ArtifactError, match=words):
-        find(str(tmp_path / "run"), Wanted())
+        find(str(tmp_path / "run"), BuildOptions())
 
 
 # --- the weights of an artifact -------------------------------------------------------------
@@ -145,8 +147,8 @@ def own(tmp_path_factory):
 
 
 def test_the_weights_of_an_artifact_bring_all_that_is_known_of_them(own, tmp_path):
-    source = find("DARTS", Wanted(weights=own))
-    before = find(str(own), Wanted()).manifest
+    source = find("DARTS", BuildOptions(weights=own))
+    before = find(str(own), BuildOptions()).manifest
     assert source.manifest.name == "DARTS-folder"
     for part in ("network", "input", "labels", "trained", "metrics"):
         assert getattr(source.manifest, part) == getattr(before, part), part
@@ -158,11 +160,11 @@ def test_the_weights_of_an_artifact_bring_all_that_is_known_of_them(own, tmp_pat
 
 
 @pytest.mark.parametrize("cell, wanted, words", [
-    ("DARTS", Wanted(channels=4), "bring their settings; leave --channels out"),
-    ("DARTS", Wanted(data="cifar10"), "bring their settings; leave --data out"),
-    ("DARTS", Wanted(network="imagenet"), "is for network='cifar', not 'imagenet'"),
-    ("NASNet", Wanted(), "insects has the weights of another cell, DARTS"),
-    ("ENAS_RNN", Wanted(), "insects has the weights of another cell, DARTS")])
+    ("DARTS", BuildOptions(channels=4), "bring their settings; leave --channels out"),
+    ("DARTS", BuildOptions(data="cifar10"), "bring their settings; leave --data out"),
+    ("DARTS", BuildOptions(network="imagenet"), "is for network='cifar', not 'imagenet'"),
+    ("NASNet", BuildOptions(), "insects has the weights of another cell, DARTS"),
+    ("ENAS_RNN", BuildOptions(), "insects has the weights of another cell, DARTS")])
 def test_the_weights_of_an_artifact_in_another_network(own, cell, wanted, words):
     with pytest.raises(ValueError, match=words):
         find(cell, dataclasses.replace(wanted, weights=own))
@@ -173,14 +175,14 @@ def test_names_go_before_folders_of_the_same_name(shipped, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     for name in ("cifar10", "DARTS", "mine"):
         (tmp_path / name).mkdir()
-    manifest = find("DARTS", Wanted(weights="cifar10")).manifest
+    manifest = find("DARTS", BuildOptions(weights="cifar10")).manifest
     with pytest.raises(artifact.ArtifactError, match="cifar10 is not an artifact folder"):
-        find("DARTS", Wanted(weights="./cifar10"))
+        find("DARTS", BuildOptions(weights="./cifar10"))
     assert manifest.trained and manifest.name == "DARTS-cifar10"
     with pytest.raises(artifact.ArtifactError, match="mine is not an artifact folder"):
-        find("mine", Wanted())
-    build(find("NASNet", Wanted(channels=4, layers=3)), ["onnx"], tmp_path / "DARTS")
-    assert find("DARTS", Wanted()).manifest.genotype == "NASNet"
+        find("mine", BuildOptions())
+    build(find("NASNet", BuildOptions(channels=4, layers=3)), ["onnx"], tmp_path / "DARTS")
+    assert find("DARTS", BuildOptions()).manifest.genotype == "NASNet"
 
 
 # --- images ---------------------------------------------------------------------------------
@@ -206,13 +208,13 @@ def insects(tmp_path):
 
 def test_images_of_each_class(insects):
     artifact_folder, folder = insects
-    source = find(artifact_folder, Wanted(path=folder("ant bee", "ant bee")))
+    source = find(artifact_folder, BuildOptions(path=folder("ant bee", "ant bee")))
     assert source.labels == [0, 1] and source.images.shape == (2, 8, 8, 3)
 
 
 def test_a_class_without_a_test_image(insects):
     artifact_folder, folder = insects
-    source = find(artifact_folder, Wanted(path=folder("ant bee", "bee")))
+    source = find(artifact_folder, BuildOptions(path=folder("ant bee", "bee")))
     assert source.labels == [1] and source.images.shape == (1, 8, 8, 3)
 
 
@@ -222,13 +224,13 @@ def test_a_class_without_a_test_image(insects):
 def test_images_of_other_classes(insects, names, message):
     artifact_folder, folder = insects
     with pytest.raises(ValueError, match=message):
-        find(artifact_folder, Wanted(path=folder(names, names)))
+        find(artifact_folder, BuildOptions(path=folder(names, names)))
 
 
 def test_twenty_images_are_enough(insects, monkeypatch):
     artifact_folder, folder = insects
     monkeypatch.setattr("export.source._MOST_IMAGES", 1)
-    source = find(artifact_folder, Wanted(path=folder("ant bee", "ant bee")))
+    source = find(artifact_folder, BuildOptions(path=folder("ant bee", "ant bee")))
     assert source.labels == [0] and len(source.images) == 1 and len(source.test) == 2
 
 

@@ -245,7 +245,7 @@ def test_time_is_told_after_ten_steps_even_if_they_come_at_once(monkeypatch):
     monkeypatch.setattr(terminal.time, "perf_counter", lambda: next(now))
     said, shown = [], []
     screen = terminal.Display(said.append, lambda share, lines: shown.append((share, lines[0])))
-    screen.told("done", 1)
+    screen.on_event("done", 1)
     screen.epochs = 3
     screen.report(0, 40, {})
     screen.report(16, 40, {"train_loss": 0.5})

@@ -130,7 +130,7 @@ def json_bytes(value) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def seal(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()) -> Manifest:
+def finalize(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()) -> Manifest:
     """List every file of `folder` with its sha256 and size, and write the manifest, whole.
 
     Files named in `leaving_out` are not listed; the others are on the disk before the manifest.

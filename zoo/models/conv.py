@@ -132,7 +132,7 @@ class _Network(nn.Module):
     """
 
     kind = ""  # as `zoo.create_model` calls it
-    facts: dict = {}  # of the weights that `create_model` loaded, see `zoo.weights.Found`
+    facts: dict = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
     stem_reduces = False  # does the stem halve the size right before the first cell?
     auxiliary_norm = True
 

@@ -113,7 +113,7 @@ class HierarchicalNetwork(nn.Module):
     """
 
     kind = "cifar"  # as `zoo.create_model` calls it
-    facts: dict = {}  # of the weights that `create_model` loaded, see `zoo.weights.Found`
+    facts: dict = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
 
     def __init__(self, genotype: HierarchicalGenotype, channels: int, layers: int,
                  num_classes: int, in_channels: int = 3, auxiliary: bool = False,

@@ -175,7 +175,7 @@ class LanguageModel(TiedModel):
     """
 
     kind = "language"
-    facts: dict = {}  # of the weights that `create_model` loaded, see `zoo.weights.Found`
+    facts: dict = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
 
     def __init__(self, genotype: RecurrentGenotype, vocabulary: int, embedding: int = 850,
                  hidden: int = 850, dropout: float = 0.0, dropout_words: float = 0.0,

@@ -32,12 +32,12 @@ from zoo.system import distributed
 from zoo.system.cuda_graph import CapturedStep
 from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.training import fine_tuning, run_folder
-from zoo.training.ema import WeightAverage
+from zoo.training.ema import ModelEMA
 from zoo.training.evaluation import predict, score
 from zoo.training.run_folder import diverged
 from zoo.training.tensorboard import HistoryEvents
 from zoo.training.trained import seal_run
-from zoo.weights import Found
+from zoo.weights import PretrainedWeights
 
 #: (steps done, steps in all, None or the row of the epoch that has ended)
 Report = Callable[[int, int, dict | None], None]
@@ -124,7 +124,7 @@ class Training:
 
     def __init__(self, genotype: Genotype, data: ImageData, recipe: Recipe, folder: Path,
                  seed: int, device: torch.device, dtype: torch.dtype, valid: Split | None,
-                 found: Found | None):
+                 found: PretrainedWeights | None):
         self.data, self.recipe, self.folder, self.valid = data, recipe, folder, valid
         self.seed, self.device, self.dtype = seed, device, dtype
         self.epochs, self.seconds = 0, 0.0
@@ -135,7 +135,7 @@ class Training:
         ).to(device, memory_format=torch.channels_last)  # twice as fast, on CPUs too
         if found:
             fine_tuning.warm_start(self.model, found, recipe)
-        self.average = WeightAverage(self.model, recipe.average) if recipe.average else None
+        self.average = ModelEMA(self.model, recipe.average) if recipe.average else None
         self.optimizer = _optimizer(self.model, recipe, device)
         # Processes that wait for each other in the middle of a step cannot replay it.
         self._captured = (CapturedStep(self._step, device)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 
-class WeightAverage:
+class ModelEMA:
     """`model` here is a copy in eval mode that holds the averaged values of the trained one.
 
     After `steps` updates a value keeps the share min(`decay`, (1 + steps) / (10 + steps)).

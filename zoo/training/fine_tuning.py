@@ -14,14 +14,14 @@ from zoo.registry import genotype as named
 from zoo.registry import registered
 from zoo.training import run_folder
 from zoo.training.run_folder import RunError
-from zoo.weights import Found, WeightsError, fill, find, trained_state, unpacked
+from zoo.weights import PretrainedWeights, WeightsError, fill, find, trained_state, unpacked
 
 _CLASSIFIER = "classifier."
 _FACTS = ("started_from", "weights_sha256")
 
 
 def begin(weights: Path | str | None, cell: str, genotype: Genotype, folder: Path, resume: bool
-          ) -> tuple[Found | None, dict]:
+          ) -> tuple[PretrainedWeights | None, dict]:
     """The weights to start from, if there are any, and what the run's settings say of them.
 
     A run that goes on from a checkpoint needs none, and tells what it began with.
@@ -44,7 +44,7 @@ def begin(weights: Path | str | None, cell: str, genotype: Genotype, folder: Pat
                    "weights_sha256": hashlib.sha256(found.content).hexdigest()}
 
 
-def warm_start(model: nn.Module, found: Found, recipe: Recipe) -> None:
+def warm_start(model: nn.Module, found: PretrainedWeights, recipe: Recipe) -> None:
     """Copy the weights `found` into the network of `recipe`.
 
     The classifier stays as it is drawn where the weights are for another number of classes.

@@ -21,7 +21,7 @@ from zoo.recipes.schedule import learning_rate
 from zoo.system import distributed
 from zoo.training import run_folder
 from zoo.training.classification import Report
-from zoo.training.ema import WeightAverage
+from zoo.training.ema import ModelEMA
 from zoo.training.losses import training_loss
 
 #: Keys of a checkpoint, by which a damaged one is told.
@@ -50,7 +50,7 @@ class Training:
         self.epochs = 0
         self.valid_losses: list[float] = []
         self.rollbacks: list[int] = []
-        self.average = WeightAverage(model, recipe.average) if recipe.average else None
+        self.average = ModelEMA(model, recipe.average) if recipe.average else None
         self._use("adamw" if recipe.optimizer == "adamw" else "sgd")
 
     def _use(self, stage: str) -> None:

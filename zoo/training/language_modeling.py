@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 import zoo
-from zoo.artifact.folder import MANIFEST, VOCABULARY, json_bytes, read_manifest, seal
+from zoo.artifact.folder import MANIFEST, VOCABULARY, finalize, json_bytes, read_manifest
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
 from zoo.data.base import DataError
 from zoo.data.text import TextData
@@ -230,7 +230,7 @@ def _finish(folder: Path, cell: str, genotype: Genotype, data: TextData, model: 
     save_weights(model, folder / WEIGHTS)
     write_whole(folder / "genotype.json", to_json(genotype).encode())
     write_whole(folder / VOCABULARY, json_bytes(data.vocabulary))
-    manifest = seal(folder, Manifest(
+    manifest = finalize(folder, Manifest(
         name=plain_name(f"{cell}-{data.name}"), genotype=cell, **origin_lines(cell, genotype),
         task="language-model-step", network=Network(kind="language", **model.settings),
         input=Input(name="tokens", range=None, data=data.name, unit=data.by),

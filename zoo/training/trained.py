@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import zoo
-from zoo.artifact.folder import seal
+from zoo.artifact.folder import finalize
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
 from zoo.data.base import ImageData
 from zoo.genotypes.serialization import Genotype, to_json
@@ -35,7 +35,7 @@ def seal_run(folder: Path, cell: str, genotype: Genotype, data: ImageData, recip
     write_whole(folder / "labels.txt", "".join(f"{label}\n" for label in data.labels).encode())
     _, height, width, channels = data.train.images.shape
     costs = cost(model, (channels, height, width))
-    manifest = seal(folder, Manifest(
+    manifest = finalize(folder, Manifest(
         name=plain_name(f"{cell}-{data.name}"), genotype=cell, **origin_lines(cell, genotype),
         network=Network(kind=recipe.network, channels=recipe.channels, layers=recipe.layers,
                         num_classes=len(data.labels), in_channels=channels),

@@ -140,7 +140,7 @@ def names_data(weights: str) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class PretrainedWeights:
     """Weights to load: their bytes, the settings that they fix (and `kind`), a name for errors.
 
     `facts` says what is known of them: input, labels, metrics, licence, agreement, as in a
@@ -153,7 +153,7 @@ class Found:
     facts: dict
 
 
-def find(weights: str | Path, cell) -> Found:
+def find(weights: str | Path, cell) -> PretrainedWeights:
     """What `create_model` loads: `weights` is a data set's name, a safetensors file (which fixes
     nothing), or the folder of an artifact.  Raises ValueError when there are none such,
     WeightsError for an artifact of another cell.
@@ -171,7 +171,7 @@ def find(weights: str | Path, cell) -> Found:
             raise ValueError(f"no weights of {cell} for {weights!r} are shipped, only those of "
                              f"{', '.join(there)}; train them with `zoo train {cell}`")
         path = packaged_file(card)
-        return Found(path.read_bytes(), card["network"], path.name, _facts(card))
+        return PretrainedWeights(path.read_bytes(), card["network"], path.name, _facts(card))
     path = Path(weights)
     if path.is_dir():
         from zoo.artifact.folder import read_file, read_genotype, read_manifest, read_vocabulary
@@ -184,10 +184,10 @@ def find(weights: str | Path, cell) -> Found:
         facts = manifest.model_dump(include={
             "input", "labels", "metrics", "licence", "agreement", "trained"})
         facts["vocabulary"] = read_vocabulary(path, manifest)
-        return Found(read_file(path, manifest, WEIGHTS), settings, str(path), facts)
+        return PretrainedWeights(read_file(path, manifest, WEIGHTS), settings, str(path), facts)
     if not path.is_file():
         raise ValueError(f"there is no file or folder {path} to load weights from")
-    return Found(path.read_bytes(), {}, str(path), {})
+    return PretrainedWeights(path.read_bytes(), {}, str(path), {})
 
 
 def _facts(card: dict) -> dict:

@@ -14,7 +14,7 @@ import zoo
 from export.checks import agreement
 from export.formats import onnx, tfjs
 from export.pipeline import build
-from export.source import Wanted, find, from_model
+from export.source import BuildOptions, find, from_model
 from zoo.artifact import folder as folders
 from zoo.artifact.manifest import Agreement, Input
 from zoo.cli import app
@@ -28,7 +28,7 @@ from zoo.weights import packaged
 def rounded(tmp_path_factory):
     """`zoo build DARTS --export tfjs --precision uint8`."""
     directory = tmp_path_factory.mktemp("exports") / "rounded"
-    build(find("DARTS", Wanted()), ["tfjs"], directory, "uint8")
+    build(find("DARTS", BuildOptions()), ["tfjs"], directory, "uint8")
     return directory
 
 
@@ -109,7 +109,7 @@ def test_what_cannot_be_asked(rounded, arguments, words, monkeypatch):
 
 def test_a_build_without_test_images_tells_nothing(rounded):
     assert json.loads((rounded / "manifest.json").read_text())["agreement"]
-    assert find("DARTS", Wanted(data="cifar10", channels=4, layers=3)).test is None
+    assert find("DARTS", BuildOptions(data="cifar10", channels=4, layers=3)).test is None
 
 
 def test_shipped_weights_bring_what_was_measured_of_them(tmp_path):
@@ -117,19 +117,20 @@ def test_shipped_weights_bring_what_was_measured_of_them(tmp_path):
     stated = [Agreement(**one) for one in packaged("DARTS", "cifar10")["agreement"]
               if one["precision"] == "uint8"]
     assert {one.where for one in stated} == {"Python", "chromium wasm"}
-    told = build(find("DARTS", Wanted(weights=Path("cifar10"))), ["tfjs"], tmp_path / "x", "uint8")
+    source = find("DARTS", BuildOptions(weights=Path("cifar10")))
+    told = build(source, ["tfjs"], tmp_path / "x", "uint8")
     assert told.agreement == stated
     assert f"| uint8 | {stated[0].share:.2%} | 10000 of cifar10 | Python |" in \
         (tmp_path / "x" / "README.md").read_text()
-    source = find("DARTS", Wanted(weights=Path("cifar10")))
+    source = find("DARTS", BuildOptions(weights=Path("cifar10")))
     source.test = np.zeros((3, 32, 32, 3), np.uint8)
     told = build(source, ["tfjs"], tmp_path / "y", "uint8")
     assert [(one.where, one.images) for one in told.agreement] == [
         ("Python", 3), ("chromium wasm", 500)]
     # What was measured of uint8 says nothing of float16, nor of other weights.
-    again = find(str(tmp_path / "x"), Wanted())
+    again = find(str(tmp_path / "x"), BuildOptions())
     assert build(again, ["tfjs"], tmp_path / "z", "float16").agreement == []
-    assert find("DARTS", Wanted(data="cifar10", channels=4)).manifest.agreement == []
+    assert find("DARTS", BuildOptions(data="cifar10", channels=4)).manifest.agreement == []
     model = zoo.create_model("DARTS", weights="cifar10")
     assert from_model(model, "x").manifest.agreement and from_model(model, "x").manifest.metrics
     with torch.no_grad():
@@ -165,7 +166,7 @@ def own(tmp_path_factory):
 def test_images_of_ones_own_are_scaled_as_they_were_learned(own, monkeypatch):
     directory, path = own
     expected = load("folder", path, 20).test.images
-    source = find(str(directory), Wanted(path=path))
+    source = find(str(directory), BuildOptions(path=path))
     assert np.array_equal(source.test, expected) and source.images.shape == (2, 20, 20, 3)
 
     asked = []

@@ -80,13 +80,13 @@ def test_a_folder_of_any_name_and_a_file_named_as_a_published_cell(tmp_path):
     import export
     import zoo
     from export.pipeline import build
-    from export.source import Wanted, find
+    from export.source import BuildOptions, find
     from zoo.genotypes.serialization import to_json
 
     model = zoo.create_model("PDARTS", channels=4, layers=3)
     assert export.export(model, "onnx", tmp_path / "my net").name == "my-net"
     (tmp_path / "DARTS.json").write_text(to_json(zoo.genotype("PDARTS")))
-    source = find(str(tmp_path / "DARTS.json"), Wanted(channels=4, layers=3))
+    source = find(str(tmp_path / "DARTS.json"), BuildOptions(channels=4, layers=3))
     manifest = build(source, ["onnx"], tmp_path / "out")
     assert not manifest.trained and manifest.paper == ""  # not the paper of another cell
     assert "## The cell" not in (tmp_path / "out/README.md").read_text()

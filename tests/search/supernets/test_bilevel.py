@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from search.spaces.discretize import edges
-from search.supernets.base import Outcome
+from search.supernets.base import StepOutput
 from search.supernets.bilevel import Bilevel
 from search.supernets.conv import Supernet
 from search.supernets.conv_fused import MergedCell
@@ -64,7 +64,7 @@ class Smooth(torch.nn.Module):
         x, labels = batch
         share = mixing["normal"].mean(0)[:5]
         logits = torch.tanh(x.flatten(1)[:, :4] @ self.first.t()) * share @ self.second.t()
-        return Outcome(torch.nn.functional.cross_entropy(logits, labels), logits)
+        return StepOutput(torch.nn.functional.cross_entropy(logits, labels), logits)
 
     training_loss = loss
 

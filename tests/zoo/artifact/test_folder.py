@@ -9,10 +9,10 @@ import zoo
 from zoo.artifact import folder as artifact
 from zoo.artifact.folder import (
     ArtifactError,
+    finalize,
     read_file,
     read_genotype,
     read_manifest,
-    seal,
     writing,
 )
 from zoo.artifact.manifest import Input, Manifest, Network
@@ -31,7 +31,7 @@ def folder(tmp_path):
         (fresh / "genotype.json").write_text(to_json(zoo.genotype("DARTS")))
         (fresh / "sub").mkdir()
         (fresh / "sub/data.bin").write_bytes(b"12345678")
-        seal(fresh, manifest())
+        finalize(fresh, manifest())
     return tmp_path / "T"
 
 
@@ -123,7 +123,7 @@ def test_an_unwritable_place_is_an_os_error(tmp_path):
 def test_an_empty_folder_may_be_filled(tmp_path):
     (tmp_path / "T").mkdir()
     with writing(tmp_path / "T") as fresh:
-        seal(fresh, manifest())
+        finalize(fresh, manifest())
     assert read_manifest(tmp_path / "T").name == "T-digits"
 
 
@@ -137,7 +137,7 @@ def test_a_name_like_a_pattern_sweeps_only_its_own(tmp_path):
     (tmp_path / ".other.building-999999999").mkdir()
     (tmp_path / ".[a]*.building-999999999").mkdir()
     with writing(tmp_path / "[a]*") as fresh:
-        seal(fresh, manifest())
+        finalize(fresh, manifest())
     assert sorted(path.name for path in tmp_path.iterdir()) == [".other.building-999999999",
                                                                 "[a]*"]
 
@@ -157,7 +157,7 @@ def test_without_exchange_a_stop_keeps_the_old_folder(stopped_at, folder, monkey
     before = read_manifest(folder)
     monkeypatch.setattr(Path, "rename", stopping)
     with pytest.raises(KeyboardInterrupt), writing(folder) as fresh:
-        seal(fresh, manifest())
+        finalize(fresh, manifest())
     assert read_manifest(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 

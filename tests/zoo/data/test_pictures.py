@@ -139,7 +139,7 @@ def trained(tmp_path_factory):
 
         save_weights(model, place / WEIGHTS)
         (place / "genotype.json").write_text(to_json(model.genotype))
-        artifact.seal(place, Manifest(
+        artifact.finalize(place, Manifest(
             name="tiny", genotype="DARTS", network={"kind": "cifar", **model.settings},
             input=CIFAR, labels=cifar.CIFAR10_LABELS, trained=True, parameters=1))
     return folder

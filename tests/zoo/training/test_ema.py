@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from zoo.training.ema import WeightAverage
+from zoo.training.ema import ModelEMA
 
 
 def network() -> nn.Module:
@@ -21,7 +21,7 @@ def train_a_step(model: nn.Module) -> None:
 
 def test_each_value_follows_the_formula_and_statistics_too():
     model = network()
-    average = WeightAverage(model, 0.7)
+    average = ModelEMA(model, 0.7)
     wanted = {name: value.double() for name, value in model.state_dict().items()}
     for step in range(1, 31):  # (1 + 18) / (10 + 18) is the first above 0.67
         train_a_step(model)
@@ -40,7 +40,7 @@ def test_each_value_follows_the_formula_and_statistics_too():
 def test_weights_are_followed_where_they_go():
     """cuDNN moves an LSTM's parameters to memory of its own in the middle of a training."""
     model = network()
-    average = WeightAverage(model, 0.9)
+    average = ModelEMA(model, 0.9)
     weight = model[0].weight
     with torch.no_grad():
         weight.set_(weight.detach() + 1)
@@ -51,21 +51,21 @@ def test_weights_are_followed_where_they_go():
 
 
 def test_it_is_measured_not_trained():
-    average = WeightAverage(network(), 0.9)
+    average = ModelEMA(network(), 0.9)
     assert not average.model.training
     assert not any(value.requires_grad for value in average.model.parameters())
 
 
 def test_it_goes_on_from_a_state():
     model = network()
-    first = WeightAverage(model, 0.9)
+    first = ModelEMA(model, 0.9)
     for _ in range(3):
         train_a_step(model)
         first.update()
     state = {"steps": first.state_dict()["steps"],
              "model": {name: value.clone() for name, value in
                        first.state_dict()["model"].items()}}
-    second = WeightAverage(model, 0.9)
+    second = ModelEMA(model, 0.9)
     second.load_state_dict(state)
     train_a_step(model)
     first.update()

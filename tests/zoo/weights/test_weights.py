@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from zoo import genotype
-from zoo.artifact.folder import seal
+from zoo.artifact.folder import finalize
 from zoo.artifact.manifest import Manifest
 from zoo.create import create_model
 from zoo.data.base import DataError
@@ -285,7 +285,7 @@ def test_nothing_is_shipped_before_all_is_measured(tmp_path):
     spec = {"height": 32, "width": 32, "channels": 3, "mean": [0.5] * 3, "std": [0.5] * 3}
     for data, error, words in (("cifar10", DataError, "not a folder"),
                                ("cifar100", WeightsError, "licence of cifar100 is not stated")):
-        seal(artifact, Manifest(
+        finalize(artifact, Manifest(
             name="x", genotype="DARTS", network={"kind": "cifar", **model.settings},
             input=spec | {"data": data}, trained=True, parameters=1))
         with pytest.raises(error, match=words):
