@@ -25,12 +25,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from search.settings import PRESETS
 from search.supernets.bilevel import Bilevel
 from search.supernets.conv import Supernet
 from search.supernets.conv_fused import MergedCell
 from search.supernets.conv_reference import PlainCell
 from search.supernets.recurrent import FastRecurrentCell, PlainRecurrentCell, RecurrentSupernet
+from search.tasks import domain
 from zoo.system.cuda_graph import CapturedStep
 
 # The first is the reference of the ratios.
@@ -50,7 +50,7 @@ def forms(sizes: argparse.Namespace) -> dict:
 def step_of(form: str, order: int, sizes: argparse.Namespace):
     """A function that does one step of the published search, on random data."""
     torch.manual_seed(0)
-    settings = PRESETS[sizes.space]["paper"]
+    settings = domain(sizes.space).supernets["paper"]
     cell = forms(sizes)[form]
     if sizes.space == "conv":
         network = Supernet(cell, settings.channels, settings.layers).to(sizes.device)
@@ -60,10 +60,10 @@ def step_of(form: str, order: int, sizes: argparse.Namespace):
                     torch.randint(10, (sizes.batch,), device=sizes.device)) for _ in range(2)]
         options = {}
     else:
-        names = ("dropout", "dropout_embedding", "dropout_hidden", "dropout_input", "slowness")
-        network = RecurrentSupernet(cell, VOCABULARY, settings.hidden, **{
-            name: getattr(settings, name) for name in names}).to(sizes.device)
-        shape = (2, 2, settings.time, sizes.batch)
+        network = RecurrentSupernet(
+            cell, VOCABULARY, settings.hidden, **settings.dropouts(),
+            tar_weight=settings.tar_weight).to(sizes.device)
+        shape = (2, 2, settings.bptt, sizes.batch)
         batches = [(tokens, targets.reshape(-1), network.initial_hidden(sizes.batch))
                    for tokens, targets in torch.randint(VOCABULARY, shape, device=sizes.device)]
         options = {"clip_unrolled": True, "unmoved": [network.encoder.weight]}
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     sizes = parser.parse_args()
-    sizes.batch = sizes.batch or PRESETS[sizes.space]["paper"].batch_size
+    sizes.batch = sizes.batch or domain(sizes.space).supernets["paper"].batch_size
     torch.set_num_threads(sizes.threads)
     progress = Console(stderr=True)
     where = (torch.cuda.get_device_name() if sizes.device == "cuda"

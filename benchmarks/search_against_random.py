@@ -70,12 +70,13 @@ def main() -> None:
 
 def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, seconds: dict):
     """The finished run in `folder`."""
-    from search import config, runner
+    from search import runner
+    from search.config import SearchOptions, plan
     from search.reporting.history import read_run
 
     sizes = SIZES[data]
     if not (folder / "config.json").exists():
-        wanted = config.SearchOptions(data=data, path=path, seed=seed, preset="quick", device="cpu",
+        wanted = SearchOptions(data=data, path=path, seed=seed, preset="quick", device="cpu",
                               changes=sizes["search"])
         if kind != "darts":
             wanted.strategy, wanted.changes = "random", sizes["candidate"]
@@ -84,7 +85,7 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
             else:  # as many as fit into the time of DARTS, measured once
                 wanted.changes = wanted.changes | {
                     "candidates": max(1, round(seconds["darts"] / seconds["candidate"]))}
-        runner.start(folder, config.config_of(wanted)[0])
+        runner.start(folder, plan(wanted)[0])
     print(f"{folder}", file=sys.stderr, flush=True)
     began, file = time.process_time(), folder / "cpu_seconds.json"
     finished = read_run(folder).finished

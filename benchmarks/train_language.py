@@ -37,11 +37,11 @@ def plain_loss(model: LanguageModel, tokens, targets, hidden):
     outputs, _ = HighwayCell.forward(model.rnns[0], model._embed(tokens), hidden)
     log_prob = F.log_softmax(model.decoder(model._locked(outputs, model.dropout)), dim=-1)
     loss = F.nll_loss(log_prob.flatten(0, 1), targets)
-    return loss + RECIPE.slowness * (outputs[1:] - outputs[:-1]).pow(2).mean()
+    return loss + RECIPE.tar_weight * (outputs[1:] - outputs[:-1]).pow(2).mean()
 
 
 def our_loss(model: LanguageModel, tokens, targets, hidden):
-    return training_loss(model, tokens, targets, hidden, RECIPE.activation, RECIPE.slowness).loss
+    return training_loss(model, tokens, targets, hidden, RECIPE.ar_weight, RECIPE.tar_weight).loss
 
 
 FORMS = {"plain eager float32": (plain_loss, torch.float32, False),
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=RECIPE.hidden)
     parser.add_argument("--vocabulary", type=int, default=10000)
     parser.add_argument("--batch", type=int, default=RECIPE.batch_size)
-    parser.add_argument("--time", type=int, default=RECIPE.time)
+    parser.add_argument("--time", type=int, default=RECIPE.bptt)
     parser.add_argument("--steps", type=int, default=5, help="timed ones of each form")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", type=torch.device, default="cpu")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zoo.cli import PLAIN, OneLineErrors
+from zoo.commands.options import Assignments, Config
+
+if TYPE_CHECKING:
+    from search.config import RunConfig
+    from search.reporting.history import RunRecord
 
 app = typer.Typer(no_args_is_help=True, cls=OneLineErrors, **PLAIN)
 
@@ -32,15 +38,16 @@ def search() -> None:
     """
 
 
-def _setting(help: str):
+def _setting(help: str) -> Any:
     return typer.Option(help=help, rich_help_panel=None, show_default=False)
 
 
 @app.command()
 def run(
-    strategy: Annotated[str, typer.Option(
+    strategy: Annotated[str | None, typer.Option(
         help="darts, pc-darts, gdas, random-ws, enas (shared weights); random, evolution, "
-        "reinforce, hierarchical (every candidate trained from scratch).")] = "darts",
+        "reinforce, hierarchical (every candidate trained from scratch); darts when left out.",
+        show_default=False)] = None,
     space: Annotated[str | None, typer.Option(
         help="conv, recurrent or hierarchical; the strategy's first when left out.")] = None,
     data: Annotated[str | None, typer.Option(
@@ -59,18 +66,24 @@ def run(
     channels: Annotated[int | None, _setting("Width of the first cell.")] = None,
     layers: Annotated[int | None, _setting("Number of cells.")] = None,
     hidden: Annotated[int | None, _setting("Width of the recurrent cell.")] = None,
-    batch_size: Annotated[int | None, _setting("Images a step, or columns of text.")] = None,
+    batch_size: Annotated[int | None, _setting(
+        "Images per step, or parallel token streams of a text.")] = None,
     learning_rate: Annotated[float | None, _setting("Of the weights, at the start.")] = None,
     alpha_learning_rate: Annotated[float | None, _setting("Of the alphas.")] = None,
     budget: Annotated[int | None, typer.Option(
         help="Training images (or tokens) that weights may be updated with in the whole run, "
         "instead of --epochs or --candidates.", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int | None, typer.Option(
+        help="Of everything random; 0 when left out.", show_default=False)] = None,
+    config: Config = None,
+    assignments: Assignments = None,
     workers: Workers = "auto",
     early_stop: EarlyStop = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    precision: Annotated[str, typer.Option(
-        help="auto, float32, bfloat16; auto is bfloat16 on a GPU that has it.")] = "auto",
+    device: Annotated[str | None, typer.Option(
+        help="auto, cpu, cuda, mps; auto when left out.", show_default=False)] = None,
+    precision: Annotated[str | None, typer.Option(
+        help="float32, bfloat16, or auto, which is bfloat16 on a GPU that has it.",
+        show_default=False)] = None,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", help="Folder of the run; runs/search-STRATEGY-DATA-SEED when left out.",
         show_default=False)] = None,
@@ -90,10 +103,13 @@ def run(
       search run --order 2 --seed 1
       search run --space recurrent
       search run --data cifar10 --path ~/cifar10 --preset paper
+      search run --config my_search.yaml --set weight_decay=1e-4
     """
-    from search import config as build
+    from search import build
     from search import runner as runs
+    from search.config import SearchOptions, plan
     from zoo import registry
+    from zoo.recipes.config_file import read_assignments
     from zoo.system import distributed
     from zoo.system.device import pick_device
 
@@ -101,19 +117,26 @@ def run(
 
     def prepare() -> Path:
         nonlocal images
-        if name is not None:
-            registry.check_free(name, replace)  # before hours of search
-        config, images = build.config_of(build.SearchOptions(
-            strategy, space, data, path, size, by, preset, seed, device, precision, budget, {
+        options = SearchOptions(
+            strategy=strategy, space=space, data=data, path=path, size=size, by=by, preset=preset,
+            seed=seed, device=device, precision=precision, budget=budget, name=name,
+            replace=replace, early_stop=early_stop, changes={
                 "order": order, "epochs": epochs, "candidates": candidates,
                 "channels": channels, "layers": layers, "hidden": hidden,
                 "batch_size": batch_size, "learning_rate": learning_rate,
-                "alpha_learning_rate": alpha_learning_rate}), workers)
-        folder = output or _free_folder(config)
-        runs.start(folder, config, name=name, replace=replace, early_stop=early_stop)
+                "alpha_learning_rate": alpha_learning_rate},
+            given=read_assignments(assignments or []))
+        if config is not None:
+            options = options.over_file(config)
+        if options.name is not None:
+            registry.check_free(options.name, options.replace)  # before hours of search
+        planned, images = plan(options)
+        planned = dataclasses.replace(planned, epochs=build.rehearse(planned, images, workers))
+        folder = output or _free_folder(planned)
+        runs.start(folder, planned)
         return folder
 
-    with distributed.group(pick_device(device)):
+    with distributed.group(pick_device(device or "auto")):
         _carry_out(distributed.first(prepare), images, workers, early_stop)
 
 
@@ -128,20 +151,20 @@ def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop =
     _carry_out(folder, None, workers, early_stop)
 
 
-def _carry_out(folder: Path, data, workers: str, early_stop: bool) -> None:
+def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     from search import runner as runs
     from search.reporting.history import read_run
     from search.reporting.terminal import display
     from zoo.system import distributed
 
     try:
-        with display(shown=distributed.rank() == 0) as screen:
+        with display(shown=distributed.is_main_process()) as screen:
             screen.say(f"{read_run(folder).strategy} in {folder}")
             found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; go on with `search resume {folder}`", err=True)
         raise typer.Exit(130) from None
-    if distributed.rank():
+    if not distributed.is_main_process():
         return
     typer.echo(f"{found.name} (epoch {found.epoch}, {found.why})\n{found.genotype}\n"
                f"run: {folder}, report: {folder / 'report.html'}")
@@ -156,10 +179,9 @@ def _carry_out(folder: Path, data, workers: str, early_stop: bool) -> None:
                    f"      zoo build {found.name} --export tfjs")
 
 
-def _free_folder(config: dict) -> Path:
+def _free_folder(config: RunConfig) -> Path:
     """runs/search-..., with a number when an earlier run has that name."""
-    order = config["settings"].get("order") if config["strategy"] == "darts" else None
-    base = f"search-{config['strategy']}{order or ''}-{config['data']}-{config['seed']}"
+    base = f"search-{config.label}-{config.data}-{config.seed}"
     folder, number = Path("runs") / base, 1
     while folder.exists():
         if not (folder / "result.json").exists() and (folder / "config.json").exists():
@@ -197,7 +219,7 @@ def list_runs(
         right=("seed", "epochs", "best"), shorten="cell")
 
 
-def _best(record) -> str:
+def _best(record: RunRecord) -> str:
     if record.best is None:
         return ""
     return f"{record.best:.2%}" if record.metric == "accuracy" else f"{record.best:.1f} ppl"

@@ -1,250 +1,230 @@
-"""From the settings of a run (`config.json`) to the strategy that carries it out."""
+"""The settings of a run: from what a user asked for to `config.json`, and back.
+
+Presets come first, then a file (`--config`), then single values (`--set`), then options.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from search.settings import PRESETS, check_preset, preset
+import zoo
+from search.settings import check_preset
 from search.strategies import Entry, entry
-from search.strategies.base import Strategy
+from search.tasks import domain
+from search.tasks.base import Domain
+from zoo.recipes.base import check_known, current_names, validated
+from zoo.recipes.config_file import read_config_file
 from zoo.spelling import did_you_mean
 from zoo.system import distributed
 from zoo.system.device import pick_device, pick_precision
+from zoo.training.trainer import check_seed
 
-_SETTINGS = {space: type(presets["paper"]) for space, presets in PRESETS.items()}
 
-
-@dataclasses.dataclass
+@dataclass
 class SearchOptions:
-    """What a user asked for; None where nothing was said."""
+    """What a user asked for; None where nothing was said.
 
-    strategy: str = "darts"
+    `settings` are those of the strategy and `training` those of its candidates, as a run's file
+    has them; `given` are such of either, as a file or `--set` has them, and `changes` as options
+    give them.  With a `data_sha256` no other data will do.
+    """
+
+    strategy: str | None = None
     space: str | None = None
     data: str | None = None
     path: Path | None = None
     size: int | None = None
     by: str | None = None
     preset: str | None = None
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "auto"
+    seed: int | None = None
+    device: str | None = None
+    precision: str | None = None
     budget: int | None = None
-    changes: dict = dataclasses.field(default_factory=dict)  # of settings, by their names
+    threads: int | None = None
+    name: str | None = None
+    replace: bool = False
+    early_stop: bool = False
+    data_sha256: str | None = None
+    settings: dict[str, Any] | None = None
+    training: dict[str, Any] | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
+
+    def over_file(self, path: Path) -> SearchOptions:
+        """These options over those of a YAML file, which may be the config.json of a run.
+
+        Raises ValueError for a file that cannot be read, and values of another type.
+        """
+        values = read_config_file(path)
+        if "settings" in values:  # a run's own file: these follow from the rest
+            values = {name: value for name, value in values.items()
+                      if name not in ("epochs", "versions", "processes")}
+        own = {one.name for one in dataclasses.fields(self)} - {"changes", "given"}
+        options = validated(SearchOptions, {name: value for name, value in values.items()
+                                            if name in own}, f"{path}: ")
+        said = {name: getattr(self, name) for name in own
+                if getattr(self, name) not in (None, False)}
+        settings = {name: value for name, value in values.items() if name not in own}
+        return dataclasses.replace(options, **said, changes=self.changes,
+                                   given=settings | self.given)
 
 
-def config_of(wanted: SearchOptions, workers: int | str | None = None) -> tuple[dict, object]:
-    """The settings of a run as they are stored, and its data set.
+@dataclass(frozen=True)
+class RunConfig:
+    """All that a run depends on, as it is kept in `config.json`.
 
-    Everything is built once, so that nothing is begun that cannot go on.  Raises ValueError for
-    what does not go together, DataError for data that cannot be read or searched on.
+    `settings` are the strategy's, `training` those of each candidate's training where the
+    strategy trains candidates; `epochs` is the number of rows that a whole run has.
     """
-    found = entry(wanted.strategy)
-    space = wanted.space or found.spaces[0]
+
+    strategy: str
+    space: str
+    data: str
+    path: str | None
+    size: int | None
+    by: str | None
+    seed: int
+    device: str
+    precision: str
+    threads: int
+    processes: int
+    settings: dict[str, Any]
+    training: dict[str, Any] | None
+    budget: int | None
+    data_sha256: str
+    name: str | None
+    replace: bool
+    early_stop: bool
+    preset: str | None = None
+    epochs: int | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> RunConfig:
+        """Raises ValueError for values that no run has written."""
+        from pydantic import TypeAdapter
+
+        # As JSON, of which a strict dataclass can be made; nothing is converted.
+        config = TypeAdapter(cls).validate_json(json.dumps(dict(values)), strict=True)
+        if config.threads < 1:
+            raise ValueError("threads")
+        config.strategy_settings()
+        return config
+
+    @property
+    def entry(self) -> Entry:
+        return entry(self.strategy)
+
+    @property
+    def domain(self) -> Domain:
+        return domain(self.space)
+
+    def strategy_settings(self) -> Any:
+        """Those of the strategy as a value.  Raises ValueError for damaged ones."""
+        found = self.entry
+        if found.shares_weights:
+            return self.domain.read_supernet_settings(self.settings)
+        return next(iter(found.presets().values())).changed(self.settings)
+
+    def load_data(self) -> Any:
+        """The data set from where it was.  Raises DataError."""
+        return self.domain.load(self.data, Path(self.path) if self.path else None, self.size,
+                                self.by)
+
+    @property
+    def label(self) -> str:
+        """The strategy in names of folders and cells: "darts2", "evolution"."""
+        order = self.settings.get("order") if self.strategy == "darts" else None
+        return f"{self.strategy}{order or ''}"
+
+    @property
+    def digest(self) -> str:
+        """sha256 of all that a checkpoint's numbers depend on: it fits no other search."""
+        facts = {name: getattr(self, name) for name in (
+            "strategy", "space", "data_sha256", "seed", "precision", "processes", "settings",
+            "training", "budget")}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
+    """The run that is asked for, and its data set.
+
+    Raises ValueError for what does not go together, DataError for data that cannot be read.
+    """
+    name = options.strategy or "darts"
+    found = entry(name)
+    space = options.space or found.spaces[0]
     if space not in found.spaces:
-        raise ValueError(f"{wanted.strategy} searches the {' or '.join(found.spaces)} space, not "
-                         f"{space!r}; {did_you_mean(space, found.spaces)}choose one with --space")
-    if not 0 <= wanted.seed < 2**63:
-        raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {wanted.seed}")
-    name = wanted.data or ("sample" if space == "recurrent" else "digits")
-    chosen = wanted.preset or ("quick" if name in ("digits", "sample") else "paper")
-    settings, training = _settings(found, space, chosen, name, wanted.changes)
-    data = load_data(space, name, wanted.path, wanted.size, wanted.by)
-    device = pick_device(wanted.device)
-    config = {
-        "strategy": wanted.strategy, "space": space, "data": name,
-        "path": str(wanted.path.resolve()) if wanted.path else None,
-        "size": wanted.size, "by": wanted.by, "preset": chosen, "seed": wanted.seed,
-        "device": device.type, "precision": str(pick_precision(wanted.precision, device)
-                                                ).removeprefix("torch."),
-        "threads": torch.get_num_threads(), "processes": distributed.size(),
-        "settings": settings, "training": training, "budget": wanted.budget,
-        "data_sha256": fingerprint(space, data),
-    }
-    if found.shares_weights and wanted.budget is not None:
-        config["settings"] = _within(config, data)
-    config["epochs"] = _rehearse(config, data, workers)
-    return config, data
+        raise ValueError(f"{name} searches the {' or '.join(found.spaces)} space, not {space!r}; "
+                         f"{did_you_mean(space, found.spaces)}choose one with --space")
+    seed = options.seed or 0
+    check_seed(seed)
+    if options.threads is not None and options.threads < 1:
+        raise ValueError(f"threads must be at least 1, not {options.threads}")
+    searched = domain(space)
+    data_name = options.data or searched.data
+    preset = options.preset or searched.preset(data_name)
+    settings, training = _settings(found, searched, preset, data_name, options)
+    data = searched.load(data_name, options.path, options.size, options.by)
+    fingerprint = searched.fingerprint(data)
+    if options.data_sha256 not in (None, fingerprint):
+        raise ValueError(f"the settings are of a run on other data than {data_name} is now; leave "
+                         "data_sha256 out to search on this")
+    if found.shares_weights and options.budget is not None:
+        settings = searched.within(options.budget, data, settings)
+    device = pick_device(options.device or "auto")
+    precision = pick_precision(options.precision or "auto", device)
+    return RunConfig(
+        strategy=name, space=space, data=data_name,
+        path=str(options.path.resolve()) if options.path else None, size=options.size,
+        by=options.by, preset=preset, seed=seed, device=device.type,
+        precision=str(precision).removeprefix("torch."),
+        threads=options.threads or torch.get_num_threads(), processes=distributed.size(),
+        settings=dataclasses.asdict(settings),
+        training=dataclasses.asdict(training) if training else None, budget=options.budget,
+        data_sha256=fingerprint, name=options.name, replace=options.replace,
+        early_stop=options.early_stop,
+        versions={"genotype-zoo": zoo.__version__, "torch": torch.__version__}), data
 
 
-def load_data(space: str, name: str, path: Path | None, size: int | None, by: str | None):
-    """The images or the text `name`.  Raises DataError."""
-    if space == "recurrent":
-        from zoo.data.text import load_text
-
-        if size is not None:
-            raise ValueError("--size is for images; a text has none")
-        return load_text(name, path, by)
-    from zoo.data.images import load
-
-    if by is not None:
-        raise ValueError("--by is for texts; images are read whole")
-    return load(name, path, size)
-
-
-def _settings(found: Entry, space: str, chosen: str, data: str, changes: dict
-              ) -> tuple[dict, dict | None]:
+def _settings(found: Entry, searched: Domain, preset: str, data: str, options: SearchOptions
+              ) -> tuple[Any, Any]:
     """The strategy's settings, and those of each candidate's training where it trains them."""
+    changes = {name: value for name, value in options.changes.items() if value is not None}
     for name in found.unused:
-        if changes.get(name) is not None:
-            raise ValueError(f"--{name.replace('_', '-')} is not a setting of this strategy; "
-                             "leave it out")
+        if name in changes or name in options.given:
+            raise _no_setting(name)
+    if found.shares_weights and options.training:
+        raise ValueError(f"{options.strategy} trains no candidates from scratch; leave the "
+                         "settings below training out")
     if found.shares_weights:
-        settings = preset(space, chosen).but(**(found.changes or {}).get(chosen, {}))
-        if space == "conv" and chosen == "quick" and data != "digits":
-            settings = settings.but(crop_padding=4, flip=True)  # as photographs may be
-        return dataclasses.asdict(settings.but(**changes)), None
-    _, module = found.load()
-    check_preset(chosen, module.PRESETS)
-    settings = module.PRESETS[chosen]
-    training = _training_recipe(space, chosen, data)
-    fields = {part: {field.name for field in dataclasses.fields(part)}
-              for part in (type(settings), type(training))}
-    own, theirs = {}, {}
-    for name, value in changes.items():
-        if value is None:
-            continue
-        if name in fields[type(settings)]:
-            own[name] = value
-        elif name in fields[type(training)]:
-            theirs[name] = value
-        else:
-            raise ValueError(f"--{name.replace('_', '-')} is not a setting of this strategy; "
-                             "leave it out")
-    return (dataclasses.asdict(dataclasses.replace(settings, **own)),
-            dataclasses.asdict(dataclasses.replace(training, **theirs)))
+        settings = searched.supernet_settings(preset, data).but(
+            **(found.changes or {}).get(preset, {})).changed(options.settings or {}, "settings: ")
+        return settings.changed(options.given).but(**changes), None
+    presets = found.presets()
+    check_preset(preset, presets)
+    settings = presets[preset].changed(options.settings or {}, "settings: ")
+    training = searched.recipe(preset, data).changed(options.training or {}, "training: ")
+    for values in (options.given, changes):
+        values = current_names(values, training.names())
+        own = {name: value for name, value in values.items() if name in settings.names()}
+        theirs = {name: value for name, value in values.items() if name not in own}
+        for name in theirs.keys() - set(training.names()):
+            if name in changes:
+                raise _no_setting(name)
+        check_known(theirs, [*settings.names(), *training.names()])
+        settings, training = settings.changed(own), training.changed(theirs)
+    return settings, training
 
 
-def _training_recipe(space: str, chosen: str, data: str):
-    if space == "recurrent":
-        from search.candidates.text import TEXT_RECIPES
-
-        return TEXT_RECIPES[chosen]
-    from search.candidates.image import image_recipe
-
-    return image_recipe(chosen, data, space == "hierarchical")
-
-
-def _within(config: dict, data) -> dict:
-    """As many epochs as the budget pays for."""
-    settings = settings_of(config)
-    share = (settings.train_share * len(data.train.labels) if config["space"] == "conv"
-             else len(data.train))
-    epochs = int(config["budget"] // share)
-    if epochs < 1:
-        raise ValueError(f"a budget of {config['budget']:,} does not pay for one epoch, which "
-                         f"costs {int(share):,}; raise it")
-    return dataclasses.asdict(settings.but(epochs=epochs))
-
-
-def _rehearse(config: dict, data, workers: int | str | None) -> int:
-    """Build the strategy as the run will, its networks without memory; the rows it will have."""
-    found = entry(config["strategy"])
-    if found.shares_weights:
-        settings = settings_of(config)
-        _check_share(settings)
-        task = _task(config["space"])(data, settings, torch.device("meta"), config["seed"],
-                                      (distributed.rank(), distributed.size()))
-        return found.load()[0](task, settings, config["seed"]).epochs
-    with _sampling(config, data, Path(), workers) as built:
-        return built.epochs
-
-
-def settings_of(config: dict):
-    """The settings of a run's strategy.  Raises TypeError or ValueError for damaged ones."""
-    found = entry(config["strategy"])
-    kind = (_SETTINGS[config["space"]] if found.shares_weights
-            else type(next(iter(found.load()[1].PRESETS.values()))))
-    return kind(**_tuples(config["settings"]))
-
-
-def _check_share(settings) -> None:
-    if settings.batch_size % distributed.size():
-        raise ValueError(f"a batch of {settings.batch_size} cannot be shared by "
-                         f"{distributed.size()} processes; take a multiple with --batch-size")
-
-
-def _tuples(settings: dict) -> dict:
-    """JSON has lists where the settings have pairs."""
-    return {name: tuple(value) if isinstance(value, list) else value
-            for name, value in settings.items()}
-
-
-def fingerprint(space: str, data) -> str:
-    """sha256 of the training data: a run goes on only with what it began with."""
-    if space == "recurrent":
-        return hashlib.sha256(data.train.tobytes() + data.valid.tobytes()).hexdigest()
-    digest = hashlib.sha256(data.train.images.tobytes())
-    digest.update(data.train.labels.tobytes())
-    return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def strategy(config: dict, data, folder: Path, workers: int | str | None = None
-             ) -> Iterator[Strategy]:
-    """The strategy of a run in `folder`, ready for its first epoch."""
-    found = entry(config["strategy"])
-    if not found.shares_weights:
-        with _sampling(config, data, folder, workers) as built:
-            yield built
-        return
-    with distributed.group(pick_device(config["device"])) as device:
-        settings, seed = settings_of(config), config["seed"]
-        _check_share(settings)
-        task = _task(config["space"])(data, settings, device, seed,
-                                      (distributed.rank(), distributed.size()))
-        yield found.load()[0](task, settings, seed, getattr(torch, config["precision"]))
-
-
-@contextlib.contextmanager
-def _sampling(config: dict, data, folder: Path, workers: int | str | None) -> Iterator[Strategy]:
-    if distributed.is_started():
-        raise ValueError(f"{config['strategy']} trains candidates in parallel by --workers; start "
-                         "it without torchrun")
-    build, _ = entry(config["strategy"]).load()
-    with _evaluator(config, data, folder, workers) as evaluator:
-        yield build(_space(config["space"]), evaluator, settings_of(config), config["seed"],
-                    config["budget"])
-
-
-def _task(space: str):
-    if space == "recurrent":
-        from search.tasks.text import TextTask
-
-        return TextTask
-    from search.tasks.image import ImageTask
-
-    return ImageTask
-
-
-def _space(space: str):
-    from search.spaces.space import ConvSpace, RecurrentSpace
-
-    if space == "hierarchical":
-        from search.spaces.hierarchical import HierarchicalSpace
-
-        return HierarchicalSpace()
-    return ConvSpace() if space == "conv" else RecurrentSpace()
-
-
-def _evaluator(config: dict, data, folder: Path, workers: int | str | None):
-    from search.candidates.workers import Evaluator
-
-    if config["space"] == "recurrent":
-        from search.candidates.text import TextRecipe, TextTraining
-
-        training = TextTraining(data, TextRecipe(**config["training"]), config["device"])
-    else:
-        from search.candidates.image import ImageTraining, held_out
-        from search.tasks.image import check_images
-        from zoo.recipes.image import Recipe
-
-        check_images(data)
-        training = ImageTraining(held_out(data, config["seed"]), Recipe(**config["training"]),
-                                 config["device"])
-    return Evaluator(training, folder / "candidates", workers)
+def _no_setting(name: str) -> ValueError:
+    return ValueError(f"--{name.replace('_', '-')} is not a setting of this strategy; leave it "
+                      "out")

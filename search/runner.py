@@ -8,20 +8,22 @@ checkpoint after it is written.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
-import hashlib
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
 import zoo
-from search import config as build
+from search import build
+from search.config import RunConfig
 from search.progress import Report, silent
 from search.reporting.history import CONFIG, GENOTYPE, HISTORY, RESULT, SECONDS, read_run
 from search.reporting.report import write_report
@@ -38,10 +40,9 @@ from zoo.training import run_folder
 from zoo.training.run_folder import RunError, append_line, keep_lines
 
 LOCK = "lock"
-_NEEDED = {"strategy": str, "space": str, "data": str, "path": str | None, "size": int | None,
-           "by": str | None, "seed": int, "device": str, "precision": str, "threads": int,
-           "processes": int, "settings": dict, "training": dict | None, "budget": int | None,
-           "data_sha256": str, "name": str | None, "replace": bool, "early_stop": bool}
+#: Called with "done" and the epochs that are behind the run and "strategy" before the first
+#: step, with "row" after each epoch.
+OnEvent = Callable[[str, Any], None]
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,11 @@ class SearchResult:
     name: str
 
 
-def start(folder: Path, config: dict, *, name: str | None = None, replace: bool = False,
-          early_stop: bool = False) -> None:
-    """Make `folder` ready for a run of `config` (`search.config.config_of`).
+def start(folder: Path, config: RunConfig) -> None:
+    """Make `folder` ready for a run of `config` (see `search.config.plan`).
 
-    What is found will be registered as `name`, or by what it is; `replace` lets it replace a cell
-    of the user's.  Raises RunError if the folder holds anything already.
+    What is found will be registered as `config.name`, or by what it is.
+    Raises RunError if the folder holds anything already.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise RunError(f"{folder} exists and is not a folder; choose another with -o")
@@ -71,62 +71,46 @@ def start(folder: Path, config: dict, *, name: str | None = None, replace: bool 
         raise RunError(f"{folder} is not empty and no search run, so it is left alone; choose "
                        "another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
-    versions = {"genotype-zoo": zoo.__version__, "torch": torch.__version__}
-    write_whole(folder / CONFIG, json_bytes(config | {
-        "name": name, "replace": replace, "early_stop": early_stop, "versions": versions}))
+    write_whole(folder / CONFIG, json_bytes(dataclasses.asdict(config)))
 
 
-def run(folder: Path, data=None, workers: int | str | None = None, early_stop: bool = False,
-        report: Report = silent, on_event: Callable[[str, object], None] = lambda what, value: None
-        ) -> SearchResult:
+def run(folder: Path, data: Any = None, workers: int | str | None = None,
+        early_stop: bool = False, report: Report = silent,
+        on_event: OnEvent = lambda what, value: None) -> SearchResult:
     """Carry out, or go on with, the run in `folder`, and register what it finds.
 
     `data` is read from where the run's settings say when left out.  With `early_stop` the run
-    ends when three epochs on end show a collapse.  `on_event("done", epochs)` and then
-    `on_event("strategy", strategy)` are called before the first step, `on_event("row", row)` after
-    each epoch.
+    ends when three epochs on end show a collapse.
 
     Raises RunError for a folder that holds no run, is used by another process, is damaged or
-    cannot be written, DivergedError for a loss that is no number, DataError.
+    cannot be written, DivergedError for a loss that is NaN or infinite, DataError.
     """
     record = read_run(folder)
     if record.result is not None:
-        return _found(folder, record.result)
+        return _result(folder, record.result)
     with distributed.group(pick_device(str(record.config.get("device", "auto")))):
         config = distributed.first(lambda: _checked(folder, record.config))
-        early_stop = early_stop or config["early_stop"]
-        with _told_of_the_disk(folder), _alone(folder), _threads(config["threads"]):
-            return _carry_out(folder, config, data, workers, early_stop, report, on_event)
+        with _disk_errors_in_one_line(folder), _alone(folder), _threads(config.threads):
+            if data is None:
+                data = config.load_data()
+            if config.domain.fingerprint(data) != config.data_sha256:
+                raise RunError(f"{folder} was started with other data than what is at "
+                               f"{config.path or config.data} now; put that back, or search "
+                               "into another folder with -o")
+            with build.strategy(config, data, folder, workers) as strategy:
+                rows = _epochs(folder, config, strategy, early_stop or config.early_stop, report,
+                               on_event)
+            return distributed.first(lambda: _finish(folder, config, rows))
 
 
-def _carry_out(folder: Path, config: dict, data, workers, early_stop: bool, report: Report, on_event
-               ) -> SearchResult:
-    if data is None:
-        data = build.load_data(config["space"], config["data"],
-                               Path(config["path"]) if config["path"] else None,
-                               config["size"], config["by"])
-    if build.fingerprint(config["space"], data) != config["data_sha256"]:
-        raise RunError(f"{folder} was started with other data than what is at "
-                       f"{config['path'] or config['data']} now; put that back, or search "
-                       "into another folder with -o")
-    with build.strategy(config, data, folder, workers) as strategy:
-        rows = _epochs(folder, config, strategy, early_stop, report, on_event)
-    return distributed.first(lambda: _finish(folder, config, rows))
-
-
-def _checked(folder: Path, config: dict) -> dict:
-    """`config` as `start` has written it.  Raises RunError for a damaged one."""
+def _checked(folder: Path, values: dict) -> RunConfig:
+    """What `start` has written.  Raises RunError for a damaged file and other processes."""
     try:
-        for name, kind in _NEEDED.items():
-            if not isinstance(config[name], kind):
-                raise TypeError(name)
-        if config["threads"] < 1:
-            raise ValueError("threads")
-        build.settings_of(config)
-    except (KeyError, TypeError, ValueError):
+        config = RunConfig.read(values)
+    except (TypeError, ValueError):
         raise RunError(f"{folder / CONFIG} is damaged; search anew into another folder with "
                        "-o") from None
-    begun, now = config["processes"], distributed.size()
+    begun, now = config.processes, distributed.size()
     if begun != now:
         remedy = f"with torchrun --nproc-per-node {begun}" if begun > 1 else "without torchrun"
         raise RunError(f"{folder} was begun by {begun} process{'es' * (begun > 1)}, and the sums "
@@ -134,10 +118,10 @@ def _checked(folder: Path, config: dict) -> dict:
     return config
 
 
-def _epochs(folder: Path, config: dict, strategy: Strategy, early_stop: bool, report: Report,
-            on_event) -> list[dict]:
-    writes, search = distributed.rank() == 0, _search_of(config)
-    first = _restore(folder, strategy, search)
+def _epochs(folder: Path, config: RunConfig, strategy: Strategy, early_stop: bool,
+            report: Report, on_event: OnEvent) -> list[dict]:
+    writes = distributed.is_main_process()
+    first = _restore(folder, strategy, config.digest)
     rows = list(read_run(folder).rows)[:first]
     if writes:
         keep_lines(folder / HISTORY, first)
@@ -153,8 +137,8 @@ def _epochs(folder: Path, config: dict, strategy: Strategy, early_stop: bool, re
             row = json.loads(json.dumps(strategy.epoch(number, report)))
             seconds = round(time.perf_counter() - began, 3)
             rows.append(row)
-            state = {"epoch": number, "search": search} | strategy.state_dict()
-            if writes:
+            state = {"epoch": number, "search": config.digest} | strategy.state_dict()
+            if events:
                 append_line(folder / HISTORY, row)
                 append_line(folder / SECONDS, {"epoch": number, "seconds": seconds})
                 run_folder.save_checkpoint(folder, state)
@@ -167,21 +151,13 @@ def _epochs(folder: Path, config: dict, strategy: Strategy, early_stop: bool, re
     return rows
 
 
-def _search_of(config: dict) -> str:
-    """sha256 of all that a checkpoint's numbers depend on: it fits no other search."""
-    facts = {name: config[name] for name in (
-        "strategy", "space", "data_sha256", "seed", "precision", "processes", "settings",
-        "training", "budget")}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _restore(folder: Path, strategy: Strategy, search: str) -> int:
+def _restore(folder: Path, strategy: Strategy, digest: str) -> int:
     """Go back to the checkpoint, if there is one: the number of epochs done."""
     state = run_folder.load_checkpoint(folder, "epoch", "search")
     if state is None:
         return 0
     path = folder / run_folder.CHECKPOINT
-    if state["search"] != search:
+    if state["search"] != digest:
         raise RunError(f"{path} is of another search than {CONFIG}, or the settings there were "
                        "changed; put the right one back, or search into another folder with -o")
     try:
@@ -199,7 +175,7 @@ def _restore(folder: Path, strategy: Strategy, search: str) -> int:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path):
+def _alone(folder: Path) -> Iterator[None]:
     """Hold the lock of the run, which the system releases however the process ends."""
     lock = FileLock(folder / LOCK, timeout=0)
     try:
@@ -214,7 +190,7 @@ def _alone(folder: Path):
 
 
 @contextlib.contextmanager
-def _threads(count: int):
+def _threads(count: int) -> Iterator[None]:
     """As many threads as the run began with: sums in another order are other sums."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
@@ -225,7 +201,7 @@ def _threads(count: int):
 
 
 @contextlib.contextmanager
-def _told_of_the_disk(folder: Path):
+def _disk_errors_in_one_line(folder: Path) -> Iterator[None]:
     """Say of a disk that is full or cannot be written how the run goes on."""
     try:
         yield
@@ -243,19 +219,20 @@ def _told_of_the_disk(folder: Path):
 # --- the end ----------------------------------------------------------------------------------
 
 
-def _finish(folder: Path, config: dict, rows: list[dict]) -> SearchResult:
+def _finish(folder: Path, config: RunConfig, rows: list[dict]) -> SearchResult:
     epoch, why = choose(rows)
     row = rows[epoch - 1]
     genotype = from_dict(row["genotype"])
     write_whole(folder / GENOTYPE, to_json(genotype).encode())
-    name = _register(config, genotype, f"search run {folder.resolve().name}")
     record = read_run(folder)
+    name = _register(config, genotype, f"search run {folder.resolve().name}: {record.strategy} "
+                                       f"on {config.data}, seed {config.seed}")
     metric = f"valid_{record.metric}"
     result = {"name": name, "chosen_epoch": epoch, "why": why, "epochs": len(rows),
               "cost": rows[-1]["cost"], "seconds": record.total_seconds, metric: row.get(metric)}
     write_whole(folder / RESULT, json_bytes(result))
     write_report(folder)
-    return _found(folder, result)
+    return _result(folder, result)
 
 
 def choose(rows: list[dict]) -> tuple[int, str]:
@@ -265,15 +242,11 @@ def choose(rows: list[dict]) -> tuple[int, str]:
     return collapse.choose(rows)
 
 
-def _register(config: dict, genotype: Genotype, run: str) -> str:
+def _register(config: RunConfig, genotype: Genotype, source: str) -> str:
     """Keep the genotype in the user's zoo; a name that is taken meanwhile gets a number."""
-    order = config["settings"].get("order") if config["strategy"] == "darts" else None
-    method = f"{config['strategy']} order {order}" if order else config["strategy"]
-    source = f"{run}: {method} on {config['data']}, seed {config['seed']}"
-    base = config["name"] or "_".join(
-        (f"{config['strategy']}{order or ''}", config["data"], str(config["seed"]))
-    ).replace("-", "_").upper()[:90]  # a number has to fit after it
-    replace = config["replace"] and config["name"] is not None
+    base = config.name or f"{config.label}_{config.data}_{config.seed}".replace(
+        "-", "_").upper()[:90]  # a number has to fit after it
+    replace = config.replace and config.name is not None
     for name in itertools.chain([base], (f"{base}_{number}" for number in itertools.count(2))):
         with contextlib.suppress(ValueError):
             return registry.register(name, genotype, source, replace).stem
@@ -281,9 +254,10 @@ def _register(config: dict, genotype: Genotype, run: str) -> str:
             known = registry.record(name)
             if known.source == source and known.genotype == genotype:
                 return known.name  # killed right after this was registered
+    raise AssertionError("there is always another number")
 
 
-def _found(folder: Path, result: dict) -> SearchResult:
+def _result(folder: Path, result: dict) -> SearchResult:
     try:
         genotype = zoo.parse((folder / GENOTYPE).read_text(encoding="utf-8"))
         return SearchResult(folder, genotype, result["chosen_epoch"], result["why"], result["name"])

@@ -8,15 +8,21 @@ ratio of their numbers of steps, so that alphas can go as far.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
+from typing_extensions import Self
+
+from zoo.recipes.base import Settings
 from zoo.spelling import choices
 
 
 @dataclass(frozen=True)
-class _Settings:
+class SupernetSettings(Settings):
     """What both spaces have.  Raises ValueError for a value out of range."""
 
+    space: ClassVar[str]
     epochs: int = 50
     warm_up: int = 0  # epochs in which the alphas rest
     order: int = 1  # of DARTS: 1, or 2 with the step of the weights ahead
@@ -24,7 +30,7 @@ class _Settings:
     alpha_weight_decay: float = 1e-3
 
     def __post_init__(self):
-        positive = ("epochs", "batch_size", "channels", "layers", "hidden", "time")
+        positive = ("epochs", "batch_size", "channels", "layers", "hidden", "bptt")
         for name, value in dataclasses.asdict(self).items():
             if name in positive and (not isinstance(value, int) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
@@ -37,21 +43,20 @@ class _Settings:
         if self.order not in (1, 2):
             raise ValueError(f"the order is 1 or 2, not {self.order!r}")
 
-    def but(self, **changes):
+    def but(self, **changes: object) -> Self:
         """These settings with those that are not None in `changes`.
 
         Raises ValueError for a setting that this space does not have.
         """
-        given = {name: value for name, value in changes.items() if value is not None}
-        unknown = given.keys() - {field.name for field in dataclasses.fields(self)}
-        if unknown:
+        given = {name for name, value in changes.items() if value is not None}
+        if unknown := given - set(self.names()):
             option = "--" + min(unknown).replace("_", "-")
             raise ValueError(f"{option} is not a setting of the {self.space} space; leave it out")
-        return dataclasses.replace(self, **given)
+        return super().but(**changes)
 
 
 @dataclass(frozen=True)
-class ConvSettings(_Settings):
+class ConvSettings(SupernetSettings):
     """The supernet of images and how it is trained.  Raises ValueError as its base does."""
 
     space = "conv"
@@ -81,13 +86,13 @@ class ConvSettings(_Settings):
 
 
 @dataclass(frozen=True)
-class TextSettings(_Settings):
+class TextSettings(SupernetSettings):
     """The recurrent supernet and how it is trained.  Raises ValueError as its base does."""
 
     space = "recurrent"
     hidden: int = 300  # also of the embedding
-    batch_size: int = 256  # columns that the text is cut into
-    time: int = 35  # steps that gradients flow back; half of them in one piece of twenty
+    batch_size: int = 256  # parallel token streams that the text is cut into
+    bptt: int = 35  # steps that gradients flow back; half of them in one piece of twenty
     # Weights: SGD at one rate, shortened with the piece.
     learning_rate: float = 20.0
     momentum: float = 0.0
@@ -100,32 +105,27 @@ class TextSettings(_Settings):
     dropout_embedding: float = 0.2
     dropout_hidden: float = 0.25
     dropout_input: float = 0.75
-    slowness: float = 1e-3  # weight of the change from one output of the cell to the next
-    activation: float = 0.0  # weight of the size of outputs
+    tar_weight: float = 1e-3  # of the change from one output of the cell to the next
+    ar_weight: float = 0.0  # of the size of outputs
+
+    def dropouts(self) -> dict[str, float]:
+        return {name: value for name, value in vars(self).items() if name.startswith("dropout")}
 
 
-PRESETS = {
-    "conv": {
-        "paper": ConvSettings(),
-        "quick": ConvSettings(channels=8, layers=5, epochs=16, batch_size=64, learning_rate=0.05,
-                              alpha_learning_rate=2.5e-2, crop_padding=1, flip=False),
-    },
-    "recurrent": {
-        "paper": TextSettings(),
-        "quick": TextSettings(hidden=64, batch_size=32, epochs=8, learning_rate=10.0,
-                              dropout=0.1, dropout_embedding=0.0, dropout_hidden=0.0,
-                              dropout_input=0.0, alpha_learning_rate=1e-2),
-    },
+CONV_PRESETS = {
+    "paper": ConvSettings(),
+    "quick": ConvSettings(channels=8, layers=5, epochs=16, batch_size=64, learning_rate=0.05,
+                          alpha_learning_rate=2.5e-2, crop_padding=1, flip=False),
+}
+TEXT_PRESETS = {
+    "paper": TextSettings(),
+    "quick": TextSettings(hidden=64, batch_size=32, epochs=8, learning_rate=10.0, dropout=0.1,
+                          dropout_embedding=0.0, dropout_hidden=0.0, dropout_input=0.0,
+                          alpha_learning_rate=1e-2),
 }
 
 
-def preset(space: str, name: str) -> ConvSettings | TextSettings:
-    """Raises ValueError for a preset that there is not."""
-    check_preset(name, PRESETS[space])
-    return PRESETS[space][name]
-
-
-def check_preset(name: str, among) -> None:
+def check_preset(name: str, among: Iterable[str]) -> None:
     """Raise ValueError for a name that is not `among` the presets."""
     if name not in among:
         raise ValueError(f"unknown preset {choices(name, among)}")

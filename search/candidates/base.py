@@ -1,24 +1,37 @@
-"""A candidate to train, what came of it, and the record that is kept of that."""
+"""A candidate to train, how that is done, what came of it, and the record that is kept of that.
+
+As in Zoph et al. 2018 (arXiv 1707.07012), Real et al. 2018 (arXiv 1802.01548) and the random
+search of Liu et al. 2019 (arXiv 1806.09055).  `search.candidates.workers` trains many at a time.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import json
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
+from torch import nn
 
 from zoo.genotypes.serialization import Genotype, to_dict
+from zoo.models.cost import parameters
+from zoo.recipes.base import Settings
 from zoo.system.device import pick_device
 from zoo.system.files import write_whole
-from zoo.training.run_folder import RunError
+from zoo.training.run_folder import DivergedError, RunError
+from zoo.training.task import Task
+from zoo.training.trainer import Trainer, seeded
 
 
 @dataclass(frozen=True)
-class Task:
-    """One candidate to train: its number in the run, its cell, the seed of its training."""
+class Candidate:
+    """A cell to train: its number in the run, its genotype, the seed of its training."""
 
     number: int
     genotype: Genotype
@@ -27,7 +40,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a task.
+    """What came of a candidate.
 
     `value` is the accuracy or the perplexity on held-out data, None when the training diverged;
     `measure` says which; `cost` counts the images or tokens that the budget is charged.
@@ -46,6 +59,57 @@ class Result:
         return self.value if self.measure == "valid_accuracy" else 1 / self.value
 
 
+class CandidateTraining(ABC):
+    """How every candidate of a search is trained, and measured on held-out data.
+
+    `cost` is what one candidate costs, in images or tokens (`unit`) that its weights are updated
+    with; `measure` says what its value is.
+    """
+
+    unit: ClassVar[str]
+    measure: ClassVar[str]
+    recipe: Settings
+    device: str
+
+    @property
+    @abstractmethod
+    def cost(self) -> int: ...
+
+    @abstractmethod
+    def task(self, candidate: Candidate, device: torch.device) -> Task:
+        """The training of a candidate."""
+
+    @abstractmethod
+    def dtype(self, device: torch.device) -> torch.dtype:
+        """Of its products on `device`."""
+
+    @abstractmethod
+    def value(self, model: nn.Module) -> float | None:
+        """Accuracy or perplexity of a trained network; None where it is NaN or infinite."""
+
+    def train(self, candidate: Candidate, folder: Path) -> Result:
+        """Train in `folder`, where a training that was cut short goes on, or begins again."""
+        try:
+            trainer, value = self._fit(candidate, folder)
+        except RunError:  # nothing that can go on
+            shutil.rmtree(folder)
+            trainer, value = self._fit(candidate, folder)
+        return Result(self.measure, value, parameters(trainer.model), self.cost)
+
+    def _fit(self, candidate: Candidate, folder: Path) -> tuple[Trainer, float | None]:
+        place = device_of(self.device, candidate.number)
+        folder.mkdir(parents=True, exist_ok=True)
+        with seeded(candidate.seed, place):
+            trainer = Trainer(self.task(candidate, place), folder, candidate.seed, place,
+                              self.dtype(place))
+            trainer.restore()
+            try:
+                trainer.run()
+            except DivergedError:
+                return trainer, None
+        return trainer, self.value(trainer.result())
+
+
 def device_of(name: str, number: int) -> torch.device:
     """Candidates take turns on the GPUs of a machine that has several."""
     place = pick_device(name)
@@ -55,7 +119,7 @@ def device_of(name: str, number: int) -> torch.device:
 
 
 @contextlib.contextmanager
-def one_thread():
+def one_thread() -> Iterator[None]:
     """Sums of floats depend on the number of threads; with one they are the same everywhere."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -65,20 +129,21 @@ def one_thread():
         torch.set_num_threads(before)
 
 
-def folder_of(directory: Path, task: Task) -> Path:
+def folder_of(directory: Path, candidate: Candidate) -> Path:
     """Where a candidate trains; gone when it is finished."""
-    return directory / f"candidate-{task.number:03d}"
+    return directory / f"candidate-{candidate.number:03d}"
 
 
-def read_record(directory: Path, task: Task) -> Result | None:
+def read_record(directory: Path, candidate: Candidate) -> Result | None:
     """The result of a candidate that is finished, else None.
 
     Raises RunError when the file is damaged or is that of another candidate.
     """
-    path = _record(directory, task)
+    path = _record(directory, candidate)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        same = record["genotype"] == to_dict(task.genotype) and record["seed"] == task.seed
+        same = (record["genotype"] == to_dict(candidate.genotype)
+                and record["seed"] == candidate.seed)
         result = Result(**record["result"])
     except FileNotFoundError:
         return None
@@ -89,12 +154,12 @@ def read_record(directory: Path, task: Task) -> Result | None:
     return result
 
 
-def write_record(directory: Path, task: Task, result: Result) -> None:
+def write_record(directory: Path, candidate: Candidate, result: Result) -> None:
     """Keep the result of a candidate; a kill leaves the whole file or none."""
-    write_whole(_record(directory, task), (json.dumps({
-        "genotype": to_dict(task.genotype), "seed": task.seed,
+    write_whole(_record(directory, candidate), (json.dumps({
+        "genotype": to_dict(candidate.genotype), "seed": candidate.seed,
         "result": dataclasses.asdict(result)}) + "\n").encode())
 
 
-def _record(directory: Path, task: Task) -> Path:
-    return directory / f"candidate-{task.number:03d}.json"
+def _record(directory: Path, candidate: Candidate) -> Path:
+    return directory / f"candidate-{candidate.number:03d}.json"

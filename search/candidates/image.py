@@ -1,37 +1,27 @@
-"""What a sampled cell is worth: trained from scratch for a fixed budget, measured on held-out data.
-
-As in Zoph et al. 2018 (arXiv 1707.07012), Real et al. 2018 (arXiv 1802.01548) and the random
-search of Liu et al. 2019 (arXiv 1806.09055).  `search.candidates.workers` does it
-for many at a time.
-"""
+"""Convolutional candidates: small networks that are trained on images."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import torch
+from torch import nn
 
-from search.candidates.base import Result, Task, device_of
-from zoo.artifact.folder import ArtifactError
-from zoo.create import create_model
+from search.candidates.base import Candidate, CandidateTraining
+from search.settings import check_preset
 from zoo.data.base import ImageData, hold_out
-from zoo.models.cost import parameters
 from zoo.recipes.image import RECIPES, Recipe, recipe
-from zoo.training.classification import train
-from zoo.training.run_folder import DivergedError, RunError
+from zoo.system.device import pick_precision
+from zoo.training.evaluation import predict, score
+from zoo.training.image_task import ImageTask
 
 
 @dataclass(frozen=True)
-class ImageTraining:
-    """How every convolutional candidate is trained: `data` comes from `held_out`.
-
-    `cost` is what one candidate costs, in images that its weights were updated with.
-    """
+class ImageTraining(CandidateTraining):
+    """`data` comes from `held_out`, which makes the validation images the test split."""
 
     data: ImageData
     recipe: Recipe
@@ -43,28 +33,18 @@ class ImageTraining:
     def cost(self) -> int:
         return len(self.data.train.labels) * self.recipe.epochs
 
-    def train(self, task: Task, folder: Path) -> Result:
-        """Train in `folder`, where a training that was cut short goes on, or begins again."""
-        with torch.device("meta"):
-            network = create_model(
-                task.genotype, self.recipe.network, channels=self.recipe.channels,
-                layers=self.recipe.layers, num_classes=len(self.data.labels),
-                in_channels=self.data.train.images.shape[-1])
-        def begin(resume: bool) -> float:
-            # `held_out` has made the validation images the test split.
-            return train(f"candidate-{task.number:03d}", self.data, self.recipe, folder,
-                         genotype=task.genotype, seed=task.seed, resume=resume,
-                         device=str(device_of(self.device, task.number))).metrics["test_accuracy"]
+    def task(self, candidate: Candidate, device: torch.device) -> ImageTask:
+        return ImageTask(candidate.genotype, self.data, self.recipe, candidate.seed, device)
 
-        try:
-            try:
-                accuracy = begin(resume=True)
-            except (RunError, ArtifactError):  # nothing there, or nothing that can go on
-                shutil.rmtree(folder, ignore_errors=True)
-                accuracy = begin(resume=False)
-        except DivergedError:
-            accuracy = None
-        return Result(self.measure, accuracy, parameters(network), self.cost)
+    def dtype(self, device: torch.device) -> torch.dtype:
+        return pick_precision("auto", device, self.recipe.precision)
+
+    def value(self, model: nn.Module) -> float | None:
+        data = self.data
+        logits = predict(model, data.test.images, data.mean, data.std)
+        if not logits.isfinite().all():
+            return None
+        return score(logits, data.test.labels, len(data.labels)).accuracy
 
 
 def held_out(data: ImageData, seed: int, share: float = 0.2) -> ImageData:
@@ -93,12 +73,14 @@ HIERARCHICAL_PRESETS = {
 
 
 def image_recipe(preset: str, data: str, hierarchical: bool = False) -> Recipe:
-    """How the candidates of a search on the data set `data` are trained, augmented as there."""
+    """How the candidates of a search on the data set `data` are trained, augmented as there.
+
+    Raises ValueError for a preset that there is not.
+    """
     presets = HIERARCHICAL_PRESETS if hierarchical else IMAGE_PRESETS
+    check_preset(preset, presets)
     # As published where that is known: a schedule without a warm-up suits few epochs.
     base = recipe(data, "paper" if "paper" in RECIPES[data] else None)
     return base.but(drop_path=0.0, auxiliary_weight=0.0, drawings=0, precision="auto",
                     **presets[preset])
 
-
-# --- the record of a finished candidate: one small file, its weights are not kept --------------

@@ -7,23 +7,20 @@ Merity et al. 2017 (arXiv 1708.02182), without its averaging of weights.
 from __future__ import annotations
 
 import math
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import torch
+from torch import nn
 
-from search.candidates.base import Result, Task, device_of
+from search.candidates.base import Candidate, CandidateTraining
+from search.settings import check_preset
 from zoo.data.text import TextData
 from zoo.data.text_batches import columns
-from zoo.models.cost import parameters
-from zoo.models.recurrent import LanguageModel
+from zoo.models.recurrent import LanguageModel, TiedModel
 from zoo.recipes.language import LanguageRecipe
-from zoo.training import run_folder
-from zoo.training.language_epochs import STATE, Training
+from zoo.training.language_task import LanguageTask
 from zoo.training.losses import mean_loss, perplexity
-from zoo.training.run_folder import RunError
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class TextRecipe(LanguageRecipe):
 
     hidden: int = 300
     epochs: int = 25
-    random_time: bool = False
+    random_bptt: bool = False
     optimizer: str = "sgd"
     schedule: str = "cosine"
 
@@ -42,15 +39,21 @@ class TextRecipe(LanguageRecipe):
 TEXT_RECIPES = {
     "quick": TextRecipe(hidden=64, epochs=2, batch_size=32, dropout=0.1, dropout_words=0.0,
                         dropout_embedding=0.0, dropout_hidden=0.0, dropout_input=0.0,
-                        slowness=0.0),
+                        tar_weight=0.0),
     "paper": TextRecipe(),
 }
 
 
+def text_recipe(preset: str) -> TextRecipe:
+    """How the candidates of a search are trained.  Raises ValueError for an unknown preset."""
+    check_preset(preset, TEXT_RECIPES)
+    return TEXT_RECIPES[preset]
+
+
 @dataclass(frozen=True)
-class TextTraining:
-    """How every recurrent candidate is trained: on the training text, measured on the validation
-    text.  `cost` is what one candidate costs, in tokens that its weights were updated with.
+class TextTraining(CandidateTraining):
+    """On the training text, measured on the validation text.
+
     Raises DataError for a text that is too small for the recipe's batch.
     """
 
@@ -68,39 +71,19 @@ class TextTraining:
         predicted = columns(self.data.train, self.recipe.batch_size)[1:]
         return predicted.numel() * self.recipe.epochs
 
-    def train(self, task: Task, folder: Path) -> Result:
-        """Train in `folder`, where a training that was cut short goes on, or begins again."""
-        place = device_of(self.device, task.number)
-        with torch.random.fork_rng([place] if place.type == "cuda" else []):
-            torch.manual_seed(task.seed)
-            model = LanguageModel(task.genotype, self.data.vocabulary_size, self.recipe.hidden,
-                                  self.recipe.hidden, **self.recipe.dropouts()).to(place)
-            training = Training(model, self.data.train, self.recipe, task.seed, place)
-            found = self._train(training, folder)
-        return Result(self.measure, found, parameters(model), self.cost)
+    def task(self, candidate: Candidate, device: torch.device) -> LanguageTask:
+        recipe = self.recipe
 
-    def _train(self, training: Training, folder: Path) -> float | None:
-        """The perplexity on validation text, or None when the training diverges."""
-        _restore(folder, training)
-        while training.epochs < self.recipe.epochs:
-            if not math.isfinite(training.epoch()["train_loss"]):
-                return None
-            _save(folder, training)
-        found = perplexity(mean_loss(training.model, self.data.valid, time=self.recipe.time))
+        def network() -> TiedModel:
+            return LanguageModel(candidate.genotype, self.data.vocabulary_size, recipe.hidden,
+                                 recipe.hidden, **recipe.dropouts())
+
+        return LanguageTask(network, self.data.train, recipe, device)
+
+    def dtype(self, device: torch.device) -> torch.dtype:
+        return torch.float32
+
+    def value(self, model: nn.Module) -> float | None:
+        assert isinstance(model, TiedModel)
+        found = perplexity(mean_loss(model, self.data.valid, time=self.recipe.bptt))
         return found if math.isfinite(found) else None
-
-
-def _restore(folder: Path, training: Training) -> None:
-    """Go back to the checkpoint, if there is one that can be read."""
-    try:
-        state = run_folder.load_checkpoint(folder, *STATE)
-    except RunError:
-        shutil.rmtree(folder)
-        state = None
-    if state is not None:
-        training.load_state_dict(state)
-
-
-def _save(folder: Path, training: Training) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    run_folder.save_checkpoint(folder, training.state_dict())

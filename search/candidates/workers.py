@@ -22,7 +22,14 @@ from pathlib import Path
 
 import torch
 
-from search.candidates.base import Result, Task, folder_of, one_thread, read_record, write_record
+from search.candidates.base import (
+    Candidate,
+    Result,
+    folder_of,
+    one_thread,
+    read_record,
+    write_record,
+)
 from search.progress import Report, silent
 from zoo.system.device import pick_device
 
@@ -48,7 +55,7 @@ class Evaluator:
         self.unit, self.measure, self.cost = training.unit, training.measure, training.cost
         self._workers, self._pool = _parse(workers, training.device), None
 
-    def evaluate(self, tasks: list[Task], report: Report = silent) -> list[Result]:
+    def evaluate(self, tasks: list[Candidate], report: Report = silent) -> list[Result]:
         """The results of `tasks`, in their order.
 
         What an earlier call or run has finished is read back; a training that was cut short goes
@@ -74,7 +81,7 @@ class Evaluator:
             shutil.rmtree(folder_of(self.directory, task), ignore_errors=True)
         return [results[task.number] for task in tasks]
 
-    def _train(self, tasks: list[Task]) -> Iterator[tuple[Task, Result]]:
+    def _train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
         if tasks and self._pool is None:
             kind = _Ray if isinstance(self._workers, str) else (
                 _Processes if self._workers > 1 else _Here)
@@ -106,7 +113,7 @@ def _parse(workers: int | str | None, device: str) -> int | str:
     raise ValueError(f"--workers is a number from 1, ray or ray://HOST:PORT, not {workers!r}")
 
 
-def _trained(training, task: Task, directory: Path) -> Result:
+def _trained(training, task: Candidate, directory: Path) -> Result:
     """What a worker does.  Raises WorkerError when memory runs out."""
     try:
         with one_thread():
@@ -120,7 +127,7 @@ def _trained(training, task: Task, directory: Path) -> Result:
                           "resume` and fewer --workers, or search with a smaller network") from None
 
 
-def _killed(tasks: list[Task]) -> WorkerError:
+def _killed(tasks: list[Candidate]) -> WorkerError:
     numbers = ", ".join(str(task.number) for task in sorted(tasks, key=lambda task: task.number))
     return WorkerError(f"a worker was killed, perhaps for lack of memory, before candidates "
                        f"{numbers} were done; go on with `search resume` and fewer --workers")
@@ -132,7 +139,7 @@ class _Here:
     def __init__(self, training, directory: Path, workers: int):
         self.training, self.directory = training, directory
 
-    def train(self, tasks: list[Task]) -> Iterator[tuple[Task, Result]]:
+    def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
         for task in tasks:
             yield task, _trained(self.training, task, self.directory)
 
@@ -156,7 +163,7 @@ class _Processes:
         self._pool = concurrent.futures.ProcessPoolExecutor(
             workers, context, _begin, (training, directory, lifeline))
 
-    def train(self, tasks: list[Task]) -> Iterator[tuple[Task, Result]]:
+    def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
         futures = {self._pool.submit(_work, task): task for task in tasks}
         left = dict(futures)
         try:
@@ -188,7 +195,7 @@ def _begin(training, directory: Path, lifeline) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _work(task: Task) -> Result:
+def _work(task: Candidate) -> Result:
     return _trained(_training, task, _directory)
 
 
@@ -221,7 +228,7 @@ class _Ray:
         self._work = ray.remote(num_cpus=1, num_gpus=int(on_gpu))(_work_far)
         self._training = ray.put(training)
 
-    def train(self, tasks: list[Task]) -> Iterator[tuple[Task, Result]]:
+    def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
         left = {self._work.remote(self._training, task): task for task in tasks}
         while left:
             ready, _ = self.ray.wait(list(left))
@@ -238,6 +245,6 @@ class _Ray:
             self.ray.shutdown()
 
 
-def _work_far(training, task: Task) -> Result:
+def _work_far(training, task: Candidate) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         return _trained(training, task, Path(folder))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from types import ModuleType
 
+from zoo.recipes.base import Settings
 from zoo.spelling import choices
 
 
@@ -21,10 +23,16 @@ class Entry:
     changes: dict[str, dict] | None = None
     unused: tuple[str, ...] = ()
 
-    def load(self):
-        """The class, and the module it is in."""
-        module = importlib.import_module(f"search.strategies.{self.module}")
-        return getattr(module, self.name), module
+    def load(self) -> type:
+        """Its class."""
+        return getattr(self._module(), self.name)
+
+    def presets(self) -> dict[str, Settings]:
+        """The settings of a strategy that trains candidates from scratch, by preset."""
+        return self._module().PRESETS
+
+    def _module(self) -> ModuleType:
+        return importlib.import_module(f"search.strategies.{self.module}")
 
 
 _BOTH = ("conv", "recurrent")

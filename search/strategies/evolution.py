@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search.strategies.sampled import Candidate, SampleSettings, SampleStrategy
+from search.strategies.sampled import SampleSettings, SampleStrategy, Trial
 from zoo.genotypes.serialization import Genotype
 
 
@@ -43,7 +43,7 @@ class Evolution(SampleStrategy):
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        self.population: list[Candidate] = []  # the oldest first
+        self.population: list[Trial] = []  # the oldest first
 
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
         proposals = []
@@ -55,11 +55,11 @@ class Evolution(SampleStrategy):
                 proposals.append((self.space.mutate(self.rng, parent.genotype), parent.number))
         return proposals
 
-    def contestants(self) -> list[Candidate]:
+    def contestants(self) -> list[Trial]:
         """Those of the population among whom the best becomes a parent."""
         return self.rng.choices(self.population, k=self.settings.sample)
 
-    def learn(self, candidates: list[Candidate]) -> None:
+    def learn(self, candidates: list[Trial]) -> None:
         self.population = (self.population + candidates)[-self.settings.population:]
 
     def state_dict(self) -> dict:
@@ -68,4 +68,4 @@ class Evolution(SampleStrategy):
 
     def load_state_dict(self, state: dict) -> None:
         super().load_state_dict(state)
-        self.population = [Candidate.from_dict(value) for value in state["population"]]
+        self.population = [Trial.from_dict(value) for value in state["population"]]

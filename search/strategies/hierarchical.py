@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from search.strategies.evolution import Evolution, EvolutionSettings
-from search.strategies.sampled import Candidate
+from search.strategies.sampled import Trial
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Hierarchical(Evolution):
 
     settings: HierarchicalSettings
 
-    def contestants(self) -> list[Candidate]:
+    def contestants(self) -> list[Trial]:
         """A tournament: a share of all candidates so far, each at most once."""
         count = max(self.settings.sample, round(self.settings.share * len(self.population)))
         return self.rng.sample(self.population, min(count, len(self.population)))
 
-    def learn(self, candidates: list[Candidate]) -> None:
+    def learn(self, candidates: list[Trial]) -> None:
         self.population += candidates  # nobody dies

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from search.spaces.controller import Controller
-from search.strategies.sampled import Candidate, SampleSettings, SampleStrategy
+from search.strategies.sampled import SampleSettings, SampleStrategy, Trial
 from zoo.genotypes.serialization import Genotype
 
 
@@ -54,7 +54,7 @@ class Reinforce(SampleStrategy):
             self.choices, self.log_probs, _ = self.controller.sample(len(numbers), self.generator)
         return [(self.space.decode(choices), None) for choices in self.choices.tolist()]
 
-    def learn(self, candidates: list[Candidate]) -> None:
+    def learn(self, candidates: list[Trial]) -> None:
         settings = self.settings
         rewards = torch.tensor([settings.reward * c.result.score for c in candidates])
         mean = rewards.mean().item()

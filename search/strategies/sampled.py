@@ -14,15 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.candidates.base import Result, Task
+from search.candidates.base import Candidate, Result
 from search.progress import Report, silent
 from search.spaces.discretize import operation_counts
 from search.strategies.base import Strategy
 from zoo.genotypes.serialization import Genotype, from_dict, to_dict
+from zoo.recipes.base import Settings
 
 
 @dataclass(frozen=True)
-class SampleSettings:
+class SampleSettings(Settings):
     """Raises ValueError for a value out of range."""
 
     candidates: int  # cells trained in all
@@ -45,7 +46,7 @@ class SampleSettings:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Trial:
     """A cell that was tried; `parent` is the number of the candidate it is a mutation of."""
 
     number: int
@@ -58,7 +59,7 @@ class Candidate:
                 "result": dataclasses.asdict(self.result)}
 
     @classmethod
-    def from_dict(cls, value: dict) -> Candidate:
+    def from_dict(cls, value: dict) -> Trial:
         return cls(**value | {"genotype": from_dict(value["genotype"]),
                               "result": Result(**value["result"])})
 
@@ -80,23 +81,23 @@ class SampleStrategy(Strategy):
         self.epochs = math.ceil(settings.candidates / settings.wave)
         self.rng = random.Random(seed)
         self.cost = 0
-        self.best: Candidate | None = None
+        self.best: Trial | None = None
 
     @abstractmethod
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
         """A genotype for each candidate number of a wave, and the number of its parent."""
 
-    def learn(self, candidates: list[Candidate]) -> None:
+    def learn(self, candidates: list[Trial]) -> None:
         """Take notice of what a wave has shown.  Random search does not."""
 
     def epoch(self, number: int, report: Report = silent) -> dict:
         first = (number - 1) * self.settings.wave
         numbers = range(first, min(first + self.settings.wave, self.settings.candidates))
         proposals = self.propose(numbers)
-        tasks = [Task(n, genotype, _seed_of(self.seed, n))
+        tasks = [Candidate(n, genotype, _seed_of(self.seed, n))
                  for n, (genotype, _) in zip(numbers, proposals)]
         results = self.evaluator.evaluate(tasks, report)
-        candidates = [Candidate(n, genotype, parent, result) for n, (genotype, parent), result
+        candidates = [Trial(n, genotype, parent, result) for n, (genotype, parent), result
                       in zip(numbers, proposals, results)]
         self.learn(candidates)
         self.cost += sum(result.cost for result in results)
@@ -104,7 +105,7 @@ class SampleStrategy(Strategy):
         self.best = max(known, key=lambda candidate: candidate.result.score)  # the first of equals
         return self._row(number, candidates)
 
-    def _row(self, number: int, candidates: list[Candidate]) -> dict:
+    def _row(self, number: int, candidates: list[Trial]) -> dict:
         counts = operation_counts(self.best.genotype)
         return {
             "epoch": number,
@@ -139,7 +140,7 @@ class SampleStrategy(Strategy):
         version, words, gauss = state["random"]
         self.rng.setstate((version, tuple(words), gauss))
         self.cost = state["cost"]
-        self.best = None if state["best"] is None else Candidate.from_dict(state["best"])
+        self.best = None if state["best"] is None else Trial.from_dict(state["best"])
 
 
 def _seed_of(seed: int, number: int) -> int:

@@ -36,15 +36,14 @@ class TextTask:
         self.valid = valid.to(device)
         self._batches = TextBatches(
             *(text[:, rank::of].contiguous().to(device) for text in (train, valid)),
-            settings.hidden, settings.time, seed)
+            settings.hidden, settings.bptt, seed)
         self._rank, self._of = rank, of
 
     def supernet(self, cell=FastRecurrentCell) -> RecurrentSupernet:
         settings = self.settings
-        names = ("dropout", "dropout_words", "dropout_embedding", "dropout_hidden",
-                 "dropout_input", "slowness", "activation")
-        return RecurrentSupernet(cell, self.vocabulary, settings.hidden, **{
-            name: getattr(settings, name) for name in names}).to(self.device)
+        return RecurrentSupernet(
+            cell, self.vocabulary, settings.hidden, **settings.dropouts(),
+            slowness=settings.tar_weight, activation=settings.ar_weight).to(self.device)
 
     def batches(self, number: int) -> Iterator[tuple[Batch, Batch, float, int]]:
         """Epoch `number`: (training batch, validation batch, scale of the rate, tokens seen)."""
@@ -66,7 +65,7 @@ class TextTask:
         hidden = torch.zeros(1, self.valid.shape[1], self.settings.hidden, device=self.device)
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         count = 0
-        for tokens, targets in score_batches(self.valid, self.settings.time):
+        for tokens, targets in score_batches(self.valid, self.settings.bptt):
             outcome = network.loss((tokens, targets, hidden), mixing)
             hidden = outcome.hidden
             loss += outcome.loss * len(targets)
@@ -77,7 +76,7 @@ class TextTask:
 
     def example(self, size: int) -> Batch:
         """A batch of `size` columns, to measure memory with."""
-        tokens = torch.zeros(self.settings.time, size, dtype=torch.int64, device=self.device)
+        tokens = torch.zeros(self.settings.bptt, size, dtype=torch.int64, device=self.device)
         hidden = torch.zeros(1, size, self.settings.hidden, device=self.device)
         return tokens, tokens.flatten(), hidden
 

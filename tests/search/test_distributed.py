@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from search.settings import preset
+from search.settings import CONV_PRESETS
 from search.strategies.darts import Darts
 from search.tasks.image import ImageTask
 from tests.search.small_data import TEXT, TINY, digits_folder, short_text
@@ -46,7 +46,7 @@ def errors(stderr):
 
 
 def tiny_search(path, share=(0, 1), order=1):
-    settings = preset("conv", "quick").but(channels=4, layers=3, batch_size=8, epochs=1,
+    settings = CONV_PRESETS["quick"].but(channels=4, layers=3, batch_size=8, epochs=1,
                                            order=order)
     task = ImageTask(load("folder", path), settings, torch.device("cpu"), 0, share)
     return Darts(task, settings, seed=0)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from search import config as build
 from search import runner as runs
 from search.cli import app
 from search.strategies import one_shot
+from search.tasks.conv import ConvDomain
 from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder
 from zoo import registry
 from zoo.training import run_folder
@@ -148,14 +148,14 @@ def test_data_that_no_search_learns_from(strategy, here):
 def test_one_class_among_named_ones(strategy, here, images, monkeypatch):
     import dataclasses
 
-    load = build.load_data
+    load = ConvDomain.load
 
     def alike(*arguments):
         data = load(*arguments)
         data.train.labels[:] = 2
         return dataclasses.replace(data, train=data.train)
 
-    monkeypatch.setattr(build, "load_data", alike)
+    monkeypatch.setattr(ConvDomain, "load", alike)
     assert "the training images of folder are all of one class (2)" in refused(
         "run", "--strategy", strategy, "--data", "folder", "--path", images)
 

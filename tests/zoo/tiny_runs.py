@@ -11,7 +11,7 @@ from zoo.training.classification import train
 
 TINY = Recipe(channels=4, layers=3, epochs=3, batch_size=16, learning_rate=0.05, drop_path=0.2,
               label_smoothing=0.1, rotate=5, zoom=0.1, shift=1, cutout=2, drawings=20)
-MODERN = TINY.but(schedule="warm-up-cosine", warm_up=0.3, nesterov=True, average=0.9,
+MODERN = TINY.but(schedule="warm-up-cosine", warm_up=0.3, nesterov=True, ema_decay=0.9,
                   norm_weight_decay=False, drawings=0, validation=20)
 
 

@@ -8,7 +8,7 @@ from zoo.recipes.language import language_recipe
 from zoo.training import language_modeling
 
 TINY = language_recipe("sample", "small").but(
-    hidden=16, batch_size=8, time=10, epochs=3, learning_rate=2e-2, average=0.9,
+    hidden=16, batch_size=8, bptt=10, epochs=3, learning_rate=2e-2, ema_decay=0.9,
     dropout_hidden=0.1, dropout_words=0.1)
 
 

@@ -15,6 +15,12 @@ Size = Annotated[int | None, typer.Option(
     "--size", help="Side of the images of --data folder and imagenet.")]
 By = Annotated[str | None, typer.Option(
     "--by", help="What a token of a text is: word or char.")]
+Config = Annotated[Path | None, typer.Option(
+    "--config", help="A YAML file of settings, or the config.json that a run keeps; options "
+    "override it.", show_default=False)]
+Assignments = Annotated[list[str] | None, typer.Option(
+    "--set", metavar="NAME=VALUE", help="One setting, also of those that have no option; may be "
+    "given several times.", show_default=False)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 
 
@@ -36,8 +42,10 @@ def same_text(given: str | None, known: str, folder: Path, path: Path | None, by
 
 
 def measured(facts: dict) -> str:
-    """How well a language model predicts, in words."""
+    """What a trained network has reached, in words."""
+    if "test_accuracy" in facts:
+        return f"{facts['test_accuracy']:.2%} of {facts['images']} test images"
     bits = facts.get("test_bits_per_character")
-    per = f" ({bits:.3f} bits a character)" if bits else ""
+    per = f" ({bits:.3f} bits per character)" if bits else ""
     return (f"perplexity {facts['test_perplexity']:.2f}{per} on the test text, "
             f"{facts['valid_perplexity']:.2f} on the validation text")

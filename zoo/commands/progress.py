@@ -56,17 +56,17 @@ def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callabl
 
 
 @contextlib.contextmanager
-def training(folder: Path, size: float, unit: str = "images", speaks: bool = True
+def training(folder: Path, size: float, unit: str = "images", shown: bool = True
              ) -> Iterator[Callable | None]:
     """As `steps`, for a training in `folder`, which says how to go on after Ctrl-C.
 
-    One process of several `speaks`; the others get None.
+    Of several processes it is shown by one; the others get None.
     """
     try:
-        with steps("training", size, unit) if speaks else contextlib.nullcontext() as report:
+        with steps("training", size, unit) if shown else contextlib.nullcontext() as report:
             yield report
     except KeyboardInterrupt:
-        if speaks:
+        if shown:
             typer.echo(f"interrupted; go on with --resume (whole epochs are kept in {folder})",
                        err=True)
         raise typer.Exit(130) from None

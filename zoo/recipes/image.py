@@ -6,16 +6,16 @@ release.  `fast` and `small` are ours: short, with what has been learned since.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
+from zoo.recipes.base import Settings
 from zoo.spelling import choices
 
 SCHEDULES = ("cosine", "step-decay", "warm-up-cosine")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Settings):
     """How a network is built and trained.  Raises ValueError for a value out of range."""
 
     # The network.
@@ -34,7 +34,7 @@ class Recipe:
     weight_decay: float = 3e-4
     norm_weight_decay: bool = True  # of batch-norm and biases too?
     clip_norm: float = 5.0  # largest norm of the gradient
-    average: float = 0.0  # decay of the weights' moving average, 0.999; 0 takes the last ones
+    ema_decay: float = 0.0  # of the weights' moving average, 0.999; 0 takes the last weights
     label_smoothing: float = 0.0
     drop_path: float = 0.2  # where a line from 0 would be after the last epoch
     auxiliary_weight: float = 0.4  # of the auxiliary head's loss; 0 leaves the head out
@@ -73,7 +73,7 @@ class Recipe:
         for name in ("learning_rate", "clip_norm", "decay"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
-        for name in ("label_smoothing", "drop_path", "momentum", "warm_up", "average"):
+        for name in ("label_smoothing", "drop_path", "momentum", "warm_up", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {getattr(self, name)!r}")
         if self.nesterov and not self.momentum:
@@ -82,16 +82,11 @@ class Recipe:
             raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, "
                              f"not {self.schedule!r}")
 
-    def but(self, **changes) -> Recipe:
-        """This recipe with the settings that are not None in `changes`."""
-        given = {name: value for name, value in changes.items() if value is not None}
-        return dataclasses.replace(self, **given)
-
 
 PAPER = Recipe(crop_padding=4, flip=True, cutout=16, precision="float32")
 #: Of `fast` and `small`.  Norms and biases are not decayed as in He et al. 2019 (1812.01187).
 MODERN = Recipe(schedule="warm-up-cosine", warm_up=0.1, nesterov=True, learning_rate=0.1,
-                weight_decay=5e-4, norm_weight_decay=False, average=0.999, label_smoothing=0.1,
+                weight_decay=5e-4, norm_weight_decay=False, ema_decay=0.999, label_smoothing=0.1,
                 flip=True, crop_padding=4)
 SMALL = MODERN.but(channels=16, layers=8, epochs=36, batch_size=128, drop_path=0.0,
                    auxiliary_weight=0.0, cutout=8)
@@ -124,7 +119,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         # Goyal et al. 2017 (1706.02677): the rate grows with the batch.
         "fast": IMAGENET.but(epochs=100, batch_size=512, learning_rate=0.4,
                              schedule="warm-up-cosine", warm_up=0.05, nesterov=True, decay=1.0,
-                             norm_weight_decay=False, average=0.9999, precision="auto"),
+                             norm_weight_decay=False, ema_decay=0.9999, precision="auto"),
     },
 }
 

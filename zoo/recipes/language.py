@@ -6,9 +6,9 @@ follows Merity et al. 2017 (arXiv 1708.02182).  `fast` and `small` are ours.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
+from zoo.recipes.base import Settings
 from zoo.spelling import choices
 
 OPTIMIZERS = ("nt-asgd", "sgd", "adamw")
@@ -16,41 +16,41 @@ SCHEDULES = ("constant", "cosine", "warm-up-cosine")
 
 
 @dataclass(frozen=True)
-class LanguageRecipe:
+class LanguageRecipe(Settings):
     """How a language model is built and trained.  Raises ValueError for a value out of range."""
 
     hidden: int = 850  # also of the embedding
     epochs: int = 8000
-    batch_size: int = 64  # columns that the text is cut into
-    time: int = 35  # steps that gradients flow back
-    random_time: bool = True  # lengths drawn around `time`, the rate in proportion
-    optimizer: str = "nt-asgd"  # SGD, then averaged: see `zoo.training.language_epochs`
+    batch_size: int = 64  # parallel token streams that the text is cut into
+    bptt: int = 35  # steps that gradients flow back
+    random_bptt: bool = True  # lengths drawn around `bptt`, the rate in proportion
+    optimizer: str = "nt-asgd"  # SGD, then averaged: see `zoo.training.language_modeling`
     nonmonotone: int = 5  # epochs that nt-asgd looks back
     learning_rate: float = 20.0  # at the start or, after a warm-up, at the top
     schedule: str = "constant"  # see `zoo.recipes.schedule`
     warm_up: float = 0.0  # share of all steps, for warm-up-cosine
     weight_decay: float = 8e-7
     clip_norm: float = 0.25  # largest norm of the gradient
-    average: float = 0.0  # decay of the weights' moving average; 0 takes the last ones
+    ema_decay: float = 0.0  # of the weights' moving average; 0 takes the last weights
     dropout: float = 0.75  # of the cell's output
     dropout_words: float = 0.1
     dropout_embedding: float = 0.2
     dropout_hidden: float = 0.25
     dropout_input: float = 0.75
-    activation: float = 0.0  # weight of the size of outputs, alpha in the release
-    slowness: float = 1e-3  # weight of how much outputs change from step to step, beta there
+    ar_weight: float = 0.0  # of the size of outputs, alpha in the release
+    tar_weight: float = 1e-3  # of how much outputs change from step to step, beta there
     precision: str = "auto"  # see `zoo.system.device.pick_precision`
-    test_columns: int = 10  # that the test text is cut into; 1 is exact, and slow
+    test_columns: int = 10  # streams that the test text is cut into; 1 is exact, and slow
 
     def __post_init__(self):
-        for name in ("hidden", "epochs", "batch_size", "time", "nonmonotone", "test_columns"):
+        for name in ("hidden", "epochs", "batch_size", "bptt", "nonmonotone", "test_columns"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, a whole number, "
                                  f"not {getattr(self, name)!r}")
         for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
-        for name, value in (*self.dropouts().items(), ("average", self.average),
+        for name, value in (*self.dropouts().items(), ("ema_decay", self.ema_decay),
                             ("warm_up", self.warm_up)):
             if not 0 <= value < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {value!r}")
@@ -58,28 +58,23 @@ class LanguageRecipe:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, "
                                  f"not {getattr(self, name)!r}")
-        if self.average and self.optimizer == "nt-asgd":
-            raise ValueError("nt-asgd averages the weights itself; leave average at 0")
+        if self.ema_decay and self.optimizer == "nt-asgd":
+            raise ValueError("nt-asgd averages the weights itself; leave ema_decay at 0")
 
     def dropouts(self) -> dict[str, float]:
         return {name: value for name, value in vars(self).items() if name.startswith("dropout")}
-
-    def but(self, **changes) -> LanguageRecipe:
-        """This recipe with the settings that are not None in `changes`."""
-        given = {name: value for name, value in changes.items() if value is not None}
-        return dataclasses.replace(self, **given)
 
 
 #: As in the release, whose 8000 epochs are an upper limit; dropped words as in the paper.
 PTB = LanguageRecipe(precision="float32", test_columns=1)
 FAST = LanguageRecipe(
-    epochs=60, batch_size=128, time=70, random_time=False, optimizer="adamw", learning_rate=2e-3,
-    schedule="warm-up-cosine", warm_up=0.05, weight_decay=1e-2, clip_norm=1.0, average=0.999,
+    epochs=60, batch_size=128, bptt=70, random_bptt=False, optimizer="adamw", learning_rate=2e-3,
+    schedule="warm-up-cosine", warm_up=0.05, weight_decay=1e-2, clip_norm=1.0, ema_decay=0.999,
     dropout=0.6, dropout_input=0.6)
 SMALL = FAST.but(
-    hidden=200, epochs=8, batch_size=32, time=48, learning_rate=8e-3, dropout=0.1,
+    hidden=200, epochs=8, batch_size=32, bptt=48, learning_rate=8e-3, dropout=0.1,
     dropout_words=0.0, dropout_embedding=0.0, dropout_hidden=0.0, dropout_input=0.1,
-    slowness=0.0)
+    tar_weight=0.0)
 
 PRESETS = ("paper", "fast", "small")
 # Words are fewer than characters, and are learned by heart sooner.

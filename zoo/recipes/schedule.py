@@ -9,16 +9,20 @@ from __future__ import annotations
 import math
 
 from zoo.recipes.image import Recipe
+from zoo.recipes.language import LanguageRecipe
 
 
-def learning_rate(recipe: Recipe, step: int, batches: int) -> float:
-    """The rate of step 0, 1, ... of a training with `batches` steps an epoch.
+def learning_rate(recipe: Recipe | LanguageRecipe, step: int, batches: int) -> float:
+    """The rate of step 0, 1, ... of a training with `batches` steps per epoch.
 
-    "cosine" falls to 0 and "step-decay" by a factor, both epoch by epoch; "warm-up-cosine" rises
-    on a line over the first share `warm_up` of all steps and then falls to 0, step by step.
+    "constant" stays; "cosine" falls to 0 and "step-decay" by a factor, both epoch by epoch;
+    "warm-up-cosine" rises on a line over the first share `warm_up` of all steps and then falls to
+    0, step by step.
     """
     epoch = step // batches
-    if recipe.schedule == "step-decay":
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    if isinstance(recipe, Recipe) and recipe.schedule == "step-decay":
         return recipe.learning_rate * recipe.decay ** epoch
     if recipe.schedule == "cosine":
         return recipe.learning_rate * _cosine(epoch / recipe.epochs)

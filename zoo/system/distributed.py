@@ -12,12 +12,14 @@ import datetime
 import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+T = TypeVar("T")
 _PATIENCE = datetime.timedelta(hours=2)  # one process may read data while the others wait
 
 
@@ -26,8 +28,13 @@ def is_started() -> bool:
     return size() > 1
 
 
+def is_main_process() -> bool:
+    """Is this the process that writes and reports?"""
+    return rank() == 0
+
+
 def rank() -> int:
-    """Number of this process; 0 is the one that writes and speaks."""
+    """Number of this process; 0 is the one that writes and reports."""
     return int(os.environ.get("RANK", "0")) if is_started() else 0
 
 
@@ -66,7 +73,7 @@ def group(device: torch.device) -> Iterator[torch.device]:
         dist.destroy_process_group()
 
 
-def first(action: Callable[[], object]):
+def first(action: Callable[[], T]) -> T:
     """What `action` gives in the first process, which alone carries it out, in all of them.
 
     Its error is raised there and ends the others without a word.

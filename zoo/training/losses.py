@@ -32,24 +32,24 @@ class Step(NamedTuple):
 
 
 def training_loss(model: TiedModel, tokens: Tensor, targets: Tensor, hidden: Tensor,
-                  activation: float = 0.0, slowness: float = 0.0) -> Step:
+                  ar_weight: float = 0.0, tar_weight: float = 0.0) -> Step:
     """The loss on token ids (time, batch) that `targets` (time * batch,) follow; the gradient
     does not flow into `hidden` (1, batch, hidden)."""
     outputs, dropped, hidden = model.states(tokens, hidden.detach())
     decoder = model.decoder
     prediction = decoder_loss(dropped.flatten(0, 1), decoder.weight, decoder.bias, targets)
-    loss = regularised(prediction, outputs, dropped, activation, slowness)
+    loss = regularised(prediction, outputs, dropped, ar_weight, tar_weight)
     return Step(loss, prediction.detach(), hidden)
 
 
-def regularised(loss: Tensor, outputs: Tensor, dropped: Tensor, activation: float,
-                slowness: float) -> Tensor:
-    """The loss, plus `activation` times the mean square of the cell's outputs (time, batch,
-    hidden) after their dropout and `slowness` times that of their changes before it."""
-    if activation:
-        loss = loss + activation * dropped.square().mean()
-    if slowness and len(outputs) > 1:
-        loss = loss + slowness * outputs.diff(dim=0).square().mean()
+def regularised(loss: Tensor, outputs: Tensor, dropped: Tensor, ar_weight: float,
+                tar_weight: float) -> Tensor:
+    """The loss, plus `ar_weight` times the mean square of the cell's outputs (time, batch,
+    hidden) after their dropout and `tar_weight` times that of their changes before it."""
+    if ar_weight:
+        loss = loss + ar_weight * dropped.square().mean()
+    if tar_weight and len(outputs) > 1:
+        loss = loss + tar_weight * outputs.diff(dim=0).square().mean()
     return loss
 
 

@@ -1,5 +1,4 @@
-"""Trains the yardstick of recurrent cells: an LSTM with as many parameters, by the same recipe.
-"""
+"""Train the baseline of recurrent cells: an LSTM with as many parameters, by the same recipe."""
 
 from __future__ import annotations
 

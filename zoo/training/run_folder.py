@@ -22,6 +22,7 @@ import torch
 
 from zoo.artifact.folder import MANIFEST, VOCABULARY, json_bytes
 from zoo.recipes.image import Recipe
+from zoo.recipes.language import LanguageRecipe
 from zoo.system.files import sync_names, write_whole
 
 CONFIG, HISTORY = "config.json", "history.jsonl"
@@ -30,6 +31,10 @@ CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
 _PARTS = {f"{name}.part" for name in (
     CONFIG, HISTORY, CHECKPOINT, BEST, MANIFEST, VOCABULARY, "model.safetensors", "genotype.json",
     "labels.txt")}
+
+
+# The recipe is compared setting by setting; data and weights may have moved.
+_NOT_COMPARED = ("recipe", "started_from", "weights_sha256", "path", "size", "weights")
 
 
 class RunError(ValueError):
@@ -63,10 +68,10 @@ def start(folder: Path, config: dict) -> None:
     write_whole(folder / CONFIG, json_bytes(config))
 
 
-def read_config(folder: Path, recipe: type = Recipe) -> dict:
+def read_config(folder: Path, recipe: type[Recipe] | type[LanguageRecipe] = Recipe) -> dict:
     """The settings of the run in `folder`, those that are newer than the run at their defaults.
 
-    `recipe` is the class of the run's recipe.
+    `recipe` is the class of the run's recipe; settings that were renamed have today's names.
     Raises RunError when there is none to go on with, or one of another kind of network.
     """
     path = folder / CONFIG
@@ -78,7 +83,7 @@ def read_config(folder: Path, recipe: type = Recipe) -> dict:
         config = None  # not JSON
     _check_kind(folder, config, recipe)
     try:
-        config["recipe"] = dataclasses.asdict(recipe(**config["recipe"]))
+        config["recipe"] = dataclasses.asdict(recipe.read(config["recipe"]))
         for name, kind in (("cell", str), ("data", str), ("data_sha256", str), ("seed", int),
                            ("precision", str)):
             if not isinstance(config[name], kind):
@@ -101,11 +106,12 @@ def _check_kind(folder: Path, config, recipe: type) -> None:
                        "or choose another folder with -o")
 
 
-def check_same(folder: Path, config: dict, recipe: type = Recipe) -> None:
+def check_same(folder: Path, config: dict) -> None:
     """Make the run in `folder` ready to go on: files half-written when it was killed are removed.
 
     Raises RunError naming the first setting in which `config` differs from the run's.
     """
+    recipe = LanguageRecipe if config.get("network") == "language" else Recipe
     stored = read_config(folder, recipe)
     if stored["data"] == config["data"] and stored["data_sha256"] != config["data_sha256"]:
         what, options = (("other training images", "--path and --size") if recipe is Recipe
@@ -117,7 +123,7 @@ def check_same(folder: Path, config: dict, recipe: type = Recipe) -> None:
                        f"({stored.get('started_from') or 'random ones'}); give the same --weights "
                        "or choose another folder with -o")
     pairs = [(name, stored.get(name), value) for name, value in config.items()
-             if name not in ("recipe", "started_from", "weights_sha256")]
+             if name not in _NOT_COMPARED]
     pairs += [(name, stored["recipe"].get(name), value)
               for name, value in config["recipe"].items()]
     for name, before, now in pairs:

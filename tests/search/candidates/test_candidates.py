@@ -15,7 +15,7 @@ from typing import ClassVar
 import pytest
 import torch
 
-from search.candidates.base import Result, Task, read_record
+from search.candidates.base import Candidate, Result, read_record
 from search.candidates.image import ImageTraining, held_out, image_recipe
 from search.candidates.workers import Evaluator, WorkerError
 from search.spaces.hierarchical import HierarchicalSpace
@@ -42,7 +42,7 @@ RECIPE = image_recipe("quick", "digits").but(channels=2, layers=3, epochs=2)
 def tasks():
     rng = random.Random(0)
     cells = [ConvSpace().sample(rng) for _ in range(2)] + [HierarchicalSpace().sample(rng)]
-    return [Task(number, cell, 10 + number) for number, cell in enumerate(cells)]
+    return [Candidate(number, cell, 10 + number) for number, cell in enumerate(cells)]
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_finished_candidates_are_read_back(trained, few, tasks):
 
     with Evaluator(NoTraining(few, RECIPE), trained[0], workers=1) as evaluator:
         assert evaluator.evaluate(tasks) == trained[1]
-        other = Task(0, tasks[1].genotype, 10)
+        other = Candidate(0, tasks[1].genotype, 10)
         with pytest.raises(RunError, match="of another search; choose another folder"):
             evaluator.evaluate([other])
 
@@ -137,13 +137,17 @@ def test_a_damaged_record_is_named(tasks, tmp_path):
 class CutShort(ImageTraining):
     """Training that is stopped after its first epoch."""
 
-    def train(self, task, folder):
-        def stop(step, steps, row):
-            if row:
-                raise KeyboardInterrupt
+    def task(self, candidate, device):
+        task = super().task(candidate, device)
+        begin = task.begin_epoch
 
-        train(f"candidate-{task.number:03d}", self.data, self.recipe, folder,
-              genotype=task.genotype, seed=task.seed, report=stop, device="cpu")
+        def begin_first(model, epoch):
+            if epoch:
+                raise KeyboardInterrupt
+            return begin(model, epoch)
+
+        task.begin_epoch = begin_first
+        return task
 
 
 def test_a_training_that_was_cut_short_goes_on(trained, few, tasks, tmp_path):
@@ -154,13 +158,10 @@ def test_a_training_that_was_cut_short_goes_on(trained, few, tasks, tmp_path):
         assert evaluator.evaluate(tasks[:1]) == trained[1][:1]
 
 
-@pytest.mark.parametrize("left", ["config.json.part", "config.json", "checkpoint.pt"])
-def test_what_cannot_go_on_begins_again(trained, few, tasks, tmp_path, left):
+def test_what_cannot_go_on_begins_again(trained, few, tasks, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         Evaluator(CutShort(few, RECIPE), tmp_path, workers=1).evaluate(tasks[:1])
-    if left == "config.json.part":
-        (tmp_path / "candidate-000" / "config.json").unlink()
-    (tmp_path / "candidate-000" / left).write_bytes(b"{")
+    (tmp_path / "candidate-000" / "checkpoint.pt").write_bytes(b"{")
     with Evaluator(ImageTraining(few, RECIPE), tmp_path, workers=1) as evaluator:
         assert evaluator.evaluate(tasks[:1]) == trained[1][:1]
 
@@ -236,13 +237,13 @@ def test_a_worker_that_comes_to_a_bad_end_is_one_line(tasks, tmp_path, how, erro
 SEARCH = """
 import sys
 from pathlib import Path
-from search.candidates.image import Task
+from search.candidates.image import Candidate
 from search.spaces.space import ConvSpace
 from search.candidates.workers import Evaluator
 from tests.search.candidates.test_candidates import Trouble
 import random
 if __name__ == "__main__":
-    tasks = [Task(n, ConvSpace().sample(random.Random(n)), n) for n in range(2)]
+    tasks = [Candidate(n, ConvSpace().sample(random.Random(n)), n) for n in range(2)]
     Evaluator(Trouble("hang"), Path(sys.argv[1]), workers=2).evaluate(tasks)
 """
 

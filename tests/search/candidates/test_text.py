@@ -8,8 +8,7 @@ import random
 import pytest
 import torch
 
-from search.candidates import text as text_candidates
-from search.candidates.base import Task
+from search.candidates.base import Candidate
 from search.candidates.text import TEXT_RECIPES, TextRecipe, TextTraining
 from search.candidates.workers import Evaluator
 from search.spaces.space import RecurrentSpace
@@ -18,15 +17,16 @@ from tests.zoo.waves import text  # noqa: F401
 from zoo.data.base import DataError
 from zoo.models.recurrent import LanguageModel
 from zoo.training.losses import mean_loss, perplexity
+from zoo.training.trainer import Trainer
 
-RECIPE = dataclasses.replace(TEXT_RECIPES["quick"], hidden=16, batch_size=8, time=10,
+RECIPE = dataclasses.replace(TEXT_RECIPES["quick"], hidden=16, batch_size=8, bptt=10,
                              dropout_hidden=0.1, dropout_words=0.1)
 
 
 @pytest.fixture(scope="module")
 def tasks():
     rng = random.Random(0)
-    return [Task(number, RecurrentSpace().sample(rng), number) for number in range(2)]
+    return [Candidate(number, RecurrentSpace().sample(rng), number) for number in range(2)]
 
 
 @pytest.fixture(scope="module")
@@ -58,21 +58,21 @@ def test_perplexity_is_that_of_the_whole_text(text, tasks):
 @pytest.mark.parametrize("damage", [False, True])
 def test_a_training_that_was_cut_short_goes_on(text, tasks, results, tmp_path, monkeypatch, damage):
     training, folder = TextTraining(text, RECIPE), tmp_path / "candidate-000"
-    save = text_candidates._save
+    save = Trainer._save
 
     def save_and_stop(*arguments):
         save(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(text_candidates, "_save", save_and_stop)
+    monkeypatch.setattr(Trainer, "_save", save_and_stop)
     with pytest.raises(KeyboardInterrupt):
         training.train(tasks[0], folder)
     monkeypatch.undo()
     steps = []
     if damage:
         (folder / "checkpoint.pt").write_bytes(b"cut")
-    monkeypatch.setattr(text_candidates, "_save", lambda folder, training: (
-        steps.append(training.epochs), save(folder, training)))
+    monkeypatch.setattr(Trainer, "_save", lambda trainer, row: (
+        steps.append(trainer.epochs), save(trainer, row)))
     before = torch.get_rng_state()
     with Evaluator(training, tmp_path, 1) as evaluator:
         assert evaluator.evaluate(tasks[:1]) == results[:1]

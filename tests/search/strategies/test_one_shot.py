@@ -44,7 +44,7 @@ def text():
 
 
 SETTINGS = {"conv": SMALL, "recurrent": TextSettings(
-    hidden=6, batch_size=4, time=10, epochs=3, learning_rate=1.0, dropout=0.1, dropout_input=0.1)}
+    hidden=6, batch_size=4, bptt=10, epochs=3, learning_rate=1.0, dropout=0.1, dropout_input=0.1)}
 TASKS = {"conv": (ImageTask, digits), "recurrent": (TextTask, text)}
 STRATEGIES = {
     "darts": (Darts, {}, ("conv", "recurrent")),

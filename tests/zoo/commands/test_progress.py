@@ -54,12 +54,12 @@ def test_the_bar_fits_eighty_columns():
                     r"images/s$", last.strip()), last
 
 
-@pytest.mark.parametrize("speaks", [True, False])
-def test_an_interrupt_says_how_to_go_on_once_for_all_processes(speaks, tmp_path, capsys):
+@pytest.mark.parametrize("shown", [True, False])
+def test_an_interrupt_says_how_to_go_on_once_for_all_processes(shown, tmp_path, capsys):
     with pytest.raises(typer.Exit) as caught, \
-            progress.training(tmp_path, 1, speaks=speaks) as report:
-        assert (report is not None) == speaks
+            progress.training(tmp_path, 1, shown=shown) as report:
+        assert (report is not None) == shown
         raise KeyboardInterrupt
     assert caught.value.exit_code == 130
     line = f"interrupted; go on with --resume (whole epochs are kept in {tmp_path})\n"
-    assert capsys.readouterr().err == line * speaks
+    assert capsys.readouterr().err == line * shown

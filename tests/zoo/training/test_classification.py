@@ -13,8 +13,9 @@ from zoo.data.base import DataError, ImageData, hold_out
 from zoo.data.images import load
 from zoo.recipes.image import RECIPES, Recipe, recipe
 from zoo.system.device import pick_device, pick_precision
-from zoo.training.classification import _optimizer, train
+from zoo.training.classification import train
 from zoo.training.evaluation import predict, score
+from zoo.training.image_task import make_optimizer
 from zoo.training.run_folder import DivergedError, RunError
 from zoo.weights import load_artifact
 
@@ -79,7 +80,7 @@ def test_a_seed_gives_the_same_weights_again_and_another_seed_others(whole_run, 
 def test_the_average_is_kept(few, tmp_path):
     settings = MODERN.but(validation=0)
     train("DARTS", few, settings, tmp_path / "average", seed=3, device="cpu")
-    train("DARTS", few, settings.but(average=0.0), tmp_path / "last", seed=3, device="cpu")
+    train("DARTS", few, settings.but(ema_decay=0.0), tmp_path / "last", seed=3, device="cpu")
     # The average does not change what is trained, and is something else.
     losses = [[row["train_loss"] for row in history(tmp_path / run)] for run in ("average", "last")]
     assert losses[0] == losses[1]
@@ -138,10 +139,10 @@ def test_a_damaged_or_missing_best_is_named(few, tmp_path):
 
 def test_norms_and_biases_are_decayed_only_where_asked():
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
-    spared = _optimizer(model, MODERN, torch.device("cpu")).param_groups
+    spared = make_optimizer(model, MODERN).param_groups
     assert [[value.ndim for value in group["params"]] for group in spared] == [[4], [1, 1, 1]]
     assert [group["weight_decay"] for group in spared] == [MODERN.weight_decay, 0]
-    (group,) = _optimizer(model, TINY, torch.device("cpu")).param_groups
+    (group,) = make_optimizer(model, TINY).param_groups
     assert len(group["params"]) == 4 and group["weight_decay"] == TINY.weight_decay
 
 
@@ -165,7 +166,7 @@ def test_a_loss_that_is_no_number_is_one_line_with_the_remedy(few, tmp_path):
 def test_a_last_step_that_destroys_the_weights_makes_no_artifact(few, tmp_path):
     recipe = TINY.but(epochs=1, batch_size=len(few.train.labels), learning_rate=1e38,
                       drawings=0)
-    with pytest.raises(DivergedError, match="no numbers after its last epoch; .*smaller"):
+    with pytest.raises(DivergedError, match="NaN or infinite after its last epoch; .*smaller"):
         train("DARTS", few, recipe, tmp_path / "run", device="cpu")
     assert not (tmp_path / "run" / "manifest.json").exists()
 
@@ -192,7 +193,7 @@ def test_the_cifar_recipe_of_the_paper(data):
     assert paper == Recipe(  # every setting said, whatever the defaults become
         network="cifar", channels=36, layers=20, epochs=600, batch_size=96, learning_rate=0.025,
         schedule="cosine", momentum=0.9, nesterov=False, weight_decay=3e-4,
-        norm_weight_decay=True, clip_norm=5, average=0, label_smoothing=0, drop_path=0.2,
+        norm_weight_decay=True, clip_norm=5, ema_decay=0, label_smoothing=0, drop_path=0.2,
         auxiliary_weight=0.4, precision="float32", crop_padding=4, flip=True, cutout=16)
 
 
@@ -200,7 +201,7 @@ def test_the_imagenet_recipe_of_the_paper():
     assert recipe("imagenet") == recipe("imagenet", "paper") == Recipe(
         network="imagenet", channels=48, layers=14, epochs=250, batch_size=128,
         learning_rate=0.1, schedule="step-decay", decay=0.97, momentum=0.9, nesterov=False,
-        weight_decay=3e-5, norm_weight_decay=True, clip_norm=5, average=0, label_smoothing=0.1,
+        weight_decay=3e-5, norm_weight_decay=True, clip_norm=5, ema_decay=0, label_smoothing=0.1,
         drop_path=0, auxiliary_weight=0.4, precision="float32", crop_padding=0, flip=True,
         cutout=0, resized_crop=0.08, colour=0.4, hue=0.2)
 

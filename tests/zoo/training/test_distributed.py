@@ -21,13 +21,15 @@ from zoo.data.images import load
 from zoo.recipes.image import Recipe
 from zoo.recipes.schedule import learning_rate
 from zoo.system import distributed
-from zoo.training.classification import Training, _loss, _optimizer, train
+from zoo.training.classification import train
+from zoo.training.image_task import cross_entropy, make_optimizer
+from zoo.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[3]
 # Nothing random but the weights and the order: the parts can be computed in one process then.
 # 61 images are three batches of 16 and one of 13, of which the last image is left out.
 PLAIN = Recipe(channels=4, layers=3, epochs=2, batch_size=16, learning_rate=0.05, drop_path=0.0,
-               auxiliary_weight=0.4, average=0.9)
+               auxiliary_weight=0.4, ema_decay=0.9)
 MODERN = PLAIN.but(drop_path=0.2, shift=1, cutout=2, validation=20, precision="bfloat16",
                    schedule="warm-up-cosine", drawings=10)
 
@@ -60,7 +62,7 @@ def switched_off() -> None:
 def in_each_process(folder: Path, recipe: Recipe, resume: bool, stop: bool) -> None:
     """This file is run by torchrun as a module."""
     if stop:  # after an epoch, as if the machine had been switched off
-        Training.run = lambda training, *_: (training.epoch(None), switched_off())
+        Trainer.run = lambda trainer, *_: (trainer.epoch(None), switched_off())
     with distributed.group(torch.device("cpu")):
         manifest = train("DARTS", few(), recipe, folder, seed=3, device="cpu", resume=resume)
         Path(f"{folder}-{distributed.rank()}.json").write_text(manifest.model_dump_json())
@@ -76,7 +78,7 @@ def in_one_process(monkeypatch) -> tuple[nn.Module, list[float]]:
     data = few()
     torch.manual_seed(3)
     model = create_model("DARTS", channels=4, layers=3, in_channels=1, auxiliary=True)
-    optimizer = _optimizer(model, PLAIN, torch.device("cpu"))
+    optimizer = make_optimizer(model, PLAIN)
     averaged, steps, losses = copy.deepcopy(model.state_dict()), 0, []
     monkeypatch.setenv("WORLD_SIZE", "2")
     for epoch in range(PLAIN.epochs):
@@ -92,7 +94,7 @@ def in_one_process(monkeypatch) -> tuple[nn.Module, list[float]]:
             gradients = []
             other = copy.deepcopy(model)  # whose batch-norm statistics are not kept
             for network, (images, labels) in zip((model, other), halves):
-                loss, _ = _loss(network(images), labels, PLAIN)
+                loss, _ = cross_entropy(network(images), labels, PLAIN)
                 network.zero_grad()
                 loss.backward()
                 gradients.append([value.grad for value in network.parameters()])

@@ -15,8 +15,9 @@ from zoo.artifact.folder import check_files, read_manifest
 from zoo.models.recurrent import LanguageModel
 from zoo.registry import genotype
 from zoo.system import distributed
-from zoo.training.language_epochs import Training
 from zoo.training.language_modeling import train
+from zoo.training.language_task import LanguageTask
+from zoo.training.trainer import Trainer
 
 MODULE = "tests.zoo.training.test_language_distributed"
 # Nothing random but the weights and the lengths: two halves are one whole then.
@@ -24,8 +25,8 @@ PLAIN = TINY.but(dropout=0.0, dropout_words=0.0, dropout_embedding=0.0, dropout_
                  dropout_input=0.0)
 RECIPES = {
     "adamw": PLAIN,
-    "nt-asgd": PLAIN.but(optimizer="nt-asgd", average=0.0, schedule="constant", nonmonotone=1,
-                         random_time=True, learning_rate=5.0, epochs=4, clip_norm=0.25),
+    "nt-asgd": PLAIN.but(optimizer="nt-asgd", ema_decay=0.0, schedule="constant", nonmonotone=1,
+                         random_bptt=True, learning_rate=5.0, epochs=4, clip_norm=0.25),
     "dropped": TINY.but(dropout=0.3, dropout_hidden=0.2, dropout_words=0.1),
 }
 
@@ -33,9 +34,9 @@ RECIPES = {
 def in_each_process(folder: Path, name: str, resume: bool, stop: bool) -> None:
     """This file is run by torchrun as a module."""
     if stop:  # after an epoch, as if the machine had been switched off
-        whole = Training.epoch
-        Training.epoch = lambda training, report: (
-            switched_off() if training.epochs == 1 else whole(training, report))
+        whole = Trainer.epoch
+        Trainer.epoch = lambda trainer, report: (
+            switched_off() if trainer.epochs == 1 else whole(trainer, report))
     manifest = train("DARTS_V2_RNN", waves(), RECIPES[name], folder, seed=3, device="cpu",
                      resume=resume)
     Path(f"{folder}-{distributed.rank()}.json").write_text(manifest.model_dump_json())
@@ -70,19 +71,21 @@ def test_two_processes_train_what_one_does(tmp_path, name):
         torch.testing.assert_close(value, wanted[key], rtol=1e-3, atol=1e-4)
 
 
-def test_columns_are_shared_out(monkeypatch):
-    model = LanguageModel(genotype("DARTS_V2_RNN"), waves().vocabulary_size, 8, 8)
-    whole = Training(model, waves().train, TINY, 0, torch.device("cpu"))
+def test_token_streams_are_shared_out(monkeypatch):
+    def network():
+        return LanguageModel(genotype("DARTS_V2_RNN"), waves().vocabulary_size, 8, 8)
+
+    whole = LanguageTask(network, waves().train, TINY, torch.device("cpu"))
     monkeypatch.setenv("WORLD_SIZE", "2")
     parts = []
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)
-        parts.append(Training(model, waves().train, TINY, 0, torch.device("cpu")))
+        parts.append(LanguageTask(network, waves().train, TINY, torch.device("cpu")))
     joined = torch.stack([part.text for part in parts], dim=2).flatten(1)
     assert torch.equal(joined, whole.text)
-    assert [part.tokens for part in parts] == [whole.tokens] * 2
+    assert [part.length * part.units for part in parts] == [whole.length * whole.units] * 2
     with pytest.raises(ValueError, match="cannot be shared out evenly to 2 processes"):
-        Training(model, waves().train, TINY.but(batch_size=3), 0, torch.device("cpu"))
+        LanguageTask(network, waves().train, TINY.but(batch_size=3), torch.device("cpu"))
 
 
 @pytest.mark.slow

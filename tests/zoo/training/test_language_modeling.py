@@ -24,15 +24,16 @@ from zoo.models import lstm
 from zoo.models.recurrent import LanguageModel
 from zoo.recipes.language import LanguageRecipe, language_recipe
 from zoo.training import language_modeling, lstm_baseline
-from zoo.training.language_epochs import Training
+from zoo.training.language_task import LanguageTask
 from zoo.training.losses import mean_loss, perplexity, regularised, training_loss
 from zoo.training.run_folder import RunError, load_checkpoint
+from zoo.training.trainer import Trainer
 from zoo.weights import WeightsError, load_artifact
 
 CASES = [case for case in json.loads(
     (Path(__file__).parents[2] / "golden" / "networks.json").read_text(encoding="utf-8"))
     if case["network"] == "language"]
-AVERAGED = TINY.but(optimizer="nt-asgd", average=0.0, schedule="constant", random_time=True,
+AVERAGED = TINY.but(optimizer="nt-asgd", ema_decay=0.0, schedule="constant", random_bptt=True,
                     learning_rate=5.0, weight_decay=1e-6, clip_norm=0.25, nonmonotone=1, epochs=5)
 
 
@@ -84,14 +85,14 @@ def test_the_gradient_stays_within_a_stretch():
 def test_the_published_recipes():
     recipe = language_recipe("ptb")
     assert recipe == language_recipe("ptb", "paper")
-    assert (recipe.hidden, recipe.batch_size, recipe.time, recipe.learning_rate) == (
+    assert (recipe.hidden, recipe.batch_size, recipe.bptt, recipe.learning_rate) == (
         850, 64, 35, 20.0)
     assert (recipe.weight_decay, recipe.clip_norm, recipe.nonmonotone, recipe.epochs) == (
         8e-7, 0.25, 5, 8000)
     assert recipe.dropouts() == {
         "dropout": 0.75, "dropout_words": 0.1, "dropout_embedding": 0.2, "dropout_hidden": 0.25,
         "dropout_input": 0.75}
-    assert (recipe.activation, recipe.slowness) == (0.0, 1e-3)
+    assert (recipe.ar_weight, recipe.tar_weight) == (0.0, 1e-3)
     wikitext = language_recipe("wikitext2")
     assert wikitext == recipe.but(hidden=700, weight_decay=5e-7, dropout_hidden=0.15)
     assert language_recipe("my-book") == language_recipe("my-book", "small")
@@ -99,9 +100,9 @@ def test_the_published_recipes():
 
 @pytest.mark.parametrize("setting, value", [
     ("epochs", 0), ("hidden", 1.5), ("learning_rate", 0), ("dropout", 1.0), ("optimizer", "adam"),
-    ("schedule", "linear"), ("average", 0.9)])
+    ("schedule", "linear"), ("ema_decay", 0.9)])
 def test_recipes_out_of_range(setting, value):
-    with pytest.raises(ValueError, match="average" if setting == "average" else setting):
+    with pytest.raises(ValueError, match=setting):
         LanguageRecipe(**{setting: value})
 
 
@@ -114,16 +115,21 @@ def test_random_lengths_are_those_of_the_release():
     assert np.mean(np.array(lengths) < 22) == pytest.approx(0.046, abs=0.01)
 
 
+def trainer_of(text, recipe):
+    task = LanguageTask(lambda: LanguageModel(zoo.genotype("DARTS_V1_RNN"), 4, 8, 8), text.train,
+                        recipe, torch.device("cpu"))
+    return Trainer(task, Path("nowhere"), 0, torch.device("cpu"))
+
+
 def test_the_rate_is_in_proportion_to_the_length(text, monkeypatch):
-    model = LanguageModel(zoo.genotype("DARTS_V1_RNN"), 4, 8, 8)
-    training = Training(model, text.train, AVERAGED, 0, torch.device("cpu"))
-    rates, lengths = [], training.lengths()
+    training = trainer_of(text, AVERAGED)
+    rates, lengths = [], training.task.lengths(0, 0)
     step = training.optimizer.step
     monkeypatch.setattr(training.optimizer, "step", lambda: (
         rates.append(training.optimizer.param_groups[0]["lr"]), step()))
     row = training.epoch()
     assert rates == pytest.approx([5.0 * length / 10 for length in lengths])
-    assert row["tokens"] == training.tokens - (sum(lengths) == len(training.text) - 2) * 8
+    assert row["tokens"] == (training.task.length - (sum(lengths) == training.task.length - 1)) * 8
 
 
 # --- a run ----------------------------------------------------------------------------------
@@ -162,10 +168,10 @@ def test_the_history_says_how_it_went(run):
 
 @pytest.mark.parametrize("recipe", [TINY, AVERAGED], ids=["adamw", "nt-asgd"])
 def test_resume_gives_the_same_bits(text, tmp_path, recipe, monkeypatch):
-    note = Training.note
+    end_epoch = LanguageTask.end_epoch
     # As if the third epoch had been a bad one, which it is on no machine for sure.
-    monkeypatch.setattr(Training, "note", lambda training, loss: note(
-        training, 9.0 if training.epochs == 3 else loss))
+    monkeypatch.setattr(LanguageTask, "end_epoch", lambda task, row: end_epoch(
+        task, row | {"valid_loss": 9.0} if row["epoch"] == 3 else row))
 
     def train(folder, stop_after=None, resume=False):
         def report(done, total, row):
@@ -198,27 +204,27 @@ def test_resume_gives_the_same_bits(text, tmp_path, recipe, monkeypatch):
 
 
 def test_averaging_begins_when_validation_gets_worse(text):
-    model = LanguageModel(zoo.genotype("DARTS_V1_RNN"), 4, 8, 8)
-    training = Training(model, text.train, AVERAGED.but(nonmonotone=2), 0, torch.device("cpu"))
-    stages = []
+    training = trainer_of(text, AVERAGED.but(nonmonotone=2))
+    task, model, stages = training.task, training.model, []
     for loss in (5.0, 4.0, 3.0, 3.5, 3.9, 4.1):  # the last is worse than the best but two: 4.0
-        training.note(loss)
-        stages.append(training.stage)
+        if task.end_epoch({"valid_loss": loss}):
+            training.optimizer = task.optimizer(model)
+        stages.append(task.stage)
     assert stages == ["sgd"] * 3 + ["sgd", "sgd", "asgd"]
     seen = []
     step = training.optimizer.step
     training.optimizer.step = lambda: (step(), seen.append(model.encoder.weight.detach().clone()))
     training.epoch()
     current = model.encoder.weight.detach().clone()
-    with training.judged() as judged:
-        assert torch.allclose(judged.encoder.weight, torch.stack(seen[1:]).mean(0), atol=1e-5)
-        assert (judged.encoder.weight - current).abs().max() > 1e-4
+    with training.eval_model() as averaged:
+        assert torch.allclose(averaged.encoder.weight, torch.stack(seen[1:]).mean(0), atol=1e-5)
+        assert (averaged.encoder.weight - current).abs().max() > 1e-4
     assert torch.equal(model.encoder.weight, current)
 
 
 def test_tied_weights_are_averaged_once(text):
-    model = LanguageModel(zoo.genotype("DARTS_V1_RNN"), 4, 8, 8)
-    training = Training(model, text.train, TINY.but(average=0.99), 0, torch.device("cpu"))
+    training = trainer_of(text, TINY.but(ema_decay=0.99))
+    model = training.model
     before, steps = model.encoder.weight.detach().clone(), []
     step = training.optimizer.step
     training.optimizer.step = lambda: (step(), steps.append(model.encoder.weight.detach().clone()))
@@ -227,9 +233,9 @@ def test_tied_weights_are_averaged_once(text):
     for number, weight in enumerate(steps, 1):
         keep = min(0.99, (1 + number) / (10 + number))
         expected = keep * expected + (1 - keep) * weight
-    with training.judged() as judged:
-        assert torch.allclose(judged.encoder.weight, expected, atol=1e-6)
-        assert judged.decoder.weight is judged.encoder.weight
+    with training.eval_model() as averaged:
+        assert torch.allclose(averaged.encoder.weight, expected, atol=1e-6)
+        assert averaged.decoder.weight is averaged.encoder.weight
 
 
 def test_refused(text, tmp_path):

@@ -11,28 +11,29 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.zoo.training.test_language_modeling import AVERAGED
 from tests.zoo.waves import TINY, text  # noqa: F401
 from zoo.training import language_modeling
-from zoo.training.language_epochs import Training
+from zoo.training.language_task import LanguageTask
 from zoo.training.run_folder import DivergedError, load_checkpoint
+from zoo.training.trainer import Trainer
 
 
 def fails(monkeypatch, epoch, times, interrupted=()):
     """Let the first `times` goes at an epoch end in weights that are no numbers; the goes at any
     epoch whose numbers are `interrupted` end as with Ctrl-C."""
-    train, goes = Training.epoch, []
+    learn, goes = Trainer._learn, []
 
-    def broken(training, report=None):
-        row = train(training, report)
-        goes.append(training.epochs)
+    def broken(trainer, report):
+        row = learn(trainer, report)
+        goes.append(trainer.epochs + 1)
         if len(goes) in interrupted:
             raise KeyboardInterrupt
-        if training.epochs == epoch and len(training.rollbacks) < times:
+        if goes[-1] == epoch and len(trainer.rollbacks) < times:
             with torch.no_grad():
-                for weight in training.model.parameters():
+                for weight in trainer.model.parameters():
                     weight.fill_(math.nan)
             row["train_loss"] = math.nan
         return row
 
-    monkeypatch.setattr(Training, "epoch", broken)
+    monkeypatch.setattr(Trainer, "_learn", broken)
     return goes
 
 
@@ -62,10 +63,16 @@ def test_it_goes_on_from_the_best_epoch(recipe, text, tmp_path, monkeypatch):
 
 
 def test_a_run_that_went_back_resumes_to_the_same_bits(text, tmp_path, monkeypatch):
-    note = Training.note
+    end_epoch = LanguageTask.end_epoch
+
     # As if the first epoch had been a bad one: from the second on steps are averaged.
-    monkeypatch.setattr(Training, "note", lambda training, loss: (
-        note(training, loss), training._use("asgd") if training.epochs == 1 else None))
+    def end(task, row):
+        averages = end_epoch(task, row)
+        if row["epoch"] == 1:
+            task.stage, averages = "asgd", True
+        return averages
+
+    monkeypatch.setattr(LanguageTask, "end_epoch", end)
     with monkeypatch.context() as patched:
         fails(patched, epoch=3, times=1)
         whole = train(text, AVERAGED, tmp_path / "whole")
@@ -84,9 +91,9 @@ def test_a_run_that_went_back_resumes_to_the_same_bits(text, tmp_path, monkeypat
 
 def test_the_second_go_draws_otherwise(text, tmp_path, monkeypatch):
     """Lengths of the stretches, and with them all that follows."""
-    lengths, drawn = Training.lengths, []
-    monkeypatch.setattr(Training, "lengths", lambda training: drawn.append(
-        (training.epochs, lengths(training))) or drawn[-1][1])
+    lengths, drawn = LanguageTask.lengths, []
+    monkeypatch.setattr(LanguageTask, "lengths", lambda task, epoch, seed: drawn.append(
+        (epoch, lengths(task, epoch, seed))) or drawn[-1][1])
     fails(monkeypatch, epoch=2, times=1)
     train(text, AVERAGED, tmp_path)
     (first, failed), (second, again) = drawn[1:3]

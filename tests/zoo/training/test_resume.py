@@ -92,16 +92,31 @@ def test_an_older_run_goes_on_with_what_it_did_not_know_left_out(whole_run, few,
     folder = tmp_path / "run"
     interrupted(few, folder, after_steps=8)
     config = json.loads((folder / "config.json").read_text())
-    for name in ("schedule", "average", "nesterov", "validation", "precision"):
+    for name in ("schedule", "ema_decay", "nesterov", "validation", "precision"):
         del config["recipe"][name]
     (folder / "config.json").write_text(json.dumps(config))
     checkpoint = torch.load(folder / "checkpoint.pt", weights_only=True)
     del checkpoint["average"]
     torch.save(checkpoint, folder / "checkpoint.pt")
-    with pytest.raises(RunError, match="average 0.0, not 0.9"):
-        train("DARTS", few, TINY.but(average=0.9), folder, seed=3, device="cpu", resume=True)
+    with pytest.raises(RunError, match="ema_decay 0.0, not 0.9"):
+        train("DARTS", few, TINY.but(ema_decay=0.9), folder, seed=3, device="cpu", resume=True)
     train("DARTS", few, TINY, folder, seed=3, device="cpu", resume=True)
     assert same(weights(folder), weights(whole_run[0]))
+
+
+def test_a_run_with_the_names_of_an_earlier_release_goes_on(few, tmp_path, modern_run):
+    folder = tmp_path / "run"
+    with pytest.raises(Stop):
+        def report(step, _, row):
+            if step == 8:
+                raise Stop
+        train("DARTS", few, MODERN, folder, seed=3, device="cpu", report=report)
+    recipe = json.loads((folder / "config.json").read_text())["recipe"]
+    recipe["average"] = recipe.pop("ema_decay")
+    config = json.loads((folder / "config.json").read_text()) | {"recipe": recipe}
+    (folder / "config.json").write_text(json.dumps(config))
+    train("DARTS", few, MODERN, folder, seed=3, device="cpu", resume=True)
+    assert same(weights(folder), weights(modern_run))
 
 
 def test_averages_and_best_weights_resume_with_the_same_bits(few, tmp_path, modern_run):

@@ -1,0 +1,57 @@
+"""From the settings of a run to the strategy that carries it out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from search.candidates.workers import Evaluator
+from search.config import RunConfig
+from search.strategies.base import Strategy
+from zoo.system import distributed
+from zoo.system.device import pick_device
+
+
+@contextlib.contextmanager
+def strategy(config: RunConfig, data: Any, folder: Path, workers: int | str | None = None
+             ) -> Iterator[Strategy]:
+    """The strategy of a run in `folder`, ready for its first epoch."""
+    if config.entry.shares_weights:
+        with distributed.group(pick_device(config.device)) as device:
+            yield _one_shot(config, data, device)
+        return
+    if distributed.is_started():
+        raise ValueError(f"{config.strategy} trains candidates in parallel by --workers; start "
+                         "it without torchrun")
+    domain = config.domain
+    training = domain.candidates(data, domain.read_recipe(config.training or {}), config.seed,
+                                 config.device)
+    with Evaluator(training, folder / "candidates", workers) as evaluator:
+        yield config.entry.load()(domain.cells(), evaluator, config.strategy_settings(),
+                                  config.seed, config.budget)
+
+
+def rehearse(config: RunConfig, data: Any, workers: int | str | None = None) -> int:
+    """Build everything once, networks without memory, so that nothing is begun that cannot go
+    on; the rows that the run will have.
+
+    Raises ValueError for what does not go together, DataError for data that cannot be searched on.
+    """
+    if config.entry.shares_weights:
+        return _one_shot(config, data, torch.device("meta")).epochs
+    with strategy(config, data, Path(), workers) as built:
+        return built.epochs
+
+
+def _one_shot(config: RunConfig, data: Any, device: torch.device) -> Strategy:
+    settings, share = config.strategy_settings(), (distributed.rank(), distributed.size())
+    if settings.batch_size % share[1]:
+        raise ValueError(f"a batch of {settings.batch_size} cannot be shared by {share[1]} "
+                         "processes; take a multiple with --batch-size")
+    task = config.domain.supernet_task(data, settings, device, config.seed, share)
+    dtype = torch.float32 if device.type == "meta" else getattr(torch, config.precision)
+    return config.entry.load()(task, settings, config.seed, dtype)

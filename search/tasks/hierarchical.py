@@ -1,0 +1,26 @@
+"""The hierarchical space: motifs of motifs, as the cells of image networks.
+
+Liu et al. 2018 (arXiv 1711.00436).  No supernet spans it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from search.candidates.image import image_recipe
+from search.settings import SupernetSettings
+from search.spaces.hierarchical import HierarchicalSpace
+from search.tasks.conv import ConvDomain
+from zoo.recipes.image import Recipe
+
+
+class HierarchicalDomain(ConvDomain):
+    space = "hierarchical"
+    supernets: ClassVar[Mapping[str, SupernetSettings]] = {}
+
+    def cells(self) -> Any:
+        return HierarchicalSpace()
+
+    def recipe(self, preset: str, data: str) -> Recipe:
+        return image_recipe(preset, data, hierarchical=True)

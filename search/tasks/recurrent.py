@@ -1,0 +1,49 @@
+"""The recurrent space: cells of language models, searched on a text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from search.candidates.text import TextRecipe, TextTraining, text_recipe
+from search.settings import TEXT_PRESETS, TextSettings
+from search.spaces.space import RecurrentSpace
+from search.tasks.base import Domain
+from search.tasks.text import TextTask
+from zoo.data.text import TextData, load_text
+
+
+class RecurrentDomain(Domain):
+    space, data, supernets = "recurrent", "sample", TEXT_PRESETS
+
+    def load(self, name: str, path: Path | None, size: int | None, by: str | None) -> TextData:
+        if size is not None:
+            raise ValueError("--size is for images; a text has none")
+        return load_text(name, path, by)
+
+    def fingerprint(self, data: TextData) -> str:
+        return hashlib.sha256(data.train.tobytes() + data.valid.tobytes()).hexdigest()
+
+    def epoch_cost(self, data: TextData, settings: TextSettings) -> float:
+        return len(data.train)
+
+    def supernet_task(self, data: TextData, settings: TextSettings, device: torch.device,
+                      seed: int, share: tuple[int, int]) -> TextTask:
+        return TextTask(data, settings, device, seed, share)
+
+    def cells(self) -> Any:
+        return RecurrentSpace()
+
+    def recipe(self, preset: str, data: str) -> TextRecipe:
+        return text_recipe(preset)
+
+    def read_recipe(self, values: Mapping[str, Any]) -> TextRecipe:
+        return TextRecipe.read(values)
+
+    def candidates(self, data: TextData, recipe: TextRecipe, seed: int, device: str
+                   ) -> TextTraining:
+        return TextTraining(data, recipe, device)
