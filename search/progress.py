@@ -1,12 +1,13 @@
-"""How a search tells, inside an epoch, how far it is."""
+"""How a search reports its progress inside an epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
-#: Called inside an epoch with (steps done, steps in all, facts of the moment).
-Report = Callable[[int, int, dict], None]
+#: Called inside an epoch with (steps done, steps in total, current metrics).
+Report: TypeAlias = Callable[[int, int, dict], None]
 
 
 def silent(done: int, total: int, facts: dict) -> None:
-    """A report that nobody reads."""
+    """Ignore the progress."""

@@ -1,7 +1,7 @@
-"""Many candidates at a time: in processes of this machine, or on a Ray cluster.
+"""Train candidates in parallel: in processes of this machine, or on a Ray cluster.
 
-Moritz et al. 2018 (arXiv 1712.05889).  A result is a function of its task alone, so the number
-and kind of workers change how long a search takes and nothing else.
+Moritz et al. 2018 (arXiv 1712.05889).  A result depends on its task only, so the number and kind
+of workers change the duration of a search and nothing else.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 from search.candidates.base import (
     Candidate,
+    CandidateTraining,
     Result,
     folder_of,
     one_thread,
@@ -33,63 +36,89 @@ from search.candidates.base import (
 from search.progress import Report, silent
 from zoo.system.device import pick_device
 
+if TYPE_CHECKING:
+    from multiprocessing.connection import _ConnectionBase
+
 
 class WorkerError(ValueError):
     """A candidate could not be trained to its end; the message says how to go on."""
 
 
-class Evaluator:
-    """Trains candidates as `training` says (see `search.candidates.image`), in folders of
-    `directory`.
+class _Pool(Protocol):
+    """Where candidates are trained."""
 
-    `workers` is a number of processes, as many as there are cores (or GPUs) when left out; "ray"
-    for the Ray cluster of this machine, which is started if there is none; "ray://HOST:PORT" for
-    one elsewhere, whose machines have this package and need not share a disk with this one.
-    Everything starts with the first candidate; `close` ends it, as does a ``with``.
+    def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
+        """Train every task; each with its result, in the order in which they finish."""
+        ...
+
+    def close(self) -> None:
+        """End the workers."""
+
+
+class Evaluator:
+    """Trains candidates as `training` says, in subfolders of `directory`.
+
+    `workers` is a number of processes, by default one per core (or GPU); "ray" for the Ray cluster
+    of this machine, which is started if there is none; "ray://HOST:PORT" for a remote one, whose
+    machines have this package installed and need no shared disk.  The workers start with the first
+    candidate; `close` ends them, as does a ``with``.
 
     Raises ValueError for other workers and where Ray is not installed or does not answer.
     """
 
-    def __init__(self, training, directory: Path, workers: int | str | None = None):
+    def __init__(self, training: CandidateTraining, directory: Path,
+                 workers: int | str | None = None) -> None:
         self.training, self.directory = training, Path(directory)
         self.unit, self.measure, self.cost = training.unit, training.measure, training.cost
-        self._workers, self._pool = _parse(workers, training.device), None
+        self._workers = _parse(workers, training.device)
+        self._pool: _Pool | None = None
 
     def evaluate(self, tasks: list[Candidate], report: Report = silent) -> list[Result]:
         """The results of `tasks`, in their order.
 
-        What an earlier call or run has finished is read back; a training that was cut short goes
-        on.  `report(candidates done, in all, facts)` is called as each one ends.
+        Results of an earlier call or run are read from their records; an interrupted training is
+        resumed.  `report(candidates done, in total, metrics)` is called as each one finishes.
 
         Raises WorkerError when a worker is killed or runs out of memory, RunError when
         `directory` holds candidates of another run.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        results = {task.number: read_record(self.directory, task) for task in tasks}
-        missing = [task for task in tasks if results[task.number] is None]
-        report(len(tasks) - len(missing), len(tasks), {})
+        results: dict[int, Result] = {}
+        for task in tasks:
+            known = read_record(self.directory, task)
+            if known is not None:
+                results[task.number] = known
+        report(len(results), len(tasks), {})
+        missing = [task for task in tasks if task.number not in results]
         try:
             for task, result in self._train(missing):
                 results[task.number] = result
                 write_record(self.directory, task, result)
-                done = sum(result is not None for result in results.values())
-                report(done, len(tasks), {"candidate": task.number, self.measure: result.value})
+                facts = {"candidate": task.number, self.measure: result.value}
+                report(len(results), len(tasks), facts)
         except BaseException:
             self.close()
             raise
-        for task in tasks:  # also one that was killed right after its record was written
+        for task in tasks:  # including one killed right after its record was written
             shutil.rmtree(folder_of(self.directory, task), ignore_errors=True)
         return [results[task.number] for task in tasks]
 
     def _train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
-        if tasks and self._pool is None:
-            kind = _Ray if isinstance(self._workers, str) else (
-                _Processes if self._workers > 1 else _Here)
-            self._pool = kind(self.training, self.directory, self._workers)
-        return self._pool.train(tasks) if tasks else iter(())
+        if not tasks:
+            return iter(())
+        if self._pool is None:
+            self._pool = self._start()
+        return self._pool.train(tasks)
+
+    def _start(self) -> _Pool:
+        if isinstance(self._workers, str):
+            return _Ray(self.training, self._workers)
+        if self._workers > 1:
+            return _Processes(self.training, self.directory, self._workers)
+        return _Here(self.training, self.directory)
 
     def close(self) -> None:
-        """End the workers, at once where they still train."""
+        """End the workers, at once if they are still training."""
         if self._pool is not None:
             self._pool.close()
             self._pool = None
@@ -97,15 +126,18 @@ class Evaluator:
     def __enter__(self) -> Evaluator:
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 traceback: TracebackType | None) -> None:
         self.close()
 
 
 def _parse(workers: int | str | None, device: str) -> int | str:
-    if workers in (None, "auto"):
+    if workers is None or workers == "auto":
         if pick_device(device).type == "cuda":
             return torch.cuda.device_count()
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
     if isinstance(workers, str) and (workers == "ray" or workers.startswith("ray://")):
         return workers
     if str(workers).isdecimal() and int(workers) > 0:
@@ -113,8 +145,8 @@ def _parse(workers: int | str | None, device: str) -> int | str:
     raise ValueError(f"--workers is a number from 1, ray or ray://HOST:PORT, not {workers!r}")
 
 
-def _trained(training, task: Candidate, directory: Path) -> Result:
-    """What a worker does.  Raises WorkerError when memory runs out."""
+def _trained(training: CandidateTraining, task: Candidate, directory: Path) -> Result:
+    """Train one candidate.  Raises WorkerError when memory runs out."""
     try:
         with one_thread():
             return training.train(task, folder_of(directory, task))
@@ -134,9 +166,9 @@ def _killed(tasks: list[Candidate]) -> WorkerError:
 
 
 class _Here:
-    """No worker at all: this process."""
+    """Trains in this process, one candidate after another."""
 
-    def __init__(self, training, directory: Path, workers: int):
+    def __init__(self, training: CandidateTraining, directory: Path) -> None:
         self.training, self.directory = training, directory
 
     def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
@@ -151,13 +183,13 @@ class _Here:
 
 
 class _Processes:
-    """Processes that hold the data and take one candidate after another.
+    """Processes that hold the data and train one candidate after another.
 
-    They end when the other end of their lifeline closes: by `close`, or because this process is
-    gone.  Else a killed search would leave workers that write where its resumption writes.
+    They exit when this process closes its end of their lifeline, in `close` or because it died.
+    Else a killed search would leave workers that write where the resumed search writes.
     """
 
-    def __init__(self, training, directory: Path, workers: int):
+    def __init__(self, training: CandidateTraining, directory: Path, workers: int) -> None:
         context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
         lifeline, self._lifeline = context.Pipe(duplex=False)
         self._pool = concurrent.futures.ProcessPoolExecutor(
@@ -178,14 +210,15 @@ class _Processes:
         self._pool.shutdown(cancel_futures=True)
 
 
-_training = _directory = None  # of a worker process, set when it begins
+_of_process: tuple[CandidateTraining, Path] | None = None  # of a worker, set when it starts
 
 
-def _begin(training, directory: Path, lifeline) -> None:
-    global _training, _directory
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of the one that waits
+def _begin(training: CandidateTraining, directory: Path, lifeline: _ConnectionBase[Any, Any]
+           ) -> None:
+    global _of_process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles Ctrl-C
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _training, _directory = training, directory
+    _of_process = training, directory
 
     def watch() -> None:
         with contextlib.suppress(EOFError, OSError):
@@ -196,16 +229,18 @@ def _begin(training, directory: Path, lifeline) -> None:
 
 
 def _work(task: Candidate) -> Result:
-    return _trained(_training, task, _directory)
+    assert _of_process is not None  # the pool has called `_begin`
+    training, directory = _of_process
+    return _trained(training, task, directory)
 
 
 # --- Ray ------------------------------------------------------------------------------------
 
 
 class _Ray:
-    """Tasks of a Ray cluster, one core each; they train in a temporary folder of their machine."""
+    """Tasks of a Ray cluster, one core each; each trains in a temporary folder of its machine."""
 
-    def __init__(self, training, directory: Path, workers: str):
+    def __init__(self, training: CandidateTraining, workers: str) -> None:
         try:
             import ray
         except ModuleNotFoundError:
@@ -214,11 +249,10 @@ class _Ray:
         self.ray, self.ours = ray, not ray.is_initialized()
         if self.ours:
             logging.getLogger("ray").setLevel(logging.ERROR)
-            address = {"address": workers} if workers != "ray" else {}
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    ray.init(log_to_driver=False, **address)
+                    ray.init(None if workers == "ray" else workers, log_to_driver=False)
             except (OSError, RuntimeError, ValueError) as error:
                 raise ValueError(f"no Ray cluster at {workers}: {' '.join(str(error).split())}; "
                                  "it needs the same Ray and Python as here, and RAY_AUTH_MODE as "
@@ -245,6 +279,6 @@ class _Ray:
             self.ray.shutdown()
 
 
-def _work_far(training, task: Candidate) -> Result:
+def _work_far(training: CandidateTraining, task: Candidate) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         return _trained(training, task, Path(folder))

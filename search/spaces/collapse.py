@@ -1,7 +1,7 @@
-"""The known ways in which a differentiable search fails, watched epoch by epoch.
+"""The known ways in which a differentiable search collapses, checked after every epoch.
 
-Skip connections crowd out what learns: Liang et al. 2019 (DARTS+, arXiv 1909.06035), Zela et al.
-2020 (arXiv 1909.09656), Chu et al. 2020 (arXiv 1911.12126).
+Skip connections crowd out the operations with weights: Liang et al. 2019 (DARTS+, arXiv
+1909.06035), Zela et al. 2020 (arXiv 1909.09656), Chu et al. 2020 (arXiv 1911.12126).
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ _FREE = ("skip_connect", "identity", "max_pool_3x3", "avg_pool_3x3", "none")
 
 
 def warnings(genotype: Genotype) -> list[str]:
-    """A line for each sign of collapse in the cell that is repeated; empty for a sound one."""
+    """One line per sign of collapse in the first cell of the genotype; empty if there is none."""
     name, cell = next(iter(genotype.cells().items()))
     operations = [operation for operation, _ in cell.edges]
     skips = sum(operation in ("skip_connect", "identity") for operation in operations)
     free = sum(operation in _FREE for operation in operations)
-    found = []
+    found: list[str] = []
     if skips >= _SKIPS[genotype.kind] * len(operations):
         found.append(f"collapse: {skips} of {len(operations)} edges of the {name} cell are skip "
                      "connections")
     elif free == len(operations):
-        found.append(f"collapse: no edge of the {name} cell learns anything")
+        found.append(f"collapse: every edge of the {name} cell is parameter-free")
     return found
 
 
 def collapsed(row: dict) -> bool:
-    """Does a row of the history tell of a collapse?"""
+    """Does a row of the history warn of a collapse?"""
     return any(line.startswith("collapse") for line in row.get("warnings", ()))
 
 
 def persists(rows: Sequence[dict]) -> bool:
-    """Has the search collapsed for good?  Ends a run with `--early-stop`."""
+    """Have the last epochs all collapsed?  Then `--early-stop` ends the run."""
     return len(rows) >= _PATIENCE and all(map(collapsed, rows[-_PATIENCE:]))
 
 

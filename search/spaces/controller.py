@@ -1,25 +1,28 @@
-"""The controller: a recurrent network that writes a genotype as a sequence of choices.
+"""The controller: an LSTM that generates a genotype as a sequence of choices.
 
 Zoph & Le 2017 (arXiv 1611.01578), Zoph et al. 2018 (NASNet, arXiv 1707.07012): one LSTM step and
-one softmax a decision, the choice fed to the next step.  Temperature and tanh constant, which
-keep it from deciding too early, are of Pham et al. 2018 (ENAS, arXiv 1802.03268).
+one softmax per decision; the choice is the input of the next step.  Temperature and tanh
+constant keep it from converging too early (Pham et al. 2018, ENAS, arXiv 1802.03268).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 
 class Controller(nn.Module):
-    """Writes `decisions` (numbers of options, see `search.spaces.space`) one after another.
+    """Samples `decisions` (numbers of options, see `search.spaces.space`) one after another.
 
     Logits are divided by `temperature`; with a `tanh_constant` c they then become c * tanh.  The
-    weights are drawn from `generator`, uniformly from -0.1 to 0.1 as published.
+    weights are initialised from `generator`, uniformly in [-0.1, 0.1] as published.
     """
 
     def __init__(self, decisions: list[int], hidden: int = 100, temperature: float = 1.0,
-                 tanh_constant: float | None = None, generator: torch.Generator | None = None):
+                 tanh_constant: float | None = None, generator: torch.Generator | None = None
+                 ) -> None:
         super().__init__()
         self.decisions = list(decisions)
         self.temperature, self.tanh_constant = temperature, tanh_constant
@@ -43,7 +46,9 @@ class Controller(nn.Module):
         """Log probabilities (n,) and entropies (n,) of choices (n, decisions), with gradients."""
         return self._write(len(choices), lambda number, log_probs: choices[:, number])[1:]
 
-    def _write(self, n: int, choose) -> tuple[Tensor, Tensor, Tensor]:
+    def _write(self, n: int, choose: Callable[[int, Tensor], Tensor]
+               ) -> tuple[Tensor, Tensor, Tensor]:
+        """`choose` gives the choices (n,) of a decision from its number and log probabilities."""
         inputs, state = self.start.expand(n, -1), None
         choices, chosen, entropies = [], [], []
         for number, head in enumerate(self.heads):

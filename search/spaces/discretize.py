@@ -1,12 +1,13 @@
-"""From the weights of operations on edges to a genotype, and what can be said of both.
+"""From the weights of the operations on each edge to a genotype, and statistics of both.
 
-Liu et al. 2019 (arXiv 1806.09055, section 2.4): of every edge the strongest operation that is
-not `none`, of every node the two strongest edges; in a recurrent cell the strongest one.
+Liu et al. 2019 (arXiv 1806.09055, section 2.4): on every edge the strongest operation that is
+not `none`, into every node the two strongest edges; in a recurrent cell the strongest one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,7 +23,8 @@ CONV_OPERATIONS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_
 RECURRENT_OPERATIONS = ("none", "tanh", "relu", "sigmoid", "identity")
 NODES = {"conv": 4, "recurrent": 8}  # intermediate nodes of a cell
 
-Mixing = dict[str, Tensor]
+#: The table of each cell: (edges, operations) alphas, or the weights made from them.
+Mixing: TypeAlias = dict[str, Tensor]
 
 
 def edges(kind: str) -> list[tuple[int, int]]:
@@ -32,17 +34,19 @@ def edges(kind: str) -> list[tuple[int, int]]:
 
 
 def kind_of(mixing: Mixing) -> str:
+    """The kind of cell whose tables these are."""
     return "recurrent" if "recurrent" in mixing else "conv"
 
 
 def operations(kind: str) -> tuple[str, ...]:
+    """The columns of a table of alphas."""
     return CONV_OPERATIONS if kind == "conv" else RECURRENT_OPERATIONS
 
 
 def discretize(mixing: Mixing) -> Genotype:
     """The genotype of {"normal": (14, 8), "reduce": (14, 8)} or {"recurrent": (36, 5)}.
 
-    The edges of a node stand in the order of their strength, as the 2018 release prints them.
+    The edges of a node are sorted by strength, as in the 2018 release.
     """
     kind = kind_of(mixing)
     cells = [_cell(table.detach().double().cpu(), kind) for table in mixing.values()]
@@ -52,9 +56,9 @@ def discretize(mixing: Mixing) -> Genotype:
 def _cell(table: Tensor, kind: str) -> Cell:
     names, keep, first = operations(kind), 2 if kind == "conv" else 1, 2 if kind == "conv" else 1
     strength, best = table[:, 1:].max(dim=1)  # column 0 is `none`
-    nodes: list[list] = [[] for _ in range(NODES[kind])]
+    nodes: list[list[tuple[float, int, str]]] = [[] for _ in range(NODES[kind])]
     for row, (node, source) in enumerate(edges(kind)):
-        nodes[node].append((-strength[row].item(), source, names[1 + best[row].item()]))
+        nodes[node].append((-strength[row].item(), source, names[1 + int(best[row])]))
     chosen = [[(name, source) for _, source, name in sorted(node)[:keep]] for node in nodes]
     return Cell(chosen, range(first, first + len(nodes)))
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import ClassVar
 
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.hierarchical import HierarchicalGenotype
+from zoo.genotypes.serialization import Genotype
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class HierarchicalSpace:
     motifs: tuple[int, ...] = (6, 1)
     sizes: tuple[int, ...] = (4, 5)
     mutations: int = 1000
-    kind = "hierarchical"
+    kind: ClassVar[str] = "hierarchical"
 
     def trivial(self) -> HierarchicalGenotype:
         """Chains only: the whole cell is an identity."""
@@ -34,18 +36,21 @@ class HierarchicalSpace:
             for level, (count, size) in enumerate(zip(self.motifs, self.sizes))])
 
     def sample(self, rng: random.Random) -> HierarchicalGenotype:
+        """The trivial genotype after `mutations` mutations."""
         genotype = self.trivial()
         for _ in range(self.mutations):
             genotype = self.mutate(rng, genotype)
         return genotype
 
-    def mutate(self, rng: random.Random, genotype: HierarchicalGenotype) -> HierarchicalGenotype:
+    def mutate(self, rng: random.Random, genotype: Genotype) -> HierarchicalGenotype:
         """`genotype` with another operation on one edge of one motif, never itself.
 
-        Level, motif, target node, source node and operation are drawn in this order; 'none'
-        removes an edge, or is what an added one replaces.  A change that would leave no path
-        through the cell is drawn again.
+        Level, motif, target node, source node and operation are sampled in this order; changing
+        to 'none' removes an edge, changing from it adds one.  A change that would leave no path
+        through the cell is sampled again.  Raises ValueError for a genotype of another kind.
         """
+        if not isinstance(genotype, HierarchicalGenotype):
+            raise ValueError(f"{genotype} is not of the search space")
         while True:
             level = rng.randrange(len(self.motifs))
             number = rng.randrange(self.motifs[level])

@@ -1,18 +1,20 @@
-"""The search spaces of DARTS as sets of genotypes: draw one, change one, write one as choices.
+"""The search spaces of DARTS as sets of genotypes: sample, mutate, encode as choices.
 
 Liu et al. 2019 (arXiv 1806.09055, section 3.1); mutations as in Real et al. 2018 (AmoebaNet,
 arXiv 1802.01548, section 3.2).
 
-A genotype of a space is written with the edges of a node in the order of their inputs, so that
-equal cells are equal values.
+In a genotype of a space the edges of a node are sorted by their inputs, so that equal cells
+compare equal.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
-from zoo.genotypes.cell import Cell
+from zoo.genotypes.cell import Cell, Edge
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype
@@ -26,12 +28,19 @@ ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 class _Space:
     """What the two spaces share: cells whose nodes have `edges` edges from different inputs.
 
-    A subclass says which cells a genotype has, which operations, and its first node's number.
+    A subclass defines the cells of a genotype, their operations, and the number of the first node
+    after the inputs.
     """
 
     nodes: int
+    kind: ClassVar[str]
+    genotype: ClassVar[type[ConvGenotype] | type[RecurrentGenotype]]
+    cells: ClassVar[tuple[str, ...]]
+    operations: ClassVar[tuple[str, ...]]
+    edges: ClassVar[int]
+    first: ClassVar[int]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.nodes < 1:
             raise ValueError(f"a cell needs at least 1 node, not {self.nodes}")
 
@@ -46,7 +55,7 @@ class _Space:
             for cell in genotype.cells().values())
 
     def sample(self, rng: random.Random) -> Genotype:
-        """A genotype drawn uniformly from the space."""
+        """A genotype sampled uniformly from the space."""
         return self._build([[
             [(rng.choice(self.operations), source)
              for source in sorted(rng.sample(range(number), self.edges))]
@@ -55,8 +64,8 @@ class _Space:
     def mutate(self, rng: random.Random, genotype: Genotype) -> Genotype:
         """`genotype` with one change in one cell, never the genotype itself.
 
-        As often as not the input of an edge becomes another earlier node; else the operation of
-        an edge becomes another one.  Raises ValueError for a genotype of another space.
+        With probability 1/2 an edge gets another earlier node as its input, else another
+        operation.  Raises ValueError for a genotype of another space.
         """
         if genotype not in self:
             raise ValueError(f"{genotype} is not of the search space")
@@ -80,10 +89,10 @@ class _Space:
         return self._build(cells)
 
     def decisions(self) -> list[int]:
-        """How many options each decision has that makes up a genotype, in order.
+        """The number of options of each decision that makes up a genotype, in order.
 
-        For every cell, for every node: an input for each edge, then an operation for each.  The
-        second input is chosen among those that the first left; where one is left over, the
+        For every cell and every node: an input for each edge, then an operation for each edge.
+        The second input is chosen among those that the first left; where only one is left, the
         decision has one option.
         """
         return [size for _ in self.cells for number in self._numbers()
@@ -110,12 +119,12 @@ class _Space:
         """The numbers of the nodes: each is also the number of inputs that the node may read."""
         return range(self.first, self.first + self.nodes)
 
-    def _build(self, cells: list[list[list[tuple[str, int]]]]) -> Genotype:
+    def _build(self, cells: list[list[list[Edge]]]) -> Genotype:
         return self.genotype(*(
             Cell([_ordered(edges) for edges in nodes], self._numbers()) for nodes in cells))
 
 
-def _ordered(edges) -> tuple[tuple[str, int], ...]:
+def _ordered(edges: Iterable[Edge]) -> tuple[Edge, ...]:
     return tuple(sorted(edges, key=lambda edge: edge[1]))
 
 

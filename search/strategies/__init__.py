@@ -1,30 +1,35 @@
-"""Search strategies, one a file, by the name that `--strategy` takes."""
+"""Search strategies, one per file, by the name that `--strategy` takes."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from zoo.recipes.base import Settings
 from zoo.spelling import choices
 
+if TYPE_CHECKING:
+    from search.strategies.base import Strategy
+
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a strategy stands and what it searches; `changes` are its settings where they are not
-    those of DARTS, by preset, `unused` those it has no use for."""
+    """Where a strategy is defined and which spaces it searches; `changes` are its settings where
+    they differ from those of DARTS, by preset, `unused` those it does not use."""
 
     module: str
     name: str
     spaces: tuple[str, ...]
     shares_weights: bool
     help: str
-    changes: dict[str, dict] | None = None
+    changes: dict[str, dict[str, Any]] | None = None
     unused: tuple[str, ...] = ()
 
-    def load(self) -> type:
-        """Its class."""
+    def load(self) -> Callable[..., Strategy]:
+        """Its class.  What it is built from depends on `shares_weights`."""
         return getattr(self._module(), self.name)
 
     def presets(self) -> dict[str, Settings]:
@@ -40,28 +45,30 @@ _BOTH = ("conv", "recurrent")
 STRATEGIES = {
     "darts": Entry("darts", "Darts", _BOTH, True, "differentiable, order 1 or 2"),
     # Xu et al. 2020, section 4.2.1.
-    "pc-darts": Entry("pc_darts", "PcDarts", ("conv",), True, "partial channels, edge weights", {
+    "pc-darts": Entry("pc_darts", "PcDarts", ("conv",), True,
+                      "partial channels, edge normalisation", {
         "paper": {"batch_size": 256, "learning_rate": 0.1, "last_learning_rate": 0.0,
                   "alpha_learning_rate": 6e-4, "warm_up": 15},
         "quick": {"channels": 16, "warm_up": 4}}),
     # Dong & Yang 2019, section 4.2.
-    "gdas": Entry("gdas", "Gdas", _BOTH, True, "one drawn operation an edge", {
+    "gdas": Entry("gdas", "Gdas", _BOTH, True,
+                  "samples one operation per edge (Gumbel-softmax)", {
         "paper": {"epochs": 250}, "quick": {"epochs": 30}}),
     "random-ws": Entry("random_ws", "RandomWs", _BOTH, True,
-                       "random cells that share their weights", {"quick": {"epochs": 30}},
+                       "random cells with shared weights", {"quick": {"epochs": 30}},
                        ("order", "alpha_learning_rate")),
-    "enas": Entry("enas", "Enas", _BOTH, True, "a controller over shared weights", {
+    "enas": Entry("enas", "Enas", _BOTH, True, "a controller, with shared weights", {
         "paper": {"epochs": 150}, "quick": {"epochs": 30}}, ("order", "alpha_learning_rate")),
     "random": Entry("random", "Random", _BOTH, False, "random cells, each trained from scratch"),
     "evolution": Entry("evolution", "Evolution", _BOTH, False, "aging evolution (AmoebaNet)"),
     "reinforce": Entry("reinforce", "Reinforce", _BOTH, False, "a controller with PPO (NASNet)"),
     "hierarchical": Entry("hierarchical", "Hierarchical", ("hierarchical",), False,
-                          "evolution of motifs in levels"),
+                          "evolution of hierarchical motifs"),
 }
 
 
 def entry(name: str) -> Entry:
-    """Raises ValueError for a name that there is not, with the nearest one."""
+    """The strategy of that name.  Raises ValueError for an unknown name, with the nearest one."""
     if name not in STRATEGIES:
         raise ValueError(f"unknown strategy {choices(name, STRATEGIES)}")
     return STRATEGIES[name]

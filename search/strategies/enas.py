@@ -1,20 +1,22 @@
-"""ENAS: a controller draws the cells that share weights, and learns from how well they do.
+"""ENAS: a controller samples cells with shared weights and is trained by REINFORCE.
 
 Pham et al. 2018, Efficient Neural Architecture Search via Parameter Sharing (arXiv 1802.03268,
-section 2.2): weights learn on the training data of a drawn cell, the controller by REINFORCE
-from the accuracy (or 80 over the perplexity) of a cell on a batch of validation data.
+section 2.2): the weights of a sampled cell are trained on training data; the reward of the
+controller is the accuracy (or 80 / perplexity) of a cell on a batch of validation data.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 
 from search.spaces.controller import Controller
 from search.spaces.discretize import one_hot
+from search.strategies.base import is_classification
 from search.strategies.random_ws import SingleCell
-from search.supernets.base import StepOutput
+from search.supernets.base import Batch, StepOutput
 from zoo.genotypes.serialization import Genotype
 from zoo.system import distributed
 
@@ -26,9 +28,10 @@ _CLIP = 5.0
 
 
 class Enas(SingleCell):
-    """Temperature 5 and tanh constant 2.5, as the paper's section 3 has them."""
+    """Temperature 5 and tanh constant 2.5, as in section 3 of the paper."""
 
     def prepare(self) -> None:
+        """Build the optimisers and the controller."""
         super().prepare()
         self.controller = Controller(self.space.decisions(), temperature=5.0, tanh_constant=2.5,
                                      generator=torch.default_generator)
@@ -36,18 +39,21 @@ class Enas(SingleCell):
         self.baseline: float | None = None
 
     def draw(self) -> Genotype:
+        """Sample a cell from the controller."""
         with torch.no_grad():
             choices = self.controller.sample(1, torch.default_generator)[0]
         return self.space.decode(choices[0].tolist())
 
-    def step(self, train, valid, number: int) -> tuple[StepOutput, StepOutput | None]:
+    def step(self, train: Batch, valid: Batch, number: int
+             ) -> tuple[StepOutput, StepOutput | None]:
+        """Train the weights of a sampled cell and, after the warm-up, the controller."""
         trained = self.train_on(self.draw(), train)
         if number <= self.settings.warm_up:
             return trained, None
         return trained, self.teach(valid)
 
-    def teach(self, batch) -> StepOutput:
-        """One step of the controller, rewarded on a validation batch."""
+    def teach(self, batch: Batch) -> StepOutput:
+        """One REINFORCE step of the controller, with the reward on a validation batch."""
         choices, log_prob, entropy = self.controller.sample(1, torch.default_generator)
         with torch.no_grad(), self.autocast():
             outcome = self.network.loss(batch, one_hot(
@@ -64,17 +70,18 @@ class Enas(SingleCell):
         self.controller_optimizer.step()
         return outcome
 
-    def reward(self, outcome: StepOutput, batch) -> float:
-        if self.task.metric == "accuracy":
+    def reward(self, outcome: StepOutput, batch: Batch) -> float:
+        """Accuracy, or 80 / perplexity."""
+        if is_classification(self.task):
             return self.task.num_correct(outcome, batch).item() / len(batch[1])
         return _REWARD_OF_TEXT / math.exp(min(outcome.loss.item(), 700))
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {
             "controller": self.controller.state_dict(), "baseline": self.baseline,
             "controller_optimizer": self.controller_optimizer.state_dict()}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self.controller.load_state_dict(state["controller"])
         self.controller_optimizer.load_state_dict(state["controller_optimizer"])

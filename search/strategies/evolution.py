@@ -1,16 +1,24 @@
-"""Aging evolution: the best of a sample has a child, the oldest dies.
+"""Aging evolution: mutate the best of a sample, remove the oldest.
 
 Real et al. 2018, Regularized Evolution for Image Classifier Architecture Search (AmoebaNet,
-arXiv 1802.01548).  There many workers change one population whenever they are done; here the
-parents of a wave are chosen from the population as it stood when the wave began, and its
-children join in the order of their numbers, so that a seed gives the same search again.
+arXiv 1802.01548).  There, workers update one population asynchronously; here, the parents of a
+wave are selected from the population at its start, and its children are added in the order of
+their numbers, so that a search is reproducible from its seed.
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from search.strategies.sampled import SampleSettings, SampleStrategy, Trial
+from search.strategies.sampled import (
+    CandidateEvaluator,
+    SampleSettings,
+    SampleSpace,
+    SampleStrategy,
+    Trial,
+)
 from zoo.genotypes.serialization import Genotype
 
 
@@ -18,10 +26,10 @@ from zoo.genotypes.serialization import Genotype
 class EvolutionSettings(SampleSettings):
     """Raises ValueError for a value out of range."""
 
-    population: int  # P: the first ones are drawn at random
-    sample: int  # S: a parent is the best of so many, drawn with replacement
+    population: int  # P: the first P candidates are sampled at random
+    sample: int  # S: a parent is the best of S, sampled with replacement
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.wave > self.population:
             raise ValueError(f"a wave of {self.wave} is larger than the population of "
@@ -36,17 +44,28 @@ PRESETS = {"quick": EvolutionSettings(candidates=32, wave=4, population=12, samp
            "paper": EvolutionSettings(candidates=20000, wave=50, population=100, sample=25)}
 
 
-class Evolution(SampleStrategy):
-    """`space` has `sample` and `mutate`."""
+class MutableSpace(SampleSpace, Protocol):
+    """A search space with mutations."""
 
+    def mutate(self, rng: random.Random, genotype: Genotype) -> Genotype:
+        """`genotype` with one random change."""
+        ...
+
+
+class Evolution(SampleStrategy):
+    """On every space with mutations."""
+
+    space: MutableSpace
     settings: EvolutionSettings
 
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
+    def __init__(self, space: MutableSpace, evaluator: CandidateEvaluator,
+                 settings: EvolutionSettings, seed: int = 0, budget: int | None = None) -> None:
+        super().__init__(space, evaluator, settings, seed, budget)
         self.population: list[Trial] = []  # the oldest first
 
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
-        proposals = []
+        """Random genotypes until the population is full, then mutations of the best of a sample."""
+        proposals: list[tuple[Genotype, int | None]] = []
         for number in numbers:
             if number < self.settings.population:
                 proposals.append((self.space.sample(self.rng), None))
@@ -56,16 +75,17 @@ class Evolution(SampleStrategy):
         return proposals
 
     def contestants(self) -> list[Trial]:
-        """Those of the population among whom the best becomes a parent."""
+        """A sample of the population, the best of which becomes a parent."""
         return self.rng.choices(self.population, k=self.settings.sample)
 
     def learn(self, candidates: list[Trial]) -> None:
+        """Add the wave to the population and remove the oldest."""
         self.population = (self.population + candidates)[-self.settings.population:]
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {
             "population": [candidate.to_dict() for candidate in self.population]}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self.population = [Trial.from_dict(value) for value in state["population"]]

@@ -1,4 +1,4 @@
-"""Evolution of hierarchical genotypes: tournaments in a population that only grows.
+"""Evolution of hierarchical genotypes: tournament selection, no candidate is removed.
 
 Liu et al. 2018, Hierarchical Representations for Efficient Architecture Search (arXiv
 1711.00436, section 3).  Waves as in `search.strategies.evolution`.
@@ -14,10 +14,10 @@ from search.strategies.sampled import Trial
 
 @dataclass(frozen=True)
 class HierarchicalSettings(EvolutionSettings):
-    """As those of aging evolution, without a fixed sample.  Raises ValueError."""
+    """As for aging evolution, without a fixed sample.  Raises ValueError."""
 
-    sample: int = 2  # contestants of a tournament, at least
-    share: float = 0.05  # of the population that takes part in a tournament
+    sample: int = 2  # candidates in a tournament, at least
+    share: float = 0.05  # of the population in a tournament
 
 
 #: `paper`: 200 random genotypes, 7000 steps of evolution, 200 workers.
@@ -31,9 +31,10 @@ class Hierarchical(Evolution):
     settings: HierarchicalSettings
 
     def contestants(self) -> list[Trial]:
-        """A tournament: a share of all candidates so far, each at most once."""
+        """A tournament: a random share of all candidates so far, without replacement."""
         count = max(self.settings.sample, round(self.settings.share * len(self.population)))
         return self.rng.sample(self.population, min(count, len(self.population)))
 
     def learn(self, candidates: list[Trial]) -> None:
-        self.population += candidates  # nobody dies
+        """Add the wave to the population."""
+        self.population += candidates

@@ -1,8 +1,8 @@
-"""Base of the strategies that train one supernet, whose operations share their weights.
+"""Base of the one-shot strategies, which train one supernet with shared weights.
 
-Bender et al. 2018 call it one-shot.  An epoch is one pass over the training data, in whole
-batches; what is random in it follows from the seed and its number alone, so a resumed run repeats
-nothing and loses nothing.
+Named as in Bender et al. 2018.  An epoch is one pass over the training data, in whole batches.
+Its random numbers depend on the seed and the number of the epoch only, so a resumed run gives
+the same results as one without a break.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import contextlib
 import functools
 import math
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -18,37 +21,44 @@ import torch
 from search.progress import Report, silent
 from search.spaces import collapse
 from search.spaces.discretize import Mixing, discretize, entropy, one_hot, operation_counts
-from search.strategies.base import Strategy
-from search.supernets.base import StepOutput
+from search.strategies.base import SearchTask, Strategy, is_classification
+from search.supernets.base import Alphas, Batch, StepOutput
 from zoo.genotypes.serialization import Genotype, to_dict
 from zoo.system import distributed
 from zoo.training.run_folder import DivergedError
+
+if TYPE_CHECKING:
+    from search.settings import ConvSettings, TextSettings
+
+OneShotSettings: TypeAlias = "ConvSettings | TextSettings"
 
 
 class OneShot(Strategy):
     """A strategy over a `task` (`search.tasks.image` or `search.tasks.text`).
 
-    A subclass takes the steps; it may bring a network, and say what mixing stands for the search
-    so far.
+    A subclass implements `step`; it may build another network, and define which mixing represents
+    the search so far.
     """
 
-    spaces = ("conv", "recurrent")
+    spaces: tuple[str, ...] = ("conv", "recurrent")
 
-    def __init__(self, task, settings, seed: int = 0, dtype: torch.dtype = torch.float32):
+    def __init__(self, task: SearchTask, settings: OneShotSettings, seed: int = 0,
+                 dtype: torch.dtype = torch.float32) -> None:
         name = type(self).__name__.lower()
         if task.space not in self.spaces:
             raise ValueError(f"{name} searches the {self.spaces[0]} space only")
         self.task, self.settings, self.seed = task, settings, seed
         self.unit, self.epochs = task.unit, settings.epochs
-        self.seen = 0
+        self.seen = 0  # images or tokens
         with _seeded(task.device, seed, 0):
             self.network = self.build_network()
             self.prepare()
-        self.autocast = functools.partial(
-            torch.autocast, task.device.type, dtype) if dtype != torch.float32 else (
-            contextlib.nullcontext)
+        self.autocast: Callable[[], AbstractContextManager[object]] = (
+            contextlib.nullcontext if dtype == torch.float32
+            else functools.partial(torch.autocast, task.device.type, dtype))
 
-    def build_network(self):
+    def build_network(self) -> Alphas:
+        """The supernet to train."""
         return self.task.supernet()
 
     def prepare(self) -> None:
@@ -59,20 +69,24 @@ class OneShot(Strategy):
             weight_decay=settings.weight_decay)
 
     @abstractmethod
-    def step(self, train, valid, number: int) -> tuple[StepOutput, StepOutput]:
-        """Learn from a training and a validation batch of epoch `number`."""
+    def step(self, train: Batch, valid: Batch, number: int
+             ) -> tuple[StepOutput, StepOutput | None]:
+        """Train on a training and a validation batch of epoch `number`; the outputs on both, None
+        where the validation batch was not used."""
 
     def mixing(self) -> Mixing:
-        """The weights of the operations that stand for the search so far."""
+        """The weights of the operations that represent the search so far."""
         return self.network.mixing()
 
     def genotype(self) -> Genotype:
+        """The discretized mixing."""
         with torch.no_grad():
             return discretize(self.mixing())
 
     # --- an epoch ---------------------------------------------------------------------------
 
-    def epoch(self, number: int, report: Report = silent) -> dict:
+    def epoch(self, number: int, report: Report = silent) -> dict[str, Any]:
+        """Train for epoch `number`, evaluate, and discretize; the row of the history."""
         with _seeded(self.task.device, self.seed, number):
             train = self._learn(number, report)
             return self._row(number, train)
@@ -91,14 +105,14 @@ class OneShot(Strategy):
             trained, validated = self.step(train, valid, number)
             self.task.carry(trained, validated)
             loss += trained.loss.detach() * size
-            if self.task.metric == "accuracy":
+            if is_classification(self.task):
                 right += self.task.num_correct(trained, train)
             count += size
             self.seen += size
-            facts = {}
+            facts: dict[str, float] = {}
             if index % 10 == 0 or index == steps:
                 mean = loss / count
-                distributed.average([mean])  # all end together where one is no number
+                distributed.average([mean])  # all processes stop together if one diverges
                 facts = {"train_loss": mean.item()}
                 self._check_finite(mean.item(), number)
             report(index, steps, facts)
@@ -117,24 +131,25 @@ class OneShot(Strategy):
     def _check_finite(self, loss: float, number: int) -> None:
         alphas = all(table.isfinite().all() for table in self.network.alphas.values())
         if not math.isfinite(loss) or not alphas:
-            what = f"the loss is {loss}" if not math.isfinite(loss) else "an alpha is no number"
+            what = ("an alpha is NaN or infinite" if math.isfinite(loss) else
+                    f"the loss is {loss}")
             raise DivergedError(
                 f"{what} in epoch {number}; search into a new folder with a smaller "
-                f"--learning-rate (it was {self.settings.learning_rate:g}); what came before is "
+                f"--learning-rate (it was {self.settings.learning_rate:g}); the history so far is "
                 "kept")
 
     @torch.no_grad()
-    def _row(self, number: int, train: dict[str, float]) -> dict:
+    def _row(self, number: int, train: dict[str, float]) -> dict[str, Any]:
         genotype, mixing = self.genotype(), self.mixing()
         valid = self.task.evaluate(self.network, mixing)
-        self._check_finite(valid["loss"], number)  # the last step may have gone astray
+        self._check_finite(valid["loss"], number)  # the last step may have diverged
         discrete = self.task.evaluate(self.network, one_hot(genotype, mixing))
         metric = self.task.metric
         counts = operation_counts(genotype)
         skips = {cell: count.get("skip_connect", 0) + count.get("identity", 0)
                  for cell, count in counts.items()}
         gap = valid[metric] - discrete[metric]
-        row = {
+        row: dict[str, Any] = {
             "epoch": number,
             "cost": {self.unit: self.seen},
             "learning_rate": self._rate(number),
@@ -158,13 +173,13 @@ class OneShot(Strategy):
 
     # --- state ------------------------------------------------------------------------------
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"seen": self.seen, "task": self.task.state_dict(),
                 "network": self.network.state_dict(),
                 "alphas": {name: table.detach() for name, table in self.network.alphas.items()},
                 "weight_optimizer": self.weight_optimizer.state_dict()}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.seen = state["seen"]
         self.task.load_state_dict(state["task"])
         self.network.load_state_dict(state["network"])
@@ -175,8 +190,8 @@ class OneShot(Strategy):
 
 
 @contextlib.contextmanager
-def _seeded(device: torch.device, *numbers: int):
-    """Torch's generators, seeded by the numbers alone, and put back afterwards."""
+def _seeded(device: torch.device, *numbers: int) -> Iterator[None]:
+    """Seed torch's generators with the numbers, and restore them afterwards."""
     words = np.random.SeedSequence(numbers).generate_state(2)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)

@@ -1,7 +1,7 @@
-"""Random search: sampled cells, each trained from scratch on the same budget, the best one kept.
+"""Random search: sampled cells, each trained from scratch with the same budget, the best one kept.
 
 The baseline of Liu et al. 2019 (arXiv 1806.09055, section 3.2) and of Li & Talwalkar 2019
-(arXiv 1902.07638), which many a search has not beaten.
+(arXiv 1902.07638), which many search methods do not beat.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ PRESETS = {"quick": SampleSettings(candidates=32, wave=4),
 
 
 class Random(SampleStrategy):
-    """Draws from `space`, learns nothing."""
+    """Samples uniformly from `space`."""
 
-    def propose(self, numbers: range) -> list[tuple[Genotype, None]]:
+    def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
+        """Random genotypes."""
         return [(self.space.sample(self.rng), None) for _ in numbers]

@@ -1,4 +1,4 @@
-"""Random search with weight sharing: a random cell in every step, the best of a sample at the end.
+"""Random search with weight sharing: each step trains a random cell, the best of a sample wins.
 
 Li & Talwalkar 2019, Random Search and Reproducibility for Neural Architecture Search (arXiv
 1902.07638, section 3.3).
@@ -7,6 +7,7 @@ Li & Talwalkar 2019, Random Search and Reproducibility for Neural Architecture S
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import torch
 from torch.nn.utils import clip_grad_norm_
@@ -15,49 +16,54 @@ from search.progress import Report, silent
 from search.spaces.discretize import Mixing, one_hot
 from search.spaces.space import ConvSpace, RecurrentSpace
 from search.strategies.one_shot import OneShot
-from search.supernets.base import StepOutput
+from search.supernets.base import Batch, StepOutput
 from zoo.genotypes.serialization import Genotype, from_dict, to_dict
 from zoo.system import distributed
 
 
 class SingleCell(OneShot):
-    """Base of strategies that train one cell of the supernet in every step.
+    """Base of the strategies that train one cell of the supernet in every step.
 
-    After each epoch `samples` cells are compared on validation data with the shared weights, the
-    best one of the last epoch among them; the best is the epoch's genotype.
+    After each epoch, `samples` new cells and the best one so far are evaluated on validation data
+    with the shared weights; the best is the genotype of the epoch.
     """
 
     samples = 16
 
     def prepare(self) -> None:
+        """Build the optimiser and the space to sample from."""
         super().prepare()
         self.space = ConvSpace() if self.task.space == "conv" else RecurrentSpace()
         self.best: Genotype | None = None
 
     def draw(self) -> Genotype:
-        """A cell to train or to compare."""
+        """Sample a cell to train or to evaluate."""
         # From torch's generator, which the epoch has seeded.
         return self.space.sample(random.Random(int(torch.randint(2**31, ()))))
 
     def like(self) -> Mixing:
+        """Tables of the shapes of the alphas."""
         return {name: table.detach() for name, table in self.network.alphas.items()}
 
-    def train_on(self, genotype: Genotype, batch) -> StepOutput:
-        """A step of the weights that `genotype` uses."""
+    def train_on(self, genotype: Genotype, batch: Batch) -> StepOutput:
+        """One step of the weights that `genotype` uses."""
         with self.autocast():
             outcome = self.network.training_loss(batch, one_hot(genotype, self.like()))
         outcome.loss.backward()
         weights = [weight for weight in self.network.parameters() if weight.grad is not None]
-        distributed.average([weight.grad for weight in weights])
+        distributed.average([weight.grad for weight in weights if weight.grad is not None])
         clip_grad_norm_(weights, self.settings.clip_norm)
         self.weight_optimizer.step()
         self.weight_optimizer.zero_grad(set_to_none=True)
         return outcome
 
-    def step(self, train, valid, number: int) -> tuple[StepOutput, StepOutput | None]:
+    def step(self, train: Batch, valid: Batch, number: int
+             ) -> tuple[StepOutput, StepOutput | None]:
+        """Train the weights of one sampled cell."""
         return self.train_on(self.draw(), train), None
 
-    def epoch(self, number: int, report: Report = silent) -> dict:
+    def epoch(self, number: int, report: Report = silent) -> dict[str, Any]:
+        """As in `OneShot`, without the metrics of a discretization."""
         row = super().epoch(number, report)
         row.pop("discretisation_gap")  # a single cell is discrete already
         row.pop(f"discrete_{self.task.metric}")
@@ -65,7 +71,7 @@ class SingleCell(OneShot):
 
     @torch.no_grad()
     def choose(self) -> None:
-        """Compare cells; called when an epoch's steps are done."""
+        """Evaluate cells and keep the best; called after the steps of an epoch."""
         metric = self.task.metric
         sign = 1 if metric == "accuracy" else -1
         cells = ([self.best] if self.best else []) + [self.draw() for _ in range(self.samples)]
@@ -78,22 +84,25 @@ class SingleCell(OneShot):
         return train
 
     def mixing(self) -> Mixing:
+        """The best cell, one-hot."""
         return one_hot(self.genotype(), self.like())
 
     def genotype(self) -> Genotype:
+        """The best cell, or a random one before the first epoch."""
         return self.best or self.space.sample(random.Random(self.seed))
 
     def shown_alphas(self) -> Mixing:
+        """None: the alphas are not used."""
         return {}
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         best = None if self.best is None else to_dict(self.best)
         return super().state_dict() | {"best": best}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self.best = None if state["best"] is None else from_dict(state["best"])
 
 
 class RandomWs(SingleCell):
-    """Cells are drawn uniformly from the space."""
+    """Cells are sampled uniformly from the space."""

@@ -1,4 +1,4 @@
-"""Reinforcement learning: a controller writes cells and is rewarded with their accuracy.
+"""Reinforcement learning: a controller samples cells, with their accuracy as the reward.
 
 Zoph et al. 2018 (NASNet, arXiv 1707.07012, appendix A.1): proximal policy optimisation (Schulman
 et al. 2017, arXiv 1707.06347) with a moving average of the rewards as the baseline.  With
@@ -8,11 +8,18 @@ et al. 2017, arXiv 1707.06347) with a moving average of the rewards as the basel
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 
 from search.spaces.controller import Controller
-from search.strategies.sampled import SampleSettings, SampleStrategy, Trial
+from search.strategies.sampled import (
+    CandidateEvaluator,
+    SampleSettings,
+    SampleSpace,
+    SampleStrategy,
+    Trial,
+)
 from zoo.genotypes.serialization import Genotype
 
 
@@ -23,25 +30,39 @@ class ReinforceSettings(SampleSettings):
     hidden: int = 100  # of the controller's LSTM
     learning_rate: float = 3.5e-4  # of Adam
     entropy: float = 1e-5  # weight of the entropy of the controller's choices
-    baseline: float = 0.95  # how much of the moving average of the rewards stays at each wave
-    clip: float = 0.2  # the ratio of probabilities is held within 1 - clip and 1 + clip
+    baseline: float = 0.95  # decay of the moving average of the rewards, per wave
+    clip: float = 0.2  # the ratio of probabilities is clipped to [1 - clip, 1 + clip]
     updates: int = 4  # steps of the controller after each wave
-    reward: float = 1.0  # for one of accuracy, or of one over perplexity
+    reward: float = 1.0  # factor of the accuracy, or of 1 / perplexity
 
 
 #: `paper`: NASNet's controller, with a wave of 20 instead of its 500 asynchronous workers.
-#: `quick` has 8 updates to learn in and not 1000.
+#: `quick` has 8 updates instead of 1000.
 PRESETS = {"quick": ReinforceSettings(candidates=32, wave=4, learning_rate=0.01, baseline=0.6),
            "paper": ReinforceSettings(candidates=20000, wave=20)}
 
 
-class Reinforce(SampleStrategy):
-    """`space` has `decisions` and `decode`."""
+class DecisionSpace(SampleSpace, Protocol):
+    """A search space whose genotypes are sequences of decisions."""
 
+    def decisions(self) -> list[int]:
+        """The number of options of each decision."""
+        ...
+
+    def decode(self, choices: list[int]) -> Genotype:
+        """The genotype of one choice for each decision."""
+        ...
+
+
+class Reinforce(SampleStrategy):
+    """On every space whose genotypes are sequences of decisions."""
+
+    space: DecisionSpace
     settings: ReinforceSettings
 
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
+    def __init__(self, space: DecisionSpace, evaluator: CandidateEvaluator,
+                 settings: ReinforceSettings, seed: int = 0, budget: int | None = None) -> None:
+        super().__init__(space, evaluator, settings, seed, budget)
         self.generator = torch.Generator().manual_seed(self.seed)
         self.controller = Controller(self.space.decisions(), self.settings.hidden,
                                      generator=self.generator)
@@ -49,12 +70,14 @@ class Reinforce(SampleStrategy):
                                           lr=self.settings.learning_rate)
         self.baseline: float | None = None
 
-    def propose(self, numbers: range) -> list[tuple[Genotype, None]]:
+    def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
+        """Genotypes sampled from the controller."""
         with torch.no_grad():
             self.choices, self.log_probs, _ = self.controller.sample(len(numbers), self.generator)
         return [(self.space.decode(choices), None) for choices in self.choices.tolist()]
 
     def learn(self, candidates: list[Trial]) -> None:
+        """Update the controller with PPO."""
         settings = self.settings
         rewards = torch.tensor([settings.reward * c.result.score for c in candidates])
         mean = rewards.mean().item()
@@ -71,12 +94,12 @@ class Reinforce(SampleStrategy):
             loss.backward()
             self.optimizer.step()
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {
             "controller": self.controller.state_dict(), "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(), "baseline": self.baseline}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self.controller.load_state_dict(state["controller"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -1,7 +1,7 @@
 """Base of the strategies that train every candidate from scratch: propose, evaluate, learn.
 
-One epoch of the run is one *wave* of candidates, which are trained at the same time.  Its size
-is a setting, not the number of workers, so that what is found does not depend on the machine.
+One epoch of the run is one *wave* of candidates, which are trained in parallel.  Its size is a
+setting, not the number of workers, so that the result does not depend on the machine.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import random
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,10 +27,10 @@ from zoo.recipes.base import Settings
 class SampleSettings(Settings):
     """Raises ValueError for a value out of range."""
 
-    candidates: int  # cells trained in all
-    wave: int  # candidates proposed, and trained in parallel, before the next ones are
+    candidates: int  # cells trained in total
+    wave: int  # candidates proposed together and trained in parallel
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
             if isinstance(value, int) and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
@@ -54,25 +55,50 @@ class Trial:
     parent: int | None
     result: Result
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
         return {"number": self.number, "genotype": to_dict(self.genotype), "parent": self.parent,
                 "result": dataclasses.asdict(self.result)}
 
     @classmethod
-    def from_dict(cls, value: dict) -> Trial:
+    def from_dict(cls, value: dict[str, Any]) -> Trial:
+        """The candidate that `to_dict` gave."""
         return cls(**value | {"genotype": from_dict(value["genotype"]),
                               "result": Result(**value["result"])})
 
 
-class SampleStrategy(Strategy):
-    """`evaluator` is a `search.candidates.workers.Evaluator` or anything with its `evaluate`,
-    `unit`, `measure` and `cost`; `space` has `sample` and what else the strategy needs.
+class SampleSpace(Protocol):
+    """A search space that random genotypes come from; a strategy may need more of it."""
 
-    With a `budget` in the evaluator's unit the number of candidates is what it pays for.
+    def sample(self, rng: random.Random) -> Genotype:
+        """A random genotype."""
+        ...
+
+
+class CandidateEvaluator(Protocol):
+    """Trains candidates, as `search.candidates.workers.Evaluator` does.
+
+    `unit` ("images" or "tokens") is the unit of the `cost` of one candidate; `measure`
+    ("valid_accuracy" or "valid_perplexity") is the metric of its results.
     """
 
-    def __init__(self, space, evaluator, settings: SampleSettings, seed: int = 0,
-                 budget: int | None = None):
+    unit: str
+    measure: str
+    cost: int
+
+    def evaluate(self, tasks: list[Candidate], report: Report) -> list[Result]:
+        """The results of `tasks`, in their order."""
+        ...
+
+
+class SampleStrategy(Strategy):
+    """Samples candidates from `space` and has `evaluator` train them.
+
+    With a `budget`, in the evaluator's unit, there are as many candidates as it pays for.
+    """
+
+    def __init__(self, space: SampleSpace, evaluator: CandidateEvaluator, settings: SampleSettings,
+                 seed: int = 0, budget: int | None = None) -> None:
         self.space, self.evaluator, self.seed = space, evaluator, seed
         self.unit = evaluator.unit
         if budget is not None:
@@ -88,9 +114,10 @@ class SampleStrategy(Strategy):
         """A genotype for each candidate number of a wave, and the number of its parent."""
 
     def learn(self, candidates: list[Trial]) -> None:
-        """Take notice of what a wave has shown.  Random search does not."""
+        """Update the strategy with the results of a wave.  Random search does not learn."""
 
-    def epoch(self, number: int, report: Report = silent) -> dict:
+    def epoch(self, number: int, report: Report = silent) -> dict[str, Any]:
+        """Propose a wave, train it and learn from it; the row of the history."""
         first = (number - 1) * self.settings.wave
         numbers = range(first, min(first + self.settings.wave, self.settings.candidates))
         proposals = self.propose(numbers)
@@ -102,15 +129,16 @@ class SampleStrategy(Strategy):
         self.learn(candidates)
         self.cost += sum(result.cost for result in results)
         known = candidates if self.best is None else [self.best, *candidates]
-        self.best = max(known, key=lambda candidate: candidate.result.score)  # the first of equals
-        return self._row(number, candidates)
+        best = max(known, key=lambda candidate: candidate.result.score)  # the first of equals
+        self.best = best
+        return self._row(number, best, candidates)
 
-    def _row(self, number: int, candidates: list[Trial]) -> dict:
-        counts = operation_counts(self.best.genotype)
+    def _row(self, number: int, best: Trial, candidates: list[Trial]) -> dict[str, Any]:
+        counts = operation_counts(best.genotype)
         return {
             "epoch": number,
             "cost": {self.unit: self.cost},
-            self.evaluator.measure: _shown(self.best.result),
+            self.evaluator.measure: _shown(best.result),
             "operations": counts,
             "skip_connections": {
                 cell: count.get("skip_connect", 0) + count.get("identity", 0)
@@ -118,7 +146,7 @@ class SampleStrategy(Strategy):
             "warnings": [
                 f"the training of candidate {c.number} diverged; it counts as the worst"
                 for c in candidates if c.result.value is None],
-            "genotype": to_dict(self.best.genotype),
+            "genotype": to_dict(best.genotype),
             "candidates": [{
                 "number": c.number, "genotype": to_dict(c.genotype),
                 self.evaluator.measure: _shown(c.result), "parameters": c.result.parameters,
@@ -127,16 +155,17 @@ class SampleStrategy(Strategy):
         }
 
     def genotype(self) -> Genotype:
+        """That of the best candidate.  Raises ValueError before the first epoch."""
         if self.best is None:
             raise ValueError("no candidate has been trained yet")
         return self.best.genotype
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         version, words, gauss = self.rng.getstate()
         return {"random": [version, list(words), gauss], "cost": self.cost,
                 "best": None if self.best is None else self.best.to_dict()}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         version, words, gauss = state["random"]
         self.rng.setstate((version, tuple(words), gauss))
         self.cost = state["cost"]
@@ -144,12 +173,12 @@ class SampleStrategy(Strategy):
 
 
 def _seed_of(seed: int, number: int) -> int:
-    """Every candidate's training has a seed of its own, whatever came before it."""
+    """The seed of a candidate's training, a function of the run's seed and its number only."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def _shown(result: Result) -> float | None:
-    """A diverged network is right in no case; its perplexity is no number."""
+    """A diverged network counts as 0 % accurate; it has no perplexity."""
     if result.value is None and result.measure == "valid_accuracy":
         return 0.0
     return result.value

@@ -1,40 +1,44 @@
-"""What supernets of every space share: their architecture parameters, and what a step gives."""
+"""What supernets of every space share: architecture parameters, loss, and output of a step."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from search.spaces.discretize import Mixing
 
-Batch = tuple[Tensor, Tensor]
+#: Images and labels; or token ids, the ids that follow them, and the hidden state.
+Batch: TypeAlias = tuple[Tensor, ...]
 
 
 @dataclass
 class StepOutput:
-    """`loss` (mean cross-entropy, plus regularisation where asked for), the logits it is of, and
-    the hidden state that the next batch of a text begins with."""
+    """`loss` (mean cross-entropy, plus regularisation where there is any), the logits, and the
+    hidden state that the next batch of a text begins with."""
 
     loss: Tensor
     logits: Tensor
     hidden: Tensor | None = None
 
 
-class Alphas(nn.Module):
-    """A network with architecture parameters: a table for each cell, a row for each edge.
+class Alphas(nn.Module, ABC):
+    """A supernet with architecture parameters: a table for each cell, a row for each edge.
 
-    They are leaves that follow the module to a device or type, but no part of its parameters or
-    its state dict: another optimiser owns them.
+    They are leaf tensors that move with the module to a device or dtype, but are not among its
+    parameters or in its state dict: another optimiser updates them.
     """
 
-    def __init__(self, shapes: dict[str, tuple[int, int]], **settings):
-        super().__init__(**settings)  # of the class beside this one, where there is one
+    def __init__(self, shapes: dict[str, tuple[int, int]], **settings: object) -> None:
+        super().__init__(**settings)  # of the other base class, where there is one
         self.alphas: Mixing = {name: (1e-3 * torch.randn(shape)).requires_grad_()
                                for name, shape in shapes.items()}
 
-    def _apply(self, fn, recurse=True):
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Alphas:
         super()._apply(fn, recurse)
         self.alphas = {name: fn(table.detach()).requires_grad_()
                        for name, table in self.alphas.items()}
@@ -43,3 +47,21 @@ class Alphas(nn.Module):
     def mixing(self) -> Mixing:
         """The weights of the operations: softmax of the alphas, edge by edge."""
         return {name: table.softmax(-1) for name, table in self.alphas.items()}
+
+    @abstractmethod
+    def loss(self, batch: Batch, mixing: Mixing) -> StepOutput:
+        """Mean cross-entropy on a batch, with the operations weighted by `mixing`."""
+
+    @abstractmethod
+    def training_loss(self, batch: Batch, mixing: Mixing) -> StepOutput:
+        """`loss` plus the regularisers that the weights are trained with."""
+
+
+class FunctionContext(Protocol):
+    """The context of an autograd function; torch's own type lacks most of it."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        """Keep tensors of the forward pass for the backward pass."""

@@ -1,41 +1,49 @@
-"""The bilevel optimiser of DARTS: alphas descend the validation loss, weights the training loss.
+"""The bilevel optimiser of DARTS: alphas minimise the validation loss, weights the training loss.
 
-Liu et al. 2019 (arXiv 1806.09055, section 2.3, algorithm 1).  Order 1 takes the weights as they
-are; order 2 looks one step of the weights ahead (equation 7) and needs a Hessian-vector product,
-taken by finite differences (equation 8).  As in the 2018 release, for both spaces.
+Liu et al. 2019 (arXiv 1806.09055, section 2.3, algorithm 1).  Order 1 uses the current weights;
+order 2 unrolls one step of the weights (equation 7) and needs a Hessian-vector product,
+approximated by finite differences (equation 8).  As in the 2018 release, for both spaces.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from search.spaces.discretize import Mixing
-from search.supernets.base import StepOutput
+from search.supernets.base import Alphas, Batch, StepOutput
+
+if TYPE_CHECKING:  # torch exports the _foreach functions, its types only declare them here
+    import torch._C._VariableFunctions as foreach
+else:
+    foreach = torch
+
+Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
 
 
 class Bilevel:
-    """One object takes the steps of a whole search.
+    """Takes the steps of a whole search.
 
-    `network` has `alphas`, `mixing()`, `loss(batch, mixing)` and `training_loss(batch, mixing)`
-    (see `search.supernets.conv`); `weight_optimizer` is SGD, whose learning rate, momentum and
-    weight decay are those of the step ahead.  `clip_unrolled` clips the gradients of that step
-    too, as the recurrent space does, and `unmoved` weights stay where they are in it:
-    there the tied embedding, which the 2018 release puts back when it loads the moved weights.
-    `average` makes the gradients of several processes one, in place.
+    The unrolled step has the learning rate, momentum and weight decay of `weight_optimizer`.
+    `clip_unrolled` clips its gradients too, as the recurrent space does, and `unmoved` weights
+    stay as they are in it: the tied embedding of the recurrent space, which the 2018 release
+    restores when it loads the unrolled weights.  `average` averages gradients over all processes,
+    in place.
     """
 
-    def __init__(self, network, weight_optimizer: torch.optim.SGD,
+    def __init__(self, network: Alphas, weight_optimizer: torch.optim.SGD,
                  alpha_optimizer: torch.optim.Optimizer, order: int = 1, clip_norm: float = 5.0,
                  clip_unrolled: bool = False, unmoved: Sequence[Tensor] = (),
                  radius: float = 0.01,
-                 autocast: Callable = contextlib.nullcontext,
+                 autocast: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext,
                  mixing: Callable[[], Mixing] | None = None,
-                 average: Callable[[Sequence[Tensor]], None] = lambda gradients: None):
+                 average: Callable[[Sequence[Tensor]], None] = lambda gradients: None) -> None:
         if order not in (1, 2):
             raise ValueError(f"the order is 1 or 2, not {order!r}")
         self.network, self.order = network, order
@@ -44,20 +52,19 @@ class Bilevel:
         self.unmoved = {id(weight) for weight in unmoved}
         self.autocast, self.average = autocast, average
         self.mixing = mixing or network.mixing
-        self.weights = [p for group in weight_optimizer.param_groups for p in group["params"]]
-        self.alphas = [p for group in alpha_optimizer.param_groups for p in group["params"]]
+        self.weights, self.alphas = _parameters(weight_optimizer), _parameters(alpha_optimizer)
 
-    def step(self, train, valid) -> tuple[StepOutput, StepOutput]:
-        """Update the alphas, then the weights; the outcomes on both batches."""
+    def step(self, train: Batch, valid: Batch) -> tuple[StepOutput, StepOutput]:
+        """Update the alphas, then the weights; the outputs on both batches."""
         valid_outcome = self.alpha_step(train, valid)
         return self.weight_step(train), valid_outcome
 
-    def weight_step(self, train) -> StepOutput:
+    def weight_step(self, train: Batch) -> StepOutput:
         """One step of SGD on the training loss; alphas get no gradient and cost nothing."""
         mixing = {name: table.detach() for name, table in self.mixing().items()}
         with self.autocast():
             outcome = self.network.training_loss(train, mixing)
-        # A sampler may leave an operation out everywhere: then its weights have no gradient.
+        # Where an operation is sampled on no edge, its weights have no gradient.
         gradients = torch.autograd.grad(outcome.loss, self.weights, allow_unused=True)
         self.average([gradient for gradient in gradients if gradient is not None])
         for weight, gradient in zip(self.weights, gradients):
@@ -67,7 +74,7 @@ class Bilevel:
         self.weight_optimizer.zero_grad(set_to_none=True)
         return outcome
 
-    def alpha_step(self, train, valid) -> StepOutput:
+    def alpha_step(self, train: Batch, valid: Batch) -> StepOutput:
         """One step of the alphas' optimiser on the validation loss."""
         gradients, outcome = (self.first_order(valid) if self.order == 1
                               else self.second_order(train, valid))
@@ -76,18 +83,18 @@ class Bilevel:
         self.alpha_optimizer.step()
         return outcome
 
-    def first_order(self, valid) -> tuple[Sequence[Tensor], StepOutput]:
-        """Gradients of the alphas at the present weights, which get none."""
+    def first_order(self, valid: Batch) -> tuple[Tensors, StepOutput]:
+        """Gradients of the alphas at the current weights, which get none."""
         with self._weights_at_rest():
             outcome = self._loss(valid)
             gradients = torch.autograd.grad(outcome.loss, self.alphas, materialize_grads=True)
         self.average(gradients)
         return gradients, outcome
 
-    def second_order(self, train, valid) -> tuple[Sequence[Tensor], StepOutput]:
-        """Gradients of the alphas one step of the weights ahead (equation 7).
+    def second_order(self, train: Batch, valid: Batch) -> tuple[Tensors, StepOutput]:
+        """Gradients of the alphas after one unrolled step of the weights (equation 7).
 
-        The weights are moved and put back; no network is copied.
+        The weights are moved and restored; no network is copied.
         """
         group = self.weight_optimizer.param_groups[0]
         rate = group["lr"]
@@ -96,7 +103,7 @@ class Bilevel:
         shrink = self._clip(gradients)
         with torch.no_grad():
             before = [weight.clone() for weight in self.weights]
-            ahead = torch._foreach_add(gradients, before, alpha=group["weight_decay"])
+            ahead = foreach._foreach_add(gradients, before, alpha=group["weight_decay"])
             if group["momentum"]:
                 for step, weight in zip(ahead, self.weights):
                     buffer = self.weight_optimizer.state[weight].get("momentum_buffer")
@@ -105,47 +112,48 @@ class Bilevel:
             for step, weight in zip(ahead, self.weights):
                 if id(weight) in self.unmoved:
                     step.zero_()
-            torch._foreach_add_(self.weights, ahead, alpha=-rate)
+            foreach._foreach_add_(self.weights, ahead, alpha=-rate)
         try:
             outcome = self._loss(valid)
             both = torch.autograd.grad(outcome.loss, self.alphas + self.weights)
         finally:
             with torch.no_grad():
-                torch._foreach_copy_(self.weights, before)
+                foreach._foreach_copy_(self.weights, before)
         self.average(both)
         direct, vector = both[:len(self.alphas)], both[len(self.alphas):]
         self._clip(vector)
         implicit = self.hessian_vector_product(train, vector)
-        return torch._foreach_sub(direct, implicit, alpha=rate * shrink), outcome
+        return foreach._foreach_sub(direct, implicit, alpha=rate * shrink), outcome
 
-    def hessian_vector_product(self, train, vector: Sequence[Tensor]) -> Sequence[Tensor]:
+    def hessian_vector_product(self, train: Batch, vector: Tensors) -> Tensors:
         """d/d(alpha) d/d(weights) of the training loss, times `vector`, by central differences.
 
-        The weights move by `radius` in all, along `vector`, to both sides (equation 8).  No
-        autocast: bfloat16 rounds most of so small a step away.
+        The weights move along `vector` to both sides, by a distance of norm `radius` (equation
+        8).  No autocast: bfloat16 would round most of so small a step away.
         """
         distance = self.radius / torch.cat([part.flatten() for part in vector]).norm()
         before = [weight.detach().clone() for weight in self.weights]
         try:
-            sides = []
+            sides: list[Tensors] = []
             for sign in (1, -1):
                 with torch.no_grad():
-                    moved = torch._foreach_add(
-                        before, torch._foreach_mul(vector, sign * distance))
-                    torch._foreach_copy_(self.weights, moved)
+                    shift = foreach._foreach_mul(vector, sign * distance)
+                    moved = foreach._foreach_add(before, shift)
+                    foreach._foreach_copy_(self.weights, moved)
                 with self._weights_at_rest():
                     loss = self.network.loss(train, self.mixing()).loss
                     sides.append(torch.autograd.grad(loss, self.alphas))
         finally:
             with torch.no_grad():
-                torch._foreach_copy_(self.weights, before)
-        product = torch._foreach_div(torch._foreach_sub(*sides), 2 * distance)
+                foreach._foreach_copy_(self.weights, before)
+        difference = foreach._foreach_sub(*sides)
+        product = foreach._foreach_div(difference, 2 * distance)
         self.average(product)
         return product
 
     @contextlib.contextmanager
-    def _weights_at_rest(self):
-        """No gradient of the weights is computed, and nothing is kept for one."""
+    def _weights_at_rest(self) -> Iterator[None]:
+        """The weights need no gradient, and nothing is saved for one."""
         for weight in self.weights:
             weight.requires_grad_(False)
         try:
@@ -154,18 +162,22 @@ class Bilevel:
             for weight in self.weights:
                 weight.requires_grad_(True)
 
-    def _loss(self, batch) -> StepOutput:
+    def _loss(self, batch: Batch) -> StepOutput:
         with self.autocast():
             return self.network.loss(batch, self.mixing())
 
-    def _clip(self, gradients: Sequence[Tensor]) -> Tensor | float:
-        """Shorten `gradients` in place to `clip_norm`; the factor, also where it is above 1.
+    def _clip(self, gradients: Tensors) -> Tensor | float:
+        """Clip `gradients` in place to `clip_norm`; the factor, also where it is above 1.
 
-        The 2018 release multiplies by that factor whether or not it has shortened anything.
+        The 2018 release multiplies by that factor whether or not anything was clipped.
         """
         if not self.clip_unrolled:
             return 1.0
         norm = torch.cat([part.flatten() for part in gradients]).norm()
         factor = self.clip_norm / (norm + 1e-6)
-        torch._foreach_mul_(gradients, factor.clamp(max=1.0))
+        foreach._foreach_mul_(gradients, factor.clamp(max=1.0))
         return factor
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]

@@ -1,12 +1,14 @@
-"""The supernet of the convolutional space: every operation on every edge, weighted.
+"""The supernet of the convolutional space: a weighted sum of all operations on every edge.
 
 Liu et al. 2019 (arXiv 1806.09055, section 2.2 and 3.1.1), as in the 2018 release: a stem of 3C
 channels, cells of four nodes, reductions at 1/3 and 2/3 of the depth, global pooling, a linear
-classifier.  Two kinds of cell compute the same: `search.supernets.conv_reference`, a module for
-each edge and operation, to be read; `search.supernets.conv_fused`, to be run.
+classifier.  Two implementations of the cell: `search.supernets.conv_reference`, one module
+for each edge and operation, for reading; `search.supernets.conv_fused`, for speed.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,16 +17,22 @@ from torch import Tensor, nn
 from search.spaces.discretize import CONV_OPERATIONS, Mixing, edges
 from search.supernets.base import Alphas, Batch, StepOutput
 
+if TYPE_CHECKING:
+    from search.supernets.conv_fused import MergedCell
+    from search.supernets.conv_reference import PlainCell
+
+CellClass: TypeAlias = "type[MergedCell] | type[PlainCell]"
+
 
 class Supernet(Alphas):
     """Images (N, in_channels, H, W) and a mixing -> logits (N, num_classes).
 
-    `cell` builds a cell from (c_prev_prev, c_prev, channels, reduction, reduction_prev); it is
-    called with (s0, s1, weights (14, 8)) and gives (N, 4 * channels, H, W).
+    A `cell` is built from (c_prev_prev, c_prev, channels, reduction, reduction_prev); it is called
+    with (s0, s1, weights (14, 8)) and returns (N, 4 * channels, H, W).
     """
 
-    def __init__(self, cell, channels: int = 16, layers: int = 8, num_classes: int = 10,
-                 in_channels: int = 3):
+    def __init__(self, cell: CellClass, channels: int = 16, layers: int = 8,
+                 num_classes: int = 10, in_channels: int = 3) -> None:
         shape = (len(edges("conv")), len(CONV_OPERATIONS))
         super().__init__({"normal": shape, "reduce": shape})
         width = 3 * channels
@@ -32,7 +40,7 @@ class Supernet(Alphas):
                                   nn.BatchNorm2d(width, track_running_stats=cell.running_stats))
         self.memory_format = cell.memory_format
         self.cells = nn.ModuleList()
-        self.kinds = []
+        self.kinds: list[str] = []
         c_prev_prev = c_prev = width
         reduction_prev = False
         for index in range(layers):
@@ -45,6 +53,7 @@ class Supernet(Alphas):
         self.classifier = nn.Linear(c_prev, num_classes)
 
     def forward(self, images: Tensor, mixing: Mixing) -> Tensor:
+        """Logits (N, num_classes)."""
         s0 = s1 = self.stem(images.contiguous(memory_format=self.memory_format))
         for kind, cell in zip(self.kinds, self.cells):
             s0, s1 = s1, cell(s0, s1, mixing[kind])
@@ -57,14 +66,15 @@ class Supernet(Alphas):
         return StepOutput(F.cross_entropy(logits.float() if logits.dtype == torch.bfloat16
                                        else logits, labels), logits)
 
-    training_loss = loss  # images are learned without a regulariser
+    training_loss = loss  # no regulariser for images
 
     def load_plain(self, state: dict[str, Tensor]) -> None:
-        """Take over the weights of a plain supernet of the same sizes, whose state dict this is."""
+        """Copy the weights from the state dict of a supernet of `PlainCell` of the same size."""
         for index, cell in enumerate(self.cells):
             prefix = f"cells.{index}."
-            cell.load_plain({key.removeprefix(prefix): value for key, value in state.items()
-                             if key.startswith(prefix)})
+            own = {key.removeprefix(prefix): value for key, value in state.items()
+                   if key.startswith(prefix)}
+            cast("MergedCell", cell).load_plain(own)
         for name, value in self.named_parameters():
             if not name.startswith("cells."):
                 value.data.copy_(state[name])

@@ -1,17 +1,18 @@
-"""The cell of the supernet as it is run: what `conv_reference` computes, in far fewer passes.
+"""The fast cell of the supernet: what `conv_reference` computes, with far fewer kernels.
 
-The mathematics of Liu et al. 2019 (arXiv 1806.09055) put in another order:
+The computation of Liu et al. 2019 (arXiv 1806.09055), reordered:
 
-* of each source node one ReLU, one max-pool, one average pool and their batch-norms, for all
+* one ReLU, one max-pool, one average pool and their batch-norms per source node, shared by all
   outgoing edges; a dilated convolution is a plain one on the four phases of its input;
 * the last pointwise convolution of an operation, its batch-norm and its weight are one matrix,
-  so what arrives at a node is one sum of matrix products, see `search.supernets.normalized`;
-* operations of weight 0 (`none`, or what a sampler left out) are not computed.
+  so the input of a node is one sum of matrix products, see `search.supernets.normalized`;
+* operations of weight 0 (`none`, or those not sampled) are not computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -22,12 +23,14 @@ from search.supernets.normalized import normalized_each, normalized_sum, weighte
 from zoo.models.depthwise import depthwise_each, join_phases, phases
 from zoo.models.operations import FactorizedReduce, ReLUConvBN
 
+T = TypeVar("T")
+
 EDGES = edges("conv")
 _KERNELS = {"sep_conv_3x3": 3, "sep_conv_5x5": 5, "dil_conv_3x3": 3, "dil_conv_5x5": 5}
 
 
 def no_running_stats(module: nn.Module) -> nn.Module:
-    """`module` with batch-norms that have neither scale and shift nor memory."""
+    """`module` with batch-norms that have neither scale and shift nor running statistics."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
             setattr(module, name, nn.BatchNorm2d(child.num_features, affine=False,
@@ -40,16 +43,16 @@ def no_running_stats(module: nn.Module) -> nn.Module:
 class MergedCell(nn.Module):
     """See `search.supernets.conv.Supernet`.
 
-    Weights of a kind are one parameter, with a row for each edge; those of the second half of a
-    separable convolution have `_2` after their name.
+    The weights of an operation are one parameter with a row for each edge; those of the second
+    half of a separable convolution have `_2` after their name.
     """
 
     memory_format = torch.channels_last  # twice as fast, on CPUs too
     running_stats = False
-    part = 1  # operations act on one in so many channels, see `PartialCell`
+    part = 1  # operations act on 1/part of the channels, see `PartialCell`
 
     def __init__(self, c_prev_prev: int, c_prev: int, channels: int, reduction: bool,
-                 reduction_prev: bool):
+                 reduction_prev: bool) -> None:
         super().__init__()
         self.reduction = reduction
         self.preprocess0 = no_running_stats(
@@ -74,8 +77,9 @@ class MergedCell(nn.Module):
         return 2 if self.reduction and source < 2 else 1
 
     def forward(self, s0: Tensor, s1: Tensor, weights: Tensor) -> Tensor:
+        """The four nodes, concatenated along the channels."""
         active = _active(weights)
-        # Cut into rows once: a gradient for each row cut by itself would be a whole table.
+        # Unbind once: the gradient of a row indexed by itself would be as large as the table.
         kernels = {name: table.unbind() for name, table in self.depthwise.items()}
         matrices = {name: table.unbind() for name, table in self.pointwise.items()}
         states = [self.preprocess0(s0), self.preprocess1(s1)]
@@ -95,13 +99,16 @@ class MergedCell(nn.Module):
         """What the operations see of a state."""
         return state
 
-    def _complete(self, node: Tensor, states: list, rows: list, weights: Tensor) -> Tensor:
-        """The node, of which `node` is what the operations give."""
+    def _complete(self, node: Tensor, states: list[Tensor], rows: list[int], weights: Tensor
+                  ) -> Tensor:
+        """The whole node; `node` is the sum of the operations."""
         return node
 
     def _node(self, sources: list[_Source], rows: list[int], weights: Tensor) -> Tensor:
         """The sum of all active operations on the edges `rows`, the s-th of which leaves s."""
-        normed, phased, added = [], [], []  # (weight, pointwise, map), the same, (weight, map)
+        normed: list[tuple[Tensor, Tensor, Tensor]] = []  # (weight, pointwise, map)
+        phased: list[tuple[Tensor, Tensor, Tensor]] = []
+        added: list[tuple[Tensor, Tensor]] = []  # (weight, map)
         for x, row in zip(sources, rows):
             for column, name in enumerate(CONV_OPERATIONS):
                 if name == "none" or row not in x.leaving[name]:
@@ -119,7 +126,7 @@ class MergedCell(nn.Module):
                                for pointwise, phase in zip(self._factorized(row), x.corners)]
                 else:
                     added.append((weight, x.x))
-        parts = []
+        parts: list[Tensor] = []
         if normed:
             parts.append(normalized_sum(*zip(*normed)))
         if phased:
@@ -139,7 +146,7 @@ class MergedCell(nn.Module):
     # --- from the plain cell ----------------------------------------------------------------
 
     def load_plain(self, state: dict[str, Tensor]) -> None:
-        """Take over the weights of a `PlainCell`'s state dict."""
+        """Copy the weights from the state dict of a `PlainCell`."""
         own = {name: value for name, value in self.named_parameters()
                if name.startswith("preprocess")}
         with torch.no_grad():
@@ -161,11 +168,11 @@ class MergedCell(nn.Module):
 
 
 class PartialCell(MergedCell):
-    """The cell of PC-DARTS: operations act on a quarter of the channels, the rest passes by.
+    """The cell of PC-DARTS: operations act on a quarter of the channels, the rest bypasses them.
 
-    Xu et al. 2020 (arXiv 1907.05737, section 3.1 and 3.2).  The weight of an edge in what passes
-    by is the sum of its row, which edge normalisation makes other than 1.  The channels are
-    shuffled, so that another quarter meets the operations of the next node.
+    Xu et al. 2020 (arXiv 1907.05737, section 3.1 and 3.2).  The bypassed channels of an edge are
+    weighted by the sum of its row, which is not 1 with edge normalisation.  The channels are
+    shuffled, so that the operations of the next node see another quarter.
     """
 
     part = 4
@@ -173,8 +180,9 @@ class PartialCell(MergedCell):
     def _seen(self, state: Tensor) -> Tensor:
         return state[:, :self.channels].contiguous(memory_format=torch.channels_last)
 
-    def _complete(self, node: Tensor, states: list, rows: list, weights: Tensor) -> Tensor:
-        rest = []
+    def _complete(self, node: Tensor, states: list[Tensor], rows: list[int], weights: Tensor
+                  ) -> Tensor:
+        rest: list[Tensor] = []
         for source, _ in enumerate(rows):
             x = states[source][:, self.channels:]
             rest.append(x if self._stride(source) == 1 else F.max_pool2d(x, 2, ceil_mode=True))
@@ -192,8 +200,8 @@ def shuffle(x: Tensor, groups: int) -> Tensor:
 def _active(weights: Tensor) -> list[list[bool]]:
     """Which operations of which edges are computed: those whose weight is not 0.
 
-    While a CUDA graph is recorded nothing can be looked at, and the graph serves other weights
-    later: then all but `none` are computed.
+    While a CUDA graph is captured no value can be read, and the graph is replayed with other
+    weights: then all but `none` are computed.
     """
     if weights.is_cuda and torch.cuda.is_current_stream_capturing():
         return [[name != "none" for name in CONV_OPERATIONS]] * len(EDGES)
@@ -201,23 +209,24 @@ def _active(weights: Tensor) -> list[list[bool]]:
 
 
 def _uniform(fan_in: int, *shape: int) -> nn.Parameter:
-    """A parameter as torch initialises a convolution of `fan_in` inputs."""
+    """A parameter, initialised as torch does a convolution of `fan_in` inputs."""
     bound = fan_in ** -0.5
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
 
 
 class _Source:
-    """A state, and what its outgoing edges share, computed when first asked for.
+    """A state, and what its outgoing edges share, computed on first use.
 
     `leaving` has the rows on which each operation is active; `kernels` and `matrices` are the
     cell's weights by operation and row.  An operation is computed for all its rows at once.
     """
 
-    def __init__(self, x: Tensor, stride: int, leaving: dict[str, list[int]], kernels: dict,
-                 matrices: dict):
+    def __init__(self, x: Tensor, stride: int, leaving: Mapping[str, list[int]],
+                 kernels: Mapping[str, Sequence[Tensor]], matrices: Mapping[str, Sequence[Tensor]]
+                 ) -> None:
         self.x, self.stride, self.leaving = x, stride, leaving
         self.kernels, self.matrices = kernels, matrices
-        self._kept: dict[str, Tensor] = {}
+        self._kept: dict[str, Any] = {}
 
     def separable(self, name: str, row: int) -> Tensor:
         """All of a separable convolution but its last pointwise and batch-norm."""
@@ -241,32 +250,35 @@ class _Source:
                               stride)
 
     def dilated(self, name: str, row: int) -> Tensor:
-        """A dilated convolution without its pointwise and batch-norm; in phases where it has."""
-        def compute():
+        """A dilated convolution without its pointwise and batch-norm, as phases if `has_phases`."""
+        def compute() -> dict[int, Tensor]:
             maps = self._convolved(name, [self.spread], name)
             if self.stride == 1 and not self.has_phases:
-                # What fills up the phases of an odd size is not to be counted.
+                # The padding of phases of an odd size must not enter the batch statistics.
                 maps = [join_phases(x, self.output_size) for x in maps]
             return dict(zip(self.leaving[name], maps))
         return self._once(name, compute)[row]
 
     @property
     def has_phases(self) -> bool:
+        """Are dilated convolutions computed on the four phases of the map?"""
         height, width = self.x.shape[-2:]
         return self.stride == 1 and not (height % 2 or width % 2)
 
-    def _once(self, name: str, compute):
+    def _once(self, name: str, compute: Callable[[], T]) -> T:
+        """The result of `compute`, called only the first time that `name` is asked for."""
         if name not in self._kept:
             self._kept[name] = compute()
         return self._kept[name]
 
     @property
     def positive(self) -> Tensor:
+        """After the ReLU."""
         return self._once("positive", lambda: F.relu(self.x))
 
     @property
     def spread(self) -> Tensor:
-        """On which a plain convolution does what a dilated one does on `positive`."""
+        """The map on which a plain convolution equals a dilated one on `positive`."""
         if self.stride == 2:
             return self._once("spread", lambda: self.positive[:, :, ::2, ::2].contiguous(
                 memory_format=torch.channels_last))
@@ -274,7 +286,7 @@ class _Source:
 
     @property
     def corners(self) -> tuple[Tensor, Tensor]:
-        """What the two halves of a factorized reduce read; a zero beyond an odd edge."""
+        """The inputs of the two halves of a factorized reduce; an odd size is padded with zeros."""
         height, width = self.x.shape[-2:]
         shifted = self._once("shifted", lambda: F.pad(
             self.positive, (0, width % 2, 0, height % 2))[:, :, 1::2, 1::2].contiguous(
@@ -282,16 +294,18 @@ class _Source:
         return self.spread, shifted
 
     def pooled(self, name: str) -> Tensor:
-        """Pooled and normalised."""
-        def compute():
+        """Pooled and batch-normalised."""
+        def compute() -> Tensor:
             pool = (F.max_pool2d(self.x, 3, self.stride, 1) if name.startswith("max") else
                     F.avg_pool2d(self.x, 3, self.stride, 1, count_include_pad=False))
             return F.batch_norm(pool, None, None, training=True)
         return self._once(name, compute)
 
     @property
-    def output_size(self) -> list[int]:
-        return [(size - 1) // self.stride + 1 for size in self.x.shape[-2:]]
+    def output_size(self) -> torch.Size:
+        """Height and width after the stride."""
+        return torch.Size([(size - 1) // self.stride + 1 for size in self.x.shape[-2:]])
 
     def zeros(self) -> Tensor:
+        """A node that no operation contributes to."""
         return self.x.new_zeros(*self.x.shape[:2], *self.output_size)

@@ -1,10 +1,12 @@
-"""The cell of the supernet as it is defined: one module for each edge and operation.
+"""The reference cell of the supernet: one module for each edge and operation.
 
 Liu et al. 2019 (arXiv 1806.09055), the 2018 release's ``model_search.py`` with its parameter
 names.  The reference that `search.supernets.conv_fused` is tested and measured against.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +17,7 @@ from zoo.models.operations import FactorizedReduce, ReLUConvBN, operation
 
 
 def without_affine(module: nn.Module) -> nn.Module:
-    """`module` with batch-norms that have no scale and shift: alphas alone weigh operations."""
+    """`module` with batch-norms without scale and shift: only the alphas scale operations."""
     for child in module.modules():
         if isinstance(child, nn.BatchNorm2d):
             child.affine = False
@@ -27,7 +29,7 @@ def without_affine(module: nn.Module) -> nn.Module:
 class MixedOperation(nn.Module):
     """All operations of one edge: (N, C, H, W) and weights (8,) -> their weighted sum."""
 
-    def __init__(self, channels: int, stride: int):
+    def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
         self._ops = nn.ModuleList()
         for name in CONV_OPERATIONS:
@@ -37,17 +39,19 @@ class MixedOperation(nn.Module):
             self._ops.append(module)
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
-        return sum(weight * module(x) for weight, module in zip(weights, self._ops))
+        """The weighted sum (N, C, H, W)."""
+        return _total([weight * module(x) for weight, module in zip(weights, self._ops)])
 
 
 class PartialOperation(MixedOperation):
     """The edge of PC-DARTS (Xu et al. 2020, arXiv 1907.05737): a quarter of the channels."""
 
-    def __init__(self, channels: int, stride: int):
+    def __init__(self, channels: int, stride: int) -> None:
         super().__init__(channels // 4, stride)
         self.channels, self.stride = channels // 4, stride
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        """The weighted sum and the bypassed channels (N, C, H, W), shuffled."""
         mixed = super().forward(x[:, :self.channels], weights)
         rest = x[:, self.channels:]
         if self.stride == 2:
@@ -59,13 +63,13 @@ class PartialOperation(MixedOperation):
 class PlainCell(nn.Module):
     """See `search.supernets.conv.Supernet`."""
 
-    edge = MixedOperation
+    edge: ClassVar[type[MixedOperation]] = MixedOperation
 
     memory_format = torch.contiguous_format
-    running_stats = True  # kept as published, and never read: searches stay in training mode
+    running_stats = True  # as published, and never used: searches stay in training mode
 
     def __init__(self, c_prev_prev: int, c_prev: int, channels: int, reduction: bool,
-                 reduction_prev: bool):
+                 reduction_prev: bool) -> None:
         super().__init__()
         self.preprocess0 = without_affine(
             FactorizedReduce(c_prev_prev, channels) if reduction_prev
@@ -76,14 +80,19 @@ class PlainCell(nn.Module):
             for _, source in edges("conv"))
 
     def forward(self, s0: Tensor, s1: Tensor, weights: Tensor) -> Tensor:
+        """The four nodes, concatenated along the channels."""
         states = [self.preprocess0(s0), self.preprocess1(s1)]
         terms: list[list[Tensor]] = [[] for _ in range(4)]
         for row, (node, source) in enumerate(edges("conv")):
             if source == 0 and node:
-                states.append(sum(terms[node - 1]))
+                states.append(_total(terms[node - 1]))
             terms[node].append(self._ops[row](states[source], weights[row]))
-        states.append(sum(terms[-1]))
+        states.append(_total(terms[-1]))
         return torch.cat(states[2:], dim=1)
+
+
+def _total(terms: list[Tensor]) -> Tensor:
+    return sum(terms[1:], terms[0])
 
 
 class PlainPartialCell(PlainCell):

@@ -1,20 +1,22 @@
-"""Pointwise convolution and batch-norm of many maps: one matrix product a map, and few passes.
+"""Pointwise convolution and batch-norm of many maps: one matrix product per map, few kernels.
 
 A batch-norm without scale and shift (Ioffe & Szegedy 2015, arXiv 1502.03167) of ``y = P d`` has
-mean ``P E[d]`` and variance ``diag(P Cov[d] P')``, so that y itself need not exist:
+mean ``P E[d]`` and variance ``diag(P Cov[d] P')``, so y is never computed:
 
     sum_k w_k norm(P_k d_k)  =  sum_k A_k d_k - A_k E[d_k],   A_k = diag(w_k / deviation_k) P_k
 
-Backward needs no y either, only ``g' d_k``.  Statistics are float32 or better.
+Backward needs only ``g' d_k``.  Statistics are float32 or better.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from search.supernets.base import FunctionContext
 
 EPSILON = 1e-5  # that of torch's batch-norm
 
@@ -30,11 +32,13 @@ def normalized_sum(weights: Sequence[Tensor], pointwise: Sequence[Tensor],
                                     *maps)
 
 
-def normalized_sum_reference(weights, pointwise, maps) -> Tensor:
-    """What `normalized_sum` computes, as it is defined."""
-    return sum(weight * F.batch_norm(F.conv2d(x, matrix[:, :, None, None]), None, None,
-                                     training=True)
-               for weight, matrix, x in zip(weights, pointwise, maps))
+def normalized_sum_reference(weights: Iterable[Tensor | float], pointwise: Iterable[Tensor],
+                             maps: Iterable[Tensor]) -> Tensor:
+    """What `normalized_sum` computes, by its definition."""
+    terms = [weight * F.batch_norm(F.conv2d(x, matrix[:, :, None, None]), None, None,
+                                   training=True)
+             for weight, matrix, x in zip(weights, pointwise, maps)]
+    return sum(terms[1:], terms[0])
 
 
 def normalized_each(pointwise: Tensor, maps: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -43,8 +47,9 @@ def normalized_each(pointwise: Tensor, maps: Sequence[Tensor]) -> Sequence[Tenso
         return _NormalizedEach.apply(pointwise, *maps)
 
 
-def normalized_each_reference(pointwise, maps) -> Sequence[Tensor]:
-    """What `normalized_each` computes, as it is defined."""
+def normalized_each_reference(pointwise: Iterable[Tensor], maps: Iterable[Tensor]
+                              ) -> Sequence[Tensor]:
+    """What `normalized_each` computes, by its definition."""
     return [F.relu(normalized_sum_reference([1.0], [matrix], [x]))
             for matrix, x in zip(pointwise, maps)]
 
@@ -76,9 +81,9 @@ def _statistics(pointwise: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, Tens
 
 def _backward(saved: Sequence[Tensor], gradients: Sequence[Tensor], needed: Sequence[bool]
               ) -> tuple[Tensor | None, Tensor | None, list[Tensor | None]]:
-    """Gradients by the weights, by `pointwise` and by the maps, from a gradient for each map.
+    """Gradients of the weights, of `pointwise` and of the maps, from the gradient of each term.
 
-    `needed` tells which are wanted: weights, pointwise, every map.
+    `needed` says which are wanted: weights, pointwise, every map.
     """
     weights, pointwise, means, squares, scale, *maps = saved
     rows, count, kind = [_rows(x) for x in maps], len(gradients[0]), gradients[0].dtype
@@ -112,7 +117,7 @@ def _backward(saved: Sequence[Tensor], gradients: Sequence[Tensor], needed: Sequ
 
 class _NormalizedSum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, weights, pointwise, *maps):
+    def forward(ctx: FunctionContext, weights: Tensor, pointwise: Tensor, *maps: Tensor) -> Tensor:
         rows = [_rows(x) for x in maps]
         exact = torch.promote_types(rows[0].dtype, torch.float32)
         pointwise, weights = pointwise.to(exact), weights.to(exact)
@@ -127,7 +132,7 @@ class _NormalizedSum(torch.autograd.Function):
         return _maps(total, maps[0])
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: FunctionContext, gradient: Tensor) -> tuple[Tensor | None, ...]:
         gradients = [_rows(gradient)] * (len(ctx.needs_input_grad) - 2)
         by_weights, by_pointwise, by_maps = _backward(ctx.saved_tensors, gradients,
                                                       ctx.needs_input_grad)
@@ -136,7 +141,7 @@ class _NormalizedSum(torch.autograd.Function):
 
 class _NormalizedEach(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, pointwise, *maps):
+    def forward(ctx: FunctionContext, pointwise: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
         rows = [_rows(x) for x in maps]
         pointwise = pointwise.to(torch.promote_types(rows[0].dtype, torch.float32))
         means, squares, scale = _statistics(pointwise, rows)
@@ -150,17 +155,17 @@ class _NormalizedEach(torch.autograd.Function):
         return tuple(out)
 
     @staticmethod
-    def backward(ctx, *gradients):
+    def backward(ctx: FunctionContext, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         saved, out = ctx.saved_tensors[:-len(gradients)], ctx.saved_tensors[-len(gradients):]
-        gradients = [torch.ops.aten.threshold_backward(_rows(gradient), _rows(x), 0)
-                     for gradient, x in zip(gradients, out)]
-        _, by_pointwise, by_maps = _backward(saved, gradients, (False, *ctx.needs_input_grad))
+        before_relu = [torch.ops.aten.threshold_backward(_rows(gradient), _rows(x), 0)
+                       for gradient, x in zip(gradients, out)]
+        _, by_pointwise, by_maps = _backward(saved, before_relu, (False, *ctx.needs_input_grad))
         return by_pointwise, *by_maps
 
 
 class _WeightedSum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, weights, *maps):
+    def forward(ctx: FunctionContext, weights: Tensor, *maps: Tensor) -> Tensor:
         ctx.save_for_backward(weights, *maps)
         total = maps[0] * weights[0]
         for weight, part in zip(weights[1:], maps[1:]):
@@ -168,7 +173,7 @@ class _WeightedSum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: FunctionContext, gradient: Tensor) -> tuple[Tensor | None, ...]:
         weights, *maps = ctx.saved_tensors
         of_weights = None
         if ctx.needs_input_grad[0]:

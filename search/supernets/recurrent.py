@@ -1,13 +1,15 @@
-"""The supernet of the recurrent space: every activation on every edge of a cell, weighted.
+"""The supernet of the recurrent space: a weighted sum of all activations on every edge.
 
 Liu et al. 2019 (arXiv 1806.09055, section 3.1.2 and appendix A.1.2), as in the 2018 release:
 eight nodes after the gated initial state, each the weighted sum of a highway step from every
 earlier node through every activation; batch-norm without scale and shift after each node; the
-mean of the eight as output.  Two kinds of cell compute the same: `PlainRecurrentCell`, to be
-read, and `FastRecurrentCell`, to be run.
+mean of the eight as output.  Two implementations of the cell: `PlainRecurrentCell` for reading,
+`FastRecurrentCell` for speed.
 """
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -15,32 +17,35 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from search.spaces.discretize import NODES, RECURRENT_OPERATIONS, Mixing, edges
-from search.supernets.base import Alphas, StepOutput
+from search.supernets.base import Alphas, FunctionContext, StepOutput
+from search.supernets.base import Batch as AnyBatch
 from zoo.models.recurrent import ACTIVATIONS, HighwayCell, TiedModel, masked
 from zoo.training.losses import regularised
 
 #: Token ids (time, batch), the ids that follow them (time * batch,), hidden (1, batch, hidden).
-Batch = tuple[Tensor, Tensor, Tensor]
+Batch: TypeAlias = tuple[Tensor, Tensor, Tensor]
 
 
 def normalise(x: Tensor) -> Tensor:
-    """Batch-norm by the batch's own mean and deviation, also where dropout is off."""
+    """Batch-norm with the statistics of the batch, in evaluation too."""
     return F.batch_norm(x, None, None, training=True)
 
 
 class PlainRecurrentCell(HighwayCell):
-    """The cell as it is defined, with the 2018 release's parameter names.
+    """The reference cell, with the 2018 release's parameter names.
 
     Inputs (time, batch, hidden), hidden (1, batch, hidden), table (36, 5) -> outputs, hidden.
     """
 
-    def __init__(self, hidden: int, dropout_hidden: float = 0.0, dropout_input: float = 0.0):
+    def __init__(self, hidden: int, dropout_hidden: float = 0.0, dropout_input: float = 0.0
+                 ) -> None:
         super().__init__(NODES["recurrent"], hidden, hidden, dropout_hidden, dropout_input)
-        # Kept as published, and never read: see `normalise`.
+        # As published, and never used: see `normalise`.
         self.bn = nn.BatchNorm1d(hidden, affine=False)
 
     def step(self, x: Tensor, state: Tensor, input_mask: Tensor | None,
              hidden_mask: Tensor | None, table: Tensor) -> Tensor:
+        """One time step: x (batch, hidden), state (batch, hidden) -> state."""
         states = normalise(self.gated(x, state, input_mask, hidden_mask)).unsqueeze(0)
         first = 0  # row of the node's first edge
         for weight in self._Ws:
@@ -49,7 +54,7 @@ class PlainRecurrentCell(HighwayCell):
             gate = gate.sigmoid()
             node = torch.zeros_like(states[0])
             for column, name in enumerate(RECURRENT_OPERATIONS):
-                if name != "none":  # which adds nothing, and does not pull towards zero
+                if name != "none":  # adds nothing, not even a step towards zero
                     change = ACTIVATIONS[name](candidate) - states
                     node = node + (rows[:, column, None, None] * (states + gate * change)).sum(0)
             states = torch.cat([states, normalise(node).unsqueeze(0)])
@@ -58,34 +63,38 @@ class PlainRecurrentCell(HighwayCell):
 
 
 class FastRecurrentCell(HighwayCell):
-    """The same cell, computed node by source instead of node by target.
+    """The same cell, computed source node by source node instead of target by target.
 
     A state is multiplied once by the weights of all later nodes, as one matrix; each activation
-    is taken once for all edges that leave it; and the sum over activations is differentiated by
-    hand, so that no intermediate of it is kept.  The input's share of the gate is one product
-    for all time steps.
+    is computed once for all outgoing edges; and the sum over activations has a hand-written
+    backward, so that none of its intermediates is kept.  The input's part of the gate is one
+    product for all time steps.
     """
 
-    def __init__(self, hidden: int, dropout_hidden: float = 0.0, dropout_input: float = 0.0):
+    def __init__(self, hidden: int, dropout_hidden: float = 0.0, dropout_input: float = 0.0
+                 ) -> None:
         super().__init__(NODES["recurrent"], hidden, hidden, dropout_hidden, dropout_input)
         rows = {edge: row for row, edge in enumerate(edges("recurrent"))}
         nodes = range(NODES["recurrent"])
         self._rows = [[rows[node, source] for node in nodes if node >= source] for source in nodes]
 
     def forward(self, inputs: Tensor, hidden: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs (time, batch, hidden) and the next hidden state (1, batch, hidden)."""
         input_mask, hidden_mask = self.masks(inputs, hidden)
         from_input, from_state = self._W0.split([inputs.shape[-1], self.hidden])
         projected = masked(inputs, input_mask) @ from_input
         halves = [weight.split(self.hidden, dim=1) for weight in self._Ws]
-        # Of each source: the gates of all its targets, then their candidates.
+        # For each source: the gates of all its targets, then their candidates.
         weights = [torch.cat([half for side in zip(*halves[source:]) for half in side], dim=1)
                    for source in range(len(halves))]
         shares = [table[rows, 1:] for rows in self._rows]
         state, outputs = hidden[0], []
+        zero = state.new_zeros(())
         for step in projected.unbind(0):
             gate, candidate = (step + masked(state, hidden_mask) @ from_state).chunk(2, dim=-1)
             state = normalise(state + gate.sigmoid() * (candidate.tanh() - state))
-            sums, output = None, 0
+            sums: Tensor | None = None
+            output = zero
             for weight, share in zip(weights, shares):
                 product = (masked(state, hidden_mask) @ weight).to(state.dtype)
                 node, sums = _LeavingEdges.apply(product, state, share, sums)
@@ -97,18 +106,19 @@ class FastRecurrentCell(HighwayCell):
 
 
 class _LeavingEdges(torch.autograd.Function):
-    """All edges that leave one node, to `targets` later ones.
+    """All edges from one node to its `targets`, the later nodes.
 
     product (batch, 2 * targets * hidden): pre-activations of the gates, then of the candidates;
     state (batch, hidden); share (targets, 4): the weights of tanh, relu, sigmoid, identity; sums
-    (batch, targets, hidden) of what earlier sources gave the same nodes, or None.
-    -> the next node (batch, hidden), whole now, and the sums of those after it.
+    (batch, targets, hidden) of the edges from earlier sources to the same nodes, or None.
+    -> the next node (batch, hidden), complete now, and the sums of those after it.
     """
 
-    # Written in place as far as it goes: fresh memory costs a CPU more than the arithmetic.
+    # In place where possible: on a CPU, allocating memory costs more than the arithmetic.
 
     @staticmethod
-    def forward(ctx, product, state, share, sums):
+    def forward(ctx: FunctionContext, product: Tensor, state: Tensor, share: Tensor,
+                sums: Tensor | None) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(product, state, share)
         gate, candidate, source, share = _views(product, state, share)
         mixed, part = share[3] * candidate, torch.empty_like(candidate)
@@ -121,7 +131,7 @@ class _LeavingEdges(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, first, rest):
+    def backward(ctx: FunctionContext, first: Tensor, rest: Tensor) -> tuple[Tensor | None, ...]:
         product, state, columns = ctx.saved_tensors
         gate, candidate, source, share = _views(product, state, columns)
         by_product = torch.empty_like(product)
@@ -135,9 +145,9 @@ class _LeavingEdges(torch.autograd.Function):
             change.addcmul_(weight, part)
         change.sub_(share.sum(0) * source)
         torch.sub(1, gate, out=by_gate).mul_(change)
-        through = gate.mul_(gradient)  # what reaches the activations
+        through = gate.mul_(gradient)  # the gradient of the activations
         by_gate.mul_(through)
-        past = torch.sub(gradient, through, out=change)  # what reaches the source
+        past = torch.sub(gradient, through, out=change)  # the gradient of the source
         by_share = None
         if ctx.needs_input_grad[2]:
             stay = (past * source).sum((0, 2))
@@ -167,18 +177,19 @@ def _views(product: Tensor, state: Tensor, share: Tensor) -> tuple[Tensor, ...]:
 
 
 class RecurrentSupernet(Alphas, TiedModel):
-    """A language model whose cell is mixed: for Bilevel and the strategies, as `Supernet` is.
+    """A language model with a mixed cell; `Bilevel` and the strategies use it like `Supernet`.
 
     `cell` is one of the two above; the dropouts are those of `zoo.models.recurrent.LanguageModel`.
-    `slowness` and `activation` weigh what the training loss adds: the mean squared difference of
-    successive outputs of the cell, and of the outputs after dropout from zero (Merity et al.
-    2017, arXiv 1708.01009).
+    `slowness` and `activation` are the weights of the regularisers of the training loss: the mean
+    squared difference of successive outputs of the cell, and the mean square of the outputs after
+    dropout (Merity et al. 2017, arXiv 1708.01009).
     """
 
-    def __init__(self, cell=FastRecurrentCell, vocabulary: int = 10000, hidden: int = 300,
-                 dropout: float = 0.0, dropout_words: float = 0.0, dropout_embedding: float = 0.0,
+    def __init__(self, cell: type[FastRecurrentCell] | type[PlainRecurrentCell] = FastRecurrentCell,
+                 vocabulary: int = 10000, hidden: int = 300, dropout: float = 0.0,
+                 dropout_words: float = 0.0, dropout_embedding: float = 0.0,
                  dropout_hidden: float = 0.0, dropout_input: float = 0.0,
-                 slowness: float = 0.0, activation: float = 0.0):
+                 slowness: float = 0.0, activation: float = 0.0) -> None:
         shape = (len(edges("recurrent")), len(RECURRENT_OPERATIONS))
         super().__init__(
             {"recurrent": shape}, cell=cell(hidden, dropout_hidden, dropout_input),
@@ -187,24 +198,24 @@ class RecurrentSupernet(Alphas, TiedModel):
         self.slowness, self.activation = slowness, activation
 
     def load_plain(self, state: dict[str, Tensor]) -> None:
-        """Take the weights of a network of plain cells, or of the 2018 release."""
+        """Copy the weights from the state dict of a network of plain cells or the 2018 release."""
         self.load_state_dict({key: value for key, value in state.items() if ".bn." not in key})
 
     def forward(self, tokens: Tensor, hidden: Tensor, mixing: Mixing) -> tuple[Tensor, Tensor]:
         """Logits (time, batch, vocabulary) and the next hidden state."""
         return self.logits(tokens, hidden, mixing["recurrent"])[:2]
 
-    def loss(self, batch: Batch, mixing: Mixing) -> StepOutput:
-        """Mean cross-entropy of a token."""
+    def loss(self, batch: AnyBatch, mixing: Mixing) -> StepOutput:
+        """Mean cross-entropy per token."""
         return self._outcome(batch, mixing)[0]
 
-    def training_loss(self, batch: Batch, mixing: Mixing) -> StepOutput:
+    def training_loss(self, batch: AnyBatch, mixing: Mixing) -> StepOutput:
         """`loss` plus the regularisers."""
         outcome, outputs, dropped = self._outcome(batch, mixing)
         outcome.loss = regularised(outcome.loss, outputs, dropped, self.activation, self.slowness)
         return outcome
 
-    def _outcome(self, batch: Batch, mixing: Mixing) -> tuple[StepOutput, Tensor, Tensor]:
+    def _outcome(self, batch: AnyBatch, mixing: Mixing) -> tuple[StepOutput, Tensor, Tensor]:
         tokens, targets, hidden = batch
         logits, hidden, outputs, dropped = self.logits(tokens, hidden, mixing["recurrent"])
         flat = logits.flatten(0, 1)
