@@ -6,12 +6,18 @@
     >>> model = zoo.create_model("DARTS", network="cifar", channels=16, layers=8)
 """
 
+from typing import TYPE_CHECKING
+
 from zoo.genotypes.cell import Cell, GenotypeError
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import parse
 from zoo.registry import UnknownCellError, genotype, list_cells, register
+
+if TYPE_CHECKING:
+    from zoo.create import create_model
+    from zoo.generation import generate
 
 __version__ = "0.3.0"
 __all__ = [
@@ -30,7 +36,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     """Load these on first use: listing cells needs no torch."""
     if name == "create_model":
         from zoo.create import create_model

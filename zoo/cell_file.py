@@ -16,7 +16,7 @@ from zoo.registry import CellRecord
 def shown_name(target: str, record: CellRecord) -> str:
     """What a cell is called in folders and manifests: as the user typed it, in its proper case;
     a file by its own name."""
-    if record.origin == "file":
+    if record.origin == "file" and record.path is not None:
         return record.path.stem
     return next((name for name in (record.name, *record.aliases)
                  if name.lower() == target.lower()), record.name)

@@ -10,9 +10,11 @@ import importlib
 import os
 import signal
 import time
-from typing import Annotated, NamedTuple
+from types import FrameType
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 
 class Command(NamedTuple):
@@ -43,8 +45,9 @@ COMMANDS = {
 }
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-PLAIN = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False,
-          "context_settings": _CONTEXT}
+PLAIN: dict[str, Any] = {
+    "add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False,
+    "context_settings": _CONTEXT}
 
 
 def _is_expected(error: Exception) -> bool:
@@ -81,11 +84,12 @@ def _let_the_first_speak() -> None:
         time.sleep(3)
 
 
-class OneLineErrors(typer.core.TyperGroup):
+class OneLineErrors(TyperGroup):
     """A group whose commands end, on an error with a message for the user, with one line on
     stderr and exit code 1; with ZOO_TRACEBACK=1 they show their traceback."""
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Call the command; what it returns."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -102,11 +106,14 @@ class OneLineErrors(typer.core.TyperGroup):
 class Commands(OneLineErrors):
     """A group that imports a command's module when the command is called."""
 
-    def __init__(self, **settings):
+    # `Any` stands for click's classes: click is a part of typer, or, with an older one, a package.
+
+    def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = dict.fromkeys(COMMANDS)  # the names, for help and did-you-mean
 
-    def get_command(self, ctx, cmd_name):
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        """The command of that name, with its module imported; None where there is none."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
@@ -114,7 +121,8 @@ class Commands(OneLineErrors):
         single.command(cmd_name)(getattr(importlib.import_module(entry.module), entry.function))
         return typer.main.get_command(single)
 
-    def format_commands(self, ctx, formatter):
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
+        """Write the table of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
@@ -145,7 +153,7 @@ def zoo(
     """
 
 
-def _terminated(number, frame) -> None:
+def _terminated(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)  # through every `finally`: temporary folders are removed
 
 

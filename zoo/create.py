@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import nn
-
 from zoo.genotypes.serialization import Genotype
-from zoo.models.factory import build_network, check_network
+from zoo.models.factory import ZooNetwork, build_network, check_network
 from zoo.registry import genotype as named
 from zoo.weights import find, load_weights, state_sha256
 
 
 def create_model(cell: str | Genotype, network: str = "cifar",
-                 weights: str | Path | None = None, **settings) -> nn.Module:
+                 weights: str | Path | None = None, **settings: float) -> ZooNetwork:
     """Build the `network` ('cifar', 'imagenet' or 'language') of a cell.
 
     `cell` is a registered name or a genotype; a hierarchical one has a 'cifar' network only.
@@ -36,7 +34,8 @@ def create_model(cell: str | Genotype, network: str = "cifar",
     return build_network(genotype, network, **settings)
 
 
-def _trained(cell: str | Genotype, network: str, weights: str | Path, settings: dict) -> nn.Module:
+def _trained(cell: str | Genotype, network: str, weights: str | Path,
+             settings: dict[str, float]) -> ZooNetwork:
     """The network that `weights` fit, filled with them, in eval mode."""
     found = find(weights, cell)
     for name, value in found.settings.items():
@@ -46,7 +45,7 @@ def _trained(cell: str | Genotype, network: str, weights: str | Path, settings: 
             raise ValueError(f"{found.where} is for {label}={value!r}, not {given!r}; leave it "
                              "out, or train that network with `zoo train`")
     fixed = {name: value for name, value in found.settings.items() if name != "kind"}
-    model = create_model(cell, network, **(fixed | settings))
+    model = create_model(cell, network, None, **(fixed | settings))
     load_weights(model, found.content, found.where)
     model.facts = found.facts | {"sha256": state_sha256(model)}
     return model.eval()

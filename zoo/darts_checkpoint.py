@@ -13,23 +13,25 @@ import re
 import struct
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import zoo
 from zoo.artifact.folder import check_place, finalize, writing
-from zoo.artifact.manifest import Input, Manifest, Network, plain_name
-from zoo.create import create_model
+from zoo.artifact.manifest import Input, Manifest, Network, NetworkKind, plain_name
 from zoo.data.base import IMAGENET_STATISTICS
 from zoo.data.cifar import CIFAR10_LABELS, STATISTICS
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.models.cost import cost, parameters
+from zoo.models.factory import ZooNetwork, build_network
 from zoo.registry import origin_lines, records
 from zoo.weights import WEIGHTS, fill, misfit, save_weights
 
 #: The key by which each kind of network is known.
-_MARKS = {"cifar": "stem.0.weight", "imagenet": "stem0.0.weight", "language": "rnns.0._W0"}
+_MARKS: dict[NetworkKind, str] = {
+    "cifar": "stem.0.weight", "imagenet": "stem0.0.weight", "language": "rnns.0._W0"}
 
 
 class CheckpointError(ValueError):
@@ -49,7 +51,7 @@ def import_checkpoint(path: Path | str, cell: str, directory: Path | str,
     kind, settings = infer(state, path, network)
     state = _own_names(state, path, kind)
     _check_fit(genotype, cell, kind, settings, state, path)
-    model = create_model(genotype, kind, **settings).eval()
+    model = build_network(genotype, kind, **settings).eval()
     fill(model, state, path.name)
     manifest = _manifest(model, cell, path, kind, settings)
     with writing(directory) as folder:
@@ -102,9 +104,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
             if not name.startswith("auxiliary_head.")}
 
 
-def infer(state: dict[str, Tensor], path: Path, network: str = "auto") -> tuple[str, dict]:
+def infer(state: dict[str, Tensor], path: Path, network: str = "auto"
+          ) -> tuple[NetworkKind, dict[str, int]]:
     """The kind of network and its settings, from the shapes.  Raises CheckpointError."""
-    kind = next((kind for kind, mark in _MARKS.items() if mark in state), None)
+    kind: NetworkKind | None = next((kind for kind, mark in _MARKS.items() if mark in state), None)
     if kind is None:
         raise CheckpointError(f"{path} is no network of the 2018 release: it has none of "
                               + ", ".join(_MARKS.values()))
@@ -151,15 +154,15 @@ def _own_names(state: dict[str, Tensor], path: Path, kind: str) -> dict[str, Ten
 # --- does it fit? ---------------------------------------------------------------------------
 
 
-def _shapes(genotype: Genotype, kind: str, settings: dict) -> dict[str, Tensor]:
+def _shapes(genotype: Genotype, kind: NetworkKind, settings: dict[str, int]) -> dict[str, Tensor]:
     """Names and shapes of a network, without memory or arithmetic."""
     with torch.device("meta"):
-        model = create_model(genotype, kind, **settings)
+        model = build_network(genotype, kind, **settings)
     # Tied copies cannot be told apart on the meta device, the language model has one.
     return {name: value for name, value in model.state_dict().items() if name != "decoder.weight"}
 
 
-def _check_fit(genotype: Genotype, cell: str, kind: str, settings: dict,
+def _check_fit(genotype: Genotype, cell: str, kind: NetworkKind, settings: dict[str, int],
                state: dict[str, Tensor], path: Path) -> None:
     if (genotype.kind == "recurrent") != (kind == "language"):
         raise CheckpointError(f"{path} is a {kind} network, {cell} is a {genotype.kind} cell; "
@@ -173,7 +176,7 @@ def _check_fit(genotype: Genotype, cell: str, kind: str, settings: dict,
                               + _others(kind, settings, state))
 
 
-def _others(kind: str, settings: dict, state: dict[str, Tensor]) -> str:
+def _others(kind: NetworkKind, settings: dict[str, int], state: dict[str, Tensor]) -> str:
     """Which registered cells the checkpoint could be of."""
     fitting = [record.name for record in records()
                if (record.genotype.kind == "recurrent") == (kind == "language")
@@ -184,7 +187,8 @@ def _others(kind: str, settings: dict, state: dict[str, Tensor]) -> str:
     return f"it fits --cell {' or '.join(fitting[:3])}{more}"
 
 
-def _may_fit(genotype: Genotype, kind: str, settings: dict, state: dict[str, Tensor]) -> bool:
+def _may_fit(genotype: Genotype, kind: NetworkKind, settings: dict[str, int],
+             state: dict[str, Tensor]) -> bool:
     """Compare the operations of one normal and one reduction cell: quick, and rarely wrong."""
     try:
         if kind == "language":
@@ -205,8 +209,10 @@ def _may_fit(genotype: Genotype, kind: str, settings: dict, state: dict[str, Ten
 # --- the manifest ---------------------------------------------------------------------------
 
 
-def _manifest(model: nn.Module, cell: str, path: Path, kind: str, settings: dict) -> Manifest:
-    facts = {"name": plain_name(f"{cell}-{path.stem}"), "genotype": cell,
+def _manifest(model: ZooNetwork, cell: str, path: Path, kind: NetworkKind,
+              settings: dict[str, int]) -> Manifest:
+    facts: dict[str, Any] = {
+        "name": plain_name(f"{cell}-{path.stem}"), "genotype": cell,
              **origin_lines(cell, model.genotype),
              "network": Network(kind=kind, **settings), "trained": True,
              "tools": {"genotype-zoo": zoo.__version__, "torch": torch.__version__}}

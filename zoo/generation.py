@@ -66,7 +66,8 @@ def read(prompt: str, vocabulary: list[str], unit: str) -> list[int]:
 
 
 @torch.no_grad()
-def _written(model, vocabulary, unit, ids, count, temperature, random) -> Iterator[str]:
+def _written(model: LanguageModel, vocabulary: list[str], unit: str, ids: list[int], count: int,
+             temperature: float, random: Iterator[float]) -> Iterator[str]:
     device = model.encoder.weight.device
     state = model.initial_hidden(1)
     for token in ids[:-1]:
@@ -100,7 +101,7 @@ def mulberry32(seed: int) -> Iterator[float]:
         yield ((mixed ^ (mixed >> 14)) & 0xFFFFFFFF) / 2**32
 
 
-def _opened(source) -> tuple[LanguageModel, list[str], str]:
+def _opened(source: LanguageModel | Path | str) -> tuple[LanguageModel, list[str], str]:
     if isinstance(source, (str, Path)):
         from zoo.artifact.folder import read_vocabulary
         from zoo.weights import load_artifact
@@ -111,7 +112,7 @@ def _opened(source) -> tuple[LanguageModel, list[str], str]:
         model = source
         vocabulary = model.facts.get("vocabulary")
         unit = model.facts.get("input", {}).get("unit")
-    if not vocabulary or unit is None:
+    if not isinstance(model, LanguageModel) or not vocabulary or unit is None:
         raise ValueError(f"{source if isinstance(source, (str, Path)) else 'the model'} has no "
                          "vocabulary; take a trained language model")
     return model, vocabulary, unit

@@ -13,12 +13,13 @@ import json
 import os
 import pkgutil
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from zoo.genotypes.cell import Cell, GenotypeError
+from zoo.genotypes.cell import Cell, GenotypeError, is_object
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
@@ -152,7 +153,7 @@ def records(pattern: str = "*", kind: str | None = None) -> list[CellRecord]:
 
 def broken_user_cells() -> list[str]:
     """One line for each file of the user's cells that cannot be read."""
-    problems = []
+    problems: list[str] = []
     for path in _user_paths().values():
         try:
             _read_user_cell(path)
@@ -161,7 +162,7 @@ def broken_user_cells() -> list[str]:
     return problems
 
 
-def _natural(name: str) -> list:
+def _natural(name: str) -> list[int | str]:
     """Sorts SGAS_Cri1_10 after SGAS_Cri1_9."""
     return [int(part) if part.isdecimal() else part
             for part in re.split(r"([0-9]+)", name.casefold())]
@@ -174,7 +175,7 @@ def _natural(name: str) -> list:
 def _published() -> dict[str, CellRecord]:
     """Every cell of the modules of `zoo.cells`, by name."""
     package = importlib.import_module("zoo.cells")
-    cells = {}
+    cells: dict[str, CellRecord] = {}
     for module in pkgutil.iter_modules(package.__path__, "zoo.cells."):
         for name, facts in importlib.import_module(module.name).CELLS.items():
             if name in cells:
@@ -190,7 +191,8 @@ def _published_names() -> dict[str, CellRecord]:
             for cell in _published().values() for name in (cell.name, *cell.aliases)}
 
 
-def _published_record(name: str, facts: dict) -> CellRecord:
+def _published_record(name: str, facts: Mapping[str, Any]) -> CellRecord:
+    """`facts` is what a table of `zoo.cells` says of the cell."""
     build, kinds = ((RecurrentGenotype, ("recurrent",)) if "recurrent" in facts
                     else (ConvGenotype, ("normal", "reduce")))
     return CellRecord(
@@ -228,9 +230,7 @@ def register(name: str, genotype: Genotype, source: str = "", replace: bool = Fa
     that a published cell has, or that a user's cell has unless `replace`; TypeError for
     anything but a genotype; OSError when the file cannot be written.
     """
-    if not isinstance(genotype, Genotype):
-        raise TypeError(f"register needs a genotype, not {type(genotype).__name__}; "
-                        "zoo.parse reads one from text")
+    _check_kind(genotype)
     name = check_free(name, replace)
     folder = user_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -262,6 +262,12 @@ def check_free(name: str, replace: bool = False) -> str:
     return name
 
 
+def _check_kind(value: object) -> None:
+    if not isinstance(value, Genotype):
+        raise TypeError(f"register needs a genotype, not {type(value).__name__}; "
+                        "zoo.parse reads one from text")
+
+
 def _check_form(name: str) -> None:
     if not _USER_NAME.fullmatch(name) or len(name) > 100:
         raise ValueError(f"{name!r} cannot name a cell: use up to 100 letters, digits, '_', '-' "
@@ -281,8 +287,9 @@ def _read_user_cell(path: Path) -> CellRecord:
             raise GenotypeError(f"{path.stem!r} is the name of a {taken.origin} cell; rename the "
                                 "file")
         _check_form(path.stem)
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value: object = json.loads(path.read_text(encoding="utf-8"))
         cell = from_dict(value)
+        assert is_object(value)  # as `from_dict` has found
         source = value.get("source", "")
         if not isinstance(source, str):
             raise GenotypeError("'source' must be text")

@@ -125,7 +125,7 @@ def read_vocabulary(directory: Path | str, manifest: Manifest) -> list[str] | No
 # --- writing ------------------------------------------------------------------------------
 
 
-def json_bytes(value) -> bytes:
+def json_bytes(value: object) -> bytes:
     """`value` as indented JSON with a last newline."""
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -247,7 +247,9 @@ def _swap(folder: Path, target: Path) -> None:
 
 def _exchange(first: Path, second: Path) -> bool:
     """Swap two paths in one step, where the system can (Linux 3.15, macOS 10.12)."""
-    libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+    if os.name != "posix":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
     names = os.fsencode(first), os.fsencode(second)
     if sys.platform == "linux" and hasattr(libc, "renameat2"):
         here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
+NetworkKind = Literal["cifar", "imagenet", "language"]
 
 
 class _Part(BaseModel):
@@ -17,7 +18,7 @@ class _Part(BaseModel):
 class Network(_Part):
     """The settings of `zoo.create_model`, for the kinds of network that have them."""
 
-    kind: Literal["cifar", "imagenet", "language"]
+    kind: NetworkKind
     channels: Count | None = None
     layers: Annotated[int, Field(ge=1, le=1000)] | None = None
     num_classes: Count | None = None
@@ -34,7 +35,7 @@ class Network(_Part):
 class Input(_Part):
     """Raw pixels (batch, height, width, channels) in `range`, or token ids and a state.
 
-    `mean` and `std`, one a channel, normalise pixels scaled to 0..1; the exported graph does
+    `mean` and `std`, one per channel, normalise pixels scaled to 0..1; the exported graph does
     that inside.  `data` names the data set whose images it expects.  `unit` says what a token
     of a language model is; the tokens stand in ``vocabulary.json``, in order of their ids.
     """
@@ -50,7 +51,7 @@ class Input(_Part):
     unit: Literal["word", "char"] | None = None
 
     @model_validator(mode="after")
-    def _normalisable(self):
+    def _normalisable(self) -> Input:
         if len(self.mean) != len(self.std) or len(self.mean) not in (0, self.channels):
             raise ValueError(f"mean and std need one value for each of {self.channels} channels")
         if not all(0 < value < float("inf") for value in self.std):
@@ -130,14 +131,15 @@ class Manifest(_Part):
     files: dict[str, File] = {}
 
     @model_validator(mode="after")
-    def _goes_together(self):
+    def _goes_together(self) -> Manifest:
         if self.task == "image-classification" and not self.input.mean:
             raise ValueError("input has no mean and std, which a network of images needs")
         if (self.task == "image-classification") == (self.network.kind == "language"):
             raise ValueError(f"a network of kind {self.network.kind} is not for {self.task}")
         if self.task == "image-classification":
-            if None in (self.input.height, self.input.width, self.input.range) \
-                    or not self.input.range[0] < self.input.range[1]:
+            low_high = self.input.range
+            if None in (self.input.height, self.input.width) or low_high is None \
+                    or not low_high[0] < low_high[1]:
                 raise ValueError("input has no height, width or range, which images need")
             if self.network.in_channels not in (None, self.input.channels):
                 raise ValueError(f"input has {self.input.channels} channels, the network "

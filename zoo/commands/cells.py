@@ -8,7 +8,7 @@ import re
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -83,7 +83,7 @@ def _method(cell: CellRecord) -> str:
 
 
 def _figure(cell: CellRecord) -> str:
-    """The first of the usual yardsticks that the paper reports."""
+    """The first of the usual benchmarks that the paper reports."""
     for key, form in (("cifar10_error", "CIFAR-10 {:.2f} %"), ("imagenet_top1_error",
                       "ImageNet {:.1f} %"), ("cifar100_error", "CIFAR-100 {:.2f} %"),
                       ("ptb_test_ppl", "PTB {:.1f} ppl")):
@@ -99,7 +99,7 @@ def _parameters(cell: CellRecord) -> str:
     return ""
 
 
-def _facts(cell: CellRecord) -> dict:
+def _facts(cell: CellRecord) -> dict[str, Any]:
     """What is known of a cell besides its edges, for JSON."""
     return {
         "name": cell.name,
@@ -180,7 +180,7 @@ def _wrapped(text: str) -> list[str]:
     return text.replace("]], [[", "]],\n                  [[").splitlines()
 
 
-def _plain(value) -> str:
+def _plain(value: object) -> str:
     return "; ".join(value) if isinstance(value, list) else str(value)
 
 

@@ -6,12 +6,17 @@ import json
 import math
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zoo.commands.options import DATA_HELP, By, Device, Files, Size, measured, refuse, same_text
 from zoo.commands.table import print_table
+
+if TYPE_CHECKING:
+    from zoo.artifact.manifest import Manifest
+    from zoo.models.recurrent import LanguageModel
+    from zoo.training.evaluation import Result
 
 
 def evaluate(
@@ -37,6 +42,7 @@ def evaluate(
     """
     from zoo.commands import progress
     from zoo.data.images import load, load_for
+    from zoo.models.recurrent import LanguageModel
     from zoo.system.device import pick_device
     from zoo.training.evaluation import check_match, predict, score
     from zoo.weights import load_artifact
@@ -47,7 +53,7 @@ def evaluate(
         raise ValueError(f"there is no folder {confusion.parent} for --confusion {confusion.name}")
     place = pick_device(device)
     model, manifest = load_artifact(directory)
-    if manifest.network.kind == "language":
+    if isinstance(model, LanguageModel):
         refuse("an image network", confusion=confusion, size=size)
         return _evaluate_language(directory, manifest, model, data=data, path=path, by=by,
                                   device=device, as_json=as_json)
@@ -75,7 +81,7 @@ def evaluate(
                f"images{top5}")
 
 
-def _print(labels: list[str], result) -> None:
+def _print(labels: list[str], result: Result) -> None:
     """By class, then the matrix where the terminal is wide enough, else the commonest mistakes."""
     from zoo.plotting.confusion import worst
 
@@ -84,9 +90,10 @@ def _print(labels: list[str], result) -> None:
     cell = len(str(result.confusion.max()))
     matrix = name + 6 + 9 + len(labels) * (2 + max(cell, len(str(len(labels) - 1)))) + 4 <= width
     columns = ["", "class", "right", "images"]
-    rows = [[number, label[:16], f"{accuracy:.2%}" if count else "-", count]
-            for number, (label, count, accuracy) in enumerate(zip(
-                labels, result.class_images, result.class_accuracy))]
+    rows: list[list[object]] = [
+        [number, label[:16], f"{accuracy:.2%}" if count else "-", count]
+        for number, (label, count, accuracy) in enumerate(zip(
+            labels, result.class_images, result.class_accuracy))]
     if matrix:  # the columns are the numbers in front of the rows
         columns = ["", "class", "right", *map(str, range(len(labels)))]
         rows = [row[:3] + [count or "." for count in counts]
@@ -102,7 +109,7 @@ def _print(labels: list[str], result) -> None:
         typer.echo()
 
 
-def _facts(manifest, data: str, labels: list[str], result) -> dict:
+def _facts(manifest: Manifest, data: str, labels: list[str], result: Result) -> dict[str, Any]:
     return {
         "name": manifest.name, "data": data, "trained": manifest.trained,
         "images": result.images, "accuracy": result.accuracy,
@@ -115,7 +122,7 @@ def _facts(manifest, data: str, labels: list[str], result) -> dict:
     }
 
 
-def _write(path: Path, result, labels: list[str], title: str) -> None:
+def _write(path: Path, result: Result, labels: list[str], title: str) -> None:
     from zoo.plotting.confusion import to_csv, to_svg
     from zoo.system.files import write_whole
 
@@ -124,8 +131,9 @@ def _write(path: Path, result, labels: list[str], title: str) -> None:
     write_whole(path, text.encode("utf-8"))
 
 
-def _evaluate_language(directory: Path, manifest, model, *, data: str | None,
-                       path: Path | None, by: str | None, device: str, as_json: bool) -> None:
+def _evaluate_language(directory: Path, manifest: Manifest, model: LanguageModel, *,
+                       data: str | None, path: Path | None, by: str | None, device: str,
+                       as_json: bool) -> None:
     """For an artifact whose network is a language model."""
     from zoo.artifact.folder import read_vocabulary
     from zoo.system.device import pick_device

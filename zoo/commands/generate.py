@@ -33,12 +33,14 @@ def write(
     """
     from zoo.create import create_model
     from zoo.generation import tokens
+    from zoo.models.recurrent import LanguageModel
     from zoo.system.device import pick_device
 
     if weights is None and not Path(source).is_dir():
         raise ValueError(f"there is no folder {source}; train one with `zoo train`, or name "
                          "shipped weights with --weights")
     model = source if weights is None else create_model(source, "language", weights=weights)
+    assert isinstance(model, (str, LanguageModel))
     coming = tokens(model, prompt, count, temperature, seed, pick_device(device))
     began, written = time.perf_counter(), 0
     typer.echo(prompt, nl=False)
@@ -48,4 +50,4 @@ def write(
         written += 1
     typer.echo()
     seconds = time.perf_counter() - began
-    typer.echo(f"{written} tokens, {written / seconds:,.0f} a second", err=True)
+    typer.echo(f"{written} tokens, {written / seconds:,.0f} per second", err=True)

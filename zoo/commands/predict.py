@@ -14,7 +14,7 @@ def predict(
     pictures: Annotated[list[Path], typer.Argument(help="Picture files.", show_default=False)],
     top: Annotated[int, typer.Option(help="Classes to show for each picture.")] = 3,
     as_json: Annotated[bool, typer.Option(
-        "--json", help="All probabilities, as one JSON object a line.")] = False,
+        "--json", help="All probabilities, as one JSON object per line.")] = False,
 ) -> None:
     """Say what is in pictures: their middle square, made as small as the network's images.
 

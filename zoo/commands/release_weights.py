@@ -16,9 +16,13 @@ import argparse
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from zoo.artifact.folder import json_bytes, read_genotype, read_vocabulary
 from zoo.artifact.manifest import Manifest
+from zoo.data.base import ImageData
 from zoo.data.images import load
 from zoo.data.text import TextData, named_text
 from zoo.models.recurrent import LanguageModel
@@ -41,7 +45,7 @@ LICENCES = {
 
 
 def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path | None = None,
-         lstm: Path | None = None, remark: str | None = None) -> dict:
+         lstm: Path | None = None, remark: str | None = None) -> dict[str, Any]:
     """Write float16 weights and the card of the run into `target`; the card.
 
     `path` is where the data set lies, `remark` what is to be known of that copy of it; `text` is
@@ -65,6 +69,7 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     content = packed(model, half=True, metadata={"weights": f"{cell}-{data}"})
     load_weights(model, content, str(run))
     if manifest.network.kind == "language":
+        assert isinstance(model, LanguageModel)
         read = _read_text(manifest, read_vocabulary(run, manifest), text, path)
         measured = _language_card(model, manifest, read, lstm)
     else:
@@ -74,7 +79,7 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     before = json.loads(place.read_text(encoding="utf-8")) if place.exists() else None
     earlier = _earlier(before, manifest.metrics.get("weights_sha256"))
     seconds = sum(sitting["seconds"] for sitting in [manifest.metrics, *earlier])
-    card = {
+    card: dict[str, Any] = {
         "cell": cell, "data": data, **({"remark": remark} if remark else {}), **measured,
         "network": manifest.network.model_dump(exclude_none=True),
         "input": manifest.input.model_dump(exclude_none=True),
@@ -98,7 +103,7 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     return card
 
 
-def _earlier(before: dict | None, started_from: str | None) -> list[dict]:
+def _earlier(before: dict[str, Any] | None, started_from: str | None) -> list[dict[str, Any]]:
     """The trainings, oldest first, behind the weights with this sha256, if the card `before` is
     theirs.
 
@@ -114,16 +119,17 @@ def _earlier(before: dict | None, started_from: str | None) -> list[dict]:
     return [*before.get("earlier", []), {fact: before[fact] for fact in facts if fact in before}]
 
 
-def _accuracy(model, images) -> dict:
+def _accuracy(model: nn.Module, images: ImageData) -> dict[str, Any]:
     logits = predict(model, images.test.images, images.mean, images.std)
     result = score(logits, images.test.labels, len(images.labels))
     return {"test_accuracy": result.accuracy, "images": result.images,
             "largest_logit": round(float(logits.abs().max()), 3)}
 
 
-def _read_text(manifest: Manifest, vocabulary: list[str], where: str | None, path: Path | None
-               ) -> TextData:
+def _read_text(manifest: Manifest, vocabulary: list[str] | None, where: str | None,
+               path: Path | None) -> TextData:
     """The text that the model learned from.  Raises WeightsError when it is another."""
+    assert manifest.input.data is not None  # `ship` knows its licence
     text = named_text(where or manifest.input.data, path, manifest.input.unit)
     if text.vocabulary != vocabulary:
         raise WeightsError(f"{where or path} is not the text that {manifest.name} learned from")
@@ -131,11 +137,12 @@ def _read_text(manifest: Manifest, vocabulary: list[str], where: str | None, pat
 
 
 def _language_card(model: LanguageModel, manifest: Manifest, text: TextData,
-                   lstm: Path | None) -> dict:
+                   lstm: Path | None) -> dict[str, Any]:
     """What the card says of a language model only; `lstm` is the run folder of an LSTM."""
     data = manifest.input.data
-    found = {**measures(model, text, manifest.metrics.get("test_columns", 10)),
-             "tokens": len(text.test), "unit": text.by, "vocabulary": text.vocabulary}
+    found: dict[str, Any] = {
+        **measures(model, text, manifest.metrics.get("test_columns", 10)),
+        "tokens": len(text.test), "unit": text.by, "vocabulary": text.vocabulary}
     if lstm is not None:
         measured = json.loads((lstm / MEASURED).read_text(encoding="utf-8"))
         if measured["data"] != data:
@@ -147,7 +154,7 @@ def _language_card(model: LanguageModel, manifest: Manifest, text: TextData,
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m zoo.commands.release_weights",
-                                     description=__doc__.splitlines()[0])
+                                     description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("runs", nargs="+", type=Path, help="run folders that `zoo train` finished")
     parser.add_argument("--path", type=Path, help="where the data set lies")
     parser.add_argument("--data", help="the file that a language model learned from")

@@ -1,4 +1,4 @@
-"""Prints a table as aligned columns, one line a row."""
+"""Prints a table as aligned columns, one line per row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]],
     On a terminal too narrow for all, the column `shorten` is cut, or, in the rows with the numbers
     `whole`, goes on a line of its own; in a file or a pipe neither happens.
     """
-    below = {}
+    below: dict[int, str] = {}
     rows = [["" if cell is None else str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *rows)]
     if sys.stdout.isatty() and shorten:

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 from the hub, from parquet files, or from the official binary files.
+"""CIFAR-10 and CIFAR-100, from the Hugging Face Hub, parquet files or the official binary files.
 
 Krizhevsky 2009; the binary layout is that of https://www.cs.toronto.edu/~kriz/cifar.html.
 """
@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.data.base import DataError
 from zoo.data.hub import load_from_hub
+
+if TYPE_CHECKING:
+    import pyarrow
 
 SIDE = 32
 CLASSES = {"cifar10": 10, "cifar100": 100}
@@ -28,14 +32,16 @@ STATISTICS = {
     "cifar100": ([0.50707516, 0.48654887, 0.44091784], [0.26733429, 0.25643846, 0.27615047]),
 }
 
+#: Images uint8 (N, 32, 32, 3) and labels int64 (N,).
 Images = tuple[np.ndarray, np.ndarray]
 
 
 def load(name: str, path: Path | None) -> tuple[Images, Images, list[str]]:
     """(images uint8 (N, 32, 32, 3), labels int64) of train and test, and the class names.
 
-    Without `path` the hub is asked.  Raises DataError for files that are missing, damaged or of
-    another kind, ModuleNotFoundError when the package that reads them is not installed.
+    Without `path` they are downloaded from the Hugging Face Hub.  Raises DataError for files that
+    are missing, damaged or of another kind, ModuleNotFoundError when the package that reads them
+    is not installed.
     """
     if path is None:
         return _from_hub(name)
@@ -47,15 +53,14 @@ def load(name: str, path: Path | None) -> tuple[Images, Images, list[str]]:
 # --- hub and parquet ------------------------------------------------------------------------
 
 
-def _from_hub(name: str):
+def _from_hub(name: str) -> tuple[Images, Images, list[str]]:
     source = load_from_hub(name, "train.parquet and test.parquet or the official binary files",
                            _HUB[name])
     column = _LABEL_COLUMNS[name][0]
-    splits = []
-    for split in ("train", "test"):
-        images = np.stack([np.asarray(image.convert("RGB")) for image in source[split]["img"]])
-        splits.append((images, np.asarray(source[split][column], dtype=np.int64)))
-    return *splits, list(source["train"].features[column].names)
+    train, test = (
+        (np.stack([np.asarray(image.convert("RGB")) for image in source[split]["img"]]),
+         np.asarray(source[split][column], dtype=np.int64)) for split in ("train", "test"))
+    return train, test, list(source["train"].features[column].names)
 
 
 def _parquet_files(name: str, path: Path) -> dict[str, list[Path]] | None:
@@ -74,25 +79,31 @@ def _parquet_files(name: str, path: Path) -> dict[str, list[Path]] | None:
     return next(iter(found.values()), None)
 
 
-def _from_parquet(name: str, found: dict[str, list[Path]]):
+def _from_parquet(name: str, found: dict[str, list[Path]]) -> tuple[Images, Images, list[str]]:
+    train, test = (_joined([_read_parquet(name, file) for file in found[split]])
+                   for split in ("train", "test"))
+    return train, test, _label_names(name)
+
+
+def _joined(parts: list[Images]) -> Images:
+    """The images and labels of several files as one."""
+    return (np.concatenate([images for images, _ in parts]),
+            np.concatenate([labels for _, labels in parts]))
+
+
+def _read_parquet(name: str, file: Path) -> Images:
     import pyarrow as arrow
     from pyarrow import parquet
 
-    splits = []
-    for files in found.values():
-        parts = []
-        for file in files:
-            try:
-                table = parquet.read_table(file)
-            except (arrow.ArrowException, OSError) as error:
-                raise DataError(f"{file} is not a whole parquet file "
-                                f"({str(error).splitlines()[0][:120]}); get it again") from None
-            parts.append(_decode(name, file, table))
-        splits.append(tuple(np.concatenate(column) for column in zip(*parts)))
-    return *splits, _label_names(name)
+    try:
+        table = parquet.read_table(file)
+    except (arrow.ArrowException, OSError) as error:
+        raise DataError(f"{file} is not a whole parquet file "
+                        f"({str(error).splitlines()[0][:120]}); get it again") from None
+    return _decode(name, file, table)
 
 
-def _decode(name: str, file: Path, table) -> Images:
+def _decode(name: str, file: Path, table: pyarrow.Table) -> Images:
     from PIL import Image
 
     label = next((c for c in _LABEL_COLUMNS[name] if c in table.column_names), None)
@@ -111,7 +122,7 @@ def _decode(name: str, file: Path, table) -> Images:
         if image.size != (SIDE, SIDE):
             raise DataError(f"{file}, row {row}: the image is {image.width}x{image.height}, "
                             f"{name} has 32x32")
-        images[row] = image
+        images[row] = np.asarray(image)
     labels = table[label].to_numpy().astype(np.int64)
     return images, _checked(name, file, labels)
 
@@ -119,7 +130,7 @@ def _decode(name: str, file: Path, table) -> Images:
 # --- binary files ---------------------------------------------------------------------------
 
 
-def _from_binary(name: str, path: Path):
+def _from_binary(name: str, path: Path) -> tuple[Images, Images, list[str]]:
     inner = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}[name]
     folder = path / inner if (path / inner).is_dir() else path
     names = {"cifar10": ([f"data_batch_{n}.bin" for n in range(1, 6)], ["test_batch.bin"]),
@@ -133,11 +144,9 @@ def _from_binary(name: str, path: Path):
                             "https://www.cs.toronto.edu/~kriz/cifar.html")
         raise DataError(f"{path} has neither train.parquet and test.parquet nor {missing} of "
                         f"the official binary version of {name}")
-    splits = []
-    for files in names:
-        parts = [_read_binary(name, folder / file) for file in files]
-        splits.append(tuple(np.concatenate(column) for column in zip(*parts)))
-    return *splits, _label_names(name, folder)
+    train, test = (_joined([_read_binary(name, folder / file) for file in files])
+                   for files in names)
+    return train, test, _label_names(name, folder)
 
 
 def _read_binary(name: str, file: Path) -> Images:

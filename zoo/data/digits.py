@@ -6,6 +6,8 @@ The test part of the UCI "Optical Recognition of Handwritten Digits" (Alpaydin &
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 #: Images kept apart for testing, every class in proportion, always the same ones.
@@ -20,10 +22,12 @@ def load_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.n
     """
     from sklearn.datasets import load_digits as load
     from sklearn.model_selection import train_test_split
+    from sklearn.utils import Bunch
 
     source = load()
+    assert isinstance(source, Bunch)  # a pair with return_X_y only
     images = (source.images * 255 / 16).astype(np.float32)[..., None]
-    train, test, train_labels, test_labels = train_test_split(
-        images, source.target.astype(np.int64), test_size=TEST_IMAGES,
-        random_state=SPLIT_SEED, stratify=source.target)
+    parts = train_test_split(images, source.target.astype(np.int64), test_size=TEST_IMAGES,
+                             random_state=SPLIT_SEED, stratify=source.target)
+    train, test, train_labels, test_labels = cast("list[np.ndarray]", parts)
     return (train, train_labels), (test, test_labels)

@@ -29,7 +29,7 @@ class Batches:
     Raises ValueError for a batch, or a data set, that is too small for the processes.
     """
 
-    def __init__(self, data: ImageData, recipe: Recipe, seed: int, device: torch.device):
+    def __init__(self, data: ImageData, recipe: Recipe, seed: int, device: torch.device) -> None:
         self.data, self.recipe, self.seed, self.device = data, recipe, seed, device
         self._mean, self._std = (torch.tensor(values, dtype=torch.float32, device=device)
                                  for values in (data.mean, data.std))
@@ -52,14 +52,17 @@ class Batches:
         """Images (N, C, H, W), float32, normalised, channels last, and labels (N,)."""
         pixels, labels = self._pixels, self._labels
         if self.recipe.drawings:  # new ones in every epoch, the same ones after a resume
+            assert pixels is not None  # only digits, which are in memory, have drawings
             drawn, named = draw(self.recipe.drawings, [self.seed, number])
             pixels = torch.cat([pixels, self._move(drawn)])
             labels = torch.cat([labels, torch.from_numpy(named).to(self.device)])
         chosen = self._choose(number)
         if pixels is None:
-            from zoo.data.imagenet import TrainingImages, read_batches  # needs Pillow
+            from zoo.data.imagenet import LazyImages, TrainingImages, read_batches  # needs Pillow
 
-            images = TrainingImages(self.data.train.images, self.recipe, (self.seed, number))
+            files = self.data.train.images
+            assert isinstance(files, LazyImages)
+            images = TrainingImages(files, self.recipe, (self.seed, number))
             batches = read_batches(images, chosen, pinned=self.device.type == "cuda")
         else:
             chosen = [part.to(self.device) for part in chosen]

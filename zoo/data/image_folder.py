@@ -17,8 +17,12 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 _GREY = {"1", "L", "LA", "I;16", "I;16B"}
 _DAMAGED = (*DAMAGED, Image.DecompressionBombError)
 
+#: The images of a split and the numbers of their classes: in memory, and as files.
+Images = tuple[np.ndarray, np.ndarray]
+Files = list[tuple[Path, int]]
 
-def load(path: Path, size: int | None = None):
+
+def load(path: Path, size: int | None = None) -> tuple[Images, Images, list[str]]:
     """((images, labels) of train, of test, class names); images uint8 (N, H, W, C).
 
     `size` makes every image size x size as `zoo.data.pictures` does (middle square, area average);
@@ -27,9 +31,10 @@ def load(path: Path, size: int | None = None):
     """
     train, test, classes = class_files(path, size)
     channels = _channels([file for split in (train, test) for file, _ in split])
-    splits, first = [], None
+    splits: list[Images] = []
+    first: tuple[Path, tuple[int, ...]] | None = None
     for split in (train, test):
-        images = []
+        images: list[np.ndarray] = []
         for file, _ in split:
             images.append(_read(file, size, channels))
             first = first or (file, images[0].shape)
@@ -39,10 +44,10 @@ def load(path: Path, size: int | None = None):
                                 "for all")
         labels = np.array([label for _, label in split], dtype=np.int64)
         splits.append((np.stack(images), labels))
-    return *splits, classes
+    return splits[0], splits[1], classes
 
 
-def class_files(path: Path, size: int | None):
+def class_files(path: Path, size: int | None) -> tuple[Files, Files, list[str]]:
     """((file, number of its class) of each training image, of each test image, class names).
 
     Raises DataError for a folder that is missing or empty, fewer than two classes, a bad size.
@@ -70,9 +75,9 @@ def _classes(folder: Path) -> list[str]:
                   if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _files(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
+def _files(folder: Path, classes: list[str]) -> Files:
     """Every image of a split with the number of its class."""
-    found = []
+    found: Files = []
     for number, name in enumerate(classes):
         images = [file for file in sorted((folder / name).glob("*"))
                   if file.suffix.lower() in SUFFIXES]

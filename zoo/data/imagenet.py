@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zoo.data.base import DataError
-from zoo.data.image_folder import class_files, read
+from zoo.data.image_folder import Files, class_files, read
 from zoo.data.pictures import middle
 from zoo.recipes.image import Recipe
 from zoo.system import distributed
@@ -35,11 +35,12 @@ class LazyImages:
     Each is scaled so that its shorter side is 8/7 of `size` (256 for 224), and cut from the middle.
     """
 
-    def __init__(self, files: Sequence[Path], size: int):
+    def __init__(self, files: Sequence[Path], size: int) -> None:
         self.files, self.size = list(files), size
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
+        """(N, size, size, 3)."""
         return len(self.files), self.size, self.size, 3
 
     def __len__(self) -> int:
@@ -50,7 +51,8 @@ class LazyImages:
             [self.files[number] for number in chosen]
         return LazyImages(files, self.size)
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def __array__(self, dtype: np.typing.DTypeLike | None = None,
+                  copy: bool | None = None) -> np.ndarray:
         with ThreadPoolExecutor() as threads:  # Pillow decodes outside of Python's lock
             images = list(threads.map(self._read, self.files))
         return np.stack(images).astype(dtype or np.uint8, copy=False)
@@ -65,24 +67,29 @@ class LazyImages:
             for file in self.files).encode()
 
 
-def load(path: Path, size: int | None = None):
+#: The images of a split and the numbers of their classes.
+Images = tuple[LazyImages, np.ndarray]
+
+
+def load(path: Path, size: int | None = None) -> tuple[Images, Images, list[str]]:
     """((images, labels) of train, of val or test, class names); images as `LazyImages`.
 
     `size` is the side of the square that the network reads, 224 unless given.
     Raises DataError for folders that are missing or empty, or fewer than two classes.
     """
     train, test, classes = class_files(path, size)
-    splits = []
-    for split in (train, test):
-        files, labels = zip(*split)
-        splits.append((LazyImages(files, size or SIZE), np.array(labels, dtype=np.int64)))
-    return *splits, classes
+    return _lazy(train, size or SIZE), _lazy(test, size or SIZE), classes
+
+
+def _lazy(files: Files, size: int) -> Images:
+    return (LazyImages([file for file, _ in files], size),
+            np.array([label for _, label in files], dtype=np.int64))
 
 
 # --- training ---------------------------------------------------------------------------------
 
 
-class TrainingImages(Dataset):
+class TrainingImages(Dataset[Tensor | DataError]):
     """Image number `index`, (size, size, 3) uint8, cut out and coloured as `recipe` says.
 
     What is random is a function of `seed`, whole numbers, and of the index: in any worker the
@@ -90,7 +97,7 @@ class TrainingImages(Dataset):
     one line.
     """
 
-    def __init__(self, images: LazyImages, recipe: Recipe, seed: Sequence[int]):
+    def __init__(self, images: LazyImages, recipe: Recipe, seed: Sequence[int]) -> None:
         self.images, self.recipe, self.seed = images, recipe, tuple(seed)
 
     def __getitem__(self, index: int) -> Tensor | DataError:
@@ -129,7 +136,8 @@ def read_batches(images: TrainingImages, batches: Sequence[Tensor], pinned: bool
 
 def _stack(images: list[Tensor | DataError]) -> Tensor | DataError:
     damaged = (image for image in images if isinstance(image, DataError))
-    return next(damaged, None) or torch.stack(images)
+    whole = [image for image in images if isinstance(image, Tensor)]
+    return next(damaged, None) or torch.stack(whole)
 
 
 def _cores() -> int:
@@ -147,8 +155,8 @@ def random_crop(image: Image.Image, size: int, smallest: float,
         ratio = math.exp(random.uniform(math.log(3 / 4), math.log(4 / 3)))
         wide, high = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < wide <= width and 0 < high <= height:
-            left = random.integers(width - wide, endpoint=True)
-            top = random.integers(height - high, endpoint=True)
+            left = int(random.integers(width - wide, endpoint=True))
+            top = int(random.integers(height - high, endpoint=True))
             break
     else:  # a very long image: the middle, at a ratio that is allowed
         wide = min(width, round(height * 4 / 3))

@@ -1,27 +1,29 @@
 """Data sets of images by name: raw pixels 0..255, in memory but for imagenet, and labels.
 
 CIFAR-10 and CIFAR-100: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny
-Images".  They come from the Hugging Face hub, from parquet files with its schema, or from the
+Images".  They come from the Hugging Face Hub, from parquet files with its schema, or from the
 official binary files; images of one's own come from a folder.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from zoo.data.base import IMAGENET_STATISTICS, DataError, ImageData, Split, statistics
 from zoo.spelling import choices
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from zoo.artifact.manifest import Input  # brings pydantic, which `zoo list` does not wait for
 
 
 #: What `load` takes, and what is said of each in `zoo train --help`.
 NAMES = {
     "digits": "scikit-learn's 8x8 scans, nothing to download",
-    "cifar10": "CIFAR-10, from the hub or --path",
-    "cifar100": "CIFAR-100, from the hub or --path",
+    "cifar10": "CIFAR-10, from the Hugging Face Hub or --path",
+    "cifar100": "CIFAR-100, from the Hugging Face Hub or --path",
     "folder": "your images at --path: train/CLASS/*.png and test/CLASS/*.png",
     "imagenet": "as folder, for large images that do not fit in memory; cut to 224 pixels",
 }
@@ -70,12 +72,16 @@ def _read(name: str, path: Path | None, size: int | None) -> ImageData:
     elif name == "folder":
         from zoo.data import image_folder
 
+        assert path is not None  # `load` refuses that
         train, test, labels = image_folder.load(path, size)
     elif name == "imagenet":
         from zoo.data import imagenet
 
-        train, test, labels = imagenet.load(path, size)
-        return ImageData(name, Split(*train), Split(*test), labels, *IMAGENET_STATISTICS)
+        assert path is not None
+        *splits, labels = imagenet.load(path, size)
+        # They stand for an array to all that read parts of them by `np.asarray`.
+        train, test = (Split(cast("np.ndarray", files), numbers) for files, numbers in splits)
+        return ImageData(name, train, test, labels, *IMAGENET_STATISTICS)
     else:
         from zoo.data import cifar
 

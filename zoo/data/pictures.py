@@ -41,20 +41,21 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
     FileNotFoundError when there is no such file.
     """
     pixels = decode(file)
-    if spec.data == "digits" and pixels.shape[:2] != (spec.height, spec.width):
+    height, width = spec.height, spec.width
+    assert height is not None and width is not None  # as every manifest of an image network says
+    if spec.data == "digits" and pixels.shape[:2] != (height, width):
         raise PictureError(
             f"{file} is {pixels.shape[1]}x{pixels.shape[0]}; a network of digits takes scans of "
-            f"{spec.width}x{spec.height}, and a digit in a larger picture is traced on the page: "
+            f"{width}x{height}, and a digit in a larger picture is traced on the page: "
             "see `zoo demo`")
-    if spec.data == "imagenet" and spec.channels == 3 and spec.height == spec.width:
+    if spec.data == "imagenet" and spec.channels == 3 and height == width:
         from PIL import Image
 
-        return np.asarray(middle(Image.fromarray(pixels), spec.height, file), np.float32)
+        return np.asarray(middle(Image.fromarray(pixels), height, file), np.float32)
     if spec.channels not in (1, 3):
         raise PictureError(f"{file} has colours, and this network takes {spec.channels} channels; "
                            "a picture fits 1 or 3")
-    return area_average(brightness(pixels) if spec.channels == 1 else pixels,
-                        spec.height, spec.width)
+    return area_average(brightness(pixels) if spec.channels == 1 else pixels, height, width)
 
 
 def decode(file: Path | str) -> np.ndarray:

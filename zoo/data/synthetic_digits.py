@@ -24,14 +24,15 @@ def draw(count: int, seed: int | list[int]) -> tuple[np.ndarray, np.ndarray]:
     """`count` drawings, float32 (count, 8, 8, 1) 0..255 with ink high, and their labels."""
     random = np.random.default_rng(seed)
     labels = np.arange(count, dtype=np.int64) % 10
-    images = np.stack([_scan(_hand(label, random)) for label in labels])
+    images = np.stack([_scan(_hand(int(label), random)) for label in labels])
     return images.astype(np.float32)[..., None], labels
 
 
 # --- the pen's path -------------------------------------------------------------------------
 
 
-def _arc(x: float, y: float, wide: float, high: float, first: float, last: float) -> list:
+def _arc(x: float, y: float, wide: float, high: float, first: float, last: float
+         ) -> list[tuple[float, float]]:
     """Points of an ellipse around (x, y), degrees clockwise from the right."""
     turns = np.radians(np.linspace(first, last, max(4, int(abs(last - first) / 25))))
     return [(x + wide * np.cos(turn), y + high * np.sin(turn)) for turn in turns]
@@ -115,7 +116,7 @@ def _scan(strokes: list[Stroke]) -> np.ndarray:
     for _ in range(2):  # the pen's radius that gives the right amount of ink, nearly
         distance = _distance(_stretch(strokes, radius))
         radius = np.sqrt(np.partition(distance, _INK, axis=None)[_INK])
-    bitmap = distance < radius**2
+    bitmap = np.less(distance, radius**2)
     blocks = bitmap.reshape(_BITMAP // _BLOCK, _BLOCK, _BITMAP // _BLOCK, _BLOCK)
     return blocks.sum(axis=(1, 3)) * 255 / _BLOCK**2
 

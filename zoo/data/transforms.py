@@ -93,7 +93,7 @@ def _uniform(rows: int, count: int, device: torch.device) -> Tensor:
 
 def normalise(pixels: Tensor, mean: list[float] | Tensor, std: list[float] | Tensor) -> Tensor:
     """Raw pixels (N, C, H, W) 0..255 -> what the network reads; `mean`, `std` for 0..1."""
-    def per_channel(values):
+    def per_channel(values: list[float] | Tensor) -> Tensor:
         # Nothing is copied, and a GPU does not wait, where they are tensors there already.
         return torch.as_tensor(values, dtype=torch.float32, device=pixels.device).view(1, -1, 1, 1)
 

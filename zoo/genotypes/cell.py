@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeGuard, cast
 
 from zoo.spelling import choices
 
@@ -15,7 +16,7 @@ class GenotypeError(ValueError):
 Edge = tuple[str, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Cell:
     """One cell: ``nodes[j]`` holds the edges of intermediate node j, ``concat`` the output nodes.
 
@@ -26,17 +27,23 @@ class Cell:
     nodes: tuple[tuple[Edge, ...], ...]
     concat: tuple[int, ...]
 
-    def __post_init__(self):
+    def __init__(self, nodes: Iterable[Iterable[Edge]], concat: Iterable[int]) -> None:
         try:
-            nodes = tuple(tuple((op, source) for op, source in edges) for edges in self.nodes)
-            concat = tuple(self.concat)
+            kept = tuple(tuple((op, source) for op, source in edges) for edges in nodes)
+            outputs = tuple(concat)
         except (TypeError, ValueError):
             raise GenotypeError(
                 "a cell needs nodes, a list of lists of (operation, input) edges, "
                 "and concat, a list of node numbers"
             ) from None
-        object.__setattr__(self, "nodes", nodes)
-        object.__setattr__(self, "concat", concat)
+        object.__setattr__(self, "nodes", kept)
+        object.__setattr__(self, "concat", outputs)
+
+    @classmethod
+    def read(cls, nodes: object, concat: object) -> Cell:
+        """The cell of two values from a file, whatever they are.  Raises GenotypeError."""
+        # The constructor refuses what has another form, the genotype what has other values.
+        return cls(cast("Iterable[Iterable[Edge]]", nodes), cast("Iterable[int]", concat))
 
     @property
     def edges(self) -> tuple[Edge, ...]:
@@ -44,20 +51,36 @@ class Cell:
         return tuple(edge for edges in self.nodes for edge in edges)
 
 
-def is_node_number(value) -> bool:
+def is_list(value: object) -> TypeGuard[list[object] | tuple[object, ...]]:
+    """A list or a tuple, of anything."""
+    return isinstance(value, (list, tuple))
+
+
+def is_object(value: object) -> TypeGuard[dict[str, object]]:
+    """What JSON calls an object."""
+    return isinstance(value, dict)
+
+
+def is_node_number(value: object) -> bool:
     """A whole number, which True is not here."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def edge_text(cell: Cell) -> list:
-    """The classic flat pair list where every node has two edges, else one list a node."""
+def is_operation(value: object, operations: Iterable[str]) -> bool:
+    """One of the names in `operations`; a value from a file may be anything."""
+    return isinstance(value, str) and value in operations
+
+
+def edge_text(cell: Cell) -> list[Edge] | list[list[Edge]]:
+    """The classic flat pair list where every node has two edges, else one list per node."""
     if all(len(edges) == 2 for edges in cell.nodes):
         return list(cell.edges)
     return [list(edges) for edges in cell.nodes]
 
 
-def validate(cell: Cell, where: str, operations: Iterable[str], first_node: int) -> None:
-    """Raise GenotypeError unless every edge and the concat of `cell` can be built."""
+def validate(cell: object, where: str, operations: Iterable[str], first_node: int) -> None:
+    """Raise GenotypeError unless `cell` is a Cell of which every edge and the concat can be built.
+    """
     if not isinstance(cell, Cell):
         raise GenotypeError(f"{where}: expected a Cell, found {type(cell).__name__}")
     if not cell.nodes:
@@ -65,7 +88,7 @@ def validate(cell: Cell, where: str, operations: Iterable[str], first_node: int)
     for number, edges in enumerate(cell.nodes, start=first_node):
         for position, (operation, source) in enumerate(edges):
             edge = f"{where}, node {number}, edge {position} ({operation!r}, {source!r})"
-            if not isinstance(operation, str) or operation not in operations:
+            if not is_operation(operation, operations):
                 raise GenotypeError(f"{edge}: unknown operation "
                                     f"{choices(operation, operations)}")
             if not is_node_number(source) or not 0 <= source < number:

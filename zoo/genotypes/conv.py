@@ -14,6 +14,7 @@ Nothing here imports anything heavy: names can be listed and printed without tor
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from zoo.genotypes.cell import Cell, GenotypeError, edge_text, validate
 
@@ -57,9 +58,9 @@ class ConvGenotype:
 
     normal: Cell
     reduce: Cell
-    kind: str = field(default="conv", init=False, repr=False)
+    kind: Literal["conv"] = field(default="conv", init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, cell in self.cells().items():
             validate(cell, f"{name} cell", CONV_OPERATIONS, first_node=2)
             if not any(number < 2 or cell.nodes[number - 2] for number in cell.concat):
@@ -67,6 +68,7 @@ class ConvGenotype:
                                     "has an edge; name one that has")
 
     def cells(self) -> dict[str, Cell]:
+        """The two cells by name."""
         return {"normal": self.normal, "reduce": self.reduce}
 
     def __str__(self) -> str:
@@ -74,6 +76,3 @@ class ConvGenotype:
             f"{name}={edge_text(cell)}, {name}_concat={list(cell.concat)}"
             for name, cell in self.cells().items()
         ) + ")"
-
-
-# --- JSON ---------------------------------------------------------------------------------

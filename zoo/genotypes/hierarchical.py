@@ -15,11 +15,12 @@ used.  `zoo.models.hierarchical` builds the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal, cast
 
-from zoo.genotypes.cell import Cell, GenotypeError
+from zoo.genotypes.cell import Cell, GenotypeError, is_operation
 from zoo.spelling import choices
 
 #: The operations of level 1.  A convolution gives C channels, the width of the cell, whatever
@@ -40,7 +41,7 @@ _FORM = ("a motif is a list of nodes without the input, each the list of the ope
          "edges from node 0, 1, ...: [['identity'], ['none', 'max_pool_3x3']]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Motif:
     """A small graph: ``nodes[j - 1][i]`` is the operation of the edge i -> j.
 
@@ -50,27 +51,28 @@ class Motif:
 
     nodes: tuple[tuple[str, ...], ...]
 
-    def __post_init__(self):
+    def __init__(self, nodes: Iterable[Iterable[str]]) -> None:
         try:
-            if any(isinstance(node, str) for node in self.nodes):
+            nodes = tuple(nodes)
+            if any(isinstance(node, str) for node in nodes):
                 raise TypeError
-            nodes = tuple(tuple(node) for node in self.nodes)
+            kept = tuple(tuple(node) for node in nodes)
         except TypeError:
             raise GenotypeError(_FORM) from None
-        if not nodes:
+        if not kept:
             raise GenotypeError("has no node besides its input; it needs an output")
-        for number, node in enumerate(nodes, start=1):
+        for number, node in enumerate(kept, start=1):
             if len(node) != number:
                 raise GenotypeError(f"node {number} has {len(node)} edges; it needs {number}, one "
                                     f"from each node before it ('none' where there is none)")
-        object.__setattr__(self, "nodes", nodes)
+        object.__setattr__(self, "nodes", kept)
 
     def __len__(self) -> int:
         """The number of nodes, input and output among them."""
         return len(self.nodes) + 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class HierarchicalGenotype:
     """``levels[k]`` holds the motifs of level k + 2; the last level has one, the cell.
 
@@ -81,21 +83,22 @@ class HierarchicalGenotype:
     """
 
     levels: tuple[tuple[Motif, ...], ...]
-    kind: str = field(default="hierarchical", init=False, repr=False)
+    kind: Literal["hierarchical"] = field(default="hierarchical", init=False, repr=False)
 
-    def __post_init__(self):
-        if not isinstance(self.levels, (list, tuple)) or not self.levels:
+    def __init__(self, levels: Sequence[Sequence[Motif | Iterable[Iterable[str]]]]) -> None:
+        if not isinstance(levels, (list, tuple)) or not levels:
             raise GenotypeError("a hierarchical genotype needs a list of levels, level 2 first")
-        levels = []
-        for level, motifs in enumerate(self.levels, start=2):
+        kept: list[tuple[Motif, ...]] = []
+        for level, motifs in enumerate(levels, start=2):
             if not isinstance(motifs, (list, tuple)) or not motifs:
                 raise GenotypeError(f"level {level}: expected a list of at least one motif")
-            levels.append(tuple(_motif(motif, level, number)
-                                for number, motif in enumerate(motifs, start=1)))
-        object.__setattr__(self, "levels", tuple(levels))
+            kept.append(tuple(_motif(motif, level, number)
+                              for number, motif in enumerate(motifs, start=1)))
+        object.__setattr__(self, "levels", tuple(kept))
+        object.__setattr__(self, "kind", "hierarchical")
         for level, number, source, target in self.edges():
             operation, allowed = self.operation(level, number, source, target), self.allowed(level)
-            if not isinstance(operation, str) or operation not in allowed:
+            if not is_operation(operation, allowed):
                 raise GenotypeError(f"level {level}, motif {number}, edge {source} -> {target}: "
                                     f"unknown operation {choices(operation, allowed)}")
         if len(self.levels[-1]) != 1:
@@ -151,7 +154,7 @@ class HierarchicalGenotype:
 
     @cached_property
     def _live(self) -> dict[tuple[int, int], tuple[tuple[int, int, str], ...]]:
-        found: dict = {}
+        found: dict[tuple[int, int], tuple[tuple[int, int, str], ...]] = {}
         for level, motifs in enumerate(self.levels, start=2):
             dead = {"none"} | {f"motif_{number}" for (below, number), edges in found.items()
                                if below == level - 1 and not edges}
@@ -171,7 +174,8 @@ class HierarchicalGenotype:
 
     def used(self) -> set[tuple[int, int]]:
         """(level, motif) of the cell and of every motif that it is made of."""
-        found, open_ = set(), [(self.height, 1)]
+        found: set[tuple[int, int]] = set()
+        open_ = [(self.height, 1)]
         while open_:
             level, number = open_.pop()
             if (level, number) not in found:
@@ -199,25 +203,26 @@ class HierarchicalGenotype:
             return "cell"
         return f"motif_{number}" if self.height == 3 else f"level {level} motif_{number}"
 
-    def fields(self) -> dict[str, list]:
+    def fields(self) -> dict[str, list[list[list[str]]]]:
         """{"level_2": [motif, ...], ...} as plain lists, for text and JSON."""
         return {f"level_{level}": [[list(node) for node in motif.nodes] for motif in motifs]
                 for level, motifs in enumerate(self.levels, start=2)}
 
     @classmethod
-    def from_fields(cls, fields: dict) -> HierarchicalGenotype:
+    def from_fields(cls, fields: Mapping[str, object]) -> HierarchicalGenotype:
         """The genotype that `fields` gave.  Raises GenotypeError for anything else."""
         names = [f"level_{level}" for level in range(2, len(fields) + 2)]
-        if not fields or fields.keys() != set(names):
+        if not fields or set(fields) != set(names):
             raise GenotypeError(f"found the fields {', '.join(fields) or 'none'}; a hierarchical "
                                 "genotype has level_2, level_3, ... without a gap")
-        return cls([fields[name] for name in names])
+        # The constructor refuses what has another form.
+        return cls(cast("Sequence[Sequence[Motif]]", [fields[name] for name in names]))
 
     def __str__(self) -> str:
         return "Genotype(" + ", ".join(f"{k}={v}" for k, v in self.fields().items()) + ")"
 
 
-def _motif(value: Motif | Sequence, level: int, number: int) -> Motif:
+def _motif(value: Motif | Iterable[Iterable[str]], level: int, number: int) -> Motif:
     try:
         return value if isinstance(value, Motif) else Motif(value)
     except GenotypeError as error:

@@ -7,6 +7,7 @@ node has one edge, and the output is the mean of the ``concat`` nodes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from zoo.genotypes.cell import Cell, GenotypeError, validate
 
@@ -28,9 +29,9 @@ class RecurrentGenotype:
     """
 
     recurrent: Cell
-    kind: str = field(default="recurrent", init=False, repr=False)
+    kind: Literal["recurrent"] = field(default="recurrent", init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         validate(self.recurrent, "recurrent cell", RECURRENT_OPERATIONS, first_node=1)
         for number, edges in enumerate(self.recurrent.nodes, start=1):
             if len(edges) != 1:
@@ -40,6 +41,7 @@ class RecurrentGenotype:
                 )
 
     def cells(self) -> dict[str, Cell]:
+        """The one cell by name."""
         return {"recurrent": self.recurrent}
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import json
 
-from zoo.genotypes.cell import Cell, GenotypeError
+from zoo.genotypes.cell import Cell, GenotypeError, is_list, is_object
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
@@ -21,7 +21,7 @@ from zoo.spelling import choices
 Genotype = ConvGenotype | RecurrentGenotype | HierarchicalGenotype
 
 
-def to_dict(genotype: Genotype) -> dict:
+def to_dict(genotype: Genotype) -> dict[str, object]:
     """Plain lists and dicts, ready for ``json.dump``."""
     if isinstance(genotype, HierarchicalGenotype):
         return {"kind": genotype.kind, **genotype.fields()}
@@ -35,9 +35,9 @@ def to_dict(genotype: Genotype) -> dict:
     return {"kind": genotype.kind, **cells}
 
 
-def from_dict(value: dict) -> Genotype:
+def from_dict(value: object) -> Genotype:
     """The genotype that `to_dict` gave.  Raises GenotypeError for anything else."""
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise GenotypeError(f"expected a JSON object, found {type(value).__name__}")
     kinds = {"conv": (ConvGenotype, ("normal", "reduce")),
              "recurrent": (RecurrentGenotype, ("recurrent",))}
@@ -49,30 +49,31 @@ def from_dict(value: dict) -> Genotype:
     if not isinstance(kind, str) or kind not in kinds:
         raise GenotypeError(f"unknown kind {choices(kind, (*kinds, 'hierarchical'))}")
     build, names = kinds[kind]
-    cells = []
+    cells: list[Cell] = []
     for name in names:
         cell = value.get(name)
-        if not isinstance(cell, dict) or not {"nodes", "concat"} <= cell.keys():
+        if not is_object(cell) or not {"nodes", "concat"} <= cell.keys():
             raise GenotypeError(f"{name!r} must be an object with 'nodes' and 'concat'")
         try:
-            cells.append(Cell(cell["nodes"], cell["concat"]))
+            cells.append(Cell.read(cell["nodes"], cell["concat"]))
         except GenotypeError as error:
             raise GenotypeError(f"{name} cell: {error}") from None
     return build(*cells)
 
 
 def to_json(genotype: Genotype) -> str:
-    """JSON text with one node (or motif) a line, so that a diff of two cells can be read."""
+    """JSON text with one node (or motif) per line, so that a diff of two cells can be read."""
     lines = [f'  "kind": "{genotype.kind}"']
-    for name, cell in to_dict(genotype).items():
-        if isinstance(cell, list):
-            motifs = ",\n".join(f"    {json.dumps(motif)}" for motif in cell)
+    if isinstance(genotype, HierarchicalGenotype):
+        for name, level in genotype.fields().items():
+            motifs = ",\n".join(f"    {json.dumps(motif)}" for motif in level)
             lines.append(f'  "{name}": [\n{motifs}\n  ]')
-        elif name != "kind":
-            nodes = ",\n".join(f"      {json.dumps(edges)}" for edges in cell["nodes"])
+    else:
+        for name, cell in genotype.cells().items():
+            nodes = ",\n".join(f"      {json.dumps(edges)}" for edges in cell.nodes)
             lines.append(
                 f'  "{name}": {{\n    "nodes": [\n{nodes}\n    ],\n'
-                f'    "concat": {json.dumps(cell["concat"])}\n  }}'
+                f'    "concat": {json.dumps(cell.concat)}\n  }}'
             )
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -82,14 +83,10 @@ def parse(text: str) -> Genotype:
 
     Raises GenotypeError with the reason and, for JSON, the line.
     """
-    from zoo.genotypes.serialization import (
-        parse_text,  # kept apart: few callers need Python's parser
-    )
-
     if not text.lstrip().startswith("{"):
         return parse_text(text)
     try:
-        value = json.loads(text)
+        value: object = json.loads(text)
     except json.JSONDecodeError as error:
         raise GenotypeError(f"not valid JSON: {error.msg} (line {error.lineno})") from None
     except RecursionError:
@@ -103,16 +100,16 @@ def parse(text: str) -> Genotype:
 def parse_text(text: str) -> Genotype:
     """The genotype printed in `text`; an assignment ``NAME = Genotype(...)`` also reads.
 
-    A list of pairs is cut into nodes of two edges; a list of lists has one list a node.
+    A list of pairs is cut into nodes of two edges; a list of lists has one list per node.
     Raises GenotypeError for anything but literals in a ``Genotype(...)`` call.
     """
     fields = _fields(text)
     if fields.keys() == {"recurrent", "concat"}:
         nodes = [[edge] if _is_edge(edge) else edge for edge in _list(fields, "recurrent")]
-        return RecurrentGenotype(Cell(nodes, fields["concat"]))
+        return RecurrentGenotype(Cell.read(nodes, fields["concat"]))
     if fields.keys() == {"normal", "normal_concat", "reduce", "reduce_concat"}:
         return ConvGenotype(*(
-            Cell(_nodes(_list(fields, name), name), fields[f"{name}_concat"])
+            Cell.read(_nodes(_list(fields, name), name), fields[f"{name}_concat"])
             for name in ("normal", "reduce")
         ))
     if "level_2" in fields:
@@ -124,19 +121,19 @@ def parse_text(text: str) -> Genotype:
     )
 
 
-def _fields(text: str) -> dict:
+def _fields(text: str) -> dict[str, object]:
     try:
         statements = ast.parse(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise GenotypeError(f"cannot be read as Genotype(...): {error}") from None
     call = getattr(statements[0], "value", None) if len(statements) == 1 else None
-    name = getattr(getattr(call, "func", None), "id", None)
-    if name != "Genotype" or call.args:
+    if (not isinstance(call, ast.Call) or getattr(call.func, "id", None) != "Genotype"
+            or call.args):
         raise GenotypeError("expected one Genotype(normal=[...], normal_concat=[...], ...)")
     return {keyword.arg or "**": _literal(keyword) for keyword in call.keywords}
 
 
-def _literal(keyword: ast.keyword):
+def _literal(keyword: ast.keyword) -> object:
     """A literal, or the ``range(2, 6)`` with which the 2018 release writes concat."""
     value = keyword.value
     try:
@@ -154,23 +151,24 @@ def _literal(keyword: ast.keyword):
         ) from None
 
 
-def _list(fields: dict, name: str) -> list:
-    if not isinstance(fields[name], (list, tuple)):
+def _list(fields: dict[str, object], name: str) -> list[object]:
+    value = fields[name]
+    if not is_list(value):
         raise GenotypeError(f"{name}: expected a list of (operation, input) pairs")
-    return list(fields[name])
+    return list(value)
 
 
-def _is_edge(value) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str)
+def _is_edge(value: object) -> bool:
+    return is_list(value) and len(value) == 2 and isinstance(value[0], str)
 
 
-def _nodes(edges: list, name: str) -> list:
+def _nodes(edges: list[object], name: str) -> list[object]:
     if not all(_is_edge(edge) for edge in edges):
-        return edges  # one list a node; Cell checks their form
+        return edges  # one list per node; Cell checks their form
     if len(edges) % 2:
         raise GenotypeError(
             f"{name} cell: {len(edges)} edges in a flat list, which means two for each node; "
             f"edge {len(edges) - 1} {edges[-1]!r} has no partner. For other numbers of edges "
-            "write one list a node: [[('sep_conv_3x3', 1)], [...]]"
+            "write one list per node: [[('sep_conv_3x3', 1)], [...]]"
         )
     return [edges[i:i + 2] for i in range(0, len(edges), 2)]

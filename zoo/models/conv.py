@@ -7,6 +7,8 @@ width doubles), global pooling, a linear classifier, and in training an auxiliar
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,7 +24,7 @@ class DropPath(nn.Module):
     `probability` is set by the training loop; nothing happens at 0 or in eval mode.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.probability = 0.0
 
@@ -43,7 +45,7 @@ class Cell(nn.Module):
     """One cell: s0 (cell k-2) and s1 (cell k-1) -> (N, len(output_nodes) * C, H, W)."""
 
     def __init__(self, genotype: CellGenotype, c_prev_prev: int, c_prev: int, channels: int,
-                 reduction: bool, reduction_prev: bool):
+                 reduction: bool, reduction_prev: bool) -> None:
         super().__init__()
         # Cell k-2 is twice the size where cell k-1 has reduced.
         self.preprocess0 = (FactorizedReduce(c_prev_prev, channels) if reduction_prev
@@ -105,7 +107,7 @@ class TwoByTwoPool(nn.Module):
 class AuxiliaryHead(nn.Module):
     """A second classifier on the output of the second reduction (Szegedy et al. 2014)."""
 
-    def __init__(self, c_in: int, num_classes: int, last_norm: bool):
+    def __init__(self, c_in: int, num_classes: int, last_norm: bool) -> None:
         super().__init__()
         self.features = nn.Sequential(
             nn.ReLU(),
@@ -125,19 +127,19 @@ class AuxiliaryHead(nn.Module):
 
 
 class _Network(nn.Module):
-    """Cells and classifier; a subclass brings the stem.
+    """Cells and classifier; a subclass brings the stem (`_build_stem`, `_stem`).
 
     In training mode with `auxiliary` the result is ``(logits, auxiliary logits)``, otherwise
     logits, (N, num_classes).
     """
 
     kind = ""  # as `zoo.create_model` calls it
-    facts: dict = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
+    facts: dict[str, Any] = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
     stem_reduces = False  # does the stem halve the size right before the first cell?
     auxiliary_norm = True
 
     def __init__(self, genotype: ConvGenotype, channels: int, layers: int, num_classes: int,
-                 in_channels: int = 3, auxiliary: bool = False, drop_path: float = 0.0):
+                 in_channels: int = 3, auxiliary: bool = False, drop_path: float = 0.0) -> None:
         super().__init__()
         if not isinstance(genotype, ConvGenotype):
             raise ValueError("this network needs a convolutional genotype; "
@@ -165,10 +167,19 @@ class _Network(nn.Module):
         self.classifier = nn.Linear(c_prev, num_classes)
         self.set_drop_path(drop_path)
 
+    def _build_stem(self, in_channels: int, channels: int) -> tuple[int, int]:
+        """Make the stem; the channels of the two inputs of the first cell."""
+        raise NotImplementedError
+
+    def _stem(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The two inputs of the first cell."""
+        raise NotImplementedError
+
     def set_drop_path(self, probability: float) -> None:
         """Set the drop-path probability, 0 to 1, of every cell."""
-        for cell in self.cells:
-            cell.drop_path.probability = probability
+        for module in self.modules():
+            if isinstance(module, DropPath):
+                module.probability = probability
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """(N, in_channels, H, W) normalised images -> logits, see the class."""

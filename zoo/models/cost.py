@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def cost(model: nn.Module, input_shape: tuple[int, int, int]) -> Cost:
     """
     total = 0
 
-    def count(module, inputs, output):
+    def count(module: nn.Conv2d | nn.Linear, inputs: object, output: Tensor) -> None:
         nonlocal total
         if isinstance(module, nn.Conv2d):
             per_output = math.prod(module.kernel_size) * module.in_channels // module.groups

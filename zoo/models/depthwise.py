@@ -12,6 +12,7 @@ bfloat16 the gradients of a strided one are 10 to 50 times slower than those of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -58,7 +59,7 @@ def join_phases(x: Tensor, size: torch.Size) -> Tensor:
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, weights, stride, *maps):
+    def forward(ctx: Any, weights: Tensor, stride: int, *maps: Tensor) -> tuple[Tensor, ...]:
         ctx.save_for_backward(weights, *maps)
         ctx.stride = stride
         if _together(maps, weights):
@@ -68,27 +69,33 @@ class _Depthwise(torch.autograd.Function):
                      for k, weight in enumerate(weights))
 
     @staticmethod
-    def backward(ctx, *gradients):
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         weights, *maps = ctx.saved_tensors
-        of_weights, _, *of_maps = ctx.needs_input_grad
-        of_maps, stride, shared = any(of_maps), ctx.stride, len(maps) == 1
+        of_weights, _, *of_each_map = ctx.needs_input_grad
+        of_maps, stride, shared = any(of_each_map), ctx.stride, len(maps) == 1
+        # The gradients by the maps and by the weights; none where they are not wanted.
+        by_maps: Sequence[Tensor] = []
+        by_weights = None
         if _together(maps, weights):
             x, weight = _joined(maps, len(weights)), weights.flatten(0, 1)
             gradient = _channels_last(torch.cat(gradients, 1))
-            by_maps, by_weight = _gradients(gradient, x, weight, stride, of_maps, of_weights)
-            if of_maps:
-                by_maps = ([by_maps.unflatten(1, weights.shape[:2]).sum(1)] if shared
-                           else by_maps.split(weights.shape[1], 1))
-            by_weights = by_weight.view_as(weights) if of_weights else None
+            by_map, by_weight = _gradients(gradient, x, weight, stride, of_maps, of_weights)
+            if by_map is not None:
+                by_maps = ([by_map.unflatten(1, weights.shape[:2]).sum(1)] if shared
+                           else by_map.split(weights.shape[1], 1))
+            if by_weight is not None:
+                by_weights = by_weight.view_as(weights)
         else:
             pairs = [_gradients(_channels_last(gradient), maps[k % len(maps)], weight, stride,
                                 of_maps, of_weights)
                      for k, (gradient, weight) in enumerate(zip(gradients, weights))]
-            by_maps = [pair[0] for pair in pairs]
-            if of_maps and shared:
+            by_maps = [by_map for by_map, _ in pairs if by_map is not None]
+            if shared:
                 for other in by_maps[1:]:
-                    by_maps[0] += other
-            by_weights = torch.stack([pair[1] for pair in pairs]) if of_weights else None
+                    by_maps[0].add_(other)
+            if of_weights:
+                by_weights = torch.stack([by_weight for _, by_weight in pairs
+                                          if by_weight is not None])
         return by_weights, None, *(by_maps[:len(maps)] if of_maps else [None] * len(maps))
 
 
@@ -116,18 +123,20 @@ def _gradients(gradient: Tensor, x: Tensor, weight: Tensor, stride: int, of_x: b
         narrow, gradient = gradient, torch.zeros_like(x)
         gradient[:, :, ::stride, ::stride] = narrow
         stride = 1
-    by_x, by_weight, _ = _both(gradient, x, weight, stride, [weight.shape[-1] // 2] * 2,
-                               [of_x, of_weight and not wide, False])
+    by_x, by_weight = None, None
+    if of_x or (of_weight and not wide):
+        by_x, by_weight = _both(gradient, x, weight, stride, [weight.shape[-1] // 2] * 2,
+                                of_x, of_weight and not wide)
     if of_weight and wide:
         by_weight = _wide_weight_gradient(gradient, x, weight, stride)
     return by_x, by_weight
 
 
-def _both(gradient, x, weight, stride, padding, wanted):
-    if not any(wanted):
-        return None, None, None
+def _both(gradient: Tensor, x: Tensor, weight: Tensor, stride: int, padding: list[int],
+          of_x: bool, of_weight: bool) -> tuple[Any, Any]:
+    """torch's own gradients, tensors where they are wanted and else None."""
     return _backward(gradient, x, weight, None, [stride] * 2, padding, [1, 1], False, [0, 0],
-                     len(weight), wanted)
+                     len(weight), [of_x, of_weight, False])[:2]
 
 
 def _wide_weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
@@ -137,6 +146,6 @@ def _wide_weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: i
     padded = F.pad(x, (side // 2, side // 2 + stride + _FAST_COLUMNS))
     narrow = weight.new_empty(len(weight), 1, side, _FAST_COLUMNS)
     parts = [_both(gradient, _channels_last(padded[..., first:first + reach]), narrow, stride,
-                   [side // 2, 0], [False, True, False])[1]
+                   [side // 2, 0], of_x=False, of_weight=True)[1]
              for first in range(0, side, _FAST_COLUMNS)]
     return torch.cat(parts, dim=-1)[..., :side]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Callable
+from typing import TypeAlias
 
 from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.serialization import Genotype
 from zoo.models import hierarchical
 from zoo.models.conv import CifarNetwork, ImageNetNetwork
+from zoo.models.hierarchical import HierarchicalNetwork
 from zoo.models.recurrent import LanguageModel
 from zoo.spelling import choices
 
-NETWORKS = {"cifar": CifarNetwork, "imagenet": ImageNetNetwork, "language": LanguageModel}
+#: What is built here.
+ZooNetwork: TypeAlias = CifarNetwork | ImageNetNetwork | HierarchicalNetwork | LanguageModel
+
+NETWORKS: dict[str, Callable[..., ZooNetwork]] = {
+    "cifar": CifarNetwork, "imagenet": ImageNetNetwork, "language": LanguageModel}
 
 #: Published sizes: what `create_model` takes where nothing is said.
 DEFAULTS = {
@@ -27,18 +33,26 @@ def check_network(network: str) -> None:
         raise ValueError(f"unknown network {choices(network, NETWORKS)}")
 
 
-def build_network(genotype: Genotype, network: str = "cifar", **settings) -> nn.Module:
+def _definition(genotype: Genotype, network: str
+                ) -> tuple[Callable[..., ZooNetwork], dict[str, int]]:
+    """The class of a network, and its published size."""
+    if not isinstance(genotype, HierarchicalGenotype):
+        return NETWORKS[network], DEFAULTS[network]
+    if network != "cifar":
+        raise ValueError(f"a hierarchical genotype has no {network} network; "
+                         "use network='cifar'")
+    return HierarchicalNetwork, hierarchical.DEFAULTS
+
+
+def build_network(genotype: Genotype, network: str = "cifar",
+                  **settings: float) -> ZooNetwork:
     """The `network` ('cifar', 'imagenet' or 'language') of a genotype.
 
-    `settings` and errors are those of `zoo.create_model`.
+    `settings` (whole numbers, probabilities and `auxiliary`, a bool) and errors are those of
+    `zoo.create_model`.
     """
     check_network(network)
-    build, default = NETWORKS[network], DEFAULTS[network]
-    if isinstance(genotype, HierarchicalGenotype):
-        if network != "cifar":
-            raise ValueError(f"a hierarchical genotype has no {network} network; "
-                             "use network='cifar'")
-        build, default = hierarchical.HierarchicalNetwork, hierarchical.DEFAULTS
+    build, default = _definition(genotype, network)
     settings = default | settings
     for name, value in settings.items():
         if name in ("channels", "layers", "num_classes", "in_channels", "vocabulary", "hidden",

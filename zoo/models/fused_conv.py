@@ -14,6 +14,7 @@ An operation that is none of these is called as it stands.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from zoo.models.conv import Cell, _Network
 from zoo.models.depthwise import depthwise, join_phases, phases
-from zoo.models.operations import FactorizedReduce, Identity, SepConv
+from zoo.models.operations import FactorizedReduce, Identity, ReLUConvBN, SepConv
 
 _SEPARABLE = 4  # modules of one ReLU, depthwise, pointwise, batch-norm
 
@@ -36,6 +37,7 @@ def forward(model: nn.Module, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
     s0, s1 = (_State([part]) for part in model._stem(images))
     auxiliary = None
     for index, cell in enumerate(model.cells):
+        assert isinstance(cell, Cell)
         s0, s1 = s1, _State(_cell(cell, s0, s1))
         if model.auxiliary_head is not None and index == 2 * model.layers // 3:
             auxiliary = model.auxiliary_head(torch.cat(s1.parts, dim=1))
@@ -47,12 +49,13 @@ def forward(model: nn.Module, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
 class _State:
     """What a cell gives on, (N, C, H, W) in parts along C, and their ReLU, taken once."""
 
-    def __init__(self, parts: list[Tensor]):
+    def __init__(self, parts: list[Tensor]) -> None:
         self.parts = parts
         self._positive: list[Tensor] | None = None
 
     @property
     def positive(self) -> list[Tensor]:
+        """The ReLU of each part."""
         if self._positive is None:
             self._positive = [F.relu(part) for part in self.parts]
         return self._positive
@@ -61,13 +64,14 @@ class _State:
 class _Node(_State):
     """A node: one part, of which dilated convolutions share the phases."""
 
-    def __init__(self, x: Tensor):
+    def __init__(self, x: Tensor) -> None:
         super().__init__([x])
         self.x = x
         self._phases: Tensor | None = None
 
     @property
     def phases(self) -> Tensor:
+        """`zoo.models.depthwise.phases` of the ReLU."""
         if self._phases is None:
             self._phases = phases(self.positive[0])
         return self._phases
@@ -85,12 +89,12 @@ def _cell(cell: Cell, s0: _State, s1: _State) -> list[Tensor]:
     return [cell._output(states, number) for number in cell.concat]
 
 
-def _preprocess(module: nn.Module, state: _State) -> Tensor:
+def _preprocess(module: FactorizedReduce | ReLUConvBN, state: _State) -> Tensor:
     if not isinstance(module, FactorizedReduce):
         _, convolution, norm = module.op
         return norm(_Joined.apply(convolution.weight, *state.positive))
     height, width = state.parts[0].shape[-2:]
-    corners = [[], []]
+    corners: tuple[list[Tensor], list[Tensor]] = [], []
     for part in state.positive:
         if height % 2 or width % 2:
             part = F.pad(part, (0, width % 2, 0, height % 2))
@@ -106,16 +110,16 @@ class _Joined(torch.autograd.Function):
     """A pointwise convolution (C_out, C_in, 1, 1) of maps that together have C_in channels."""
 
     @staticmethod
-    def forward(ctx, weight, *maps):
+    def forward(ctx: Any, weight: Tensor, *maps: Tensor) -> Tensor:
         ctx.save_for_backward(weight, *maps)
-        product = None
-        for x, piece in zip(maps, _pieces(weight, maps)):
-            product = (_rows(x) @ piece.t() if product is None
-                       else product.addmm_(_rows(x), piece.t()))
+        pieces = _pieces(weight, maps)
+        product = _rows(maps[0]) @ pieces[0].t()
+        for x, piece in zip(maps[1:], pieces[1:]):
+            product.addmm_(_rows(x), piece.t())
         return _maps(product, maps[0])
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         weight, *maps = ctx.saved_tensors
         gradient = _rows(gradient)
         by_weight = torch.cat([gradient.t() @ _rows(x) for x in maps], dim=1)
@@ -139,20 +143,23 @@ def _maps(rows: Tensor, like: Tensor) -> Tensor:
 
 
 def _node(cell: Cell, terms: list[tuple[nn.Module, _Node]]) -> Tensor:
-    """The sum of the operations that arrive at a node."""
-    total = None
+    """The sum of the operations that arrive at a node, of which there is at least one."""
+    total: Tensor | None = None
     for module, node in terms:
         term = _separable(module, node) if isinstance(module, SepConv) else module(node.x)
         if not isinstance(module, Identity):
             term = cell.drop_path(term)
         total = term if total is None else total + term
+    assert total is not None
     return total
 
 
 def _separable(module: SepConv, node: _Node) -> Tensor:
-    x = None
-    for first in range(0, len(module.op), _SEPARABLE):
-        _, convolution, pointwise, norm = module.op[first:first + _SEPARABLE]
+    x: Tensor | None = None
+    layers = list(module.op)
+    for first in range(0, len(layers), _SEPARABLE):
+        _, convolution, pointwise, norm = layers[first:first + _SEPARABLE]
+        assert isinstance(convolution, nn.Conv2d)
         stride, dilation = convolution.stride[0], convolution.dilation[0]
         if x is not None:
             x = depthwise(F.relu(x, inplace=True), convolution.weight, stride)
@@ -164,4 +171,5 @@ def _separable(module: SepConv, node: _Node) -> Tensor:
             x = depthwise(node.positive[0][:, :, ::2, ::2].contiguous(
                 memory_format=torch.channels_last), convolution.weight)
         x = norm(pointwise(x))
+    assert x is not None
     return x

@@ -10,22 +10,23 @@ is done for all of them together, the gradients of the weights above all.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 # What each activation gives, written over its argument, and its slope by what it gave.
-_OVER = {
+_OVER: dict[str, Callable[[Tensor], Tensor]] = {
     "none": torch.zero_,
     "tanh": lambda x: x.mul_(2).sigmoid_().mul_(2).sub_(1),  # four times torch.tanh on a CPU
     "relu": torch.relu_,
     "sigmoid": torch.sigmoid_,
     "identity": lambda x: x,
 }
-_SLOPE = {
+_SLOPE: dict[str, Callable[[Tensor], Tensor]] = {
     "none": torch.zeros_like,
     "tanh": lambda y: 1 - y * y,
     "relu": lambda y: (y > 0).to(y.dtype),
@@ -35,6 +36,9 @@ _SLOPE = {
 
 #: Time steps whose slopes are computed at once: what a CPU keeps in its cache.
 _AT_ONCE = 4
+
+#: (activation, from, to) of neighbours among the nodes of a group.
+Run = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,11 @@ class Group:
     source: int
     first: int
     members: tuple[int, ...]
-    runs: tuple[tuple[str, int, int], ...]
+    runs: tuple[Run, ...]
 
     @property
     def nodes(self) -> slice:
+        """The numbers of the nodes."""
         return slice(self.first, self.first + len(self.members))
 
 
@@ -66,18 +71,20 @@ class Plan:
     averaged: tuple[int, ...]
 
     @property
-    def runs(self) -> tuple:
+    def runs(self) -> tuple[tuple[Run, ...], ...]:
         """Of node 0, then of the groups."""
         return ((("tanh", 0, 1),), *(group.runs for group in self.groups))
 
     @property
     def nodes(self) -> int:
+        """How many there are, node 0 among them."""
         return 1 + sum(len(group.members) for group in self.groups)
 
 
 def plan(edges: Sequence[tuple[str, int]], concat: Sequence[int]) -> Plan:
-    """The plan of a recurrent cell: one (activation, source) a node, and its concat."""
-    number, groups, done = {0: 0}, [], 0
+    """The plan of a recurrent cell: one (activation, source) per node, and its concat."""
+    number, done = {0: 0}, 0
+    groups: list[Group] = []
     order = [0]  # old numbers, in the order of computing
     while done < len(order):
         source, done = order[done], done + 1
@@ -86,7 +93,7 @@ def plan(edges: Sequence[tuple[str, int]], concat: Sequence[int]) -> Plan:
                          key=lambda node: edges[node][0])
         if not members:
             continue
-        runs: list[tuple[str, int, int]] = []
+        runs: list[Run] = []
         for place, node in enumerate(members):
             name = edges[node][0]
             if runs and runs[-1][0] == name:
@@ -128,7 +135,8 @@ class _Recurrence(torch.autograd.Function):
     # activations.
 
     @staticmethod
-    def forward(ctx, plan, projected, hidden, mask, gate, *weights):
+    def forward(ctx: Any, plan: Plan, projected: Tensor, hidden: Tensor, mask: Tensor | None,
+                gate: Tensor, *weights: Tensor) -> Tensor:
         time, batch, size = projected.shape[0], *hidden.shape
         new = hidden.new_empty
         states, outputs = new(plan.nodes, time, batch, size), new(time, batch, size)
@@ -169,7 +177,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         plan, count = ctx.plan, len(ctx.plan.groups)
         hidden, mask, gate, outputs, states, *more = ctx.saved_tensors
         values, weights = more[:count + 1], more[count + 1:]
@@ -236,14 +244,14 @@ class _Piece:
 
     __slots__ = ("flat", "gates", "candidates", "nodes")
 
-    def __init__(self, states: Tensor, values: Tensor, step: int, nodes: slice):
+    def __init__(self, states: Tensor, values: Tensor, step: int, nodes: slice) -> None:
         value = values[step]
         self.flat = value.view(len(value), -1)
         self.gates, self.candidates = value.unbind(1)
         self.nodes = states[nodes, step].transpose(0, 1)
 
 
-def _slopes(values: Tensor, source: Tensor, runs) -> tuple[Tensor, Tensor]:
+def _slopes(values: Tensor, source: Tensor, runs: Sequence[Run]) -> tuple[Tensor, Tensor]:
     """For some time steps of a group: how its nodes change with gates and candidates before
     their activations, shaped as `values`, and with their source past both."""
     gates, candidates = values.unbind(2)

@@ -14,6 +14,9 @@ that the paper reports for C = 64.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -47,7 +50,7 @@ def _separable(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:
 
 
 # name -> build(channels that come in, C); those of `zoo.genotypes.hierarchical.PRIMITIVES` but none
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "identity": lambda c_in, c: Identity(),
     "conv_1x1_relu": _convolution,
     "dep_conv_3x3_relu": lambda c_in, c: _depthwise(c_in),
@@ -65,7 +68,7 @@ class Motif(nn.Module):
     """
 
     def __init__(self, genotype: HierarchicalGenotype, level: int, number: int, c_in: int,
-                 channels: int):
+                 channels: int) -> None:
         super().__init__()
         self.edges = [(i, j) for i, j, _ in genotype.live_edges(level, number)]
         self.output = len(genotype.motif(level, number)) - 1
@@ -87,7 +90,8 @@ class Motif(nn.Module):
             self.narrow, self.width = _convolution(self.width, channels), channels
 
     def forward(self, x: Tensor) -> Tensor:
-        states, terms = {0: x}, {}
+        states = {0: x}
+        terms: dict[int, list[Tensor]] = {}
         for (source, target), module in zip(self.edges, self.ops):
             # Edges are in the order of their targets: those into `source` have all been done.
             if source not in states:
@@ -113,11 +117,11 @@ class HierarchicalNetwork(nn.Module):
     """
 
     kind = "cifar"  # as `zoo.create_model` calls it
-    facts: dict = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
+    facts: dict[str, Any] = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
 
     def __init__(self, genotype: HierarchicalGenotype, channels: int, layers: int,
                  num_classes: int, in_channels: int = 3, auxiliary: bool = False,
-                 drop_path: float = 0.0):
+                 drop_path: float = 0.0) -> None:
         super().__init__()
         self.genotype, self.layers = genotype, layers
         self.settings = {"channels": channels, "layers": layers, "num_classes": num_classes,

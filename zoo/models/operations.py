@@ -8,6 +8,7 @@ up.  Parameter names are those of the official 2018 DARTS release, so its checkp
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,7 @@ from zoo.genotypes.conv import CONV_OPERATIONS
 class ReLUConvBN(nn.Module):
     """ReLU, convolution without bias, batch-norm; keeps the size at stride 1."""
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int = 1):
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
         self.op = nn.Sequential(
             nn.ReLU(),
@@ -35,9 +36,9 @@ class SepConv(nn.Module):
     """`repeats` times (ReLU, depthwise, pointwise, batch-norm); the first one has the stride."""
 
     def __init__(self, channels: int, kernel: int, stride: int, repeats: int = 2,
-                 dilation: int = 1):
+                 dilation: int = 1) -> None:
         super().__init__()
-        layers = []
+        layers: list[nn.Module] = []
         for repeat in range(repeats):
             spread = dilation if repeat == 0 else 1
             layers += _separable(channels, kernel, stride if repeat == 0 else 1, spread)
@@ -75,7 +76,7 @@ class FactorizedReduce(nn.Module):
     last row and column.
     """
 
-    def __init__(self, c_in: int, c_out: int):
+    def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
         self.relu = nn.ReLU()
         self.conv_1 = _EverySecond(c_in, c_out // 2, 1, stride=2, bias=False)
@@ -95,7 +96,7 @@ class Pool(nn.Module):
     An even window at stride 1 is padded right and below only.
     """
 
-    def __init__(self, kind: str, kernel: int, stride: int):
+    def __init__(self, kind: str, kernel: int, stride: int) -> None:
         super().__init__()
         self.kind, self.kernel, self.stride = kind, kernel, stride
 
@@ -124,7 +125,7 @@ class Pool(nn.Module):
 class Zero(nn.Module):
     """All zeros, at the size that the stride gives."""
 
-    def __init__(self, stride: int):
+    def __init__(self, stride: int) -> None:
         super().__init__()
         self.stride = stride
 
@@ -166,7 +167,7 @@ def _skip(channels: int, stride: int) -> nn.Module:
 
 
 # name -> build(channels, stride)
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "none": lambda c, s: Zero(s),
     "skip_connect": _skip,
     "max_pool_2x2": lambda c, s: Pool("max", 2, s),

@@ -12,12 +12,23 @@ an <img>, under a strict Content-Security-Policy and in programs that know no CS
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from zoo.genotypes.cell import Cell
 from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.serialization import Genotype
-from zoo.plotting.layout import INPUT_WIDTH, PILL_HEIGHT, RADIUS, Layout, Line, Pill, place
+from zoo.plotting.layout import (
+    INPUT_WIDTH,
+    PILL_HEIGHT,
+    RADIUS,
+    Graph,
+    Layout,
+    Line,
+    Pill,
+    Point,
+    place,
+)
 
 _MARGIN = 20
 _CELL_GAP = 44
@@ -103,11 +114,13 @@ def _output(kind: str, name: str) -> tuple[str, str, str]:
     return ("h", "t", "mean") if kind == "recurrent" else ("c", "k", "concat")
 
 
-def _side_by_side(widths: list[float], heights: list[float]):
+def _side_by_side(widths: Sequence[float], heights: Sequence[float]
+                  ) -> tuple[list[Point], float, float]:
     """Places for drawings: the first one on the left, the others in two columns beside it (one
     if there is one).  Returns the upper left corners, and the right and lower end of all."""
     x, columns = _MARGIN + widths[0] + _CELL_GAP, min(2, len(widths) - 1)
-    y, below, places = _MARGIN + _HEADING - 14, heights[0], [(_MARGIN, _MARGIN + _HEADING - 14)]
+    y, below = _MARGIN + _HEADING - 14, heights[0]
+    places: list[Point] = [(_MARGIN, y)]
     lefts = [x + sum(max(widths[1 + before::columns]) + _CELL_GAP for before in range(column))
              for column in range(columns)]
     for start in range(1, len(widths), columns or 1):
@@ -119,8 +132,9 @@ def _side_by_side(widths: list[float], heights: list[float]):
     return places, right, places[0][1] + below
 
 
-def cell_graph(cell: Cell, kind: str):
+def cell_graph(cell: Cell, kind: str) -> tuple[Graph, list[str], list[str]]:
     """The cell as a graph between labels, its inputs, and the nodes that make up its output."""
+    graph: Graph
     if kind == "hierarchical":
         names = [str(number) for number in range(len(cell.nodes) + 1)]
         inputs, graph, first = ["0"], {"0": []}, 1

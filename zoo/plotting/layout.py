@@ -61,6 +61,7 @@ class Layout:
 
 
 def pill_width(operation: str) -> float:
+    """Room for the label of an operation; a plain line needs that of its node."""
     return len(operation) * _CHARACTER + 11 if operation else 2 * RADIUS
 
 
@@ -83,8 +84,14 @@ class _Item:
     width: float
 
 
+#: x of the middle of every item of a row, by node and whether it is a lane.
+_Centers = dict[tuple[str, bool], float]
+#: x in the row above, x here, the item here, and the operation and source of a pill.
+_Segment = tuple[float, float, _Item, tuple[str, str] | None]
+
+
 class _Placing:
-    def __init__(self, graph: Graph, inputs: list[str], outputs: list[str]):
+    def __init__(self, graph: Graph, inputs: list[str], outputs: list[str]) -> None:
         self.graph, self.outputs = graph, outputs
         self.row_of = _rows(graph, inputs)
         self.rank = {node: number for number, node in enumerate(graph)}
@@ -156,14 +163,14 @@ class _Placing:
                         cost += 150
         return cost
 
-    def _segments(self, row: int, centers: list[dict]) -> list[tuple]:
+    def _segments(self, row: int, centers: list[_Centers]) -> list[_Segment]:
         """The lines from the row above into `row`: x above, x here, the item here, the pill."""
         above, here = centers[row - 1], centers[row]
 
-        def source_x(node):
+        def source_x(node: str) -> float:
             return above[node, self.row_of[node] < row - 1]
 
-        segments = []
+        segments: list[_Segment] = []
         for item in self.rows[row]:
             center = here[item.node, item.is_lane]
             if item.is_lane:
@@ -181,7 +188,7 @@ class _Placing:
 
     # --- coordinates -----------------------------------------------------------------------
 
-    def _centers(self) -> list[dict]:
+    def _centers(self) -> list[_Centers]:
         """x of every item: near what it is joined to, at its distance from its neighbours."""
         centers = [_packed(row) for row in self.rows]
         for sweep in range(30):
@@ -205,20 +212,22 @@ class _Placing:
                    for row in range(self.count) for item in self.rows[row])
         return [{key: x - left for key, x in row.items()} for row in centers]
 
-    def _tops(self, centers: list[dict]) -> list[float]:
+    def _tops(self, centers: list[_Centers]) -> list[float]:
         """y of the upper edge of every row: further apart where lines run far sideways."""
-        tops = [-PILL_HEIGHT - _DROP]  # the first row has nodes only, no operations
+        tops: list[float] = [-PILL_HEIGHT - _DROP]  # the first row has nodes only, no operations
         for row in range(1, self.count):
             sideways = max(abs(top - x) for top, x, *_ in self._segments(row, centers))
             tops.append(tops[-1] + _ROW_HEIGHT + _ROW_GAP + min(18, sideways / 8))
         return tops
 
     def layout(self) -> Layout:
+        """Everything at its place, in the order that the rows have now."""
         centers = self._centers()
         tops = self._tops(centers)
         nodes = {node: (centers[row][node, False], tops[row] + _ROW_HEIGHT - RADIUS)
                  for node, row in self.row_of.items()}
-        pills, lines = [], []
+        pills: list[Pill] = []
+        lines: list[Line] = []
         for row in range(1, self.count):
             start = tops[row - 1] + _ROW_HEIGHT
             for top, x, item, edge in self._segments(row, centers):
@@ -267,22 +276,24 @@ def _entry(x: float, node_x: float) -> float:
     return node_x + max(-RADIUS / 2, min(RADIUS / 2, (x - node_x) / 8))
 
 
-def _packed(row: list[_Item]) -> dict:
+def _packed(row: list[_Item]) -> _Centers:
     """x of the items of a row, side by side around 0, by node and whether it is a lane."""
     total = sum(item.width for item in row) + _ITEM_GAP * (len(row) - 1)
-    centers, x = {}, -total / 2
+    centers: _Centers = {}
+    x = -total / 2
     for item in row:
         centers[item.node, item.is_lane] = x + item.width / 2
         x += item.width + _ITEM_GAP
     return centers
 
 
-def _apart(row: list[_Item], wanted: dict) -> dict:
+def _apart(row: list[_Item], wanted: _Centers) -> _Centers:
     """The places nearest to `wanted`, in the order of `row`, with room for each (least squares).
 
     Items that would overlap are joined into blocks that keep their mean.
     """
-    offsets, x = [], 0.0
+    offsets: list[float] = []
+    x = 0.0
     for before, item in zip([None, *row], row):
         x += (before.width + item.width) / 2 + _ITEM_GAP if before else 0
         offsets.append(x)

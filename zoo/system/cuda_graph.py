@@ -23,10 +23,11 @@ class CapturedStep:
     graph is recorded anew where they come several times in a row.
     """
 
-    def __init__(self, function: Callable[..., Sequence[Tensor]], device: torch.device):
+    def __init__(self, function: Callable[..., Sequence[Tensor]], device: torch.device) -> None:
         self.function, self.device = function, device
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._recorded: Hashable = None  # shapes and constants that the graph is of
+        # Shapes and constants that the graph is of.
+        self._recorded: tuple[Hashable, Hashable] | None = None
         self._shapes: Hashable = None  # of the last call
         self._in_a_row = 0
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
@@ -41,28 +42,29 @@ class CapturedStep:
         self._shapes = shapes
         warm = self._in_a_row > _WARM_UP or (self._recorded and self._recorded[0] == shapes)
         if not warm:
-            return self._beside(inputs)
-        if self._recorded != (shapes, constants):
-            self._record(inputs)
+            return self._beside(self._stream, inputs)
+        if self._graph is None or self._recorded != (shapes, constants):
+            self._graph = self._record(inputs)
             self._recorded = shapes, constants
-        torch._foreach_copy_(self._inputs, list(inputs))
+        # torch lists it among its functions nowhere, but optimisers call it, too.
+        torch._foreach_copy_(self._inputs, list(inputs))  # pyright: ignore[reportPrivateImportUsage]
         self._graph.replay()
         return self._outputs
 
-    def _beside(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    def _beside(self, stream: torch.cuda.Stream, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         """A step without the graph, on the stream that graphs are recorded on."""
         current = torch.cuda.current_stream(self.device)
-        self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
+        stream.wait_stream(current)
+        with torch.cuda.stream(stream):
             outputs = self.function(*inputs)
-        current.wait_stream(self._stream)
+        current.wait_stream(stream)
         return outputs
 
-    def _record(self, inputs: Sequence[Tensor]) -> None:
+    def _record(self, inputs: Sequence[Tensor]) -> torch.cuda.CUDAGraph:
         self._graph, self._outputs = None, ()
         self._inputs = [x.clone() for x in inputs]
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize(self.device)
         with torch.cuda.graph(graph, stream=self._stream):
             self._outputs = self.function(*self._inputs)
-        self._graph = graph
+        return graph

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 
-def write_whole(path: Path, content) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write bytes so that the file is the old one or the new one, whatever ends the process.
 
     Raises OSError, after which the old one stands.

@@ -10,15 +10,20 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from zoo.models.factory import build_network
+from zoo.models.factory import ZooNetwork, build_network
 from zoo.system.files import write_whole
 from zoo.weights.hub import WeightsError, fetch
+
+if TYPE_CHECKING:
+    from zoo.artifact.manifest import Manifest
+    from zoo.genotypes.serialization import Genotype
 
 HERE = Path(__file__).parent
 WEIGHTS = "model.safetensors"
@@ -26,7 +31,8 @@ WEIGHTS = "model.safetensors"
 
 def trained_state(model: nn.Module) -> dict[str, Tensor]:
     """The state dict on the CPU, without the auxiliary head and without tied copies."""
-    state, seen = {}, set()
+    state: dict[str, Tensor] = {}
+    seen: set[int | None] = set()
     for name, value in model.state_dict().items():
         place = value.data_ptr() if value.numel() else None
         if not name.startswith("auxiliary_head.") and place not in seen:
@@ -107,7 +113,7 @@ def misfit(own: dict[str, Tensor], state: dict[str, Tensor]) -> str | None:
 # --- weights that are shipped ---------------------------------------------------------------
 
 
-def packaged(cell: str, data: str) -> dict | None:
+def packaged(cell: str, data: str) -> dict[str, Any] | None:
     """The card of the shipped weights of a cell, or None when there are none.
 
     `cell` is any registered name or alias.  Raises UnknownCellError for another.
@@ -118,9 +124,9 @@ def packaged(cell: str, data: str) -> dict | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def packaged_file(card: dict) -> Path:
-    """The weights of a card: beside it, or from the hub.  Raises WeightsError when the hub's
-    cannot be had."""
+def packaged_file(card: dict[str, Any]) -> Path:
+    """The weights of a card: beside it, or downloaded from the Hugging Face Hub.  Raises
+    WeightsError when the download fails."""
     stem = f"{card['cell']}-{card['data']}"
     if "hub" in card:
         return fetch(card, stem)
@@ -148,12 +154,12 @@ class PretrainedWeights:
     """
 
     content: bytes
-    settings: dict
+    settings: dict[str, Any]
     where: str
-    facts: dict
+    facts: dict[str, Any]
 
 
-def find(weights: str | Path, cell) -> PretrainedWeights:
+def find(weights: str | Path, cell: str | Genotype) -> PretrainedWeights:
     """What `create_model` loads: `weights` is a data set's name, a safetensors file (which fixes
     nothing), or the folder of an artifact.  Raises ValueError when there are none such,
     WeightsError for an artifact of another cell.
@@ -190,7 +196,7 @@ def find(weights: str | Path, cell) -> PretrainedWeights:
     return PretrainedWeights(path.read_bytes(), {}, str(path), {})
 
 
-def _facts(card: dict) -> dict:
+def _facts(card: dict[str, Any]) -> dict[str, Any]:
     """What a card says of its weights; one of a language model has tokens in place of labels."""
     measured = ("test_accuracy", "test_perplexity", "valid_perplexity", "test_bits_per_character",
                 "lstm_perplexity", "lstm_parameters", "data", "remark", "images", "tokens")
@@ -205,7 +211,7 @@ def _facts(card: dict) -> dict:
 # --- weights of an artifact -----------------------------------------------------------------
 
 
-def load_artifact(directory: Path | str):
+def load_artifact(directory: Path | str) -> tuple[ZooNetwork, Manifest]:
     """The network of an artifact folder, in eval mode on the CPU, and its manifest.
 
     Raises ArtifactError or WeightsError when the folder is damaged or is none.

@@ -1,4 +1,4 @@
-"""Weights too large for the package: the card is shipped, the file comes from the Hugging Face hub.
+"""Weights too large for the package: the card is shipped, the file is on the Hugging Face Hub.
 
 Such a card has ``"hub": {"repository": "OWNER/NAME", "revision": COMMIT, "file": PATH}`` beside
 the ``sha256`` and ``bytes`` that every card has.  The revision is a commit, never a branch, so
@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 
 class WeightsError(ValueError):
     """Weights that are damaged or of another network; the message names the first misfit."""
 
 
-def fetch(card: dict, name: str) -> Path:
+def fetch(card: dict[str, Any], name: str) -> Path:
     """The file of `card`, which is called `name` in errors.
 
     Raises WeightsError when the hub or the file cannot be reached, when the revision is not a
@@ -29,15 +30,15 @@ def fetch(card: dict, name: str) -> Path:
     try:
         from huggingface_hub import hf_hub_download
     except ModuleNotFoundError:
-        raise WeightsError(f"{name} is on the hub, which needs the package huggingface_hub: pip "
-                           "install 'genotype-zoo[data]'") from None
+        raise WeightsError(f"{name} is on the Hugging Face Hub; a download needs the package "
+                           "huggingface_hub: pip install 'genotype-zoo[data]'") from None
     try:
         path = Path(hf_hub_download(hub["repository"], hub["file"], revision=hub["revision"]))
     except Exception as error:  # its own, those of the HTTP client, of the disk
         reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise WeightsError(f"{name} could not be had from {hub['repository']} on the hub "
-                           f"({reason}); look at the network, or give a file of your own with "
-                           "--weights") from None
+        raise WeightsError(f"{name} could not be downloaded from {hub['repository']} on the "
+                           f"Hugging Face Hub ({reason}); check the network connection, or give "
+                           "a file of your own with --weights") from None
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != card["sha256"]:
         raise WeightsError(f"{path} is not the file that the card of {name} was written for (its "

@@ -93,7 +93,7 @@ def test_a_hub_that_cannot_be_reached_points_to_files(monkeypatch):
         raise ConnectionError("no route\nmore")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    with pytest.raises(DataError, match=r"from the hub \(no route\); give --path"):
+    with pytest.raises(DataError, match=r"Face Hub \(no route\); give --path"):
         load_text("ptb")
 
 

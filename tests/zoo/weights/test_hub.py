@@ -68,5 +68,5 @@ def test_another_file_than_the_cards(published):
 
 def test_a_hub_that_cannot_be_reached(published):
     published[1].unlink()
-    with pytest.raises(weights.WeightsError, match=r"on the hub \(Connection refused\)"):
+    with pytest.raises(weights.WeightsError, match=r"Hugging Face Hub \(Connection refused\)"):
         zoo.create_model("DARTS_V2", weights="digits")
