@@ -215,7 +215,7 @@ def list_runs(
         ("run", "strategy", "space", "data", "seed", "epochs", "best", "cell"),
         [(str(record.folder), record.strategy, record.space, record.data, record.seed,
           len(record.rows), _best(record),
-          record.result["name"] if record.finished else "unfinished") for record in records],
+          record.result["name"] if record.result else "unfinished") for record in records],
         right=("seed", "epochs", "best"), shorten="cell")
 
 
@@ -250,7 +250,7 @@ def show(folder: RunFolder) -> None:
     if record.rows:
         took = "" if record.total_seconds is None else f", {duration(record.total_seconds)}"
         typer.echo(f"cost: {record.cost[-1]:,} {record.unit}{took}")
-    if not record.finished:
+    if record.result is None:
         typer.echo(f"unfinished; go on with `search resume {folder}`")
         return
     typer.echo(f"found {record.result['name']} (epoch {record.chosen_epoch}, "

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from zoo.genotypes.cell import Cell, GenotypeError, is_object
 from zoo.genotypes.conv import ConvGenotype
@@ -110,7 +110,14 @@ def registered(name: str) -> bool:
         stem.casefold() == folded for stem in _user_paths())
 
 
-def origin_lines(name: str, genotype: Genotype) -> dict[str, str]:
+class OriginLines(TypedDict):
+    """Where a cell comes from, as a manifest has it."""
+
+    paper: str
+    source: str
+
+
+def origin_lines(name: str, genotype: Genotype) -> OriginLines:
     """`paper` (where a cell was published) and `source` (where another one comes from), a line
     each; both empty unless `genotype` is what `name` registers."""
     try:

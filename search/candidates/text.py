@@ -17,6 +17,7 @@ from search.candidates.base import Candidate, CandidateTraining
 from search.settings import check_preset
 from zoo.data.text import TextData
 from zoo.data.text_batches import columns
+from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.models.recurrent import LanguageModel, TiedModel
 from zoo.recipes.language import LanguageRecipe
 from zoo.training.language_task import LanguageTask
@@ -72,10 +73,11 @@ class TextTraining(CandidateTraining):
         return predicted.numel() * self.recipe.epochs
 
     def task(self, candidate: Candidate, device: torch.device) -> LanguageTask:
-        recipe = self.recipe
+        recipe, genotype = self.recipe, candidate.genotype
+        assert isinstance(genotype, RecurrentGenotype)
 
         def network() -> TiedModel:
-            return LanguageModel(candidate.genotype, self.data.vocabulary_size, recipe.hidden,
+            return LanguageModel(genotype, self.data.vocabulary_size, recipe.hidden,
                                  recipe.hidden, **recipe.dropouts())
 
         return LanguageTask(network, self.data.train, recipe, device)

@@ -180,7 +180,7 @@ class RecurrentSupernet(Alphas, TiedModel):
     """A language model with a mixed cell; `Bilevel` and the strategies use it like `Supernet`.
 
     `cell` is one of the two above; the dropouts are those of `zoo.models.recurrent.LanguageModel`.
-    `slowness` and `activation` are the weights of the regularisers of the training loss: the mean
+    `tar_weight` and `ar_weight` are those of the regularisers of the training loss: the mean
     squared difference of successive outputs of the cell, and the mean square of the outputs after
     dropout (Merity et al. 2017, arXiv 1708.01009).
     """
@@ -189,13 +189,13 @@ class RecurrentSupernet(Alphas, TiedModel):
                  vocabulary: int = 10000, hidden: int = 300, dropout: float = 0.0,
                  dropout_words: float = 0.0, dropout_embedding: float = 0.0,
                  dropout_hidden: float = 0.0, dropout_input: float = 0.0,
-                 slowness: float = 0.0, activation: float = 0.0) -> None:
+                 ar_weight: float = 0.0, tar_weight: float = 0.0) -> None:
         shape = (len(edges("recurrent")), len(RECURRENT_OPERATIONS))
         super().__init__(
             {"recurrent": shape}, cell=cell(hidden, dropout_hidden, dropout_input),
             vocabulary=vocabulary, dropout=dropout, dropout_words=dropout_words,
             dropout_embedding=dropout_embedding)
-        self.slowness, self.activation = slowness, activation
+        self.ar_weight, self.tar_weight = ar_weight, tar_weight
 
     def load_plain(self, state: dict[str, Tensor]) -> None:
         """Copy the weights from the state dict of a network of plain cells or the 2018 release."""
@@ -212,7 +212,7 @@ class RecurrentSupernet(Alphas, TiedModel):
     def training_loss(self, batch: AnyBatch, mixing: Mixing) -> StepOutput:
         """`loss` plus the regularisers."""
         outcome, outputs, dropped = self._outcome(batch, mixing)
-        outcome.loss = regularised(outcome.loss, outputs, dropped, self.activation, self.slowness)
+        outcome.loss = regularised(outcome.loss, outputs, dropped, self.ar_weight, self.tar_weight)
         return outcome
 
     def _outcome(self, batch: AnyBatch, mixing: Mixing) -> tuple[StepOutput, Tensor, Tensor]:

@@ -35,7 +35,7 @@ class TextTask:
         train, valid = (columns(ids, settings.batch_size) for ids in (data.train, data.valid))
         self.valid = valid.to(device)
         self._batches = TextBatches(
-            *(text[:, rank::of].contiguous().to(device) for text in (train, valid)),
+            train[:, rank::of].contiguous().to(device), valid[:, rank::of].contiguous().to(device),
             settings.hidden, settings.bptt, seed)
         self._rank, self._of = rank, of
 
@@ -43,7 +43,7 @@ class TextTask:
         settings = self.settings
         return RecurrentSupernet(
             cell, self.vocabulary, settings.hidden, **settings.dropouts(),
-            slowness=settings.tar_weight, activation=settings.ar_weight).to(self.device)
+            ar_weight=settings.ar_weight, tar_weight=settings.tar_weight).to(self.device)
 
     def batches(self, number: int) -> Iterator[tuple[Batch, Batch, float, int]]:
         """Epoch `number`: (training batch, validation batch, scale of the rate, tokens seen)."""
@@ -55,6 +55,7 @@ class TextTask:
 
     def carry(self, train: StepOutput, valid: StepOutput | None) -> None:
         """Hand the hidden states on to the next batches."""
+        assert train.hidden is not None
         self._batches.carry(train.hidden, None if valid is None else valid.hidden)
 
     @torch.no_grad()
@@ -67,6 +68,7 @@ class TextTask:
         count = 0
         for tokens, targets in score_batches(self.valid, self.settings.bptt):
             outcome = network.loss((tokens, targets, hidden), mixing)
+            assert outcome.hidden is not None
             hidden = outcome.hidden
             loss += outcome.loss * len(targets)
             count += len(targets)

@@ -42,7 +42,7 @@ def _recurrent(case):
     if case["embedding"] != case["hidden"] or case["dropout"]:
         raise ValueError("a recurrent case needs embedding = hidden and no dropout")
     sizes = {"vocabulary": case["vocabulary"], "hidden": case["hidden"],
-             "slowness": case["slowness_beta"]}
+             "tar_weight": case["slowness_beta"]}
     plain = fill(RecurrentSupernet(PlainRecurrentCell, **sizes).double())
     fast = RecurrentSupernet(FastRecurrentCell, **sizes).double()
     fast.load_plain(plain.state_dict())

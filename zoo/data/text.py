@@ -83,7 +83,8 @@ def load_text(name: str, path: Path | str | None = None, by: str | None = None) 
            for part in parts]
     if len(numbers) < 2:
         raise DataError(f"{path or name} holds one {by} over and over; there is nothing to learn")
-    return TextData(name, by, *ids, list(numbers))
+    train, valid, test = ids
+    return TextData(name, by, train, valid, test, list(numbers))
 
 
 def named_text(data: str, path: Path | str | None = None, by: str | None = None) -> TextData:
@@ -160,7 +161,7 @@ def _split_files(name: str, folder: Path) -> list[Path]:
                   f"--data text --by word --path {folder / here[0]}" if here else "")
         raise DataError(f"{folder} has no {missing[0]} split of {name}: {names} "
                         f"is missing{remedy}")
-    return list(found.values())
+    return [file for file in found.values() if file is not None]
 
 
 def _read(file: Path) -> str:

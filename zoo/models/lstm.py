@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.models.recurrent import TiedModel
+from zoo.models.recurrent import RecurrentLayer, TiedModel
 from zoo.system.device import slow_in
 
 
-class LSTMCell(nn.Module):
+class LSTMCell(RecurrentLayer):
     """Inputs (time, batch, hidden), state (2, batch, hidden) of outputs and memory -> outputs,
     state."""
 
@@ -29,7 +29,7 @@ class LSTMCell(nn.Module):
         self.lstm = nn.LSTM(hidden, hidden)
 
     def forward(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        weights = dict(self.lstm.named_parameters())
+        weights: dict[str, Tensor] = dict(self.lstm.named_parameters())
         if self.training and self.dropout_input:
             inputs = inputs * F.dropout(torch.ones_like(inputs[:1]), self.dropout_input)
         if self.training and self.dropout_hidden:

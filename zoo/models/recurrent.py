@@ -22,15 +22,21 @@ ACTIVATIONS = {
 }
 
 
-class HighwayCell(nn.Module):
+class RecurrentLayer(nn.Module):
+    """Any recurrent layer: inputs (time, batch, features), state (states, batch, hidden) ->
+    outputs (time, batch, hidden), state."""
+
+    hidden: int  # size of its outputs
+    states = 1  # vectors that a time step hands on
+
+
+class HighwayCell(RecurrentLayer):
     """One layer: inputs (time, batch, embedding), hidden (1, batch, hidden) -> outputs, hidden.
 
     Every node is a highway step from its input node s: ``s + gate * (activation(h) - s)``.  A
     subclass says in `step` which nodes there are; there are `nodes` of them after node 0.
     Dropouts act in training mode, with one mask for all time steps (Gal & Ghahramani 2016).
     """
-
-    states = 1  # vectors that a time step hands on
 
     def __init__(self, nodes: int, embedding: int, hidden: int, dropout_hidden: float = 0.0,
                  dropout_input: float = 0.0):
@@ -117,14 +123,13 @@ class TiedModel(nn.Module):
     """Embedding, one recurrent cell, and a decoder tied to the embedding.
 
     Dropouts act in training mode only: `dropout` on the output, `dropout_words` drops whole
-    words of the embedding, `dropout_embedding` its features; a cell brings its own.  A cell has
-    `hidden`, the size of its outputs, and `states`, how many such vectors it hands on.
+    words of the embedding, `dropout_embedding` its features; a cell brings its own.
     """
 
-    def __init__(self, cell: nn.Module, vocabulary: int, dropout: float = 0.0,
+    def __init__(self, cell: RecurrentLayer, vocabulary: int, dropout: float = 0.0,
                  dropout_words: float = 0.0, dropout_embedding: float = 0.0):
         super().__init__()
-        self.vocabulary, self.hidden = vocabulary, cell.hidden
+        self.vocabulary, self.hidden, self._states = vocabulary, cell.hidden, cell.states
         self.dropout, self.dropout_words = dropout, dropout_words
         self.dropout_embedding = dropout_embedding
         self.encoder = nn.Embedding(vocabulary, cell.hidden)
@@ -136,7 +141,7 @@ class TiedModel(nn.Module):
 
     def initial_hidden(self, batch: int) -> Tensor:
         """Zeros, (states of the cell, batch, hidden): one but for an LSTM."""
-        return self.encoder.weight.new_zeros(self.rnns[0].states, batch, self.hidden)
+        return self.encoder.weight.new_zeros(self._states, batch, self.hidden)
 
     def logits(self, tokens: Tensor, hidden: Tensor, *more: Tensor
                ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

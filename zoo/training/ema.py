@@ -33,9 +33,11 @@ class ModelEMA:
         self.steps += 1
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
         averaged, new = zip(*self._floats)
-        torch._foreach_lerp_(averaged, new, 1 - keep)
+        # torch lists these among its functions nowhere, but optimisers call them, too.
+        torch._foreach_lerp_(averaged, new, 1 - keep)  # pyright: ignore[reportPrivateImportUsage]
         if self._counts:  # batches that batch-norm has seen
-            torch._foreach_copy_(*map(list, zip(*self._counts)))
+            counted, seen = zip(*self._counts)
+            torch._foreach_copy_(list(counted), list(seen))  # pyright: ignore[reportPrivateImportUsage]
 
     def state_dict(self) -> dict:
         return {"steps": self.steps, "model": self.model.state_dict()}

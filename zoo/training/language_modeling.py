@@ -64,6 +64,7 @@ def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | s
             return manifest
         model, facts = fit(network, data, recipe, folder, config, seed=seed, device=device,
                            precision=precision, resume=resume, report=report, events=events)
+        assert isinstance(model, LanguageModel)
         return distributed.first(lambda: _finish(folder, cell, genotype, data, model, facts))
 
 

@@ -112,9 +112,10 @@ class _DecoderLoss(torch.autograd.Function):
     def forward(ctx, states, weight, bias, targets, kind, wanted):
         rows, words = len(states), len(weight)
         matrix, factors = weight.to(kind), states.to(kind)
-        by_states = torch.empty_like(states) if wanted else None
-        by_weight = torch.zeros_like(weight) if wanted else None
-        by_bias = torch.zeros_like(bias) if wanted else None
+        none = states.new_empty(0)  # where no gradient is wanted
+        by_states = torch.empty_like(states) if wanted else none
+        by_weight = torch.zeros_like(weight) if wanted else none
+        by_bias = torch.zeros_like(bias) if wanted else none
         total = states.new_zeros(())
         size = max(1, _LOGITS_AT_ONCE.get(states.device.type, _ELSEWHERE) // words)
         for first in range(0, rows, size):

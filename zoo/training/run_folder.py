@@ -17,6 +17,7 @@ import pickle
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -75,12 +76,13 @@ def read_config(folder: Path, recipe: type[Recipe] | type[LanguageRecipe] = Reci
     Raises RunError when there is none to go on with, or one of another kind of network.
     """
     path = folder / CONFIG
+    config: Any = None
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise RunError(f"{folder} holds no training to resume; leave --resume out") from None
     except ValueError:
-        config = None  # not JSON
+        pass  # not JSON
     _check_kind(folder, config, recipe)
     try:
         config["recipe"] = dataclasses.asdict(recipe.read(config["recipe"]))

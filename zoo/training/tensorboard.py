@@ -14,6 +14,10 @@ import time
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 TENSORBOARD = "tb"  # folder in that of the run
 MISSING = ("the package tensorboard is not installed, so this run writes no events; "
@@ -39,13 +43,13 @@ class Events:
         at = time.time() - sum(_seconds(row) for row in rows)
         for row in rows:
             at += _seconds(row)
-            self._write(row, at)
+            self._write(self._writer, row, at)
         self._writer.flush()
 
     def add(self, row: dict) -> None:
         """Write the points of a row of the history.  Raises OSError when the disk is full."""
         if self._writer is not None:
-            self._write(row, time.time())
+            self._write(self._writer, row, time.time())
             self._writer.flush()
 
     def close(self) -> None:
@@ -54,13 +58,13 @@ class Events:
             with contextlib.suppress(OSError):
                 self._writer.close()
 
-    def _write(self, row: dict, at: float) -> None:
+    def _write(self, writer: SummaryWriter, row: dict, at: float) -> None:
         for name, value in self.values(row):
             if finite(value) is not None:
-                self._writer.add_scalar(name, value, row["epoch"], walltime=at)
+                writer.add_scalar(name, value, row["epoch"], walltime=at)
         if text := self.genotype(row):
             # Four spaces make it code in the page, in which * and _ mean themselves.
-            self._writer.add_text("genotype", f"    {text}", row["epoch"], walltime=at)
+            writer.add_text("genotype", f"    {text}", row["epoch"], walltime=at)
 
     def values(self, row: dict) -> Iterator[tuple[str, object]]:
         """(name, value) of what a row says; those that are no numbers are left out."""
@@ -110,7 +114,7 @@ def _seconds(row: dict) -> float:
     return finite(row.get("seconds")) or 0
 
 
-def _open(folder: Path):
+def _open(folder: Path) -> SummaryWriter | None:
     """A writer in a folder without older events, or None where the package is missing."""
     global _absence_said
     # With this module in place TensorBoard writes files itself.  Otherwise it would import

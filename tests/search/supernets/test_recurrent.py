@@ -63,7 +63,7 @@ def assert_same(left, right):
 
 @pytest.mark.parametrize("mode", ["train", "eval"])
 def test_the_fast_cell_computes_what_the_plain_one_does(mode):
-    nets = [getattr(net, mode)() for net in pair(slowness=0.1, activation=0.2, **DROPOUTS)]
+    nets = [getattr(net, mode)() for net in pair(tar_weight=0.1, ar_weight=0.2, **DROPOUTS)]
     assert_same(*map(results, nets))
 
 
@@ -119,7 +119,7 @@ def test_each_time_step_is_normalised_by_its_batch_in_evaluation_too():
 
 
 def test_the_training_loss_adds_the_regularisers():
-    net = network(slowness=0.5, activation=0.25)
+    net = network(tar_weight=0.5, ar_weight=0.25)
     outputs = net.logits(batch()[0], batch()[2], net.mixing()["recurrent"])[2]
     added = (net.training_loss(batch(), net.mixing()).loss - net.loss(batch(), net.mixing()).loss)
     expected = (0.5 * (outputs[1:] - outputs[:-1]).pow(2).mean() + 0.25 * outputs.pow(2).mean())
@@ -138,7 +138,7 @@ def test_the_alphas_are_no_weights():
 @pytest.mark.parametrize("order", [1, 2])
 def test_both_forms_search_alike(order):
     tables = []
-    for net in pair(slowness=1e-3):
+    for net in pair(tar_weight=1e-3):
         bilevel = Bilevel(net, torch.optim.SGD(net.parameters(), 2.0, weight_decay=5e-7),
                           torch.optim.Adam([net.alphas["recurrent"]], 3e-3), order, 0.25,
                           clip_unrolled=True, unmoved=[net.encoder.weight])
