@@ -32,16 +32,17 @@ COMMANDS = {
     "register": Command("zoo.commands.cells", "register", "Add a cell of your own to the zoo."),
     "train": Command("zoo.commands.train", "train", "Train the network of a cell."),
     "eval": Command("zoo.commands.eval", "evaluate", "Measure a trained network."),
-    "predict": Command("zoo.commands.predict", "predict", "Say what is in pictures."),
-    "write": Command("zoo.commands.generate", "write", "Let a trained language model write."),
+    "predict": Command("zoo.commands.predict", "predict", "Classify pictures."),
+    "write": Command("zoo.commands.generate", "write",
+                     "Generate text with a trained language model."),
     "import": Command("zoo.commands.import_checkpoint", "import_checkpoint",
                       "Read a checkpoint of the official DARTS release."),
     "build": Command("export.commands", "build",
                      "Export a cell to ONNX, TensorFlow, TFLite, TensorFlow.js."),
-    "verify": Command("export.commands", "verify", "Check that an export computes the same."),
+    "verify": Command("export.commands", "verify", "Check that an export gives the same outputs."),
     "bench": Command("export.commands", "bench", "Compare cells in cost and speed."),
     "demo": Command("web_demo.commands", "demo", "Serve the browser demo of your exports."),
-    "doctor": Command("export.commands", "doctor", "Say what can run on this machine."),
+    "doctor": Command("export.commands", "doctor", "Check what can run on this machine."),
 }
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

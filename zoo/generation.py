@@ -1,4 +1,4 @@
-"""A trained language model writes: a token at a time, the state carried on.
+"""Generates text with a trained language model, token by token, with the state carried on.
 
 The page of the browser demo does the same, so that the same prompt and seed give the same text
 as far as float32 allows.
@@ -29,7 +29,7 @@ def tokens(source: LanguageModel | Path | str, prompt: str = "", count: int = 50
 
     `source` is the folder of an artifact, or a model that `create_model` filled with trained
     weights.  The prompt is read from the zero state; an empty one is the end of a line.  At
-    `temperature` 0 the likeliest token is taken, the first of equals; above, one is drawn.
+    `temperature` 0 the most probable token is taken, the first of equals; above, one is sampled.
     Raises ValueError for a model without a vocabulary, a prompt with a token that is not in it,
     and a count or a temperature below 0.
     """
@@ -81,7 +81,7 @@ def _written(model: LanguageModel, vocabulary: list[str], unit: str, ids: list[i
 
 
 def choose(logits: np.ndarray, temperature: float, random: Iterator[float]) -> int:
-    """The likeliest token at temperature 0, else the one where the running sum of probabilities
+    """The most probable token at temperature 0, else the one where the running sum of probabilities
     passes the next number of `random`."""
     best = int(logits.argmax())
     if temperature == 0:

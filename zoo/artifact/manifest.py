@@ -1,4 +1,4 @@
-"""The manifest of an artifact: what is in the folder, how it was made, and what was proved."""
+"""The manifest of an artifact: what is in the folder, how it was made, and what was checked."""
 
 from __future__ import annotations
 

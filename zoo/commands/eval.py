@@ -82,7 +82,7 @@ def evaluate(
 
 
 def _print(labels: list[str], result: Result) -> None:
-    """By class, then the matrix where the terminal is wide enough, else the commonest mistakes."""
+    """By class, then the matrix where the terminal is wide enough, else the frequent mistakes."""
     from zoo.plotting.confusion import worst
 
     width = shutil.get_terminal_size().columns

@@ -1,4 +1,4 @@
-"""`zoo write`: what a trained language model says."""
+"""`zoo write`: generates text with a trained language model."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def write(
     prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "",
     count: Annotated[int, typer.Option("-n", "--count", help="Tokens to write.")] = 500,
     temperature: Annotated[float, typer.Option(
-        help="0 takes the likeliest token, 1 draws by the model's probabilities.")] = 0.8,
+        help="0 takes the most probable token, 1 samples from the model's distribution.")] = 0.8,
     seed: Annotated[int, typer.Option(help="Of the draws; the same text for the same seed.")] = 0,
     weights: Annotated[str | None, typer.Option(
         help="Shipped weights of the cell: shakespeare, wikitext2.")] = None,
     device: Device = "cpu",
 ) -> None:
-    """Let a trained language model write on, one token after the other.
+    """Generate text with a trained language model, one token after the other.
 
     \b
     Example:

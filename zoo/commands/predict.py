@@ -1,4 +1,4 @@
-"""`zoo predict`: what a network of images says of picture files."""
+"""`zoo predict`: an image network classifies picture files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def predict(
     as_json: Annotated[bool, typer.Option(
         "--json", help="All probabilities, as one JSON object per line.")] = False,
 ) -> None:
-    """Say what is in pictures: their middle square, made as small as the network's images.
+    """Classify pictures: their middle square, scaled down to the size of the network's images.
 
     \b
     Example:

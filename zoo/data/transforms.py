@@ -30,7 +30,7 @@ def augment(pixels: Tensor, recipe: Recipe) -> Tensor:
 
 
 def random_crop(pixels: Tensor, padding: int) -> Tensor:
-    """Shift each image by up to `padding` pixels a side; zeros come in."""
+    """Shift each image by up to `padding` pixels per side; zeros come in."""
     count, _, height, width = pixels.shape
     padded = F.pad(pixels, [padding] * 4)
     top, left = torch.randint(2 * padding + 1, (2, count, 1), device=pixels.device)

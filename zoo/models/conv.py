@@ -90,7 +90,7 @@ class Cell(nn.Module):
 
 
 class TwoByTwoPool(nn.Module):
-    """Average-pools any size to 2x2 by two overlapping windows a side.
+    """Average-pools any size to 2x2 by two overlapping windows per side.
 
     Kernel 5 stride 3 on CIFAR's 8x8 and kernel 5 stride 2 on ImageNet's 7x7, as published; in
     proportion elsewhere.

@@ -49,7 +49,7 @@ def phases(x: Tensor) -> Tensor:
     return parts.permute(0, 3, 1, 2)
 
 
-def join_phases(x: Tensor, size: torch.Size) -> Tensor:
+def join_phases(x: Tensor, size: Sequence[int]) -> Tensor:
     """The images of `size` (H, W) whose `phases` are `x`."""
     count, channels, height, width = x.shape
     parts = x.permute(0, 2, 3, 1).reshape(2, 2, count // 4, height, width, channels)

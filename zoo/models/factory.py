@@ -19,7 +19,7 @@ ZooNetwork: TypeAlias = CifarNetwork | ImageNetNetwork | HierarchicalNetwork | L
 NETWORKS: dict[str, Callable[..., ZooNetwork]] = {
     "cifar": CifarNetwork, "imagenet": ImageNetNetwork, "language": LanguageModel}
 
-#: Published sizes: what `create_model` takes where nothing is said.
+#: Published sizes: the defaults of `create_model`.
 DEFAULTS = {
     "cifar": {"channels": 36, "layers": 20, "num_classes": 10},
     "imagenet": {"channels": 48, "layers": 14, "num_classes": 1000},
@@ -28,7 +28,7 @@ DEFAULTS = {
 
 
 def check_network(network: str) -> None:
-    """Raise ValueError for a kind of network that there is not."""
+    """Raise ValueError for an unknown kind of network."""
     if network not in NETWORKS:
         raise ValueError(f"unknown network {choices(network, NETWORKS)}")
 

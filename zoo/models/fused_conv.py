@@ -8,7 +8,7 @@ parameters, are computed in another order:
   batch-norms gradients that are slices of wider maps, on which torch is ten times slower;
 * depthwise convolutions as in `zoo.models.depthwise`, dilated ones on the phases of their input.
 
-An operation that is none of these is called as it stands.
+An operation that is none of these is called directly.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SEPARABLE = 4  # modules of one ReLU, depthwise, pointwise, batch-norm
 def forward(model: nn.Module, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
     """What ``model(images)`` is in training mode, running statistics included.
 
-    Networks that are none of `zoo.models.conv` are called as they stand.
+    Networks that are none of `zoo.models.conv` are called directly.
     """
     if not isinstance(model, _Network) or not model.training:
         return model(images)

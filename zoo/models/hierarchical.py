@@ -24,7 +24,7 @@ from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.models.conv import AuxiliaryHead, DropPath
 from zoo.models.operations import Identity, Pool
 
-#: What `zoo.create_model` takes where nothing is said: the paper's large model.
+#: The defaults of `zoo.create_model`: the paper's large model.
 DEFAULTS = {"channels": 64, "layers": 6, "num_classes": 10}
 
 

@@ -18,7 +18,7 @@ class CapturedStep:
     """`function` from tensors to a sequence of tensors, replayed where `device` is a GPU.
 
     `function` may not look at values (no `.item()`) and keeps what it changes in place.  What it
-    returns holds until the next call.  Elsewhere than on a GPU it is called as it stands.
+    returns holds until the next call.  Elsewhere than on a GPU it is called directly.
     Inputs of other shapes, such as a smaller last batch, are computed without the graph; the
     graph is recorded anew where they come several times in a row.
     """
@@ -46,7 +46,7 @@ class CapturedStep:
         if self._graph is None or self._recorded != (shapes, constants):
             self._graph = self._record(inputs)
             self._recorded = shapes, constants
-        # torch lists it among its functions nowhere, but optimisers call it, too.
+        # torch does not export it by name; its own optimisers call it, too.
         torch._foreach_copy_(self._inputs, list(inputs))  # pyright: ignore[reportPrivateImportUsage]
         self._graph.replay()
         return self._outputs
