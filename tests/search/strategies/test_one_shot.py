@@ -324,7 +324,8 @@ def test_enas_gives_the_controllers_steps_no_weights():
 @pytest.mark.parametrize("name, changes, message", [
     ("pc-darts", {"channels": 6}, "6 channels cannot be cut into 4 parts; take a multiple of 4 "
                                   "for --channels"),
-    ("gdas", {"order": 2}, "gdas samples anew in every step and has no second order; leave --order"),
+    ("gdas", {"order": 2},
+     "gdas samples anew in every step and has no second order; leave --order"),
     ("darts", {"order": 3}, "the order is 1 or 2, not 3"),
     ("darts", {"hidden": 3}, "--hidden is not a setting of the conv space"),
     ("darts", {"batch_size": 1}, "batch_size must be at least 2: batch-norm needs two images"),
