@@ -1,1 +1,1 @@
-"""What a search tells: rows, reports, plots, comparisons."""
+"""Output of a search: history, report, plots, comparisons, terminal."""

@@ -1,8 +1,8 @@
 """Compares searches over seeds: what each strategy found, and at what cost.
 
-As Li & Talwalkar 2019 (arXiv 1902.07638) ask for: several seeds, their spread, the cost in one
-unit for all, and the found cells trained from scratch.  Only strategies that train their cells
-one by one validate what they find; the others validate the supernet, and the table says so.
+Follows Li & Talwalkar 2019 (arXiv 1902.07638): several seeds with mean and standard deviation, the
+cost in one unit for all, and the found cells trained from scratch.  The validation metric of a
+weight-sharing strategy is that of the supernet, not of a trained cell, and the table says so.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import typer
@@ -22,7 +23,7 @@ from zoo.training.tensorboard import finite
 
 
 class CompareError(ValueError):
-    """Runs that cannot stand in one table; the message names two of them and why."""
+    """Runs that cannot be compared in one table; the message names two of them and why."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float | None]) -> Spread | None:
-        """That of the values that are known, or None when none is."""
+        """The spread of the values that are not None, or None if all are."""
         known = [value for value in values if value is not None]
         if not known:
             return None
@@ -52,31 +53,34 @@ class Group:
 
     @property
     def shares_weights(self) -> bool:
+        """Was a supernet validated rather than trained cells?"""
         return self.runs[0].shares_weights
 
     @property
-    def cost(self) -> Spread:
+    def cost(self) -> Spread | None:
+        """Images or tokens seen by training in a whole run."""
         return Spread.of([run.cost[-1] for run in self.runs])
 
     @property
     def seconds(self) -> Spread | None:
+        """Duration of a whole run, where it is known."""
         return Spread.of([run.total_seconds for run in self.runs])
 
     @property
     def validation(self) -> Spread | None:
-        """Of the best accuracy or perplexity on validation data."""
+        """The best accuracy or perplexity on validation data."""
         return Spread.of([run.best for run in self.runs])
 
     @property
     def test(self) -> Spread | None:
-        """Of the found cells trained from scratch, for the runs whose cell has been."""
+        """The test metric of the found cells trained from scratch, for the runs that have one."""
         return Spread.of([finite((run.trained or {}).get(f"test_{run.metric}"))
                           for run in self.runs])
 
     def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cost, and mean and deviation of the best so far of all runs at that cost.
+        """Costs, and mean and standard deviation over the runs of the best value so far.
 
-        From where every run has a value to where the first one ends.
+        From the cost at which every run has a value to that at which the first run ends.
         """
         steps = [best_over_cost(run) for run in self.runs]
         steps = [step for step in steps if step]
@@ -93,7 +97,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups on one space and one data set, counted in one unit."""
+    """Groups of runs on one space and one data set, with costs in one unit."""
 
     space: str
     data: str
@@ -101,9 +105,9 @@ class Comparison:
     metric: str
     groups: tuple[Group, ...]
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Everything that the table shows, in JSON's types."""
-        def plain(spread: Spread | None) -> dict | None:
+        def plain(spread: Spread | None) -> dict[str, Any] | None:
             return None if spread is None else asdict(spread)
 
         return {"space": self.space, "data": self.data, "unit": self.unit, "metric": self.metric,
@@ -118,10 +122,10 @@ class Comparison:
 
 
 def compare(runs: Sequence[RunRecord]) -> Comparison:
-    """The runs in groups that differ in their seed only, in the order given.
+    """The runs, grouped by everything but their seed, in the order given.
 
-    Raises CompareError for runs on different spaces, data or units, for a run without an epoch,
-    and for the same search given twice.
+    Raises CompareError for runs on different spaces, data or units, for a run without a finished
+    epoch, and for the same search given twice.
     """
     if not runs:
         raise CompareError("there is no run to compare; name at least one folder")
@@ -133,10 +137,11 @@ def compare(runs: Sequence[RunRecord]) -> Comparison:
                            ("counts", "unit"), ("measures", "metric")):
             if getattr(one, name) != getattr(other, name):
                 raise CompareError(f"{one.folder} {what} {getattr(one, name)}, {other.folder} "
-                                   f"{getattr(other, name)}; compare them apart")
+                                   f"{getattr(other, name)}; compare them separately")
         if one.config.get("data_sha256") != other.config.get("data_sha256"):
             raise CompareError(f"{one.folder} and {other.folder} searched on different "
-                               f"{one.data} data (their sha256 differ); compare them apart")
+                               f"{one.data} data (their sha256 differ); compare them "
+                               "separately")
     groups: dict[tuple[str, str], list[RunRecord]] = {}
     for run in runs:
         group = groups.setdefault(_search(run), [])
@@ -149,9 +154,11 @@ def compare(runs: Sequence[RunRecord]) -> Comparison:
         Group(_label(group[0], groups), tuple(group)) for group in groups.values()))
 
 
-def best_over_cost(run: RunRecord) -> list[tuple[int, float]]:
+def best_over_cost(run: RunRecord) -> list[tuple[float, float]]:
     """(cost, best so far) after every row, or after every candidate where there are some."""
-    steps, best, cost = [], None, 0
+    steps: list[tuple[float, float]] = []
+    best: float | None = None
+    cost: float = 0
     for row, total, value in zip(run.rows, run.cost, run.validation):
         for one in row.get("candidates") or () if not run.shares_weights else ():
             cost += finite(one.get(run.unit)) or 0
@@ -165,7 +172,7 @@ def best_over_cost(run: RunRecord) -> list[tuple[int, float]]:
 
 
 def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
-    """The table, with remarks below it; or everything as JSON."""
+    """Print the table, with remarks below it; or everything as JSON."""
     if as_json:
         typer.echo(json.dumps(comparison.to_dict(), indent=2))
         return
@@ -183,12 +190,12 @@ def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
     remarks = ["mean ± standard deviation over the seeds"] if any(
         len(group.runs) > 1 for group in comparison.groups) else []
     if shared:
-        remarks.append("* of the supernet, not of a trained cell: it says nothing beside the "
-                       "validation of another strategy; the last column does")
+        remarks.append("* of the supernet, not of a trained cell: comparable only within a "
+                       "strategy; across strategies use the last column")
     if untrained := [run for group in comparison.groups for run in group.runs
                      if not run.trained and run.finished]:
-        name = untrained[0].result.get("name", "NAME")
-        remarks.append(f"cells to be trained: {len(untrained)}, as in: zoo train {name} --data "
+        name = (untrained[0].result or {}).get("name", "NAME")
+        remarks.append(f"cells not trained yet: {len(untrained)}, as in: zoo train {name} --data "
                        f"{comparison.data} -o {untrained[0].folder / 'trained'}")
     remarks += [f"{run.folder} is not finished: epoch {len(run.rows)}"
                 + (f" of {run.epochs}" if run.epochs else "")
@@ -198,12 +205,12 @@ def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
 
 
 def _search(run: RunRecord) -> tuple[str, str]:
-    """What runs of a group have in common."""
+    """What the runs of a group have in common: strategy and settings."""
     return run.strategy, json.dumps(_facts(run), sort_keys=True)
 
 
-def _facts(run: RunRecord) -> dict:
-    """Its settings, those of its candidates' training among them."""
+def _facts(run: RunRecord) -> dict[str, Any]:
+    """Its settings, including those of its candidates' training."""
     training = {f"training_{name}": value
                 for name, value in (run.config.get("training") or {}).items()}
     budget = {} if run.shares_weights else {"budget": run.config.get("budget")}
@@ -221,8 +228,8 @@ def _label(run: RunRecord, groups: dict[tuple[str, str], list[RunRecord]]) -> st
     return f"{run.strategy} ({told})" if told else run.strategy
 
 
-def _held(steps: list[tuple[int, float]], grid: np.ndarray) -> np.ndarray:
-    """The value of the last step at or before each place of the grid."""
+def _held(steps: list[tuple[float, float]], grid: np.ndarray) -> np.ndarray:
+    """The value of the last step at or before each cost of the grid."""
     costs, values = map(np.array, zip(*steps))
     return values[np.searchsorted(costs, grid, side="right") - 1]
 
@@ -231,7 +238,7 @@ def _text(spread: Spread | None, form: str) -> str:
     if spread is None:
         return "–"
     text = form.format(spread.mean)
-    # runs of one strategy mostly cost the same: nothing to be said
+    # mostly 0 for the cost: runs of one strategy train equally long
     return f"{text} ± {form.format(spread.deviation)}" if spread.deviation else text
 
 
@@ -240,10 +247,11 @@ def _time(spread: Spread | None) -> str:
 
 
 def _score(spread: Spread | None, accuracy: bool, of: int | None = None) -> str:
-    """93.1 ± 0.4 %; with `of`, says how many of the runs it is of when not of all."""
+    """93.1 ± 0.4 %; with `of`, also how many of the runs have a value if not all do."""
     if spread is None:
         return "–"
-    scaled = Spread(*(None if value is None else value * (100 if accuracy else 1)
-                      for value in (spread.mean, spread.deviation)), spread.count)
+    scale = 100 if accuracy else 1
+    deviation = None if spread.deviation is None else spread.deviation * scale
+    scaled = Spread(spread.mean * scale, deviation, spread.count)
     some = f" ({spread.count} of {of})" if of and spread.count < of else ""
     return _text(scaled, "{:.1f}") + (" %" if accuracy else "") + some

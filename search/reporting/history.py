@@ -1,7 +1,7 @@
-"""What a search run has left in its folder, read without trusting that it ended well.
+"""Reads the folder of a search run, finished or not.
 
-A run may be going on, or may have been killed while it wrote: then the last line of its history
-is cut short, and is left out.  Reads no checkpoint and needs no torch.
+A run may still be running, or may have been killed while it wrote: then the last line of its
+history is incomplete, and is skipped.  Reads no checkpoint and needs no torch.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoo.training.tensorboard import finite
 
@@ -19,79 +20,83 @@ TRAINED = "trained/manifest.json"  # `zoo train NAME -o RUN/trained` writes it
 
 
 class HistoryError(ValueError):
-    """A folder that holds no search run, or a damaged one; the message names the file."""
+    """A folder without a search run, or with a damaged one; the message names the file."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run: its settings, a row an epoch as in history.jsonl, the seconds of each row.
+    """One run: its settings, one row per epoch as in history.jsonl, the seconds of each row.
 
-    `seconds` has None for an epoch whose time is not known; `result` is None until the run ends;
-    `trained` holds the metrics of the found cell trained from scratch, if it was.
+    `seconds` has None for an epoch whose duration is unknown; `result` is None until the run is
+    finished; `trained` holds the metrics of the found cell trained from scratch, if it was.
     """
 
     folder: Path
-    config: dict
-    rows: tuple[dict, ...]
+    config: dict[str, Any]
+    rows: tuple[dict[str, Any], ...]
     seconds: tuple[float | None, ...]
-    result: dict | None = None
-    trained: dict | None = None
+    result: dict[str, Any] | None = None
+    trained: dict[str, Any] | None = None
 
     @property
     def strategy(self) -> str:
-        """The strategy as one would call it: 'darts order 2', 'evolution'."""
+        """The name of the strategy, with its order: 'darts order 2', 'evolution'."""
         order = self.settings.get("order")
         name = str(self.config["strategy"])
         return f"{name} order {order}" if name == "darts" and order else name
 
     @property
     def space(self) -> str:
+        """'conv', 'recurrent' or 'hierarchical'."""
         return str(self.config.get("space", "conv"))
 
     @property
     def data(self) -> str:
-        """Name of the data set; of a file or folder of the user's, the last part of its path."""
+        """Name of the data set; for a file or folder of the user, the last part of its path."""
         return Path(str(self.config.get("data", "?"))).name or "?"
 
     @property
     def seed(self) -> int:
+        """Seed of the run."""
         return self.config.get("seed", 0)
 
     @property
-    def settings(self) -> dict:
+    def settings(self) -> dict[str, Any]:
+        """Settings of the strategy."""
         return self.config.get("settings") or {}
 
     @property
     def unit(self) -> str:
-        """What cost is counted in: 'images' or 'tokens'."""
+        """The unit of the cost: 'images' or 'tokens'."""
         if self.rows:
             return next(iter(self.rows[0]["cost"]))
         return "tokens" if self.space == "recurrent" else "images"
 
     @property
     def metric(self) -> str:
-        """'accuracy', of which more is better, or 'perplexity', of which less is."""
+        """'accuracy', where higher is better, or 'perplexity', where lower is."""
         if self.rows:
             return "perplexity" if "valid_perplexity" in self.rows[0] else "accuracy"
         return "perplexity" if self.space == "recurrent" else "accuracy"
 
     @property
     def shares_weights(self) -> bool:
-        """Is what was validated a supernet, rather than cells that were trained one by one?"""
+        """Was a supernet validated, rather than cells that were each trained from scratch?"""
         return not any("candidates" in row and "train_loss" not in row for row in self.rows)
 
     @property
     def cost(self) -> tuple[int, ...]:
-        """Images or tokens that training has seen by the end of each row."""
+        """Images or tokens seen by training up to each row."""
         return tuple(row["cost"][self.unit] for row in self.rows)
 
     @property
     def validation(self) -> tuple[float | None, ...]:
-        """Accuracy or perplexity on validation data of each row; None where it is no number."""
+        """Accuracy or perplexity on validation data of each row; None where it is not
+        finite."""
         return tuple(finite(row.get(f"valid_{self.metric}")) for row in self.rows)
 
     def better(self, one: float | None, other: float | None) -> float | None:
-        """The better of two values of the metric; None is worse than any."""
+        """The better of two values of the metric; None is worse than any value."""
         known = [value for value in (one, other) if value is not None]
         best = min if self.metric == "perplexity" else max
         return best(known) if known else None
@@ -99,7 +104,8 @@ class RunRecord:
     @property
     def best_so_far(self) -> tuple[float | None, ...]:
         """The best of `validation` up to each row."""
-        best, out = None, []
+        best: float | None = None
+        out: list[float | None] = []
         for value in self.validation:
             best = self.better(best, value)
             out.append(best)
@@ -107,24 +113,28 @@ class RunRecord:
 
     @property
     def best(self) -> float | None:
+        """The best validation accuracy or perplexity of the run."""
         return self.best_so_far[-1] if self.rows else None
 
     @property
     def total_seconds(self) -> float | None:
-        """Seconds of all epochs together, or None when any is not known."""
-        return None if None in self.seconds or not self.rows else sum(self.seconds)
+        """Seconds of all epochs together, or None if any is unknown."""
+        known = [seconds for seconds in self.seconds if seconds is not None]
+        return sum(known) if self.rows and len(known) == len(self.seconds) else None
 
     @property
     def epochs(self) -> int | None:
-        """Rows that the whole run has, as far as its settings tell."""
+        """Rows of the whole run, as far as its settings say."""
         return self.config.get("epochs") or self.settings.get("epochs")
 
     @property
     def chosen_epoch(self) -> int | None:
+        """The epoch whose genotype was kept, once the run is finished."""
         return (self.result or {}).get("chosen_epoch")
 
     @property
     def finished(self) -> bool:
+        """Has the run a result?"""
         return self.result is not None
 
 
@@ -135,7 +145,7 @@ def read_run(folder: Path | str) -> RunRecord:
     if config is None or "strategy" not in config:
         raise HistoryError(f"{folder} holds no search run; `search list` shows those there are")
     if not isinstance(config.get("settings") or {}, dict):
-        raise _damaged(folder / CONFIG, "settings are no object")
+        raise _damaged(folder / CONFIG, "settings are not an object")
     rows = _read_lines(folder / HISTORY, _check_row)
     units = {name for row in rows for name in row["cost"]}
     if len(units) > 1:
@@ -149,9 +159,10 @@ def read_run(folder: Path | str) -> RunRecord:
 
 
 def read_runs(parent: Path | str) -> tuple[list[RunRecord], list[str]]:
-    """All search runs in the folder `parent`, by name, and a line for each damaged one."""
+    """All search runs in the folder `parent`, by name, and a message for each damaged one."""
     parent = Path(parent)
-    records, damaged = [], []
+    records: list[RunRecord] = []
+    damaged: list[str] = []
     for path in sorted(parent.glob(f"*/{CONFIG}")):
         try:
             config = _read_json(path)
@@ -163,7 +174,7 @@ def read_runs(parent: Path | str) -> tuple[list[RunRecord], list[str]]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as one says them.
+    """Seconds in readable units.
 
     >>> duration(7500)
     '2 h 5 min'
@@ -174,30 +185,31 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
-def _check_row(row: dict, number: int) -> str | None:
+def _check_row(row: dict[str, Any], number: int) -> str | None:
     """What is wrong with row `number` of a history, if anything."""
     if row.get("epoch") != number:
-        return f"is not of epoch {number}"
+        return f"is not the row of epoch {number}"
     cost = row.get("cost")
     if not isinstance(cost, dict) or not cost or None in map(finite, cost.values()):
         return "has no cost"
     for name in ("alphas", "entropy", "operations", "skip_connections", "genotype"):
         if not isinstance(row.get(name, {}), dict):
-            return f"has {name} that are no object"
+            return f"has a field {name} that is not an object"
     if not isinstance(row.get("candidates", []), list) \
             or not all(isinstance(one, dict) for one in row.get("candidates", [])):
-        return "has candidates that are no list of objects"
+        return "has candidates that are not a list of objects"
     return None
 
 
-def _check_time(row: dict, number: int) -> str | None:
+def _check_time(row: dict[str, Any], number: int) -> str | None:
     known = isinstance(row.get("epoch"), int) and finite(row.get("seconds")) is not None
     return None if known else "has no epoch or seconds"
 
 
-def _read_lines(path: Path, check: Callable[[dict, int], str | None]) -> list[dict]:
-    """The JSON objects of a file, one a line; a last line that was cut short is left out."""
-    rows = []
+def _read_lines(path: Path, check: Callable[[dict[str, Any], int], str | None]
+                ) -> list[dict[str, Any]]:
+    """The JSON objects of a file, one per line; an incomplete last line is skipped."""
+    rows: list[dict[str, Any]] = []
     *lines, last = (_read_text(path) or "").split("\n")
     for number, line in enumerate([*lines, last] if last else lines, start=1):
         try:
@@ -206,27 +218,27 @@ def _read_lines(path: Path, check: Callable[[dict, int], str | None]) -> list[di
             if number > len(lines):
                 break
             raise _damaged(path, f"line {number} is not JSON") from None
-        wrong = check(row, number) if isinstance(row, dict) else "is no object"
+        wrong = check(row, number) if isinstance(row, dict) else "is not an object"
         if wrong:
             raise _damaged(path, f"line {number} {wrong}")
         rows.append(row)
     return rows
 
 
-def _read_json(path: Path) -> dict | None:
-    """The object in a file, or None when there is no file."""
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a file, or None if there is no file."""
     text = _read_text(path)
     try:
         value = None if text is None else json.loads(text)
     except (ValueError, RecursionError):
         raise _damaged(path, "not JSON") from None
     if text is not None and not isinstance(value, dict):
-        raise _damaged(path, "no object")
+        raise _damaged(path, "not an object")
     return value
 
 
 def _read_text(path: Path) -> str | None:
-    # A power failure may leave a tail of any bytes; they are no JSON either way.
+    # A power failure may leave arbitrary bytes at the end; they are not JSON either way.
     try:
         return path.read_bytes().decode(errors="replace")
     except (FileNotFoundError, NotADirectoryError):

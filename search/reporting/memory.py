@@ -1,10 +1,12 @@
-"""What a weight-sharing search is going to cost: steps, and the memory of its largest one."""
+"""Estimates the peak memory of a weight-sharing search."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,17 +15,20 @@ from torch.utils._pytree import tree_leaves
 
 from zoo.system import distributed
 
-# What the process takes for each byte of tensors, as measured: a heap is left with holes between
-# tensors of many sizes, a GPU's allocator with few.
+if TYPE_CHECKING:
+    from search.strategies.one_shot import OneShot
+
+# Measured bytes of the process per byte of tensors: the heap fragments with tensors of many sizes,
+# a GPU's caching allocator less so.
 _HEAP, _GPU = 2.1, 1.15
 
 
-def peak_memory(strategy) -> int:
-    """Bytes that a step of `strategy`, a `OneShot`, needs at its peak, in addition to what
-    the process has now.
+def peak_memory(strategy: OneShot) -> int:
+    """Peak memory of a step of `strategy` in bytes, in addition to what the process has now.
 
-    The tensors that live at a time are counted on batches of two and of four, and grow with the
-    batch; the momentum of the weights comes later, and at order 2 what they are put back from.
+    The live tensors are counted on batches of two and of four, and extrapolated linearly to the
+    batch size.  Added are the momentum of the weights and, at order 2, the copies that they are
+    restored from.
     """
     settings = strategy.settings
     two, four = (_live_tensors(strategy, size) for size in (2, 4))
@@ -35,10 +40,11 @@ def peak_memory(strategy) -> int:
     return round(room * (two + (four - two) / 2 * (batch - 2)) + weights * copies)
 
 
-def _live_tensors(strategy, size: int) -> int:
-    """Bytes of the tensors that a step on `size` images or columns makes, at its peak."""
+def _live_tensors(strategy: OneShot, size: int) -> int:
+    """Peak bytes of the tensors that a step on `size` images or columns creates."""
     network, batch = strategy.network, strategy.task.example(size)
-    weights, alphas = list(network.parameters()), list(network.alphas.values())
+    weights: list[Tensor] = list(network.parameters())
+    alphas = list(network.alphas.values())
     passes = [(weights, strategy.autocast)]
     if hasattr(strategy, "bilevel"):
         passes.append((alphas if strategy.settings.order == 1 else weights + alphas,
@@ -59,8 +65,8 @@ def _live_tensors(strategy, size: int) -> int:
 
 
 @contextlib.contextmanager
-def _learning_alone(some: list[Tensor], of: list[Tensor]):
-    """`some` tensors get gradients, the others rest."""
+def _learning_alone(some: Sequence[Tensor], of: Sequence[Tensor]) -> Iterator[None]:
+    """Only `some` of the tensors get gradients."""
     chosen = {id(tensor) for tensor in some}
     for tensor in of:
         tensor.requires_grad_(id(tensor) in chosen)
@@ -72,14 +78,16 @@ def _learning_alone(some: list[Tensor], of: list[Tensor]):
 
 
 class _Live(TorchDispatchMode):
-    """Counts the bytes of what operations make and what is still held; `peak` is their most."""
+    """Counts the bytes of tensors that operations create and that are still alive."""
 
-    def __init__(self, here_before: list[Tensor]):
+    def __init__(self, here_before: Sequence[Tensor]) -> None:
         super().__init__()
         self.known = {tensor.untyped_storage()._cdata for tensor in here_before}
         self.now = self.peak = 0
 
-    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+    def __torch_dispatch__(self, operation: Callable[..., object], types: Sequence[type],
+                           arguments: Sequence[Any] = (),
+                           options: Mapping[str, Any] | None = None) -> object:
         result = operation(*arguments, **(options or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, Tensor):
@@ -100,7 +108,7 @@ class _Live(TorchDispatchMode):
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that `device` has left, or None where that cannot be known."""
+    """Free memory of `device` in bytes, or None where it is unknown."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:

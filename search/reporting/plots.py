@@ -1,6 +1,6 @@
-"""Pictures of runs for papers and slides, drawn by matplotlib: SVG, PNG or PDF by the suffix.
+"""Plots of runs for papers and slides, by matplotlib: SVG, PNG or PDF, chosen by the suffix.
 
-Colours of Okabe & Ito, which everybody can tell apart, and a line style beside each.
+The colour-blind safe palette of Okabe & Ito, with a line style for each colour.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from search.reporting.compare import Comparison, best_over_cost
 from search.reporting.history import RunRecord
@@ -18,15 +18,18 @@ from zoo.training.tensorboard import finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import RcKeyType
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 STYLES = ("-", "--", "-.", ":")
 SUFFIXES = (".svg", ".png", ".pdf")
-_STYLE = {"svg.hashsalt": "genotype-zoo", "svg.fonttype": "none", "font.size": 9,
-          "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-          "grid.alpha": 0.25, "axes.titlesize": 10, "axes.titleweight": "bold",
-          "axes.titlelocation": "left", "legend.frameon": False}
-# As in the drawing of a cell; of two sizes the larger is darker.
+_STYLE: dict[RcKeyType, Any] = {
+    "svg.hashsalt": "genotype-zoo", "svg.fonttype": "none", "font.size": 9,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
+    "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "legend.frameon": False,
+}
+# As in the drawing of a cell; of two kernel sizes the larger is darker.
 _OPERATIONS = {
     "skip_connect": "#8b95a3", "identity": "#8b95a3", "none": "#e3e6eb",
     "max_pool_3x3": "#48a868", "avg_pool_3x3": "#2ba3a3",
@@ -35,11 +38,11 @@ _OPERATIONS = {
     "tanh": "#7aa5f5", "sigmoid": "#b994ee", "relu": "#e08a3c",
 }
 
-Panel = Callable[["Axes"], None]
+Panel: TypeAlias = Callable[["Axes"], None]
 
 
 def plot_comparison(comparison: Comparison, path: Path | str) -> Path:
-    """The best so far of each group against its cost: mean, and a band of one deviation."""
+    """Best value so far against cost: the mean of each group ± one standard deviation."""
     def panel(axes: Axes) -> None:
         for number, group in enumerate(comparison.groups):
             cost, mean, deviation = group.curve()
@@ -66,7 +69,7 @@ def plot_comparison(comparison: Comparison, path: Path | str) -> Path:
 def plot_run(record: RunRecord, path: Path | str) -> Path:
     """The curves of a run, and the operations of its cells over the epochs.
 
-    Raises ValueError for a run without an epoch.
+    Raises ValueError for a run without a finished epoch.
     """
     if not record.rows:
         raise ValueError(f"{record.folder} has no finished epoch yet; wait for one")
@@ -79,9 +82,10 @@ def _curves(record: RunRecord) -> list[Panel]:
     groups = [("loss", {"training": "train_loss", "validation": "valid_loss"}),
               (metric, {"training": f"train_{metric}", "validation": f"valid_{metric}",
                         "only the cell": f"discrete_{metric}"})]
-    panels = [_lines(record, title, {name: [row.get(key) for row in record.rows]
-                                     for name, key in keys.items()}, metric)
-              for title, keys in groups] if record.shares_weights else [_candidates(record)]
+    panels: list[Panel | None] = [
+        _lines(record, title, {name: [row.get(key) for row in record.rows]
+                               for name, key in keys.items()}, metric)
+        for title, keys in groups] if record.shares_weights else [_candidates(record)]
     for title, key in (("entropy of alpha (nats)", "entropy"),
                        ("skip connections", "skip_connections")):
         cells = record.rows[-1].get(key) or {}
@@ -105,7 +109,7 @@ def _lines(record: RunRecord, title: str, series: dict[str, list], metric: str) 
         if title == metric:
             _measure(axes, metric)
         if all(float(value).is_integer() for values in series.values() for value in values):
-            axes.yaxis.get_major_locator().set_params(integer=True)
+            axes.locator_params(axis="y", integer=True)
         _epochs(axes, record)
         axes.set_title(title + (" of the supernet" if title in ("loss", metric) else ""))
         axes.legend()
@@ -114,7 +118,8 @@ def _lines(record: RunRecord, title: str, series: dict[str, list], metric: str) 
 
 def _candidates(record: RunRecord) -> Panel:
     def panel(axes: Axes) -> None:
-        places, cost = [], 0
+        places: list[tuple[float, float | None]] = []
+        cost: float = 0
         for row, total in zip(record.rows, record.cost):
             for one in row.get("candidates") or ():
                 cost += finite(one.get(record.unit)) or 0
@@ -186,13 +191,13 @@ def _save(panels: list[Panel], path: Path | str, title: str = "", width: float =
           height: float = 2.7) -> Path:
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{path} does not end in {', '.join(SUFFIXES)}, by which the kind of "
-                         "picture is told; name such a file with -o")
+        raise ValueError(f"{path} does not end in {', '.join(SUFFIXES)}, which select the "
+                         "format; choose such a file name with -o")
     try:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError:
-        raise ValueError("pictures need the package matplotlib; pip install "
+        raise ValueError("plots need the package matplotlib; pip install "
                          "'genotype-zoo[search]' adds it") from None
     columns = min(3, len(panels))
     rows = math.ceil(len(panels) / columns)
@@ -204,7 +209,7 @@ def _save(panels: list[Panel], path: Path | str, title: str = "", width: float =
             panel(figure.add_subplot(rows, columns, place))
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
-        # no date inside: the same runs give the same file
+        # without a date, so that the same runs give the same file
         stamp = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
         figure.savefig(content, format=path.suffix[1:].lower(), dpi=160,
                        metadata=stamp.get(path.suffix.lower()))

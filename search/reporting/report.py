@@ -1,8 +1,8 @@
-"""Writes report.html: one file that opens offline and shows a search run epoch by epoch.
+"""Writes report.html: a self-contained page that shows a search run epoch by epoch.
 
-Facts, curves, the weights of the operations over time, and the cell as it changes, with a slider
-that moves all of them.  The page (`report_template/`) is plain HTML, CSS and JavaScript; the run
-goes into it as JSON, and everything that a name or a warning holds is shown as text.
+Summary, curves, the weights of the operations over time, and the cell of each epoch, with one
+slider for all of them.  The page (`report_template/`) is plain HTML, CSS and JavaScript; the run is
+embedded as JSON, and names and warnings are escaped.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 from html import escape
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -37,7 +38,7 @@ _SPACES = {"conv": "convolutional cells", "recurrent": "a recurrent cell",
 
 
 def write_report(folder: Path | str) -> Path:
-    """Write report.html of the run in `folder`, in one step, and return its path.
+    """Write report.html of the run in `folder`, atomically, and return its path.
 
     Raises HistoryError when the run cannot be read, OSError when the page cannot be written.
     """
@@ -63,8 +64,8 @@ def page(record: RunRecord) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: fields[found[1]], _part("page.html"))
 
 
-def page_data(record: RunRecord) -> dict:
-    """Everything the page shows, in JSON's types, one entry an epoch in lists over time."""
+def page_data(record: RunRecord) -> dict[str, Any]:
+    """Everything the page shows, in JSON's types; lists over time have one entry per epoch."""
     genotypes = [_genotype(record, row) for row in record.rows]
     texts = list(dict.fromkeys(map(str, genotypes)))
     return {
@@ -111,7 +112,7 @@ def _state(record: RunRecord) -> str:
 
 
 def _facts(record: RunRecord) -> list[list[str]]:
-    """Triples of a label, what it is, and a remark or ''."""
+    """Triples of a label, its value, and a remark or ''."""
     facts = [["Strategy", record.strategy, f"searching {_SPACES.get(record.space, record.space)}"],
              ["Data", record.data, f"seed {record.seed}"]]
     if record.rows:
@@ -140,26 +141,26 @@ def _score(record: RunRecord, value: float) -> str:
     return f"{value:.1%}" if record.metric == "accuracy" else f"{value:.1f}"
 
 
-def _plain(value) -> str:
+def _plain(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _column(record: RunRecord, key: str) -> list[float | None] | None:
-    """One value an epoch; None when no epoch has any."""
+    """One value per epoch; None if no epoch has one."""
     values = [_short(row.get(key)) for row in record.rows]
     return values if any(value is not None for value in values) else None
 
 
-def _short(value) -> float | None:
-    """A number without digits that nobody sees."""
-    value = finite(value)
-    return None if value is None else float(f"{value:.5g}")
+def _short(value: object) -> float | None:
+    """A finite number, rounded to five digits to keep the page small."""
+    number = finite(value)
+    return None if number is None else float(f"{number:.5g}")
 
 
 # --- cells --------------------------------------------------------------------------------
 
 
-def _genotype(record: RunRecord, row: dict) -> Genotype:
+def _genotype(record: RunRecord, row: dict[str, Any]) -> Genotype:
     try:
         return from_dict(row.get("genotype"))
     except GenotypeError as error:
@@ -167,11 +168,11 @@ def _genotype(record: RunRecord, row: dict) -> Genotype:
                            "search anew into another folder with -o") from None
 
 
-def _cells(record: RunRecord, genotypes: list[Genotype]) -> list[dict]:
-    """What there is to see of each cell: drawings, each different one once, and alphas."""
+def _cells(record: RunRecord, genotypes: list[Genotype]) -> list[dict[str, Any]]:
+    """The data of each cell: its distinct drawings, operations over time, and alphas."""
     if not genotypes:
         return []
-    out = []
+    out: list[dict[str, Any]] = []
     for name in _HEADINGS if _is_darts(genotypes[0]) else ("",):
         if name and name not in genotypes[0].cells():
             continue
@@ -193,21 +194,22 @@ def _cells(record: RunRecord, genotypes: list[Genotype]) -> list[dict]:
     return out
 
 
-def _counts(operations: dict, name: str) -> Counter:
-    """How often each operation stands in a cell; '' for a hierarchical cell and its motifs."""
-    counts = sum((Counter(of) for cell, of in operations.items() if name in ("", cell)), Counter())
+def _counts(operations: dict[str, dict[str, int]], name: str) -> Counter[str]:
+    """The number of edges with each operation; '' for a hierarchical cell and its motifs."""
+    counts: Counter[str] = sum(
+        (Counter(of) for cell, of in operations.items() if name in ("", cell)), Counter())
     return Counter({operation: count for operation, count in counts.items()
                     if not operation.startswith("motif_")})
 
 
 def _is_darts(genotype: Genotype) -> bool:
-    """Has it cells of nodes and edges, each to be drawn alone?"""
+    """Has it cells of nodes and edges, which are drawn separately?"""
     return isinstance(genotype, (ConvGenotype, RecurrentGenotype))
 
 
 def _tidy(genotype: Genotype) -> Genotype:
-    """The same cell with the edges of a node in the order of their inputs, whatever their
-    strength: so that the drawing moves when the cell changes, and not otherwise."""
+    """The same cells with the edges of a node sorted by their inputs instead of their strength, so
+    that the drawing changes only when the cell does."""
     return replace(genotype, **{
         name: Cell(tuple(tuple(sorted(node, key=lambda edge: edge[::-1])) for node in cell.nodes),
                    cell.concat)
@@ -215,13 +217,13 @@ def _tidy(genotype: Genotype) -> Genotype:
 
 
 @lru_cache(maxsize=4096)
-def _drawing(genotype: Genotype, name: str) -> dict:
-    """A cell's picture, its size, it in words, and its edges (node, input, operation)."""
+def _drawing(genotype: Genotype, name: str) -> dict[str, Any]:
+    """The drawing of a cell, its size, a description, and the edges (node, input, operation)."""
     text = svg(genotype, "", name or None)
     root = ElementTree.fromstring(text)
     cell = genotype.cells()[name] if name else None
     return {
-        "svg": text, "width": float(root.get("width")), "height": float(root.get("height")),
+        "svg": text, "width": float(root.attrib["width"]), "height": float(root.attrib["height"]),
         "words": root.findtext("{*}desc"),
         "edges": [[node, source, operation] for node, of in enumerate(cell.nodes if cell else ())
                   for operation, source in of],
@@ -229,19 +231,19 @@ def _drawing(genotype: Genotype, name: str) -> dict:
 
 
 def _of_cell(record: RunRecord, key: str, name: str) -> list[float | None] | None:
-    """A number of each epoch; for a hierarchical cell ('') that of all its motifs together."""
+    """A value per epoch; for a hierarchical cell ('') the sum over all its motifs."""
     told = [row.get(key) or {} for row in record.rows]
     values = [_short(of.get(name) if name else sum(of.values()) if of else None) for of in told]
     return values if any(value is not None for value in values) else None
 
 
-def _alphas(record: RunRecord, name: str) -> dict | None:
-    """softmax(alpha) of each epoch in 1/10000, edge after edge; None without alphas."""
+def _alphas(record: RunRecord, name: str) -> dict[str, Any] | None:
+    """softmax(alpha) of each epoch in 1/10000, edge by edge; None without alphas."""
     if not record.rows or name not in (record.rows[-1].get("alphas") or {}):
         return None
     kind = "recurrent" if name == "recurrent" else "conv"
     shape = (len(edges(kind)), len(operations(kind)))
-    weights = []
+    weights: list[list[int]] = []
     for row in record.rows:
         try:
             table = np.array(row["alphas"][name], dtype=float).reshape(shape)
@@ -250,16 +252,17 @@ def _alphas(record: RunRecord, name: str) -> dict | None:
                 f"{record.folder / HISTORY} is damaged (epoch {row['epoch']}: the alphas of "
                 f"{name} are not {shape[0]} x {shape[1]} numbers); search anew into another "
                 "folder with -o") from None
-        table = np.nan_to_num(table)  # a diverged run is shown as far as it goes
+        table = np.nan_to_num(table)  # so that a diverged run can be shown too
         table = np.exp(table - table.max(axis=1, keepdims=True))
         table /= table.sum(axis=1, keepdims=True)
         weights.append((10_000 * table).round().astype(int).ravel().tolist())
     return {"edges": edges(kind), "operations": operations(kind), "weights": weights}
 
 
-def _candidates(record: RunRecord) -> list[dict]:
-    """Every cell that was evaluated, with the cost of the run when it had been."""
-    out, cost = [], 0
+def _candidates(record: RunRecord) -> list[dict[str, Any]]:
+    """Every cell that was evaluated, with the cost of the run up to it."""
+    out: list[dict[str, Any]] = []
+    cost: float = 0
     for row in record.rows:
         for one in row.get("candidates") or ():
             cost += finite(one.get(record.unit)) or 0

@@ -1,4 +1,4 @@
-"""What a running search shows: two live lines on a terminal, and a line an epoch."""
+"""The progress of a running search: two live lines on a terminal, and one line per epoch."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from search.reporting.history import duration
+
+if TYPE_CHECKING:
+    from search.strategies.one_shot import OneShot
+    from search.strategies.sampled import SampleStrategy
 
 _SHORT = {"skip_connect": "skip", "max_pool_3x3": "max", "avg_pool_3x3": "avg",
           "sep_conv_3x3": "sep3", "sep_conv_5x5": "sep5", "dil_conv_3x3": "dil3",
           "dil_conv_5x5": "dil5"}
-_WIDE = 100  # columns from which there is room for a bar too
-_SECONDS = 1 / 8  # between two drawings of the live lines
-STEPS = 10  # after which the time of the whole run is estimated
+_WIDE = 100  # terminal columns from which a progress bar fits too
+_SECONDS = 1 / 8  # between two updates of the live lines
+STEPS = 10  # after which the duration of the whole run is estimated
 
 
-def cell_line(row: dict) -> str:
-    """The operations of the present cell: 'normal sep3*4 skip*2 dil3*2, reduce max*8'."""
+def cell_line(row: dict[str, Any]) -> str:
+    """The operations of the current cell: 'normal sep3*4 skip*2 dil3*2, reduce max*8'."""
     return ", ".join(
         f"{cell} " + " ".join(f"{_SHORT.get(name, name)}" + (f"*{count}" if count > 1 else "")
                               for name, count in counts.items())
         for cell, counts in row["operations"].items())
 
 
-def row_line(row: dict, epochs: int) -> str:
+def row_line(row: dict[str, Any], epochs: int) -> str:
     """A row of the history in one line."""
     parts = [f"epoch {row['epoch']}/{epochs}", _scores(row, "train"), _scores(row, "valid")]
     if row.get("entropy"):
@@ -37,8 +42,8 @@ def row_line(row: dict, epochs: int) -> str:
     return "  ".join(filter(None, [*parts, cell_line(row)]))
 
 
-def _scores(row: dict, split: str) -> str:
-    """'valid loss 0.729 accuracy 78.44%', as far as the row has them."""
+def _scores(row: dict[str, Any], split: str) -> str:
+    """'valid loss 0.729 accuracy 78.44%', those of them that the row has."""
     forms = {"loss": "{:.3f}", "accuracy": "{:.2%}", "perplexity": "{:.1f}"}
     found = [f"{name} {form.format(row[f'{split}_{name}'])}" for name, form in forms.items()
              if row.get(f"{split}_{name}") is not None]
@@ -46,16 +51,22 @@ def _scores(row: dict, split: str) -> str:
 
 
 class Display:
-    """Gets what `search.runner.run` tells; `live` is shown (share done, lines of the moment)."""
+    """Shows the events and the progress of `search.runner.run`.
 
-    def __init__(self, say: Callable[[str], None], live: Callable[[float, list[str]], None]):
+    `say` prints a line, `live` shows (share done, live lines).
+    """
+
+    def __init__(self, say: Callable[[str], None], live: Callable[[float, list[str]], None]
+                 ) -> None:
         self.say, self.live = say, live
-        self.done = self.epochs = 0
-        self.unit, self.scores, self.cell = "step", "", ""
+        self.done = self.first = self.epochs = 0
+        self.unit, self.loss, self.scores, self.cell = "step", "", "", ""
         self.began: float | None = None
+        self.offset = 0
         self.estimated = False
 
-    def on_event(self, what: str, value) -> None:
+    def on_event(self, what: str, value: Any) -> None:
+        """`value` is an epoch for "done", a strategy for "strategy", and a row for "row"."""
         if what == "done":
             self.done = self.first = value
         elif what == "strategy":
@@ -72,17 +83,19 @@ class Display:
             self.cell = cell_line(value)
             self.done = value["epoch"]
 
-    def report(self, done: int, total: int, facts: dict) -> None:
+    def report(self, done: int, total: int, facts: dict[str, Any]) -> None:
+        """Update the live lines after a step or a candidate."""
         now = time.perf_counter()
         if self.began is None:
-            self.began, self.offset, self.loss = now, done, ""
+            self.began, self.offset = now, done
         past = (self.done - self.first) * total + done - self.offset
         left = (self.epochs - self.done) * total - done
         each = (now - self.began) / past if past > 0 else None
-        if past >= STEPS and not self.estimated:
+        if each is not None and past >= STEPS and not self.estimated:
             self.estimated = True
-            self.say(f"{each:.2f} s a {self.unit}: about {duration(each * (past + left))} in all"
-                     + (", validation aside" if self.unit == "step" else ""))
+            total_time = duration(each * (past + left))
+            self.say(f"{each:.2f} s per {self.unit}: about {total_time} in total"
+                     + (", without validation" if self.unit == "step" else ""))
         if "train_loss" in facts:
             self.loss = f"loss {facts['train_loss']:.3f}"
         parts = (f"{_clock(each * left)} left" if each else "",
@@ -101,9 +114,11 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
 
 
-def describe(strategy) -> Iterator[str]:
-    """What a run is going to cost, before its first step."""
-    if not hasattr(strategy, "network"):
+def describe(strategy: OneShot | SampleStrategy) -> Iterator[str]:
+    """The cost of a run, before its first step."""
+    from search.strategies.sampled import SampleStrategy
+
+    if isinstance(strategy, SampleStrategy):
         cost = strategy.evaluator.cost
         count = strategy.settings.candidates
         yield (f"{_count(count, 'candidate')} in {_count(strategy.epochs, 'wave')}, {cost:,} "
@@ -113,12 +128,12 @@ def describe(strategy) -> Iterator[str]:
 
     steps = strategy.task.steps_in(1)
     yield (f"{_count(strategy.epochs, 'epoch')} of {_count(steps, 'step')}; "
-           f"{sum(p.numel() for p in strategy.network.parameters()):,} weights")
+           f"{sum(p.numel() for p in strategy.network.parameters()):,} parameters")
     need, free = peak_memory(strategy), free_memory(strategy.task.device)
-    has = "" if free is None else f", {_bytes(free)} are free"
-    yield f"memory: about {_bytes(need)} at the peak{has}"
+    has = "" if free is None else f", {_bytes(free)} free"
+    yield f"peak memory: about {_bytes(need)}{has}"
     if free is not None and need > free:
-        yield ("warning: this may not fit; take a smaller --batch-size, or fewer --channels or "
+        yield ("warning: this may not fit; use a smaller --batch-size, or fewer --channels or "
                "--layers")
 
 
@@ -128,9 +143,9 @@ def _bytes(count: int) -> str:
 
 @contextlib.contextmanager
 def display(shown: bool = True) -> Iterator[Display]:
-    """Two live lines on a terminal, else a line an epoch; all on stderr.
+    """Two live lines on a terminal, else one line per epoch; all on stderr.
 
-    Not `shown`, which is for all but the first of several processes, it says nothing.
+    Not `shown`, as in all but the first of several processes, it prints nothing.
     """
     if not shown or not sys.stderr.isatty():
         yield Display(lambda line: print(line, file=sys.stderr, flush=True) if shown else None,
@@ -144,7 +159,7 @@ def display(shown: bool = True) -> Iterator[Display]:
 
     console = Console(stderr=True, highlight=False)
     shown_at = -math.inf
-    # Drawn as steps come, not by a thread on a clock: the first one is always seen.
+    # Refreshed by the steps, not by a timer thread: the first one is always shown.
     with Live(console=console, auto_refresh=False, transient=True) as live:
         def show(share: float, lines: list[str]) -> None:
             nonlocal shown_at

@@ -52,8 +52,8 @@ def test_a_run_says_what_it_costs_what_it_found_and_what_is_next(home):
     _, (result, *_) = home
     lines = result.stderr.splitlines()
     assert lines[0] == "darts order 1 in runs/search-darts1-digits-0"
-    assert re.fullmatch(r"1 epoch of 2 steps; [\d,]+ weights", lines[1])
-    assert re.fullmatch(r"memory: about \d+ MB at the peak, [\d.]+ [GM]B are free", lines[2])
+    assert re.fullmatch(r"1 epoch of 2 steps; [\d,]+ parameters", lines[1])
+    assert re.fullmatch(r"peak memory: about \d+ MB, [\d.]+ [GM]B free", lines[2])
     assert re.match(r"epoch 1/1  train loss [\d.]+ accuracy [\d.]+%  valid loss [\d.]+ accuracy "
                     r"[\d.]+%  entropy [\d.]+/[\d.]+  gap [+-][\d.]+%  normal \w+", lines[3])
     found, genotype, where, train, build = result.stdout.splitlines()
@@ -225,7 +225,7 @@ def test_two_lines_live_on_a_terminal(columns, tmp_path):
                      r"valid \d+\.\d{3} acc \d+\.\d\d%$", live[-1].rstrip())
     assert any("━" in line for line in live) == (columns == 120)
     assert any(line.startswith("normal ") and "reduce" in line for line in lines)
-    assert any(re.match(r"[\d.]+ s a step: about .* in all, validation aside", line)
+    assert any(re.match(r"[\d.]+ s per step: about .* in total, without validation", line)
                for line in lines)
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor comes back
     assert "\x1b[2J" not in text  # and the screen is never cleared
@@ -250,7 +250,7 @@ def test_time_is_told_after_ten_steps_even_if_they_come_at_once(monkeypatch):
     screen.report(0, 40, {})
     screen.report(16, 40, {"train_loss": 0.5})
     screen.report(17, 40, {})
-    assert said == ["0.12 s a step: about 10 s in all, validation aside"]
+    assert said == ["0.12 s per step: about 10 s in total, without validation"]
     assert shown[1] == (56 / 120, "0:00:08 left  epoch 2/3 step 16/40  loss 0.500")
 
 

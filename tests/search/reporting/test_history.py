@@ -70,10 +70,11 @@ def rewrite(name, change):
 
 @pytest.mark.parametrize(("damage", "says"), [
     (rewrite("config.json", lambda text: text[:20]), r"config\.json is damaged \(not JSON\)"),
-    (rewrite("config.json", lambda text: "[]"), r"config\.json is damaged \(no object\)"),
+    (rewrite("config.json", lambda text: "[]"), r"config\.json is damaged \(not an object\)"),
     (rewrite("result.json", lambda text: text[:-1]), r"result\.json is damaged"),
     (rewrite("history.jsonl", lambda text: text[50:]), r"history\.jsonl is damaged \(line 1 is n"),
-    (rewrite("history.jsonl", lambda text: text.split("\n", 1)[1]), "line 1 is not of epoch 1"),
+    (rewrite("history.jsonl", lambda text: text.split("\n", 1)[1]),
+     "line 1 is not the row of epoch 1"),
     (rewrite("history.jsonl", lambda text: text.replace("images", "tokens", 1)),
      "cost in images and tokens"),
     (rewrite("history.jsonl", lambda text: text.replace('"cost": {', '"cost": {"images": "x"}, '
