@@ -10,8 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from zoo.artifact.manifest import Input
+from zoo.artifact.manifest import Input, Manifest
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["Input", "export"]
 
@@ -24,9 +28,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-def export(model, formats: str | Sequence[str], directory: Path | str, *, name: str | None = None,
-           input=None, labels: Sequence[str] = (), vocabulary: Sequence[str] = (),
-           precision: str = "float32", converter: str = "zoo"):
+def export(model: nn.Module, formats: str | Sequence[str], directory: Path | str, *,
+           name: str | None = None, input: Input | None = None, labels: Sequence[str] = (),
+           vocabulary: Sequence[str] = (), precision: str = "float32", converter: str = "zoo"
+           ) -> Manifest:
     """Write the artifact of a network made by `zoo.create_model`, and return its manifest.
 
     `formats` are of 'onnx', 'savedmodel', 'tflite', 'tfjs'; `input`, an `export.Input`,

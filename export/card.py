@@ -51,7 +51,7 @@ def _summary(manifest: Manifest) -> str:
         lines.append(f"Test accuracy {accuracy:.2%} on {_data(manifest)}"
                      + (f" ({images} images)." if images else "."))
     elif perplexity := manifest.metrics.get("test_perplexity"):
-        unit = {"char": "character", "word": "word"}.get(manifest.input.unit, "token")
+        unit = {"char": "character", "word": "word", None: "token"}[manifest.input.unit]
         lines.append(f"Test perplexity {perplexity:.2f} a {unit} on {_data(manifest)}.")
         if lstm := manifest.metrics.get("lstm_perplexity"):
             lines.append(f"An LSTM of {manifest.metrics['lstm_parameters']:,} parameters, trained "
@@ -73,9 +73,11 @@ def _usage(manifest: Manifest, folder: Path) -> str:
         return ("Inputs: `tokens` (batch,) int32 and `hidden` (batch, hidden) float32; outputs: "
                 f"{', '.join(f'`{name}`' for name in manifest.outputs)}.{tokens}\n")
     size = manifest.input
+    assert size.range is not None  # only a language model has none
+    low, high = size.range
     lines = [f"Input: `{size.name}`, float32 (batch, {size.height}, {size.width}, "
-             f"{size.channels}), raw values {size.range[0]:g} to {size.range[1]:g}; the graph "
-             "normalises. Outputs: `logits` and `probabilities`.\n"]
+             f"{size.channels}), raw values {low:g} to {high:g}; the graph normalises. "
+             " Outputs: `logits` and `probabilities`.\n"]
     if (folder / "tfjs").exists():
         lines.append(
             "```js\n"

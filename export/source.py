@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
 
 import numpy as np
 import torch
@@ -24,6 +25,14 @@ from zoo.recipes.image import RECIPES, recipe
 from zoo.registry import origin_lines, registered
 from zoo.spelling import choices
 from zoo.training.evaluation import check_match
+
+if TYPE_CHECKING:
+    from zoo.models.conv import CifarNetwork, ImageNetNetwork
+    from zoo.models.hierarchical import HierarchicalNetwork
+    from zoo.models.recurrent import LanguageModel
+
+#: What `zoo.create_model` makes.
+ZooNetwork: TypeAlias = "CifarNetwork | ImageNetNetwork | HierarchicalNetwork | LanguageModel"
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
 _MOST_IMAGES = 20  # real ones, which every hop and the page compute, in float64 too
@@ -55,6 +64,14 @@ class BuildOptions:
     seed: int = 0
 
 
+class _RealImages(TypedDict, total=False):
+    """Fields of a `Source`, see `_real_images`."""
+
+    images: np.ndarray
+    labels: list[int]
+    test: np.ndarray
+
+
 def find(target: str, wanted: BuildOptions) -> Source:
     """The source that `target` names: an artifact folder, a genotype file, or a cell.
 
@@ -74,6 +91,11 @@ def find(target: str, wanted: BuildOptions) -> Source:
     return _from_cell(shown_name(target, record), record.genotype, known_as, wanted)
 
 
+def _made(model: nn.Module) -> ZooNetwork:
+    """A network of `zoo.create_model` as that; an nn.Module may have anything in its attributes."""
+    return cast("ZooNetwork", model)
+
+
 def from_model(model: nn.Module, name: str, spec: Input | None = None,
                labels: Sequence[str] = (), vocabulary: Sequence[str] = ()) -> Source:
     """The source of a network made by `zoo.create_model`; `spec` says what images it takes.
@@ -84,6 +106,7 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
     is told while they are as they were.  A network with batch-norms that have seen no batch is
     said to be untrained.
     """
+    model = _made(model)
     facts = model.facts
     same = facts and facts["sha256"] == weights.state_sha256(model)
     if same and spec and "input" in facts:  # of images of this size, scaled like this
@@ -91,11 +114,12 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
     measured = facts if same else {}
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     trained = facts.get("trained", True) if facts else (
-        not norms or any(int(m.num_batches_tracked) for m in norms))
-    known = {"name": plain_name(name), "genotype": name, "trained": trained, "parameters": 1,
-             "network": Network(kind=model.kind, **model.settings),
-             "metrics": measured.get("metrics", {}), "licence": facts.get("licence", ""),
-             "agreement": measured.get("agreement", [])}
+        not norms or any(m.num_batches_tracked for m in norms))
+    network = Network.model_validate({"kind": model.kind, **model.settings})
+    known: dict[str, Any] = {
+        "name": plain_name(name), "genotype": name, "trained": trained, "parameters": 1,
+        "network": network, "metrics": measured.get("metrics", {}),
+        "licence": facts.get("licence", ""), "agreement": measured.get("agreement", [])}
     if model.kind == "language":
         spec = spec or Input.model_validate(facts.get("input", {"name": "tokens", "range": None}))
         tokens = list(vocabulary) or facts.get("vocabulary")
@@ -112,10 +136,10 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
     classes = model.settings["num_classes"]
     spec = spec or (Input.model_validate(facts["input"]) if "input" in facts else Input(
         height=size, width=size, channels=channels, mean=[0.5] * channels, std=[0.5] * channels))
-    labels = list(labels) or facts.get("labels") or _numbered(classes)
-    if len(labels) != classes:
-        raise ValueError(f"{len(labels)} labels for {classes} classes")
-    return Source(model.eval(), model.genotype, Manifest(input=spec, labels=labels, **known),
+    names: list[str] = list(labels) or facts.get("labels") or _numbered(classes)
+    if len(names) != classes:
+        raise ValueError(f"{len(names)} labels for {classes} classes")
+    return Source(model.eval(), model.genotype, Manifest(input=spec, labels=names, **known),
                   **_real_images(spec, classes, None))
 
 
@@ -127,7 +151,8 @@ def _from_artifact(directory: Path, wanted: BuildOptions) -> Source:
     brought = [option.name for option in dataclasses.fields(wanted)
                if option.name not in ("path", "seed")]
     _refuse(wanted, f"{directory} is an artifact, which brings its own settings", brought)
-    model, manifest = weights.load_artifact(directory)
+    loaded, manifest = weights.load_artifact(directory)
+    model = _made(loaded)
     if model.kind == "language":
         _refuse(wanted, f"{directory} is a language model, which reads no images", ("path",))
         return Source(model, model.genotype, manifest,
@@ -157,7 +182,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
     card = (weights.packaged(record, data) if record and not wanted.weights else None) or {}
     kind = wanted.network or ("imagenet" if data == "imagenet" else "cifar")
     default = _sizes(data, kind, card)
-    settings = {
+    settings: dict[str, Any] = {
         "channels": wanted.channels or default["channels"],
         "layers": wanted.layers or default["layers"],
         "num_classes": wanted.num_classes or len(labels) or _CLASSES.get(data, 10),
@@ -169,7 +194,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
     if wanted.weights:
         model = create_model(genotype, kind, weights=wanted.weights, **settings)
     elif fits:
-        model = create_model(record, kind, weights=data)
+        model = create_model(record or genotype, kind, weights=data)
     else:
         model = create_model(genotype, kind, **settings).eval()
     fitting = labels if len(labels) == settings["num_classes"] else ()
@@ -188,7 +213,7 @@ def _with_weights_of(folder: Path, name: str, genotype: Genotype, wanted: BuildO
     _refuse(wanted, f"the weights {folder} bring their settings",
             ("data", "channels", "layers", "num_classes", "in_channels", "size"))
     kind = wanted.network or artifact.read_manifest(folder).network.kind
-    model = create_model(genotype, kind, weights=folder)
+    model = _made(create_model(genotype, kind, weights=folder))
     data = model.facts["input"]["data"]
     source = from_model(model, f"{name}-{data}" if data else name)
     source.manifest = source.manifest.model_copy(update={
@@ -200,7 +225,7 @@ def _with_weights_of(folder: Path, name: str, genotype: Genotype, wanted: BuildO
     return source
 
 
-def _sizes(data: str, kind: str, card: dict) -> dict:
+def _sizes(data: str, kind: str, card: dict[str, Any]) -> dict[str, Any]:
     """Channels and layers where the user gave none: of the shipped weights, or of the recipe."""
     if card and card["network"]["kind"] == kind:
         return card["network"]
@@ -226,7 +251,7 @@ def _language(name: str, genotype: RecurrentGenotype, record: str | None,
         torch.manual_seed(wanted.seed)
         model = create_model(genotype, "language", weights=brought, vocabulary=vocabulary,
                              embedding=hidden, hidden=hidden)
-    data = model.facts.get("metrics", {}).get("data", "language")
+    data = _made(model).facts.get("metrics", {}).get("data", "language")
     source = from_model(model, f"{name}-{data}")
     source.manifest = source.manifest.model_copy(update={
         "genotype": name, **origin_lines(name, genotype),
@@ -263,18 +288,18 @@ def _input(data: str, wanted: BuildOptions) -> tuple[Input, list[str]]:
             labels = list(cifar.CIFAR10_LABELS) if data == "cifar10" else []
     else:
         raise ValueError(f"unknown data {choices(data, ('digits', *_IMAGES))}")
-    changes = {"height": wanted.size, "width": wanted.size, "channels": wanted.in_channels}
-    changes = {key: value for key, value in changes.items()
-               if value and value != getattr(spec, key)}
-    if "channels" in changes:  # other channels, other statistics
-        changes |= {"mean": [0.5] * wanted.in_channels, "std": [0.5] * wanted.in_channels}
+    sizes = {"height": wanted.size, "width": wanted.size, "channels": wanted.in_channels}
+    changes: dict[str, Any] = {key: value for key, value in sizes.items()
+                               if value and value != getattr(spec, key)}
+    if channels := changes.get("channels"):  # other channels, other statistics
+        changes |= {"mean": [0.5] * channels, "std": [0.5] * channels}
     if changes:
         changes["data"] = None  # not that data set's images any more
     return spec.model_copy(update=changes), labels
 
 
-def _real_images(spec: Input, classes: int, path: Path | None,
-                 manifest: Manifest | None = None) -> dict:
+def _real_images(spec: Input, classes: int | None, path: Path | None,
+                 manifest: Manifest | None = None) -> _RealImages:
     """Where the data set is at hand: `images`, a test image of each of the first classes, with
     `labels`, and `test`, all of them; 0..255, (N, H, W, C).
 

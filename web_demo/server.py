@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socket import socket
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from web_demo.artifacts import find_artifacts, index_json, inside
@@ -69,7 +71,7 @@ class Server(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/"
 
-    def handle_error(self, request, client_address) -> None:
+    def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
         # A browser that closes a tab drops its connections; that is no error.
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
@@ -84,31 +86,34 @@ class Answer(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        body, kind = self._find()
-        self._send(HTTPStatus.OK, body, kind) if body is not None else self._refuse(kind)
+        found = self._find()
+        if isinstance(found, HTTPStatus):
+            self._refuse(found)
+        else:
+            self._send(HTTPStatus.OK, *found)
 
     do_HEAD = do_GET
 
-    def _find(self) -> tuple[bytes | None, str | HTTPStatus]:
-        """The body and its type, or None and the status that refuses it."""
+    def _find(self) -> tuple[bytes, str] | HTTPStatus:
+        """The body and its type, or the status that refuses it."""
         if not self._is_for_us():
-            return None, HTTPStatus.FORBIDDEN
+            return HTTPStatus.FORBIDDEN
         path = unquote(urlsplit(self.path).path).lstrip("/")
         if "\\" in path or "\0" in path:
-            return None, HTTPStatus.NOT_FOUND
+            return HTTPStatus.NOT_FOUND
         if path == "models/index.json":
             return self.server.index, TYPES[".json"]
         folder, path = self._folder(path)
         if folder is None:
-            return None, HTTPStatus.NOT_FOUND
+            return HTTPStatus.NOT_FOUND
         try:
             file = inside(folder, path)
             if file is None:
-                return None, HTTPStatus.FORBIDDEN
+                return HTTPStatus.FORBIDDEN
             body = file.read_bytes()
         except OSError:
             # A folder, no file at all, or a name that no file can have.
-            return None, HTTPStatus.NOT_FOUND
+            return HTTPStatus.NOT_FOUND
         return body, TYPES.get(file.suffix.lower(), "application/octet-stream")
 
     def _folder(self, path: str) -> tuple[Path | None, str]:

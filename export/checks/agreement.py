@@ -11,6 +11,7 @@ import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,10 +22,13 @@ from zoo.artifact.manifest import Agreement, Input, Manifest
 from zoo.data.images import load_for
 from zoo.training.evaluation import check_match, predict
 
+if TYPE_CHECKING:
+    from export.formats.base import Runner
+
 BATCH = 100
 
 
-def answers(run: Callable[[dict], dict], spec: Input, images: np.ndarray,
+def answers(run: Runner, spec: Input, images: np.ndarray,
             report: Callable[[int], None] = lambda done: None) -> np.ndarray:
     """The most probable class of each of `images` (N, H, W, C), 0..255, by a hop's `run`.
 
@@ -51,8 +55,9 @@ def weight_bytes(tfjs: Path) -> dict[str, int]:
 def entry(found: np.ndarray, expected: np.ndarray, tfjs: Path, precision: str, data: str,
           where: str) -> Agreement:
     """What is told of answers `found` `where`, beside those `expected`."""
-    return Agreement(precision=precision, data=data, images=len(found), where=where,
-                     share=float(np.mean(found == expected)), **weight_bytes(tfjs))
+    return Agreement.model_validate({
+        "precision": precision, "data": data, "images": len(found), "where": where,
+        "share": float(np.mean(found == expected)), **weight_bytes(tfjs)})
 
 
 def in_chromium(directory: Path, count: int, data: str | None, path: Path | None,
@@ -80,10 +85,13 @@ def in_chromium(directory: Path, count: int, data: str | None, path: Path | None
     expected = logits.argmax(1).numpy()
     found = []
     raw = in_range(chosen, manifest.input)
-    for row in browser.classify(directory, raw, **({"backends": backends} if backends else {})):
+    rows = (browser.classify(directory, raw, backends) if backends
+            else browser.classify(directory, raw))
+    for row in rows:
         if row["available"] and row["error"]:
             raise RuntimeError(f"chromium {row['backend']}: {row['error']}")
         if row["available"]:
+            assert manifest.precision  # stands beside TF.js files, without which nothing runs
             found.append(entry(np.array(row["answers"]), expected, directory / "tfjs",
                                manifest.precision, data, f"chromium {row['backend']}"))
     return found

@@ -12,12 +12,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from export.formats import shims
 
-#: A format that is loaded: ``run(inputs by name) -> outputs by name``, of arrays.
-Runner = Callable[[dict], dict]
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+
+    from export.network.deploy import Deployed
+
+#: The inputs or the outputs of a network by name.
+Arrays: TypeAlias = "dict[str, np.ndarray]"
+#: A format that is loaded: ``run(inputs) -> outputs``.
+Runner: TypeAlias = Callable[["Arrays"], "Arrays"]
 
 
 @dataclass(frozen=True)
@@ -59,13 +67,13 @@ def _loader(module: str) -> Callable[[Path], Runner]:
     return lambda place: importlib.import_module(module).load(place)
 
 
-def _write_onnx(deployed, place: Path, options: Options):
+def _write_onnx(deployed: Deployed, place: Path, options: Options) -> onnx.ModelProto:
     from export.formats import onnx
 
     return onnx.write(deployed, place, options.metadata)
 
 
-def _write_saved_model(model, place: Path, options: Options) -> Path:
+def _write_saved_model(model: onnx.ModelProto, place: Path, options: Options) -> Path:
     importlib.import_module(CONVERTERS[options.converter]).write_saved_model(model, place)
     return place
 
@@ -99,7 +107,7 @@ FORMATS = {each.name: each for each in (
 
 def hops(names: Iterable[str]) -> list[Format]:
     """The formats that have to be written for those of `names`, in order."""
-    needed = set()
+    needed: set[str] = set()
     for name in names:
         following: str | None = name
         while following:

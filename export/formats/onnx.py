@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import MutableSequence, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import onnx
@@ -18,6 +19,9 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from export.network.deploy import Deployed
+
+if TYPE_CHECKING:
+    from export.formats.base import Arrays, Runner
 
 OPSET = 17
 
@@ -57,6 +61,7 @@ def _constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
         if node.op_type == "Constant" or all(name in values for name in node.input if name):
             inputs = {name: values[name] for name in node.input if name}
             computed = ReferenceEvaluator(node).run(None, inputs)
+            assert isinstance(computed, list)  # a dict where intermediate results are asked for
             values.update(zip(node.output, computed))
     return values
 
@@ -102,13 +107,14 @@ def _merge_padding(graph: onnx.GraphProto) -> None:
     _drop_unused(graph)
 
 
-def _attribute(node: onnx.NodeProto, name: str, kind: int) -> onnx.AttributeProto:
+def _attribute(node: onnx.NodeProto, name: str,
+               kind: onnx.AttributeProto.AttributeType) -> onnx.AttributeProto:
     """The attribute `name` of a node, made when it is missing."""
     found = next((a for a in node.attribute if a.name == name), None)
     return node.attribute.add(name=name, type=kind) if found is None else found
 
 
-def _ints(node: onnx.NodeProto, name: str, default: list[int]):
+def _ints(node: onnx.NodeProto, name: str, default: list[int]) -> MutableSequence[int]:
     attribute = _attribute(node, name, onnx.AttributeProto.INTS)
     if not attribute.ints:
         attribute.ints.extend(default)
@@ -125,8 +131,8 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
             graph.node.remove(node)
 
 
-def same_padding(size: list[int], kernel: list[int], strides: list[int],
-                 dilations: list[int]) -> list[int]:
+def same_padding(size: Sequence[int], kernel: Sequence[int], strides: Sequence[int],
+                 dilations: Sequence[int]) -> list[int]:
     """[top, left, bottom, right] of TensorFlow's SAME."""
     total = [max(0, (-(-n // stride) - 1) * stride + (k - 1) * dilation + 1 - n)
              for n, k, stride, dilation in zip(size, kernel, strides, dilations)]
@@ -134,8 +140,8 @@ def same_padding(size: list[int], kernel: list[int], strides: list[int],
     return before + [n - m for n, m in zip(total, before)]
 
 
-def load(path: Path, threads: int = 1) -> Callable[[dict], dict]:
-    """The file at `path` in ONNX Runtime, as ``run(inputs: dict) -> dict`` of arrays."""
+def load(path: Path, threads: int = 1) -> Runner:
+    """The file at `path` in ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -143,4 +149,9 @@ def load(path: Path, threads: int = 1) -> Callable[[dict], dict]:
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return lambda inputs: dict(zip(names, session.run(names, inputs)))
+
+    def run(inputs: Arrays) -> Arrays:
+        outputs = cast("list[np.ndarray]", session.run(names, inputs))  # it knows sequences too
+        return dict(zip(names, outputs))
+
+    return run

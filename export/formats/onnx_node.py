@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import onnx
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
 
 
 class UnsupportedNodeError(ValueError):
@@ -20,10 +24,10 @@ class Node:
     proto: onnx.NodeProto
     attributes: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.attributes = {a.name: onnx.helper.get_attribute_value(a) for a in self.proto.attribute}
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:  # whatever the fields of `proto` are
         return getattr(self.proto, name)
 
     def refuse(self, why: str) -> UnsupportedNodeError:
@@ -32,7 +36,10 @@ class Node:
         )
 
 
-Converter = Callable[[Node, list], Any]
+#: What a node reads: a tensor, or an array for a constant; the operation says where it is which.
+Inputs: TypeAlias = list[Any]
+Result: TypeAlias = "tf.Tensor | np.ndarray"
+Converter = Callable[[Node, Inputs], "Result | list[tf.Tensor]"]
 CONVERTERS: dict[str, Converter] = {}
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -20,6 +22,10 @@ from export.formats import shims
 from export.formats.onnx import same_padding
 from export.formats.onnx_node import UnsupportedNodeError
 from export.formats.saved_model import signature
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from tensorflow.core.framework.graph_pb2 import GraphDef
 
 
 def available() -> str | None:
@@ -55,7 +61,7 @@ def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
                                    "make no fast portable graph; the default converter may do it")
 
     @tf.function(input_signature=specs, autograph=False)
-    def serve(*tensors):
+    def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = {spec.name: tensor for spec, tensor in zip(specs, tensors)}
         results = tf.import_graph_def(graph, inputs, [f"{name}:0" for name in outputs], name="")
         return {name: tf.identity(result) for name, result in zip(outputs, results)}
@@ -76,7 +82,7 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(before)
 
 
-def _translate(backend, model: onnx.ModelProto):
+def _translate(backend: ModuleType, model: onnx.ModelProto) -> GraphDef:
     """The frozen TensorFlow graph, in NCHW: placeholders and results have their ONNX names."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -85,10 +91,11 @@ def _translate(backend, model: onnx.ModelProto):
         # For 'CUDA' it leaves the layout alone; for 'CPU' it puts two transposes around every
         # convolution.  Nothing runs here.
         prepared = backend.prepare(model, device="CUDA", logging_level="ERROR")
-        translate = type(prepared.tf_module).__call__.python_function
+        call: Any = type(prepared.tf_module).__call__  # a tf.function
+        translate = call.python_function
 
         @tf.function(input_signature=list(signature(model)), autograph=False)
-        def run(*tensors):
+        def run(*tensors: tf.Tensor) -> list[tf.Tensor]:
             results = translate(prepared.tf_module, **dict(zip(prepared.inputs, tensors)))
             return [tf.identity(results[name], name=name) for name in prepared.outputs]
 

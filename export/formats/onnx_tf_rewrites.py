@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.protobuf.config_pb2 import ConfigProto
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.grappler import tf_optimizer
 from tensorflow.python.training.saver import export_meta_graph
-
-GraphDef = tf.compat.v1.GraphDef
-NodeDef = tf.compat.v1.NodeDef
 
 TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 
@@ -42,12 +42,12 @@ def optimize(graph: GraphDef, outputs: list[str], passes: list[str]) -> GraphDef
         tf.import_graph_def(graph, name="")
     meta = export_meta_graph(graph_def=graph, graph=holder)
     meta.collection_def["train_op"].node_list.value.extend(f"{name}:0" for name in outputs)
-    config = config_pb2.ConfigProto()
+    config = ConfigProto()
     options = config.graph_options.rewrite_options
     options.optimizers.extend(passes)
-    options.meta_optimizer_iterations = 1
+    options.meta_optimizer_iterations = RewriterConfig.ONE
     options.min_graph_nodes = -1  # small graphs too
-    options.cpu_layout_conversion = rewriter_config_pb2.RewriterConfig.NCHW_TO_NHWC
+    options.cpu_layout_conversion = RewriterConfig.NCHW_TO_NHWC
     graph = tf_optimizer.OptimizeGraph(config, meta)
     for node in graph.node:
         node.device = ""
@@ -57,17 +57,18 @@ def optimize(graph: GraphDef, outputs: list[str], passes: list[str]) -> GraphDef
 class _Index:
     """The nodes of a graph by name, and who reads whom."""
 
-    def __init__(self, graph: GraphDef):
+    def __init__(self, graph: GraphDef) -> None:
         self.graph = graph
         self.nodes = {node.name: node for node in graph.node}
 
     def __getitem__(self, name: str) -> NodeDef:
         return self.nodes[name.lstrip("^").split(":")[0]]
 
-    def value(self, name: str) -> np.ndarray | None:
-        """The value of a constant; None for anything else."""
+    def value(self, name: str) -> np.ndarray:
+        """The value of a constant."""
         node = self[name]
-        return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+        assert node.op == "Const", f"{name} is the result of {node.op}"
+        return tf.make_ndarray(node.attr["value"].tensor)
 
     def bypass(self, node: NodeDef, source: str, but: str = "") -> None:
         """Whoever reads `node`, `but` one, reads `source`."""
@@ -151,9 +152,11 @@ def bias_as_vector(graph: GraphDef) -> None:
         if node.op != "AddV2":
             continue
         for own, other in (node.input, reversed(node.input)):
+            if (index[own].op not in ("Conv2D", "DepthwiseConv2dNative", "MatMul")
+                    or index[other].op != "Const"):
+                continue
             bias = index.value(other)
-            if (index[own].op in ("Conv2D", "DepthwiseConv2dNative", "MatMul")
-                    and bias is not None and bias.size == bias.shape[-1] > 0):
+            if bias.size == bias.shape[-1] > 0:
                 node.op = "BiasAdd"
                 node.attr["data_format"].s = b"NHWC"
                 node.input[:] = [own, index.constant(f"{node.name}/bias", bias.reshape(-1))]

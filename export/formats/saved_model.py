@@ -10,15 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from export.formats.onnx_node import CONVERTERS, Node
+from export.formats.onnx_node import CONVERTERS, Node, Result
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from export.formats.base import Arrays, Runner
 
 
-def convert(model: onnx.ModelProto) -> Callable[..., dict]:
+def convert(model: onnx.ModelProto) -> Callable[..., dict[str, tf.Tensor]]:
     """A Python function of the graph's inputs, by name, that builds the TensorFlow graph.
 
     Raises UnsupportedNodeError before any work for the first operation without a converter.
@@ -38,10 +44,11 @@ def convert(model: onnx.ModelProto) -> Callable[..., dict]:
     tied = read["Gather"] & read["Gemm"] & set(constants)
     outputs = [output.name for output in model.graph.output]
 
-    def run(**inputs):
+    def run(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         import tensorflow as tf
 
-        values = constants | {name: tf.constant(constants[name]) for name in tied} | inputs
+        stored = {name: tf.constant(constants[name]) for name in tied}
+        values: dict[str, Result] = {**constants, **stored, **inputs}
         for node in nodes:
             result = CONVERTERS[node.op_type](node, [values[name] for name in node.input if name])
             results = result if isinstance(result, list) else [result]
@@ -52,7 +59,7 @@ def convert(model: onnx.ModelProto) -> Callable[..., dict]:
     return run
 
 
-def signature(model: onnx.ModelProto) -> Iterator:
+def signature(model: onnx.ModelProto) -> Iterator[tf.TensorSpec]:
     """The TensorSpec of every input; the batch is open."""
     import tensorflow as tf
 
@@ -67,25 +74,25 @@ def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
     """Write the SavedModel with one signature, ``serving_default``."""
     import tensorflow as tf
 
-    specs = list(signature(model))
+    names = [value.name for value in model.graph.input]
     run = convert(model)
 
-    @tf.function(input_signature=specs, autograph=False)
-    def serve(*tensors):
-        return run(**{spec.name: tensor for spec, tensor in zip(specs, tensors)})
+    @tf.function(input_signature=list(signature(model)), autograph=False)
+    def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        return run(**dict(zip(names, tensors)))
 
     tf.saved_model.save(tf.Module(), str(directory),
                         signatures={"serving_default": serve.get_concrete_function()})
 
 
-def load(directory: Path) -> Callable[[dict], dict]:
-    """The SavedModel at `directory` as ``run(inputs: dict) -> dict`` of arrays."""
+def load(directory: Path) -> Runner:
+    """The SavedModel at `directory`, run by TensorFlow."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(directory))
     serve = loaded.signatures["serving_default"]
 
-    def run(inputs: dict) -> dict:
+    def run(inputs: Arrays) -> Arrays:
         outputs = serve(**{name: tf.constant(value) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in outputs.items()}
 

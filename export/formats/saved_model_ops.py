@@ -7,18 +7,23 @@ convolutions take explicit padding and pools a Pad node.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias, cast
+
 import numpy as np
 import tensorflow as tf
 
 from export.formats.onnx import same_padding
-from export.formats.onnx_node import Node, converts
+from export.formats.onnx_node import Inputs, Node, Result, converts
+
+_Sides: TypeAlias = list[tuple[int, int]]  # [(top, bottom), (left, right)]
 
 
-def _is_image(x) -> bool:
+def _is_image(x: Result) -> bool:
     return len(x.shape) == 4
 
 
-def _constant(x):
+def _constant(x: Result) -> Result:
     """A constant operand of an elementwise operation: (1, C, H, W) to (1, H, W, C)."""
     if not isinstance(x, np.ndarray):
         return x
@@ -27,24 +32,26 @@ def _constant(x):
     return x
 
 
-def _padding(node: Node, x, kernel, strides, dilations=(1, 1)) -> list[tuple[int, int]] | str:
-    """'SAME' or 'VALID' where they mean the node's padding, else [(top, bottom), (left, right)]."""
+def _padding(node: Node, x: tf.Tensor, kernel: Sequence[int], strides: Sequence[int],
+             dilations: Sequence[int] = (1, 1)) -> _Sides | Literal["SAME", "VALID"]:
+    """'SAME' or 'VALID' where they mean the node's padding, else the sides."""
     if node.attributes.get("auto_pad", b"NOTSET") != b"NOTSET" or node.attributes.get("ceil_mode"):
         raise node.refuse("auto_pad and ceil_mode are not converted; spell the padding out")
     top, left, bottom, right = node.attributes.get("pads", [0, 0, 0, 0])
     if not any((top, left, bottom, right)):
         return "VALID"
-    if [top, left, bottom, right] == same_padding(x.shape[1:3], kernel, strides, dilations):
+    size = cast("list[int]", x.shape.as_list()[1:3])  # only the batch is open
+    if [top, left, bottom, right] == same_padding(size, kernel, strides, dilations):
         return "SAME"
     return [(top, bottom), (left, right)]
 
 
-def _pad(x, padding: list[tuple[int, int]], value: float):
+def _pad(x: tf.Tensor, padding: _Sides, value: float) -> tf.Tensor:
     return tf.pad(x, [(0, 0), *padding, (0, 0)], constant_values=value)
 
 
 @converts("Conv")
-def conv(node, inputs):
+def conv(node: Node, inputs: Inputs) -> tf.Tensor:
     x, weight = inputs[:2]
     out_channels, in_channels, *kernel = weight.shape
     strides = node.attributes.get("strides", [1, 1])
@@ -63,7 +70,10 @@ def conv(node, inputs):
         y = tf.nn.depthwise_conv2d(x, weight.transpose(2, 3, 0, 1), [1, *strides, 1], padding,
                                    dilations=dilations)
     elif groups == 1:
-        y = tf.nn.conv2d(x, weight.transpose(2, 3, 1, 0), strides, padding, dilations=dilations)
+        # TensorFlow's types leave out explicit padding, a list.
+        y = tf.nn.conv2d(x, weight.transpose(2, 3, 1, 0), strides,
+                         padding,  # pyright: ignore[reportArgumentType]
+                         dilations=dilations)
     else:
         raise node.refuse(f"{groups} groups of {in_channels} channels run in no browser; "
                           "deploy makes them dense")
@@ -71,7 +81,7 @@ def conv(node, inputs):
 
 
 @converts("MaxPool")
-def max_pool(node, inputs):
+def max_pool(node: Node, inputs: Inputs) -> tf.Tensor:
     kernel = node.attributes["kernel_shape"]
     strides = node.attributes.get("strides", [1, 1])
     (x,) = inputs
@@ -83,30 +93,27 @@ def max_pool(node, inputs):
 
 
 @converts("AveragePool")
-def average_pool(node, inputs):
+def average_pool(node: Node, inputs: Inputs) -> tf.Tensor:
     kernel = node.attributes["kernel_shape"]
     strides = node.attributes.get("strides", [1, 1])
     (x,) = inputs
     padding = _padding(node, x, kernel, strides)
-    if padding != "VALID":
-        if node.attributes.get("count_include_pad"):
-            if padding == "SAME":
-                top, left, bottom, right = node.attributes["pads"]
-                padding = [(top, bottom), (left, right)]
-            x, padding = _pad(x, padding, 0.0), "VALID"
-        elif padding != "SAME":  # SAME leaves the padding out of the average
-            raise node.refuse("average without padding count at this size and stride; deploy "
-                              "makes it a pool and a mask")
+    if padding != "VALID" and node.attributes.get("count_include_pad"):
+        top, left, bottom, right = node.attributes["pads"]
+        x, padding = _pad(x, [(top, bottom), (left, right)], 0.0), "VALID"
+    if isinstance(padding, list):  # SAME leaves the padding out of the average
+        raise node.refuse("average without padding count at this size and stride; deploy "
+                          "makes it a pool and a mask")
     return tf.nn.avg_pool2d(x, kernel, strides, padding)
 
 
 @converts("GlobalAveragePool")
-def global_average_pool(node, inputs):
+def global_average_pool(node: Node, inputs: Inputs) -> tf.Tensor:
     return tf.reduce_mean(inputs[0], [1, 2], keepdims=True)
 
 
 @converts("Flatten")
-def flatten(node, inputs):
+def flatten(node: Node, inputs: Inputs) -> tf.Tensor:
     (x,) = inputs
     if node.attributes.get("axis", 1) != 1 or not _is_image(x) or x.shape[1:3] != (1, 1):
         raise node.refuse("only a pooled image, one pixel, can be flattened")
@@ -114,7 +121,7 @@ def flatten(node, inputs):
 
 
 @converts("Transpose")
-def transpose(node, inputs):
+def transpose(node: Node, inputs: Inputs) -> tf.Tensor:
     if list(node.attributes["perm"]) == [1, 0]:
         return tf.transpose(inputs[0])
     if list(node.attributes["perm"]) != [0, 3, 1, 2]:
@@ -124,7 +131,7 @@ def transpose(node, inputs):
 
 
 @converts("Concat")
-def concat(node, inputs):
+def concat(node: Node, inputs: Inputs) -> tf.Tensor:
     axis = node.attributes["axis"]
     if _is_image(inputs[0]):
         axis = {0: 0, 1: 3, 2: 1, 3: 2}[axis % 4]
@@ -132,7 +139,7 @@ def concat(node, inputs):
 
 
 @converts("Split")
-def split(node, inputs):
+def split(node: Node, inputs: Inputs) -> list[tf.Tensor]:
     if _is_image(inputs[0]):
         raise node.refuse("only vectors are split")
     sizes = inputs[1].tolist() if len(inputs) > 1 else len(node.output)
@@ -140,7 +147,7 @@ def split(node, inputs):
 
 
 @converts("Gemm")
-def gemm(node, inputs):
+def gemm(node: Node, inputs: Inputs) -> tf.Tensor:
     a, b, *c = inputs
     scaled = node.attributes.get("alpha", 1.0) != 1.0 or node.attributes.get("beta", 1.0) != 1.0
     if scaled or node.attributes.get("transA"):
@@ -150,30 +157,30 @@ def gemm(node, inputs):
 
 
 @converts("Gather")
-def gather(node, inputs):
+def gather(node: Node, inputs: Inputs) -> tf.Tensor:
     return tf.gather(inputs[0], inputs[1], axis=node.attributes.get("axis", 0))
 
 
 @converts("Constant")
-def constant(node, inputs):
+def constant(node: Node, inputs: Inputs) -> np.ndarray:
     from onnx import numpy_helper
 
     return numpy_helper.to_array(node.attributes["value"])
 
 
 @converts("Softmax")
-def softmax(node, inputs):
+def softmax(node: Node, inputs: Inputs) -> tf.Tensor:
     if node.attributes.get("axis", -1) not in (-1, len(inputs[0].shape) - 1):
         raise node.refuse("only along the last axis")
     return tf.nn.softmax(inputs[0])
 
 
 @converts("Identity")
-def identity(node, inputs):
+def identity(node: Node, inputs: Inputs) -> Result:
     return inputs[0]
 
 
-def _elementwise(op_type: str, function) -> None:
+def _elementwise(op_type: str, function: Callable[..., tf.Tensor]) -> None:
     converts(op_type)(lambda node, inputs: function(*map(_constant, inputs)))
 
 

@@ -8,13 +8,16 @@ a browser (`zoo verify`).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from export.formats import tfjs_repairs
 from export.formats.shims import tensorflowjs_converter
+
+if TYPE_CHECKING:
+    from export.formats.base import Arrays, Runner
 
 # One file up to here: a browser gains nothing from more requests to the same server.
 SHARD_BYTES = 64 * 1024 * 1024
@@ -52,7 +55,8 @@ def _read_weights(model: dict, directory: Path) -> tfjs_repairs.Weights:
     return {entry["name"]: entry["data"] for entry in entries}
 
 
-def _write_weights(weights: tfjs_repairs.Weights, directory: Path, precision: str) -> list:
+def _write_weights(weights: tfjs_repairs.Weights, directory: Path, precision: str
+                   ) -> list[dict[str, Any]]:
     from tensorflowjs.write_weights import write_weights
 
     rounded = [name for name, value in weights.items()
@@ -74,8 +78,8 @@ def describe(directory: Path) -> dict[str, int]:
     }
 
 
-def load(directory: Path) -> Callable[[dict], dict]:
-    """The files at `directory`, run by TensorFlow: ``run(inputs: dict) -> dict`` of arrays."""
+def load(directory: Path) -> Runner:
+    """The files at `directory`, run by TensorFlow."""
     tensorflowjs_converter()  # the package imports only with what this stands in for
     import tensorflow as tf
     from google.protobuf.json_format import ParseDict
@@ -100,7 +104,7 @@ def load(directory: Path) -> Callable[[dict], dict]:
     pruned = function.prune([tensor(name) for name in inputs.values()],
                             [tensor(name) for name in outputs.values()])
 
-    def run(values: dict) -> dict:
+    def run(values: Arrays) -> Arrays:
         results = pruned(*(tf.constant(values[name]) for name in inputs))
         return {name: result.numpy() for name, result in zip(outputs, results)}
 

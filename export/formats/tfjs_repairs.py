@@ -7,8 +7,12 @@ function here mends one, and leaves alone what it does not know.
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 Weights = dict[str, np.ndarray]  # the value of every constant by node name
 
@@ -100,8 +104,8 @@ def drop_unread_constants(nodes: list[dict]) -> list[dict]:
 # --- back to TensorFlow --------------------------------------------------------------------
 
 
-def to_tensorflow(node, weights: Weights) -> list:
-    """A node of the stored graph, a NodeDef, as nodes that TensorFlow can run on a CPU.
+def to_tensorflow(node: NodeDef, weights: Weights) -> list[NodeDef]:
+    """A node of the stored graph as nodes that TensorFlow can run on a CPU.
 
     A dilated convolution gets a filter spread by zeros, added to `weights`;
     FusedDepthwiseConv2dNative, which is TF.js's own, becomes the nodes that it was made of.

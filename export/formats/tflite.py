@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from export.formats.base import Runner
 
 
 def write(saved_model: Path, path: Path) -> None:
@@ -16,8 +19,8 @@ def write(saved_model: Path, path: Path) -> None:
     path.write_bytes(converter.convert())
 
 
-def load(path: Path) -> Callable[[dict], dict]:
-    """The file at `path` as ``run(inputs: dict) -> dict`` of arrays."""
+def load(path: Path) -> Runner:
+    """The file at `path` in TensorFlow's interpreter."""
     import tensorflow as tf
 
     with warnings.catch_warnings():

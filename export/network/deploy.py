@@ -18,7 +18,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 from export.network import rewrites
 from zoo.artifact.manifest import Input, Rewrite
 from zoo.models.operations import FactorizedReduce, Pool
-from zoo.models.recurrent import LanguageModel
+from zoo.models.recurrent import LanguageModel, RecurrentCell
 
 
 class _Tracer(fx.Tracer):
@@ -51,16 +51,17 @@ def deploy(model: nn.Module, spec: Input) -> Deployed:
     """
     if isinstance(model, LanguageModel):
         return _language_step(model)
+    channels, height, width = spec.channels, spec.height, spec.width
+    assert channels and height and width  # a manifest of a network of images has them
     graph = trace(copy.deepcopy(model).double().eval())
-    shape = (1, spec.channels, spec.height, spec.width)
     try:
-        ShapeProp(graph).propagate(torch.zeros(shape, dtype=torch.float64))
+        ShapeProp(graph).propagate(torch.zeros(1, channels, height, width, dtype=torch.float64))
     except RuntimeError as error:
-        raise ValueError(f"the network cannot take {spec.height}x{spec.width} images with "
-                         f"{spec.channels} channels: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"the network cannot take {height}x{width} images with "
+                         f"{channels} channels: {str(error).splitlines()[0]}") from None
     made = rewrites.apply(graph)
     module = ImageClassifier(graph, spec).float().eval()
-    example = torch.zeros(1, spec.height, spec.width, spec.channels)
+    example = torch.zeros(1, height, width, channels)
     made.append(Rewrite(rewrite="normalisation and softmax inside the graph", count=1))
     return Deployed(module, {spec.name: example}, ("logits", "probabilities"), made)
 
@@ -68,8 +69,9 @@ def deploy(model: nn.Module, spec: Input) -> Deployed:
 class ImageClassifier(nn.Module):
     """Raw pixels (N, H, W, C) in `range` -> logits and probabilities, (N, classes)."""
 
-    def __init__(self, network: nn.Module, spec: Input):
+    def __init__(self, network: nn.Module, spec: Input) -> None:
         super().__init__()
+        assert spec.range is not None  # only a language model has none
         low, high = spec.range
         scale = torch.tensor([1 / ((high - low) * s) for s in spec.std], dtype=torch.float64)
         shift = torch.tensor([-m / s for m, s in zip(spec.mean, spec.std)], dtype=torch.float64)
@@ -88,9 +90,11 @@ class LanguageStep(nn.Module):
     with a large vocabulary it is most of the download.
     """
 
-    def __init__(self, model: LanguageModel):
+    def __init__(self, model: LanguageModel) -> None:
         super().__init__()
-        self.cell, self.bias = model.rnns[0], model.decoder.bias
+        (cell,) = model.rnns
+        assert isinstance(cell, RecurrentCell)
+        self.cell, self.bias = cell, model.decoder.bias
         self.tied = nn.Parameter(model.encoder.weight.detach().t().contiguous())
 
     def forward(self, tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -102,7 +106,7 @@ class LanguageStep(nn.Module):
 def _language_step(model: LanguageModel) -> Deployed:
     step = LanguageStep(copy.deepcopy(model)).float().eval()
     example = {"tokens": torch.zeros(1, dtype=torch.int32),
-               "hidden": torch.zeros(1, model.hidden)}
+               "hidden": torch.zeros(1, step.cell.hidden)}
     made = [Rewrite(rewrite="one time step, state in and state out", count=1),
             Rewrite(rewrite="embedding and decoder as one matrix", count=1)]
     return Deployed(step, example, ("logits", "probabilities", "next_hidden"), made)

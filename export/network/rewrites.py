@@ -12,7 +12,8 @@ returns how many times it applied.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -22,11 +23,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from zoo.artifact.manifest import Rewrite
 from zoo.models.operations import FactorizedReduce, Pool
 
+_Module = TypeVar("_Module", bound=nn.Module)
+
 
 class ChannelAffine(nn.Module):
     """(N, C, H, W) times a scale plus a shift, one of each a channel."""
 
-    def __init__(self, scale: Tensor, shift: Tensor):
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
         super().__init__()
         self.register_buffer("scale", scale.reshape(1, -1, 1, 1))
         self.register_buffer("shift", shift.reshape(1, -1, 1, 1))
@@ -38,8 +44,10 @@ class ChannelAffine(nn.Module):
 class MaskedAveragePool(nn.Module):
     """Average pool that counts its padding, times a constant that takes the padding back out."""
 
+    mask: Tensor
+
     def __init__(self, kernel: int, stride: int, padding: tuple[int, int, int, int],
-                 size: tuple[int, int]):
+                 size: tuple[int, int]) -> None:
         super().__init__()
         self.kernel, self.stride, self.padding = kernel, stride, padding
         ones = torch.ones(1, 1, *size, dtype=torch.float64)
@@ -79,18 +87,31 @@ def apply(graph: fx.GraphModule) -> list[Rewrite]:
     return made
 
 
-def _calls(graph: fx.GraphModule, kind: type) -> list[tuple[fx.Node, nn.Module]]:
-    return [(node, graph.get_submodule(node.target)) for node in graph.graph.nodes
-            if node.op == "call_module" and isinstance(graph.get_submodule(node.target), kind)]
+def _called(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    """The module that `node` calls; None for any other operation."""
+    return graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def _calls(graph: fx.GraphModule, kind: type[_Module]) -> list[tuple[fx.Node, _Module]]:
+    called = [(node, _called(graph, node)) for node in graph.graph.nodes]
+    return [(node, module) for node, module in called if isinstance(module, kind)]
+
+
+def _read(node: fx.Node) -> fx.Node:
+    """The value that an operation reads, the first where there are more."""
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    return source
 
 
 def _size(node: fx.Node) -> tuple[int, int]:
-    return tuple(node.meta["tensor_meta"].shape[-2:])
+    height, width = node.meta["tensor_meta"].shape[-2:]
+    return height, width
 
 
-def _replace(graph: fx.GraphModule, node: fx.Node, modules: dict[str, nn.Module]) -> None:
+def _replace(graph: fx.GraphModule, node: fx.Node, modules: Mapping[str, nn.Module]) -> None:
     """Put the chain `modules`, by name, in the place of the call `node`."""
-    value = node.args[0]
+    value = _read(node)
     for name, module in modules.items():
         target = f"{node.target}_{name}"
         graph.add_submodule(target, module)
@@ -116,8 +137,8 @@ def zeros_as_product(graph: fx.GraphModule) -> int:
     for node in list(graph.graph.nodes):
         if node.target is not torch.zeros_like:
             continue
-        source = node.args[0].args[0]  # zeros_like(state[:, :, ::stride, ::stride])
-        stride = node.args[0].args[1][-1].step
+        taken = _read(node)  # zeros_like(state[:, :, ::stride, ::stride])
+        source, stride = _read(taken), cast("tuple[slice, ...]", taken.args[1])[-1].step
         target = f"zero_{count}"
         graph.add_submodule(target, nn.MaxPool2d(1, stride))
         with graph.graph.inserting_before(node):
@@ -141,8 +162,8 @@ def merge_factorized_reduce(graph: fx.GraphModule) -> int:
         weight[len(first):, :, 1, 1] = second[:, :, 0, 0]
         conv = nn.Conv2d(weight.shape[1], len(weight), 2, stride=2, bias=False)
         conv.weight = nn.Parameter(weight)
-        height, width = _size(node.args[0])
-        chain = {"relu": nn.ReLU()}
+        height, width = _size(_read(node))
+        chain: dict[str, nn.Module] = {"relu": nn.ReLU()}
         if height % 2 or width % 2:
             chain["pad"] = nn.ZeroPad2d((0, width % 2, 0, height % 2))
         chain["conv"] = fuse_conv_bn_eval(conv.double().eval(), module.bn)
@@ -154,10 +175,10 @@ def fold_batch_norm(graph: fx.GraphModule) -> int:
     """In eval mode batch-norm is a scale and a shift a channel: they go into the filters."""
     count = 0
     for node, norm in _calls(graph, nn.BatchNorm2d):
-        source = node.args[0]
-        conv = graph.get_submodule(source.target) if source.op == "call_module" else None
+        source = _read(node)
+        conv = _called(graph, source)
         if isinstance(conv, nn.Conv2d) and len(source.users) == 1:
-            graph.add_submodule(source.target, fuse_conv_bn_eval(conv, norm))
+            graph.add_submodule(str(source.target), fuse_conv_bn_eval(conv, norm))
             node.replace_all_uses_with(source)
             graph.graph.erase_node(node)
             count += 1
@@ -167,8 +188,10 @@ def fold_batch_norm(graph: fx.GraphModule) -> int:
 def batch_norm_as_affine(graph: fx.GraphModule) -> int:
     calls = _calls(graph, nn.BatchNorm2d)
     for node, norm in calls:
-        scale = norm.weight.detach() * (norm.running_var + norm.eps).rsqrt()
-        shift = norm.bias.detach() - norm.running_mean * scale
+        mean, variance = norm.running_mean, norm.running_var
+        assert mean is not None and variance is not None  # every network here keeps them
+        scale = norm.weight.detach() * (variance + norm.eps).rsqrt()
+        shift = norm.bias.detach() - mean * scale
         _replace(graph, node, {"affine": ChannelAffine(scale, shift)})
     return len(calls)
 
@@ -180,8 +203,9 @@ def split_dilated_stride(graph: fx.GraphModule) -> int:
     for node, conv in _calls(graph, nn.Conv2d):
         step = conv.stride[0]
         if step > 1 and conv.dilation == conv.stride == (step, step):
-            dense = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size,
-                              padding=[k // 2 for k in conv.kernel_size], groups=conv.groups,
+            high, wide = conv.kernel_size
+            dense = nn.Conv2d(conv.in_channels, conv.out_channels, (high, wide),
+                              padding=(high // 2, wide // 2), groups=conv.groups,
                               bias=conv.bias is not None)
             dense.weight, dense.bias = conv.weight, conv.bias
             _replace(graph, node, {"subsample": nn.MaxPool2d(1, step), "conv": dense})
@@ -211,7 +235,8 @@ def densify_groups(graph: fx.GraphModule) -> int:
 def _pool_padding(pool: Pool, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """(left, right, top, bottom) of a pool of the zoo on an input of `size` (H, W)."""
     if pool.kernel % 2:
-        return (pool.kernel // 2,) * 4
+        half = pool.kernel // 2
+        return half, half, half, half
     beyond = [(-(-n // pool.stride) - 1) * pool.stride + pool.kernel - n for n in size]
     return 0, max(0, beyond[1]), 0, max(0, beyond[0])
 
@@ -223,7 +248,7 @@ def mask_average_pools(graph: fx.GraphModule) -> int:
     for node, pool in _calls(graph, Pool):
         if pool.kind != "average":
             continue
-        size = _size(node.args[0])
+        size = _size(_read(node))
         padding = _pool_padding(pool, size)
         if pool.kernel % 2 and pool.stride == 1:
             plain = nn.AvgPool2d(pool.kernel, 1, pool.kernel // 2, count_include_pad=False)
@@ -240,9 +265,10 @@ def spell_out_max_pools(graph: fx.GraphModule) -> int:
     """Max pools as torch's own; the padding of an even window becomes a node of its own."""
     count = 0
     for node, pool in _calls(graph, Pool):
-        padding = _pool_padding(pool, _size(node.args[0]))
+        padding = _pool_padding(pool, _size(_read(node)))
         if pool.kernel % 2 or not any(padding):
-            chain = {"pool": nn.MaxPool2d(pool.kernel, pool.stride, padding[0])}
+            chain: dict[str, nn.Module] = {
+                "pool": nn.MaxPool2d(pool.kernel, pool.stride, padding[0])}
         else:
             chain = {"pad": nn.ConstantPad2d(padding, -torch.inf),
                      "pool": nn.MaxPool2d(pool.kernel, pool.stride)}
@@ -257,9 +283,7 @@ def share_repeated(graph: fx.GraphModule) -> int:
     first: dict[tuple, fx.Node] = {}
     count = 0
     for node in list(graph.graph.nodes):
-        if node.op != "call_module":
-            continue
-        module = graph.get_submodule(node.target)
+        module = _called(graph, node)
         if not isinstance(module, (nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, MaskedAveragePool,
                                    nn.ConstantPad2d)):
             continue

@@ -7,7 +7,7 @@ flat shapes with light and shadow, softened and grained like a small photo.  Nee
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ class Sheet:
     """A square on which shapes are drawn, in units of 100 a side."""
 
     def __init__(self, top: Colour, bottom: Colour, horizon: float = 100,
-                 ground: Colour = (0, 0, 0), near: Colour | None = None):
+                 ground: Colour = (0, 0, 0), near: Colour | None = None) -> None:
         side = SIDE * _FINE
         rows = np.linspace(0, 100, side)[:, None]
         sky = np.array(top) + (np.array(bottom) - np.array(top)) * np.minimum(rows / horizon, 1)
@@ -52,12 +52,12 @@ class Sheet:
     def _scale(self) -> float:
         return self.image.width / 100
 
-    def shape(self, points: list[Point], colour: Colour) -> None:
+    def shape(self, points: Sequence[Point], colour: Colour) -> None:
         """A polygon."""
         ImageDraw.Draw(self.image).polygon([(x * self._scale, y * self._scale)
                                             for x, y in points], fill=colour)
 
-    def smooth(self, points: list[Point], colour: Colour) -> None:
+    def smooth(self, points: Sequence[Point], colour: Colour) -> None:
         """A closed curve through points (Catmull and Rom 1974)."""
         curve = []
         for i in range(len(points)):
@@ -84,7 +84,7 @@ class Sheet:
             self.oval(x - 0.12 * wide * step / 11, y - 0.28 * high * step / 11, wide * part,
                       high * part, lit(colour, light), turned)
 
-    def line(self, points: list[Point], width: float, colour: Colour) -> None:
+    def line(self, points: Sequence[Point], width: float, colour: Colour) -> None:
         """A stroke with round ends."""
         draw = ImageDraw.Draw(self.image)
         scaled = [(x * self._scale, y * self._scale) for x, y in points]
@@ -105,7 +105,8 @@ class Sheet:
 def lit(colour: Colour, light: float) -> Colour:
     """Nearer to white for a light above 0, to black below."""
     goal = 255 if light > 0 else 0
-    return tuple(round(part + (goal - part) * abs(light)) for part in colour)
+    red, green, blue = (round(part + (goal - part) * abs(light)) for part in colour)
+    return red, green, blue
 
 
 def airplane() -> Sheet:
