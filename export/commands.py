@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export.formats.base import CONVERTERS, FORMATS
+from export.runtimes.base import RUNTIMES, all_backends, chosen_backends, find_runtime
 from zoo.commands.progress import spinner
 from zoo.commands.table import print_table
+
+if TYPE_CHECKING:
+    from export.checks.parity import Hop
+    from zoo.artifact.manifest import Agreement
+
+# The annotations are read when a command is called: its help names what the tables hold then.
+
+
+def _or(names: Iterable[str]) -> str:
+    """The names as one says them: a, b or c."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _runtimes() -> str:
+    return _or(f"{name} ({each.reads})" for name, each in RUNTIMES.items())
+
+
+def _agreeing() -> list[str]:
+    return [name for name, each in RUNTIMES.items() if each.agree]
+
+
+def _timed() -> list[str]:
+    return [name for name, each in RUNTIMES.items() if each.load]
+
+
+def _rounding() -> str:
+    return " and ".join(each.title for each in FORMATS.values() if each.rounds)
 
 
 def build(
     target: Annotated[str, typer.Argument(
         help="A registered cell, a genotype file, or an artifact folder.")],
     export: Annotated[list[str], typer.Option(
-        "--export", "-e", help="onnx, savedmodel, tflite, tfjs; repeat or list with commas.")],
+        "--export", "-e", help=f"{', '.join(FORMATS)}; repeat or list with commas.")],
     output: Annotated[Path | None, typer.Option(
         "--output", "-o", help="Folder to write; default exports/NAME-DATA.")] = None,
     precision: Annotated[str, typer.Option(
-        help="Of the TF.js weights: float32, float16 or uint8.")] = "float32",
+        help=f"Of the {_rounding()} weights: float32, float16 or uint8.")] = "float32",
     converter: Annotated[str, typer.Option(
-        help="ONNX to TensorFlow: zoo (ours) or onnx-tf (the package).")] = "zoo",
+        help=f"ONNX to TensorFlow: {' or '.join(CONVERTERS)}.")] = "zoo",
     data: Annotated[str | None, typer.Option(
         help="digits, cifar10, cifar100 or imagenet: sizes, labels, shipped weights.")] = None,
     path: Annotated[Path | None, typer.Option(
@@ -48,7 +79,6 @@ def build(
       zoo build my_cell.json -e onnx,tflite --channels 16 --layers 8
       zoo build exports/DARTS-digits -e tfjs --precision float16 -o small
     """
-    from export.pipeline import Hop
     from export.pipeline import build as run
     from export.source import BuildOptions, find
 
@@ -71,7 +101,7 @@ def build(
                        report=done.append, started=lambda hop: say(f"{hop} ..."))
     print_table(
         ("hop", "seconds", "max difference", "limit"),
-        [(hop.name, f"{hop.seconds:.1f}", *_proof(hop.difference, hop.limit)) for hop in done],
+        [(hop.name, f"{hop.seconds:.1f}", *_proof(hop)) for hop in done],
         right=("seconds", "max difference", "limit"))
     for entry in manifest.agreement:
         typer.echo(_agreement(entry))
@@ -82,11 +112,14 @@ def build(
         typer.echo(f"next: zoo demo {directory}")
 
 
-def _proof(difference: float | None, limit: float | None) -> tuple[str, str]:
-    return ("", "") if difference is None else (f"{difference:.1e}", f"{limit:.1e}")
+def _proof(hop: Hop) -> tuple[str, str]:
+    """What was found and what is allowed, as cells of a table."""
+    difference, limit = ("" if value is None else f"{value:.1e}"
+                         for value in (hop.difference, hop.limit))
+    return difference, limit
 
 
-def _agreement(entry) -> str:
+def _agreement(entry: Agreement) -> str:
     size, whole = entry.bytes / 1e6, entry.float32_bytes / 1e6
     return (f"{entry.precision} weights ({size:.2f} MB, {whole:.2f} MB in float32), "
             f"{entry.where}: {entry.share:.2%} of {entry.images:,} test images of {entry.data} "
@@ -96,11 +129,12 @@ def _agreement(entry) -> str:
 def verify(
     directory: Annotated[Path, typer.Argument(help="An artifact folder.", show_default=False)],
     runtime: Annotated[list[str] | None, typer.Option(
-        help="Run the TF.js files in chromium or node too; repeat for both.")] = None,
+        help=f"Run the files in {_runtimes()} too; repeat for several.")] = None,
     backend: Annotated[list[str] | None, typer.Option(
-        help="wasm, webgl, webgpu or cpu; repeat. Default: all that the runtime has.")] = None,
+        help=f"{_or(all_backends())}; repeat. Default: all that the runtime has.")] = None,
     images: Annotated[int | None, typer.Option(
-        help="Classify so many test images in chromium and compare with float32.")] = None,
+        help=f"Classify so many test images in {_or(_agreeing())} and compare with float32."
+    )] = None,
     data: Annotated[str | None, typer.Option(
         help="Data set of --images; the artifact's own when left out.")] = None,
     path: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
@@ -117,31 +151,36 @@ def verify(
     if images is None and (data or path or keep):
         given = "--data" if data else "--path" if path else "--record"
         raise ValueError(f"{given} goes with --images, the number of test images to classify")
-    if images is not None and "chromium" not in (runtime or []):
-        raise ValueError("--images are classified in a browser; add --runtime chromium")
+    chosen = [find_runtime(name) for name in dict.fromkeys(runtime or [])]
+    if backend and not chosen:
+        raise ValueError(f"--backend is of a runtime; add --runtime {_or(RUNTIMES)}")
+    for each in chosen:
+        chosen_backends(each, backend)
+    if images is not None and not any(each.agree for each in chosen):
+        raise ValueError(f"--images are classified in {_or(_agreeing())}; add --runtime "
+                         f"{_agreeing()[0]}")
     from export.checks import agreement
     from export.checks.verify import formats_of, in_runtime
     from zoo.artifact.folder import refuse_here
 
     if keep:
         refuse_here(directory)
-    if backend and not runtime:
-        raise ValueError("--backend is of a runtime; add --runtime chromium or node")
     with spinner() as say:
         rows = formats_of(directory, started=lambda hop: say(f"{hop} ..."))
-        for name in runtime or []:
-            say(f"{name} ...")
-            rows += in_runtime(directory, name, backend)
-        found = []
-        if images is not None:
-            say(f"{images} images in chromium ...")
-            found = agreement.in_chromium(directory, images, data, path, backend)
+        for each in chosen:
+            say(f"{each.name} ...")
+            rows += in_runtime(directory, each.name, backend)
+        found: list[Agreement] = []
+        for each in chosen:
+            if images is not None and each.agree:
+                say(f"{images} images in {each.name} ...")
+                found += each.agree(directory, images, data, path, backend)
     print_table(("where", "max difference", "limit", "verdict"),
-                [(row.where, *_proof(row.difference, row.limit), row.verdict) for row in rows],
+                [(row.name, *_proof(row), row.verdict) for row in rows],
                 right=("max difference", "limit"))
     for entry in found:
         typer.echo(_agreement(entry))
-    failed = [row.where for row in rows if row.failed]
+    failed = [row.name for row in rows if row.failed]
     if failed:
         typer.echo(f"error: {directory}: {', '.join(failed)} did not agree", err=True)
         raise typer.Exit(1)
@@ -155,31 +194,42 @@ def bench(
     channels: Annotated[int, typer.Option(help="Width of the first cell.")] = 16,
     layers: Annotated[int, typer.Option(help="Number of cells.")] = 8,
     size: Annotated[int, typer.Option(help="Height and width of the images.")] = 32,
-    threads: Annotated[int, typer.Option(help="CPU threads of both runtimes.")] = 1,
+    threads: Annotated[int, typer.Option(help="CPU threads of PyTorch and the runtimes.")] = 1,
     runs: Annotated[int, typer.Option(help="Timed runs; the median counts.")] = 20,
+    runtime: Annotated[list[str] | None, typer.Option(
+        help=f"{_or(_timed())}; repeat for several. Default: {_timed()[0]}.")] = None,
 ) -> None:
-    """Compare the networks of cells: cost, and latency of one image in PyTorch and ONNX Runtime.
+    """Compare the networks of cells: cost, and latency of one image in PyTorch and a runtime.
 
     \b
     Example:
       zoo bench DARTS NASNet AmoebaNet
+      zoo bench DARTS --runtime onnxruntime --runtime tflite
     """
-    from export.checks.bench import measure
+    from export.checks.bench import measure, timed_runtimes
 
+    timed = timed_runtimes(runtime)
+    names = [each.name for each in timed]
     rows = []
     with spinner() as say:
         for cell in cells:
             say(f"{cell} ...")
-            rows.append(measure(cell, channels, layers, size, threads, runs))
-    print_table(
-        ("cell", "parameters", "multiply-adds", "PyTorch ms", "ONNX Runtime ms", "speed-up"),
-        [(row.cell, f"{row.parameters:,}", f"{row.multiply_adds:,}", f"{row.pytorch_ms:.2f}",
-          f"{row.onnx_ms:.2f}", f"{row.pytorch_ms / row.onnx_ms:.1f}x") for row in rows],
-        right=("parameters", "multiply-adds", "PyTorch ms", "ONNX Runtime ms", "speed-up"))
+            rows.append(measure(cell, channels, layers, size, threads, runs, names))
+    columns = ["parameters", "multiply-adds", "PyTorch ms"]
+    for each in timed:
+        columns += [f"{each.title} ms", "speed-up"]
+    table = []
+    for row in rows:
+        line = [row.cell, f"{row.parameters:,}", f"{row.multiply_adds:,}", f"{row.pytorch_ms:.2f}"]
+        for name in names:
+            ms = row.runtime_ms[name]
+            line += [f"{ms:.2f}", f"{row.pytorch_ms / ms:.1f}x"]
+        table.append(line)
+    print_table(("cell", *columns), table, right=columns)
 
 
 def doctor() -> None:
-    """Say for each hop whether it can run here, and if not, why and what to do.
+    """Say for each hop and runtime whether it can run here, and if not, why and what to do.
 
     \b
     Example:

@@ -13,25 +13,28 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import nn
 
 from export.checks import parity
+from export.checks.parity import Hop
 from export.formats.base import (
     CONVERTERS,
     FORMATS,
     Format,
     Options,
+    Runner,
     check_packages,
     hops,
     installed_version,
 )
 from export.logs import ConversionError, captured
-from export.network.deploy import deploy
+from export.network.deploy import Deployed, deploy
 from zoo import weights
 from zoo.artifact import folder as artifact
-from zoo.artifact.manifest import Agreement, Fixture, Manifest
+from zoo.artifact.manifest import Agreement, Fixture, Manifest, Parity
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.models import cost
 from zoo.plotting.cell import svg
@@ -55,16 +58,6 @@ class Source:
     labels: list[int] | None = None
     test: np.ndarray | None = None
     vocabulary: list[str] | None = None
-
-
-@dataclass(frozen=True)
-class Hop:
-    """One finished step, for the terminal: `seconds`, and what the parity check found."""
-
-    name: str
-    seconds: float
-    difference: float | None = None
-    limit: float | None = None
 
 
 def build(source: Source, formats: list[str], directory: Path | str, precision: str = "float32",
@@ -92,7 +85,7 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
     chain = hops(formats)
     check_packages(chain, converter)
     with captured(verbose), artifact.writing(directory) as folder:
-        pipeline = _Pipeline(source, folder, formats, precision, converter, report, started)
+        pipeline = Pipeline(source, folder, formats, precision, converter, report, started)
         pipeline.network()
         for hop in chain:
             pipeline.write(hop)
@@ -102,16 +95,24 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
         return artifact.finalize(folder, pipeline.finished_manifest(chain))
 
 
-class _Pipeline:
+class Pipeline:
     """The hops of one build, in order; each leaves what the next one reads."""
 
-    def __init__(self, source, folder, formats, precision, converter, report, started):
+    deployed: Deployed
+    expected: parity.Reference
+    fixture_entry: Fixture
+
+    def __init__(self, source: Source, folder: Path, formats: list[str], precision: str,
+                 converter: str, report: Callable[[Hop], None],
+                 started: Callable[[str], None]) -> None:
         self.source, self.folder, self.formats = source, folder, formats
         self.precision, self.converter = precision, converter
         self.report, self.started = report, started
         self.intermediate = folder / ".intermediate"  # made on the way and not kept
-        self.made = {}  # by format, what those made from it are given; None: the network
-        self.parity, self.agreement = [], []
+        # By format, what those made from it are given; None: the network.
+        self.made: dict[str | None, Any] = {}
+        self.parity: list[Parity] = []
+        self.agreement: list[Agreement] = []
 
     def place(self, fmt: str) -> Path:
         """Where a hop writes: in the artifact when the format was asked for."""
@@ -134,12 +135,13 @@ class _Pipeline:
             raise ConversionError(f"{name}: the converter failed: {line}") from error
         seconds = time.perf_counter() - start
         checked = self.parity[-1] if len(self.parity) > found else None
-        self.report(Hop(name, seconds, checked and checked.max_difference,
-                        checked and checked.limit))
+        self.report(Hop(name, checked and checked.max_difference, checked and checked.limit,
+                        seconds))
 
-    def check_parity(self, hop: str, run, precision: str) -> None:
+    def check_parity(self, hop: str, run: Runner, precision: str) -> None:
+        """What a hop computes beside the reference; ParityError says that nothing was written."""
         try:
-            self.parity.append(parity.check(hop, run, self.expected, precision))
+            self.parity.append(parity.check_parity(hop, run, self.expected, precision))
         except parity.ParityError as error:
             raise parity.ParityError(f"{error}; nothing was written. `-v` shows the converter's "
                                      "log") from None
@@ -177,16 +179,17 @@ class _Pipeline:
 
     def agree(self) -> None:
         """Rounded weights beside float32 ones, on all test images that are at hand."""
-        test = self.source.test
-        if self.precision == "float32" or test is None:
+        test, spec = self.source.test, self.source.manifest.input
+        if self.precision == "float32" or test is None or spec.data is None:
+            return
+        if "tfjs" not in self.made:  # `Agreement` is of TF.js files
             return
         from export.checks import agreement
 
-        spec = self.source.manifest.input
         with self.hop("agreement"):
             place = self.place("tfjs")
 
-            def answers(of, run):
+            def answers(of: str, run: Runner) -> np.ndarray:
                 return agreement.answers(run, spec, test, lambda done: self.started(
                     f"agreement: {of} on {done:,} of {len(test):,} test images"))
 
@@ -207,7 +210,7 @@ class _Pipeline:
         sizes = agreement.weight_bytes(self.place("tfjs"))
         return [*self.agreement, *(entry.model_copy(update=sizes) for entry in known)]
 
-    def metadata(self) -> dict:
+    def metadata(self) -> dict[str, Any]:
         """What travels inside the ONNX file and model.json."""
         known = self.source.manifest
         return {"name": known.name, "genotype": known.genotype, "task": known.task,
@@ -235,17 +238,17 @@ class _Pipeline:
 
         known = self.source.manifest
         tools = sorted({package for hop in chain for package in hop.packages} | {"torch"})
-        written = {hop.name for hop in chain}
-        is_image = known.task == "image-classification"
-        shape = (known.input.channels, known.input.height, known.input.width)
-        price = cost.cost(self.source.model, shape) if is_image else None
+        price = None
+        if known.task == "image-classification":
+            height, width, channels = parity.image_shape(known.input)
+            price = cost.cost(self.source.model, (channels, height, width))
         fields = {
             "outputs": list(self.deployed.outputs),
             "parameters": cost.parameters(self.source.model),
             "multiply_adds": price.multiply_adds if price else None,
-            "opset": onnx.OPSET if "onnx" in written else None,
-            "precision": self.precision if "tfjs" in written else None,
-            "converter": self.converter if "savedmodel" in written else None,
+            "opset": onnx.OPSET if "onnx" in self.made else None,
+            "precision": self.precision if any(hop.rounds for hop in chain) else None,
+            "converter": self.converter if any(hop.converts for hop in chain) else None,
             "tools": {name: installed_version(name) for name in tools},
             "rewrites": [rewrite.model_dump() for rewrite in self.deployed.rewrites],
             "parity": [entry.model_dump() for entry in self.parity],

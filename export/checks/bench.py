@@ -1,48 +1,69 @@
-"""Latency of one image: the plain PyTorch network beside its deployed form in ONNX Runtime."""
+"""Latency of one image: the plain PyTorch network beside its deployed form in other runtimes."""
 
 from __future__ import annotations
 
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from export.formats import shims
-from export.network.deploy import deploy
+from export.formats.base import FORMATS, Options, Runner, check_packages, hops
+from export.logs import captured
+from export.network.deploy import Deployed, deploy
+from export.runtimes.base import RUNTIMES, Runtime, find_runtime
 from zoo.artifact.manifest import Input
 from zoo.create import create_model
 from zoo.models.cost import cost
+from zoo.spelling import choices
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians in milliseconds."""
+    """Medians in milliseconds; those of the runtimes by name."""
 
     cell: str
     parameters: int
     multiply_adds: int
     pytorch_ms: float
-    onnx_ms: float
+    runtime_ms: dict[str, float]
 
 
-def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs: int) -> Measured:
-    """Time the CIFAR network of `cell` on one (size, size, 3) image, both runtimes in turn.
+def timed_runtimes(names: Sequence[str] | None) -> list[Runtime]:
+    """Those of the names given, or the first of the table, that run in this process.
 
-    Raises MissingPackageError without ONNX or its runtime, ValueError for a number below 1.
+    Only there are PyTorch and a runtime timed in turn, on the same number of threads.
+    """
+    here = [name for name, each in RUNTIMES.items() if each.load]
+    for name in names or ():
+        if find_runtime(name).load is None:
+            raise ValueError("bench times runtimes in its own process, not "
+                             f"{choices(name, here)}")
+    return [RUNTIMES[name] for name in dict.fromkeys(names or here[:1])]
+
+
+def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs: int,
+            runtimes: Sequence[str] | None = None) -> Measured:
+    """Time the CIFAR network of `cell` on one (size, size, 3) image, all runtimes in turn.
+
+    Raises MissingPackageError without a runtime or what writes its format, ValueError for a number
+    below 1 or a runtime that cannot be timed here.
     """
     for name, value in (("channels", channels), ("layers", layers), ("size", size),
                         ("threads", threads), ("runs", runs)):
         if value < 1:
             raise ValueError(f"--{name} must be at least 1, not {value}")
-    for package in ("onnx", "onnxruntime"):
+    chosen = timed_runtimes(runtimes)
+    check_packages(hops(each.reads for each in chosen), Options.converter)
+    for package in (package for each in chosen for package in each.packages):
         shims.require(package)
-    from export.formats import onnx
-
     spec = Input(height=size, width=size, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
     model = create_model(cell, channels=channels, layers=layers).eval()
     price = cost(model, (3, size, size))
@@ -51,18 +72,30 @@ def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-            path = Path(folder) / "model.onnx"
-            onnx.write(deploy(model, spec), path, {})
-            run = onnx.load(path, threads)
-            pytorch_ms, onnx_ms = interleaved(
-                [lambda: model(images), lambda: run({"pixels": pixels})], runs)
+        with tempfile.TemporaryDirectory() as folder, captured(), torch.no_grad():
+            runners = _loaded(deploy(model, spec), chosen, Path(folder), threads)
+            pytorch_ms, *others = interleaved(
+                [lambda: model(images),
+                 *(partial(run, {spec.name: pixels}) for run in runners)], runs)
     finally:
         torch.set_num_threads(before)
-    return Measured(cell, price.parameters, price.multiply_adds, pytorch_ms, onnx_ms)
+    return Measured(cell, price.parameters, price.multiply_adds, pytorch_ms,
+                    {each.name: ms for each, ms in zip(chosen, others)})
 
 
-def interleaved(functions: list[Callable[[], object]], runs: int) -> list[float]:
+def _loaded(deployed: Deployed, runtimes: Sequence[Runtime], folder: Path, threads: int
+            ) -> list[Runner]:
+    """The network in each of the runtimes, on its first backend; their formats go to `folder`."""
+    made: dict[str | None, Any] = {None: deployed}
+    for fmt in hops(each.reads for each in runtimes):
+        place = folder / fmt.place
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made[fmt.name] = fmt.write(made[fmt.source], place, Options({}))
+    return [each.load(folder / FORMATS[each.reads].place, each.backends[0], threads)
+            for each in runtimes if each.load]
+
+
+def interleaved(functions: Sequence[Callable[[], object]], runs: int) -> list[float]:
     """Median milliseconds of each function; in turn, so that a busy moment meets all alike."""
     times: list[list[float]] = [[] for _ in functions]
     for index in range(runs + 2):  # the first two warm up

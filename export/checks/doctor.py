@@ -1,16 +1,16 @@
-"""What can run on this machine, hop by hop, and why not."""
+"""What can run on this machine, hop by hop and runtime by runtime, and why not."""
 
 from __future__ import annotations
 
 import importlib
-import shutil
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from export.formats import shims
-from export.formats.base import installed_version
+from export.formats.base import CONVERTERS, FORMATS, Options, check_converter, installed_version
 from export.logs import captured
+from export.runtimes.base import RUNTIMES
 
 
 @dataclass(frozen=True)
@@ -21,22 +21,24 @@ class Check:
 
 
 def checks() -> list[Check]:
-    """One row a hop, in the order of the chain; imports what each of them would."""
-    rows = []
-    for hop, probe in (
-        ("train and build (PyTorch)", _torch),
-        ("PyTorch -> ONNX", lambda: _packages("onnx", "onnxruntime")),
-        ("ONNX -> TensorFlow", lambda: _packages("tensorflow")),
-        ("ONNX -> TensorFlow, onnx-tf", _onnx_tf),
-        ("TensorFlow -> TFLite", _tflite),
-        ("TensorFlow -> TF.js", _tensorflowjs),
-        ("data sets from the hub", lambda: _packages("datasets")),
-        ("verify in Chromium", _chromium),
-        ("verify in Node", _node),
-        ("the demo page", _page),
-    ):
-        rows.append(_check(hop, probe))
-    return rows
+    """One row a hop, in the order of the chain, then the runtimes; imports what each would."""
+    return [_check(hop, probe) for hop, probe in _probes()]
+
+
+def _probes() -> Iterator[tuple[str, Callable[[], str]]]:
+    """What is asked, and what answers with what was found or raises."""
+    yield "train and build (PyTorch)", _torch
+    for fmt in FORMATS.values():
+        hop = f"{FORMATS[fmt.source].title if fmt.source else 'PyTorch'} -> {fmt.title}"
+        yield hop, partial(_packages, fmt.packages, fmt.probe)
+        # The converter that nobody has to ask for is the hop itself.
+        for name in CONVERTERS if fmt.converts else ():
+            if name != Options.converter:
+                yield f"{hop}, {name}", partial(_converter, name)
+    yield "data sets from the hub", partial(_packages, ("datasets",))
+    for runtime in RUNTIMES.values():
+        yield f"verify in {runtime.title}", runtime.found or partial(_packages, runtime.packages)
+    yield "the demo page", _page
 
 
 def _check(hop: str, probe: Callable[[], str]) -> Check:
@@ -47,10 +49,13 @@ def _check(hop: str, probe: Callable[[], str]) -> Check:
         return Check(hop, False, " ".join(str(error).split()) or type(error).__name__)
 
 
-def _packages(*names: str) -> str:
+def _packages(names: Sequence[str], probe: Callable[[], object] | None = None) -> str:
     for name in names:
         shims.require(name)
-        importlib.import_module(name)
+        if probe is None:
+            importlib.import_module(name)
+    if probe is not None:
+        probe()
     return ", ".join(f"{name} {installed_version(name)}" for name in names)
 
 
@@ -62,45 +67,10 @@ def _torch() -> str:
     return f"torch {torch.__version__} on {pick_device()}, {torch.get_num_threads()} threads"
 
 
-def _onnx_tf() -> str:
-    from export.formats import onnx_tf
-
-    if reason := onnx_tf.available():
-        raise ImportError(reason)
-    return f"onnx-tf {installed_version('onnx-tf')}"
-
-
-def _tflite() -> str:
-    import tensorflow as tf
-
-    tf.lite.TFLiteConverter, tf.lite.Interpreter  # noqa: B018  (lazy: loads them)
-    return f"tensorflow {installed_version('tensorflow')}"
-
-
-def _tensorflowjs() -> str:
-    shims.tensorflowjs_converter()
-    return f"tensorflowjs {installed_version('tensorflowjs')}"
-
-
-def _chromium() -> str:
-    from playwright.sync_api import sync_playwright
-
-    from web_demo.chromium import require_chromium
-
-    with sync_playwright() as playwright:
-        return require_chromium(playwright)
-
-
-def _node() -> str:
-    path = shutil.which("node")
-    if path is None:
-        raise FileNotFoundError("node is not installed; Node 20.19 or newer is needed")
-    version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip()
-    from web_demo.verify import HERE
-
-    if not (HERE / "node_modules/@tensorflow/tfjs-converter").is_dir():
-        raise FileNotFoundError(f"node {version}, but not the packages of the page: `make page`")
-    return f"node {version}"
+def _converter(name: str) -> str:
+    check_converter(name)
+    version = installed_version(name)
+    return name if version == "unknown" else f"{name} {version}"
 
 
 def _page() -> str:

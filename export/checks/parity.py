@@ -7,13 +7,13 @@ float32 at the end.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
+from export.formats.base import Runner
 from zoo.artifact.manifest import Input, Parity
 from zoo.models.recurrent import LanguageModel
 
@@ -26,6 +26,22 @@ ROUNDED = {"float16": 0.01, "uint8": 0.2}
 
 class ParityError(RuntimeError):
     """A hop changed the numbers; the message says which and by how much."""
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One line of a report, of a build or of a verification: a hop, a format, or a runtime's
+    backend, and what its parity check found.  `difference` is None where nothing was compared.
+
+    `seconds` are those of a build, `verdict` and `failed` are of a verification.
+    """
+
+    name: str
+    difference: float | None = None
+    limit: float | None = None
+    seconds: float = 0.0
+    verdict: str = ""
+    failed: bool = False
 
 
 @dataclass
@@ -43,7 +59,7 @@ class Reference:
 
 def in_range(images: np.ndarray, spec: Input) -> np.ndarray:
     """Pixels 0..255 as the raw values, float32, that an exported network takes, see `Input`."""
-    low, high = spec.range
+    low, high = _range(spec)
     pixels = np.asarray(images, np.float32)
     return pixels if (low, high) == (0, 255) else low + pixels * np.float32((high - low) / 255)
 
@@ -53,8 +69,9 @@ def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: in
     generator = np.random.default_rng(0)
     model = copy.deepcopy(model).double().eval()
     if isinstance(model, LanguageModel):
-        tokens = generator.integers(0, model.vocabulary, random).astype(np.int32)
-        hidden = generator.uniform(-1, 1, (random, model.hidden)).astype(np.float32)
+        words, units = model.settings["vocabulary"], model.settings["hidden"]
+        tokens = generator.integers(0, words, random).astype(np.int32)
+        hidden = generator.uniform(-1, 1, (random, units)).astype(np.float32)
         with torch.no_grad():
             state = torch.from_numpy(hidden).double()[None]
             log_prob, state = model(torch.from_numpy(tokens)[None].long(), state)
@@ -62,9 +79,8 @@ def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: in
         outputs = {"logits": logits, "probabilities": log_prob[0].exp(), "next_hidden": state[0]}
         inputs = {"tokens": tokens, "hidden": hidden}
         return Reference(inputs, _float32(outputs), real=0)
-    low, high = spec.range
-    shape = (random, spec.height, spec.width, spec.channels)
-    pixels = generator.uniform(low, high, shape).astype(np.float32)
+    low, high = _range(spec)
+    pixels = generator.uniform(low, high, (random, *image_shape(spec))).astype(np.float32)
     if real is not None:
         pixels = np.concatenate([in_range(real, spec), pixels])
     scaled = (torch.from_numpy(pixels).double() - low) / (high - low)
@@ -73,6 +89,17 @@ def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: in
         logits = model(normalised.permute(0, 3, 1, 2))
     outputs = _float32({"logits": logits, "probabilities": logits.softmax(dim=1)})
     return Reference({spec.name: pixels}, outputs, 0 if real is None else len(real))
+
+
+def image_shape(spec: Input) -> tuple[int, int, int]:
+    """Height, width and channels, which `Manifest` demands of images."""
+    assert spec.height and spec.width and spec.channels
+    return spec.height, spec.width, spec.channels
+
+
+def _range(spec: Input) -> tuple[float, float]:
+    assert spec.range  # `Manifest` demands it of images
+    return spec.range
 
 
 def _float32(values: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
@@ -93,8 +120,8 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-def check(hop: str, run: Callable[[dict], dict], expected: Reference,
-          precision: str = "float32") -> Parity:
+def check_parity(hop: str, run: Runner, expected: Reference,
+                 precision: str = "float32") -> Parity:
     """Run a hop on the inputs of the reference, all at once and the first one alone.
 
     With rounded weights the limit is one for logits; probabilities must then be the softmax of

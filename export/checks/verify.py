@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from export.checks import parity
+from export.checks.parity import Hop
 from export.formats import shims
-from export.formats.base import FORMATS
+from export.formats.base import FORMATS, Format, Runner
 from export.logs import captured
+from export.runtimes.base import Outcome, Runtime, chosen_backends, find_runtime
 from zoo import weights
 from zoo.artifact import folder
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the report; `difference` is None where nothing could be run."""
-
-    where: str
-    verdict: str
-    difference: float | None = None
-    limit: float | None = None
-    failed: bool = False
+from zoo.artifact.manifest import Manifest
 
 
 def formats_of(directory: Path | str, started: Callable[[str], None] = lambda hop: None
-               ) -> list[Row]:
+               ) -> list[Hop]:
     """Check the sha256 of every file, then run every format of the artifact by Python.
 
     Raises ArtifactError when a file is missing or is not the one that was written, and
@@ -36,48 +28,79 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
     model, manifest = weights.load_artifact(directory)
     folder.check_files(directory, manifest)
     expected = parity.reference(model, manifest.input, None)
-    rows = [Row("files", f"{len(manifest.files)} as written")]
-    for hop, fmt in FORMATS.items():
+    rows = [Hop("files", verdict=f"{len(manifest.files)} as written")]
+    for name, fmt in FORMATS.items():
         place = directory / fmt.place
         if not place.exists():
             continue
         for package in fmt.packages:
             shims.require(package)
-        started(hop)
-        precision = manifest.precision if fmt.rounds else "float32"
-        with captured():
-            try:
-                found = parity.check(hop, fmt.load(place), expected, precision)
-                rows.append(Row(hop, "agrees", found.max_difference, found.limit))
-            except parity.ParityError as error:
-                rows.append(Row(hop, str(error).removeprefix(f"{hop}: "), failed=True))
-            except shims.MissingPackageError:
-                raise
-            except Exception as error:  # whatever a reader says to files that are none
-                line = (str(error).strip() or type(error).__name__).splitlines()[0]
-                rows.append(Row(hop, f"cannot be run: {line}", failed=True))
+        started(name)
+        rows.append(_compared(name, partial(fmt.load, place), expected,
+                              _precision(manifest, fmt)))
     if len(rows) == 1:
         raise folder.ArtifactError(f"{directory} holds no export; make one with "
-                                     f"`zoo build {directory} --export tfjs -o OTHER`")
+                                   f"`zoo build {directory} --export tfjs -o OTHER`")
     return rows
 
 
-def in_runtime(directory: Path | str, runtime: str, backends: list[str] | None) -> list[Row]:
-    """Run the TF.js files in a real runtime, 'chromium' or 'node', on each backend.
+def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None = None
+               ) -> list[Hop]:
+    """Run an artifact in a runtime of the table, on each backend asked for, or on all.
 
     A backend that the machine lacks is reported and does not fail; one asked for by name does.
+    Raises ValueError for a runtime or backend that there is not, ArtifactError when the artifact
+    lacks the format that the runtime reads, and what the runtime raises when it is not here.
     """
-    from web_demo import verify as browser
+    directory = Path(directory)
+    runtime = find_runtime(name)
+    chosen = chosen_backends(runtime, backends)
+    if not (directory / FORMATS[runtime.reads].place).exists():
+        raise folder.ArtifactError(f"{directory} holds no {runtime.reads}, which {name} reads; "
+                                   f"build it again with --export {runtime.reads}")
+    for package in runtime.packages:
+        shims.require(package)
+    if runtime.verify is None:
+        return _in_process(directory, runtime, chosen)
+    return [_told(f"{name} {outcome.backend}", outcome, asked=bool(backends))
+            for outcome in runtime.verify(directory, chosen)]
 
-    results = browser.verify(directory, runtime, **({"backends": backends} if backends else {}))
-    rows = []
-    for result in results:
-        where = f"{runtime} {result['backend']}"
-        if not result["available"]:
-            rows.append(Row(where, f"not here: {result['reason']}", failed=bool(backends)))
-        elif result["ok"]:
-            rows.append(Row(where, "agrees", result["max_difference"], result["limit"]))
-        else:
-            rows.append(Row(where, result["error"] or "differs", result["max_difference"],
-                            result["limit"], failed=True))
-    return rows
+
+def _in_process(directory: Path, runtime: Runtime, backends: Sequence[str]) -> list[Hop]:
+    model, manifest = weights.load_artifact(directory)
+    expected = parity.reference(model, manifest.input, None)
+    fmt = FORMATS[runtime.reads]
+    assert runtime.load  # it has no `verify`
+    return [_compared(f"{runtime.name} {backend}",
+                      partial(runtime.load, directory / fmt.place, backend, None),
+                      expected, _precision(manifest, fmt))
+            for backend in backends]
+
+
+def _precision(manifest: Manifest, fmt: Format) -> str:
+    return manifest.precision or "float32" if fmt.rounds else "float32"
+
+
+def _compared(name: str, load: Callable[[], Runner], expected: parity.Reference, precision: str
+              ) -> Hop:
+    """What is loaded beside the reference."""
+    with captured():
+        try:
+            found = parity.check_parity(name, load(), expected, precision)
+            return Hop(name, found.max_difference, found.limit, verdict="agrees")
+        except parity.ParityError as error:
+            return Hop(name, verdict=str(error).removeprefix(f"{name}: "), failed=True)
+        except shims.MissingPackageError:
+            raise
+        except Exception as error:  # whatever a reader says to files that are none
+            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            return Hop(name, verdict=f"cannot be run: {line}", failed=True)
+
+
+def _told(name: str, outcome: Outcome, asked: bool) -> Hop:
+    """What a runtime outside this process says of a backend."""
+    if not outcome.available:
+        return Hop(name, verdict=f"not here: {outcome.reason}", failed=asked)
+    verdict = "agrees" if outcome.ok else outcome.error or "differs"
+    return Hop(name, outcome.max_difference, outcome.limit, verdict=verdict,
+               failed=not outcome.ok)

@@ -1,7 +1,8 @@
 """The formats of an artifact, one value each: where it lies, what it is made from, how it is
 written and run.
 
-A format of one's own is a line in `FORMATS`; build, verify, doctor and help walk that table.
+A format of one's own is a line in `FORMATS`; build, verify, bench, doctor and help walk that
+table.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Options:
     """What a writer may have to know: `metadata` travels inside the file, `precision` is that of
     the stored weights, `converter` a name of `CONVERTERS`."""
 
-    metadata: dict
+    metadata: dict[str, Any]
     precision: str = "float32"
     converter: str = "zoo"
 
@@ -45,7 +46,9 @@ class Format:
     network.  `load(place)` gives a `Runner`.
 
     `place` is relative to the artifact, `packages` are what has to be installed for both; with
-    `rounds` it can store weights in less than float32.
+    `rounds` it can store weights in less than float32, with `converts` one of `CONVERTERS` writes
+    it.  `title` is what people call it, if not by its name; `probe` imports what `zoo doctor` has
+    to try, where importing the packages does not say enough.
     """
 
     name: str
@@ -55,6 +58,12 @@ class Format:
     write: Callable[[Any, Path, Options], Any]
     load: Callable[[Path], Runner]
     rounds: bool = False
+    converts: bool = False
+    title: str = ""
+    probe: Callable[[], object] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", self.title or self.name)
 
 
 #: ONNX to TensorFlow: the modules whose ``write_saved_model(model, directory)`` does it.  One that
@@ -92,16 +101,23 @@ def _write_tfjs(saved_model: Path, place: Path, options: Options) -> Path:
     return place
 
 
+def _probe_tflite() -> object:
+    import tensorflow as tf
+
+    return tf.lite.TFLiteConverter, tf.lite.Interpreter  # loaded when they are first asked for
+
+
 #: In the order in which they are written: a format stands after its source.
-FORMATS = {each.name: each for each in (
+FORMATS: dict[str, Format] = {each.name: each for each in (
     Format("onnx", "onnx/model.onnx", None, ("onnx", "onnxruntime"), _write_onnx,
-           _loader("export.formats.onnx")),
+           _loader("export.formats.onnx"), title="ONNX"),
     Format("savedmodel", "saved_model", "onnx", ("onnx", "tensorflow"), _write_saved_model,
-           _loader("export.formats.saved_model")),
+           _loader("export.formats.saved_model"), converts=True, title="TensorFlow"),
     Format("tflite", "tflite/model.tflite", "savedmodel", ("tensorflow",), _write_tflite,
-           _loader("export.formats.tflite")),
+           _loader("export.formats.tflite"), title="TFLite", probe=_probe_tflite),
     Format("tfjs", "tfjs", "savedmodel", ("tensorflow", "tensorflowjs"), _write_tfjs,
-           _loader("export.formats.tfjs"), rounds=True),
+           _loader("export.formats.tfjs"), rounds=True, title="TF.js",
+           probe=shims.tensorflowjs_converter),
 )}
 
 
@@ -121,10 +137,15 @@ def check_packages(chain: Iterable[Format], converter: str) -> None:
     for hop in chain:
         for package in hop.packages:
             shims.require(package)
-        if hop.name == "savedmodel":
-            available = getattr(importlib.import_module(CONVERTERS[converter]), "available", None)
-            if available and (reason := available()):
-                raise shims.MissingPackageError(reason)
+        if hop.converts:
+            check_converter(converter)
+
+
+def check_converter(name: str) -> None:
+    """Raise MissingPackageError, with the reason, when a converter of the table cannot run."""
+    available = getattr(importlib.import_module(CONVERTERS[name]), "available", None)
+    if available and (reason := available()):
+        raise shims.MissingPackageError(reason)
 
 
 def installed_version(package: str) -> str:

@@ -89,6 +89,12 @@ def test_a_genotype_file(tmp_path):
     (["build", "ENAS_RNN", "-e", "onnx", "--network", "cifar"], ["ENAS_RNN", "recurrent"]),
     (["verify", "nothing"], ["nothing", "zoo build"]),
     (["verify", "a_folder", "--backend", "wasm"], ["--backend", "--runtime"]),
+    (["verify", "a_folder", "--runtime", "chrome"], ["chrome", "did you mean chromium?", "node"]),
+    (["verify", "a_folder", "--runtime", "node", "--backend", "wsam"],
+     ["node has no backend 'wsam'", "did you mean wasm?"]),
+    (["verify", "a_folder", "--runtime", "node", "--images", "3"], ["add --runtime chromium"]),
+    (["bench", "DARTS", "--runtime", "tflit"], ["tflit", "did you mean tflite?"]),
+    (["bench", "DARTS", "--runtime", "node"], ["'node'", "onnxruntime, tensorflow, tflite"]),
     (["bench", "DRATS"], ["DRATS", "DARTS"]),
     (["bench", "DARTS", "--runs", "0"], ["--runs", "at least 1"]),
     (["bench", "DARTS", "--threads", "0"], ["--threads", "at least 1"]),
@@ -223,6 +229,21 @@ def test_doctor_has_a_row_for_each_hop(tmp_path):
     for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "Chromium"):
         assert hop in result.stdout
     assert "$CHROMIUM names no-such-browser" in " ".join(result.stdout.split())
+
+
+def test_bench_compares_runtimes(tmp_path):
+    result = zoo("bench", "DARTS", "--channels", 4, "--layers", 3, "--runs", 2,
+                 "--runtime", "tflite", "--runtime", "onnxruntime", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    heading, row = result.stdout.splitlines()
+    assert heading.index("TFLite ms") < heading.index("ONNX Runtime ms")
+    assert row.count("x") == 2  # a speed-up for each
+
+
+def test_tensorflow_is_not_timed_on_threads_that_nobody_asked_for(tmp_path, monkeypatch):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    refused(zoo("bench", "DARTS", "--channels", 4, "--layers", 3, "--runtime", "tensorflow",
+                cwd=tmp_path), "TF_NUM_INTRAOP_THREADS=1")
 
 
 def test_bench_compares_cells(tmp_path):

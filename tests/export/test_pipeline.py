@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import numpy_helper
+from typer.testing import CliRunner
 
-from export.checks import parity, verify
+from export.checks import doctor, parity, verify
 from export.formats import saved_model, shims
 from export.formats.base import CONVERTERS, FORMATS, Format
 from export.formats.onnx_node import UnsupportedNodeError
@@ -24,6 +25,7 @@ from export.source import BuildOptions, find, from_model
 from tests.export.conftest import images_of, trained_looking
 from zoo.artifact import folder as artifacts
 from zoo.artifact.folder import ArtifactError
+from zoo.cli import app
 
 
 def small(name="small") -> Source:
@@ -110,7 +112,7 @@ def test_a_file_in_the_place_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize("hop", ["onnx", "savedmodel", "tfjs"])
 def test_a_hop_that_changes_the_numbers_leaves_nothing(hop, tmp_path, monkeypatch):
-    right = parity.check
+    right = parity.check_parity
 
     def check(name, run, expected, precision="float32"):
         def wrong(inputs):
@@ -118,7 +120,7 @@ def test_a_hop_that_changes_the_numbers_leaves_nothing(hop, tmp_path, monkeypatc
 
         return right(name, wrong if name == hop else run, expected, precision)
 
-    monkeypatch.setattr(parity, "check", check)
+    monkeypatch.setattr(parity, "check_parity", check)
     with pytest.raises(parity.ParityError, match=hop):
         build(small(), ["tfjs"], tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
@@ -137,11 +139,11 @@ def test_a_hop_that_fails_is_one_line_and_keeps_the_old_folder(tmp_path, monkeyp
 def test_nan_is_no_parity():
     expected = parity.Reference({"pixels": np.zeros((2, 1))}, {"logits": np.zeros((2, 3))}, 0)
     with pytest.raises(parity.ParityError):
-        parity.check("hop", lambda _: {"logits": np.full((2, 3), np.nan)}, expected)
+        parity.check_parity("hop", lambda _: {"logits": np.full((2, 3), np.nan)}, expected)
     with pytest.raises(parity.ParityError, match="no output"):
-        parity.check("hop", lambda _: {}, expected)
+        parity.check_parity("hop", lambda _: {}, expected)
     with pytest.raises(parity.ParityError, match="shape"):
-        parity.check("hop", lambda _: {"logits": np.zeros((1, 3))}, expected)
+        parity.check_parity("hop", lambda _: {"logits": np.zeros((1, 3))}, expected)
 
 
 @pytest.mark.parametrize("wrong, match", [
@@ -215,7 +217,10 @@ def test_a_format_of_ones_own(tmp_path, monkeypatch):
     assert [entry.hop for entry in manifest.parity] == ["onnx", "copy"]
     assert (tmp_path / "out/copy.onnx").exists() and not (tmp_path / "out/onnx").exists()
     rows = verify.formats_of(tmp_path / "out")
-    assert [(row.where, row.verdict) for row in rows[1:]] == [("copy", "agrees")]
+    assert [(row.name, row.verdict) for row in rows[1:]] == [("copy", "agrees")]
+    assert "tfjs, copy; repeat" in " ".join(CliRunner().invoke(app, ["build", "-h"]).output.split())
+    found = {check.hop: check for check in doctor.checks()}
+    assert found["ONNX -> copy"].ok and found["ONNX -> copy"].detail.startswith("onnx ")
 
     def broken(model, place, options):
         changed = type(model).FromString(model.SerializeToString())

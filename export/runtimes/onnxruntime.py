@@ -1,0 +1,13 @@
+"""ONNX Runtime, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from export.formats import onnx
+from export.formats.base import Runner
+
+
+def load(place: Path, backend: str, threads: int | None) -> Runner:
+    """The ONNX file at `place`; it has one backend, the CPU."""
+    return onnx.load(place, threads or 1)
