@@ -28,7 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-def export(model: nn.Module, formats: str | Sequence[str], directory: Path | str, *,
+def export(model: ZooNetwork, formats: str | Sequence[str], directory: Path | str, *,
            name: str | None = None, input: Input | None = None, labels: Sequence[str] = (),
            vocabulary: Sequence[str] = (), precision: str = "float32", converter: str = "zoo"
            ) -> Manifest:

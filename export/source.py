@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, cast
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -20,19 +20,11 @@ from zoo.create import create_model
 from zoo.data import images
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype
-from zoo.models.factory import DEFAULTS, NETWORKS
+from zoo.models.factory import DEFAULTS, NETWORKS, ZooNetwork
 from zoo.recipes.image import RECIPES, recipe
 from zoo.registry import origin_lines, registered
 from zoo.spelling import choices
 from zoo.training.evaluation import check_match
-
-if TYPE_CHECKING:
-    from zoo.models.conv import CifarNetwork, ImageNetNetwork
-    from zoo.models.hierarchical import HierarchicalNetwork
-    from zoo.models.recurrent import LanguageModel
-
-#: What `zoo.create_model` makes.
-ZooNetwork: TypeAlias = "CifarNetwork | ImageNetNetwork | HierarchicalNetwork | LanguageModel"
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
 _MOST_IMAGES = 20  # real ones, which every hop and the page compute, in float64 too
@@ -91,12 +83,7 @@ def find(target: str, wanted: BuildOptions) -> Source:
     return _from_cell(shown_name(target, record), record.genotype, known_as, wanted)
 
 
-def _made(model: nn.Module) -> ZooNetwork:
-    """A network of `zoo.create_model` as that; an nn.Module may have anything in its attributes."""
-    return cast("ZooNetwork", model)
-
-
-def from_model(model: nn.Module, name: str, spec: Input | None = None,
+def from_model(model: ZooNetwork, name: str, spec: Input | None = None,
                labels: Sequence[str] = (), vocabulary: Sequence[str] = ()) -> Source:
     """The source of a network made by `zoo.create_model`; `spec` says what images it takes.
 
@@ -106,7 +93,6 @@ def from_model(model: nn.Module, name: str, spec: Input | None = None,
     is told while they are as they were.  A network with batch-norms that have seen no batch is
     said to be untrained.
     """
-    model = _made(model)
     facts = model.facts
     same = facts and facts["sha256"] == weights.state_sha256(model)
     if same and spec and "input" in facts:  # of images of this size, scaled like this
@@ -151,8 +137,7 @@ def _from_artifact(directory: Path, wanted: BuildOptions) -> Source:
     brought = [option.name for option in dataclasses.fields(wanted)
                if option.name not in ("path", "seed")]
     _refuse(wanted, f"{directory} is an artifact, which brings its own settings", brought)
-    loaded, manifest = weights.load_artifact(directory)
-    model = _made(loaded)
+    model, manifest = weights.load_artifact(directory)
     if model.kind == "language":
         _refuse(wanted, f"{directory} is a language model, which reads no images", ("path",))
         return Source(model, model.genotype, manifest,
@@ -213,7 +198,7 @@ def _with_weights_of(folder: Path, name: str, genotype: Genotype, wanted: BuildO
     _refuse(wanted, f"the weights {folder} bring their settings",
             ("data", "channels", "layers", "num_classes", "in_channels", "size"))
     kind = wanted.network or artifact.read_manifest(folder).network.kind
-    model = _made(create_model(genotype, kind, weights=folder))
+    model = create_model(genotype, kind, weights=folder)
     data = model.facts["input"]["data"]
     source = from_model(model, f"{name}-{data}" if data else name)
     source.manifest = source.manifest.model_copy(update={
@@ -251,7 +236,7 @@ def _language(name: str, genotype: RecurrentGenotype, record: str | None,
         torch.manual_seed(wanted.seed)
         model = create_model(genotype, "language", weights=brought, vocabulary=vocabulary,
                              embedding=hidden, hidden=hidden)
-    data = _made(model).facts.get("metrics", {}).get("data", "language")
+    data = model.facts.get("metrics", {}).get("data", "language")
     source = from_model(model, f"{name}-{data}")
     source.manifest = source.manifest.model_copy(update={
         "genotype": name, **origin_lines(name, genotype),

@@ -14,7 +14,8 @@ from zoo.models.recurrent import LanguageModel
 from zoo.spelling import choices
 
 #: What is built here.
-ZooNetwork: TypeAlias = CifarNetwork | ImageNetNetwork | HierarchicalNetwork | LanguageModel
+ImageNetwork: TypeAlias = CifarNetwork | ImageNetNetwork | HierarchicalNetwork
+ZooNetwork: TypeAlias = ImageNetwork | LanguageModel
 
 NETWORKS: dict[str, Callable[..., ZooNetwork]] = {
     "cifar": CifarNetwork, "imagenet": ImageNetNetwork, "language": LanguageModel}

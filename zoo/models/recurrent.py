@@ -48,6 +48,11 @@ class HighwayCell(RecurrentLayer):
             torch.empty(hidden, 2 * hidden).uniform_(-0.04, 0.04) for _ in range(nodes)
         )
 
+    def step(self, x: Tensor, state: Tensor, input_mask: Tensor | None,
+             hidden_mask: Tensor | None, *more: Tensor) -> Tensor:
+        """One time step: x (batch, features), state (batch, hidden) -> state."""
+        raise NotImplementedError
+
     def forward(self, inputs: Tensor, hidden: Tensor, *more: Tensor) -> tuple[Tensor, Tensor]:
         """`more` is passed to every `step`."""
         input_mask, hidden_mask = self.masks(inputs, hidden)

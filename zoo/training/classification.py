@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 import zoo
 from zoo.artifact.folder import finalize
@@ -16,6 +15,7 @@ from zoo.artifact.manifest import Input, Manifest, Network, plain_name
 from zoo.data.base import ImageData, fingerprint, hold_out
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.models.cost import cost
+from zoo.models.factory import ImageNetwork
 from zoo.recipes.image import Recipe
 from zoo.registry import origin_lines
 from zoo.system import distributed
@@ -82,6 +82,7 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
         trainer = fit(task, folder, config, seed=seed, device=place, dtype=dtype, resume=resume,
                       report=report, events=events)
         model = trainer.result()
+        assert isinstance(model, ImageNetwork)
         return distributed.first(lambda: _finish(folder, cell, task, model, {
             "epochs": recipe.epochs, "seed": seed,
             "hardware": hardware(place, distributed.size()),
@@ -89,7 +90,8 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
             **{fact: value for fact, value in start.items() if value}}))
 
 
-def _finish(folder: Path, cell: str, task: ImageTask, model: nn.Module, facts: dict) -> Manifest:
+def _finish(folder: Path, cell: str, task: ImageTask, model: ImageNetwork, facts: dict
+            ) -> Manifest:
     """Turn the run folder into an artifact.  Raises DivergedError when the last steps destroyed
     the network."""
     data, recipe = task.data, task.recipe
@@ -106,7 +108,7 @@ def _finish(folder: Path, cell: str, task: ImageTask, model: nn.Module, facts: d
     manifest = finalize(folder, Manifest(
         name=plain_name(f"{cell}-{data.name}"), genotype=cell,
         **origin_lines(cell, task.genotype),
-        network=Network(kind=recipe.network, channels=recipe.channels, layers=recipe.layers,
+        network=Network(kind=model.kind, channels=recipe.channels, layers=recipe.layers,
                         num_classes=len(data.labels), in_channels=channels),
         input=Input(height=height, width=width, channels=channels, mean=data.mean, std=data.std,
                     data=data.name),

@@ -17,8 +17,7 @@ from zoo.data.base import ImageData, Split
 from zoo.data.image_batches import Batches
 from zoo.genotypes.serialization import Genotype
 from zoo.models import fused_conv
-from zoo.models.conv import CifarNetwork, ImageNetNetwork
-from zoo.models.hierarchical import HierarchicalNetwork
+from zoo.models.factory import ImageNetwork
 from zoo.recipes.image import Recipe
 from zoo.system import distributed
 from zoo.training import fine_tuning
@@ -65,7 +64,7 @@ class ImageTask(Task):
 
     def begin_epoch(self, model: nn.Module, epoch: int) -> float:
         """Set the probability of drop-path, which rises on a line."""
-        assert isinstance(model, CifarNetwork | ImageNetNetwork | HierarchicalNetwork)
+        assert isinstance(model, ImageNetwork)
         model.set_drop_path(self.recipe.drop_path * epoch / self.recipe.epochs)
         return self.recipe.drop_path * epoch
 

@@ -117,7 +117,8 @@ def _finish(folder: Path, cell: str, genotype: Genotype, data: TextData, model: 
     manifest = finalize(folder, Manifest(
         name=plain_name(f"{cell}-{data.name}"), genotype=cell, **origin_lines(cell, genotype),
         task="language-model-step", network=Network(kind="language", **model.settings),
-        input=Input(name="tokens", range=None, data=data.name, unit=data.by),
+        input=Input(name="tokens", range=None, data=data.name,
+                    unit="word" if data.by == "word" else "char"),
         trained=True, metrics=facts,
         parameters=sum(value.numel() for value in model.parameters()),
         tools={"genotype-zoo": zoo.__version__, "torch": torch.__version__},
