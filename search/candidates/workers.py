@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 
@@ -37,17 +37,14 @@ class WorkerError(ValueError):
 
 
 class CandidateTraining(Protocol):
-    """How every candidate is trained, see `search.candidates.image`; workers get a pickled copy."""
+    """How every candidate is trained, see `search.candidates.image`; workers get a pickled copy.
 
-    @property
-    def unit(self) -> str:
-        """What the cost is counted in: "images" or "tokens"."""
-        ...
+    `unit` ("images" or "tokens") is the unit of the cost, `measure` ("valid_accuracy" or
+    "valid_perplexity") the metric of the results.
+    """
 
-    @property
-    def measure(self) -> str:
-        """The metric of the results: "valid_accuracy" or "valid_perplexity"."""
-        ...
+    unit: ClassVar[str]
+    measure: ClassVar[str]
 
     @property
     def cost(self) -> int:
