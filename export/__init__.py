@@ -1,4 +1,4 @@
-"""Exports: PyTorch -> ONNX -> TensorFlow -> TensorFlow.js, with parity proved at each hop.
+"""Exports: PyTorch -> ONNX -> TensorFlow -> TensorFlow.js, with a parity check at each hop.
 
     >>> import export, zoo
     >>> model = zoo.create_model("DARTS", weights="digits")
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zoo.artifact.manifest import Input, Manifest
 
 if TYPE_CHECKING:
-    from torch import nn
+    from zoo.models.factory import ZooNetwork
 
 __all__ = ["Input", "export"]
 

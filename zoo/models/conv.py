@@ -7,7 +7,7 @@ width doubles), global pooling, a linear classifier, and in training an auxiliar
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -133,7 +133,7 @@ class _Network(nn.Module):
     logits, (N, num_classes).
     """
 
-    kind = ""  # as `zoo.create_model` calls it
+    kind: Literal["cifar", "imagenet"]  # as `zoo.create_model` calls it
     facts: dict[str, Any] = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
     stem_reduces = False  # does the stem halve the size right before the first cell?
     auxiliary_norm = True

@@ -15,7 +15,7 @@ that the paper reports for C = 64.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -116,7 +116,7 @@ class HierarchicalNetwork(nn.Module):
     The auxiliary head reads what the second reduction gives.
     """
 
-    kind = "cifar"  # as `zoo.create_model` calls it
+    kind: Literal["cifar"] = "cifar"  # as `zoo.create_model` calls it
     facts: dict[str, Any] = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
 
     def __init__(self, genotype: HierarchicalGenotype, channels: int, layers: int,
