@@ -29,7 +29,7 @@ class SupernetSettings(Settings):
     alpha_betas: tuple[float, float] = (0.9, 0.999)
     alpha_weight_decay: float = 1e-3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         positive = ("epochs", "batch_size", "channels", "layers", "hidden", "bptt")
         for name, value in dataclasses.asdict(self).items():
             if name in positive and (not isinstance(value, int) or value < 1):
@@ -77,7 +77,7 @@ class ConvSettings(SupernetSettings):
     flip: bool = True
     cutout: int = 0  # side in pixels
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.batch_size < 2:
             raise ValueError("batch_size must be at least 2: batch-norm needs two images")

@@ -64,7 +64,7 @@ class TextTraining(CandidateTraining):
     unit: ClassVar[str] = "tokens"
     measure: ClassVar[str] = "valid_perplexity"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         columns(self.data.train, self.recipe.batch_size)  # else the first worker would find out
 
     @property

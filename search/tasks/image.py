@@ -15,7 +15,7 @@ from torch import Tensor
 from search.settings import ConvSettings
 from search.spaces.discretize import Mixing
 from search.supernets.base import Batch, StepOutput
-from search.supernets.conv import Supernet
+from search.supernets.conv import CellClass, Supernet
 from search.supernets.conv_fused import MergedCell
 from zoo.data.base import DataError, ImageData
 from zoo.data.transforms import cutout, normalise, random_crop, random_flip
@@ -33,7 +33,7 @@ class ImageTask:
     unit, metric, space = "images", "accuracy", "conv"
 
     def __init__(self, data: ImageData, settings: ConvSettings, device: torch.device, seed: int,
-                 share: tuple[int, int] = (0, 1)):
+                 share: tuple[int, int] = (0, 1)) -> None:
         check_images(data)
         self.settings, self.device, self.share = settings, device, share
         self.mean, self.std = data.mean, data.std
@@ -57,7 +57,8 @@ class ImageTask:
         labels = torch.from_numpy(data.train.labels[chosen])
         return images.contiguous().to(self.device), labels.to(self.device)
 
-    def supernet(self, cell=MergedCell, kind=Supernet) -> Supernet:
+    def supernet(self, cell: CellClass = MergedCell, kind: type[Supernet] = Supernet
+                 ) -> Supernet:
         settings = self.settings
         return kind(cell, settings.channels, settings.layers, self.classes,
                     self.channels).to(self.device)

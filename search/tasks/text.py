@@ -13,7 +13,12 @@ import torch
 from search.settings import TextSettings
 from search.spaces.discretize import Mixing
 from search.supernets.base import StepOutput
-from search.supernets.recurrent import Batch, FastRecurrentCell, RecurrentSupernet
+from search.supernets.recurrent import (
+    Batch,
+    FastRecurrentCell,
+    PlainRecurrentCell,
+    RecurrentSupernet,
+)
 from zoo.data.text import TextData
 from zoo.data.text_batches import TextBatches, columns, score_batches
 from zoo.system import distributed
@@ -28,7 +33,7 @@ class TextTask:
     unit, metric, space = "tokens", "perplexity", "recurrent"
 
     def __init__(self, data: TextData, settings: TextSettings, device: torch.device, seed: int,
-                 share: tuple[int, int] = (0, 1)):
+                 share: tuple[int, int] = (0, 1)) -> None:
         self.settings, self.device = settings, device
         self.vocabulary = data.vocabulary_size
         rank, of = share
@@ -39,7 +44,8 @@ class TextTask:
             settings.hidden, settings.bptt, seed)
         self._rank, self._of = rank, of
 
-    def supernet(self, cell=FastRecurrentCell) -> RecurrentSupernet:
+    def supernet(self, cell: type[FastRecurrentCell] | type[PlainRecurrentCell] = FastRecurrentCell
+                 ) -> RecurrentSupernet:
         settings = self.settings
         return RecurrentSupernet(
             cell, self.vocabulary, settings.hidden, **settings.dropouts(),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoo.data.images import NAMES
+
+if TYPE_CHECKING:
+    from zoo.data.text import TextData
 
 DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
 Files = Annotated[Path | None, typer.Option("--path", help="Folder that holds the data set.")]
@@ -24,14 +27,15 @@ Assignments = Annotated[list[str] | None, typer.Option(
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 
 
-def refuse(owner: str, **given) -> None:
+def refuse(owner: str, **given: object) -> None:
     """Raise ValueError for the first of the settings that was given."""
     for name, value in given.items():
         if value is not None:
             raise ValueError(f"--{name.replace('_', '-')} is a setting of {owner}; leave it out")
 
 
-def same_text(given: str | None, known: str, folder: Path, path: Path | None, by: str | None):
+def same_text(given: str | None, known: str, folder: Path, path: Path | None, by: str | None
+              ) -> TextData:
     """The text of an earlier training: as `given`, else by the name under which it is known."""
     from zoo.data.text import TEXT_NAMES, named_text
 

@@ -7,8 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    import torch
 
 
 @contextlib.contextmanager
@@ -19,12 +23,19 @@ def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callabl
     many it takes a second; else a line for each epoch.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.table import Column
     from rich.text import Text
 
     class Speed(ProgressColumn):
-        def render(self, task) -> Text:
+        def render(self, task: Task) -> Text:
             return Text(f"{task.speed * size:,.0f} {unit}/s" if task.speed and size else "")
 
     if not sys.stderr.isatty():
@@ -72,7 +83,7 @@ def training(folder: Path, size: float, unit: str = "images", shown: bool = True
         raise typer.Exit(130) from None
 
 
-def announce(what: str, place, dtype, resume: bool) -> None:
+def announce(what: str, place: torch.device, dtype: torch.dtype, resume: bool) -> None:
     """Say what begins, or goes on, on which device and how precisely."""
     from zoo.system import distributed
     from zoo.system.device import slow_in

@@ -112,7 +112,7 @@ def _tokens(text: str, by: str) -> list[str]:
     return [token for line in lines for token in (*line.split(), END_OF_LINE)]
 
 
-def _cut(tokens: list[str], where, by: str) -> list[list[str]]:
+def _cut(tokens: list[str], where: object, by: str) -> list[list[str]]:
     first, second = (int(share * len(tokens)) for share in _SHARES)
     parts = [tokens[:first], tokens[first:second], tokens[second:]]
     if min(map(len, parts)) < 2:

@@ -68,7 +68,8 @@ class TextBatches:
             batches.carry(train_outcome.hidden, valid_outcome.hidden)
     """
 
-    def __init__(self, train: Tensor, valid: Tensor, hidden: int, time: int = 35, seed: int = 0):
+    def __init__(self, train: Tensor, valid: Tensor, hidden: int, time: int = 35,
+                 seed: int = 0) -> None:
         if time < 2:
             raise ValueError(f"a stretch must have at least 2 time steps, not {time}")
         if min(train.shape[1], valid.shape[1]) < 2:

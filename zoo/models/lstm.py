@@ -22,7 +22,8 @@ class LSTMCell(RecurrentLayer):
 
     states = 2
 
-    def __init__(self, hidden: int, dropout_hidden: float = 0.0, dropout_input: float = 0.0):
+    def __init__(self, hidden: int, dropout_hidden: float = 0.0, dropout_input: float = 0.0
+                 ) -> None:
         super().__init__()
         self.hidden = hidden
         self.dropout_hidden, self.dropout_input = dropout_hidden, dropout_input
@@ -52,7 +53,7 @@ class LSTMModel(TiedModel):
 
     def __init__(self, vocabulary: int, hidden: int, dropout: float = 0.0,
                  dropout_words: float = 0.0, dropout_embedding: float = 0.0,
-                 dropout_hidden: float = 0.0, dropout_input: float = 0.0):
+                 dropout_hidden: float = 0.0, dropout_input: float = 0.0) -> None:
         super().__init__(LSTMCell(hidden, dropout_hidden, dropout_input), vocabulary, dropout,
                          dropout_words, dropout_embedding)
 

@@ -39,7 +39,7 @@ class HighwayCell(RecurrentLayer):
     """
 
     def __init__(self, nodes: int, embedding: int, hidden: int, dropout_hidden: float = 0.0,
-                 dropout_input: float = 0.0):
+                 dropout_input: float = 0.0) -> None:
         super().__init__()
         self.hidden = hidden
         self.dropout_hidden, self.dropout_input = dropout_hidden, dropout_input
@@ -89,7 +89,7 @@ class RecurrentCell(HighwayCell):
     """
 
     def __init__(self, genotype: RecurrentGenotype, embedding: int, hidden: int,
-                 dropout_hidden: float = 0.0, dropout_input: float = 0.0):
+                 dropout_hidden: float = 0.0, dropout_input: float = 0.0) -> None:
         edges = genotype.recurrent.edges
         super().__init__(len(edges), embedding, hidden, dropout_hidden, dropout_input)
         self.edges, self.concat = edges, genotype.recurrent.concat
@@ -132,7 +132,7 @@ class TiedModel(nn.Module):
     """
 
     def __init__(self, cell: RecurrentLayer, vocabulary: int, dropout: float = 0.0,
-                 dropout_words: float = 0.0, dropout_embedding: float = 0.0):
+                 dropout_words: float = 0.0, dropout_embedding: float = 0.0) -> None:
         super().__init__()
         self.vocabulary, self.hidden, self._states = vocabulary, cell.hidden, cell.states
         self.dropout, self.dropout_words = dropout, dropout_words
@@ -190,7 +190,7 @@ class LanguageModel(TiedModel):
     def __init__(self, genotype: RecurrentGenotype, vocabulary: int, embedding: int = 850,
                  hidden: int = 850, dropout: float = 0.0, dropout_words: float = 0.0,
                  dropout_embedding: float = 0.0, dropout_hidden: float = 0.0,
-                 dropout_input: float = 0.0):
+                 dropout_input: float = 0.0) -> None:
         if not isinstance(genotype, RecurrentGenotype):
             raise ValueError("the language model needs a recurrent genotype; "
                             "for a convolutional one use network='cifar' or 'imagenet'")

@@ -56,7 +56,7 @@ class Recipe(Settings):
     stroke: float = 0.0  # 0.3: grey to the power 1/1.3 to 1.3
     drawings: int = 0  # drawn digits added in each epoch, see `zoo.data.synthetic_digits`
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))  # JSON knows lists only
         if not all(isinstance(size, int) and size >= 8 for size in self.sizes):
             raise ValueError("sizes must be whole numbers of at least 8 pixels, "

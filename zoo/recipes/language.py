@@ -42,7 +42,7 @@ class LanguageRecipe(Settings):
     precision: str = "auto"  # see `zoo.system.device.pick_precision`
     test_columns: int = 10  # streams that the test text is cut into; 1 is exact, and slow
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("hidden", "epochs", "batch_size", "bptt", "nonmonotone", "test_columns"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, a whole number, "

@@ -18,7 +18,7 @@ class ModelEMA:
     After `steps` updates a value keeps the share min(`decay`, (1 + steps) / (10 + steps)).
     """
 
-    def __init__(self, trained: nn.Module, decay: float):
+    def __init__(self, trained: nn.Module, decay: float) -> None:
         self.model = copy.deepcopy(trained).eval().requires_grad_(False)
         self.decay, self.steps = decay, 0
         # The parameters themselves: cuDNN moves the memory of an LSTM's.  Tied ones come once.

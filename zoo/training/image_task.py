@@ -37,7 +37,7 @@ class ImageTask(Task):
 
     def __init__(self, genotype: Genotype, data: ImageData, recipe: Recipe, seed: int,
                  device: torch.device, valid: Split | None = None,
-                 weights: PretrainedWeights | None = None):
+                 weights: PretrainedWeights | None = None) -> None:
         self.genotype, self.data, self.valid = genotype, data, valid
         self.recipe: Recipe = recipe
         self._weights = weights

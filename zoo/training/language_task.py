@@ -39,7 +39,7 @@ class LanguageTask(Task):
 
     def __init__(self, network: Callable[[], TiedModel], train: np.ndarray,
                  recipe: LanguageRecipe, device: torch.device, *,
-                 valid: np.ndarray | None = None, by: str = "word"):
+                 valid: np.ndarray | None = None, by: str = "word") -> None:
         self.network, self.valid, self.by = network, valid, by
         self.recipe: LanguageRecipe = recipe
         text = columns(train, recipe.batch_size)

@@ -10,7 +10,7 @@ a time go from states to loss and to gradients.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -109,7 +109,8 @@ def decoder_loss(states: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) 
 
 class _DecoderLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, states, weight, bias, targets, kind, wanted):
+    def forward(ctx: Any, states: Tensor, weight: Tensor, bias: Tensor, targets: Tensor,
+                kind: torch.dtype, wanted: bool) -> Tensor:
         rows, words = len(states), len(weight)
         matrix, factors = weight.to(kind), states.to(kind)
         none = states.new_empty(0)  # where no gradient is wanted
@@ -140,5 +141,5 @@ class _DecoderLoss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         return *(gradient * part for part in ctx.gradients), None, None, None

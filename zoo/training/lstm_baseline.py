@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from zoo.artifact.folder import json_bytes
 from zoo.data.text import TextData
@@ -16,7 +17,7 @@ MEASURED = "measured.json"
 
 
 def train(wanted: int, data: TextData, recipe: LanguageRecipe, folder: Path | str,
-          **options) -> dict:
+          **options: Any) -> dict[str, Any]:
     """Train an LSTM with about `wanted` parameters by `recipe`, its size apart; what was measured,
     which is written to measured.json in the run's folder too.
 

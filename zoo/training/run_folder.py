@@ -96,7 +96,7 @@ def read_config(folder: Path, recipe: type[Recipe] | type[LanguageRecipe] = Reci
     return config
 
 
-def _check_kind(folder: Path, config, recipe: type) -> None:
+def _check_kind(folder: Path, config: object, recipe: type) -> None:
     """Raise RunError for a language model where an image network is meant, or the reverse."""
     if not isinstance(config, dict) or not isinstance(config.get("recipe"), dict):
         return

@@ -14,7 +14,7 @@ import time
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -35,7 +35,7 @@ class Events:
     Without the package tensorboard it says so once, on stderr, and does nothing.
     """
 
-    def __init__(self, folder: Path, rows: Sequence[dict] = ()):
+    def __init__(self, folder: Path, rows: Sequence[dict] = ()) -> None:
         self._writer = _open(folder)
         if self._writer is None:
             return
@@ -85,7 +85,7 @@ class HistoryEvents:
     """The events of a training in `folder`, opened when its `history` has a new row: before its
     first epoch has ended a run leaves none."""
 
-    def __init__(self, folder: Path, history: Path):
+    def __init__(self, folder: Path, history: Path) -> None:
         self.folder, self.history = folder / TENSORBOARD, history
         self._events: Events | None = None
 
@@ -104,7 +104,7 @@ class HistoryEvents:
             self._events = None
 
 
-def finite(value) -> float | None:
+def finite(value: Any) -> float | None:
     """`value` if it is a number that can be drawn, else None."""
     usable = isinstance(value, (int, float)) and math.isfinite(value)
     return value if usable else None

@@ -89,7 +89,7 @@ class Trainer:
     """
 
     def __init__(self, task: Task, folder: Path, seed: int, device: torch.device,
-                 dtype: torch.dtype = torch.float32):
+                 dtype: torch.dtype = torch.float32) -> None:
         self.task, self.recipe, self.folder = task, task.recipe, folder
         self.seed, self.device, self.dtype = seed, device, dtype
         self.epochs, self.seconds = 0, 0.0

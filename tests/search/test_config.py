@@ -1,0 +1,146 @@
+"""Settings from outside: files, single values, a run's own settings given back; domains."""
+
+import dataclasses
+import json
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from search import build, tasks
+from search.cli import app
+from search.config import RunConfig, SearchOptions, plan
+from search.strategies import STRATEGIES
+from search.tasks.conv import ConvDomain
+from tests.search.small_data import TINY, digits_folder, short_text
+
+SMALL = {"channels": 4, "layers": 3, "epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    digits_folder(folder / "images")
+    short_text(folder / "text.txt")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "zoo"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def search(*words, code=0):
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+def options(data, space, **others):
+    source = ({"data": "text", "path": data / "text.txt"} if space == "recurrent"
+              else {"data": "folder", "path": data / "images"})
+    return SearchOptions(space=space, **source, preset="quick", device="cpu", **others)
+
+
+def test_a_run_given_back_is_the_same_run(here, data):
+    search("run", "--data", "folder", "--path", data / "images", *TINY, "--seed", 3,
+           "--set", "weight_decay=1e-3", "--set", "alpha_betas=[0.4, 0.9]", "-o", "first")
+    kept = json.loads((here / "first/config.json").read_text())
+    assert kept["settings"]["weight_decay"] == 1e-3
+    assert kept["settings"]["alpha_betas"] == [0.4, 0.9]
+    search("run", "--config", here / "first/config.json", "-o", "second")
+    assert json.loads((here / "second/config.json").read_text()) == kept
+    for name in ("history.jsonl", "genotype.json"):
+        assert (here / "second" / name).read_bytes() == (here / "first" / name).read_bytes()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_plans_the_same_run_again(strategy, data, here):
+    for space in STRATEGIES[strategy].spaces:
+        changes = {"epochs": 1, "batch_size": 8}
+        first, _ = plan(options(data, space, strategy=strategy, seed=5, changes=changes))
+        (here / "config.json").write_text(json.dumps(dataclasses.asdict(first)))
+        again, _ = plan(SearchOptions().over_file(here / "config.json"))
+        assert dataclasses.asdict(again) == dataclasses.asdict(first)
+        assert RunConfig.read(json.loads((here / "config.json").read_text())).digest == first.digest
+
+
+def test_options_go_before_single_values_and_those_before_a_file(data, here):
+    (here / "a.yaml").write_text(yaml.safe_dump(
+        {"strategy": "darts", "seed": 7, "channels": 8, "layers": 5, "epochs": 9, "momentum": 0.5,
+         "device": "cpu", "data": "folder", "path": str(data / "images"), "preset": "quick"}))
+    given = SearchOptions(seed=1, given={"layers": 4, "epochs": 2}, changes={"epochs": 3})
+    planned, _ = plan(given.over_file(here / "a.yaml"))
+    settings = planned.strategy_settings()
+    assert (planned.seed, settings.channels, settings.layers, settings.epochs,
+            settings.momentum) == (1, 8, 4, 3, 0.5)
+
+
+def test_a_candidates_training_has_settings_of_its_own(data):
+    """REINFORCE has a learning rate, and so has the training of its candidates."""
+    planned, _ = plan(options(
+        data, "conv", strategy="reinforce", settings={"learning_rate": 0.5},
+        training={"learning_rate": 0.25}, given={"label_smoothing": 0.1}))
+    assert planned.settings["learning_rate"] == 0.5
+    assert planned.training["learning_rate"] == 0.25
+    assert planned.training["label_smoothing"] == 0.1
+
+
+def test_names_of_an_earlier_release_are_read(data, here):
+    planned, _ = plan(options(data, "recurrent"))
+    stored = dataclasses.asdict(planned)
+    for old, new in (("time", "bptt"), ("slowness", "tar_weight"), ("activation", "ar_weight")):
+        stored["settings"][old] = stored["settings"].pop(new)
+    read = RunConfig.read(json.loads(json.dumps(stored)))
+    assert read.strategy_settings() == planned.strategy_settings()
+
+
+@pytest.mark.parametrize("text, message", [
+    ("momentun: 0.5\n", "unknown setting 'momentun'; did you mean momentum? there are "),
+    ("settings:\n  chanels: 3\n", "settings: unknown setting 'chanels'; did you mean channels?"),
+    ("momentum: fast\n", "momentum is 'fast'; input should be a valid number"),
+    ("momentum: 2\n", "momentum must be in [0, 1), not 2"),
+    ("seed: [1]\n", "a.yaml: seed is [1]; input should be a valid integer"),
+    ("a: b: c\n", "a.yaml is no YAML in line 1"),
+    ("- 1\n", "a.yaml holds no settings"),
+    ("training:\n  epochs: 3\n", "trains no candidates from scratch"),
+    ("data_sha256: abc\n", "settings are of a run on other data"),
+])
+def test_a_file_that_cannot_be_used_is_one_line(here, data, text, message):
+    (here / "a.yaml").write_text(text)
+    result = search("run", "--data", "folder", "--path", data / "images", "--preset", "quick",
+                    "--config", "a.yaml", code=1)
+    assert message in result.stderr and result.stderr.count("\n") == 1
+    assert not (here / "runs").exists()
+
+
+def test_a_file_that_is_not_there_and_a_value_without_a_name(here):
+    assert "there is no file b.yaml" in search("run", "--config", "b.yaml", code=1).stderr
+    assert "--set takes name=value, not 'x'" in search("run", "--set", "x", code=1).stderr
+
+
+class Halves(ConvDomain):
+    """The convolutional space on every second image."""
+
+    space = "halves"
+
+    def load(self, name, path, size, by):
+        data = super().load(name, path, size, by)
+        train = dataclasses.replace(data.train, images=data.train.images[::2],
+                                    labels=data.train.labels[::2])
+        return dataclasses.replace(data, train=train)
+
+
+@pytest.mark.parametrize("strategy", ["darts", "random"])
+def test_a_domain_of_ones_own_is_a_class_and_a_line(strategy, data, monkeypatch):
+    monkeypatch.setattr(tasks.conv, "Halves", Halves, raising=False)
+    monkeypatch.setitem(tasks.DOMAINS, "halves", ("conv", "Halves"))
+    monkeypatch.setitem(STRATEGIES, strategy, dataclasses.replace(
+        STRATEGIES[strategy], spaces=("halves",)))
+    whole = ConvDomain().load("folder", data / "images", None, None)
+    planned, images = plan(options(data, "halves", strategy=strategy, changes={"epochs": 1}))
+    assert planned.space == "halves"
+    assert len(images.train.labels) == (len(whole.train.labels) + 1) // 2
+    assert build.rehearse(planned, images) >= 1

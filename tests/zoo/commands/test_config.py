@@ -1,0 +1,112 @@
+"""`zoo train --config FILE.yaml` and `--set`: every setting, a run given back, bad files."""
+
+import json
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from zoo.cli import app
+
+SMALL = ["--channels", "4", "--layers", "3", "--epochs", "1", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def train(*words, code=0):
+    result = CliRunner().invoke(app, ["train", *map(str, words)])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+def kept(folder):
+    return json.loads((folder / "config.json").read_text())
+
+
+def test_a_run_given_back_is_the_same_run(here):
+    train("PDARTS", *SMALL, "--seed", 4, "--set", "ema_decay=0.9", "--set", "sizes=[8, 8]",
+          "--set", "drawings=0", "-o", "first")
+    first = kept(here / "first")
+    assert (first["recipe"]["ema_decay"], first["recipe"]["sizes"]) == (0.9, [8, 8])
+    train("--config", "first/config.json", "-o", "second")
+    assert kept(here / "second") == first
+    assert ((here / "second/model.safetensors").read_bytes()
+            == (here / "first/model.safetensors").read_bytes())
+
+
+def test_a_run_on_a_text_of_ones_own_is_given_back(here):
+    (here / "rhyme.txt").write_text("the cat sat on the mat\nthe rat sat on the hat\n" * 40)
+    train("ENAS_RNN", "--data", "rhyme.txt", "--hidden", 8, "--epochs", 1, "--batch-size", 4,
+          "-o", "first")
+    assert kept(here / "first")["path"] == "rhyme.txt"
+    train("--config", "first/config.json", "-o", "second")
+    assert kept(here / "second") == kept(here / "first")
+    assert ((here / "second/model.safetensors").read_bytes()
+            == (here / "first/model.safetensors").read_bytes())
+    (here / "rhyme.txt").write_text("something else altogether\n" * 80)
+    assert "other data than rhyme is now" in train(
+        "--config", "first/config.json", "-o", "third", code=1).stderr
+    assert not (here / "third").exists()
+
+
+def test_options_go_before_single_values_and_those_before_a_file(here):
+    (here / "a.yaml").write_text(yaml.safe_dump(
+        {"cell": "DARTS", "seed": 7, "recipe": {"channels": 8, "layers": 3, "momentum": 0.5},
+         "epochs": 1}))
+    train("--config", "a.yaml", "--set", "channels=6", "--set", "momentum=0.6", "--channels", 4,
+          "--device", "cpu", "-o", "run")
+    run = kept(here / "run")
+    assert (run["cell"], run["seed"]) == ("DARTS", 7)
+    assert [run["recipe"][name] for name in ("channels", "layers", "momentum", "epochs")] == [
+        4, 3, 0.6, 1]
+
+
+def test_a_run_in_a_folder_goes_on_without_its_path(here, monkeypatch):
+    from PIL import Image
+
+    from zoo.training import run_folder
+
+    for split, name, shade in (("train", "dark", 20), ("train", "light", 230), ("test", "dark", 30),
+                               ("test", "light", 220)):
+        (here / "images" / split / name).mkdir(parents=True)
+        for number in range(4):
+            Image.new("L", (12, 12), shade + number).save(
+                here / "images" / split / name / f"{number}.png")
+    save = run_folder.save_checkpoint
+
+    def save_and_stop(place, state):
+        save(place, state)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_folder, "save_checkpoint", save_and_stop)
+    words = ["DARTS", "--data", "folder", "--path", "images", "--size", 8, *SMALL, "--epochs", 2,
+             "-o", "run"]
+    train(*words, code=130)
+    monkeypatch.setattr(run_folder, "save_checkpoint", save)
+    train("DARTS", "--resume", "-o", "run", "--device", "cpu")
+    assert (here / "run/manifest.json").exists()
+
+
+@pytest.mark.parametrize("text, message", [
+    ("epoks: 3\n", "unknown setting 'epoks'; did you mean epochs? there are network, channels"),
+    ("recipe:\n  flipp: true\n", "recipe: unknown setting 'flipp'; did you mean flip?"),
+    ("learning_rate: high\n", "learning_rate is 'high'; input should be a valid number"),
+    ("epochs: 0\n", "epochs must be a whole number of at least 1, not 0"),
+    ("seed: x\n", "a.yaml: seed is 'x'; input should be a valid integer"),
+    ("hidden: 3\n", "unknown setting 'hidden'"),
+    ("cell: [\n", "a.yaml is no YAML in line"),
+    ("data_sha256: abc\n", "the settings are of a run on other data than digits is now"),
+])
+def test_a_file_that_cannot_be_used_is_one_line(here, text, message):
+    (here / "a.yaml").write_text(text)
+    result = train("DARTS", "--config", "a.yaml", code=1)
+    assert message in result.stderr and result.stderr.count("\n") == 1
+    assert not (here / "runs").exists()
+
+
+def test_a_training_without_a_cell_says_how_to_name_one():
+    assert "name a cell, as in `zoo train DARTS`" in train(code=1).stderr
