@@ -1,4 +1,4 @@
-"""`zoo build`, `verify`, `bench`, `doctor`: from a cell to files that run elsewhere, with proof."""
+"""`zoo build`, `verify`, `bench`, `doctor`: from a cell to checked files that run elsewhere."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def build(
     verbose: Annotated[bool, typer.Option("--verbose", "-v",
                                           help="Show the converters' logs.")] = False,
 ) -> None:
-    """Export a network, and prove at every hop that its numbers did not change.
+    """Export a network, with a numerical parity check at every hop.
 
     \b
     Example:
@@ -101,7 +101,7 @@ def build(
                        report=done.append, started=lambda hop: say(f"{hop} ..."))
     print_table(
         ("hop", "seconds", "max difference", "limit"),
-        [(hop.name, f"{hop.seconds:.1f}", *_proof(hop)) for hop in done],
+        [(hop.name, f"{hop.seconds:.1f}", *_parity(hop)) for hop in done],
         right=("seconds", "max difference", "limit"))
     for entry in manifest.agreement:
         typer.echo(_agreement(entry))
@@ -112,7 +112,7 @@ def build(
         typer.echo(f"next: zoo demo {directory}")
 
 
-def _proof(hop: Hop) -> tuple[str, str]:
+def _parity(hop: Hop) -> tuple[str, str]:
     """What was found and what is allowed, as cells of a table."""
     difference, limit = ("" if value is None else f"{value:.1e}"
                          for value in (hop.difference, hop.limit))
@@ -176,7 +176,7 @@ def verify(
                 say(f"{images} images in {each.name} ...")
                 found += each.agree(directory, images, data, path, backend)
     print_table(("where", "max difference", "limit", "verdict"),
-                [(row.name, *_proof(row), row.verdict) for row in rows],
+                [(row.name, *_parity(row), row.verdict) for row in rows],
                 right=("max difference", "limit"))
     for entry in found:
         typer.echo(_agreement(entry))

@@ -78,7 +78,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _let_the_first_speak() -> None:
+def _wait_for_rank_zero() -> None:
     """Under torchrun all processes make the same mistake: one that the first has told of, too, is
     ended by torchrun during this wait."""
     if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK") != "0":
@@ -99,7 +99,7 @@ class OneLineErrors(TyperGroup):
         except Exception as error:
             if os.environ.get("ZOO_TRACEBACK") or not _is_expected(error):
                 raise
-            _let_the_first_speak()
+            _wait_for_rank_zero()
             typer.echo(f"error: {_one_line(error)}", err=True)
             raise typer.Exit(1) from None
 

@@ -1,4 +1,4 @@
-"""Proof that a hop did not change the numbers.
+"""Numerical parity: a check that a hop did not change the numbers.
 
 The reference is the PyTorch network in float64, as it was before any rewrite, rounded to
 float32 at the end.

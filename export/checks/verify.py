@@ -62,7 +62,7 @@ def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None 
         shims.require(package)
     if runtime.verify is None:
         return _in_process(directory, runtime, chosen)
-    return [_told(f"{name} {outcome.backend}", outcome, asked=bool(backends))
+    return [_hop_of(f"{name} {outcome.backend}", outcome, asked=bool(backends))
             for outcome in runtime.verify(directory, chosen)]
 
 
@@ -97,7 +97,7 @@ def _compared(name: str, load: Callable[[], Runner], expected: parity.Reference,
             return Hop(name, verdict=f"cannot be run: {line}", failed=True)
 
 
-def _told(name: str, outcome: Outcome, asked: bool) -> Hop:
+def _hop_of(name: str, outcome: Outcome, asked: bool) -> Hop:
     """What a runtime outside this process says of a backend."""
     if not outcome.available:
         return Hop(name, verdict=f"not here: {outcome.reason}", failed=asked)

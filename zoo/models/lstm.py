@@ -1,4 +1,4 @@
-"""The yardstick of recurrent cells: an LSTM in the same language model, with as many parameters.
+"""The baseline of recurrent cells: an LSTM in the same language model, with as many parameters.
 
 Hochreiter & Schmidhuber 1997; dropped weights from state to state as in Merity et al. 2017
 (arXiv 1708.02182, section 2), where a cell of the zoo drops the state.
