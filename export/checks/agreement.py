@@ -23,7 +23,7 @@ from zoo.data.images import load_for
 from zoo.training.evaluation import check_match, predict
 
 if TYPE_CHECKING:
-    from export.formats.base import Runner
+    from export.formats.arrays import Runner
 
 BATCH = 100
 

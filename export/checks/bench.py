@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from export.formats import shims
-from export.formats.base import FORMATS, Options, Runner, check_packages, hops
+from export.formats.arrays import Runner
+from export.formats.base import FORMATS, Options, check_packages, hops
 from export.logs import captured
 from export.network.deploy import Deployed, deploy
 from export.runtimes.base import RUNTIMES, Runtime, find_runtime

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from export.formats.base import Runner
+from export.formats.arrays import Runner
 from zoo.artifact.manifest import Input, Parity
 from zoo.models.recurrent import LanguageModel
 

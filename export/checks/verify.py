@@ -9,7 +9,8 @@ from pathlib import Path
 from export.checks import parity
 from export.checks.parity import Hop
 from export.formats import shims
-from export.formats.base import FORMATS, Format, Runner
+from export.formats.arrays import Runner
+from export.formats.base import FORMATS, Format
 from export.logs import captured
 from export.runtimes.base import Outcome, Runtime, chosen_backends, find_runtime
 from zoo import weights

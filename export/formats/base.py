@@ -13,20 +13,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from export.formats import shims
+from export.formats.arrays import Runner
 
 if TYPE_CHECKING:
-    import numpy as np
     import onnx
 
     from export.network.deploy import Deployed
-
-#: The inputs or the outputs of a network by name.
-Arrays: TypeAlias = "dict[str, np.ndarray]"
-#: A format that is loaded: ``run(inputs) -> outputs``.
-Runner: TypeAlias = Callable[["Arrays"], "Arrays"]
 
 
 @dataclass(frozen=True)

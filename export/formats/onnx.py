@@ -21,7 +21,7 @@ from onnx.reference import ReferenceEvaluator
 from export.network.deploy import Deployed
 
 if TYPE_CHECKING:
-    from export.formats.base import Arrays, Runner
+    from export.formats.arrays import Arrays, Runner
 
 OPSET = 17
 

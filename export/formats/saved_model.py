@@ -21,7 +21,7 @@ from export.formats.onnx_node import CONVERTERS, Node, Result
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from export.formats.base import Arrays, Runner
+    from export.formats.arrays import Arrays, Runner
 
 
 def convert(model: onnx.ModelProto) -> Callable[..., dict[str, tf.Tensor]]:

@@ -17,7 +17,7 @@ from export.formats import tfjs_repairs
 from export.formats.shims import tensorflowjs_converter
 
 if TYPE_CHECKING:
-    from export.formats.base import Arrays, Runner
+    from export.formats.arrays import Arrays, Runner
 
 # One file up to here: a browser gains nothing from more requests to the same server.
 SHARD_BYTES = 64 * 1024 * 1024

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from export.formats.base import Runner
+    from export.formats.arrays import Runner
 
 
 def write(saved_model: Path, path: Path) -> None:

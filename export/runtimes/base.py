@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.formats.base import Runner
+from export.formats.arrays import Runner
 from web_demo.verify import BACKENDS
 from zoo.spelling import choices
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from export.formats import onnx
-from export.formats.base import Runner
+from export.formats.arrays import Runner
 
 
 def load(place: Path, backend: str, threads: int | None) -> Runner:

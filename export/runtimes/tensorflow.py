@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from export.formats import saved_model
-from export.formats.base import Runner
+from export.formats.arrays import Runner
 
 #: TensorFlow reads it when it starts, and changes the number no more.
 THREADS = "TF_NUM_INTRAOP_THREADS"
