@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zoo.cli import PLAIN, OneLineErrors
-from zoo.commands.options import Assignments, Config
+from zoo.commands.settings_options import Assignments, Config
 
 if TYPE_CHECKING:
     from search.config import RunConfig

@@ -18,12 +18,6 @@ Size = Annotated[int | None, typer.Option(
     "--size", help="Side of the images of --data folder and imagenet.")]
 By = Annotated[str | None, typer.Option(
     "--by", help="What a token of a text is: word or char.")]
-Config = Annotated[Path | None, typer.Option(
-    "--config", help="A YAML file of settings, or the config.json that a run keeps; options "
-    "override it.", show_default=False)]
-Assignments = Annotated[list[str] | None, typer.Option(
-    "--set", metavar="NAME=VALUE", help="One setting, also of those that have no option; may be "
-    "given several times.", show_default=False)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 
 

@@ -10,15 +10,14 @@ import typer
 from zoo.cell_file import read_cell, shown_name
 from zoo.commands.options import (
     DATA_HELP,
-    Assignments,
     By,
-    Config,
     Device,
     Files,
     Size,
     measured,
     refuse,
 )
+from zoo.commands.settings_options import Assignments, Config
 
 if TYPE_CHECKING:
     from zoo.genotypes.serialization import Genotype

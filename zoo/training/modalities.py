@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from zoo.artifact.manifest import Manifest
+from zoo.data import images
 from zoo.data.base import fingerprint
-from zoo.data.images import load
 from zoo.data.text import TEXT_NAMES, named_text
 from zoo.genotypes.serialization import Genotype
 from zoo.recipes.image import Recipe
@@ -67,7 +67,8 @@ class Modality(ABC):
 
     def check_same_data(self, data: Any, options: TrainOptions) -> None:
         """Raise ValueError for other data than a file of settings names by its checksum."""
-        if options.data_sha256 not in (None, self.fingerprint(data)):
+        expected = options.data_sha256
+        if expected is not None and expected != self.fingerprint(data):
             raise ValueError(f"the settings are of a run on other data than {data.name} is now; "
                              "leave data_sha256 out to train on this")
 
@@ -93,7 +94,7 @@ class Images(Modality):
         return image_recipe(data, preset)
 
     def load(self, options: TrainOptions) -> Any:
-        return load(options.data or self.data, options.path, options.size)
+        return images.load(options.data or self.data, options.path, options.size)
 
     def fingerprint(self, data: Any) -> str:
         return fingerprint(data)

@@ -1,0 +1,15 @@
+"""The options `--config` and `--set`, of `zoo train` and `search run`; needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[Path | None, typer.Option(
+    "--config", help="A YAML file of settings, or the config.json that a run keeps; options "
+    "override it.", show_default=False)]
+Assignments = Annotated[list[str] | None, typer.Option(
+    "--set", metavar="NAME=VALUE", help="One setting, also of those that have no option; may be "
+    "given several times.", show_default=False)]
