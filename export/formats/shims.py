@@ -31,10 +31,15 @@ class MissingPackageError(ImportError):
     """A package is not installed, or cannot be imported here; names it and the remedy."""
 
 
+def _remedy(package: str) -> str:
+    """What to type; a format of one's own may need a package that the table does not have."""
+    return REMEDY.get(package, f"pip install {package}")
+
+
 def require(package: str) -> None:
     """Raise MissingPackageError unless `package` is installed; imports nothing."""
     if importlib.util.find_spec(package) is None:
-        raise MissingPackageError(f"{package} is not installed: {REMEDY[package]}", name=package)
+        raise MissingPackageError(f"{package} is not installed: {_remedy(package)}", name=package)
 
 
 def onnx_tf() -> ModuleType:
@@ -98,7 +103,7 @@ def _imported(package: str, module: str, stand_ins: dict[str, Contents]) -> Modu
             return importlib.import_module(module)
     except (ImportError, AttributeError) as error:  # the second where a name in a module is gone
         raise MissingPackageError(f"{package} cannot be imported here ({error}); the version that "
-                                  f"works: {REMEDY[package]}", name=package) from error
+                                  f"works: {_remedy(package)}", name=package) from error
 
 
 @contextlib.contextmanager
