@@ -71,7 +71,7 @@ class SearchOptions:
         options = validated(SearchOptions, {name: value for name, value in values.items()
                                             if name in own}, f"{path}: ")
         said = {name: getattr(self, name) for name in own
-                if getattr(self, name) not in (None, False)}
+                if getattr(self, name) is not None and getattr(self, name) is not False}
         settings = {name: value for name, value in values.items() if name not in own}
         return dataclasses.replace(options, **said, changes=self.changes,
                                    given=settings | self.given)

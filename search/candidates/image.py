@@ -80,7 +80,7 @@ def image_recipe(preset: str, data: str, hierarchical: bool = False) -> Recipe:
     presets = HIERARCHICAL_PRESETS if hierarchical else IMAGE_PRESETS
     check_preset(preset, presets)
     # As published where that is known: a schedule without a warm-up suits few epochs.
-    base = recipe(data, "paper" if "paper" in RECIPES[data] else None)
+    base = recipe(data, "paper" if "paper" in RECIPES.get(data, {}) else None)
     return base.but(drop_path=0.0, auxiliary_weight=0.0, drawings=0, precision="auto",
                     **presets[preset])
 

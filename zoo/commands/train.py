@@ -93,7 +93,7 @@ def train(
     options = TrainOptions(
         cell=name, data=data, path=path, size=size, by=by, preset=preset, network=network,
         weights=weights, seed=seed, precision=None if precision == "auto" else precision,
-        given=read_assignments(assignments or []),
+        device=None if device == "auto" else device, given=read_assignments(assignments or []),
         changes={"epochs": epochs, "hidden": hidden, "channels": channels, "layers": layers,
                  "batch_size": batch_size, "learning_rate": learning_rate,
                  "validation": validation})
@@ -111,7 +111,8 @@ def train(
     learned = kind.load(options)
     kind.check_same_data(learned, options)
     recipe = kind.resolve(learned, options)
-    place = pick_device(options.device or device)
+    device = options.device or "auto"
+    place = pick_device(device)
     precision = options.precision or "auto"
     writes = distributed.is_main_process()
     if writes:
