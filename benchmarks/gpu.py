@@ -7,13 +7,14 @@
 In this order, so that a cut loses the least: the step of a search (plain against merged, both
 precisions, with and without a CUDA graph), trainings of small networks side by side, and the speed
 of training for images and text.  Each part is a process of its own with its share of the minutes;
-what it prints is also in OUT/PART.txt, a training's run folder is OUT/CELL.
+what it prints is also in OUT/PART.txt, a training's run folder is OUT/CELL-CHANGES.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,9 @@ from pathlib import Path
 
 import torch
 
+from zoo.data.base import ImageData
 from zoo.data.images import load
-from zoo.recipes.image import recipe
+from zoo.recipes.image import Recipe, recipe
 from zoo.training.classification import train
 
 #: Shares of the minutes.
@@ -38,8 +40,11 @@ def commands(part: str, given: argparse.Namespace) -> list[list[str]]:
     if part == "search":
         sizes = ["--batch", "2", "--steps", "1"] if given.tiny else ["--steps", "10"]
         orders = [["--order", "1"]] if given.tiny else [["--order", "1"], ["--order", "2"]]
-        return [["benchmarks.search", *device, *sizes, *order, "--precision", precision]
-                for order in orders for precision in ("bfloat16", "float32")]
+        # Each form by itself: one that does not end takes no other with it.
+        forms = [["--form", form] for form in ("merged", "plain", "merged, CUDA graph")]
+        return [["benchmarks.search", *device, *sizes, *order, *form, "--precision", precision]
+                for order in orders for precision in ("bfloat16", "float32")
+                for form in forms[:2 if given.tiny else 3]]
     small = ["--batch-size", "8", "--rounds", "1"] if given.tiny else []
     text = (["--hidden", "16", "--vocabulary", "65", "--batch", "2", "--time", "4", "--steps", "1"]
             if given.tiny else ["--steps", "10"])
@@ -63,44 +68,63 @@ def run(command: list[str], seconds: float, log: Path) -> None:
     print(output, flush=True)
 
 
-def train_one(cell: str, given: argparse.Namespace, seconds: float) -> None:
+def train_one(cell: str, changes: dict, given: argparse.Namespace, seconds: float) -> None:
     """Train `cell` for as many epochs as fit into `seconds`, counted from now."""
     began = time.perf_counter()
     settings = recipe("digits", "small").but(channels=4, layers=3) if given.tiny else recipe(
         "cifar10", "fast").but(channels=16, layers=8, validation=given.validation)
-    settings = settings.but(**given.changes)
+    settings = settings.but(**changes)
     data = load("digits") if given.tiny else load("cifar10", given.path)
+    epochs = given.epochs or _epochs_in(seconds, cell, data, settings, given.device, began)
+    folder = given.out / _name(cell, changes)
+    manifest = train(cell, data, settings.but(epochs=epochs), folder, seed=given.seed,
+                     device=given.device)
+    rows = [json.loads(row) for row in (folder / "history.jsonl").read_text().splitlines()]
+    held_out = max((row.get("valid_accuracy", 0.0) for row in rows), default=0.0)
+    print(f"{folder.name}: {held_out:.2%} of {settings.validation} held-out images, "
+          f"{json.dumps(manifest.metrics)}", flush=True)
+
+
+def _epochs_in(seconds: float, cell: str, data: ImageData, settings: Recipe, device: str,
+               began: float) -> int:
+    """How many epochs fit into `seconds` from `began`, by the first few."""
     with tempfile.TemporaryDirectory() as folder:
-        train(cell, data, settings.but(epochs=MEASURED), Path(folder) / "run",
-              device=given.device)
+        train(cell, data, settings.but(epochs=MEASURED), Path(folder) / "run", device=device)
         rows = (Path(folder) / "run" / "history.jsonl").read_text().splitlines()
     epoch = min(json.loads(row)["seconds"] for row in rows[1:])
     left = seconds - RESERVE - (time.perf_counter() - began)
-    epochs = given.epochs or max(1, int(0.93 * left / epoch))  # some are slower
+    epochs = max(1, int(0.93 * left / epoch))  # some are slower
     print(f"{cell}: {epoch:.2f} s an epoch after {time.perf_counter() - began:.0f} s of "
           f"preparation; {epochs} epochs", flush=True)
-    manifest = train(cell, data, settings.but(epochs=epochs), given.out / cell, seed=given.seed,
-                     device=given.device)
-    print(f"{cell}: {json.dumps(manifest.metrics)}", flush=True)
+    return epochs
+
+
+def _name(cell: str, changes: dict) -> str:
+    """Of a run's folder: DARTS_V2, DARTS_V2-cutout_8."""
+    return "-".join([cell, *(re.sub(r"\W+", "_", f"{name}_{value}").strip("_")
+                             for name, value in changes.items())])
 
 
 def train_all(given: argparse.Namespace, seconds: float) -> None:
-    """All cells at once: a small network fills no GPU."""
-    print(f"\n## training {', '.join(given.cells)} at once", flush=True)
-    before = sys.argv[1:]
-    jobs = [subprocess.Popen([sys.executable, "-m", "benchmarks.gpu", *before, "--one", cell,
-                              "--seconds", str(seconds)],
-                             stdout=(given.out / f"{cell}.txt").open("w"),
-                             stderr=subprocess.STDOUT)
-            for cell in given.cells]
+    """All cells with all changes at once: a small network fills no GPU."""
+    runs = [(cell, changes) for cell in given.cells for changes in given.changes]
+    print(f"\n## training {', '.join(_name(*run) for run in runs)} at once", flush=True)
+    jobs = []
+    for cell, changes in runs:
+        one = ["--one", cell, json.dumps(changes), "--seconds", str(seconds)]
+        with (given.out / f"{_name(cell, changes)}.txt").open("w") as log:
+            jobs.append(subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.gpu", *sys.argv[1:], *one],
+                stdout=log, stderr=subprocess.STDOUT))
     end = time.perf_counter() + seconds
-    for cell, job in zip(given.cells, jobs):
+    for run, job in zip(runs, jobs):
+        name = _name(*run)
         try:
             job.wait(max(1.0, end - time.perf_counter()))
         except subprocess.TimeoutExpired:
             job.kill()
-            print(f"{cell} was ended after {seconds:.0f} s; its run folder goes on with --resume")
-        print((given.out / f"{cell}.txt").read_text(), flush=True)
+            print(f"{name} was ended after {seconds:.0f} s; its run folder goes on with --resume")
+        print((given.out / f"{name}.txt").read_text(), flush=True)
 
 
 def main() -> None:
@@ -111,19 +135,20 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", default=["DARTS_V2"], help="trained side by side")
     parser.add_argument("--epochs", type=int, help="instead of as many as fit")
     parser.add_argument("--validation", type=int, default=1000)
-    parser.add_argument("--changes", type=json.loads, default={},
-                        help='settings of the recipe: \'{"drop_path": 0.1}\'')
+    parser.add_argument("--changes", type=json.loads, nargs="+", default=[{}],
+                        help="settings of the recipe, compared side by side: '{}' "
+                             "'{\"drop_path\": 0.1}'")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--out", type=Path, default=Path("runs/gpu"))
     parser.add_argument("--tiny", action="store_true", help="to try the script")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if not given.tiny and given.path is None and "train" in given.only:
         parser.error("--path is missing: the folder with CIFAR-10's train and test files")
     if given.one:
-        train_one(given.one, given, given.seconds)
+        train_one(given.one[0], json.loads(given.one[1]), given, given.seconds)
         return
     given.out.mkdir(parents=True, exist_ok=True)
     where = torch.cuda.get_device_name() if given.device == "cuda" else "CPU"

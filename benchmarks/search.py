@@ -4,6 +4,7 @@
     python -m benchmarks.search --space recurrent          # batch 256, 35 steps, 300
     python -m benchmarks.search --batch 8 --order 1        # half a minute
     python -m benchmarks.search --device cuda --precision bfloat16
+    python -m benchmarks.search --form merged              # one of them alone
 
 A step is what a search does with a batch of each half of its data: alphas, then weights, first
 and second order.  The forms take turns, so that a busy machine slows all of them.  CPU memory is
@@ -44,7 +45,8 @@ def forms(sizes: argparse.Namespace) -> dict:
     """The cell of each form that is measured."""
     found = FORMS[sizes.space]
     last = list(found)[-1]
-    return found | ({last + REPLAYED: found[last]} if sizes.device == "cuda" else {})
+    found = found | ({last + REPLAYED: found[last]} if sizes.device == "cuda" else {})
+    return {form: cell for form, cell in found.items() if form in (sizes.form or found)}
 
 
 def step_of(form: str, order: int, sizes: argparse.Namespace):
@@ -139,10 +141,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="images or columns; as published if left out")
     parser.add_argument("--steps", type=int, default=3, help="timed steps of each form and order")
     parser.add_argument("--order", type=int, action="append", choices=[1, 2], default=[])
+    parser.add_argument("--form", action="append", help="instead of all: plain, merged, ...")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     sizes = parser.parse_args()
+    if not forms(sizes):
+        parser.error(f"there is no form {sizes.form[0]!r}")
     sizes.batch = sizes.batch or domain(sizes.space).supernets["paper"].batch_size
     torch.set_num_threads(sizes.threads)
     progress = Console(stderr=True)
