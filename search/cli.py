@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from search.reporting.commands import RunFolder, compare, list_runs, plot, show
 from zoo.cli import PLAIN, OneLineErrors
 from zoo.commands.settings_options import Assignments, Config
 
 if TYPE_CHECKING:
     from search.config import RunConfig
-    from search.reporting.history import RunRecord
 
 app = typer.Typer(no_args_is_help=True, cls=OneLineErrors, **PLAIN)
 
-RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)]
 Workers = Annotated[str, typer.Option(
     help="Candidates trained at a time: a number, auto (one a core or GPU), ray, or "
     "ray://HOST:PORT.")]
@@ -108,36 +107,33 @@ def run(
     from search import build
     from search import runner as runs
     from search.config import SearchOptions, plan
-    from zoo import registry
     from zoo.recipes.config_file import read_assignments
     from zoo.system import distributed
     from zoo.system.device import pick_device
 
-    images = None
+    options = SearchOptions(
+        strategy=strategy, space=space, data=data, path=path, size=size, by=by, preset=preset,
+        seed=seed, device=device, precision=precision, budget=budget, name=name,
+        replace=replace, early_stop=early_stop, changes={
+            "order": order, "epochs": epochs, "candidates": candidates,
+            "channels": channels, "layers": layers, "hidden": hidden,
+            "batch_size": batch_size, "learning_rate": learning_rate,
+            "alpha_learning_rate": alpha_learning_rate},
+        given=read_assignments(assignments or []))
+    if config is not None:
+        options = options.over_file(config)
+    learned = None
 
     def prepare() -> Path:
-        nonlocal images
-        options = SearchOptions(
-            strategy=strategy, space=space, data=data, path=path, size=size, by=by, preset=preset,
-            seed=seed, device=device, precision=precision, budget=budget, name=name,
-            replace=replace, early_stop=early_stop, changes={
-                "order": order, "epochs": epochs, "candidates": candidates,
-                "channels": channels, "layers": layers, "hidden": hidden,
-                "batch_size": batch_size, "learning_rate": learning_rate,
-                "alpha_learning_rate": alpha_learning_rate},
-            given=read_assignments(assignments or []))
-        if config is not None:
-            options = options.over_file(config)
-        if options.name is not None:
-            registry.check_free(options.name, options.replace)  # before hours of search
-        planned, images = plan(options)
-        planned = dataclasses.replace(planned, epochs=build.rehearse(planned, images, workers))
+        nonlocal learned
+        planned, learned = plan(options)
+        planned = dataclasses.replace(planned, epochs=build.rehearse(planned, learned, workers))
         folder = output or _free_folder(planned)
         runs.start(folder, planned)
         return folder
 
-    with distributed.group(pick_device(device or "auto")):
-        _carry_out(distributed.first(prepare), images, workers, early_stop)
+    with distributed.group(pick_device(options.device or "auto")):
+        _carry_out(distributed.first(prepare), learned, workers, early_stop)
 
 
 @app.command()
@@ -166,17 +162,16 @@ def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
         raise typer.Exit(130) from None
     if not distributed.is_main_process():
         return
+    config = found.run.config
+    words = ["zoo", "train", found.name, "--data", config["data"]]
+    for name in ("path", "size", "by"):
+        if config.get(name):
+            words += [f"--{name}", str(config[name])]
+    words += ["-o", str(folder / "trained")]
     typer.echo(f"{found.name} (epoch {found.epoch}, {found.why})\n{found.genotype}\n"
-               f"run: {folder}, report: {folder / 'report.html'}")
-    config = read_run(folder).config
-    place = f" --path {shlex.quote(config['path'])}" if config["path"] else ""
-    place += f" --size {config['size']}" if config["size"] else ""
-    if found.genotype.kind == "recurrent":
-        typer.echo(f"next: zoo plot {found.name}\n      zoo build {found.name} --export tfjs")
-    else:
-        place += f" -o {shlex.quote(str(folder / 'trained'))}"
-        typer.echo(f"next: zoo train {found.name} --data {config['data']}{place}\n"
-                   f"      zoo build {found.name} --export tfjs")
+               f"run: {folder}, report: {folder / 'report.html'}\n"
+               f"next: {shlex.join(words)}\n"
+               f"      zoo build {found.name} --export tfjs")
 
 
 def _free_folder(config: RunConfig) -> Path:
@@ -192,115 +187,10 @@ def _free_folder(config: RunConfig) -> Path:
     return folder
 
 
-@app.command("list")
-def list_runs(
-    folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
-) -> None:
-    """Show the search runs in a folder.
-
-    \b
-    Example:
-      search list
-    """
-    from search.reporting.history import read_runs
-    from zoo.commands.table import print_table
-
-    records, damaged = read_runs(folder)
-    for line in damaged:
-        typer.echo(f"warning: {line}", err=True)
-    if not records:
-        typer.echo(f"no search runs in {folder}; `search run` makes one")
-        return
-    print_table(
-        ("run", "strategy", "space", "data", "seed", "epochs", "best", "cell"),
-        [(str(record.folder), record.strategy, record.space, record.data, record.seed,
-          len(record.rows), _best(record),
-          record.result["name"] if record.result else "unfinished") for record in records],
-        right=("seed", "epochs", "best"), shorten="cell")
-
-
-def _best(record: RunRecord) -> str:
-    if record.best is None:
-        return ""
-    return f"{record.best:.2%}" if record.metric == "accuracy" else f"{record.best:.1f} ppl"
-
-
-@app.command()
-def show(folder: RunFolder) -> None:
-    """Show a run: settings, every epoch in a line, and what was found.
-
-    \b
-    Example:
-      search show runs/search-darts1-digits-0
-    """
-    from search.reporting.history import GENOTYPE, duration, read_run
-    from search.reporting.terminal import row_line
-
-    record = read_run(folder)
-    config = record.config
-    typer.echo(f"{record.strategy} on {record.data}, {record.space} space, seed {record.seed}")
-    for title, values in (("settings", config["settings"]),
-                          ("training", config.get("training") or {})):
-        if values:
-            typer.echo(f"{title}: " + ", ".join(f"{k} {v}" for k, v in values.items()))
-    for row in record.rows:
-        typer.echo(row_line(row, record.epochs or len(record.rows)))
-        for warning in row.get("warnings", ()):
-            typer.echo(f"  warning: {warning}")
-    if record.rows:
-        took = "" if record.total_seconds is None else f", {duration(record.total_seconds)}"
-        typer.echo(f"cost: {record.cost[-1]:,} {record.unit}{took}")
-    if record.result is None:
-        typer.echo(f"unfinished; go on with `search resume {folder}`")
-        return
-    typer.echo(f"found {record.result['name']} (epoch {record.chosen_epoch}, "
-               f"{record.result['why']}), {folder / GENOTYPE}")
-
-
-@app.command()
-def plot(
-    folder: RunFolder,
-    output: Annotated[Path | None, typer.Option(
-        "-o", "--output", help="An .svg, .png or .pdf file; RUN.svg when left out.")] = None,
-) -> None:
-    """Draw the curves of a run.
-
-    \b
-    Example:
-      search plot runs/search-darts1-digits-0 -o run.svg
-    """
-    from search.reporting.history import read_run
-    from search.reporting.plots import plot_run
-
-    record = read_run(folder)
-    typer.echo(f"wrote {plot_run(record, output or Path(f'{folder.resolve().name}.svg'))}")
-
-
-@app.command()
-def compare(
-    folders: Annotated[list[Path], typer.Argument(help="Runs on the same space and data.",
-                                                  show_default=False)],
-    output: Annotated[Path | None, typer.Option(
-        "-o", "--output", help="Where to draw it: .svg, .png or .pdf; compare.svg when left out, "
-        "nowhere with --json.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Compare strategies: accuracy against cost, mean and spread over seeds.
-
-    \b
-    Example:
-      search compare runs/search-*-digits-*
-    """
-    from search.reporting.compare import compare as compare_runs
-    from search.reporting.compare import print_comparison
-    from search.reporting.history import read_run
-    from search.reporting.plots import plot_comparison
-
-    comparison = compare_runs([read_run(folder) for folder in folders])
-    print_comparison(comparison, as_json)
-    if output is not None or not as_json:
-        path = plot_comparison(comparison, output or Path("compare.svg"))
-        typer.echo(f"wrote {path}", err=as_json)
+app.command("list")(list_runs)
+app.command()(show)
+app.command()(plot)
+app.command()(compare)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -20,8 +20,9 @@ from search.settings import check_preset
 from search.strategies import Entry, entry
 from search.tasks import domain
 from search.tasks.base import Domain
-from zoo.recipes.base import check_known, current_names, validated
-from zoo.recipes.config_file import read_config_file
+from zoo import registry
+from zoo.recipes.base import check_known, current_names
+from zoo.recipes.options import Options
 from zoo.spelling import did_you_mean
 from zoo.system import distributed
 from zoo.system.device import pick_device, pick_precision
@@ -29,52 +30,24 @@ from zoo.training.trainer import check_seed
 
 
 @dataclass
-class SearchOptions:
-    """What a user asked for; None where nothing was said.
-
-    `settings` are those of the strategy and `training` those of its candidates, as a run's file
-    has them; `given` are such of either, as a file or `--set` has them, and `changes` as options
-    give them.  With a `data_sha256` no other data will do.
-    """
+class SearchOptions(Options):
+    """`settings` are those of the strategy and `training` those of its candidates, as a run's
+    file has them."""
 
     strategy: str | None = None
     space: str | None = None
-    data: str | None = None
-    path: Path | None = None
-    size: int | None = None
-    by: str | None = None
-    preset: str | None = None
-    seed: int | None = None
-    device: str | None = None
-    precision: str | None = None
     budget: int | None = None
     threads: int | None = None
     name: str | None = None
     replace: bool = False
     early_stop: bool = False
-    data_sha256: str | None = None
     settings: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
-    changes: dict[str, Any] = field(default_factory=dict)
-    given: dict[str, Any] = field(default_factory=dict)
 
-    def over_file(self, path: Path) -> SearchOptions:
-        """These options over those of a YAML file, which may be the config.json of a run.
-
-        Raises ValueError for a file that cannot be read, and values of another type.
-        """
-        values = read_config_file(path)
-        if "settings" in values:  # a run's own file: these follow from the rest
-            values = {name: value for name, value in values.items()
-                      if name not in ("epochs", "versions", "processes")}
-        own = {one.name for one in dataclasses.fields(self)} - {"changes", "given"}
-        options = validated(SearchOptions, {name: value for name, value in values.items()
-                                            if name in own}, f"{path}: ")
-        said = {name: getattr(self, name) for name in own
-                if getattr(self, name) is not None and getattr(self, name) is not False}
-        settings = {name: value for name, value in values.items() if name not in own}
-        return dataclasses.replace(options, **said, changes=self.changes,
-                                   given=settings | self.given)
+    derived: ClassVar[tuple[str, ...]] = ("epochs", "versions", "processes")
+    stale_of_run: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "strategy": ("settings", "training", "space", "early_stop"),
+        "space": ("settings", "training"), "preset": ("settings", "training")}
 
 
 @dataclass(frozen=True)
@@ -169,6 +142,9 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     check_seed(seed)
     if options.threads is not None and options.threads < 1:
         raise ValueError(f"threads must be at least 1, not {options.threads}")
+    check_early_stop(name, options.early_stop)
+    if options.name is not None:
+        registry.check_free(options.name, options.replace)  # before hours of search
     searched = domain(space)
     data_name = options.data or searched.data
     preset = options.preset or searched.preset(data_name)
@@ -181,18 +157,29 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     if found.shares_weights and options.budget is not None:
         settings = searched.within(options.budget, data, settings)
     device = pick_device(options.device or "auto")
-    precision = pick_precision(options.precision or "auto", device)
+    precision = str(pick_precision(options.precision or "auto", device,
+                                   training.precision if training else "auto")
+                    ).removeprefix("torch.")
+    if training:
+        training = training.but(precision=precision)
     return RunConfig(
         strategy=name, space=space, data=data_name,
         path=str(options.path.resolve()) if options.path else None, size=options.size,
-        by=options.by, preset=preset, seed=seed, device=device.type,
-        precision=str(precision).removeprefix("torch."),
+        by=options.by, preset=preset, seed=seed, device=str(device),
+        precision=precision,
         threads=options.threads or torch.get_num_threads(), processes=distributed.size(),
         settings=dataclasses.asdict(settings),
         training=dataclasses.asdict(training) if training else None, budget=options.budget,
         data_sha256=fingerprint, name=options.name, replace=options.replace,
         early_stop=options.early_stop,
         versions={"genotype-zoo": zoo.__version__, "torch": torch.__version__}), data
+
+
+def check_early_stop(strategy: str, early_stop: bool) -> None:
+    """Raise ValueError for a strategy whose epochs show no collapse to stop at."""
+    if early_stop and not entry(strategy).shares_weights:
+        raise ValueError(f"{strategy} trains candidates, and no supernet that could collapse; "
+                         "leave --early-stop out")
 
 
 def _settings(found: Entry, searched: Domain, preset: str, data: str, options: SearchOptions

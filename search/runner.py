@@ -1,5 +1,9 @@
 """One loop for every strategy: a folder, a lock, checkpoints, a history, and a genotype at the end.
 
+The folder holds `config.json`, `history.jsonl` (a row an epoch), `seconds.jsonl` and
+`checkpoint.pt`, `candidates/` where candidates are trained, `tensorboard/` with events,
+`report.html`, and at the end `genotype.json` and `result.json`.
+
 A run that is killed at any moment and resumed ends with the same history and genotype as one
 that is not: an epoch depends on the checkpoint and its own number, and a row counts only when the
 checkpoint after it is written.
@@ -23,9 +27,17 @@ from filelock import FileLock, Timeout
 
 import zoo
 from search import build
-from search.config import RunConfig
+from search.config import RunConfig, check_early_stop
 from search.progress import Report, silent
-from search.reporting.history import CONFIG, GENOTYPE, HISTORY, RESULT, SECONDS, read_run
+from search.reporting.history import (
+    CONFIG,
+    GENOTYPE,
+    HISTORY,
+    RESULT,
+    SECONDS,
+    RunRecord,
+    read_run,
+)
 from search.reporting.report import write_report
 from search.reporting.tensorboard import Events
 from search.spaces import collapse
@@ -49,11 +61,15 @@ OnEvent = Callable[[str, Any], None]
 class SearchResult:
     """What a run has found: a genotype, of which epoch and why, and its name in the zoo."""
 
-    folder: Path
+    run: RunRecord
     genotype: Genotype
     epoch: int
     why: str
     name: str
+
+    @property
+    def folder(self) -> Path:
+        return self.run.folder
 
 
 def start(folder: Path, config: RunConfig) -> None:
@@ -62,16 +78,8 @@ def start(folder: Path, config: RunConfig) -> None:
     What is found will be registered as `config.name`, or by what it is.
     Raises RunError if the folder holds anything already.
     """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise RunError(f"{folder} exists and is not a folder; choose another with -o")
-    if (folder / CONFIG).exists():
-        raise RunError(f"{folder} holds a search already; go on with `search resume {folder}`, or "
-                       "choose another folder with -o")
-    if folder.exists() and any(path.name != f"{CONFIG}.part" for path in folder.iterdir()):
-        raise RunError(f"{folder} is not empty and no search run, so it is left alone; choose "
-                       "another folder with -o")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / CONFIG, json_bytes(dataclasses.asdict(config)))
+    run_folder.begin(folder, dataclasses.asdict(config), "search run", {
+        CONFIG: f"a search already; go on with `search resume {folder}`, or"})
 
 
 def run(folder: Path, data: Any = None, workers: int | str | None = None,
@@ -87,10 +95,12 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
     """
     record = read_run(folder)
     if record.result is not None:
-        return _result(folder, record.result)
+        return _result(record)
     with distributed.group(pick_device(str(record.config.get("device", "auto")))):
         config = distributed.first(lambda: _checked(folder, record.config))
+        check_early_stop(config.strategy, early_stop)
         with _disk_errors_in_one_line(folder), _alone(folder), _threads(config.threads):
+            record = read_run(folder)  # no other process writes any more
             if data is None:
                 data = config.load_data()
             if config.domain.fingerprint(data) != config.data_sha256:
@@ -98,9 +108,9 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
                                f"{config.path or config.data} now; put that back, or search "
                                "into another folder with -o")
             with build.strategy(config, data, folder, workers) as strategy:
-                rows = _epochs(folder, config, strategy, early_stop or config.early_stop, report,
-                               on_event)
-            return distributed.first(lambda: _finish(folder, config, rows))
+                record = _epochs(record, config, strategy, early_stop or config.early_stop,
+                                 report, on_event)
+            return distributed.first(lambda: _finish(record, config))
 
 
 def _checked(folder: Path, values: dict) -> RunConfig:
@@ -118,41 +128,44 @@ def _checked(folder: Path, values: dict) -> RunConfig:
     return config
 
 
-def _epochs(folder: Path, config: RunConfig, strategy: Strategy, early_stop: bool,
-            report: Report, on_event: OnEvent) -> list[dict]:
-    writes = distributed.is_main_process()
-    first = _restore(folder, strategy, config.digest)
-    rows = list(read_run(folder).rows)[:first]
+def _epochs(record: RunRecord, config: RunConfig, strategy: Strategy, early_stop: bool,
+            report: Report, on_event: OnEvent) -> RunRecord:
+    """The run with the rows of all its epochs."""
+    folder, writes = record.folder, distributed.is_main_process()
+    first = _restore(record, strategy, config.digest)
+    record = dataclasses.replace(record, rows=record.rows[:first], seconds=record.seconds[:first])
     if writes:
         keep_lines(folder / HISTORY, first)
         keep_lines(folder / SECONDS, first)
     on_event("done", first)
     on_event("strategy", strategy)
-    events = Events(folder, rows) if writes else None
+    events = Events(record) if writes else None
     try:
         for number in range(first + 1, strategy.epochs + 1):
-            if early_stop and collapse.persists(rows):
+            if early_stop and collapse.persists(list(record.rows)):
                 break
             began = time.perf_counter()
             row = json.loads(json.dumps(strategy.epoch(number, report)))
             seconds = round(time.perf_counter() - began, 3)
-            rows.append(row)
+            record = dataclasses.replace(record, rows=(*record.rows, row),
+                                         seconds=(*record.seconds, seconds))
             state = {"epoch": number, "search": config.digest} | strategy.state_dict()
             if events:
                 append_line(folder / HISTORY, row)
                 append_line(folder / SECONDS, {"epoch": number, "seconds": seconds})
                 run_folder.save_checkpoint(folder, state)
                 events.add(row, seconds)
-                write_report(folder)
+                write_report(record)
             on_event("row", row)
     finally:
         if events:
             events.close()
-    return rows
+    return record
 
 
-def _restore(folder: Path, strategy: Strategy, digest: str) -> int:
+def _restore(record: RunRecord, strategy: Strategy, digest: str) -> int:
     """Go back to the checkpoint, if there is one: the number of epochs done."""
+    folder = record.folder
     state = run_folder.load_checkpoint(folder, "epoch", "search")
     if state is None:
         return 0
@@ -168,7 +181,7 @@ def _restore(folder: Path, strategy: Strategy, digest: str) -> int:
     except (LookupError, ValueError, RuntimeError, TypeError, AttributeError):
         raise RunError(f"{path} is damaged or of another version; search anew into another folder "
                        "with -o (the history is kept)") from None
-    if len(read_run(folder).rows) < epoch:
+    if len(record.rows) < epoch:
         raise RunError(f"{folder / HISTORY} lacks rows of epochs that are done; search anew into "
                        "another folder with -o")
     return epoch
@@ -219,20 +232,20 @@ def _disk_errors_in_one_line(folder: Path) -> Iterator[None]:
 # --- the end ----------------------------------------------------------------------------------
 
 
-def _finish(folder: Path, config: RunConfig, rows: list[dict]) -> SearchResult:
+def _finish(record: RunRecord, config: RunConfig) -> SearchResult:
+    folder, rows = record.folder, list(record.rows)
     epoch, why = choose(rows)
     row = rows[epoch - 1]
     genotype = from_dict(row["genotype"])
     write_whole(folder / GENOTYPE, to_json(genotype).encode())
-    record = read_run(folder)
-    name = _register(config, genotype, f"search run {folder.resolve().name}: {record.strategy} "
-                                       f"on {config.data}, seed {config.seed}")
+    name = _register(record, config, genotype)
     metric = f"valid_{record.metric}"
     result = {"name": name, "chosen_epoch": epoch, "why": why, "epochs": len(rows),
               "cost": rows[-1]["cost"], "seconds": record.total_seconds, metric: row.get(metric)}
     write_whole(folder / RESULT, json_bytes(result))
-    write_report(folder)
-    return _result(folder, result)
+    record = dataclasses.replace(record, result=result)
+    write_report(record)
+    return _result(record)
 
 
 def choose(rows: list[dict]) -> tuple[int, str]:
@@ -242,14 +255,23 @@ def choose(rows: list[dict]) -> tuple[int, str]:
     return collapse.choose(rows)
 
 
-def _register(config: RunConfig, genotype: Genotype, source: str) -> str:
-    """Keep the genotype in the user's zoo; a name that is taken meanwhile gets a number."""
+def _register(record: RunRecord, config: RunConfig, genotype: Genotype) -> str:
+    """Keep the genotype in the user's zoo; a name that is taken meanwhile gets a number.
+
+    Raises RunError for a name that no cell can have.
+    """
+    source = (f"search run {record.folder.resolve().name}: {record.strategy} on {config.data}, "
+              f"seed {config.seed}")
     base = config.name or f"{config.label}_{config.data}_{config.seed}".replace(
         "-", "_").upper()[:90]  # a number has to fit after it
     replace = config.replace and config.name is not None
     for name in itertools.chain([base], (f"{base}_{number}" for number in itertools.count(2))):
-        with contextlib.suppress(ValueError):
+        try:
             return registry.register(name, genotype, source, replace).stem
+        except ValueError as error:
+            if not registry.registered(name):
+                raise RunError(f"{record.folder / CONFIG}: {error}; mend the name there and go on "
+                               f"with `search resume {record.folder}`") from None
         with contextlib.suppress(ValueError):  # of a damaged cell of the user's
             known = registry.record(name)
             if known.source == source and known.genotype == genotype:
@@ -257,10 +279,12 @@ def _register(config: RunConfig, genotype: Genotype, source: str) -> str:
     raise AssertionError("there is always another number")
 
 
-def _result(folder: Path, result: dict) -> SearchResult:
+def _result(record: RunRecord) -> SearchResult:
+    folder, result = record.folder, record.result or {}
     try:
         genotype = zoo.parse((folder / GENOTYPE).read_text(encoding="utf-8"))
-        return SearchResult(folder, genotype, result["chosen_epoch"], result["why"], result["name"])
+        return SearchResult(record, genotype, result["chosen_epoch"], result["why"],
+                            result["name"])
     except (KeyError, ValueError, FileNotFoundError):
         raise RunError(f"{folder / RESULT} or {GENOTYPE} beside it is damaged; remove it and go "
                        f"on with `search resume {folder}`, which writes both anew") from None

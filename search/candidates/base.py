@@ -21,8 +21,9 @@ from torch import nn
 
 from zoo.genotypes.serialization import Genotype, to_dict
 from zoo.models.cost import parameters
-from zoo.recipes.base import Settings
-from zoo.system.device import pick_device
+from zoo.recipes.image import Recipe
+from zoo.recipes.language import LanguageRecipe
+from zoo.system.device import pick_device, pick_precision
 from zoo.system.files import write_whole
 from zoo.training.run_folder import DivergedError, RunError
 from zoo.training.task import Task
@@ -68,7 +69,7 @@ class CandidateTraining(ABC):
 
     unit: ClassVar[str]
     measure: ClassVar[str]
-    recipe: Settings
+    recipe: Recipe | LanguageRecipe
     device: str
 
     @property
@@ -78,10 +79,6 @@ class CandidateTraining(ABC):
     @abstractmethod
     def task(self, candidate: Candidate, device: torch.device) -> Task:
         """The training of a candidate."""
-
-    @abstractmethod
-    def dtype(self, device: torch.device) -> torch.dtype:
-        """Of its products on `device`."""
 
     @abstractmethod
     def value(self, model: nn.Module) -> float | None:
@@ -101,7 +98,7 @@ class CandidateTraining(ABC):
         folder.mkdir(parents=True, exist_ok=True)
         with seeded(candidate.seed, place):
             trainer = Trainer(self.task(candidate, place), folder, candidate.seed, place,
-                              self.dtype(place))
+                              pick_precision("auto", place, self.recipe.precision))
             trainer.restore()
             try:
                 trainer.run()

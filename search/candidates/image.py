@@ -14,14 +14,16 @@ from search.candidates.base import Candidate, CandidateTraining
 from search.settings import check_preset
 from zoo.data.base import ImageData, hold_out
 from zoo.recipes.image import RECIPES, Recipe, recipe
-from zoo.system.device import pick_precision
 from zoo.training.evaluation import predict, score
 from zoo.training.image_task import ImageTask
 
 
 @dataclass(frozen=True)
 class ImageTraining(CandidateTraining):
-    """`data` comes from `held_out`, which makes the validation images the test split."""
+    """`data` comes from `held_out`, which makes the validation images the test split.
+
+    Raises ValueError for settings that a candidate's training has no use for.
+    """
 
     data: ImageData
     recipe: Recipe
@@ -29,15 +31,20 @@ class ImageTraining(CandidateTraining):
     unit: ClassVar[str] = "images"
     measure: ClassVar[str] = "valid_accuracy"
 
+    def __post_init__(self) -> None:
+        if self.recipe.validation:
+            raise ValueError("validation is not a setting of candidates: a search holds out a "
+                             "fifth of the training images itself; leave it out")
+        if self.recipe.drawings:
+            raise ValueError("drawings are not for candidates, whose cost counts the images of "
+                             "the data set; leave it out")
+
     @property
     def cost(self) -> int:
         return len(self.data.train.labels) * self.recipe.epochs
 
     def task(self, candidate: Candidate, device: torch.device) -> ImageTask:
         return ImageTask(candidate.genotype, self.data, self.recipe, candidate.seed, device)
-
-    def dtype(self, device: torch.device) -> torch.dtype:
-        return pick_precision("auto", device, self.recipe.precision)
 
     def value(self, model: nn.Module) -> float | None:
         data = self.data

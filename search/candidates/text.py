@@ -16,11 +16,10 @@ from torch import nn
 from search.candidates.base import Candidate, CandidateTraining
 from search.settings import check_preset
 from zoo.data.text import TextData
-from zoo.data.text_batches import columns
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.models.recurrent import LanguageModel, TiedModel
 from zoo.recipes.language import LanguageRecipe
-from zoo.training.language_task import LanguageTask
+from zoo.training.language_task import LanguageTask, text_columns
 from zoo.training.losses import mean_loss, perplexity
 
 
@@ -33,6 +32,12 @@ class TextRecipe(LanguageRecipe):
     random_bptt: bool = False
     optimizer: str = "sgd"
     schedule: str = "cosine"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.optimizer == "nt-asgd":
+            raise ValueError("nt-asgd needs a validation after each epoch, and a candidate is "
+                             "measured once; choose sgd or adamw as the optimizer")
 
 
 #: `quick` is ours; `paper` is the network of the published search with the published training
@@ -65,11 +70,11 @@ class TextTraining(CandidateTraining):
     measure: ClassVar[str] = "valid_perplexity"
 
     def __post_init__(self) -> None:
-        columns(self.data.train, self.recipe.batch_size)  # else the first worker would find out
+        text_columns(self.data.train, self.recipe)  # else the first worker would find out
 
     @property
     def cost(self) -> int:
-        predicted = columns(self.data.train, self.recipe.batch_size)[1:]
+        predicted = text_columns(self.data.train, self.recipe)[1:]
         return predicted.numel() * self.recipe.epochs
 
     def task(self, candidate: Candidate, device: torch.device) -> LanguageTask:
@@ -81,9 +86,6 @@ class TextTraining(CandidateTraining):
                                  recipe.hidden, **recipe.dropouts())
 
         return LanguageTask(network, self.data.train, recipe, device)
-
-    def dtype(self, device: torch.device) -> torch.dtype:
-        return torch.float32
 
     def value(self, model: nn.Module) -> float | None:
         assert isinstance(model, TiedModel)

@@ -133,8 +133,9 @@ class Evaluator:
 
 def _parse(workers: int | str | None, device: str) -> int | str:
     if workers is None or workers == "auto":
-        if pick_device(device).type == "cuda":
-            return torch.cuda.device_count()
+        place = pick_device(device)
+        if place.type == "cuda":
+            return torch.cuda.device_count() if place.index is None else 1
         if hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
@@ -196,13 +197,13 @@ class _Processes:
             workers, context, _begin, (training, directory, lifeline))
 
     def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
-        futures = {self._pool.submit(_work, task): task for task in tasks}
-        left = dict(futures)
+        left = {task.number: task for task in tasks}
         try:
+            futures = {self._pool.submit(_work, task): task for task in tasks}
             for future in concurrent.futures.as_completed(futures):
                 result = future.result()
-                yield left.pop(future), result
-        except BrokenProcessPool:
+                yield left.pop(futures[future].number), result
+        except BrokenProcessPool:  # now, or between two calls
             raise _killed(list(left.values())) from None
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ embedded as JSON, and names and warnings are escaped.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from dataclasses import replace
@@ -20,13 +19,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from search.reporting.history import HISTORY, HistoryError, RunRecord, duration, read_run
+from search.reporting.history import HISTORY, HistoryError, RunRecord, duration
 from search.spaces.discretize import edges, operations
 from zoo.genotypes.cell import Cell, GenotypeError
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype, from_dict
 from zoo.plotting.cell import svg
+from zoo.system.files import write_whole
 from zoo.training.tensorboard import finite
 
 REPORT = "report.html"
@@ -37,16 +37,13 @@ _SPACES = {"conv": "convolutional cells", "recurrent": "a recurrent cell",
            "hierarchical": "hierarchical cells"}
 
 
-def write_report(folder: Path | str) -> Path:
-    """Write report.html of the run in `folder`, atomically, and return its path.
+def write_report(record: RunRecord) -> Path:
+    """Write report.html into the folder of a run, atomically, and return its path.
 
-    Raises HistoryError when the run cannot be read, OSError when the page cannot be written.
+    Raises HistoryError for rows that cannot be shown, OSError when the page cannot be written.
     """
-    record = read_run(folder)
     path = record.folder / REPORT
-    part = path.with_name(path.name + ".part")
-    part.write_text(page(record), encoding="utf-8")
-    os.replace(part, path)
+    write_whole(path, page(record).encode())
     return path
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from search.reporting.history import SECONDS
+from search.reporting.history import RunRecord
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.serialization import from_dict
 from zoo.training import tensorboard
-from zoo.training.tensorboard import finite
 
 FOLDER = "tensorboard"
 _NAMES = {"train_loss": "loss/train", "valid_loss": "loss/valid",
@@ -24,13 +21,11 @@ _NAMES = {"train_loss": "loss/train", "valid_loss": "loss/valid",
 
 
 class Events(tensorboard.Events):
-    """The events in `folder`/tensorboard, starting with those of `rows_already`."""
+    """The events in the folder tensorboard/ of a run, starting with those of its rows."""
 
-    def __init__(self, folder: Path | str, rows_already: Sequence[dict[str, Any]] = ()) -> None:
-        folder = Path(folder)
-        seconds = _seconds(folder, len(rows_already))
-        super().__init__(folder / FOLDER, [{**row, "seconds": took or None}
-                                           for row, took in zip(rows_already, seconds)])
+    def __init__(self, run: RunRecord) -> None:
+        super().__init__(run.folder / FOLDER, [{**row, "seconds": took}
+                                               for row, took in zip(run.rows, run.seconds)])
 
     def add(self, row: dict[str, Any], seconds: float | None = None) -> None:
         """Write the points of a row of the history, which took `seconds`.
@@ -56,19 +51,3 @@ class Events(tensorboard.Events):
             return str(from_dict(row.get("genotype")))
         except GenotypeError:
             return None
-
-
-def _seconds(folder: Path, epochs: int) -> list[float]:
-    """Seconds of epochs 1 to `epochs`, 0 where they are unknown."""
-    known: dict[int, float] = {}
-    for line in _lines(folder / SECONDS):
-        try:
-            row = json.loads(line)
-            known[row["epoch"]] = finite(row["seconds"]) or 0
-        except (ValueError, KeyError, TypeError):
-            continue  # incomplete after a kill; times are optional here
-    return [known.get(epoch, 0) for epoch in range(1, epochs + 1)]
-
-
-def _lines(path: Path) -> Iterable[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ()

@@ -17,7 +17,7 @@ from search.supernets.conv import Supernet
 from search.supernets.conv_fused import PartialCell
 
 if TYPE_CHECKING:
-    from search.tasks.image import ImageTask
+    from search.tasks.image import ImageSearchTask
 
 
 class EdgeNormalised(Supernet):
@@ -44,7 +44,7 @@ class PcDarts(Darts):
     """On the convolutional space."""
 
     spaces = ("conv",)
-    task: ImageTask
+    task: ImageSearchTask
 
     def build_network(self) -> Alphas:
         """A supernet of partial cells with edge normalisation."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from search.candidates.image import ImageTraining, held_out, image_recipe
 from search.settings import CONV_PRESETS, ConvSettings
 from search.spaces.space import ConvSpace
 from search.tasks.base import Domain
-from search.tasks.image import ImageTask, check_images
-from zoo.data.base import ImageData
+from search.tasks.image import ImageSearchTask, check_images
+from zoo.data.base import ImageData, fingerprint
 from zoo.data.images import load
 from zoo.recipes.image import Recipe
 
@@ -28,9 +27,7 @@ class ConvDomain(Domain):
         return load(name, path, size)
 
     def fingerprint(self, data: ImageData) -> str:
-        digest = hashlib.sha256(data.train.images.tobytes())
-        digest.update(data.train.labels.tobytes())
-        return digest.hexdigest()
+        return fingerprint(data)
 
     def supernet_settings(self, preset: str, data: str) -> ConvSettings:
         settings = super().supernet_settings(preset, data)
@@ -43,8 +40,8 @@ class ConvDomain(Domain):
         return settings.train_share * len(data.train.labels)
 
     def supernet_task(self, data: ImageData, settings: ConvSettings, device: torch.device,
-                      seed: int, share: tuple[int, int]) -> ImageTask:
-        return ImageTask(data, settings, device, seed, share)
+                      seed: int, share: tuple[int, int]) -> ImageSearchTask:
+        return ImageSearchTask(data, settings, device, seed, share)
 
     def cells(self) -> Any:
         return ConvSpace()

@@ -23,7 +23,7 @@ from zoo.data.transforms import cutout, normalise, random_crop, random_flip
 SMALLEST = 4  # pixels a side that two reductions leave something of
 
 
-class ImageTask:
+class ImageSearchTask:
     """`share` (rank, of) gives each of several processes its own part of every batch.
 
     Raises DataError for a data set with one class only, images that two reductions would reduce

@@ -13,7 +13,7 @@ from search.candidates.text import TextRecipe, TextTraining, text_recipe
 from search.settings import TEXT_PRESETS, TextSettings
 from search.spaces.space import RecurrentSpace
 from search.tasks.base import Domain
-from search.tasks.text import TextTask
+from search.tasks.text import TextSearchTask
 from zoo.data.text import TextData, load_text
 
 
@@ -32,8 +32,8 @@ class RecurrentDomain(Domain):
         return len(data.train)
 
     def supernet_task(self, data: TextData, settings: TextSettings, device: torch.device,
-                      seed: int, share: tuple[int, int]) -> TextTask:
-        return TextTask(data, settings, device, seed, share)
+                      seed: int, share: tuple[int, int]) -> TextSearchTask:
+        return TextSearchTask(data, settings, device, seed, share)
 
     def cells(self) -> Any:
         return RecurrentSpace()

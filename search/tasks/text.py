@@ -24,7 +24,7 @@ from zoo.data.text_batches import TextBatches, columns, score_batches
 from zoo.system import distributed
 
 
-class TextTask:
+class TextSearchTask:
     """`share` (rank, of) gives each of several processes its own columns of the text.
 
     Raises DataError for a text that is too small for the batch.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from search.reporting.history import read_run
 from search.reporting.report import write_report
 from tests.browser.conftest import Visit, unavailable
 from tests.browser.test_access import AXE, PHONE, violations
@@ -18,7 +19,7 @@ RUNS = {"darts": darts_run, "recurrent": recurrent_run, "evolution": evolution_r
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("runs")
-    return {name: write_report(make(folder / name)) for name, make in RUNS.items()}
+    return {name: write_report(read_run(make(folder / name))) for name, make in RUNS.items()}
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_axe_finds_nothing(read, name, options):
 def test_before_the_first_epoch(browser, tmp_path):
     folder = darts_run(tmp_path / "run", finished=False)
     (folder / "history.jsonl").write_text("")
-    visit = Visit(browser, write_report(folder).as_uri())
+    visit = Visit(browser, write_report(read_run(folder)).as_uri())
     page = visit.open()
     expect(page.locator("#empty")).to_be_visible()
     expect(page.locator("#dock")).to_be_hidden()

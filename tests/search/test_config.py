@@ -4,10 +4,13 @@ import dataclasses
 import json
 
 import pytest
+import torch
 import yaml
+from PIL import Image
 from typer.testing import CliRunner
 
 from search import build, tasks
+from search.candidates.workers import _parse
 from search.cli import app
 from search.config import RunConfig, SearchOptions, plan
 from search.strategies import STRATEGIES
@@ -119,6 +122,96 @@ def test_a_file_that_cannot_be_used_is_one_line(here, data, text, message):
 def test_a_file_that_is_not_there_and_a_value_without_a_name(here):
     assert "there is no file b.yaml" in search("run", "--config", "b.yaml", code=1).stderr
     assert "--set takes name=value, not 'x'" in search("run", "--set", "x", code=1).stderr
+
+
+def test_what_options_change_is_not_taken_from_a_runs_file(data, here):
+    first, _ = plan(options(data, "conv", strategy="evolution"))
+    kept = dataclasses.asdict(first)
+    (here / "config.json").write_text(json.dumps(kept))
+
+    def over(**said):
+        return plan(SearchOptions(device="cpu", **said).over_file(here / "config.json"))[0]
+
+    assert dataclasses.asdict(over()) == kept
+    other = over(data="digits")
+    assert other.path is None and other.data_sha256 != first.data_sha256
+    assert other.training == first.training
+    random = over(strategy="random")
+    assert set(random.settings) != set(first.settings) and random.data_sha256 == first.data_sha256
+    assert over(preset="paper").training["channels"] != first.training["channels"]
+    assert over(seed=0).seed == 0 and over(seed=9).seed == 9
+
+
+def test_a_file_of_ones_own_may_have_settings_and_single_values(data, here):
+    (here / "a.yaml").write_text("settings:\n  channels: 4\nepochs: 3\n")
+    planned, _ = plan(options(data, "conv").over_file(here / "a.yaml"))
+    assert (planned.settings["channels"], planned.settings["epochs"]) == (4, 3)
+
+
+@pytest.mark.parametrize("space", ["conv", "recurrent"])
+def test_candidates_are_trained_in_the_precision_that_the_run_keeps(space, data):
+    for given, kept in (("bfloat16", "bfloat16"), (None, "float32")):
+        planned, learned = plan(options(data, space, strategy="random", precision=given,
+                                        changes={"batch_size": 4}))
+        training = planned.domain.candidates(
+            learned, planned.domain.read_recipe(planned.training), 0, "cpu")
+        assert planned.precision == training.recipe.precision == kept
+
+
+def test_the_seed_and_the_device_of_a_file_are_used(data, here):
+    (here / "a.yaml").write_text("seed: 7\ndevice: cpu\n")
+    said = options(data, "conv")
+    said.device = None
+    planned, _ = plan(said.over_file(here / "a.yaml"))
+    assert (planned.seed, planned.device) == (7, "cpu")
+
+
+def test_a_gpu_by_its_number_stays_that_one(data, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    said = options(data, "conv", strategy="random")
+    said.device = "cuda:1"
+    assert plan(said)[0].device == "cuda:1"
+    assert (_parse("auto", "cuda:1"), _parse("auto", "cuda")) == (1, 2)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_an_unknown_data_set_is_told_whatever_the_strategy(strategy, here):
+    result = search("run", "--strategy", strategy, "--data", "cifr10", code=1)
+    assert "did you mean cifar10" in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("strategy", ["darts", "random"])
+def test_images_that_are_read_from_files_are_not_searched_on(strategy, here):
+    for split in ("train", "val"):
+        for name in ("n01440764", "n02102040"):
+            (here / "imagenet" / split / name).mkdir(parents=True)
+            for number in range(4):
+                Image.new("RGB", (40, 40), (30 * number, 90, 9)).save(
+                    here / "imagenet" / split / name / f"{number}.jpeg")
+    result = search("run", "--strategy", strategy, "--data", "imagenet", "--path", "imagenet",
+                    code=1)
+    assert "a search needs its images in memory" in result.stderr
+    assert result.stderr.count("\n") == 1 and not (here / "runs").exists()
+
+
+@pytest.mark.parametrize("strategy, space, words, message", [
+    ("random", "conv", ["--set", "validation=10"], "holds out a fifth"),
+    ("random", "conv", ["--set", "drawings=10"], "drawings are not for candidates"),
+    ("evolution", "recurrent", ["--set", "optimizer=nt-asgd"], "choose sgd or adamw"),
+    ("random", "conv", ["--early-stop"], "leave --early-stop out"),
+    ("random", "recurrent", ["--set", "random_bptt=true", "--batch-size", "half"],
+     "3 are needed"),
+])
+def test_what_candidates_have_no_use_for_is_refused(strategy, space, words, message, data, here):
+    source = (["--data", "text", "--path", data / "text.txt"] if space == "recurrent"
+              else ["--data", "folder", "--path", data / "images"])
+    half = int(0.9 * len((data / "text.txt").read_text())) // 2  # columns of two tokens each
+    result = search("run", "--strategy", strategy, "--space", space, *source, "--preset", "quick",
+                    *(half if word == "half" else word for word in words), code=1)
+    assert message in result.stderr and result.stderr.count("\n") == 1
+    assert not (here / "runs").exists()
 
 
 class Halves(ConvDomain):

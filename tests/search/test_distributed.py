@@ -11,7 +11,7 @@ import torch
 
 from search.settings import CONV_PRESETS
 from search.strategies.darts import Darts
-from search.tasks.image import ImageTask
+from search.tasks.image import ImageSearchTask
 from tests.search.small_data import TEXT, TINY, digits_folder, short_text
 from zoo.data.images import load
 from zoo.system import distributed
@@ -48,7 +48,7 @@ def errors(stderr):
 def tiny_search(path, share=(0, 1), order=1):
     settings = CONV_PRESETS["quick"].but(channels=4, layers=3, batch_size=8, epochs=1,
                                            order=order)
-    task = ImageTask(load("folder", path), settings, torch.device("cpu"), 0, share)
+    task = ImageSearchTask(load("folder", path), settings, torch.device("cpu"), 0, share)
     return Darts(task, settings, seed=0)
 
 

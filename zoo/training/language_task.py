@@ -25,6 +25,19 @@ from zoo.training.losses import mean_loss, perplexity, training_loss
 from zoo.training.task import Batch, Task
 
 
+def text_columns(ids: np.ndarray, recipe: LanguageRecipe) -> Tensor:
+    """The text in as many columns as the batch has: (time, columns), int64.
+
+    Raises DataError for a text that is too small for the batch.
+    """
+    text = columns(ids, recipe.batch_size)
+    if recipe.random_bptt and len(text) < 3:
+        raise DataError(f"the text is too small for the batch: {len(ids)} tokens make "
+                        f"{recipe.batch_size} columns of {len(text)}, and 3 are needed; give "
+                        "a longer text or a smaller --batch-size")
+    return text
+
+
 class LanguageTask(Task):
     """The model that `network()` makes learns the token ids `train`.
 
@@ -42,11 +55,7 @@ class LanguageTask(Task):
                  valid: np.ndarray | None = None, by: str = "word") -> None:
         self.network, self.valid, self.by = network, valid, by
         self.recipe: LanguageRecipe = recipe
-        text = columns(train, recipe.batch_size)
-        if recipe.random_bptt and len(text) < 3:
-            raise DataError(f"the text is too small for the batch: {len(train)} tokens make "
-                            f"{recipe.batch_size} columns of {len(text)}, and 3 are needed; give "
-                            "a longer text or a smaller --batch-size")
+        text = text_columns(train, recipe)
         processes = distributed.size()
         if recipe.batch_size % processes:
             raise ValueError(f"{recipe.batch_size} columns of text cannot be shared out evenly to "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from zoo.recipes.language import LanguageRecipe, language_recipe
 from zoo.training import classification, fine_tuning, language_modeling
 from zoo.training.options import TrainOptions
 from zoo.training.run_folder import read_config
+from zoo.weights import names_data
 
 
 class Modality(ABC):
@@ -118,8 +120,9 @@ class Images(Modality):
         return classification.train(
             cell, data, recipe, folder, genotype=genotype, seed=options.seed or 0,
             weights=options.weights, source={
-                "path": None if options.path is None else str(options.path),
-                "size": options.size, "weights": options.weights}, **others)
+                "path": _absolute(options.path), "size": options.size,
+                "weights": options.weights if options.weights is None
+                or names_data(options.weights) else _absolute(options.weights)}, **others)
 
 
 class Texts(Modality):
@@ -132,17 +135,21 @@ class Texts(Modality):
 
     def load(self, options: TrainOptions) -> Any:
         name, path = options.data or self.data, options.path
-        if name not in TEXT_NAMES and path is not None and not Path(name).is_file():
+        if name not in TEXT_NAMES and path is not None and (
+                options.data_sha256 or not Path(name).is_file()
+                or Path(name).resolve() == path.resolve()):
             name, path = str(path), None  # an earlier run calls the file by its name alone
         return named_text(name, path, options.by)
 
     def resumed(self, options: TrainOptions, folder: Path) -> TrainOptions:
         named = options.data is not None
         options = super().resumed(options, folder)
-        if not named and options.data not in TEXT_NAMES and options.path is None:
+        if named or options.data in TEXT_NAMES:
+            return options
+        if options.path is None:  # runs of release 0.3
             raise ValueError(f"{folder} learned from a file that it calls {options.data}; name "
                              "that file again with --data")
-        return options
+        return dataclasses.replace(options, data=str(options.path), path=None)
 
     def fingerprint(self, data: Any) -> str:
         return language_modeling.fingerprint(data)
@@ -159,7 +166,12 @@ class Texts(Modality):
         file = options.data if options.data not in (None, *TEXT_NAMES) else None
         return language_modeling.train(
             cell, data, recipe, folder, genotype=genotype, seed=options.seed or 0,
-            source={"path": file if options.path is None else str(options.path)}, **others)
+            source={"path": _absolute(options.path or file)}, **others)
+
+
+def _absolute(path: Path | str | None) -> str | None:
+    """A run may be given back from another folder."""
+    return None if path is None else str(Path(path).resolve())
 
 
 def modality(cell: str, genotype: Genotype, network: str | None) -> Modality:

@@ -15,7 +15,7 @@ import json
 import os
 import pickle
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +53,25 @@ def diverged(what: str, learning_rate: float) -> DivergedError:
 
 
 def start(folder: Path, config: dict) -> None:
-    """Make `folder` ready for a new run.  Raises RunError if it holds anything already."""
+    """Make `folder` ready for a new training.  Raises RunError if it holds anything already."""
+    begin(folder, config, "training run", {
+        MANIFEST: "a finished artifact;",
+        CONFIG: "an unfinished training; go on with --resume, or"})
+
+
+def begin(folder: Path, config: dict, kind: str, held: Mapping[str, str]) -> None:
+    """Make `folder` ready for a run of some `kind`; `held` says what each file there is one of.
+
+    Raises RunError if it holds anything already.
+    """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise RunError(f"{folder} exists and is not a folder; choose another with -o")
-    if (folder / MANIFEST).exists():
-        raise RunError(f"{folder} holds a finished artifact; choose another folder with -o")
-    if (folder / CONFIG).exists():
-        raise RunError(f"{folder} holds an unfinished training; go on with --resume, or choose "
-                       "another folder with -o")
+    for name, what in held.items():
+        if (folder / name).exists():
+            raise RunError(f"{folder} holds {what} choose another folder with -o")
     if folder.exists() and any(not _is_part(path) for path in folder.iterdir()):
-        raise RunError(f"{folder} is not empty and no training run, so it is left alone; "
-                       "choose another folder with -o")
+        raise RunError(f"{folder} is not empty and no {kind}, so it is left alone; choose another "
+                       "folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     write_whole(folder / CONFIG, json_bytes(config))

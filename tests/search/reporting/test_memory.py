@@ -8,7 +8,7 @@ import torch
 from search.reporting import memory
 from search.settings import ConvSettings
 from search.strategies.darts import Darts
-from search.tasks.image import ImageTask
+from search.tasks.image import ImageSearchTask
 from zoo.data.base import Split
 from zoo.data.images import load
 
@@ -17,7 +17,7 @@ def darts(dtype=torch.float32, **changes):
     data = load("digits")
     few = dataclasses.replace(data, train=Split(data.train.images[:40], data.train.labels[:40]))
     settings = ConvSettings(channels=4, layers=3, batch_size=8).but(**changes)
-    return Darts(ImageTask(few, settings, torch.device("cpu"), 0), settings, dtype=dtype)
+    return Darts(ImageSearchTask(few, settings, torch.device("cpu"), 0), settings, dtype=dtype)
 
 
 def test_tensors_are_counted_while_they_live():

@@ -30,7 +30,7 @@ def data_in(path):
 
 @pytest.mark.parametrize("kind", RUNS)
 def test_the_page_stands_alone(tmp_path, kind):
-    path = write_report(RUNS[kind](tmp_path / "run"))
+    path = write_report(read_run(RUNS[kind](tmp_path / "run")))
     text = path.read_text(encoding="utf-8")
     assert path == tmp_path / "run" / "report.html"
     assert not re.search(r"\{\{\w+\}\}", text)
@@ -41,7 +41,7 @@ def test_the_page_stands_alone(tmp_path, kind):
 
 
 def test_fifty_changing_epochs_stay_small(tmp_path):
-    path = write_report(darts_run(tmp_path / "run", epochs=50))
+    path = write_report(read_run(darts_run(tmp_path / "run", epochs=50)))
     assert path.stat().st_size < 1_500_000
 
 
@@ -59,7 +59,7 @@ def test_a_cell_is_drawn_once_however_long_it_stays(tmp_path):
 
 def test_weights_and_cells_are_those_of_the_run(tmp_path):
     folder = darts_run(tmp_path / "run")
-    record, data = read_run(folder), data_in(write_report(folder))
+    record, data = read_run(folder), data_in(write_report(read_run(folder)))
     assert [cell["heading"] for cell in data["cells"]] == ["Normal cell", "Reduction cell"]
     for cell in data["cells"]:
         weights = cell["alphas"]["weights"]
@@ -81,7 +81,7 @@ def test_facts(tmp_path):
     folder = darts_run(tmp_path / "run", seed=4)
     (folder / "trained").mkdir()
     (folder / "trained" / "manifest.json").write_text('{"metrics": {"test_accuracy": 0.9731}}')
-    facts = {label: tuple(of) for label, *of in data_in(write_report(folder))["facts"]}
+    facts = {label: tuple(of) for label, *of in data_in(write_report(read_run(folder)))["facts"]}
     assert facts["Strategy"] == ("darts order 2", "searching convolutional cells")
     assert facts["Data"] == ("digits", "seed 4")
     assert facts["Cost"] == ("14,360 images", "3 min")
@@ -92,7 +92,7 @@ def test_facts(tmp_path):
 
 def test_candidates_stand_at_the_cost_they_had(tmp_path):
     folder = evolution_run(tmp_path / "run", epochs=3)
-    record, data = read_run(folder), data_in(write_report(folder))
+    record, data = read_run(folder), data_in(write_report(read_run(folder)))
     assert len(data["candidates"]) == 12
     assert data["candidates"][-1]["cost"] == record.cost[-1]
     assert [one["epoch"] for one in data["candidates"][3:5]] == [1, 2]
@@ -107,7 +107,7 @@ def test_a_hierarchical_cell_is_drawn_with_its_motifs(tmp_path):
         "candidates": []} for epoch in (1, 2)]
     folder = write_run(tmp_path / "run", "hierarchical", "hierarchical", "digits", 0, {}, rows,
                        None)
-    [cell] = data_in(write_report(folder))["cells"]
+    [cell] = data_in(write_report(read_run(folder)))["cells"]
     assert cell["drawingAt"] == [0, 0] and "motif_1" in cell["drawings"][0]["svg"]
     assert cell["operations"] == {"identity": [1, 1], "max_pool_3x3": [1, 1]}
 
@@ -115,7 +115,7 @@ def test_a_hierarchical_cell_is_drawn_with_its_motifs(tmp_path):
 def test_names_and_warnings_are_text(tmp_path):
     evil = '</script><script>alert("1 & 2")</script><!--<script>'
     folder = darts_run(tmp_path / "run", data=evil)
-    path = write_report(folder)
+    path = write_report(read_run(folder))
     text, data = path.read_text(encoding="utf-8"), data_in(path)
     assert text.count("</script>") == 2 and "<!--" not in text
     assert "<title>darts order 2 on script&gt;&lt;!--&lt;script&gt;</title>" in text
@@ -127,14 +127,14 @@ def test_numbers_that_are_none(tmp_path):
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     rows[1]["train_loss"], rows[2]["alphas"]["normal"][0][0] = float("nan"), float("inf")
     (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    data = data_in(write_report(folder))
+    data = data_in(write_report(read_run(folder)))
     assert data["series"]["trainLoss"][1] is None
 
 
 def test_before_the_first_epoch(tmp_path):
     folder = darts_run(tmp_path / "run", finished=False)
     (folder / "history.jsonl").write_text("")
-    data = data_in(write_report(folder))
+    data = data_in(write_report(read_run(folder)))
     assert data["epochs"] == 0 and data["state"] == "epoch 0 of 10, not finished"
 
 
@@ -145,11 +145,11 @@ def test_before_the_first_epoch(tmp_path):
 ])
 def test_damage_is_named_and_leaves_the_old_report(tmp_path, change, says):
     folder = darts_run(tmp_path / "run", epochs=3)
-    before = write_report(folder).read_bytes()
+    before = write_report(read_run(folder)).read_bytes()
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     change(rows[1])
     (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(HistoryError, match=says):
-        write_report(folder)
+        write_report(read_run(folder))
     assert (folder / "report.html").read_bytes() == before
     assert not [name for name in os.listdir(folder) if name.endswith(".part")]

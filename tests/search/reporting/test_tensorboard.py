@@ -1,5 +1,6 @@
 """TensorBoard events hold the history of a run, each point once, whatever happened to the run."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -23,14 +24,19 @@ def points(folder):
             for tag in events.Tags()["scalars"]}, events
 
 
+def up_to(folder, epochs):
+    run = read_run(folder)
+    return dataclasses.replace(run, rows=run.rows[:epochs], seconds=run.seconds[:epochs])
+
+
 def test_a_run_killed_and_resumed_has_each_point_once(tmp_path):
     folder = darts_run(tmp_path / "run", epochs=5)
     rows = read_run(folder).rows
-    first = Events(folder)
+    first = Events(up_to(folder, 0))
     for row in rows[:4]:  # epoch 4 is in the events, but the run is killed before its checkpoint
         first.add(row, 3.0)
     first.close()
-    second = Events(folder, rows[:3])
+    second = Events(up_to(folder, 3))
     for row in rows[3:]:
         second.add(row, 3.0)
     second.close()
@@ -46,7 +52,7 @@ def test_a_run_killed_and_resumed_has_each_point_once(tmp_path):
 
 def test_relative_times_are_those_of_the_run(tmp_path):
     folder = darts_run(tmp_path / "run", epochs=3)  # its seconds.jsonl says 11.5 an epoch
-    Events(folder, read_run(folder).rows).close()
+    Events(read_run(folder)).close()
     _, events = points(folder)
     times = [point.wall_time for point in events.Scalars("loss/train")]
     assert times[2] - times[0] == pytest.approx(23, abs=0.1)
@@ -57,22 +63,24 @@ def test_relative_times_are_those_of_the_run(tmp_path):
 def test_other_kinds_of_run(tmp_path, make, tag):
     folder = make(tmp_path / "run")
     rows = read_run(folder).rows
-    Events(folder, rows).close()
+    Events(read_run(folder)).close()
     assert [step for step, _ in points(folder)[0][tag]] == [row["epoch"] for row in rows]
 
 
 def test_a_loss_that_is_no_number_is_left_out(tmp_path):
     folder = darts_run(tmp_path / "run", epochs=2)
-    rows = [dict(row) for row in read_run(folder).rows]
-    rows[1]["train_loss"] = float("nan")
-    Events(folder, rows).close()
+    run = read_run(folder)
+    run.rows[1]["train_loss"] = float("nan")
+    Events(run).close()
     assert [step for step, _ in points(folder)[0]["loss/train"]] == [1]
 
 
 def test_tensorflow_is_not_loaded_for_it(tmp_path):
-    code = ("import sys\nfrom search.reporting.tensorboard import Events\n"
+    folder = darts_run(tmp_path / "run", epochs=1)
+    code = ("import sys\nfrom search.reporting.history import read_run\n"
+            "from search.reporting.tensorboard import Events\n"
             "assert not any(name.startswith('tensorboard') for name in sys.modules)\n"
-            f"Events({str(tmp_path)!r}).close()\nassert 'tensorflow' not in sys.modules")
+            f"Events(read_run({str(folder)!r})).close()\nassert 'tensorflow' not in sys.modules")
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -81,7 +89,7 @@ def test_without_the_package_the_run_goes_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     monkeypatch.setattr(tensorboard, "_absence_said", False)
     for _ in range(2):
-        events = Events(folder, read_run(folder).rows[:1])
+        events = Events(up_to(folder, 1))
         events.add(json.loads((folder / "history.jsonl").read_text().splitlines()[1]), 1.0)
         events.close()
     assert capsys.readouterr().err == MISSING + "\n"

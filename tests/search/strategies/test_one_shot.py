@@ -19,8 +19,8 @@ from search.strategies.enas import Enas
 from search.strategies.gdas import Gdas, draw
 from search.strategies.pc_darts import PcDarts
 from search.strategies.random_ws import RandomWs
-from search.tasks.image import ImageTask
-from search.tasks.text import TextTask
+from search.tasks.image import ImageSearchTask
+from search.tasks.text import TextSearchTask
 from zoo.data.base import DataError, ImageData, Split
 from zoo.data.images import load
 from zoo.data.text import TextData
@@ -45,7 +45,7 @@ def text():
 
 SETTINGS = {"conv": SMALL, "recurrent": TextSettings(
     hidden=6, batch_size=4, bptt=10, epochs=3, learning_rate=1.0, dropout=0.1, dropout_input=0.1)}
-TASKS = {"conv": (ImageTask, digits), "recurrent": (TextTask, text)}
+TASKS = {"conv": (ImageSearchTask, digits), "recurrent": (TextSearchTask, text)}
 STRATEGIES = {
     "darts": (Darts, {}, ("conv", "recurrent")),
     "darts-2": (Darts, {"order": 2}, ("conv", "recurrent")),
@@ -352,12 +352,12 @@ def test_data_that_cannot_be_searched_on():
     for train, message in ((one, "are all of one class"), (few, "too few for two halves"),
                            (tiny, "3 pixels small; two reductions need at least 4")):
         with pytest.raises(DataError, match=message):
-            ImageTask(ImageData("made", train, data.test, data.labels, data.mean, data.std),
+            ImageSearchTask(ImageData("made", train, data.test, data.labels, data.mean, data.std),
                       SMALL, CPU, 0)
 
 
 def test_the_two_halves_have_no_image_in_common():
-    task = ImageTask(digits(41), SMALL, CPU, 3)
+    task = ImageSearchTask(digits(41), SMALL, CPU, 3)
     halves = [set(map(bytes, part[0].numpy().reshape(len(part[1]), -1)))
               for part in (task.train, task.valid)]
     assert (len(task.train[1]), len(task.valid[1])) == (20, 21)

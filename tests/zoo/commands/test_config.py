@@ -42,7 +42,7 @@ def test_a_run_on_a_text_of_ones_own_is_given_back(here):
     (here / "rhyme.txt").write_text("the cat sat on the mat\nthe rat sat on the hat\n" * 40)
     train("ENAS_RNN", "--data", "rhyme.txt", "--hidden", 8, "--epochs", 1, "--batch-size", 4,
           "-o", "first")
-    assert kept(here / "first")["path"] == "rhyme.txt"
+    assert kept(here / "first")["path"] == str(here / "rhyme.txt")
     train("--config", "first/config.json", "-o", "second")
     assert kept(here / "second") == kept(here / "first")
     assert ((here / "second/model.safetensors").read_bytes()
@@ -51,6 +51,38 @@ def test_a_run_on_a_text_of_ones_own_is_given_back(here):
     assert "other data than rhyme is now" in train(
         "--config", "first/config.json", "-o", "third", code=1).stderr
     assert not (here / "third").exists()
+
+
+@pytest.mark.parametrize("name", ["rhyme", "rhyme.txt"])
+def test_a_run_on_a_text_goes_on_and_is_given_back_by_its_file(name, here, monkeypatch):
+    """The run calls the file by its name without the suffix, which may be a file as well."""
+    (here / name).write_text("the cat sat on the mat\nthe rat sat on the hat\n" * 40)
+    words = ["ENAS_RNN", "--data", name, "--hidden", 8, "--epochs", 1, "--batch-size", 4]
+    train(*words, "-o", "first")
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    train("--config", here / "first/config.json", "-o", here / "second")
+    monkeypatch.chdir(here)
+    train("--config", "first/config.json", "-o", "third")
+    (here / "third/manifest.json").unlink()
+    train("ENAS_RNN", "--resume", "-o", "third")
+    for run in ("second", "third"):
+        assert ((here / run / "model.safetensors").read_bytes()
+                == (here / "first/model.safetensors").read_bytes())
+
+
+def test_a_preset_goes_before_the_recipe_of_a_run(here):
+    train("PDARTS", *SMALL, "--set", "drawings=0", "--seed", 0, "-o", "first")
+    (here / "a.yaml").write_text("recipe: {channels: 6}\nseed: 5\n")
+    from zoo.training.modalities import Images
+    from zoo.training.options import TrainOptions
+
+    data = Images().load(TrainOptions())
+    resolve = Images().resolve
+    of_run = TrainOptions(preset="small").over_file(here / "first/config.json")
+    assert resolve(data, of_run) == Images().recipe("digits", "small")
+    of_file = TrainOptions(preset="small", seed=0).over_file(here / "a.yaml")
+    assert (resolve(data, of_file).channels, of_file.seed) == (6, 0)
 
 
 def test_options_go_before_single_values_and_those_before_a_file(here):

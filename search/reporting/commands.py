@@ -1,0 +1,120 @@
+"""The commands that read runs: `search list`, `show`, `plot`, `compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from search.reporting.history import RunRecord
+
+RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)]
+
+
+def list_runs(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+) -> None:
+    """Show the search runs in a folder.
+
+    \b
+    Example:
+      search list
+    """
+    from search.reporting.history import read_runs
+    from zoo.commands.table import print_table
+
+    records, damaged = read_runs(folder)
+    for line in damaged:
+        typer.echo(f"warning: {line}", err=True)
+    if not records:
+        typer.echo(f"no search runs in {folder}; `search run` makes one")
+        return
+    print_table(
+        ("run", "strategy", "space", "data", "seed", "epochs", "best", "cell"),
+        [(str(record.folder), record.strategy, record.space, record.data, record.seed,
+          len(record.rows), _best(record),
+          record.result["name"] if record.result else "unfinished") for record in records],
+        right=("seed", "epochs", "best"), shorten="cell")
+
+
+def _best(record: RunRecord) -> str:
+    if record.best is None:
+        return ""
+    return f"{record.best:.2%}" if record.metric == "accuracy" else f"{record.best:.1f} ppl"
+
+
+def show(folder: RunFolder) -> None:
+    """Show a run: settings, every epoch in a line, and what was found.
+
+    \b
+    Example:
+      search show runs/search-darts1-digits-0
+    """
+    from search.reporting.history import GENOTYPE, duration, read_run
+    from search.reporting.terminal import row_line
+
+    record = read_run(folder)
+    config = record.config
+    typer.echo(f"{record.strategy} on {record.data}, {record.space} space, seed {record.seed}")
+    for title, values in (("settings", config["settings"]),
+                          ("training", config.get("training") or {})):
+        if values:
+            typer.echo(f"{title}: " + ", ".join(f"{k} {v}" for k, v in values.items()))
+    for row in record.rows:
+        typer.echo(row_line(row, record.epochs or len(record.rows)))
+        for warning in row.get("warnings", ()):
+            typer.echo(f"  warning: {warning}")
+    if record.rows:
+        took = "" if record.total_seconds is None else f", {duration(record.total_seconds)}"
+        typer.echo(f"cost: {record.cost[-1]:,} {record.unit}{took}")
+    if record.result is None:
+        typer.echo(f"unfinished; go on with `search resume {folder}`")
+        return
+    typer.echo(f"found {record.result['name']} (epoch {record.chosen_epoch}, "
+               f"{record.result['why']}), {folder / GENOTYPE}")
+
+
+def plot(
+    folder: RunFolder,
+    output: Annotated[Path | None, typer.Option(
+        "-o", "--output", help="An .svg, .png or .pdf file; RUN.svg when left out.")] = None,
+) -> None:
+    """Draw the curves of a run.
+
+    \b
+    Example:
+      search plot runs/search-darts1-digits-0 -o run.svg
+    """
+    from search.reporting.history import read_run
+    from search.reporting.plots import plot_run
+
+    record = read_run(folder)
+    typer.echo(f"wrote {plot_run(record, output or Path(f'{folder.resolve().name}.svg'))}")
+
+
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Runs on the same space and data.",
+                                                  show_default=False)],
+    output: Annotated[Path | None, typer.Option(
+        "-o", "--output", help="Where to draw it: .svg, .png or .pdf; compare.svg when left out, "
+        "nowhere with --json.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare strategies: accuracy against cost, mean and spread over seeds.
+
+    \b
+    Example:
+      search compare runs/search-*-digits-*
+    """
+    from search.reporting.compare import compare as compare_runs
+    from search.reporting.compare import print_comparison
+    from search.reporting.history import read_run
+    from search.reporting.plots import plot_comparison
+
+    comparison = compare_runs([read_run(folder) for folder in folders])
+    print_comparison(comparison, as_json)
+    if output is not None or not as_json:
+        path = plot_comparison(comparison, output or Path("compare.svg"))
+        typer.echo(f"wrote {path}", err=as_json)

@@ -1,0 +1,72 @@
+"""What a user asks of a run: options over a file of settings, or over those of an earlier run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from typing_extensions import Self
+
+from zoo.recipes.base import validated
+from zoo.recipes.config_file import read_config_file
+
+
+@dataclass
+class Options:
+    """Base of the options of `zoo train` and `search run`; None or False where nothing was said.
+
+    `changes` are settings as options give them, `given` such of a file or of `--set`.  With a
+    `data_sha256` no other data will do; the settings of a finished or begun run have one.
+    """
+
+    data: str | None = None
+    path: Path | None = None
+    size: int | None = None
+    by: str | None = None
+    preset: str | None = None
+    seed: int | None = None
+    device: str | None = None
+    precision: str | None = None
+    data_sha256: str | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
+
+    #: What a run's own file has besides, which follows from the rest.
+    derived: ClassVar[tuple[str, ...]] = ()
+    #: What does not hold any more where another is given anew, in any file and in a run's own.
+    stale: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    stale_of_run: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    _of_data: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "data": ("path", "size", "by", "data_sha256"), "path": ("data_sha256",),
+        "size": ("data_sha256",), "by": ("data_sha256",)}
+
+    def over_file(self, path: Path) -> Self:
+        """These options over those of a YAML file, which may be the config.json of a run.
+
+        Raises ValueError for a file that cannot be read, and values of another type.
+        """
+        return self.over(read_config_file(path), f"{path}: ")
+
+    def over(self, values: Mapping[str, Any], where: str = "") -> Self:
+        """These options over `values` by name; those that are no option are settings.
+
+        Raises ValueError for values of another type, in one line that `where` begins.
+        """
+        of_run = values.get("data_sha256") is not None
+        own = {one.name for one in dataclasses.fields(self)} - {"changes", "given"}
+        said = {name: getattr(self, name) for name in own
+                if getattr(self, name) is not None and getattr(self, name) is not False}
+        rules = [self._of_data, self.stale, *([self.stale_of_run] if of_run else [])]
+        dropped = {old for rule in rules for new in rule.keys() & said.keys()
+                   for old in rule[new]
+                   if (new in values or of_run) and str(said[new]) != str(values.get(new))}
+        dropped |= set(self.derived) if of_run else set()
+        values = {name: value for name, value in values.items() if name not in dropped}
+        options = validated(type(self), {
+            name: value for name, value in values.items() if name in own}, where)
+        settings = {name: value for name, value in values.items() if name not in own}
+        return dataclasses.replace(options, **said, changes=self.changes,
+                                   given=settings | self.given)
