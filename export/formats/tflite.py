@@ -19,12 +19,12 @@ def write(saved_model: Path, path: Path) -> None:
     path.write_bytes(converter.convert())
 
 
-def load(path: Path) -> Runner:
+def load(path: Path, threads: int = 1) -> Runner:
     """The file at `path` in TensorFlow's interpreter."""
     import tensorflow as tf
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # announces its move to another package
-        interpreter = tf.lite.Interpreter(str(path), num_threads=1)
+        interpreter = tf.lite.Interpreter(str(path), num_threads=threads)
     runner = interpreter.get_signature_runner("serving_default")
     return lambda inputs: runner(**inputs)

@@ -15,15 +15,17 @@ import torch
 
 from search.candidates.base import CandidateTraining
 from search.settings import SupernetSettings, check_preset
+from search.strategies.base import SearchTask
+from search.strategies.sampled import SampleSpace
 from zoo.recipes.base import Settings
 
 
 class Domain(ABC):
     """A search space with the data that is searched on, and how it is learned from.
 
-    `data` is the data set where none is named, and one of those (`small`) whose preset is
-    "quick" then.  `supernets` holds the settings of weight-sharing strategies by preset; it is
-    empty for a space that no supernet spans.
+    `data` is the data set where none is named, whose preset is "quick" then.  `supernets` holds
+    the settings of weight-sharing strategies by preset; it is empty for a space that no supernet
+    spans.
     """
 
     space: ClassVar[str]
@@ -59,7 +61,7 @@ class Domain(ABC):
 
     @abstractmethod
     def supernet_task(self, data: Any, settings: Any, device: torch.device, seed: int,
-                      share: tuple[int, int]) -> Any:
+                      share: tuple[int, int]) -> SearchTask:
         """What a supernet learns; `share` (rank, of) is that of one of several processes."""
 
     def within(self, budget: int, data: Any, settings: SupernetSettings) -> SupernetSettings:
@@ -74,7 +76,7 @@ class Domain(ABC):
     # --- strategies that train candidates from scratch --------------------------------------
 
     @abstractmethod
-    def cells(self) -> Any:
+    def cells(self) -> SampleSpace:
         """The set of genotypes to draw from, see `search.spaces.space`."""
 
     @abstractmethod

@@ -11,6 +11,7 @@ import torch
 from search.candidates.image import ImageTraining, held_out, image_recipe
 from search.settings import CONV_PRESETS, ConvSettings
 from search.spaces.space import ConvSpace
+from search.strategies.sampled import SampleSpace
 from search.tasks.base import Domain
 from search.tasks.image import ImageSearchTask, check_images
 from zoo.data.base import ImageData, fingerprint
@@ -43,7 +44,7 @@ class ConvDomain(Domain):
                       seed: int, share: tuple[int, int]) -> ImageSearchTask:
         return ImageSearchTask(data, settings, device, seed, share)
 
-    def cells(self) -> Any:
+    def cells(self) -> SampleSpace:
         return ConvSpace()
 
     def recipe(self, preset: str, data: str) -> Recipe:

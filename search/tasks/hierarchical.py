@@ -6,7 +6,7 @@ Liu et al. 2018 (arXiv 1711.00436).  No supernet spans it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from search.candidates.image import image_recipe
 from search.settings import SupernetSettings
@@ -19,7 +19,7 @@ class HierarchicalDomain(ConvDomain):
     space = "hierarchical"
     supernets: ClassVar[Mapping[str, SupernetSettings]] = {}
 
-    def cells(self) -> Any:
+    def cells(self) -> HierarchicalSpace:
         return HierarchicalSpace()
 
     def recipe(self, preset: str, data: str) -> Recipe:

@@ -35,7 +35,7 @@ class RecurrentDomain(Domain):
                       seed: int, share: tuple[int, int]) -> TextSearchTask:
         return TextSearchTask(data, settings, device, seed, share)
 
-    def cells(self) -> Any:
+    def cells(self) -> RecurrentSpace:
         return RecurrentSpace()
 
     def recipe(self, preset: str, data: str) -> TextRecipe:

@@ -55,7 +55,7 @@ class Options:
 
         Raises ValueError for values of another type, in one line that `where` begins.
         """
-        of_run = values.get("data_sha256") is not None
+        of_run = {"data", "data_sha256"} <= values.keys()
         own = {one.name for one in dataclasses.fields(self)} - {"changes", "given"}
         said = {name: getattr(self, name) for name in own
                 if getattr(self, name) is not None and getattr(self, name) is not False}

@@ -10,10 +10,9 @@ from typing import Any
 import torch
 
 import zoo
-from zoo.artifact.folder import finalize
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
 from zoo.data.base import ImageData, fingerprint, hold_out
-from zoo.genotypes.serialization import Genotype, to_json
+from zoo.genotypes.serialization import Genotype
 from zoo.models.cost import cost
 from zoo.models.factory import ImageNetwork
 from zoo.recipes.image import Recipe
@@ -26,7 +25,6 @@ from zoo.training.evaluation import predict, score
 from zoo.training.image_task import ImageTask
 from zoo.training.run_folder import diverged
 from zoo.training.trainer import Report, check_seed, finished, fit
-from zoo.weights import WEIGHTS, save_weights
 
 
 def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
@@ -100,12 +98,10 @@ def _finish(folder: Path, cell: str, task: ImageTask, model: ImageNetwork, facts
         raise diverged("the network's outputs are NaN or infinite after its last epoch",
                        recipe.learning_rate)
     result = score(logits, data.test.labels, len(data.labels))
-    save_weights(model, folder / WEIGHTS)
-    write_whole(folder / "genotype.json", to_json(task.genotype).encode())
     write_whole(folder / "labels.txt", "".join(f"{label}\n" for label in data.labels).encode())
     _, height, width, channels = data.train.images.shape
     costs = cost(model, (channels, height, width))
-    manifest = finalize(folder, Manifest(
+    return run_folder.finish(folder, model, task.genotype, Manifest(
         name=plain_name(f"{cell}-{data.name}"), genotype=cell,
         **origin_lines(cell, task.genotype),
         network=Network(kind=model.kind, channels=recipe.channels, layers=recipe.layers,
@@ -116,7 +112,4 @@ def _finish(folder: Path, cell: str, task: ImageTask, model: ImageNetwork, facts
         metrics={"test_accuracy": result.accuracy, "data": data.name, "images": result.images}
         | facts,
         parameters=costs.parameters, multiply_adds=costs.multiply_adds,
-        tools={"genotype-zoo": zoo.__version__, "torch": torch.__version__},
-    ), leaving_out={run_folder.CHECKPOINT, run_folder.BEST})
-    run_folder.finish(folder)
-    return manifest
+        tools={"genotype-zoo": zoo.__version__, "torch": torch.__version__}))

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 import zoo
-from zoo.artifact.folder import VOCABULARY, finalize, json_bytes
+from zoo.artifact.folder import VOCABULARY, json_bytes
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
 from zoo.data.text import TextData
-from zoo.genotypes.serialization import Genotype, to_json
+from zoo.genotypes.serialization import Genotype
 from zoo.models.recurrent import LanguageModel, TiedModel
 from zoo.recipes.language import LanguageRecipe
 from zoo.registry import origin_lines
@@ -26,7 +26,6 @@ from zoo.training import run_folder, trainer
 from zoo.training.language_task import LanguageTask
 from zoo.training.losses import measures
 from zoo.training.trainer import Report
-from zoo.weights import WEIGHTS, save_weights
 
 
 def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | str, *,
@@ -57,27 +56,27 @@ def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | s
                              **recipe.dropouts())
 
     folder = Path(directory)
-    config = {"cell": cell, "genotype": str(genotype), **(source or {})}
+    config = {"cell": cell, "genotype": str(genotype), **(source or {})} | run_config(
+        data, recipe, seed, device, precision)
     with distributed.group(pick_device(device)):
-        if manifest := distributed.first(lambda: trainer.finished(
-                folder, config | _config(data, recipe, seed, device, precision), resume)):
+        if manifest := distributed.first(
+                lambda: trainer.finished(folder, config, resume)):
             return manifest
         model, facts = fit(network, data, recipe, folder, config, seed=seed, device=device,
-                           precision=precision, resume=resume, report=report, events=events)
+                           resume=resume, report=report, events=events)
         assert isinstance(model, LanguageModel)
         return distributed.first(lambda: _finish(folder, cell, genotype, data, model, facts))
 
 
 def fit(network: Callable[[], TiedModel], data: TextData, recipe: LanguageRecipe, folder: Path,
-        config: dict, *, seed: int = 0, device: str = "auto", precision: str = "auto",
-        resume: bool = False, report: Report | None = None, events: bool = False
-        ) -> tuple[TiedModel, dict]:
+        config: dict, *, seed: int = 0, device: str = "auto", resume: bool = False,
+        report: Report | None = None, events: bool = False) -> tuple[TiedModel, dict]:
     """The trained model that `network()` makes, in eval mode on the CPU, and what it reaches.
 
-    `folder` holds the run; `config` says what is built.  Raises as `train` does.
+    `folder` holds the run; `config` says what is built, with what `run_config` gives.  Raises as
+    `train` does.
     """
     trainer.check_seed(seed)
-    config = config | _config(data, recipe, seed, device, precision)
     with distributed.group(pick_device(device)) as place:
         task = LanguageTask(network, data.train, recipe, place, valid=data.valid, by=data.by)
         trained = trainer.fit(task, folder, config, seed=seed, device=place,
@@ -92,8 +91,9 @@ def fit(network: Callable[[], TiedModel], data: TextData, recipe: LanguageRecipe
         "hardware": hardware(place, distributed.size()), "seconds": round(trained.seconds)}
 
 
-def _config(data: TextData, recipe: LanguageRecipe, seed: int, device: str, precision: str
-            ) -> dict:
+def run_config(data: TextData, recipe: LanguageRecipe, seed: int, device: str = "auto",
+               precision: str = "auto") -> dict:
+    """What config.json says of a training, whatever network it is of."""
     dtype = pick_precision(precision, pick_device(device), recipe.precision)
     return {"network": "language", "data": data.name, "by": data.by,
             "data_sha256": fingerprint(data), "seed": seed,
@@ -111,17 +111,12 @@ def fingerprint(data: TextData) -> str:
 def _finish(folder: Path, cell: str, genotype: Genotype, data: TextData, model: LanguageModel,
             facts: dict) -> Manifest:
     """Turn the run folder into an artifact."""
-    save_weights(model, folder / WEIGHTS)
-    write_whole(folder / "genotype.json", to_json(genotype).encode())
     write_whole(folder / VOCABULARY, json_bytes(data.vocabulary))
-    manifest = finalize(folder, Manifest(
+    return run_folder.finish(folder, model, genotype, Manifest(
         name=plain_name(f"{cell}-{data.name}"), genotype=cell, **origin_lines(cell, genotype),
         task="language-model-step", network=Network(kind="language", **model.settings),
         input=Input(name="tokens", range=None, data=data.name,
                     unit="word" if data.by == "word" else "char"),
         trained=True, metrics=facts,
         parameters=sum(value.numel() for value in model.parameters()),
-        tools={"genotype-zoo": zoo.__version__, "torch": torch.__version__},
-    ), leaving_out={run_folder.CHECKPOINT, run_folder.BEST})
-    run_folder.finish(folder)
-    return manifest
+        tools={"genotype-zoo": zoo.__version__, "torch": torch.__version__}))

@@ -11,12 +11,13 @@ from zoo.models.lstm import LSTMModel, hidden_for, parameters
 from zoo.recipes.language import LanguageRecipe
 from zoo.system import distributed
 from zoo.system.files import write_whole
-from zoo.training import language_modeling
+from zoo.training.language_modeling import fit, run_config
 
 MEASURED = "measured.json"
 
 
 def train(wanted: int, data: TextData, recipe: LanguageRecipe, folder: Path | str,
+          *, seed: int = 0, device: str = "auto", precision: str = "auto",
           **options: Any) -> dict[str, Any]:
     """Train an LSTM with about `wanted` parameters by `recipe`, its size apart; what was measured,
     which is written to measured.json in the run's folder too.
@@ -24,11 +25,12 @@ def train(wanted: int, data: TextData, recipe: LanguageRecipe, folder: Path | st
     `options` and errors are those of `zoo.training.language_modeling.fit`; a finished run
     is measured again.
     """
+
     hidden = hidden_for(wanted, data.vocabulary_size)
     recipe = recipe.but(hidden=hidden)
-    _, facts = language_modeling.fit(
-        lambda: LSTMModel(data.vocabulary_size, hidden, **recipe.dropouts()), data, recipe,
-        Path(folder), {"cell": "LSTM"}, **options)
+    config = {"cell": "LSTM"} | run_config(data, recipe, seed, device, precision)
+    _, facts = fit(lambda: LSTMModel(data.vocabulary_size, hidden, **recipe.dropouts()), data,
+                   recipe, Path(folder), config, seed=seed, device=device, **options)
     facts |= {"hidden": hidden, "parameters": parameters(data.vocabulary_size, hidden)}
     if distributed.rank() == 0:
         write_whole(Path(folder) / MEASURED, json_bytes(facts))

@@ -20,11 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from zoo.artifact.folder import MANIFEST, VOCABULARY, json_bytes
+from zoo.artifact.folder import MANIFEST, VOCABULARY, finalize, json_bytes
+from zoo.artifact.manifest import Manifest
+from zoo.genotypes.serialization import Genotype, to_json
 from zoo.recipes.image import Recipe
 from zoo.recipes.language import LanguageRecipe
 from zoo.system.files import sync_names, write_whole
+from zoo.weights import WEIGHTS, save_weights
 
 CONFIG, HISTORY = "config.json", "history.jsonl"
 CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
@@ -227,7 +231,16 @@ def abandon(folder: Path) -> None:
         _sweep(folder)
 
 
-def finish(folder: Path) -> None:
+def finish(folder: Path, model: nn.Module, genotype: Genotype, manifest: Manifest) -> Manifest:
+    """Make the folder of a run an artifact; its manifest, with the checksums of its files."""
+    save_weights(model, folder / WEIGHTS)
+    write_whole(folder / "genotype.json", to_json(genotype).encode())
+    manifest = finalize(folder, manifest, leaving_out={CHECKPOINT, BEST})
+    clean(folder)
+    return manifest
+
+
+def clean(folder: Path) -> None:
     """Remove what only a running training needs; comes after the manifest is written."""
     sync_names(folder)  # the manifest must outlast a power cut before the checkpoint goes
     for name in (CHECKPOINT, BEST):

@@ -42,7 +42,7 @@ def finished(folder: Path, config: dict, resume: bool) -> Manifest | None:
     if not resume or not (folder / MANIFEST).exists():
         return None
     run_folder.check_same(folder, config)
-    run_folder.finish(folder)
+    run_folder.clean(folder)
     return read_manifest(folder)
 
 

@@ -201,7 +201,7 @@ def test_half_written_files_of_others_are_left_alone(few, tmp_path, name):
               "precision": "float32", "recipe": {}}
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     run_folder.check_same(tmp_path / "run", config)
-    run_folder.finish(tmp_path / "run")
+    run_folder.clean(tmp_path / "run")
     assert foreign.read_text() == "mine" and not (tmp_path / "run" / "best.pt.part").exists()
 
 
