@@ -35,8 +35,8 @@ def export(model: ZooNetwork, formats: str | Sequence[str], directory: Path | st
     """Write the artifact of a network made by `zoo.create_model`, and return its manifest.
 
     `formats` are names of `export.formats.base.FORMATS`, such as 'tfjs'; `input`, an
-    `export.Input`, says what images or tokens the network takes, `labels` and `vocabulary` what they are called
-    (see `export.source.from_model`).  Errors are those of
+    `export.Input`, says what images or tokens the network takes, `labels` and `vocabulary` what
+    they are called (see `export.source.from_model`).  Errors are those of
     `export.pipeline.build`; nothing is written then.
     """
     from export.pipeline import build
