@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all lint page install check-python check-node clean
+.PHONY: demo test test-all lint docs page install check-python check-node clean
 
 demo: check-python check-node install page
 	$(BIN)/zoo build DARTS --export tfjs
@@ -23,6 +23,13 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 
+# The site, and in it the demo page with two exports.
+docs: check-python check-node install page
+	$(BIN)/python -m mkdocs build --strict
+	$(BIN)/zoo build DARTS --export tfjs -o build/demo/DARTS-digits
+	$(BIN)/zoo build DARTS_V2 --data cifar10 --export tfjs --precision float16 -o build/demo/DARTS_V2-cifar10
+	$(BIN)/zoo demo build/demo --build site/demo
+
 install: $(VENV)/.installed
 
 # torch first and alone: whatever else would ask for it takes the pinned one.
@@ -30,7 +37,7 @@ $(VENV)/.installed: setup.cfg constraints.txt constraints-no-deps.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -c constraints.txt torch
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,data,demo,search,ray,test]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[export,data,demo,search,ray,test,docs]'
 	$(BIN)/pip install --quiet --no-deps -r constraints-no-deps.txt
 	touch $@
 
@@ -49,4 +56,4 @@ check-node:
 		echo "Node 20.19 or newer is needed to build the page; install it from your system or nodejs.org" >&2; exit 1; }
 
 clean:
-	rm -rf $(VENV) web_demo/node_modules web_demo/dist
+	rm -rf $(VENV) web_demo/node_modules web_demo/dist build/demo site

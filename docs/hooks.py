@@ -1,0 +1,147 @@
+"""Tables and drawings of the documentation, made from the registries while mkdocs builds it.
+
+A page names one as `<!-- made: NAME -->`; `TABLES` has them all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from typer.testing import CliRunner
+
+import search.cli
+import zoo.cli
+from export.formats.base import CONVERTERS, FORMATS
+from export.runtimes.base import RUNTIMES
+from search.config import SearchOptions, plan
+from search.settings import CONV_PRESETS, TEXT_PRESETS
+from search.strategies import STRATEGIES
+from zoo import registry
+from zoo.data.images import NAMES
+from zoo.data.text import TEXT_NAMES
+from zoo.genotypes.hierarchical import PRIMITIVES
+from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
+from zoo.plotting.cell import svg as cell_figure
+from zoo.recipes.image import RECIPES
+from zoo.recipes.language import PRESETS, language_recipe
+
+sys.path.insert(0, str(Path(__file__).parent))
+from draw_operations import operations
+from markdown_tables import code, described, settings, shown, table
+
+_MARKER = re.compile(r"^<!-- made: (\w+) -->$", re.MULTILINE)
+
+
+def cells() -> str:
+    return table(["name", "kind", "year", "method"], [
+        [code([cell.name, *cell.aliases]), cell.genotype.kind,
+         f"[{cell.paper.year}]({cell.paper.url})" if cell.paper and cell.paper.url else "",
+         cell.method] for cell in registry.records() if cell.origin != "user"])
+
+
+def strategies() -> str:
+    rows = []
+    for name, entry in STRATEGIES.items():
+        papers = dict.fromkeys(re.findall(r"arXiv\s+(\d+\.\d+)", entry._module().__doc__ or ""))
+        rows.append([f"`{name}`", entry.help, "yes" if entry.shares_weights else "no",
+                     ", ".join(f"[{paper}](https://arxiv.org/abs/{paper})" for paper in papers),
+                     "<br>".join(f"{space}: {_cost(name, space)}" for space in entry.spaces)])
+    return table(["`--strategy`", "what it is", "shares weights", "arXiv",
+                  "spaces, and the cost of `--preset quick`"], rows)
+
+
+def _cost(strategy: str, space: str) -> str:
+    """In two digits: the last batch of an epoch may be left out."""
+    config, data = plan(SearchOptions(strategy=strategy, space=space, device="cpu"))
+    chosen, domain = config.strategy_settings(), config.domain
+    if config.entry.shares_weights:
+        count, one, what = chosen.epochs, domain.epoch_cost(data, chosen), "epochs"
+    else:
+        recipe = domain.read_recipe(config.training or {})
+        count, what = chosen.candidates, "candidates"
+        one = domain.candidates(data, recipe, 0, "cpu").cost
+    return (f"{count} {what}, {float(f'{count * one:.2g}'):,.0f} "
+            + ("tokens" if space == "recurrent" else "images"))
+
+
+def strategy_settings() -> str:
+    """Where those of weight-sharing strategies differ from DARTS; all of the others'."""
+    return table(["strategy", "preset", "settings"], [
+        [f"`{name}`", f"`{preset}`", ", ".join(f"`{key}` {shown(v)}" for key, v in values.items())]
+        for name, entry in STRATEGIES.items()
+        for preset, values in (entry.changes or {} if entry.shares_weights else {
+            preset: dataclasses.asdict(one) for preset, one in entry.presets().items()}).items()])
+
+
+def formats() -> str:
+    return table(["`--export`", "format", "place", "made from", "`--precision`", "packages"], [
+        [f"`{name}`", each.title, f"`{each.place}`",
+         FORMATS[each.source].title if each.source else "the network",
+         "float32, float16, uint8" if each.rounds else "float32", code(each.packages)]
+        for name, each in FORMATS.items()])
+
+
+def runtimes() -> str:
+    return table(["`--runtime`", "runs", "`--backend`", "`zoo bench`", "`zoo verify --images`"], [
+        [f"`{name}`", FORMATS[each.reads].title, code(each.backends),
+         "yes" if each.load else "", "yes" if each.agree else ""]
+        for name, each in RUNTIMES.items()])
+
+
+def commands() -> str:
+    """The help of every command, as it is printed."""
+    parts = []
+    for program, app in (("zoo", zoo.cli.app), ("search", search.cli.app)):
+        for name in typer.main.get_command(app).commands:
+            printed = CliRunner().invoke(app, [name, "--help"], prog_name=program).output
+            parts.append(f"## {program} {name}\n\n```text\n{printed.strip()}\n```")
+    return "\n\n".join(parts)
+
+
+def root_page(name: str) -> str:
+    """A page of the root, its links as seen from here."""
+    text = Path(__file__).parents[1].joinpath(name).read_text(encoding="utf-8")
+    return text.replace("](docs/", "](").replace("](CONTRIBUTING.md)", "](contributing.md)")
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "readme": lambda: root_page("README.md"),
+    "contributing": lambda: root_page("CONTRIBUTING.md"),
+    "operations": operations, "cells": cells, "strategies": strategies, "formats": formats,
+    "strategy_settings": strategy_settings, "runtimes": runtimes, "commands": commands,
+    "recurrent_operations": lambda: described(RECURRENT_OPERATIONS, "operation"),
+    "primitives": lambda: described(PRIMITIVES, "operation"),
+    "images": lambda: described(NAMES, "`--data`"),
+    "texts": lambda: described(TEXT_NAMES, "`--data`"),
+    "converters": lambda: described(
+        {name: " ".join((importlib.import_module(module).__doc__ or "").split("\n\n")[0].split())
+         for name, module in CONVERTERS.items()}, "`--converter`"),
+    "image_recipes": lambda: settings({
+        f"{data} `{name}`": one for data, all in RECIPES.items() for name, one in all.items()}),
+    "language_recipes": lambda: settings({
+        f"{data} `{name}`": language_recipe(data, name)
+        for data in TEXT_NAMES for name in PRESETS}),
+    "conv_search": lambda: settings({f"`{name}`": one for name, one in CONV_PRESETS.items()}),
+    "text_search": lambda: settings({f"`{name}`": one for name, one in TEXT_PRESETS.items()}),
+}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the figure of a cell."""
+    files.append(File.generated(config, "DARTS_V2.svg", content=cell_figure(
+        registry.genotype("DARTS_V2"), "DARTS_V2")))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put what is made in the place of its marker; an unknown name is an error."""
+    return _MARKER.sub(lambda found: TABLES[found[1]](), markdown)
