@@ -106,8 +106,7 @@ def svg(name: str) -> str:
             tile, across = _tile(step, x, y, tall)
             parts.append(tile)
             x += across
-        captions = max((len(step.captions) for step in row if step.taps or len(row) == 1),
-                       default=0)
+        captions = max(len(step.captions) - (not step.taps) for step in row)
         width, y = max(width, x), y + TOP + tall + LINE * captions + 8
     return (f'<svg xmlns="http://www.w3.org/2000/svg" class="operation" role="img" '
             f'aria-label="{escape(name)}" width="{width}" height="{y}" viewBox="0 0 {width} {y}" '

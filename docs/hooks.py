@@ -18,6 +18,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from typer.testing import CliRunner
 
+import export
 import search.cli
 import zoo.cli
 from export.formats.base import CONVERTERS, FORMATS
@@ -118,6 +119,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "contributing": lambda: root_page("CONTRIBUTING.md"),
     "operations": operations, "cells": cells, "strategies": strategies, "formats": formats,
     "strategy_settings": strategy_settings, "runtimes": runtimes, "commands": commands,
+    "api": lambda: "\n\n".join(f"::: {package.__name__}.{name}" for package in (zoo, search, export)
+                               for name in getattr(package, "__all__", ())),
     "recurrent_operations": lambda: described(RECURRENT_OPERATIONS, "operation"),
     "primitives": lambda: described(PRIMITIVES, "operation"),
     "images": lambda: described(NAMES, "`--data`"),
@@ -135,11 +138,10 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
+def on_files(files: Files, config: MkDocsConfig) -> None:
     """Add the figure of a cell."""
     files.append(File.generated(config, "DARTS_V2.svg", content=cell_figure(
         registry.genotype("DARTS_V2"), "DARTS_V2")))
-    return files
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

@@ -20,7 +20,9 @@ def code(names: Iterable[str]) -> str:
 
 
 def described(names: Mapping[str, str], title: str) -> str:
-    return table([title, ""], [[f"`{name}`", what] for name, what in names.items()])
+    """Names and what is said of each; its asterisks mean themselves."""
+    return table([title, ""],
+                 [[f"`{name}`", what.replace("*", "\\*")] for name, what in names.items()])
 
 
 def settings(recipes: Mapping[str, Any]) -> str:

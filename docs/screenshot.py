@@ -1,4 +1,4 @@
-"""The pictures of README: the page with a digit drawn on it, and the report of a search run.
+"""Two pictures of README and `docs/`: the page with a digit drawn on it, and a report of a search.
 
     python docs/screenshot.py exports/DARTS-digits                  # writes docs/page.png
     python docs/screenshot.py runs/search-darts1-digits-0           # writes docs/report.png

@@ -1,4 +1,4 @@
-"""Two more pictures of README: the page that looks at a photo, and the page that writes.
+"""Two pictures of `docs/browser.md`: the page that looks at a photo, and the page that writes.
 
     python docs/screenshot_models.py exports/DARTS_V2-cifar10             # writes docs/photos.png
     python docs/screenshot_models.py exports/DARTS_V2_RNN-shakespeare     # writes docs/writing.png
