@@ -1,0 +1,127 @@
+"""The documentation: its tables name what the registries hold, its links are good, it builds."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+from export.formats.base import CONVERTERS, FORMATS
+from export.runtimes.base import RUNTIMES
+from search.strategies import STRATEGIES
+from zoo.cli import COMMANDS
+from zoo.data.images import NAMES
+from zoo.data.text import TEXT_NAMES
+from zoo.genotypes.conv import CONV_OPERATIONS
+from zoo.genotypes.hierarchical import PRIMITIVES
+from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
+from zoo.recipes.image import RECIPES, Recipe
+from zoo.recipes.language import LanguageRecipe
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+pytest.importorskip("mkdocs")
+
+
+def _hooks():
+    spec = importlib.util.spec_from_file_location("docs_hooks", ROOT / "docs/hooks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+hooks = _hooks()
+
+
+@pytest.mark.parametrize("table, names", [
+    ("operations", CONV_OPERATIONS), ("recurrent_operations", RECURRENT_OPERATIONS),
+    ("primitives", PRIMITIVES), ("images", NAMES), ("texts", TEXT_NAMES),
+    ("image_recipes", RECIPES), ("image_recipes", Recipe.names()),
+    ("language_recipes", TEXT_NAMES), ("language_recipes", LanguageRecipe.names()),
+    ("strategies", STRATEGIES), ("formats", FORMATS), ("converters", CONVERTERS),
+    ("runtimes", RUNTIMES), ("commands", COMMANDS), ("api", zoo.__all__),
+    ("cells", ["DARTS", "NASNet", "FOUND_1", "DARTS_V2_RNN"])])
+def test_a_table_names_all_that_its_registry_holds(table, names):
+    made = hooks.TABLES[table]()
+    for name in names:
+        assert re.search(rf"(?<!\w){re.escape(name)}(?!\w)", made), name
+
+
+def test_recipes_have_a_column_per_preset():
+    head = hooks.TABLES["image_recipes"]().splitlines()[0]
+    for data, presets in RECIPES.items():
+        for preset in presets:
+            assert f"{data} `{preset}`" in head
+
+
+def test_a_format_of_ones_own_is_in_the_table(monkeypatch):
+    monkeypatch.setitem(FORMATS, "mine", FORMATS["tflite"])
+    assert "`mine`" in hooks.TABLES["formats"]()
+
+
+def test_every_table_stands_on_one_page_and_none_is_unknown():
+    named = [name for page in PAGES for name in
+             re.findall(r"<!-- made: (\w+) -->", page.read_text(encoding="utf-8"))]
+    assert sorted(named) == sorted(hooks.TABLES)
+
+
+def test_a_drawing_shows_kernel_dilation_stride_and_order():
+    drawing = hooks.operations.__globals__["svg"]("dil_conv_5x5")
+    assert drawing.count("<rect") == 25 + 1  # the depthwise filter and the pointwise one
+    words = re.findall(r">([^<>]+)</text>", drawing)
+    assert words == ["ReLU", "depthwise 5×5", "dilation 2", "stride s", "1×1", "batch-norm"]
+
+
+# --- links ----------------------------------------------------------------------------------
+
+
+def _expanded(page: Path) -> str:
+    """A page as mkdocs reads it, without code."""
+    text = page.read_text(encoding="utf-8")
+    if page.parent.name == "docs":
+        text = hooks.on_page_markdown(text)
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    from markdown.extensions.toc import slugify
+
+    titles = re.findall(r"^#+ (.+)$", _expanded(page), re.MULTILINE)
+    return {slugify(re.sub(r"[`*]", "", title), "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES],
+                         ids=lambda page: page.name)
+def test_relative_links_lead_somewhere(page):
+    generated = {"DARTS_V2.svg"}
+    for link in re.findall(r"\]\(([^)\s]+)\)", _expanded(page)):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.is_file() or name in generated, link
+        if anchor:
+            assert anchor in _anchors(target), link
+
+
+# --- the site -------------------------------------------------------------------------------
+
+
+def test_the_site_builds_strictly_and_asks_nobody_else(tmp_path):
+    built = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "-d", tmp_path],
+                           cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    pages = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html")}
+    assert {page.with_suffix(".html").name for page in PAGES} <= pages.keys()
+    for name, text in pages.items():
+        assert "<!-- made:" not in text
+        loaded = re.findall(r"<(?:script|img|iframe)[^>]* src=\"?([^\" >]+)", text)
+        loaded += re.findall(r"<link[^>]* href=\"?([^\" >]+)", text)
+        assert not [address for address in loaded if re.match("https?:|//", address)], name
+    assert not list(tmp_path.rglob("*.py"))
+    # The demo is built beside the pages by `make docs`.
+    assert 'href="demo/index.html"' in pages["browser.html"]
+    assert "--build site/demo" in (ROOT / "Makefile").read_text()
