@@ -82,8 +82,9 @@ def _usage(manifest: Manifest, folder: Path) -> str:
         lines.append(
             "```js\n"
             "const model = await tf.loadGraphModel('tfjs/model.json');\n"
-            f"const pixels = tf.browser.fromPixels(image, {size.channels}).toFloat().expandDims();"
-            f"  // {size.height}x{size.width}\n"
+            f"// {size.height}x{size.width}: functions, as no build lacks them\n"
+            f"const pixels = tf.expandDims(tf.cast(tf.browser.fromPixels(image, {size.channels}), "
+            "'float32'));\n"
             "const {probabilities} = model.predict(pixels);\n```\n")
     if (folder / "onnx").exists():
         lines.append(
