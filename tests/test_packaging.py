@@ -1,0 +1,70 @@
+"""Every package that the code imports is declared in setup.cfg, and the version stands once."""
+
+import ast
+import configparser
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+
+ROOT = Path(__file__).parents[1]
+OURS = {"zoo", "search", "export", "web_demo", "benchmarks", "tests", "docs"}
+#: Distributions by the name that they are imported by, where the two differ.
+CALLED = {"PIL": "pillow", "absl": "absl-py", "google": "protobuf", "sklearn": "scikit-learn",
+          "tensorflow": "tensorflow-cpu", "typing_extensions": "typing-extensions",
+          "yaml": "pyyaml"}
+#: Installed without what they declare, see constraints-no-deps.txt.
+NO_DEPS = {"tensorflowjs", "onnx-tf"}
+
+
+def imported(folder):
+    """{package: a file that imports it}; modules beside the file are no packages."""
+    found = {}
+    for file in (ROOT / folder).rglob("*.py"):
+        if "node_modules" in file.parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            for name in (name.partition(".")[0] for name in names):
+                if name not in sys.stdlib_module_names | OURS and not (
+                        file.with_name(f"{name}.py").exists()):
+                    found.setdefault(CALLED.get(name, name), file.relative_to(ROOT))
+    return found
+
+
+def declared():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    lists = [config["options"]["install_requires"], *config["options.extras_require"].values()]
+    return {re.split(r"[\[<>=;!~ ]", line.strip())[0].lower().replace("_", "-")
+            for text in lists for line in text.splitlines() if line.strip()[:1] not in ("", "#")}
+
+
+@pytest.mark.parametrize("folder", sorted(OURS))
+def test_every_imported_package_is_declared(folder):
+    missing = {name: file for name, file in imported(folder).items()
+               if name.replace("_", "-") not in declared() | NO_DEPS}
+    assert not missing
+
+
+def test_every_declared_package_is_pinned():
+    pins = {re.split(r"[<>=;!~ ]", line)[0].lower().replace("_", "-")
+            for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+            if re.match(r"[\w-]+==", line)}
+    ranges = {"mkdocs", "tensorflow"}  # mkdocs by its range; tensorflow is tensorflow-cpu here
+    assert declared() - pins - ranges == set()
+
+
+def test_the_changelog_and_the_citation_know_the_version():
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)$",
+                          (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert released[0][0] == zoo.__version__
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version: {released[0][0]}\ndate-released: \"{released[0][1]}\"" in citation
