@@ -1,6 +1,9 @@
 # Two commands matter: `make demo` and `make test`.  Both set up what is missing.
 
-PYTHON ?= python3
+# The first that has wheels of everything: TensorFlow has none yet for 3.14.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10; do \
+	$$python -c 'import sys, ensurepip, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
+	2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
@@ -48,8 +51,8 @@ web_demo/dist/index.html: web_demo/package-lock.json web_demo/index.html web_dem
 	cd web_demo && npm ci --no-audit --no-fund --loglevel=error && npm run build
 
 check-python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
-		echo "Python 3.10 or newer is needed; '$(PYTHON)' is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "Python 3.10 to 3.13, with venv, is needed; $(if $(PYTHON),'$(PYTHON)' is not,none is on the path). Try: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 
 check-node:
 	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major * 100 + minor < 2019 ? 1 : 0)' 2>/dev/null || { \

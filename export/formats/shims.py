@@ -33,6 +33,8 @@ class MissingPackageError(ImportError):
 
 def _remedy(package: str) -> str:
     """What to type; a format of one's own may need a package that the table does not have."""
+    if package == "tensorflow" and sys.version_info >= (3, 14):
+        return "it has no release for this Python yet; use Python 3.10 to 3.13"
     return REMEDY.get(package, f"pip install {package}")
 
 

@@ -1,0 +1,60 @@
+"""Where TensorFlow is not installed, as on a Python that it has no release for yet."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from export.formats import shims
+
+# Python imports this module by itself as it starts.
+HIDING = """
+import sys
+
+class Hiding:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        hidden = name.partition(".")[0] in ("tensorflow", "tensorflowjs", "onnx_tf", "keras")
+        return None if hidden else self.finder.find_spec(name, path, target)
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+sys.meta_path[:] = map(Hiding, sys.meta_path)
+"""
+
+
+@pytest.fixture
+def zoo(tmp_path):
+    (tmp_path / "hiding").mkdir()
+    (tmp_path / "hiding/sitecustomize.py").write_text(HIDING)
+    path = os.pathsep.join([str(tmp_path / "hiding"), os.getcwd()])
+
+    def run(*words):
+        return subprocess.run([sys.executable, "-m", "zoo", *words], cwd=tmp_path, text=True,
+                              capture_output=True, env=os.environ | {"PYTHONPATH": path})
+
+    return run
+
+
+def test_doctor_and_onnx_work_and_the_rest_says_what_is_missing(zoo, tmp_path):
+    rows = {row[:28].strip(): row[29:].split()[0]
+            for row in zoo("doctor").stdout.splitlines() if row[29:].strip()}
+    assert rows["PyTorch -> ONNX"] == rows["verify in ONNX Runtime"] == "yes"
+    assert rows["ONNX -> TensorFlow"] == rows["TensorFlow -> TF.js"] == "no"
+    built = zoo("build", "DARTS", "--export", "onnx", "-o", "artifact")
+    assert built.returncode == 0, built.stderr
+    assert (tmp_path / "artifact/onnx/model.onnx").exists()
+    refused = zoo("build", "DARTS", "--export", "tfjs", "-o", "other")
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+    assert "tensorflow is not installed" in refused.stderr and not (tmp_path / "other").exists()
+
+
+def test_a_python_without_tensorflow_is_named(monkeypatch):
+    monkeypatch.setattr(shims.sys, "version_info", (3, 14, 0))
+    monkeypatch.setattr(shims.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(shims.MissingPackageError, match="no release for this Python yet"):
+        shims.require("tensorflow")
