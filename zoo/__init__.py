@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from zoo.genotypes.cell import Cell, GenotypeError
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.hierarchical import HierarchicalGenotype
+from zoo.genotypes.reader import parse
 from zoo.genotypes.recurrent import RecurrentGenotype
-from zoo.genotypes.serialization import parse
 from zoo.registry import UnknownCellError, genotype, list_cells, register
 
 if TYPE_CHECKING:

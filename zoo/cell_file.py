@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
+import sys
 from pathlib import Path
 
 from zoo import registry
 from zoo.genotypes.cell import GenotypeError
-from zoo.genotypes.serialization import Genotype, parse
+from zoo.genotypes.find import decode
+from zoo.genotypes.reader import read
 from zoo.registry import CellRecord
+
+#: What the option that selects one of a file's genotypes says of itself.
+SELECT_HELP = ("Of a file with several genotypes the one of this number (from 1) or name; the last "
+               "when left out.")
+_SUFFIXES = (".json", ".txt", ".py", ".log")
 
 
 def shown_name(target: str, record: CellRecord) -> str:
@@ -22,33 +27,31 @@ def shown_name(target: str, record: CellRecord) -> str:
                  if name.lower() == target.lower()), record.name)
 
 
-def read_cell(name: str) -> CellRecord:
+def read_cell(name: str, select: str | None = None) -> CellRecord:
     """The record of a registered name, or of a genotype file ('my_cell.json', './my_cell').
 
     Raises UnknownCellError, GenotypeError, OSError.
     """
-    if name.lower().endswith((".json", ".txt")) or "/" in name or os.sep in name:
-        return read_file(Path(name))
+    if (name.lower().endswith(_SUFFIXES) or "/" in name or os.sep in name
+            or (Path(name).is_file() and not registry.registered(name))):
+        return read_file(Path(name), select)
+    if select is not None:
+        raise GenotypeError(f"--select is of a file with several genotypes, and {name} is a cell's "
+                            "name; leave it out")
     return registry.record(name)
 
 
-def read_file(path: Path) -> CellRecord:
-    """The genotype of a JSON or text file, with the name that stands in it or the file's own."""
+def read_file(path: Path, select: str | None = None) -> CellRecord:
+    """The genotype of a file, with the name that stands in it or the file's own.
+
+    What was left out, and which of several was taken, is told on stderr.  Raises GenotypeError,
+    OSError.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-        genotype: Genotype = parse(text)
-    except UnicodeDecodeError:
-        raise GenotypeError(f"{path}: not a text file; a genotype is JSON or Genotype(...) "
-                            "text") from None
+        found = read(decode(path.read_bytes()), select)
     except GenotypeError as error:
         raise GenotypeError(f"{path}: {error}") from None
-    name, source = path.stem, ""
-    if text.lstrip().startswith("{"):
-        value = json.loads(text)
-        name, source = value.get("name") or name, value.get("source") or source
-        if not isinstance(name, str) or not isinstance(source, str):
-            raise GenotypeError(f"{path}: 'name' and 'source' must be text")
-    else:
-        assigned = re.match(r"\s*(\w+)\s*=\s*Genotype\b", text)
-        name = assigned[1] if assigned else name
-    return CellRecord(name, genotype, origin="file", path=path, source=source)
+    for note in found.notes:
+        print(f"note: {path}: {note}", file=sys.stderr)
+    return CellRecord(found.name or path.stem, found.genotype, origin="file", path=path,
+                      source=found.source)

@@ -11,7 +11,8 @@ from tests.export.conftest import images_of, trained_looking
 from tests.export.test_cells import export_small
 from zoo.artifact.folder import read_manifest
 from zoo.genotypes.hierarchical import HierarchicalGenotype
-from zoo.genotypes.serialization import parse, to_json
+from zoo.genotypes.reader import parse
+from zoo.genotypes.serialization import to_json
 
 #: Every operation, a node without edges, a motif without a path, one used in two places.
 MOTIFS = HierarchicalGenotype([

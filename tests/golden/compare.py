@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from tests.golden import network, search
-from zoo.genotypes.serialization import Genotype, parse
+from zoo.genotypes.reader import parse
+from zoo.genotypes.serialization import Genotype
 
 LIMITS = {"network": 1e-9, "search": 1e-8}
 

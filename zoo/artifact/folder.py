@@ -22,7 +22,8 @@ import pydantic
 
 from zoo.artifact.manifest import Manifest
 from zoo.genotypes.cell import GenotypeError
-from zoo.genotypes.serialization import Genotype, parse
+from zoo.genotypes.reader import parse
+from zoo.genotypes.serialization import Genotype
 from zoo.system.files import read_synced, write_whole
 
 MANIFEST = "manifest.json"

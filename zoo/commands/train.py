@@ -130,7 +130,7 @@ def _cell(options: TrainOptions) -> tuple[str, Genotype]:
 
     A file of settings brings the genotype of a cell that is not registered here.
     """
-    from zoo.genotypes.serialization import parse
+    from zoo.genotypes.reader import parse
     from zoo.registry import registered
 
     if options.cell is None:

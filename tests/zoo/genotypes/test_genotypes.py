@@ -9,8 +9,9 @@ import zoo
 from zoo import registry
 from zoo.genotypes.cell import Cell, GenotypeError
 from zoo.genotypes.conv import CONV_OPERATIONS, ConvGenotype
+from zoo.genotypes.reader import parse
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS, RecurrentGenotype
-from zoo.genotypes.serialization import from_dict, parse, to_dict, to_json
+from zoo.genotypes.serialization import from_dict, to_dict, to_json
 
 PUBLISHED = [cell.name for cell in registry.records() if cell.origin == "published"]
 GOOD = Cell([[("sep_conv_3x3", 0), ("skip_connect", 1)]], [2])
@@ -155,11 +156,11 @@ def test_an_odd_pair_list_names_the_edge_without_partner():
     ("", "expected one Genotype"),
     ("Genotype(", "cannot be read as Genotype"),
     ("Genotype(normal=[])", "found the fields normal; a convolutional genotype has"),
-    ("Genotype([], [2], [], [2])", "expected one Genotype"),
+    ("Genotype([], [2], [], [2])", "normal cell: has no nodes"),
     ("Genotype(recurrent=3, concat=[1])", "recurrent: expected a list"),
     ("Genotype(recurrent=[('tanh', 0)], concat=range(0, 10**9))", "concat: "),
     ("Genotype(recurrent=[('tanh', 0)], concat=range(0, 1000000000))", "longer than any cell"),
-    ("Genotype(recurrent=[('tanh', 0)], concat=range(0, 9, 0))", "concat: only names in quotes"),
+    ("Genotype(recurrent=[('tanh', 0)], concat=range(0, 9, 0))", "concat: .*only names in quotes"),
     ("[1, 2]", "expected one Genotype"),
 ])
 def test_text_that_is_no_genotype_says_why(text, message):
@@ -177,8 +178,8 @@ def test_text_that_is_no_genotype_says_why(text, message):
     "Genotype(recurrent=[('tanh', 0)], concat=range(__import__('os').mkdir('{folder}'), 3))",
     "Genotype(**dict(recurrent=[('tanh', 0)], concat=[1]))",
     "Genotype(recurrent=[('tanh', 0)], concat=[x for x in (1,)])",
-    "Genotype(recurrent=[('tanh', 0)], concat=[1]); __import__('os').mkdir('{folder}')",
-    "x.Genotype(recurrent=[('tanh', 0)], concat=[1])",
+    "Genotype(recurrent=[('tanh', 0)], concat=list(__import__('os').mkdir('{folder}')))",
+    "Genotype(recurrent=[('tanh', np.int64(open('{folder}', 'w')))], concat=[1])",
 ])
 def test_hostile_text_is_refused_and_not_run(text, tmp_path):
     folder = tmp_path / "made"
@@ -192,3 +193,12 @@ def test_hostile_text_is_refused_and_not_run(text, tmp_path):
 def test_absurd_text_is_refused_with_one_error(text):
     with pytest.raises(GenotypeError):
         parse(text)
+
+
+def test_what_stands_around_a_genotype_is_not_run(tmp_path):
+    folder = tmp_path / "made"
+    text = (f"__import__('os').mkdir({str(folder)!r})\n"
+            "CELL = x.Genotype(recurrent=[('tanh', 0)], concat=[1]); "
+            f"__import__('os').mkdir({str(folder)!r})")
+    assert parse(text).recurrent.nodes == ((("tanh", 0),),)
+    assert not folder.exists()

@@ -18,7 +18,8 @@ from zoo.data.base import ImageData, Split
 from zoo.data.images import load
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.hierarchical import PRIMITIVES, HierarchicalGenotype
-from zoo.genotypes.serialization import from_dict, parse, to_dict, to_json
+from zoo.genotypes.reader import parse
+from zoo.genotypes.serialization import from_dict, to_dict, to_json
 from zoo.models.cost import cost
 from zoo.plotting.cell import cell_graph, svg
 from zoo.plotting.layout import PILL_HEIGHT, RADIUS, place

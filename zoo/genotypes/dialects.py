@@ -1,0 +1,271 @@
+"""Genotypes as other tools write them: NNI, NAS-Bench-301, NASLib.
+
+A dialect is a line in `DIALECTS`: what it is called, how its values are known, how they are read.
+The first that knows a value reads it.  A form that names no DARTS-like cell is known in order to
+be refused by its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+from zoo.genotypes.cell import Cell, GenotypeError, is_list, is_node_number, is_object
+from zoo.genotypes.classic import CONV_FIELDS, RECURRENT_FIELDS, Genotype, from_fields
+from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.serialization import from_dict
+from zoo.spelling import choices
+
+#: The operations of DARTS by number, as NASLib (search_spaces/nasbench301) and NNI have them.
+_OPERATIONS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5",
+               "dil_conv_3x3", "dil_conv_5x5")
+_NNI_NAMES = {**{name.replace("_", "").removesuffix("3x3") if "pool" in name else
+                 name.replace("_", ""): name for name in _OPERATIONS},
+              "skipconnect": "skip_connect", "none": "none"}
+_CELLS = ("normal", "reduce")
+_NB301 = re.compile(r"(?:.*:)?(edge|inputs_node)_(normal|reduce)_(\d+)")
+_RETIARII = re.compile(r"(?:.*/)?(normal|reduce)/(op|input)_(\d+)_(\d+)")
+_SWITCH = re.compile(r"(normal|reduce)_n(\d+)_(?:p(\d+)|switch)")
+_NB201 = re.compile(r"\|[a-z]\w*~\d\|(?:\+\|(?:[a-z]\w*~\d\|)+)+")
+
+NB201_REFUSAL = ("{} is a cell of NAS-Bench-201, one of another kind (operations on the edges of "
+                 "four nodes, no reduction cell), which is not read yet; a DARTS-like cell is "
+                 "written Genotype(normal=[...], normal_concat=[...], reduce=[...], ...)")
+
+
+class Dialect(NamedTuple):
+    """A form: what it is called, whether a value has it, and how it is read (value, notes)."""
+
+    name: str
+    knows: Callable[[object], bool]
+    read: Callable[[object, list[str]], Genotype]
+
+
+def read(value: object, notes: list[str]) -> Genotype:
+    """The genotype of a plain value.  Raises GenotypeError, with the forms where none fits."""
+    for dialect in DIALECTS:
+        if dialect.knows(value):
+            if dialect.name:
+                notes.append(f"read as {dialect.name}")
+            return dialect.read(value, notes)
+    if is_object(value):
+        for inner in value.values():  # {"epoch": 3, "genotype": {...}}
+            if is_object(inner) and any(dialect.knows(inner) for dialect in DIALECTS):
+                return read(inner, notes)
+        return from_dict(value)  # says what is missing
+    raise GenotypeError("expected one Genotype(normal=[...], normal_concat=[...], ...), or the "
+                        "form of NNI, NAS-Bench-301 or NASLib")
+
+
+def nb201(text: str) -> str:
+    """The first NAS-Bench-201 string of a text, or nothing."""
+    match = _NB201.search(text)
+    return match[0] if match else ""
+
+
+# --- dicts --------------------------------------------------------------------------------
+
+
+def _keys(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    return lambda value: is_object(value) and any(pattern.fullmatch(str(key)) for key in value)
+
+
+def _ours(value: object) -> bool:
+    return is_object(value) and ("kind" in value or any(
+        is_object(value.get(name)) for name in (*_CELLS, "recurrent")))
+
+
+def _read_ours(value: object, notes: list[str]) -> Genotype:
+    return from_dict(value)
+
+
+def _fields(value: object) -> bool:
+    return is_object(value) and any(
+        is_list(value.get(name)) for name in (*CONV_FIELDS, "reduction", *RECURRENT_FIELDS,
+                                              "level_2"))
+
+
+def _read_fields(value: object, notes: list[str]) -> Genotype:
+    return from_fields(value if is_object(value) else {}, notes)
+
+
+def _read_nb301(value: object, notes: list[str]) -> Genotype:
+    """``edge_normal_7: op`` and ``inputs_node_normal_4: 0_2``; edges are counted through all
+    nodes (Zela et al. 2022, arXiv 2008.09777; nasbench301's ConfigSpace)."""
+    parts = _parts(value, _NB301)
+    cells: list[Cell] = []
+    for cell in _CELLS:
+        nodes: list[list[tuple[str, int]]] = []
+        for node in range(2, 6):
+            inputs = parts.get(("inputs_node", cell, str(node)), "0_1" if node == 2 else None)
+            if not isinstance(inputs, str) or not re.fullmatch(r"\d_\d", inputs):
+                raise GenotypeError(f"NAS-Bench-301: inputs_node_{cell}_{node} is "
+                                    f"{'missing' if inputs is None else repr(inputs)}; it needs "
+                                    "two nodes, such as 0_1")
+            first = sum(range(2, node))
+            edges = [(f"edge_{cell}_{first + int(source)}", int(source))
+                     for source in inputs.split("_")]
+            nodes.append([(_operation(parts.get(tuple(name.split("_"))), f"NAS-Bench-301: {name}"),
+                           source) for name, source in edges])
+        used = {sum(range(2, number)) + source for number, edges in enumerate(nodes, start=2)
+                for _, source in edges}
+        given = {int(key[2]) for key in parts if key[:2] == ("edge", cell)}
+        if given - used:
+            raise GenotypeError(f"NAS-Bench-301: edge_{cell}_{min(given - used)} is of an input "
+                                "that inputs_node does not name")
+        cells.append(Cell(nodes, range(2, 6)))
+    return ConvGenotype(*cells)
+
+
+def _read_retiarii(value: object, notes: list[str]) -> Genotype:
+    """``normal/op_2_0: op`` and ``normal/input_2_0: [0]`` (nni.nas.hub.pytorch.nasnet)."""
+    parts = _parts(value, _RETIARII)
+    cells: dict[str, list[list[tuple[str, int]]]] = {}
+    for cell in _CELLS:
+        numbers = sorted({(int(key[2]), int(key[3])) for key in parts if key[0] == cell})
+        last = max((node for node, _ in numbers), default=1)
+        nodes: list[list[tuple[str, int]]] = []
+        for node in range(2, last + 1 if last < 100 else 2):
+            edges = [edge for number, edge in numbers if number == node]
+            nodes.append([
+                (_operation(parts.get((cell, "op", str(node), str(edge))),
+                            f"NNI: {cell}/op_{node}_{edge}"),
+                 _source(parts.get((cell, "input", str(node), str(edge))),
+                         f"NNI: {cell}/input_{node}_{edge}")) for edge in edges])
+            if not edges:
+                raise GenotypeError(f"NNI: {cell}/op_{node}_0 is missing")
+        if not nodes:
+            raise GenotypeError(f"NNI: {cell}/op_2_0 is missing; both cells are needed")
+        cells[cell] = nodes
+    _say_concat(cells, notes)
+    return ConvGenotype(*(Cell(nodes, range(2, len(nodes) + 2)) for nodes in cells.values()))
+
+
+def _read_switch(value: object, notes: list[str]) -> Genotype:
+    """``normal_n3_p1: op`` and ``normal_n3_switch: [normal_n3_p0, normal_n3_p1]`` (NNI 1 and 2);
+    an operation may be a number or one-hot, an input a number."""
+    parts = {match[0]: item for key, item in (value if is_object(value) else {}).items()
+             if (match := _SWITCH.fullmatch(str(key)))}
+    cells: list[Cell] = []
+    for cell in _CELLS:
+        nodes: list[list[tuple[str, int]]] = []
+        while (switch := f"{cell}_n{len(nodes) + 2}_switch") in parts:
+            chosen = _hot(parts[switch])
+            if not is_list(chosen):
+                raise GenotypeError(f"NNI: {switch} must be a list of inputs, found {chosen!r}")
+            prefix = switch.removesuffix("switch") + "p"
+            sources = [_source(str(item).removeprefix(prefix), f"NNI: {switch}")
+                       for item in chosen]
+            nodes.append([(_nni_operation(parts.get(f"{prefix}{source}"), f"{prefix}{source}"),
+                           source) for source in sources])
+        if not nodes:
+            raise GenotypeError(f"NNI: {cell}_n2_switch is missing; both cells are needed")
+        cells.append(Cell(nodes, range(2, len(nodes) + 2)))
+    if left := sorted(name for name in parts if int(re.findall(r"_n(\d+)", name)[0]) >
+                      len(cells[_CELLS.index(name.split("_")[0])].nodes) + 1):
+        raise GenotypeError(f"NNI: {left[0]} has no switch of its node before it")
+    return ConvGenotype(*cells)
+
+
+def _nni_operation(value: object, key: str) -> str:
+    one = _hot(value)
+    if is_list(one) and len(one) == 1:
+        one = one[0]
+    if isinstance(one, int) and is_node_number(one) and 0 <= one < len(_OPERATIONS):
+        return _OPERATIONS[one]
+    if isinstance(one, str) and one in _NNI_NAMES:
+        return _NNI_NAMES[one]
+    return _operation(one, f"NNI: {key}", (*_NNI_NAMES, *_OPERATIONS))
+
+
+def _hot(value: object) -> object:
+    """The positions that are true of a list of truth values; anything else as it is."""
+    if is_list(value) and value and all(isinstance(item, bool) for item in value):
+        return [place for place, item in enumerate(value) if item]
+    return value
+
+
+def _say_concat(cells: dict[str, list[list[tuple[str, int]]]], notes: list[str]) -> None:
+    """NNI's DARTS concatenates all nodes, its NASNet, ENAS and AmoebaNet those not used."""
+    for nodes in cells.values():
+        if len(nodes) > 4 and any(source > 1 for edges in nodes for _, source in edges):
+            notes.append("all nodes are concatenated, as in NNI's DARTS and PNAS; its NASNet, ENAS "
+                         "and AmoebaNet concatenate only those that no other node reads: write "
+                         "it as Genotype(...) if it is one of them")
+            return
+
+
+# --- tuples -------------------------------------------------------------------------------
+
+
+def _compact(value: object) -> bool:
+    return is_list(value) and len(value) == len(_CELLS) and all(
+        is_list(cell) and cell and all(
+            is_list(edge) and len(edge) == 2 and all(map(is_node_number, edge)) for edge in cell)
+        for cell in value)
+
+
+def _read_compact(value: object, notes: list[str]) -> Genotype:
+    """(normal, reduce) of (input, number of the operation) pairs, two for each of four nodes
+    (Li and Talwalkar 2019, arXiv 1902.07638, as in naslib/search_spaces/nasbench301)."""
+    notes.append("operations numbered from max_pool_3x3 = 0, as in NASLib; BANANAS, which numbers "
+                 "them from none = 0, means others")
+    cells: list[Cell] = []
+    for name, cell in zip(_CELLS, value if is_list(value) else [], strict=True):
+        edges: list[tuple[str, int]] = []
+        for edge in cell if is_list(cell) else []:
+            source, operation = cast("tuple[int, int]", edge)  # as `_compact` has found
+            if not 0 <= operation < len(_OPERATIONS):
+                raise GenotypeError(f"NASLib: {name} cell: operation {operation}; there are 0 to "
+                                    f"{len(_OPERATIONS) - 1}, {', '.join(_OPERATIONS)}")
+            edges.append((_OPERATIONS[operation], source))
+        if len(edges) != 8:
+            raise GenotypeError(f"NASLib: {name} cell: {len(edges)} edges; it needs 8, two for "
+                                "each of 4 nodes")
+        cells.append(Cell([edges[i:i + 2] for i in range(0, 8, 2)], range(2, 6)))
+    return ConvGenotype(*cells)
+
+
+def _six(value: object) -> bool:
+    return is_list(value) and len(value) == 6 and all(map(is_node_number, value))
+
+
+def _refuse_six(value: object, notes: list[str]) -> Genotype:
+    raise GenotypeError(NB201_REFUSAL.format(
+        f"{tuple(value) if is_list(value) else value}, NASLib's six numbers,"))
+
+
+DIALECTS = (
+    Dialect("", _ours, _read_ours),
+    Dialect("", _fields, _read_fields),
+    Dialect("a NAS-Bench-301 configuration", _keys(_NB301), _read_nb301),
+    Dialect("NNI's cell (nni.nas.hub), all nodes concatenated", _keys(_RETIARII), _read_retiarii),
+    Dialect("NNI's older form (_switch), all nodes concatenated", _keys(_SWITCH), _read_switch),
+    Dialect("NASLib's compact (input, operation) tuples", _compact, _read_compact),
+    Dialect("", _six, _refuse_six),
+)
+
+
+def _parts(value: object, pattern: re.Pattern[str]) -> dict[tuple[str, ...], object]:
+    """The entries whose keys match, by the parts of the key."""
+    return {match.groups(): item for key, item in (value if is_object(value) else {}).items()
+            if (match := pattern.fullmatch(str(key)))}
+
+
+def _operation(value: object, where: str, among: tuple[str, ...] = _OPERATIONS) -> str:
+    if value is None:
+        raise GenotypeError(f"{where} is missing")
+    if not isinstance(value, str):
+        raise GenotypeError(f"{where}: unknown operation {choices(value, among)}")
+    return value  # the genotype knows which there are
+
+
+def _source(value: object, where: str) -> int:
+    number = value[0] if is_list(value) and len(value) == 1 else value
+    if isinstance(number, str) and re.fullmatch(r"\d{1,3}", number):
+        number = int(number)
+    if not isinstance(number, int) or not is_node_number(number):
+        raise GenotypeError(f"{where} is {'missing' if value is None else repr(value)}; it needs "
+                            "the number of a node")
+    return number

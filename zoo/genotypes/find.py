@@ -1,0 +1,147 @@
+"""Where in a text genotypes stand: logs, modules, dicts, whatever lies around them.
+
+Finds expressions without reading them.  What is before and after is prose, whose quotes and
+brackets mean nothing; inside of an expression those of Python hold.
+"""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from zoo.genotypes.cell import GenotypeError
+
+_CALL = re.compile(r"(?<!\w)(?<!class )(?<!def )Genotype[ \t]*\(")
+_QUALIFIER = re.compile(r"[\w.]*\.\Z")
+_NAME = re.compile(r"^[ \t]*(\w+)[ \t]*(?::[ \t]*[\w.]+[ \t]*)?=[ \t(]*(?:\\\r?\n[ \t]*)?\Z"
+                   r"|['\"]([\w.-]+)['\"][ \t]*:[ \t]*\Z", re.MULTILINE)
+_TOKEN = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|['\"]|#[^\n]*|[()\[\]{}]"
+                    r"|(?<!\w)Genotype[ \t]*\(")
+_DICT_KEY = re.compile(r"['\"](?:normal|reduce|recurrent|level_2|[\w:]*edge_normal_)")
+#: A genotype is a few hundred characters; a hierarchical one of many motifs some thousands.
+_LONGEST = 200_000
+_HEAD = 300  # so much of what stands before an expression is looked at
+
+
+@dataclass(frozen=True)
+class Found:
+    """One expression: its text, where it begins (both from 1), the name it is given.
+
+    `unfinished` is empty, or says what is missing; `comment` is of one that is commented out.
+    """
+
+    text: str
+    line: int
+    column: int
+    name: str = ""
+    unfinished: str = ""
+    comment: bool = False
+
+    def place(self, line: int = 1, column: int = 1) -> str:
+        """A position inside of the expression as one of the whole text."""
+        column += self.column - 1 if line == 1 else 0
+        return f"line {self.line + line - 1}, column {column}"
+
+
+def decode(content: bytes) -> str:
+    """The text of a file in UTF-8 or, with a byte order mark, UTF-16.  Raises GenotypeError."""
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise GenotypeError("not a text file; a genotype is JSON or Genotype(...) text in UTF-8 "
+                            "or UTF-16") from None
+
+
+def calls(text: str) -> list[Found]:
+    """Every ``Genotype(...)``, in the order of the text."""
+    found: list[Found] = []
+    for match in _CALL.finditer(text):
+        line = _line_starts(text)[_position(text, match.start())[0] - 1]
+        found.append(_found(text, match.start(), match.end() - 1, comment=text[
+            line:min(line + _HEAD, match.start())].lstrip().startswith("#")))
+    return found
+
+
+def dicts(text: str) -> list[Found]:
+    """Every outermost ``{...}`` that has a genotype's key, in the order of the text."""
+    return [found for found in _braces(text) if _DICT_KEY.search(found.text)]
+
+
+def _braces(text: str) -> Iterator[Found]:
+    position, tries = text.find("{"), 0
+    while position >= 0 and tries < 1000:
+        one = _found(text, position, position)
+        tries += bool(one.unfinished) * 50  # each of these has looked at much text in vain
+        yield one
+        position = text.find("{", position + (1 if one.unfinished else len(one.text)))
+
+
+def whole(text: str) -> Found:
+    """All of the text as one expression."""
+    return Found(text.strip(), *_position(text, len(text) - len(text.lstrip())))
+
+
+def aliases(text: str) -> dict[str, str]:
+    """``DARTS = DARTS_V2`` of a module: what a name stands for."""
+    return dict(re.findall(r"^(\w+)[ \t]*=[ \t]*(\w+)[ \t]*(?:#.*)?\r?$", text, re.MULTILINE))
+
+
+def fields_of_tuple(text: str) -> list[str]:
+    """The field names in a ``namedtuple('Genotype', ...)`` of the text; empty without one."""
+    match = re.search(r"namedtuple\(\s*['\"]Genotype['\"]\s*,\s*([\[(][^\])]*[\])]|'[^']*'"
+                      r"|\"[^\"]*\")", text)
+    return re.findall(r"\w+", match[1]) if match else []
+
+
+def _found(text: str, start: int, opening: int, comment: bool = False) -> Found:
+    end, unfinished = _end(text, opening)
+    starts, line = _line_starts(text), _position(text, start)[0]
+    head = text[max(starts[max(line - 2, 0)], start - _HEAD):start]  # NAME = \ stands a line above
+    named = _NAME.search(_QUALIFIER.sub("", head))
+    name = (named[1] or named[2]) if named else ""
+    # Logs say "genotype = Genotype(...)", which names none of them.
+    name = "" if name.casefold() in ("genotype", "arch", "geno") else name
+    return Found(text[start:end], *_position(text, start), name, unfinished, comment)
+
+
+def _end(text: str, opening: int) -> tuple[int, str]:
+    """Where the bracket at `opening` is closed, and what is missing if it is not."""
+    depth, end = 0, min(len(text), opening + _LONGEST)
+    for token in _TOKEN.finditer(text, opening, end):
+        if token[0] in "([{":
+            depth += 1
+        elif token[0] in ")]}":
+            depth -= 1
+            if not depth:
+                return token.end(), ""
+        elif token[0] in ("'", '"'):
+            return token.start(), _missing(text, token.start(), "the quote is not closed")
+        elif token[0].startswith("Genotype"):
+            return token.start(), _missing(text, token.start(), f"{_brackets(depth)} not closed "
+                                           "before the next Genotype(")
+    return end, _missing(text, end, f"{_brackets(depth)} not closed at the end")
+
+
+def _brackets(depth: int) -> str:
+    return "1 bracket is" if depth == 1 else f"{depth} brackets are"
+
+
+def _missing(text: str, position: int, what: str) -> str:
+    line, column = _position(text, position)
+    return f"unfinished at line {line}, column {column}: {what}"
+
+
+def _position(text: str, position: int) -> tuple[int, int]:
+    starts = _line_starts(text)
+    line = bisect_right(starts, position)
+    return line, position - starts[line - 1] + 1
+
+
+@functools.lru_cache(maxsize=1)
+def _line_starts(text: str) -> list[int]:
+    return [0, *(match.end() for match in re.finditer("\n", text))]
