@@ -11,6 +11,7 @@ import typer
 from export.formats.base import CONVERTERS, FORMATS
 from export.runtimes.base import RUNTIMES, all_backends, chosen_backends, find_runtime
 from zoo.commands.progress import spinner
+from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def build(
     vocabulary: Annotated[int | None, typer.Option(help="Words of a language model.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Width of a language model.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random weights, where none are trained.")] = 0,
+    select: Select = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v",
                                           help="Show the converters' logs.")] = False,
 ) -> None:
@@ -85,7 +87,7 @@ def build(
     source = find(target, BuildOptions(
         network=network, data=data, path=path, weights=weights, channels=channels, layers=layers,
         num_classes=num_classes, in_channels=in_channels, size=size, vocabulary=vocabulary,
-        hidden=hidden, seed=seed))
+        hidden=hidden, seed=seed, select=select))
     directory = output or Path("exports") / source.manifest.name
     for place in (target, weights):
         if output is None and place and directory.resolve() == Path(place).resolve():

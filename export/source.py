@@ -54,6 +54,7 @@ class BuildOptions:
     vocabulary: int | None = None
     hidden: int | None = None
     seed: int = 0
+    select: str | None = None  # of several genotypes in a file
 
 
 class _RealImages(TypedDict, total=False):
@@ -78,7 +79,7 @@ def find(target: str, wanted: BuildOptions) -> Source:
     # A folder that is no artifact may have the name of a cell by chance.
     if path.is_dir() and ((path / artifact.MANIFEST).exists() or not registered(target)):
         return _from_artifact(path, wanted)
-    record = read_cell(target)
+    record = read_cell(target, wanted.select)
     known_as = record.name if record.origin != "file" else None
     return _from_cell(shown_name(target, record), record.genotype, known_as, wanted)
 

@@ -12,17 +12,14 @@ from zoo.genotypes.find import decode
 from zoo.genotypes.reader import read
 from zoo.registry import CellRecord
 
-#: What the option that selects one of a file's genotypes says of itself.
-SELECT_HELP = ("Of a file with several genotypes the one of this number (from 1) or name; the last "
-               "when left out.")
 _SUFFIXES = (".json", ".txt", ".py", ".log")
 
 
 def shown_name(target: str, record: CellRecord) -> str:
     """What a cell is called in folders and manifests: as the user typed it, in its proper case;
-    a file by its own name."""
+    a file by its own name, one of a Python module's cells by its name there."""
     if record.origin == "file" and record.path is not None:
-        return record.path.stem
+        return record.name if record.path.suffix == ".py" else record.path.stem
     return next((name for name in (record.name, *record.aliases)
                  if name.lower() == target.lower()), record.name)
 

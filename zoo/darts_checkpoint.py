@@ -21,12 +21,13 @@ from torch import Tensor
 import zoo
 from zoo.artifact.folder import check_place, finalize, writing
 from zoo.artifact.manifest import Input, Manifest, Network, NetworkKind, plain_name
+from zoo.cell_file import read_cell, shown_name
 from zoo.data.base import IMAGENET_STATISTICS
 from zoo.data.cifar import CIFAR10_LABELS, STATISTICS
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.models.cost import cost, parameters
 from zoo.models.factory import ZooNetwork, build_network
-from zoo.registry import origin_lines, records
+from zoo.registry import CellRecord, origin_lines, records
 from zoo.weights import WEIGHTS, fill, misfit, save_weights
 
 #: The key by which each kind of network is known.
@@ -38,14 +39,17 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be read or is not of the cell; the message says which key."""
 
 
-def import_checkpoint(path: Path | str, cell: str, directory: Path | str,
+def import_checkpoint(path: Path | str, cell: str | CellRecord, directory: Path | str,
                       network: str = "auto") -> Manifest:
     """Write the artifact of the checkpoint at `path`, a network of `cell`; its manifest.
 
-    Raises UnknownCellError, CheckpointError, ArtifactError for a folder that is not ours to
+    `cell` is a name, a genotype file, or what `zoo.cell_file.read_cell` gave.  Raises
+    UnknownCellError, GenotypeError, CheckpointError, ArtifactError for a folder that is not ours to
     replace, OSError.
     """
-    path, genotype = Path(path), zoo.genotype(cell)
+    path, record = Path(path), read_cell(cell) if isinstance(cell, str) else cell
+    cell = shown_name(cell if isinstance(cell, str) else record.name, record)
+    genotype = record.genotype
     check_place(Path(directory))  # before the work
     state = read_state(path)
     kind, settings = infer(state, path, network)

@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 
+import zoo
 from zoo.artifact.folder import ArtifactError, check_files, read_manifest
 from zoo.create import create_model
 from zoo.darts_checkpoint import CheckpointError, import_checkpoint
@@ -40,6 +41,14 @@ def refused(path, cell="DARTS_V2", error=CheckpointError, **named) -> str:
 
 
 # --- what loads -----------------------------------------------------------------------------
+
+
+def test_the_cell_may_be_a_genotype_file(tmp_path):
+    checkpoint(tmp_path / "a.pt")
+    (tmp_path / "search.log").write_text(f"PM genotype = {zoo.genotype('DARTS_V2')}")
+    manifest = import_checkpoint(tmp_path / "a.pt", str(tmp_path / "search.log"), tmp_path / "out")
+    assert manifest.genotype == "search"
+    assert load_artifact(tmp_path / "out")[0].genotype == zoo.genotype("DARTS_V2")
 
 
 @pytest.mark.parametrize("change", [dict, as_in_2018])

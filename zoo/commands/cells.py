@@ -14,6 +14,7 @@ import typer
 
 from zoo import registry
 from zoo.cell_file import read_cell, read_file
+from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
 from zoo.genotypes.serialization import to_dict, to_json
 from zoo.registry import CellRecord, UnknownCellError
@@ -125,6 +126,7 @@ def show(
                                         show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
     as_text: Annotated[bool, typer.Option("--text", help="Print Genotype(...) only.")] = False,
+    select: Select = None,
 ) -> None:
     """Show a cell: its paper, the figures reported, and the genotype as text and as JSON.
 
@@ -132,10 +134,12 @@ def show(
     Example:
       zoo show DARTS
       zoo show PC_DARTS_cifar --json > pc_darts.json
+      zoo show search.log
+      zoo show genotypes.py --select DARTS_V2
     """
     if as_json and as_text:
         raise ValueError("--json and --text exclude each other; choose one")
-    cell = read_cell(name)
+    cell = read_cell(name, select)
     if as_text:
         typer.echo(str(cell.genotype))
     elif as_json:
@@ -202,6 +206,7 @@ def plot(
                                         show_default=False)],
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", help="The SVG file to write; NAME.svg if not given.")] = None,
+    select: Select = None,
 ) -> None:
     """Draw a cell as SVG: the normal and the reduction cell, or the cell and its motifs.
 
@@ -211,7 +216,7 @@ def plot(
     """
     from zoo.plotting.cell import svg
 
-    cell = read_cell(name)
+    cell = read_cell(name, select)
     output = output or _picture(cell)
     if not output.parent.is_dir():
         raise ValueError(f"{output}: there is no folder {output.parent}; create it first")
@@ -246,20 +251,23 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def register(
-    file: Annotated[Path, typer.Argument(help="A genotype as JSON or as Genotype(...) text.",
-                                         show_default=False)],
+    file: Annotated[Path, typer.Argument(
+        help="A genotype as JSON or Genotype(...), in a log or a module too, or in the form of "
+             "NNI, NAS-Bench-301 or NASLib.", show_default=False)],
     name: Annotated[str | None, typer.Option(
         help="Its name; if not given, the one in the file or the file's own.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the cell comes from.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a cell of yours.")] = False,
+    select: Select = None,
 ) -> None:
     """Add a cell of your own, so that every command knows it by name.
 
     \b
     Example:
       zoo register my_cell.json --name MY_CELL --source "search run 7"
+      zoo register search.log --select 3 --name MY_CELL
     """
-    cell = read_file(file)
+    cell = read_file(file, select)
     source = cell.source if source is None else source
     path = registry.register(name or cell.name, cell.genotype, source, replace)
     typer.echo(f"registered {path.stem} in {path}; see `zoo show {path.stem}`")

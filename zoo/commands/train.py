@@ -17,6 +17,7 @@ from zoo.commands.options import (
     measured,
     refuse,
 )
+from zoo.commands.select_option import Select
 from zoo.commands.settings_options import Assignments, Config
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def train(
              "on a GPU that has it.", show_default=False)] = None,
     resume: Annotated[bool, typer.Option(
         "--resume", help="Go on after the last whole epoch of an interrupted run.")] = False,
+    select: Select = None,
 ) -> None:
     """Train the network of a cell; the folder can then be evaluated, built and exported.
 
@@ -99,7 +101,8 @@ def train(
                  "validation": validation})
     if config is not None:
         options = options.over_file(config)
-    cell, genotype = _cell(options)  # an unknown name is refused before a data set is fetched
+    # An unknown name is refused before a data set is fetched.
+    cell, genotype = _cell(options, select)
     kind = modality(cell, genotype, options.network)
     said = vars(options) | options.changes
     refuse(kind.others, **{setting: said[setting] for setting in kind.foreign})
@@ -125,7 +128,7 @@ def train(
         typer.echo(f"{folder}: {measured(manifest.metrics)}, {manifest.parameters:,} parameters")
 
 
-def _cell(options: TrainOptions) -> tuple[str, Genotype]:
+def _cell(options: TrainOptions, select: str | None) -> tuple[str, Genotype]:
     """The cell's name, in folders and manifests, and its genotype.
 
     A file of settings brings the genotype of a cell that is not registered here.
@@ -135,7 +138,7 @@ def _cell(options: TrainOptions) -> tuple[str, Genotype]:
 
     if options.cell is None:
         raise ValueError("name a cell, as in `zoo train DARTS`, or give a --config that has one")
-    if options.genotype is not None and not registered(options.cell):
+    if select is None and options.genotype is not None and not registered(options.cell):
         return options.cell, parse(options.genotype)
-    record = read_cell(options.cell)
+    record = read_cell(options.cell, select)
     return shown_name(options.cell, record), record.genotype

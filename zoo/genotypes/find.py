@@ -18,7 +18,7 @@ from zoo.genotypes.cell import GenotypeError
 _CALL = re.compile(r"(?<!\w)(?<!class )(?<!def )Genotype[ \t]*\(")
 _QUALIFIER = re.compile(r"[\w.]*\.\Z")
 _NAME = re.compile(r"^[ \t]*(\w+)[ \t]*(?::[ \t]*[\w.]+[ \t]*)?=[ \t(]*(?:\\\r?\n[ \t]*)?\Z"
-                   r"|['\"]([\w.-]+)['\"][ \t]*:[ \t]*\Z", re.MULTILINE)
+                   r"|['\"](\w[\w.-]*)['\"][ \t]*:[ \t]*\Z", re.MULTILINE)
 _TOKEN = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|['\"]|#[^\n]*|[()\[\]{}]"
                     r"|(?<!\w)Genotype[ \t]*\(")
 _DICT_KEY = re.compile(r"['\"](?:normal|reduce|recurrent|level_2|[\w:]*edge_normal_)")

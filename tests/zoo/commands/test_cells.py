@@ -196,6 +196,37 @@ def test_register_takes_its_name_from_option_text_or_file(tmp_path):
     assert "yours: there" in succeeded("list")
 
 
+LOG = "\n".join(f"03:51 PM genotype = {TEXT.replace('skip_connect', operation)}"
+                for operation in ("skip_connect", "sep_conv_5x5", "dil_conv_3x3"))
+
+
+def test_of_a_log_or_module_one_genotype_is_taken_and_it_is_said(tmp_path):
+    (tmp_path / "search.log").write_text(f"epoch 1\n{LOG}\n", encoding="utf-16")
+    (tmp_path / "genotypes.py").write_text(f"A = {TEXT}\nB = genotypes.{TEXT}\nBEST = A\n")
+    last = run("show", "search.log", "--text")
+    assert "('dil_conv_3x3', 0)" in last.stdout
+    assert last.stderr == ("note: search.log: took the last of 3 genotypes, from line 4; --select "
+                           "N or a name takes another\n")
+    assert "('sep_conv_5x5', 0)" in succeeded("show", "search.log", "--select", "2", "--text")
+    assert "wrote A.svg" in succeeded("plot", "genotypes.py", "--select", "BEST")
+    assert "registered B" in succeeded("register", "genotypes.py", "--select", "b")
+    assert "registered search" in succeeded("register", "search.log", "--select", "1")
+    assert "there is no genotype 4; select one of 1 to 3" in failed(
+        "show", "search.log", "--select", "4")
+    assert "--select is of a file with several" in failed("show", "DARTS", "--select", "2")
+
+
+@pytest.mark.parametrize("command", [
+    ("show", "FILE"), ("plot", "FILE"), ("register", "FILE"), ("train", "FILE"),
+    ("build", "FILE", "-e", "onnx"), ("import", "weights.pt", "--cell", "FILE")])
+def test_every_command_reads_a_file_the_same_way(command, tmp_path):
+    (tmp_path / "bad.log").write_text(f"{LOG}\nlast = Genotype(normal=[('sep")
+    line = failed(*("bad.log" if word == "FILE" else word for word in command))
+    assert line == ("bad.log: cannot be read as Genotype(...): unfinished at line 4, column 26: "
+                    "the quote is not closed; it is the last of 4 genotypes (last), --select N or "
+                    "a name takes another")
+
+
 def test_register_refuses_what_is_taken_or_broken(tmp_path):
     (tmp_path / "one.txt").write_text(TEXT)
     succeeded("register", "one.txt")
