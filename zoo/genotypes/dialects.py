@@ -24,9 +24,9 @@ _NNI_NAMES = {**{name.replace("_", "").removesuffix("3x3") if "pool" in name els
                  name.replace("_", ""): name for name in _OPERATIONS},
               "skipconnect": "skip_connect", "none": "none"}
 _CELLS = ("normal", "reduce")
-_NB301 = re.compile(r"(?:.*:)?(edge|inputs_node)_(normal|reduce)_(\d+)")
-_RETIARII = re.compile(r"(?:.*/)?(normal|reduce)/(op|input)_(\d+)_(\d+)")
-_SWITCH = re.compile(r"(normal|reduce)_n(\d+)_(?:p(\d+)|switch)")
+_NB301 = re.compile(r"(?:.*:)?(edge|inputs_node)_(normal|reduce)_(\d{1,3})")
+_RETIARII = re.compile(r"(?:.*/)?(normal|reduce)/(op|input)_(\d{1,3})_(\d{1,3})")
+_SWITCH = re.compile(r"(normal|reduce)_n(\d{1,3})_(?:p(\d{1,3})|switch)")
 _NB201 = re.compile(r"\|[a-z]\w*~\d\|(?:\+\|(?:[a-z]\w*~\d\|)+)+")
 
 NB201_REFUSAL = ("{} is a cell of NAS-Bench-201, one of another kind (operations on the edges of "
@@ -50,9 +50,14 @@ def read(value: object, notes: list[str]) -> Genotype:
                 notes.append(f"read as {dialect.name}")
             return dialect.read(value, notes)
     if is_object(value):
-        for inner in value.values():  # {"epoch": 3, "genotype": {...}}
-            if is_object(inner) and any(dialect.knows(inner) for dialect in DIALECTS):
-                return read(inner, notes)
+        # {"epoch": 3, "genotype": {...}}
+        inner = {key: item for key, item in value.items()
+                 if is_object(item) and any(dialect.knows(item) for dialect in DIALECTS)}
+        if len(inner) > 1:
+            raise GenotypeError(f"{len(inner)} genotypes in one object, {', '.join(inner)}; keep "
+                                "one of them in the file")
+        for item in inner.values():
+            return read(item, notes)
         return from_dict(value)  # says what is missing
     raise GenotypeError("expected one Genotype(normal=[...], normal_concat=[...], ...), or the "
                         "form of NNI, NAS-Bench-301 or NASLib")
@@ -93,7 +98,7 @@ def _read_fields(value: object, notes: list[str]) -> Genotype:
 def _read_nb301(value: object, notes: list[str]) -> Genotype:
     """``edge_normal_7: op`` and ``inputs_node_normal_4: 0_2``; edges are counted through all
     nodes (Zela et al. 2022, arXiv 2008.09777; nasbench301's ConfigSpace)."""
-    parts = _parts(value, _NB301)
+    parts = _parts(value, _NB301, notes)
     cells: list[Cell] = []
     for cell in _CELLS:
         nodes: list[list[tuple[str, int]]] = []
@@ -120,13 +125,13 @@ def _read_nb301(value: object, notes: list[str]) -> Genotype:
 
 def _read_retiarii(value: object, notes: list[str]) -> Genotype:
     """``normal/op_2_0: op`` and ``normal/input_2_0: [0]`` (nni.nas.hub.pytorch.nasnet)."""
-    parts = _parts(value, _RETIARII)
+    parts = _parts(value, _RETIARII, notes)
     cells: dict[str, list[list[tuple[str, int]]]] = {}
     for cell in _CELLS:
         numbers = sorted({(int(key[2]), int(key[3])) for key in parts if key[0] == cell})
         last = max((node for node, _ in numbers), default=1)
         nodes: list[list[tuple[str, int]]] = []
-        for node in range(2, last + 1 if last < 100 else 2):
+        for node in range(2, last + 1):
             edges = [edge for number, edge in numbers if number == node]
             nodes.append([
                 (_operation(parts.get((cell, "op", str(node), str(edge))),
@@ -145,8 +150,9 @@ def _read_retiarii(value: object, notes: list[str]) -> Genotype:
 def _read_switch(value: object, notes: list[str]) -> Genotype:
     """``normal_n3_p1: op`` and ``normal_n3_switch: [normal_n3_p0, normal_n3_p1]`` (NNI 1 and 2);
     an operation may be a number or one-hot, an input a number."""
-    parts = {match[0]: item for key, item in (value if is_object(value) else {}).items()
-             if (match := _SWITCH.fullmatch(str(key)))}
+    _parts(value, _SWITCH, notes)
+    parts = {key: item for key, item in (value if is_object(value) else {}).items()
+             if _SWITCH.fullmatch(key)}
     cells: list[Cell] = []
     for cell in _CELLS:
         nodes: list[list[tuple[str, int]]] = []
@@ -247,10 +253,15 @@ DIALECTS = (
 )
 
 
-def _parts(value: object, pattern: re.Pattern[str]) -> dict[tuple[str, ...], object]:
-    """The entries whose keys match, by the parts of the key."""
-    return {match.groups(): item for key, item in (value if is_object(value) else {}).items()
-            if (match := pattern.fullmatch(str(key)))}
+def _parts(value: object, pattern: re.Pattern[str],
+           notes: list[str]) -> dict[tuple[str, ...], object]:
+    """The entries whose keys match, by the parts of the key; the others are told."""
+    entries = value if is_object(value) else {}
+    if rest := [key for key in entries if not pattern.fullmatch(key)]:
+        more = f" and {len(rest) - 5} more" if len(rest) > 5 else ""
+        notes.append(f"left out: {', '.join(key[:40] for key in rest[:5])}{more}")
+    return {match.groups(): item for key, item in entries.items()
+            if (match := pattern.fullmatch(key))}
 
 
 def _operation(value: object, where: str, among: tuple[str, ...] = _OPERATIONS) -> str:

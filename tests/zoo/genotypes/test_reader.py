@@ -334,6 +334,16 @@ def test_nas_bench_201_is_refused_by_its_name():
               "skip_connect~2|\n")
 
 
+def test_what_is_beside_a_tools_cell_is_said():
+    reading = read(repr(nni(SORTED) | {"depth": 8, "width": 16}))
+    assert (reading.genotype, reading.notes[1]) == (SORTED, "left out: depth, width")
+
+
+def test_several_in_one_object_are_refused():
+    with pytest.raises(GenotypeError, match="2 genotypes in one object, a, b; keep one"):
+        read(repr({"a": nni(SORTED), "b": nni(SORTED), "normal": 3}))
+
+
 def test_nni_of_five_nodes_says_that_the_concat_may_be_another():
     cell = PC_DARTS.normal
     five = type(PC_DARTS)(*[type(cell)([*cell.nodes, [("skip_connect", 0), ("skip_connect", 3)]],
