@@ -100,7 +100,7 @@ def _read_found(text: str, select: int | str | None) -> Reading:
     found = find.calls(text)
     if live := [one for one in found if not one.comment]:
         if len(live) < len(found):
-            notes.append(f"{len(found) - len(live)} genotypes in comments are left out")
+            notes.append(f"left out: genotypes in comments ({len(found) - len(live)})")
         found = live
     found = found or find.dicts(text)
     if not found:

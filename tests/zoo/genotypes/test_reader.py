@@ -182,7 +182,7 @@ def test_of_several_the_last_is_taken_and_said():
 ])
 def test_a_number_or_a_name_selects(select, operation):
     assert read(MODULE, select).genotype == small(operation)
-    assert read(MODULE, select).notes == ["1 genotypes in comments are left out"]
+    assert read(MODULE, select).notes == ["left out: genotypes in comments (1)"]
 
 
 @pytest.mark.parametrize("select, message", [
