@@ -7,7 +7,6 @@ network before the next one starts.  What is not asked for is made in passing an
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +38,7 @@ from zoo.genotypes.serialization import Genotype, to_json
 from zoo.models import cost
 from zoo.plotting.cell import svg
 from zoo.spelling import choices
+from zoo.system import json_text
 
 
 @dataclass
@@ -149,6 +149,11 @@ class Pipeline:
     def network(self) -> None:
         """The PyTorch side: weights, genotype, labels, figure; deploy, and the reference."""
         source, folder = self.source, self.folder
+        pixels = (source.manifest.input.height or 0) * (source.manifest.input.width or 0)
+        # A float64 pass over large images is slow: two of them say as much.
+        random = 8 if pixels <= 64 * 64 else 2
+        # Before any hop: a network that computes nothing is not a converter's fault.
+        self.expected = parity.reference(source.model, source.manifest.input, source.images, random)
         with self.hop("deploy"):
             weights.save_weights(source.model, folder / weights.WEIGHTS)
             (folder / "genotype.json").write_text(to_json(source.genotype), encoding="utf-8")
@@ -157,15 +162,10 @@ class Pipeline:
                                                    encoding="utf-8")
             if source.vocabulary:
                 (folder / artifact.VOCABULARY).write_text(
-                    json.dumps(source.vocabulary, ensure_ascii=False) + "\n", encoding="utf-8")
+                    json_text.dumps(source.vocabulary, ensure_ascii=False) + "\n", encoding="utf-8")
             (folder / "cell.svg").write_text(svg(source.genotype, source.manifest.genotype),
                                              encoding="utf-8")
             self.made[None] = self.deployed = deploy(source.model, source.manifest.input)
-            pixels = (source.manifest.input.height or 0) * (source.manifest.input.width or 0)
-            # A float64 pass over large images is slow: two of them say as much.
-            random = 8 if pixels <= 64 * 64 else 2
-            self.expected = parity.reference(source.model, source.manifest.input,
-                                             source.images, random)
 
     def write(self, fmt: Format) -> None:
         """One hop: the format from its source, and what it computes beside the reference."""

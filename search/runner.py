@@ -45,7 +45,7 @@ from search.strategies.base import Strategy
 from zoo import registry
 from zoo.artifact.folder import json_bytes
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
-from zoo.system import distributed
+from zoo.system import distributed, json_text
 from zoo.system.device import pick_device
 from zoo.system.files import write_whole
 from zoo.training import run_folder
@@ -145,7 +145,7 @@ def _epochs(record: RunRecord, config: RunConfig, strategy: Strategy, early_stop
             if early_stop and collapse.persists(list(record.rows)):
                 break
             began = time.perf_counter()
-            row = json.loads(json.dumps(strategy.epoch(number, report)))
+            row = json.loads(json_text.dumps(strategy.epoch(number, report)))
             seconds = round(time.perf_counter() - began, 3)
             record = dataclasses.replace(record, rows=(*record.rows, row),
                                          seconds=(*record.seconds, seconds))

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from zoo.system import json_text
+
 
 def find_artifacts(
     paths: list[Path], report: Callable[[str], None] | None = None
@@ -78,7 +80,7 @@ def index_json(artifacts: Mapping[str, Path]) -> bytes:
          "path": f"models/{name}/"}
         for name, manifest in manifests.items()
     ]
-    return json.dumps({"models": models}, indent=1).encode()
+    return json_text.dumps({"models": models}, indent=1).encode()
 
 
 def inside(folder: Path, path: str) -> Path | None:

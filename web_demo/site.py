@@ -11,6 +11,7 @@ from pathlib import Path
 
 from web_demo.artifacts import index_json, inside, read_manifest
 from zoo.artifact.folder import refuse_here
+from zoo.system import json_text
 
 MARKER = ".genotype-zoo-site.json"
 PAGE = Path(__file__).parent / "dist"
@@ -40,7 +41,7 @@ def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None
             _copy_artifact(folder, site / "models" / name)
         (site / "models").mkdir(exist_ok=True)
         (site / "models" / "index.json").write_bytes(index_json(artifacts))
-        (site / MARKER).write_text(json.dumps({"files": _files(site)}, indent=1))
+        (site / MARKER).write_text(json_text.dumps({"files": _files(site)}, indent=1))
         # Looked at again, because copying took a while.
         _refuse_foreign(directory)
         _replace(directory, site, Path(temporary) / "before")

@@ -14,6 +14,7 @@ import torch
 
 from zoo.data.text import END_OF_LINE
 from zoo.models.recurrent import LanguageModel
+from zoo.weights.numbers import check_output
 
 
 def generate(source: LanguageModel | Path | str, prompt: str = "", count: int = 500,
@@ -75,6 +76,7 @@ def _written(model: LanguageModel, vocabulary: list[str], unit: str, ids: list[i
     token = ids[-1]
     for _ in range(count):
         log_prob, state = model(torch.tensor([[token]], device=device), state)
+        check_output(log_prob[0], "the network")
         token = choose(log_prob[0, 0].float().cpu().numpy(), temperature, random)
         text = vocabulary[token]
         yield text if unit == "char" else "\n" if text == END_OF_LINE else f"{text} "

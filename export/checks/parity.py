@@ -16,6 +16,8 @@ from torch import nn
 from export.formats.arrays import Runner
 from zoo.artifact.manifest import Input, Parity
 from zoo.models.recurrent import LanguageModel
+from zoo.weights.hub import WeightsError
+from zoo.weights.numbers import check_output, unusable
 
 #: Largest |difference| of a logit that float32 arithmetic may make.
 LIMIT = 1e-5
@@ -65,7 +67,15 @@ def in_range(images: np.ndarray, spec: Input) -> np.ndarray:
 
 
 def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: int = 8) -> Reference:
-    """What `model` computes on `real` images (N, H, W, C), 0..255, and on `random` noise images."""
+    """What `model` computes on `real` images (N, H, W, C), 0..255, and on `random` noise images.
+
+    Raises WeightsError for weights that are NaN or infinite, NotFiniteError where the network's
+    own output is: no hop is to blame for that.
+    """
+    own = model.state_dict()
+    if problem := unusable(own, own):
+        raise WeightsError(f"the network's {problem}; nothing can be exported of it, take other "
+                           "weights")
     generator = np.random.default_rng(0)
     model = copy.deepcopy(model).double().eval()
     if isinstance(model, LanguageModel):
@@ -78,7 +88,7 @@ def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: in
             logits = model.decoder(state[0])
         outputs = {"logits": logits, "probabilities": log_prob[0].exp(), "next_hidden": state[0]}
         inputs = {"tokens": tokens, "hidden": hidden}
-        return Reference(inputs, _float32(outputs), real=0)
+        return Reference(inputs, _finite(outputs), real=0)
     low, high = _range(spec)
     pixels = generator.uniform(low, high, (random, *image_shape(spec))).astype(np.float32)
     if real is not None:
@@ -87,7 +97,7 @@ def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: in
     normalised = (scaled - torch.tensor(spec.mean).double()) / torch.tensor(spec.std).double()
     with torch.no_grad():
         logits = model(normalised.permute(0, 3, 1, 2))
-    outputs = _float32({"logits": logits, "probabilities": logits.softmax(dim=1)})
+    outputs = _finite({"logits": logits, "probabilities": logits.softmax(dim=1)})
     return Reference({spec.name: pixels}, outputs, 0 if real is None else len(real))
 
 
@@ -102,8 +112,12 @@ def _range(spec: Input) -> tuple[float, float]:
     return spec.range
 
 
-def _float32(values: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    return {name: value.float().numpy() for name, value in values.items()}
+def _finite(values: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """The outputs as float32, which all hops compute in."""
+    rounded = {name: value.float() for name, value in values.items()}
+    for value in rounded.values():
+        check_output(value, "the network")
+    return {name: value.numpy() for name, value in rounded.items()}
 
 
 def limit(expected: Reference, precision: str = "float32") -> float:

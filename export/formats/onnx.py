@@ -6,7 +6,6 @@ read, and takes a quarter of the time of the newer one on these networks.
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import MutableSequence, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from export.network.deploy import Deployed
+from zoo.system import json_text
 
 if TYPE_CHECKING:
     from export.formats.arrays import Arrays, Runner
@@ -48,7 +48,7 @@ def write(deployed: Deployed, path: Path, metadata: dict) -> onnx.ModelProto:
     for key, value in metadata.items():
         entry = model.metadata_props.add()
         entry.key = f"zoo.{key}"
-        entry.value = value if isinstance(value, str) else json.dumps(value)
+        entry.value = value if isinstance(value, str) else json_text.dumps(value)
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
     return model

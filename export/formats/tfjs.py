@@ -15,6 +15,7 @@ import numpy as np
 
 from export.formats import tfjs_repairs
 from export.formats.shims import tensorflowjs_converter
+from zoo.system import json_text
 
 if TYPE_CHECKING:
     from export.formats.arrays import Arrays, Runner
@@ -43,9 +44,9 @@ def write(saved_model: Path, directory: Path, precision: str, metadata: dict) ->
     # Protobuf maps come in any order: sorted, the same graph gives the same bytes.  The order
     # of the outputs means something and is kept.
     for part in ("modelTopology", "weightsManifest"):
-        model[part] = json.loads(json.dumps(model[part], sort_keys=True))
+        model[part] = json.loads(json_text.dumps(model[part], sort_keys=True))
     model["signature"]["inputs"] = dict(sorted(model["signature"]["inputs"].items()))
-    (directory / "model.json").write_text(json.dumps(model, separators=(",", ":")))
+    (directory / "model.json").write_text(json_text.dumps(model, separators=(",", ":")))
 
 
 def _read_weights(model: dict, directory: Path) -> tfjs_repairs.Weights:

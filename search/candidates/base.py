@@ -23,6 +23,7 @@ from zoo.genotypes.serialization import Genotype, to_dict
 from zoo.models.cost import parameters
 from zoo.recipes.image import Recipe
 from zoo.recipes.language import LanguageRecipe
+from zoo.system import json_text
 from zoo.system.device import pick_device, pick_precision
 from zoo.system.files import write_whole
 from zoo.training.run_folder import DivergedError, RunError
@@ -153,7 +154,7 @@ def read_record(directory: Path, candidate: Candidate) -> Result | None:
 
 def write_record(directory: Path, candidate: Candidate, result: Result) -> None:
     """Keep the result of a candidate; a kill leaves the whole file or none."""
-    write_whole(_record(directory, candidate), (json.dumps({
+    write_whole(_record(directory, candidate), (json_text.dumps({
         "genotype": to_dict(candidate.genotype), "seed": candidate.seed,
         "result": dataclasses.asdict(result)}) + "\n").encode())
 

@@ -7,7 +7,6 @@ weight-sharing strategy is that of the supernet, not of a trained cell, and the 
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ import typer
 
 from search.reporting.history import RunRecord, duration
 from zoo.commands.table import print_table
+from zoo.system import json_text
 from zoo.training.tensorboard import finite
 
 
@@ -174,7 +174,7 @@ def best_over_cost(run: RunRecord) -> list[tuple[float, float]]:
 def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
     """Print the table, with remarks below it; or everything as JSON."""
     if as_json:
-        typer.echo(json.dumps(comparison.to_dict(), indent=2))
+        typer.echo(json_text.dumps(comparison.to_dict(), indent=2))
         return
     accuracy = comparison.metric == "accuracy"
     shared = any(group.shares_weights for group in comparison.groups)
@@ -206,7 +206,7 @@ def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
 
 def _search(run: RunRecord) -> tuple[str, str]:
     """What the runs of a group have in common: strategy and settings."""
-    return run.strategy, json.dumps(_facts(run), sort_keys=True)
+    return run.strategy, json_text.dumps(_facts(run), sort_keys=True)
 
 
 def _facts(run: RunRecord) -> dict[str, Any]:

@@ -7,7 +7,6 @@ embedded as JSON, and names and warnings are escaped.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -26,6 +25,7 @@ from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype, from_dict
 from zoo.plotting.cell import svg
+from zoo.system import json_text
 from zoo.system.files import write_whole
 from zoo.training.tensorboard import finite
 
@@ -49,8 +49,7 @@ def write_report(record: RunRecord) -> Path:
 
 def page(record: RunRecord) -> str:
     """The report as the text of an HTML file."""
-    data = json.dumps(page_data(record), ensure_ascii=False, allow_nan=False,
-                      separators=(",", ":"))
+    data = json_text.dumps(page_data(record), ensure_ascii=False, separators=(",", ":"))
     fields = {
         "title": escape(f"{record.strategy} on {record.data}"),
         "style": _part("page.css"),
@@ -139,7 +138,7 @@ def _score(record: RunRecord, value: float) -> str:
 
 
 def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False)
 
 
 def _column(record: RunRecord, key: str) -> list[float | None] | None:

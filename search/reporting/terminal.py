@@ -36,7 +36,7 @@ def row_line(row: dict[str, Any], epochs: int) -> str:
     parts = [f"epoch {row['epoch']}/{epochs}", _scores(row, "train"), _scores(row, "valid")]
     if row.get("entropy"):
         parts.append("entropy " + "/".join(f"{value:.2f}" for value in row["entropy"].values()))
-    if "discretisation_gap" in row:
+    if row.get("discretisation_gap") is not None:
         form = "+.1%" if "valid_accuracy" in row else "+.1f"
         parts.append(f"gap {row['discretisation_gap']:{form}}")
     return "  ".join(filter(None, [*parts, cell_line(row)]))

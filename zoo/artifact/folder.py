@@ -24,6 +24,7 @@ from zoo.artifact.manifest import Manifest
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.reader import parse
 from zoo.genotypes.serialization import Genotype
+from zoo.system import json_text
 from zoo.system.files import read_synced, write_whole
 
 MANIFEST = "manifest.json"
@@ -128,7 +129,7 @@ def read_vocabulary(directory: Path | str, manifest: Manifest) -> list[str] | No
 
 def json_bytes(value: object) -> bytes:
     """`value` as indented JSON with a last newline."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json_text.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def finalize(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()) -> Manifest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
 from zoo.genotypes.serialization import to_dict, to_json
 from zoo.registry import CellRecord, UnknownCellError
+from zoo.system import json_text
 
 
 class Kind(str, Enum):
@@ -56,7 +56,7 @@ def list_cells(
         raise UnknownCellError(f"no cell matches {pattern!r}.{hint} `zoo list --all` shows every "
                                "cell")
     if as_json:
-        typer.echo(json.dumps([_facts(cell) for cell in shown], indent=2, ensure_ascii=False))
+        typer.echo(json_text.dumps([_facts(cell) for cell in shown], indent=2, ensure_ascii=False))
         return
     print_table(
         ("name", "year", "reported", "params", "method"),
@@ -143,7 +143,7 @@ def show(
     if as_text:
         typer.echo(str(cell.genotype))
     elif as_json:
-        typer.echo(json.dumps(_facts(cell) | to_dict(cell.genotype), indent=2,
+        typer.echo(json_text.dumps(_facts(cell) | to_dict(cell.genotype), indent=2,
                               ensure_ascii=False))
     else:
         typer.echo(_page(cell))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from zoo.commands.options import DATA_HELP, By, Device, Files, Size, measured, refuse, same_text
 from zoo.commands.table import print_table
+from zoo.system import json_text
 
 if TYPE_CHECKING:
     from zoo.artifact.manifest import Manifest
@@ -46,6 +46,7 @@ def evaluate(
     from zoo.system.device import pick_device
     from zoo.training.evaluation import check_match, predict, score
     from zoo.weights import load_artifact
+    from zoo.weights.numbers import check_output
 
     if confusion and confusion.suffix.lower() not in (".svg", ".csv"):
         raise ValueError(f"--confusion writes .svg or .csv, not {confusion.name}")
@@ -67,11 +68,13 @@ def evaluate(
     with progress.steps("evaluating", 1) as report:
         logits = predict(model.to(place), images.test.images, manifest.input.mean,
                          manifest.input.std, report=report)
+    check_output(logits, f"{directory}: the network")
     result = score(logits, images.test.labels, len(images.labels))
     if confusion:
         _write(confusion, result, images.labels, f"{manifest.name} on {data}")
     if as_json:
-        typer.echo(json.dumps(_facts(manifest, data, images.labels, result), ensure_ascii=False))
+        typer.echo(json_text.dumps(_facts(manifest, data, images.labels, result),
+                                   ensure_ascii=False))
         return
     _print(images.labels, result)
     if not manifest.trained:
@@ -138,6 +141,7 @@ def _evaluate_language(directory: Path, manifest: Manifest, model: LanguageModel
     from zoo.artifact.folder import read_vocabulary
     from zoo.system.device import pick_device
     from zoo.training.losses import measures
+    from zoo.weights.numbers import NotFiniteError
 
     given, data = data, data or manifest.input.data
     vocabulary = read_vocabulary(directory, manifest)
@@ -149,10 +153,14 @@ def _evaluate_language(directory: Path, manifest: Manifest, model: LanguageModel
         raise ValueError(f"{text.name} has other {text.by}s than {directory} has learned; give "
                          "the text of its training with --data and --path")
     model.to(pick_device(device))
-    found = {"data": text.name, "tokens": len(text.test),
-             **measures(model, text, manifest.metrics.get("test_columns", 10))}
+    figures = measures(model, text, manifest.metrics.get("test_columns", 10))
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            raise NotFiniteError(f"{directory}: the network's {name} on {text.name} is {value}, "
+                                 "though its weights are numbers: they are too large; take others")
+    found = {"data": text.name, "tokens": len(text.test), **figures}
     if as_json:
-        typer.echo(json.dumps({"name": manifest.name, "trained": manifest.trained, **found}))
+        typer.echo(json_text.dumps({"name": manifest.name, "trained": manifest.trained, **found}))
         return
     if not manifest.trained:
         typer.echo("this network is untrained: its weights are random")

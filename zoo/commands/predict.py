@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from zoo.system import json_text
 
 
 def predict(
@@ -29,6 +30,7 @@ def predict(
     from zoo.data.pictures import read_picture
     from zoo.training.evaluation import predict as run
     from zoo.weights import load_artifact
+    from zoo.weights.numbers import check_output
 
     if top < 1:
         raise ValueError(f"--top must be at least 1, not {top}")
@@ -38,12 +40,13 @@ def predict(
                          f"see it write with `zoo demo {directory}`")
     images = np.stack([read_picture(picture, manifest.input) for picture in pictures])
     logits = run(model, images, manifest.input.mean, manifest.input.std)
+    check_output(logits, f"{directory}: the network")
     shares = torch.as_tensor(logits).double().softmax(dim=1).tolist()
     labels = manifest.labels or [f"class {number}" for number in range(len(shares[0]))]
     if as_json:
         for picture, share in zip(pictures, shares):
-            typer.echo(json.dumps({"picture": str(picture),
-                                   "probabilities": dict(zip(labels, share))}))
+            typer.echo(json_text.dumps({"picture": str(picture),
+                                        "probabilities": dict(zip(labels, share))}))
         return
     if not manifest.trained:
         typer.echo("note: this network is untrained; its answers mean nothing", err=True)

@@ -77,8 +77,8 @@ def measures(model: TiedModel, data: TextData, test_columns: int = 10) -> dict[s
 
 
 def perplexity(loss: float) -> float:
-    """e to the mean loss; infinite where that is too large for a float."""
-    return math.exp(loss) if loss < 700 else math.inf
+    """e to the mean loss; infinite where that is too large for a float, NaN for NaN."""
+    return math.exp(loss) if loss < 700 or math.isnan(loss) else math.inf
 
 
 # --- the decoder's loss ---------------------------------------------------------------------

@@ -27,6 +27,7 @@ from zoo.artifact.manifest import Manifest
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.recipes.image import Recipe
 from zoo.recipes.language import LanguageRecipe
+from zoo.system import json_text
 from zoo.system.files import sync_names, write_whole
 from zoo.weights import WEIGHTS, save_weights
 
@@ -212,7 +213,7 @@ def set_random_states(states: dict[str, torch.Tensor], device: torch.device) -> 
 def append_line(path: Path, row: dict) -> None:
     """Add a row to a file of JSON lines, and see it on the disk."""
     with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+        file.write(json_text.dumps(row) + "\n")
         file.flush()
         os.fsync(file.fileno())
 

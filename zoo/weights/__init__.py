@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from zoo.models.factory import ZooNetwork, build_network
 from zoo.system.files import write_whole
 from zoo.weights.hub import WeightsError, fetch
+from zoo.weights.numbers import unusable
 
 if TYPE_CHECKING:
     from zoo.artifact.manifest import Manifest
@@ -89,10 +90,14 @@ def unpacked(content: bytes, where: str) -> dict[str, Tensor]:
 
 
 def fill(model: nn.Module, state: dict[str, Tensor], where: str) -> None:
-    """Copy `state` into `model`; every key and shape must fit.  Raises WeightsError."""
+    """Copy `state` into `model`; every key and shape must fit, every value be a number that a
+    network computes with.  Raises WeightsError before anything is copied."""
     own = model.state_dict()
     if problem := misfit(trained_state(model), state):
         raise WeightsError(f"{where} does not fit the network: {problem}")
+    if problem := unusable(own, state):
+        raise WeightsError(f"{where}: {problem}, so the network computes nothing; take an earlier "
+                           "checkpoint, or get the file again")
     with torch.no_grad():
         for name, value in state.items():
             own[name].copy_(value)

@@ -1,0 +1,33 @@
+"""JSON that every reader takes: what is written by the project goes through here.
+
+Python writes NaN and Infinity by those words, which RFC 8259 does not have: `JSON.parse` of a
+browser, `jq` and most other readers refuse the whole file.  They are written as null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+
+def dumps(value: object, **layout: Any) -> str:
+    """`value` as JSON; `layout` is that of `json.dumps`.  Floats that are not finite become null.
+
+    >>> dumps({"loss": float("nan"), "epochs": [1, 2.5]})
+    '{"loss": null, "epochs": [1, 2.5]}'
+    """
+    try:
+        return json.dumps(value, allow_nan=False, **layout)
+    except ValueError:  # rare, so that the common case walks through the value once
+        return json.dumps(_finite(value), allow_nan=False, **layout)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return value
