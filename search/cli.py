@@ -12,6 +12,7 @@ import typer
 from search.reporting.commands import RunFolder, compare, list_runs, plot, show
 from zoo.cli import PLAIN, OneLineErrors
 from zoo.commands.settings_options import Assignments, Config
+from zoo.system import notes
 
 if TYPE_CHECKING:
     from search.config import RunConfig
@@ -35,6 +36,7 @@ def search() -> None:
       search run --strategy evolution --data cifar10 --path ~/cifar10
       search compare runs/search-*
     """
+    notes.show()
 
 
 def _setting(help: str) -> Any:

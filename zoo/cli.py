@@ -16,6 +16,8 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
+from zoo.system import notes
+
 
 class Command(NamedTuple):
     """Where a command stands, and its line in `zoo --help`."""
@@ -152,6 +154,7 @@ def zoo(
       zoo show DARTS
       zoo build DARTS --export tfjs
     """
+    notes.show()
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 SIDE = 32
+COARSE = 20
 CLASSES = {"cifar10": 10, "cifar100": 100}
 _HUB = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
 _LABEL_COLUMNS = {"cifar10": ("label",), "cifar100": ("fine_label", "label")}
@@ -82,7 +83,20 @@ def _parquet_files(name: str, path: Path) -> dict[str, list[Path]] | None:
 def _from_parquet(name: str, found: dict[str, list[Path]]) -> tuple[Images, Images, list[str]]:
     train, test = (_joined([_read_parquet(name, file) for file in found[split]])
                    for split in ("train", "test"))
+    from pyarrow import parquet
+
+    explicit = "fine_label" in parquet.read_schema(found["train"][0]).names
+    if name == "cifar100" and not explicit and _are_coarse(train[1], test[1]):
+        raise DataError(f"{found['train'][0].parent}: the labels of these files have the 20 values "
+                        "of CIFAR-100's coarse classes, and cifar100 is its 100 fine ones; give "
+                        "files with a column fine_label")
     return train, test, _label_names(name)
+
+
+def _are_coarse(*labels: np.ndarray) -> bool:
+    """Are these the numbers of the 20 groups of classes, which other copies call label, too?"""
+    values = np.unique(np.concatenate(labels))
+    return values.tolist() == list(range(COARSE))
 
 
 def _joined(parts: list[Images]) -> Images:

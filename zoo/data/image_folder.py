@@ -1,6 +1,7 @@
 """Images of one's own: a folder with train/CLASS/*.png and test/CLASS/*.png (or val/).
 
-The layout of ImageNet and of torchvision's ImageFolder; classes in alphabetical order.
+The layout of ImageNet and of torchvision's ImageFolder; classes in alphabetical order, images by
+any suffix that Pillow reads (`zoo.data.picture_files`).  What is left out is told in one note.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.base import DataError
-from zoo.data.pictures import DAMAGED, area_average, brightness, on_white
+from zoo.data.picture_files import is_picture
+from zoo.data.pictures import DAMAGED, NoRangeError, area_average, brightness, on_white
+from zoo.system.notes import listed, note
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
-_GREY = {"1", "L", "LA", "I;16", "I;16B"}
+_GREY = {"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 _DAMAGED = (*DAMAGED, Image.DecompressionBombError)
 
 #: The images of a split and the numbers of their classes: in memory, and as files.
@@ -65,9 +67,13 @@ def class_files(path: Path, size: int | None) -> tuple[Files, Files, list[str]]:
     if len(classes) < 2:
         raise DataError(f"{train} has {len(classes) or 'no'} class folder"
                         f"{'s' * (len(classes) == 0)}; a classifier needs at least two")
-    if extra := sorted(set(_classes(test)) - set(classes)):
-        raise DataError(f"{test} has the class {extra[0]}, which {train} has not")
-    return _files(train, classes), _files(test, classes), classes
+    _refuse_other_classes(train, test, classes)
+    if test.name == "test" and (path / "val").is_dir():
+        note(f"{path / 'val'} is not read, as there is a test/; hold images out of train/ with "
+             "--validation")
+    files = _files(train, classes), _files(test, classes)
+    _tell_left_out(path, [train, test], {file for split in files for file, _ in split})
+    return *files, classes
 
 
 def _classes(folder: Path) -> list[str]:
@@ -75,18 +81,52 @@ def _classes(folder: Path) -> list[str]:
                   if entry.is_dir() and not entry.name.startswith("."))
 
 
+def _refuse_other_classes(train: Path, test: Path, classes: list[str]) -> None:
+    """Raise DataError, with what each side has alone, where the test has a class of its own."""
+    there = _classes(test)
+    extra, missing = sorted(set(there) - set(classes)), sorted(set(classes) - set(there))
+    if extra:
+        also = f", and {train} has {listed(missing)}, which {test} has not" if missing else ""
+        raise DataError(f"{test} has the class{'es' * (len(extra) > 1)} {listed(extra)}, which "
+                        f"{train} has not{also}; give both folders the same classes")
+
+
 def _files(folder: Path, classes: list[str]) -> Files:
     """Every image of a split with the number of its class."""
     found: Files = []
+    empty: list[str] = []
     for number, name in enumerate(classes):
         images = [file for file in sorted((folder / name).glob("*"))
-                  if file.suffix.lower() in SUFFIXES]
-        if not images and folder.name == "train":
-            raise DataError(f"{folder / name} holds no images ({', '.join(sorted(SUFFIXES))})")
+                  if is_picture(file) and not file.is_dir()]
+        if not images:
+            empty.append(name)
         found += [(image, number) for image in images]
-    if not found:
-        raise DataError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
+    if not found or (empty and folder.name == "train"):
+        where = folder if not found else folder / empty[0]
+        more = "" if len(empty) < 2 or not found else (
+            f", nor {'do' if len(empty) > 2 else 'does'} {listed(empty[1:])}")
+        raise DataError(f"{where} holds no images (files that Pillow reads, as .png, .jpg or "
+                        f".tif){more}; put some in, or take the folder out")
     return found
+
+
+def _tell_left_out(path: Path, splits: list[Path], taken: set[Path]) -> None:
+    """Note what lies in the splits and their classes beside the images that are taken."""
+    left_out: list[str] = []
+    for split in splits:
+        for entry in sorted(split.iterdir()):
+            if entry.is_dir() and not entry.name.startswith("."):
+                left_out += [_shown(inner, path) for inner in sorted(entry.iterdir())
+                             if inner not in taken]
+            else:
+                left_out.append(_shown(entry, path))
+    if left_out:
+        note(f"{path}: {len(left_out)} left out beside {len(taken):,} images, as no "
+             f"train/CLASS/FILE that Pillow reads: {listed(left_out)}")
+
+
+def _shown(entry: Path, path: Path) -> str:
+    return entry.relative_to(path).as_posix() + "/" * entry.is_dir()
 
 
 def _channels(files: list[Path]) -> int:
@@ -121,5 +161,7 @@ def read(file: Path) -> np.ndarray:
     with open_image(file) as image:
         try:
             return on_white(image)
+        except NoRangeError as error:
+            raise DataError(f"{file} {error}") from None
         except _DAMAGED:
             raise DataError(f"{file} is cut off; take it out or get it again") from None

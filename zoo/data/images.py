@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from zoo.data.base import IMAGENET_STATISTICS, DataError, ImageData, Split, statistics
 from zoo.spelling import choices
+from zoo.system.notes import listed, note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,10 +51,17 @@ def load(name: str, path: Path | str | None = None, size: int | None = None) -> 
     if name in _SCALED and path is None:
         raise DataError(f"--data {name} needs --path, the folder that holds train/ and test/")
     try:
-        return _read(name, path, size)
+        data = _read(name, path, size)
     except ModuleNotFoundError as error:
         raise DataError(f"{name} needs the package {error.name}, which is not installed: "
                         "pip install 'genotype-zoo[data]'") from None
+    for split, what, then in ((data.train, "training", "no network learns to know"),
+                              (data.test, "test", "no accuracy tells of")):
+        known = set(split.labels.tolist())
+        if missing := [label for n, label in enumerate(data.labels) if n not in known]:
+            note(f"{name} has no {what} image of the class{'es' * (len(missing) > 1)} "
+                 f"{listed(missing)}, which {then}")
+    return data
 
 
 def load_for(spec: Input, name: str, path: Path | str | None = None) -> ImageData:

@@ -29,6 +29,10 @@ DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError)
 _MOST_PIXELS = 2 ** 27  # of a picture scaled on the way to its middle
 
 
+class NoRangeError(ValueError):
+    """Grey values of which nobody says which one is white; the message has the remedy."""
+
+
 class PictureError(ValueError):
     """A file that is no picture, or one that this network cannot take; the message names it."""
 
@@ -71,26 +75,51 @@ def decode(file: Path | str) -> np.ndarray:
     try:
         with Image.open(file) as image:
             return on_white(image)
+    except NoRangeError as error:
+        raise PictureError(f"{file} {error}") from None
     except (*DAMAGED, Image.DecompressionBombError):
-        raise PictureError(f"{file} is not a picture that can be read; give a PNG, JPEG, GIF or "
-                           "WebP file") from None
+        raise PictureError(f"{file} is not a picture that can be read; give a PNG, JPEG, "
+                           "TIFF, GIF or WebP file") from None
 
 
 def on_white(image: Image.Image) -> np.ndarray:
     """A picture that Pillow has opened, upright and on white, uint8 (H, W, 3).  Raises what Pillow
-    does where it is damaged."""
+    does where it is damaged, NoRangeError where its values have no scale."""
     from PIL import Image
 
+    made_by = image.format
     turn = _TURNS.get(_orientation(image))
     if turn:
         image = image.transpose(Image.Transpose[turn])
-    if image.mode.startswith("I;16"):  # Pillow would cut off at 255, not scale
-        image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
+    if image.mode[0] in "IF":
+        image = Image.fromarray(_eight_bits(image, made_by))
     if not image.has_transparency_data:
         return np.asarray(image.convert("RGB"))
     colours = np.asarray(image.convert("RGBA")).astype(np.int64)
     opacity = colours[..., 3:]
     return ((colours[..., :3] * opacity + 127) // 255 + 255 - opacity).astype(np.uint8)
+
+
+def _eight_bits(image: Image.Image, made_by: str | None) -> np.ndarray:
+    """Grey values of 16 bits, in 16 or in 32, as uint8; Pillow would cut them off at 255.
+
+    Raises NoRangeError for other 32-bit values and for floats: no scale is theirs.
+    """
+    levels = np.asarray(image)
+    if image.mode == "I" and made_by not in _ALWAYS_SIXTEEN:
+        low, high = int(levels.min()), int(levels.max())
+        # Below 256 they may be 8 bits as well as a dark picture of 16.
+        if low < 0 or not 255 < high < 65536:
+            raise NoRangeError(f"holds 32-bit grey values from {low} to {high}, of which nothing "
+                               "says which one is white; save it with 8 or 16 bits")
+    elif image.mode == "F":
+        raise NoRangeError(f"holds grey values in floats, from {levels.min():.4g} to "
+                           f"{levels.max():.4g}, of which nothing says which one is white; save "
+                           "it with 8 or 16 bits")
+    return (levels // 256).astype(np.uint8)
+
+
+_ALWAYS_SIXTEEN = ("PNG", "PPM")  # what Pillow makes of their 16 bits, where it takes 32
 
 
 # By the orientation of EXIF: what turns a picture upright.

@@ -7,6 +7,7 @@ of one's own is one file.  How they are read on in stretches is `zoo.data.text_b
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,10 @@ _FILES = ("{}.txt", "wiki.{}.tokens", "ptb.{}.txt", "wiki.{}.raw")
 # and on a branch the hub's own conversion.
 _HUB = {"ptb": ("ptb-text-only/ptb_text_only", {"revision": "refs/convert/parquet"}, "sentence"),
         "wikitext2": ("Salesforce/wikitext", {"name": "wikitext-2-v1"}, "text")}
+# By what a file begins with; that of UTF-32 begins as that of UTF-16.
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32",
+          codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16",
+          codecs.BOM_UTF16_BE: "utf-16"}
 _SHARES = (0.90, 0.95)  # of one file: where training text ends, and where validation text ends
 
 
@@ -62,7 +67,7 @@ def load_text(name: str, path: Path | str | None = None, by: str | None = None) 
     `by` "word" splits at blanks and closes each line with <eos>, "char" takes every character;
     None is by word for ptb and wikitext2, else by character.  One file is cut 90/5/5 in order.
     Every token of all three parts has a number, as in the 2018 release.
-    Raises DataError (ValueError) for an unknown name, files that are missing, empty, not UTF-8
+    Raises DataError (ValueError) for an unknown name, files that are missing, empty, not Unicode
     or too small, a text of one token only, a hub that cannot be reached.
     """
     if name not in TEXT_NAMES:
@@ -165,19 +170,26 @@ def _split_files(name: str, folder: Path) -> list[Path]:
 
 
 def _read(file: Path) -> str:
+    """A text with \n as the end of each line, whichever of the three ends it has."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        content = file.read_bytes()
+        code = next((code for mark, code in _MARKS.items() if content.startswith(mark)), "utf-8")
+        text = content.decode(code)
     except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 text (byte {error.start} is "
-                        f"0x{error.object[error.start]:02x}); convert it, for example with "
-                        "iconv -t UTF-8") from None
+        raise DataError(f"{file} is not {code.removesuffix('-sig').upper()} text (byte "
+                        f"{error.start} is 0x{error.object[error.start]:02x}); convert it, for "
+                        "example with iconv -t UTF-8") from None
     except FileNotFoundError:
         raise DataError(f"there is no file {file}") from None
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error.strerror}") from None
     if not text.strip():
         raise DataError(f"{file} is empty; give a file with text in it")
-    return text.replace("\r\n", "\n")
+    if "\0" in text:  # valid in UTF-8, and in every second byte of English in UTF-16
+        raise DataError(f"{file} holds NUL characters: it is UTF-16 or UTF-32 without a mark at "
+                        "its beginning, or no text; convert it, for example with iconv -f "
+                        "UTF-16LE -t UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _from_hub(name: str) -> list[str]:

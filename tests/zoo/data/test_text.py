@@ -50,7 +50,39 @@ def test_one_file_by_word_and_by_character(tmp_path):
     assert set(load_text("text", str(file)).vocabulary) == set("déjà vu\n")
 
 
+WRITTEN = "déjà vu\n\nencore\n" * 20
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le marked",
+                                  "utf-16-be marked", "utf-32-be marked"])
+def test_all_ends_of_lines_and_all_marked_codes_are_the_same_text(tmp_path, ends, code):
+    """CR alone, as of old Macs, made one line of a file, in silence."""
+    code, _, marked = code.partition(" ")
+    text = "\ufeff" * bool(marked) + WRITTEN.replace("\n", ends)
+    (tmp_path / "mine.txt").write_bytes(text.encode(code))
+    (tmp_path / "plain.txt").write_bytes(WRITTEN.encode())
+    for by in ("word", "char"):
+        found, wanted = (load_text("text", tmp_path / name, by)
+                         for name in ("mine.txt", "plain.txt"))
+        assert found.vocabulary == wanted.vocabulary
+        for split in ("train", "valid", "test"):
+            assert np.array_equal(getattr(found, split), getattr(wanted, split))
+
+
+def test_a_splits_ends_of_lines_too(tmp_path):
+    folder = write_splits(tmp_path)
+    wanted = load_text("ptb", folder)
+    file = folder / "valid.txt"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r"))
+    assert np.array_equal(load_text("ptb", folder).valid, wanted.valid)
+
+
 @pytest.mark.parametrize("content, by, said", [
+    (WRITTEN.encode("utf-16-le"), None, "not UTF-8 text"),
+    ("only ascii\n".encode("utf-16-be") * 40, None, "holds NUL characters: it is UTF-16"),
+    ("only ascii\n".encode("utf-16-le") * 40, None, "iconv -f UTF-16LE -t UTF-8"),
+    (WRITTEN.encode("utf-16")[:-1], None, "is not UTF-16 text"),
     (b"", None, "is empty"),
     (b" \n \n", None, "is empty"),
     (b"caf\xe9 " * 50, None, "not UTF-8 text (byte 3 is 0xe9)"),

@@ -1,0 +1,53 @@
+"""Notes: what is no error and still has to be said, such as files that are left out.
+
+Code that is far from a terminal says it by `note`.  The commands show a note as one line on
+stderr, each once (`show`); in Python it is a warning of the logger "zoo", as any other's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+import typer
+
+_LOGGER = logging.getLogger("zoo")
+
+
+def note(text: str) -> None:
+    """Say `text`, one line without a full stop."""
+    _LOGGER.warning("%s", text)
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names and how many more there are.
+
+    >>> listed(["a", "b", "c", "d"], most=2)
+    'a, b and 2 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+class _OnStderr(logging.Handler):
+    """Echoes each note once; of several processes that torchrun started the first one does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        first = os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
+        if first and text not in self.said:
+            self.said.add(text)
+            typer.echo(f"note: {text}", err=True)
+
+
+def show() -> None:
+    """Show the notes of the command that begins here on stderr."""
+    for handler in list(_LOGGER.handlers):
+        if isinstance(handler, _OnStderr):
+            _LOGGER.removeHandler(handler)
+    _LOGGER.addHandler(_OnStderr())
