@@ -6,6 +6,8 @@ any suffix that Pillow reads (`zoo.data.picture_files`).  What is left out is to
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +73,13 @@ def class_files(path: Path, size: int | None) -> tuple[Files, Files, list[str]]:
     if test.name == "test" and (path / "val").is_dir():
         note(f"{path / 'val'} is not read, as there is a test/; hold images out of train/ with "
              "--validation")
-    files = _files(train, classes), _files(test, classes)
-    _tell_left_out(path, [train, test], {file for split in files for file, _ in split})
-    return *files, classes
+    (train_files, beside), (test_files, beside_test) = (
+        _files(folder, classes) for folder in (train, test))
+    if left_out := [entry.relative_to(path).as_posix() + "/" * entry.is_dir()
+                    for entry in (*sorted(beside), *sorted(beside_test))]:
+        note(f"{path}: {len(left_out)} left out beside {len(train_files) + len(test_files):,} "
+             f"images, as no train/CLASS/FILE that Pillow reads: {listed(left_out)}")
+    return train_files, test_files, classes
 
 
 def _classes(folder: Path) -> list[str]:
@@ -91,42 +97,29 @@ def _refuse_other_classes(train: Path, test: Path, classes: list[str]) -> None:
                         f"{train} has not{also}; give both folders the same classes")
 
 
-def _files(folder: Path, classes: list[str]) -> Files:
-    """Every image of a split with the number of its class."""
+def _files(folder: Path, classes: list[str]) -> tuple[Files, list[Path]]:
+    """Every image of a split with the number of its class; what lies beside them, and is no class
+    and no image."""
     found: Files = []
     empty: list[str] = []
+    beside = [entry for entry in folder.iterdir()
+              if entry.name.startswith(".") or not entry.is_dir()]
     for number, name in enumerate(classes):
-        images = [file for file in sorted((folder / name).glob("*"))
-                  if is_picture(file) and not file.is_dir()]
+        images: list[Path] = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder / name) as entries:
+            for entry in entries:  # it knows which are folders without asking the disk for each
+                taken = is_picture(entry.name) and not entry.is_dir()
+                (images if taken else beside).append(Path(entry.path))
         if not images:
             empty.append(name)
-        found += [(image, number) for image in images]
+        found += [(image, number) for image in sorted(images)]
     if not found or (empty and folder.name == "train"):
         where = folder if not found else folder / empty[0]
         more = "" if len(empty) < 2 or not found else (
             f", nor {'do' if len(empty) > 2 else 'does'} {listed(empty[1:])}")
         raise DataError(f"{where} holds no images (files that Pillow reads, as .png, .jpg or "
                         f".tif){more}; put some in, or take the folder out")
-    return found
-
-
-def _tell_left_out(path: Path, splits: list[Path], taken: set[Path]) -> None:
-    """Note what lies in the splits and their classes beside the images that are taken."""
-    left_out: list[str] = []
-    for split in splits:
-        for entry in sorted(split.iterdir()):
-            if entry.is_dir() and not entry.name.startswith("."):
-                left_out += [_shown(inner, path) for inner in sorted(entry.iterdir())
-                             if inner not in taken]
-            else:
-                left_out.append(_shown(entry, path))
-    if left_out:
-        note(f"{path}: {len(left_out)} left out beside {len(taken):,} images, as no "
-             f"train/CLASS/FILE that Pillow reads: {listed(left_out)}")
-
-
-def _shown(entry: Path, path: Path) -> str:
-    return entry.relative_to(path).as_posix() + "/" * entry.is_dir()
+    return found, beside
 
 
 def _channels(files: list[Path]) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import lru_cache
-from pathlib import Path
 
 from PIL import Image, ImageFile
 
@@ -28,7 +28,7 @@ def _is_stub(name: str) -> bool:
     return getattr(sys.modules[reader.__module__], "_handler", None) is None
 
 
-def is_picture(file: Path) -> bool:
-    """Has `file` the name of a picture?  Dot-files have not: macOS keeps notes of ``a.png`` in
-    ``._a.png``, which ends like one."""
-    return not file.name.startswith(".") and file.suffix.lower() in suffixes()
+def is_picture(name: str) -> bool:
+    """Is `name` that of a picture file?  Those of dot-files are not: macOS keeps notes of ``a.png``
+    in ``._a.png``, which ends like one."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes()

@@ -1,6 +1,7 @@
 """Nothing is left out or reinterpreted in silence: pictures of all suffixes, skipped files, bit
 depths, and classes that only one side has."""
 
+import io
 import logging
 
 import numpy as np
@@ -16,6 +17,9 @@ from zoo.data.images import load
 from zoo.data.picture_files import is_picture, suffixes
 from zoo.data.pictures import PictureError, decode
 from zoo.system import notes
+
+arrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def test_every_suffix_that_pillow_reads_is_a_picture(tmp_path, said):
             except (OSError, ValueError, KeyError, ImportError):
                 file.unlink(missing_ok=True)
         if file.exists() and Image.open(file).mode != "F":
-            assert is_picture(file), file
+            assert is_picture(file.name), file
         else:
             file.unlink(missing_ok=True)
     for place in ("train/b", "test/a", "test/b"):
@@ -222,3 +226,18 @@ def test_coarse_labels_of_cifar100_are_told(tmp_path):
     for split in ("train", "test"):  # said to be the fine ones
         write_parquet(tmp_path / f"{split}.parquet", some_images(20), list(range(20)), "fine_label")
     assert load("cifar100", tmp_path).train.labels.max() == 19
+
+
+@pytest.mark.parametrize("kind, said", [(np.uint16, None), (np.float32, "row 0: img.bytes holds")])
+def test_deep_images_in_parquet_files(tmp_path, kind, said):
+    levels = (np.arange(1024).reshape(32, 32) * 64).astype(kind)
+    content = io.BytesIO()
+    Image.fromarray(levels).save(content, "tiff")
+    table = arrow.table({"img": [{"bytes": content.getvalue()}], "label": [0]})
+    for split in ("train", "test"):
+        parquet.write_table(table, tmp_path / f"{split}.parquet")
+    if said:
+        assert said in refused("cifar10", tmp_path)
+    else:
+        found = load("cifar10", tmp_path).train.images[0]
+        assert np.array_equal(found, np.repeat(levels[..., None] // 256, 3, axis=2))
