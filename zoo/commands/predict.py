@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from zoo.system import json_text
+from zoo.system.notes import listed, note
 
 
 def predict(
@@ -38,6 +39,7 @@ def predict(
     if manifest.task != "image-classification":
         raise ValueError(f"{directory} holds a language model, which takes no pictures; "
                          f"see it write with `zoo demo {directory}`")
+    pictures = _without_notes_of_macos(pictures)
     images = np.stack([read_picture(picture, manifest.input) for picture in pictures])
     logits = run(model, images, manifest.input.mean, manifest.input.std)
     check_output(logits, f"{directory}: the network")
@@ -55,3 +57,16 @@ def predict(
         best = sorted(range(len(share)), key=lambda number: -share[number])[:top]
         rows.append((str(picture), ", ".join(f"{labels[n]} {share[n]:.1%}" for n in best)))
     print_table(("picture", "most probable"), rows)
+
+
+def _without_notes_of_macos(pictures: list[Path]) -> list[Path]:
+    """The files but ``._a.png``, which lies beside ``a.png`` where macOS has copied it; a note says
+    which.  Raises ValueError where there is no other."""
+    beside = [picture for picture in pictures if picture.name.startswith("._")]
+    if len(beside) == len(pictures):
+        raise ValueError(f"{beside[0]} holds what macOS notes of the file "
+                         f"{beside[0].name.removeprefix('._')}, and no picture; name that one")
+    if beside:
+        note(f"{len(beside)} left out, as macOS's notes of other files: "
+             f"{listed(list(map(str, beside)))}")
+    return [picture for picture in pictures if picture not in beside]

@@ -161,6 +161,19 @@ def test_predict(tmp_path, trained):
         assert line.endswith(", ".join(f"{name} {shares[name]:.1%}" for name in best))
 
 
+def test_predict_leaves_out_what_macos_notes_of_a_file(tmp_path, trained):
+    Image.fromarray(noise(70, 50)).save(tmp_path / "x.png")
+    (tmp_path / "._x.png").write_bytes(b"\0\5\x16\7")
+    result = CliRunner().invoke(app, ["predict", str(trained), str(tmp_path / "._x.png"),
+                                      str(tmp_path / "x.png"), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["picture"] == str(tmp_path / "x.png")
+    assert result.stderr == ("note: 1 left out, as macOS's notes of other files: "
+                             f"{tmp_path / '._x.png'}\n")
+    alone = CliRunner().invoke(app, ["predict", str(trained), str(tmp_path / "._x.png")])
+    assert alone.exit_code == 1 and "._x.png holds what macOS notes" in alone.output
+
+
 def test_predict_says_what_is_wrong(tmp_path, trained):
     def told(*arguments):
         result = CliRunner().invoke(app, ["predict", *map(str, arguments)])

@@ -1,5 +1,8 @@
 """Weights that are NaN, infinite or a negative variance are told at once, by tensor."""
 
+import json
+import re
+
 import pytest
 import torch
 from PIL import Image
@@ -9,7 +12,7 @@ from typer.testing import CliRunner
 import export
 from tests.export.conftest import images_of, trained_looking
 from zoo.artifact.folder import finalize, read_manifest
-from zoo.artifact.manifest import Manifest, Network
+from zoo.artifact.manifest import Input, Manifest, Network
 from zoo.cli import app
 from zoo.create import create_model
 from zoo.genotypes.serialization import to_json
@@ -152,3 +155,49 @@ def test_outputs_are_counted():
     outputs[1, 2], outputs[3, 0] = NAN, INFINITE
     with pytest.raises(NotFiniteError, match="^it gives NaN or infinite outputs .*, for 2 of 4 "):
         check_output(outputs, "it")
+
+
+def language_artifact(folder, name, value):
+    """Of a model of the characters of `ab\n`, with one tensor filled with `value`."""
+    torch.manual_seed(0)
+    model = create_model("DARTS_V2_RNN", "language", vocabulary=3, embedding=8, hidden=8)
+    with torch.no_grad():
+        model.state_dict()[name].fill_(value)
+    folder.mkdir()
+    save_weights(model, folder / "model.safetensors")
+    (folder / "genotype.json").write_text(to_json(model.genotype))
+    (folder / "vocabulary.json").write_text(json.dumps(["a", "b", "\n"]))
+    finalize(folder, Manifest(
+        name="bad", genotype="DARTS_V2_RNN", trained=True, parameters=1,
+        task="language-model-step", outputs=["logits", "probabilities", "next_hidden"],
+        network=Network(kind="language", vocabulary=3, embedding=8, hidden=8),
+        input=Input(name="tokens", range=None, unit="char", data="ab")))
+    return folder
+
+
+@pytest.mark.parametrize("name, value, said", [
+    ("rnns.0._W0", NAN, "rnns.0._W0 has 256 NaN among its 256 values"),
+    ("decoder.bias", INFINITE, "decoder.bias has 3 infinite among its 3 values"),
+])
+def test_language_models(name, value, said, tmp_path):
+    folder = language_artifact(tmp_path / "artifact", name, value)
+    (tmp_path / "ab.txt").write_text("ab\nba\n" * 50)
+    for line in (command("eval", folder, "--data", tmp_path / "ab.txt"),
+                 command("eval", folder, "--data", tmp_path / "ab.txt", "--json"),
+                 command("verify", folder),
+                 command("build", folder, "-e", "onnx", "-o", tmp_path / "out"),
+                 command("write", folder)):
+        assert re.search(said, line), line
+
+
+def test_a_language_model_whose_loss_is_too_large(tmp_path):
+    folder = language_artifact(tmp_path / "artifact", "decoder.bias", 0.0)
+    state = load_file(folder / "model.safetensors")
+    state["decoder.bias"][:] = torch.tensor([3e38, -3e38, 0.0])
+    save_file(state, folder / "model.safetensors")
+    finalize(folder, read_manifest(folder))
+    (tmp_path / "ab.txt").write_text("ab\nba\n" * 50)
+    for line in (command("eval", folder, "--data", tmp_path / "ab.txt"),
+                 command("eval", folder, "--data", tmp_path / "ab.txt", "--json")):
+        assert "the network's test_perplexity on ab is inf, though its weights are" in line
+    assert "outputs itself, for 1 of 1 inputs" in command("write", folder)
