@@ -19,6 +19,7 @@ from web_demo.site import PAGE
 WEB_DEMO = PAGE.parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker runs them all, so that the artifact is built and the browser started once."""
     here = Path(__file__).parent
