@@ -1,23 +1,26 @@
-"""The `search` command as typed, from an empty folder, and what it shows while it runs."""
+"""The `search` command as typed, from an empty folder."""
 
-import fcntl
 import json
-import os
-import pty
 import re
 import shutil
-import struct
 import subprocess
 import sys
-import termios
 
 import pytest
 from typer.testing import CliRunner
 
 from search.cli import app
-from search.reporting import terminal
-from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder, short_text
+from tests.search.small_data import (
+    SAMPLED,
+    TEXT,
+    TINY,
+    digits_folder,
+    short_text,
+    without_estimate,
+)
 from zoo.cli import app as zoo_app
+
+pytestmark = [pytest.mark.usefixtures("no_estimate"), pytest.mark.xdist_group("search at home")]
 
 COMMANDS = ("run", "resume", "list", "show", "plot", "compare")
 DIGITS = ["--channels", "4", "--layers", "3", "--epochs", "1", "--batch-size", "300"]
@@ -36,8 +39,9 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
         patch.setenv("GENOTYPE_ZOO_DATA", str(home / "mine"))
-        results = [search("run", *DIGITS), search("run", *DIGITS, "--seed", 1),
-                   search("run", *DIGITS)]
+        first = search("run", *DIGITS)
+        without_estimate(patch.setattr)
+        results = [first, search("run", *DIGITS, "--seed", 1), search("run", *DIGITS)]
         (home / "runs" / "notes").mkdir()
         yield home, results
 
@@ -182,76 +186,6 @@ def test_answers_without_torch(words):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout
     assert done.stderr.splitlines()[-1] == "[]"
-
-
-# --- on a terminal --------------------------------------------------------------------------
-
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-def on_terminal(columns, *words):
-    """(what a terminal of that width is sent, each line of it as it is seen)."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "search", *map(str, words)], stderr=theirs,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        env={name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        | {"TERM": "xterm-256color"})
-    os.close(theirs)
-    sent = b""
-    while True:
-        try:
-            more = os.read(ours, 65536)
-        except OSError:  # Linux says so of a terminal that nobody holds any more
-            break
-        if not more:
-            break
-        sent += more
-    os.close(ours)
-    assert process.wait() == 0, sent
-    text = sent.decode()
-    return text, [ESCAPES.sub("", line) for line in re.split(r"[\r\n]+", text)]
-
-
-@pytest.mark.parametrize("columns", [80, 120])
-def test_two_lines_live_on_a_terminal(columns, tmp_path):
-    images = digits_folder(tmp_path / "images", count=200, classes=10)
-    text, lines = on_terminal(columns, "run", *TINY, "--batch-size", 16, "--data", "folder",
-                              "--path", images, "-o", tmp_path / "run")
-    assert max(map(len, lines)) <= columns  # nothing is left to the terminal to wrap
-    live = [line for line in lines if " left  epoch 3/3 step " in line]
-    assert re.search(r"\d+% \d:\d\d:\d\d left  epoch 3/3 step \d/6  loss \d+\.\d{3}  "
-                     r"valid \d+\.\d{3} acc \d+\.\d\d%$", live[-1].rstrip())
-    assert any("━" in line for line in live) == (columns == 120)
-    assert any(line.startswith("normal ") and "reduce" in line for line in lines)
-    assert any(re.match(r"[\d.]+ s per step: about .* in total, without validation", line)
-               for line in lines)
-    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor comes back
-    assert "\x1b[2J" not in text  # and the screen is never cleared
-
-
-def test_warnings_are_shown_on_a_terminal(tmp_path):
-    images = digits_folder(tmp_path / "images")
-    text, lines = on_terminal(80, "run", "--strategy", "random", *SAMPLED, "--candidates", 2,
-                              "--learning-rate", "1e18", "--data", "folder", "--path", images,
-                              "-o", tmp_path / "run")
-    assert "\x1b[33m  warning: the training of candidate 0 diverged" in text
-    assert any(re.search(r"epoch 1/1 candidate [12]/2", line) for line in lines)
-
-
-def test_time_is_told_after_ten_steps_even_if_they_come_at_once(monkeypatch):
-    now = iter(range(0, 1000, 2))
-    monkeypatch.setattr(terminal.time, "perf_counter", lambda: next(now))
-    said, shown = [], []
-    screen = terminal.Display(said.append, lambda share, lines: shown.append((share, lines[0])))
-    screen.on_event("done", 1)
-    screen.epochs = 3
-    screen.report(0, 40, {})
-    screen.report(16, 40, {"train_loss": 0.5})
-    screen.report(17, 40, {})
-    assert said == ["0.12 s per step: about 10 s in total, without validation"]
-    assert shown[1] == (56 / 120, "0:00:08 left  epoch 2/3 step 16/40  loss 0.500")
 
 
 def test_the_next_command_can_be_typed_as_it_is_printed(tmp_path, monkeypatch):

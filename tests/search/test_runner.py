@@ -1,7 +1,6 @@
 """Runs that are killed and resumed, by whatever and wherever, end as those that were not."""
 
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -14,37 +13,42 @@ from typer.testing import CliRunner
 
 from search import runner as runs
 from search.cli import app
-from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder, search_apart, short_text
+from tests import processes
+from tests.search.small_data import (
+    SAMPLED,
+    TEXT,
+    TINY,
+    digits_folder,
+    short_text,
+    without_estimate,
+)
 from zoo import registry
 from zoo.training import run_folder
 
+pytestmark = [pytest.mark.usefixtures("no_estimate"), pytest.mark.xdist_group("processes")]
+
 RUNS = {
     "darts": TINY,
-    "darts-2": [*TINY, "--order", "2"],
-    "pc-darts": ["--strategy", "pc-darts", *TINY, "--channels", "8", "--preset", "quick",
-                 "--epochs", "6"],  # the alphas rest for four
+    "darts-2": [*TINY, "--epochs", "2", "--order", "2"],
+    "pc-darts": ["--strategy", "pc-darts", *TINY, "--set", "warm_up=1"],
     "gdas": ["--strategy", "gdas", *TINY],
     "random-ws": ["--strategy", "random-ws", *TINY, "--epochs", "2"],
     "enas": ["--strategy", "enas", *TINY, "--epochs", "2"],
     "recurrent": TEXT,
-    "random": ["--strategy", "random", *SAMPLED, "--candidates", "8"],
-    "evolution": ["--strategy", "evolution", *SAMPLED, "--candidates", "14", "--preset", "quick"],
-    "reinforce": ["--strategy", "reinforce", *SAMPLED, "--candidates", "8"],
+    "random": ["--strategy", "random", *SAMPLED, "--candidates", "6", "--set", "wave=3"],
+    "evolution": ["--strategy", "evolution", *SAMPLED, "--candidates", "8", "--set", "wave=2",
+                  "--set", "population=4", "--set", "sample=2"],
+    "reinforce": ["--strategy", "reinforce", *SAMPLED, "--candidates", "6", "--set", "wave=3"],
 }
+QUICKEST = "gdas"  # for what is the same of every strategy
 KEPT = ("history.jsonl", "genotype.json")
-
-# Each search is a process of its own, forked from one that has imported torch already.
-processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["tests.search.small_data", "search.runner",
-                                  "search.supernets.bilevel", "torch._dynamo",
-                                  "sklearn.model_selection"])
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    digits_folder(folder / "images")
-    short_text(folder / "text.txt")
+    digits_folder(folder / "images", 32)
+    short_text(folder / "text.txt", 800)
     return folder
 
 
@@ -61,10 +65,9 @@ class Place:
         self.path, self.folder, self.cells = path, path / "run", path / "zoo"
 
     def begin(self, *words):
-        process = processes.Process(target=search_apart, args=(
-            [str(word) for word in words], self.cells, self.path / "log"))
-        process.start()
-        return process
+        return processes.begin(
+            "search", words, out=self.path / "log.out", err=self.path / "log.err",
+            environment={"GENOTYPE_ZOO_DATA": str(self.cells)}, prepare=without_estimate)
 
     def search(self, *words, code=0):
         process = self.begin(*words)
@@ -146,7 +149,7 @@ class Killed(BaseException):
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
     place = Place(tmp_path_factory.mktemp("whole"))
-    place.search(*arguments("darts", data), "-o", place.folder)
+    place.search(*arguments(QUICKEST, data), "-o", place.folder)
     return place
 
 
@@ -166,7 +169,7 @@ def search(*words, code=0):
 
 def begin_and_be_killed(here, data, *words):
     with pytest.raises(Killed):
-        CliRunner().invoke(app, [*arguments("darts", data), *words, "-o", str(here.folder)])
+        CliRunner().invoke(app, [*arguments(QUICKEST, data), *words, "-o", str(here.folder)])
 
 
 def killed_in(monkeypatch, module, name, call, before=False, do=None):
@@ -244,7 +247,7 @@ def test_early_stop_is_kept_for_the_resumption(data, here, monkeypatch):
 # --- seeds, and runs that are over ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["darts", "random"])
+@pytest.mark.parametrize("kind", [QUICKEST, "random"])
 def test_seeds_agree_and_differ(kind, data, place):
     first, again, other = (place(name) for name in ("first", "again", "other"))
     for one, seed in ((first, 3), (again, 3), (other, 4)):
@@ -261,7 +264,7 @@ def test_a_finished_run_says_its_result_again(whole, tmp_path):
     output = place.search("resume", place.folder)
     name = json.loads((whole.folder / "result.json").read_text())["name"]
     assert output.startswith(f"{name} (epoch 3, ")
-    assert name == "DARTS1_FOLDER_0" and f"zoo train {name} --data folder" in output
+    assert name == "GDAS_FOLDER_0" and f"zoo train {name} --data folder" in output
     assert files == {path: path.read_bytes() for path in files}
 
 
@@ -279,7 +282,7 @@ def test_a_name_that_is_taken_meanwhile_gets_a_number(data, here, whole, monkeyp
 
 def test_a_second_process_is_refused_while_the_first_runs_on(data, whole, place):
     one, other = place("one"), place("other")
-    process = one.begin(*arguments("darts", data), "-o", one.folder)
+    process = one.begin(*arguments(QUICKEST, data), "-o", one.folder)
     while not (one.folder / "history.jsonl").exists():  # written by who holds the lock
         assert process.is_alive()
         time.sleep(0.005)
