@@ -17,6 +17,8 @@ from search.strategies import STRATEGIES
 from search.tasks.conv import ConvDomain
 from tests.search.small_data import TINY, digits_folder, short_text
 
+pytestmark = pytest.mark.usefixtures("no_estimate")
+
 SMALL = {"channels": 4, "layers": 3, "epochs": 1}
 
 
@@ -48,7 +50,7 @@ def options(data, space, **others):
 
 
 def test_a_run_given_back_is_the_same_run(here, data):
-    search("run", "--data", "folder", "--path", data / "images", *TINY, "--seed", 3,
+    search("run", "--data", "folder", "--path", data / "images", *TINY, "--epochs", 2, "--seed", 3,
            "--set", "weight_decay=1e-3", "--set", "alpha_betas=[0.4, 0.9]", "-o", "first")
     kept = json.loads((here / "first/config.json").read_text())
     assert kept["settings"]["weight_decay"] == 1e-3

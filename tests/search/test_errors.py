@@ -16,6 +16,8 @@ from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder
 from zoo import registry
 from zoo.training import run_folder
 
+pytestmark = [pytest.mark.usefixtures("no_estimate"), pytest.mark.xdist_group("search errors")]
+
 
 def search(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
@@ -54,7 +56,7 @@ class Stop(BaseException):
 
 @pytest.fixture(scope="module")
 def interrupted(images, tmp_path_factory):
-    """A run of three epochs of which one is done."""
+    """A run of three epochs of which one is done, of the strategy that is quickest."""
     folder = tmp_path_factory.mktemp("interrupted") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENOTYPE_ZOO_DATA", str(folder.parent / "zoo"))
@@ -65,7 +67,8 @@ def interrupted(images, tmp_path_factory):
 
         patch.setattr(run_folder, "save_checkpoint", stop)
         with pytest.raises(Stop):
-            search("run", "--data", "folder", "--path", images, *TINY, "-o", folder)
+            search("run", "--data", "folder", "--path", images, "--strategy", "gdas", *TINY, "-o",
+                   folder)
     return folder
 
 
@@ -271,7 +274,7 @@ def test_a_damaged_checkpoint(run):
 def test_the_checkpoint_of_another_search(run, words, here):
     (here / "other").mkdir()
     config = json.loads((run / "config.json").read_text())
-    for change in ({"strategy": "gdas"}, {"seed": 1},
+    for change in ({"strategy": "darts"}, {"seed": 1},
                    {"settings": config["settings"] | {"learning_rate": 1.0}}):
         (run / "config.json").write_text(json.dumps(config | change))
         assert "checkpoint.pt is of another search than config.json" in refused(

@@ -74,6 +74,18 @@ def stored(state):
     return torch.load(io.BytesIO(file.getvalue()), weights_only=True)
 
 
+def assert_same(first, second):
+    if isinstance(first, dict):
+        assert first.keys() == second.keys()
+        first, second = list(first.values()), list(second.values())
+    if isinstance(first, (list, tuple)):
+        for one, other in zip(first, second, strict=True):
+            assert_same(one, other)
+    else:
+        assert type(first) is type(second)
+        assert torch.equal(first, second) if isinstance(first, torch.Tensor) else first == second
+
+
 def row_of(strategy, number):
     return json.loads(json.dumps(strategy.epoch(number)))
 
@@ -125,7 +137,8 @@ def test_an_epoch_its_row_and_going_on_from_its_checkpoint(name, space):
     resumed.load_state_dict(state)
     assert resumed.genotype() == from_dict(row["genotype"])
     assert row_of(resumed, 2) == second
-    assert row_of(resumed, 3) == row_of(strategy, 3)
+    # All that a third epoch begins with.
+    assert_same(stored(resumed.state_dict()), stored(strategy.state_dict()))
 
     assert row_of(make(name, space), 1) == row  # the same seed once more
     assert row_of(make(name, space, seed=1), 1) != row
@@ -150,8 +163,8 @@ def test_alphas_rest_in_the_warm_up():
 
 
 def test_the_weights_of_darts_learn():
-    strategy = make("darts", epochs=8, learning_rate=0.05)
-    losses = [strategy.epoch(number)["train_loss"] for number in range(1, 9)]
+    strategy = make("darts", epochs=5, learning_rate=0.05)
+    losses = [strategy.epoch(number)["train_loss"] for number in range(1, 6)]
     assert losses[-1] < losses[0]
 
 

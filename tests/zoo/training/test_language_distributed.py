@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -40,7 +41,11 @@ def in_each_process(folder: Path, name: str, resume: bool, stop: bool) -> None:
     manifest = train("DARTS_V2_RNN", waves(), RECIPES[name], folder, seed=3, device="cpu",
                      resume=resume)
     Path(f"{folder}-{distributed.rank()}.json").write_text(manifest.model_dump_json())
-    if sys.platform == "linux":  # one that is left may abort the process as Python ends
+
+
+def check_threads() -> None:
+    """None of the group is left: it might abort the process as Python ends."""
+    if sys.platform == "linux":
         names = []
         for thread in Path("/proc/self/task").iterdir():
             with contextlib.suppress(OSError):  # it has ended
@@ -49,12 +54,27 @@ def in_each_process(folder: Path, name: str, resume: bool, stop: bool) -> None:
 
 
 if __name__ == "__main__":
-    in_each_process(Path(sys.argv[1]), sys.argv[2], "resume" in sys.argv, "stop" in sys.argv)
+    trainings = list(zip(*(word.split(os.pathsep) for word in sys.argv[1:3]), strict=True))
+    # A process joins a group once; one training does so itself.
+    with (distributed.group(torch.device("cpu")) if len(trainings) > 1
+          else contextlib.nullcontext()):
+        for place, name in trainings:
+            in_each_process(Path(place), name, "resume" in sys.argv, "stop" in sys.argv)
+    check_threads()
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Recipe -> the folder that two processes, which trained one after the other, have written."""
+    folders = {name: tmp_path_factory.mktemp(name) / "two" for name in ("adamw", "nt-asgd")}
+    torchrun(MODULE, os.pathsep.join(map(str, folders.values())), os.pathsep.join(folders))
+    return folders
+
+
+@pytest.mark.xdist_group("two writing processes")
 @pytest.mark.parametrize("name", ["adamw", "nt-asgd"])
-def test_two_processes_train_what_one_does(tmp_path, name):
-    torchrun(MODULE, tmp_path / "two", name)
+def test_two_processes_train_what_one_does(trained, name):
+    tmp_path = trained[name].parent
     manifests = [Path(f"{tmp_path / 'two'}-{rank}.json").read_text() for rank in (0, 1)]
     assert manifests[0] == manifests[1] == read_manifest(tmp_path / "two").model_dump_json()
     check_files(tmp_path / "two", read_manifest(tmp_path / "two"))
