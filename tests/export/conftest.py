@@ -1,10 +1,21 @@
 """Networks that look trained, and one real artifact for all tests of a session."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from zoo.artifact.manifest import Input
 from zoo.create import create_model
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs them all: it builds the artifact and imports TensorFlow once."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("export"))
 
 
 def trained_looking(cell, seed=0, **settings):

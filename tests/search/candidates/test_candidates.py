@@ -25,6 +25,9 @@ from zoo.data.images import load
 from zoo.training.classification import train
 from zoo.training.run_folder import RunError
 
+# One worker trains the candidates that all others are compared with, and starts Ray.
+pytestmark = pytest.mark.xdist_group("candidates")
+
 
 @pytest.fixture(scope="module")
 def few() -> ImageData:
@@ -276,7 +279,6 @@ def quiet_ray(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
 
 
-@pytest.mark.xdist_group("ray")
 def test_ray_trains_the_same(trained, few, tasks, tmp_path, quiet_ray):
     ray = pytest.importorskip("ray")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
@@ -294,7 +296,6 @@ def test_ray_trains_the_same(trained, few, tasks, tmp_path, quiet_ray):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 def test_a_ray_cluster_elsewhere_trains_the_same(trained, few, tasks, tmp_path, quiet_ray):
     ray = pytest.importorskip("ray")
     cluster = subprocess.Popen(

@@ -11,39 +11,49 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests import processes
 from zoo.artifact.folder import check_files, check_place, read_manifest
 from zoo.training import run_folder
+
+pytestmark = pytest.mark.xdist_group("processes")
 
 ROOT = Path(__file__).parents[3]
 WORDS = ["train", "DARTS", "--channels", "4", "--layers", "3", "--epochs", "4", "--device", "cpu",
          "--batch-size", "256", "--validation", "137", "-o"]
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "zoo", *WORDS, str(folder), *options], cwd=folder.parent,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+class Training:
+    """`zoo train` into a folder, in a process of its own."""
 
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder, self._err = folder, folder.parent / "stderr"
+        self.process = processes.begin("zoo", [*WORDS, folder, *options], err=self._err,
+                                       folder=folder.parent)
 
-def finish(folder: Path, *options: str) -> None:
-    process = start(folder, *options)
-    _, stderr = process.communicate(timeout=300)
-    assert process.returncode == 0, stderr
+    def wait_for(self, rows: int) -> None:
+        """Until the history has so many rows."""
+        file, until = self.folder / run_folder.HISTORY, time.monotonic() + 120
+        while not file.exists() or file.read_bytes().count(b"\n") < rows:
+            assert self.process.is_alive() and time.monotonic() < until, self._err.read_text()
+            time.sleep(0.01)
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join()
 
-def wait_for(process: subprocess.Popen, folder: Path, rows: int) -> None:
-    """Until the history has so many rows."""
-    file, until = folder / run_folder.HISTORY, time.monotonic() + 120
-    while not file.exists() or file.read_bytes().count(b"\n") < rows:
-        assert process.poll() is None and time.monotonic() < until, process.communicate()
-        time.sleep(0.01)
+    def finish(self) -> None:
+        self.process.join(300)
+        assert self.process.exitcode == 0, self._err.read_text()
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
+    """A training that nothing interrupted, started as one is that is typed."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    finish(folder)
+    done = subprocess.run([sys.executable, "-m", "zoo", *WORDS, str(folder)], cwd=folder.parent,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)},
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -59,30 +69,27 @@ def check_same(folder: Path, whole: Path) -> None:
 
 def test_killed_once(whole, tmp_path):
     folder = tmp_path / "run"
-    process = start(folder)
-    wait_for(process, folder, rows=1)
-    process.kill()
-    process.communicate()
+    training = Training(folder)
+    training.wait_for(rows=1)
+    training.kill()
     assert not (folder / "manifest.json").exists()
     assert (folder / "best.pt").exists()  # the checkpoint comes after the row
-    finish(folder, "--resume")
+    Training(folder, "--resume").finish()
     check_same(folder, whole)
 
 
 @pytest.mark.slow
 def test_killed_again_and_again(whole, tmp_path):
     folder, moments = tmp_path / "run", random.Random(0)
-    process = start(folder)
+    training = Training(folder)
     for rows in (0, 1, 1, 2, 3):
         if rows:
-            wait_for(process, folder, rows)
+            training.wait_for(rows)
         else:  # in the first epoch
             while not (folder / run_folder.CONFIG).exists():
                 time.sleep(0.01)
         time.sleep(moments.uniform(0, 0.6))
-        process.kill()
-        process.communicate()
-        process = start(folder, "--resume")
-    _, stderr = process.communicate(timeout=300)
-    assert process.returncode == 0, stderr
+        training.kill()
+        training = Training(folder, "--resume")
+    training.finish()
     check_same(folder, whole)
