@@ -8,15 +8,13 @@ import zoo
 from export.pipeline import build
 from export.source import from_model
 from tests.export.conftest import images_of, trained_looking
+from tests.representative import representative
 from zoo.create import create_model
 
-REPRESENTATIVE = [
-    "NASNet", "AmoebaNet", "DARTS", "PDARTS", "FairDARTS_a", "SNAS_aggressive", "PR_DARTS_DL2",
-    "NAONet_A", "NASNet_A_google", "AmoebaNet_B_google", "AmoebaNet_C_google", "GDAS_F1", "SETN",
-    "LaNet_C10",
-]
-REST = sorted(set(zoo.list_cells(kind="conv")) - {zoo.registry.record(n).name
-                                                  for n in REPRESENTATIVE})
+PUBLISHED = [name for name in zoo.list_cells(kind="conv")
+             if zoo.registry.record(name).origin == "published"]
+REPRESENTATIVE = representative(PUBLISHED)
+REST = [name for name in PUBLISHED if name not in REPRESENTATIVE]
 
 
 def export_small(model, spec, folder, formats=("tfjs",), **settings):
@@ -92,12 +90,13 @@ def test_a_large_vocabulary_is_stored_once(tmp_path):
         assert 4 * 5000 * 8 < manifest.files[path].bytes < 4 * 5000 * 10
 
 
-@pytest.mark.parametrize("precision, bits", [("float16", 16), ("uint8", 8)])
-def test_rounded_weights(precision, bits, tmp_path):
+def test_rounded_weights(tmp_path):
     model = trained_looking("DARTS", channels=16)
-    full = export_small(model, images_of(16), tmp_path / "full")
-    rounded = export_small(model, images_of(16), tmp_path / "rounded", precision=precision)
+    full, half, byte = (export_small(model, images_of(16), tmp_path / precision,
+                                     precision=precision)
+                        for precision in ("float32", "float16", "uint8"))
     weights = [sum(file.bytes for name, file in manifest.files.items() if name.endswith(".bin")
-                   and name.startswith("tfjs/")) for manifest in (full, rounded)]
-    assert weights[1] < weights[0] * (bits / 32 + 0.15)
-    assert rounded.parity[-1].max_difference > full.parity[-1].max_difference
+                   and name.startswith("tfjs/")) for manifest in (full, half, byte)]
+    for rounded, size, bits in ((half, weights[1], 16), (byte, weights[2], 8)):
+        assert size < weights[0] * (bits / 32 + 0.15)
+        assert rounded.parity[-1].max_difference > full.parity[-1].max_difference

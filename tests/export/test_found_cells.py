@@ -62,7 +62,8 @@ def test_from_the_search_to_the_zoo_and_to_an_artifact(tmp_path):
         return result.output
 
     small = ["--channels", 4, "--layers", 3]
-    told = succeeded(search, "run", "--epochs", 1, *small, "-o", tmp_path / "run-7", "--seed", 3)
+    told = succeeded(search, "run", "--epochs", 1, *small, "--batch-size", 300, "-o",
+                     tmp_path / "run-7", "--seed", 3)
     assert "zoo build DARTS1_DIGITS_3 --export tfjs" in told
     source = "search run run-7: darts order 1 on digits, seed 3"
     assert f"yours: {source}" in succeeded(zoo_app, "list")

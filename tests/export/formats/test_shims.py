@@ -25,25 +25,31 @@ SAYS = {
 }
 
 
-def python(code: str) -> dict:
-    """What `code` prints last, as JSON, in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-@pytest.fixture(scope="module", params=PACKAGES)
-def errors(request):
-    """(package, what its import says without each stand-in in turn)."""
-    package = request.param
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"{package} is not installed")
-    table, module = PACKAGES[package]
-    return package, python(f"""
-import importlib, json, sys
+# Imports TensorFlow, then carries out each part in a process of its own that it forks, and prints
+# what the parts have printed as the values of one JSON object.
+APART = """
+import importlib, json, os, sys
 import tensorflow, keras
 from export.formats import shims
-table = shims.{"FOR_ONNX_TF" if package == "onnx_tf" else "FOR_TENSORFLOWJS"}
+parts = json.loads(sys.stdin.read())
+said = {}
+for name, code in parts.items():
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        os.dup2(theirs, 1)
+        exec(code)
+        sys.stdout.flush()
+        os._exit(0)
+    os.close(theirs)
+    with open(ours) as pipe:
+        lines = pipe.read().splitlines()
+    assert os.waitpid(child, 0)[1] == 0, name
+    said[name] = json.loads(lines[-1])
+print(json.dumps(said))
+"""
+
+WITHOUT_EACH = """
 said = {{}}
 for name in table:
     others = {{key: value for key, value in table.items() if key != name}}
@@ -56,11 +62,44 @@ for name in table:
     for loaded in [key for key in sys.modules if key.split('.')[0] == {package!r}]:
         del sys.modules[loaded]
 print(json.dumps(said))
-""")
+"""
+
+LEFT = """
+module = shims.{function}()
+assert shims.{function}() is module
+import onnx
+names = [*shims.FOR_ONNX_TF, *shims.FOR_TENSORFLOWJS]
+fake = [name for name in names if name in sys.modules and sys.modules[name].__spec__ is None]
+fake += [name for name in names if name.startswith("onnx.")
+         and hasattr(sys.modules[name.rpartition(".")[0]], "mapping")]
+print(json.dumps([module.__name__, fake]))
+"""
+LOADED = {"onnx_tf": "onnx_tf", "tensorflowjs": "tensorflowjs_converter"}
+TABLES = {"onnx_tf": "FOR_ONNX_TF", "tensorflowjs": "FOR_TENSORFLOWJS"}
 
 
-def test_every_stand_in_is_still_needed(errors):
-    package, said = errors
+@pytest.fixture(scope="module")
+def told():
+    """(package, "without each" or "left") -> what its import says without each stand-in in turn;
+    the module that is loaded with them, and which of them are still there."""
+    parts = {}
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is not None:
+            parts[f"{package}: without each"] = f"table = shims.{TABLES[package]}" + (
+                WITHOUT_EACH.format(module=PACKAGES[package][1], package=package))
+            parts[f"{package}: left"] = LEFT.format(function=LOADED[package])
+    done = subprocess.run([sys.executable, "-c", APART], input=json.dumps(parts), timeout=300,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return {tuple(name.split(": ")): value
+            for name, value in json.loads(done.stdout.splitlines()[-1]).items()}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_stand_in_is_still_needed(package, told):
+    said = told.get((package, "without each"))
+    if said is None:
+        pytest.skip(f"{package} is not installed")
     needless = [name for name in said if said[name] is None and not shims.is_installed(name)]
     assert not needless, (
         f"{package} imports without {needless}: take them out of export/formats/shims.py")
@@ -70,22 +109,10 @@ def test_every_stand_in_is_still_needed(errors):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_nothing_fake_stays(package):
-    if importlib.util.find_spec(package) is None:
+def test_nothing_fake_stays(package, told):
+    left = told.get((package, "left"))
+    if left is None:
         pytest.skip(f"{package} is not installed")
-    function = "onnx_tf" if package == "onnx_tf" else "tensorflowjs_converter"
-    left = python(f"""
-import json, sys
-from export.formats import shims
-module = shims.{function}()
-assert shims.{function}() is module
-import onnx, keras
-names = [*shims.FOR_ONNX_TF, *shims.FOR_TENSORFLOWJS]
-fake = [name for name in names if name in sys.modules and sys.modules[name].__spec__ is None]
-fake += [name for name in names if name.startswith("onnx.")
-         and hasattr(sys.modules[name.rpartition(".")[0]], "mapping")]
-print(json.dumps([module.__name__, fake]))
-""")
     assert left == [PACKAGES[package][1], []]
 
 

@@ -1,0 +1,30 @@
+"""A few published cells that have between them whatever a published cell has."""
+
+from __future__ import annotations
+
+import zoo
+
+
+def traits(name: str) -> set[tuple]:
+    """What makes a network of that cell another one: operations with their strides, nodes by
+    their number of edges, and inputs that go past all nodes to the end of the cell."""
+    found: set[tuple] = set()
+    for kind, cell in zoo.genotype(name).cells().items():
+        for node in cell.nodes:
+            found.add(("edges", len(node)))
+            for operation, source in node:
+                found.add((operation, 2 if kind == "reduce" and source < 2 else 1))
+        if any(number < 2 for number in cell.concat):
+            found.add(("an input at the end",))
+    return found
+
+
+def representative(names: list[str]) -> list[str]:
+    """Those of `names` that are chosen one after another, each the one with most traits that are
+    not there yet, the first of several, until none is missing."""
+    known = {name: traits(name) for name in names}
+    missing, chosen = set().union(*known.values()), []
+    while missing:
+        chosen.append(max(names, key=lambda name: len(known[name] & missing)))
+        missing -= known[chosen[-1]]
+    return chosen
