@@ -153,7 +153,8 @@ def test_recurrent_and_sampled_runs_from_the_start_to_the_next_command(home, tmp
     assert re.search(r"epoch 1/1  train loss [\d.]+ perplexity [\d.]+  valid loss [\d.]+ "
                      r"perplexity [\d.]+  entropy [\d.]+  gap [+-][\d.]+  recurrent ",
                      result.stderr)
-    assert "next: zoo plot DARTS1_TEXT_0\n" in result.stdout
+    assert (f"next: zoo train DARTS1_TEXT_0 --data text --path {text} -o {tmp_path / 'text'}"
+            in result.stdout)
     images = digits_folder(tmp_path / "images")
     result = search("run", "--strategy", "random", *SAMPLED, "--candidates", 9, "--preset",
                     "quick", "--data", "folder", "--path", images, "-o", tmp_path / "random")

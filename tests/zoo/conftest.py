@@ -17,6 +17,16 @@ def few() -> ImageData:
                      data.labels, data.mean, data.std)
 
 
+@pytest.fixture
+def on_few(few, monkeypatch):
+    """A command that trains on digits gets these few."""
+    def load_few(name, path=None, size=None):
+        assert (name, path, size) == ("digits", None, None)
+        return few
+
+    monkeypatch.setattr("zoo.data.images.load", load_few)
+
+
 @pytest.fixture(scope="session")
 def whole_run(few, tmp_path_factory):
     """(folder, manifest, reports) of a run that nothing interrupted."""

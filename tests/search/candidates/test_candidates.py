@@ -281,7 +281,8 @@ def quiet_ray(monkeypatch):
 
 def test_ray_trains_the_same(trained, few, tasks, tmp_path, quiet_ray):
     ray = pytest.importorskip("ray")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    # Not one that has left its address on this machine.
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         with Evaluator(ImageTraining(few, RECIPE), tmp_path, workers="ray") as evaluator:
             assert evaluator.evaluate(tasks) == trained[1]

@@ -27,7 +27,7 @@ def kept(folder):
     return json.loads((folder / "config.json").read_text())
 
 
-def test_a_run_given_back_is_the_same_run(here):
+def test_a_run_given_back_is_the_same_run(on_few, here):
     train("PDARTS", *SMALL, "--seed", 4, "--set", "ema_decay=0.9", "--set", "sizes=[8, 8]",
           "--set", "drawings=0", "-o", "first")
     first = kept(here / "first")
@@ -85,7 +85,7 @@ def test_a_preset_goes_before_the_recipe_of_a_run(here):
     assert (resolve(data, of_file).channels, of_file.seed) == (6, 0)
 
 
-def test_options_go_before_single_values_and_those_before_a_file(here):
+def test_options_go_before_single_values_and_those_before_a_file(on_few, here):
     (here / "a.yaml").write_text(yaml.safe_dump(
         {"cell": "DARTS", "seed": 7, "recipe": {"channels": 8, "layers": 3, "momentum": 0.5},
          "epochs": 1}))

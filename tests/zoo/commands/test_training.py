@@ -26,6 +26,9 @@ from zoo.recipes.image import RECIPES, recipe
 from zoo.recipes.language import language_recipe
 from zoo.training.evaluation import check_match, score
 
+# One worker trains the run that most of them look at.
+pytestmark = pytest.mark.xdist_group("zoo train as typed")
+
 SMALL = ["--channels", "4", "--layers", "3", "--epochs", "2", "--device", "cpu"]
 
 
@@ -63,14 +66,15 @@ def test_train_writes_an_artifact_and_says_where(run):
                                            "in_channels": 1}
 
 
-def test_the_folder_is_named_after_cell_and_data(tmp_path, monkeypatch):
+def test_the_folder_is_named_after_cell_and_data(on_few, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     zoo("train", "PDARTS", *SMALL, "--epochs", 1)
     assert read_manifest("runs/PDARTS-digits").name == "PDARTS-digits"
 
 
 @pytest.mark.parametrize("products, said", [(False, True), (True, False)])
-def test_bfloat16_on_a_cpu_that_is_slow_in_it_is_told(tmp_path, monkeypatch, products, said):
+def test_bfloat16_on_a_cpu_that_is_slow_in_it_is_told(on_few, tmp_path, monkeypatch, products,
+                                                      said):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {
         "architecture": "x86_64", "avx512_bf16": products, "amx_bf16": False}, raising=False)
     folder = str(tmp_path / "run")
@@ -95,7 +99,7 @@ def test_train_refuses_what_it_cannot_do(run, tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-def test_a_cell_of_any_name_becomes_an_artifact(tmp_path, monkeypatch):
+def test_a_cell_of_any_name_becomes_an_artifact(on_few, tmp_path, monkeypatch):
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
     registry.register("_MINE", registry.genotype("DARTS"))
     zoo("train", "_MINE", *SMALL, "--epochs", 1, "-o", tmp_path / "run")
@@ -114,7 +118,7 @@ def test_absurd_settings_of_an_edited_manifest_are_one_line(run, tmp_path):
         assert words in zoo("eval", folder, code=1)
 
 
-def test_resume_takes_the_settings_of_the_run(tmp_path, monkeypatch):
+def test_resume_takes_the_settings_of_the_run(on_few, tmp_path, monkeypatch):
     from zoo.training import run_folder
 
     save, folder = run_folder.save_checkpoint, tmp_path / "run"

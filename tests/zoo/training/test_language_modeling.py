@@ -13,7 +13,7 @@ import torch
 
 import zoo
 from tests.golden.fill import fill, labels, tensor
-from tests.zoo.waves import TINY, run, text  # noqa: F401
+from tests.zoo.waves import TINY, run, text, waves  # noqa: F401
 from zoo import weights
 from zoo.artifact.folder import read_manifest, read_vocabulary
 from zoo.commands.release_weights import ship
@@ -167,15 +167,15 @@ def test_the_history_says_how_it_went(run):
 
 
 @pytest.mark.parametrize("recipe", [TINY, AVERAGED], ids=["adamw", "nt-asgd"])
-def test_resume_gives_the_same_bits(text, tmp_path, recipe, monkeypatch):
-    end_epoch = LanguageTask.end_epoch
+def test_resume_gives_the_same_bits(tmp_path, recipe, monkeypatch):
+    text, end_epoch = waves(100), LanguageTask.end_epoch
     # As if the third epoch had been a bad one, which it is on no machine for sure.
     monkeypatch.setattr(LanguageTask, "end_epoch", lambda task, row: end_epoch(
         task, row | {"valid_loss": 9.0} if row["epoch"] == 3 else row))
 
     def train(folder, stop_after=None, resume=False):
         def report(done, total, row):
-            if row is None and stop_after and done > stop_after * (2400 - 8):
+            if row is None and stop_after and done > stop_after * (len(text.train) - 8):
                 raise KeyboardInterrupt
 
         return language_modeling.train("ENAS_RNN", text, recipe, tmp_path / folder, resume=resume,

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures of tests.zoo.waves are imported, and named as arguments)
 """A language model whose loss is not finite goes back to its best epoch, as in the 2018 release."""
 
 import json
@@ -9,11 +8,16 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.zoo.training.test_language_modeling import AVERAGED
-from tests.zoo.waves import TINY, text  # noqa: F401
+from tests.zoo.waves import TINY, waves
 from zoo.training import language_modeling
 from zoo.training.language_task import LanguageTask
 from zoo.training.run_folder import DivergedError, load_checkpoint
 from zoo.training.trainer import Trainer
+
+
+@pytest.fixture(scope="module")
+def text():
+    return waves(100)
 
 
 def fails(monkeypatch, epoch, times, interrupted=()):
