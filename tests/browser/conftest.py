@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from web_demo.artifacts import find_artifacts
 from web_demo.chromium import RuntimeMissing, launch
 from web_demo.server import Server, running, serve
 from web_demo.site import PAGE
+from zoo.cli import app
 
 WEB_DEMO = PAGE.parent
 
@@ -41,16 +42,8 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if made := os.environ.get("ZOO_TEST_ARTIFACT"):
         return Path(made)
     folder = tmp_path_factory.mktemp("exports") / "DARTS-digits"
-    command = [
-        str(Path(sys.executable).with_name("zoo")),
-        "build",
-        "DARTS",
-        "--export",
-        "tfjs",
-        "-o",
-        str(folder),
-    ]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    result = CliRunner().invoke(app, ["build", "DARTS", "--export", "tfjs", "-o", str(folder)])
+    assert result.exit_code == 0, result.output
     return folder
 
 

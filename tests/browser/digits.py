@@ -9,7 +9,7 @@ Stroke = list[tuple[float, float]]
 
 def arc(x: float, y: float, wide: float, high: float, first: float, last: float) -> Stroke:
     """Part of an ellipse around (x, y); degrees, clockwise from the right, as y grows downwards."""
-    turns = [(first + (last - first) * step / 18) * pi / 180 for step in range(19)]
+    turns = [(first + (last - first) * step / 9) * pi / 180 for step in range(10)]
     return [(x + wide * cos(turn), y + high * sin(turn)) for turn in turns]
 
 

@@ -15,7 +15,7 @@ from zoo.data.images import load
 
 def darts(dtype=torch.float32, **changes):
     data = load("digits")
-    few = dataclasses.replace(data, train=Split(data.train.images[:40], data.train.labels[:40]))
+    few = dataclasses.replace(data, train=Split(data.train.images[:16], data.train.labels[:16]))
     settings = ConvSettings(channels=4, layers=3, batch_size=8).but(**changes)
     return Darts(ImageSearchTask(few, settings, torch.device("cpu"), 0), settings, dtype=dtype)
 
