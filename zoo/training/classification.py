@@ -24,6 +24,7 @@ from zoo.training import fine_tuning, run_folder
 from zoo.training.evaluation import predict, score
 from zoo.training.image_task import ImageTask
 from zoo.training.run_folder import diverged
+from zoo.training.run_lock import at_work
 from zoo.training.trainer import Report, check_seed, finished, fit
 
 
@@ -70,7 +71,7 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     valid = None
     if recipe.validation:
         data, valid = hold_out(data, recipe.validation, seed)
-    with distributed.group(place) as place:
+    with distributed.group(place) as place, at_work(folder):
         pretrained, start = distributed.first(
             lambda: fine_tuning.begin(weights, cell, genotype, folder, resume))
         config |= start
