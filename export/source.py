@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from export import fits
 from export.pipeline import Source
 from zoo import weights
 from zoo.artifact import folder as artifact
@@ -176,6 +177,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
     }
     fits = bool(card) and card["network"] == {"kind": kind, **settings} \
         and card["input"]["height"] == spec.height
+    fits.check_images(genotype, kind, settings, spec)
     torch.manual_seed(wanted.seed)
     if wanted.weights:
         model = create_model(genotype, kind, weights=wanted.weights, **settings)
@@ -234,6 +236,7 @@ def _language(name: str, genotype: RecurrentGenotype, record: str | None,
     else:
         hidden = wanted.hidden or 200
         vocabulary = wanted.vocabulary or DEFAULTS["language"]["vocabulary"]
+        fits.check_text(genotype, vocabulary, hidden)
         torch.manual_seed(wanted.seed)
         model = create_model(genotype, "language", weights=brought, vocabulary=vocabulary,
                              embedding=hidden, hidden=hidden)

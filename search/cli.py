@@ -12,7 +12,7 @@ import typer
 from search.reporting.commands import RunFolder, compare, list_runs, plot, show
 from zoo.cli import PLAIN, OneLineErrors
 from zoo.commands.settings_options import Assignments, Config
-from zoo.system import notes
+from zoo.system import interrupts, notes
 
 if TYPE_CHECKING:
     from search.config import RunConfig
@@ -159,9 +159,9 @@ def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
         with display(shown=distributed.is_main_process()) as screen:
             screen.say(f"{read_run(folder).strategy} in {folder}")
             found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         typer.echo(f"interrupted; go on with `search resume {folder}`", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(interrupts.exit_code(interrupt)) from None
     if not distributed.is_main_process():
         return
     config = found.run.config
@@ -197,6 +197,7 @@ app.command()(compare)
 
 def main() -> None:
     """The console command `search`."""
+    interrupts.listen()
     app(prog_name="search")
 
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import signal
 import time
-from types import FrameType
 from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 
-from zoo.system import notes
+from zoo.system import interrupts, notes
 
 
 class Command(NamedTuple):
@@ -95,9 +93,9 @@ class OneLineErrors(TyperGroup):
         """Call the command; what it returns."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             typer.echo("interrupted", err=True)
-            raise typer.Exit(130) from None
+            raise typer.Exit(interrupts.exit_code(interrupt)) from None
         except Exception as error:
             if os.environ.get("ZOO_TRACEBACK") or not _is_expected(error):
                 raise
@@ -157,13 +155,9 @@ def zoo(
     notes.show()
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)  # through every `finally`: temporary folders are removed
-
-
 def main() -> None:
     """The console command `zoo`."""
-    signal.signal(signal.SIGTERM, _terminated)
+    interrupts.listen()
     app(prog_name="zoo")
 
 

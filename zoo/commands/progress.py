@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from zoo.system.interrupts import exit_code
+
 if TYPE_CHECKING:
     import torch
 
@@ -69,18 +71,18 @@ def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callabl
 @contextlib.contextmanager
 def training(folder: Path, size: float, unit: str = "images", shown: bool = True
              ) -> Iterator[Callable | None]:
-    """As `steps`, for a training in `folder`, which says how to go on after Ctrl-C.
+    """As `steps`, for a training in `folder`, which says how to go on after Ctrl-C or SIGTERM.
 
     Of several processes it is shown by one; the others get None.
     """
     try:
         with steps("training", size, unit) if shown else contextlib.nullcontext() as report:
             yield report
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if shown:
             typer.echo(f"interrupted; go on with --resume (whole epochs are kept in {folder})",
                        err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(exit_code(interrupt)) from None
 
 
 def announce(what: str, place: torch.device, dtype: torch.dtype, resume: bool) -> None:

@@ -20,6 +20,7 @@ from zoo.registry import origin_lines
 from zoo.system import distributed
 from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.system.files import write_whole
+from zoo.system.notes import note
 from zoo.training import fine_tuning, run_folder
 from zoo.training.evaluation import predict, score
 from zoo.training.image_task import ImageTask
@@ -47,8 +48,9 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     `source` are the options that `data` and `weights` come by, which config.json keeps.
     Started by torchrun, each process learns from its part of every batch on its own GPU; the
     first one writes and reports.
-    The test set is evaluated once, after the last epoch.  With `recipe.validation` the weights
-    are those of the epoch that was best on the images held out, else the last ones.
+    The test set is evaluated once, after the last epoch.  With `recipe.validation`, or where the
+    data has validation images, the weights are those of the epoch that was best on them, else the
+    last ones.
 
     Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
     loss is not finite, DataError for images that cannot be held out, WeightsError for `weights`
@@ -68,8 +70,11 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
               "data_sha256": fingerprint(data), "seed": seed,
               "precision": str(dtype).removeprefix("torch."),
               "recipe": dataclasses.asdict(recipe), **(source or {})}
-    valid = None
+    valid = data.valid
     if recipe.validation:
+        if valid:
+            note(f"{data.name} has {len(valid.labels):,} validation images, which are not read: "
+                 "others are held out by --validation")
         data, valid = hold_out(data, recipe.validation, seed)
     with distributed.group(place) as place, at_work(folder):
         pretrained, start = distributed.first(

@@ -63,3 +63,13 @@ def test_an_interrupt_says_how_to_go_on_once_for_all_processes(shown, tmp_path, 
     assert caught.value.exit_code == 130
     line = f"interrupted; go on with --resume (whole epochs are kept in {tmp_path})\n"
     assert capsys.readouterr().err == line * shown
+
+
+def test_a_termination_says_the_same_and_has_its_own_exit_code(tmp_path, capsys):
+    from zoo.system.interrupts import TerminatedError
+
+    with pytest.raises(typer.Exit) as caught, progress.training(tmp_path, 1):
+        raise TerminatedError
+    assert caught.value.exit_code == 143
+    assert capsys.readouterr().err == (
+        f"interrupted; go on with --resume (whole epochs are kept in {tmp_path})\n")

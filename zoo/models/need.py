@@ -1,0 +1,143 @@
+"""The memory and the arithmetic of a network, estimated before it is built.
+
+Shallow networks of the same width and input are run on torch's meta device, shapes only, and what
+they take is extrapolated: to the batch from two and four images, to the depth from six and nine
+cells.  Beyond that each three cells add one of the same size to each of the three stages.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from zoo.artifact.manifest import MOST_LAYERS
+from zoo.genotypes.recurrent import RecurrentGenotype
+from zoo.genotypes.serialization import Genotype
+from zoo.models.cost import cost
+from zoo.models.factory import build_network
+from zoo.system.live_tensors import ROOM, LiveTensors
+from zoo.system.memory import TooLargeError, free_memory, in_words
+from zoo.system.notes import note
+
+#: Remedies.
+IMAGES = "take a smaller --size or --batch-size, or fewer --layers or --channels"
+TEXTS = "take a smaller --hidden or --batch-size"
+
+_SHALLOW = 6, 9  # cells
+_SIDE = 1024  # of the matrices that show how fast a device multiplies
+
+
+@dataclass(frozen=True)
+class Need:
+    """`weights` in float32 and `activations` at the peak of a pass, in bytes; `multiply_adds` of
+    an image in a forward pass."""
+
+    weights: float
+    activations: float
+    multiply_adds: float
+
+    def memory(self, copies: float, device: torch.device) -> float:
+        """About what a process takes that holds the weights `copies` times beside a pass."""
+        return ROOM.get(device.type, ROOM["cpu"]) * self.activations + copies * self.weights
+
+
+def need(genotype: Genotype, kind: str, settings: dict[str, int | bool],
+         shape: tuple[int, int, int], batch: float,
+         run: Callable[[nn.Module, Tensor], object]) -> Need:
+    """What the network of `genotype` takes in `run(network, images)`.
+
+    `settings` are those of `build_network`, `shape` is (channels, H, W), `batch` how many images
+    there are; the network and the images are on the meta device.  Raises ValueError for settings
+    that no network has.
+    """
+    layers = int(settings["layers"])
+
+    def measured(layers: int) -> Tensor:
+        with torch.device("meta"):
+            model = build_network(genotype, kind, **settings | {"layers": layers})
+        weights = [*model.parameters(), *model.buffers()]
+        peaks = []
+        for count in (2, 4):
+            images = torch.empty(count, *shape, device="meta")
+            with LiveTensors([*weights, images]) as live:
+                run(model, images)
+            peaks.append(live.peak)
+        return torch.tensor([
+            sum(value.numel() * value.element_size() for value in weights),
+            peaks[0] + (peaks[1] - peaks[0]) / 2 * (batch - 2),
+            cost(model, shape).multiply_adds], dtype=torch.float64)
+
+    low, high = _SHALLOW
+    if layers <= high:
+        found = measured(layers)
+    else:
+        found = measured(low)
+        found += (measured(high) - found) * (layers - low) / (high - low)
+    return Need(*found.tolist())
+
+
+def language_need(genotype: Genotype, vocabulary: int, hidden: int, tokens: float) -> Need:
+    """What the language model of a recurrent `genotype` takes on so many `tokens` at a time.
+
+    The logits, of which only a few rows are there at a time, are left out.
+    """
+    assert isinstance(genotype, RecurrentGenotype)
+    nodes = len(genotype.recurrent.edges)
+    values = vocabulary * (hidden + 1) + (nodes + 2) * 2 * hidden ** 2
+    # Of each node a gate, a candidate and a state.
+    return Need(4.0 * values, 4.0 * tokens * hidden * 3 * (nodes + 1), values)
+
+
+def check_layers(layers: int) -> None:
+    """Raise ValueError for a network deeper than an artifact's manifest may say."""
+    if layers > MOST_LAYERS:
+        raise ValueError(f"--layers must be at most {MOST_LAYERS:,}, not {layers:,}")
+
+
+def check(found: Need, what: str, remedy: str, *, copies: float, passes: float,
+          device: torch.device, low_precision: bool = False) -> None:
+    """Raise TooLargeError where `what` cannot fit in the memory that is free on `device`; where it
+    may not, a note says so.  `remedy` says what to do.
+
+    The weights are held `copies` times; the arithmetic is that of `passes` images through the
+    network.  `low_precision` is that of bfloat16, in which most activations are half as large.
+    """
+    free, about = free_memory(device), found.memory(copies, device)
+    if free is None or about <= free:
+        return
+    seconds = passes * found.multiply_adds / multiply_adds_per_second(device)
+    said = (f"{what} takes about {in_words(about)} of memory and at least {duration(seconds)}, and "
+            f"{in_words(free)} are free; {remedy}")
+    # Beyond doubt: without the room that a heap takes beside what is in it.
+    if found.activations / (2 if low_precision else 1) + copies * found.weights > free:
+        raise TooLargeError(said)
+    note(f"this may not fit: {said}")
+
+
+def multiply_adds_per_second(device: torch.device) -> float:
+    """How fast `device` multiplies matrices of float32, which no network exceeds."""
+    x = torch.ones(_SIDE, _SIDE, device=device)
+    best = math.inf
+    for _ in range(3):
+        began = time.perf_counter()
+        (x @ x)[0, 0].item()
+        best = min(best, time.perf_counter() - began)
+    return _SIDE ** 3 / best
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the largest unit that fits.
+
+    >>> duration(7500), duration(3), duration(9e9)
+    ('2 hours', '3 s', '285 years')
+    """
+    for unit, size in (("years", 365.25 * 86400), ("days", 86400), ("hours", 3600),
+                       ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:.0f} s"
