@@ -175,13 +175,13 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
         "num_classes": wanted.num_classes or len(labels) or _CLASSES.get(data, 10),
         "in_channels": spec.channels,
     }
-    fits = bool(card) and card["network"] == {"kind": kind, **settings} \
+    as_shipped = bool(card) and card["network"] == {"kind": kind, **settings} \
         and card["input"]["height"] == spec.height
     fits.check_images(genotype, kind, settings, spec)
     torch.manual_seed(wanted.seed)
     if wanted.weights:
         model = create_model(genotype, kind, weights=wanted.weights, **settings)
-    elif fits:
+    elif as_shipped:
         model = create_model(record or genotype, kind, weights=data)
     else:
         model = create_model(genotype, kind, **settings).eval()
@@ -189,7 +189,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
     source = from_model(model, f"{name}-{data}", spec, fitting)
     source.manifest = source.manifest.model_copy(update={
         "genotype": name, **origin_lines(name, genotype),
-        "trained": fits or bool(wanted.weights)})
+        "trained": as_shipped or bool(wanted.weights)})
     if wanted.path is not None:
         real = _real_images(spec, settings["num_classes"], wanted.path)
         source = dataclasses.replace(source, **real)

@@ -56,8 +56,9 @@ def load(name: str, path: Path | str | None = None, size: int | None = None) -> 
         raise DataError(f"{name} needs the package {error.name}, which is not installed: "
                         "pip install 'genotype-zoo[data]'") from None
     for split, what, then in ((data.train, "training", "no network learns to know"),
+                              (data.valid, "validation", "no epoch is chosen by"),
                               (data.test, "test", "no accuracy tells of")):
-        known = set(split.labels.tolist())
+        known = set(split.labels.tolist()) if split else set(range(len(data.labels)))
         if missing := [label for n, label in enumerate(data.labels) if n not in known]:
             note(f"{name} has no {what} image of the class{'es' * (len(missing) > 1)} "
                  f"{listed(missing)}, which {then}")
