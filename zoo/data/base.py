@@ -51,8 +51,9 @@ def fingerprint(data: ImageData) -> str:
     digest = hashlib.sha256()
     for split in (data.train, data.valid):
         if split:
-            whole = isinstance(split.images, np.ndarray)
-            digest.update(split.images.tobytes() if whole else split.images.fingerprint())
+            images = split.images
+            whole = isinstance(images, np.ndarray)
+            digest.update(images.tobytes() if whole else images.fingerprint())
             digest.update(split.labels.tobytes())
     return digest.hexdigest()
 

@@ -1,8 +1,8 @@
 """The memory and the arithmetic of a network, estimated before it is built.
 
-Shallow networks of the same width and input are run on torch's meta device, shapes only, and what
-they take is extrapolated: to the batch from two and four images, to the depth from six and nine
-cells.  Beyond that each three cells add one of the same size to each of the three stages.
+Shallow networks of the same width and input are run on torch's meta device, shapes only, on two
+images, and what they take is extrapolated to the batch and, from six and nine cells, to the depth:
+there each three cells add one of the same size to each of the three stages.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ IMAGES = "take a smaller --size or --batch-size, or fewer --layers or --channels
 TEXTS = "take a smaller --hidden or --batch-size"
 
 _SHALLOW = 6, 9  # cells
+_COUNT = 2  # images, which batch-norm needs
 _SIDE = 1024  # of the matrices that show how fast a device multiplies
 
 
 @dataclass(frozen=True)
 class Need:
-    """`weights` in float32 and `activations` at the peak of a pass, in bytes; `multiply_adds` of
+    """`weights` in float32 and `activations` at the peak of a pass, in bytes; `multiply_adds()` of
     an image in a forward pass."""
 
     weights: float
     activations: float
-    multiply_adds: float
+    multiply_adds: Callable[[], float]
 
     def memory(self, copies: float, device: torch.device) -> float:
         """About what a process takes that holds the weights `copies` times beside a pass."""
@@ -57,28 +58,33 @@ def need(genotype: Genotype, kind: str, settings: dict[str, int | bool],
     """
     layers = int(settings["layers"])
 
-    def measured(layers: int) -> Tensor:
+    def built(layers: int) -> nn.Module:
         with torch.device("meta"):
-            model = build_network(genotype, kind, **settings | {"layers": layers})
-        weights = [*model.parameters(), *model.buffers()]
-        peaks = []
-        for count in (2, 4):
-            images = torch.empty(count, *shape, device="meta")
-            with LiveTensors([*weights, images]) as live:
-                run(model, images)
-            peaks.append(live.peak)
-        return torch.tensor([
-            sum(value.numel() * value.element_size() for value in weights),
-            peaks[0] + (peaks[1] - peaks[0]) / 2 * (batch - 2),
-            cost(model, shape).multiply_adds], dtype=torch.float64)
+            return build_network(genotype, kind, **settings | {"layers": layers})
 
+    def memory(layers: int) -> Tensor:
+        model = built(layers)
+        weights = [*model.parameters(), *model.buffers()]
+        images = torch.empty(_COUNT, *shape, device="meta")
+        with LiveTensors([*weights, images]) as live:
+            run(model, images)
+        return torch.tensor([sum(value.nbytes for value in weights), live.peak * batch / _COUNT],
+                            dtype=torch.float64)
+
+    def multiply_adds(layers: int) -> Tensor:
+        return torch.tensor(cost(built(layers), shape).multiply_adds)
+
+    weights, activations = _at(layers, memory).tolist()
+    return Need(weights, activations, lambda: _at(layers, multiply_adds).item())
+
+
+def _at(layers: int, measured: Callable[[int], Tensor]) -> Tensor:
+    """What `measured` gives for so many layers, a straight line from two shallow networks on."""
     low, high = _SHALLOW
     if layers <= high:
-        found = measured(layers)
-    else:
-        found = measured(low)
-        found += (measured(high) - found) * (layers - low) / (high - low)
-    return Need(*found.tolist())
+        return measured(layers).double()
+    first, second = measured(low).double(), measured(high).double()
+    return first + (second - first) * (layers - low) / (high - low)
 
 
 def language_need(genotype: Genotype, vocabulary: int, hidden: int, tokens: float) -> Need:
@@ -90,7 +96,7 @@ def language_need(genotype: Genotype, vocabulary: int, hidden: int, tokens: floa
     nodes = len(genotype.recurrent.edges)
     values = vocabulary * (hidden + 1) + (nodes + 2) * 2 * hidden ** 2
     # Of each node a gate, a candidate and a state.
-    return Need(4.0 * values, 4.0 * tokens * hidden * 3 * (nodes + 1), values)
+    return Need(4.0 * values, 4.0 * tokens * hidden * 3 * (nodes + 1), lambda: values)
 
 
 def check_layers(layers: int) -> None:
@@ -110,7 +116,7 @@ def check(found: Need, what: str, remedy: str, *, copies: float, passes: float,
     free, about = free_memory(device), found.memory(copies, device)
     if free is None or about <= free:
         return
-    seconds = passes * found.multiply_adds / multiply_adds_per_second(device)
+    seconds = passes * found.multiply_adds() / multiply_adds_per_second(device)
     said = (f"{what} takes about {in_words(about)} of memory and at least {duration(seconds)}, and "
             f"{in_words(free)} are free; {remedy}")
     # Beyond doubt: without the room that a heap takes beside what is in it.

@@ -33,12 +33,14 @@ def check_images(genotype: Genotype, data: ImageData, recipe: Recipe, device: to
         loss, _ = cross_entropy(fused_conv.forward(model.train(), images), labels, recipe)
         torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
 
+    count = len(data.train.labels) + recipe.drawings
+    batch = min(recipe.batch_size, count)
     found = need(genotype, recipe.network, settings, (channels, height, width),
-                 recipe.batch_size / distributed.size(), step)
-    images = (len(data.train.labels) + recipe.drawings) * recipe.epochs / distributed.size()
+                 batch / distributed.size(), step)
     check(found, f"a training of {recipe.layers:,} layers of {recipe.channels:,} channels on "
-          f"{recipe.batch_size:,} images of {width}x{height}", IMAGES,
-          copies=2 + bool(recipe.ema_decay), passes=_STEP * images, device=device,
+          f"{batch:,} images of {width}x{height} at a time", IMAGES,
+          copies=2 + bool(recipe.ema_decay),
+          passes=_STEP * count * recipe.epochs / distributed.size(), device=device,
           low_precision=dtype != torch.float32)
     check_layers(recipe.layers)
 

@@ -38,7 +38,7 @@ def test_the_estimate_is_what_a_real_step_takes(cell, kind, layers, batch):
     with LiveTensors([*weights, images]) as live:
         step(model, images)
     assert found.activations == pytest.approx(live.peak, rel=0.15)
-    assert found.multiply_adds == pytest.approx(cost(model, shape).multiply_adds, rel=0.05)
+    assert found.multiply_adds() == pytest.approx(cost(model, shape).multiply_adds, rel=0.05)
 
 
 def test_that_of_a_language_model_counts_its_weights():
@@ -49,7 +49,8 @@ def test_that_of_a_language_model_counts_its_weights():
 
 
 def test_what_cannot_fit_is_refused_and_what_may_not_is_told(monkeypatch, caplog):
-    found, words = Need(weights=100e6, activations=1e9, multiply_adds=1e9), ("a net", "take less")
+    found = Need(weights=100e6, activations=1e9, multiply_adds=lambda: 1e9)
+    words = "a net", "take less"
     limits = {"copies": 2, "passes": 10, "device": CPU}
     for free, low, refused, told in ((1.1e9, False, True, False), (1.1e9, True, False, True),
                                      (1.3e9, False, False, True), (2.4e9, False, False, False)):
@@ -86,6 +87,16 @@ def test_commands_refuse_it_in_one_line_before_they_begin(words, tmp_path, monke
     assert re.search(r"^error: a (training|build) of .* takes about [\d,.]+ [GT]B of memory and at "
                      r"least [\d,]+ \w+, and 8.0 GB are free; take ", line), line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_batch_is_no_larger_than_the_data(few, monkeypatch):
+    """Of a batch of a million there are as many images as there are."""
+    from zoo.recipes.image import Recipe
+    from zoo.training import fits
+
+    monkeypatch.setattr(needs, "free_memory", lambda device: 1e9)
+    recipe = Recipe(channels=4, layers=3, batch_size=10**6)
+    fits.check_images(zoo.genotype("DARTS"), few, recipe, CPU, torch.float32)
 
 
 @pytest.mark.parametrize("words", [["train", "DARTS"], ["build", "DARTS", "-e", "onnx"]])
