@@ -1,12 +1,13 @@
 """The memory and the arithmetic of a network, estimated before it is built.
 
-Shallow networks of the same width and input are run on torch's meta device, shapes only, on two
-images, and what they take is extrapolated to the batch and, from six and nine cells, to the depth:
-there each three cells add one of the same size to each of the three stages.
+Shallow networks of the same width and input are run on torch's meta device, shapes only, and what
+they take is extrapolated: to the batch from two and four images, to the depth from six and nine
+cells.  Beyond that each three cells add one of the same size to each of the three stages.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -29,22 +30,18 @@ IMAGES = "take a smaller --size or --batch-size, or fewer --layers or --channels
 TEXTS = "take a smaller --hidden or --batch-size"
 
 _SHALLOW = 6, 9  # cells
-_COUNT = 2  # images, which batch-norm needs
 _SIDE = 1024  # of the matrices that show how fast a device multiplies
 
 
 @dataclass(frozen=True)
 class Need:
-    """`weights` in float32 and `activations` at the peak of a pass, in bytes; `multiply_adds()` of
-    an image in a forward pass."""
+    """`weights` in float32, `activations()` at the peak of a pass, which are `at_most` so many, in
+    bytes; `multiply_adds()` of an image in a forward pass."""
 
     weights: float
-    activations: float
+    at_most: float
+    activations: Callable[[], float]
     multiply_adds: Callable[[], float]
-
-    def memory(self, copies: float, device: torch.device) -> float:
-        """About what a process takes that holds the weights `copies` times beside a pass."""
-        return ROOM.get(device.type, ROOM["cpu"]) * self.activations + copies * self.weights
 
 
 def need(genotype: Genotype, kind: str, settings: dict[str, int | bool],
@@ -62,20 +59,26 @@ def need(genotype: Genotype, kind: str, settings: dict[str, int | bool],
         with torch.device("meta"):
             return build_network(genotype, kind, **settings | {"layers": layers})
 
-    def memory(layers: int) -> Tensor:
+    def memory(count: int, layers: int) -> Tensor:
         model = built(layers)
         weights = [*model.parameters(), *model.buffers()]
-        images = torch.empty(_COUNT, *shape, device="meta")
+        images = torch.empty(count, *shape, device="meta")
         with LiveTensors([*weights, images]) as live:
             run(model, images)
-        return torch.tensor([sum(value.nbytes for value in weights), live.peak * batch / _COUNT],
-                            dtype=torch.float64)
+        return torch.tensor([sum(value.nbytes for value in weights), live.peak])
 
     def multiply_adds(layers: int) -> Tensor:
-        return torch.tensor(cost(built(layers), shape).multiply_adds)
+        return torch.tensor([cost(built(layers), shape).multiply_adds])
 
-    weights, activations = _at(layers, memory).tolist()
-    return Need(weights, activations, lambda: _at(layers, multiply_adds).item())
+    weights, two = _at(layers, functools.partial(memory, 2)).tolist()
+
+    def activations() -> float:
+        _, four = _at(layers, functools.partial(memory, 4)).tolist()
+        return two + (four - two) / 2 * (batch - 2)
+
+    # Gradients of weights are as large for any batch.
+    return Need(weights, two * max(1, batch / 2), activations,
+                lambda: _at(layers, multiply_adds).item())
 
 
 def _at(layers: int, measured: Callable[[int], Tensor]) -> Tensor:
@@ -96,7 +99,8 @@ def language_need(genotype: Genotype, vocabulary: int, hidden: int, tokens: floa
     nodes = len(genotype.recurrent.edges)
     values = vocabulary * (hidden + 1) + (nodes + 2) * 2 * hidden ** 2
     # Of each node a gate, a candidate and a state.
-    return Need(4.0 * values, 4.0 * tokens * hidden * 3 * (nodes + 1), lambda: values)
+    activations = 4.0 * tokens * hidden * 3 * (nodes + 1)
+    return Need(4.0 * values, activations, lambda: activations, lambda: values)
 
 
 def check_layers(layers: int) -> None:
@@ -113,14 +117,19 @@ def check(found: Need, what: str, remedy: str, *, copies: float, passes: float,
     The weights are held `copies` times; the arithmetic is that of `passes` images through the
     network.  `low_precision` is that of bfloat16, in which most activations are half as large.
     """
-    free, about = free_memory(device), found.memory(copies, device)
-    if free is None or about <= free:
+    free, rest = free_memory(device), copies * found.weights
+    room = ROOM.get(device.type, ROOM["cpu"])
+    if free is None or room * found.at_most + rest <= free:
+        return
+    activations = found.activations()
+    about = room * activations + rest
+    if about <= free:
         return
     seconds = passes * found.multiply_adds() / multiply_adds_per_second(device)
     said = (f"{what} takes about {in_words(about)} of memory and at least {duration(seconds)}, and "
             f"{in_words(free)} are free; {remedy}")
     # Beyond doubt: without the room that a heap takes beside what is in it.
-    if found.activations / (2 if low_precision else 1) + copies * found.weights > free:
+    if activations / (2 if low_precision else 1) + rest > free:
         raise TooLargeError(said)
     note(f"this may not fit: {said}")
 
