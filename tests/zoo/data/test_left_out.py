@@ -115,7 +115,7 @@ def test_a_command_shows_a_note_on_stderr_once(tmp_path):
         assert told == [f"note: {tmp_path}: 1 left out beside 12 images, as no train/CLASS/FILE "
                         "that Pillow reads: train/cat/._0.png"]
         assert result.stderr.splitlines().count(
-            f"{tmp_path}: 2 classes (cat, dog), 6 training and 6 test images") == 1
+            f"{tmp_path.name}: 2 classes (cat, dog), 6 training and 6 test images") == 1
 
 
 def test_only_the_first_of_several_processes_speaks(monkeypatch, capsys):

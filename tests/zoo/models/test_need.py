@@ -26,20 +26,20 @@ def step(model, images):
     torch.autograd.grad(logits.sum() + auxiliary.sum(), list(model.parameters()))
 
 
-@pytest.mark.parametrize("cell, kind", [("DARTS", "cifar"), ("NASNet", "imagenet")])
-@pytest.mark.parametrize("layers, batch", [(5, 3), (14, 2), (21, 8)])
+@pytest.mark.parametrize("cell, kind, layers, batch", [
+    ("DARTS", "cifar", 4, 3), ("DARTS", "cifar", 14, 2), ("PC_DARTS_cifar", "imagenet", 18, 8)])
 def test_the_estimate_is_what_a_real_step_takes(cell, kind, layers, batch):
     genotype, shape = zoo.genotype(cell), (3, 48, 48)
     found = need(genotype, kind, SETTINGS | {"layers": layers}, shape, batch, step)
     model = build_network(genotype, kind, layers=layers, **SETTINGS)
     weights = [*model.parameters(), *model.buffers()]
-    assert found.weights == pytest.approx(sum(w.nbytes for w in weights), rel=0.1)
+    assert found.weights == pytest.approx(sum(w.nbytes for w in weights), rel=0.03)
     images = torch.zeros(batch, *shape)
     with LiveTensors([*weights, images]) as live:
         step(model, images)
-    assert found.activations() == pytest.approx(live.peak, rel=0.15)
+    assert found.activations() == pytest.approx(live.peak, rel=0.06)
     assert live.peak <= found.at_most * 1.02
-    assert found.multiply_adds() == pytest.approx(cost(model, shape).multiply_adds, rel=0.05)
+    assert found.multiply_adds() == pytest.approx(cost(model, shape).multiply_adds, rel=0.03)
 
 
 def test_that_of_a_language_model_counts_its_weights():
@@ -69,12 +69,11 @@ def test_what_cannot_fit_is_refused_and_what_may_not_is_told(monkeypatch, caplog
 
 
 @pytest.mark.parametrize("words", [
-    ["train", "DARTS", "--layers", "100000"], ["train", "DARTS", "--channels", "1000000"],
+    ["train", "DARTS", "--layers", "100000"],
     ["train", "ENAS_RNN", "--hidden", "1000000"],
     ["build", "DARTS", "-e", "onnx", "--layers", "100000", "--channels", "64"],
     ["build", "DARTS", "-e", "onnx", "--size", "100000"],
     ["build", "ENAS_RNN", "-e", "onnx", "--hidden", "1000000"],
-    ["bench", "DARTS", "--layers", "100000", "--channels", "64"],
     ["bench", "DARTS", "--size", "100000"],
 ])
 def test_commands_refuse_it_in_one_line_before_they_begin(words, tmp_path, monkeypatch):
