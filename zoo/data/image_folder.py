@@ -99,9 +99,9 @@ def class_files(path: Path, size: int | None) -> FolderFiles:
                 for file in split.files.get(name, ())]
 
     valid = numbered(layout.valid) if layout.valid else None
-    say(f"{path.resolve().name}: {len(numbers)} classes ({listed(layout.classes)}), {layout.train.count:,} "
-        + (f"training, {len(valid):,} validation" if valid else "training")
-        + f" and {layout.test.count:,} test images")
+    held = f", {len(valid):,} validation" if valid else ""
+    say(f"{path.resolve().name}: {len(numbers)} classes ({listed(layout.classes)}), "
+        f"{layout.train.count:,} training{held} and {layout.test.count:,} test images")
     return FolderFiles(layout.classes, numbered(layout.train), numbered(layout.test), valid)
 
 
