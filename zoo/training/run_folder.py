@@ -9,14 +9,13 @@ artifact (`zoo.artifact.folder`), whose manifest is written last.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import io
 import json
 import os
 import pickle
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from zoo.artifact.manifest import Manifest
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.recipes.image import Recipe
 from zoo.recipes.language import LanguageRecipe
-from zoo.system import distributed, json_text
+from zoo.system import json_text
 from zoo.system.files import sync_names, write_whole
 from zoo.weights import WEIGHTS, save_weights
 
@@ -164,17 +163,6 @@ def refuse_diverged(folder: Path) -> None:
     if (folder / DIVERGED).exists():
         why = (folder / DIVERGED).read_text(encoding="utf-8", errors="replace")
         raise RunError(f"{folder} has diverged and would do so again: {' '.join(why.split())}")
-
-
-@contextlib.contextmanager
-def noting_divergence(folder: Path) -> Iterator[None]:
-    """Write a DivergedError down, for those who want to go on with the run."""
-    try:
-        yield
-    except DivergedError as error:
-        if distributed.is_main_process():
-            write_whole(folder / DIVERGED, f"{error}\n".encode())
-        raise
 
 
 def save_checkpoint(folder: Path, state: dict, name: str = CHECKPOINT) -> None:

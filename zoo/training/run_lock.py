@@ -9,8 +9,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from zoo.system import distributed
+from zoo.system.files import write_whole
 from zoo.system.swap import made
-from zoo.training.run_folder import LOCK, RunError, check_is_folder, noting_divergence
+from zoo.training.run_folder import DIVERGED, LOCK, DivergedError, RunError, check_is_folder
 
 
 @contextlib.contextmanager
@@ -25,8 +26,11 @@ def at_work(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         distributed.first(lambda: _acquire(lock, folder, stack))
         try:
-            with noting_divergence(folder):
-                yield
+            yield
+        except DivergedError as error:  # for those who want to go on with the run
+            if distributed.is_main_process():
+                write_whole(folder / DIVERGED, f"{error}\n".encode())
+            raise
         finally:
             if lock.is_locked:
                 # While it is held: who waits with an old file open finds that its name is gone.
