@@ -68,7 +68,7 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
 
 def decode(file: Path | str) -> np.ndarray:
     """The picture in `file`, upright and on white, uint8 (H, W, 3).  Raises as `read_picture`."""
-    with opened(file) as image, _told(file):
+    with opened(file) as image, told(file):
         return on_white(image)
 
 
@@ -83,13 +83,13 @@ def opened(file: Path | str) -> Image.Image:
         raise FileNotFoundError(f"there is no picture {file}")
     # Where Pillow warns, it reads; where it refuses, the limit is told.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-    with _told(file):
+    with told(file):
         return Image.open(file)
 
 
 @contextlib.contextmanager
-def _told(file: Path | str) -> Iterator[None]:
-    """Whatever Pillow raises on a picture as a PictureError that names `file` and the remedy."""
+def told(file: Path | str) -> Iterator[None]:
+    """Whatever Pillow raises on a picture as a PictureError that says `file` and the remedy."""
     from PIL import Image
 
     try:
