@@ -87,8 +87,9 @@ def kept(source: Source, formats: Sequence[str], directory: Path, precision: str
     """
     if not (directory / artifact.MANIFEST).exists():
         return Kept()
+    artifact.check_place(directory)
+    manifest = artifact.read_manifest(directory)
     try:
-        manifest = artifact.read_manifest(directory)
         same = _is_same(source, directory, manifest)
     except (ArtifactError, WeightsError) as error:
         artifact.check_loss(directory, keep=())

@@ -135,6 +135,16 @@ def test_a_damaged_folder_is_replaced_when_that_is_asked_for(tmp_path, name):
     check_files(tmp_path / "out", read_manifest(tmp_path / "out"))
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_manifest_of_somebody_else_is_left_alone(tmp_path, replace):
+    """Web apps have a file of that name."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/manifest.json").write_text('{"name": "my app"}')
+    with pytest.raises(ArtifactError, match="not an artifact of ours, so it is left alone"):
+        build(small(), ["onnx"], tmp_path / "out", replace=replace)
+    assert (tmp_path / "out/manifest.json").read_text() == '{"name": "my app"}'
+
+
 # --- trainings --------------------------------------------------------------------------------
 
 
