@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -275,6 +276,20 @@ def test_a_name_that_is_taken_meanwhile_gets_a_number(data, here, whole, monkeyp
     registry.register("mine", registry.genotype("DARTS"), "somebody else")
     assert search("resume", here.folder).startswith("MINE_2 (")
     assert registry.genotype("mine") == registry.genotype("DARTS")
+
+
+
+def test_a_name_that_no_cell_can_have_is_one_line(data, here, whole, monkeypatch):
+    with monkeypatch.context() as patch:
+        killed_in(patch, run_folder, "save_checkpoint", 3)
+        begin_and_be_killed(here, data, "--name", "MINE")
+    file = here.folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"name": "../mine"}))
+    said = search("resume", here.folder, code=1)
+    assert re.fullmatch(r"error: \S*config.json: .*'../mine'.*; mend the name there and go on with "
+                        r"`search resume \S+`", said.splitlines()[-1])
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"name": "mine"}))
+    assert search("resume", here.folder).startswith("mine (")
 
 
 # --- one process at a time, and its threads -------------------------------------------------
