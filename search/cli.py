@@ -11,7 +11,7 @@ import typer
 
 from search.reporting.commands import RunFolder, compare, list_runs, plot, show
 from zoo.cli import PLAIN, OneLineErrors
-from zoo.commands.settings_options import Assignments, Config
+from zoo.commands.settings_options import Assignments, Config, Threads
 from zoo.system import notes
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def run(
     precision: Annotated[str | None, typer.Option(
         help="float32, bfloat16, or auto, which is bfloat16 on a GPU that has it.",
         show_default=False)] = None,
+    threads: Threads = None,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", help="Folder of the run; runs/search-STRATEGY-DATA-SEED when left out.",
         show_default=False)] = None,
@@ -115,7 +116,7 @@ def run(
 
     options = SearchOptions(
         strategy=strategy, space=space, data=data, path=path, size=size, by=by, preset=preset,
-        seed=seed, device=device, precision=precision, budget=budget, name=name,
+        seed=seed, device=device, precision=precision, threads=threads, budget=budget, name=name,
         replace=replace, early_stop=early_stop, changes={
             "order": order, "epochs": epochs, "candidates": candidates,
             "channels": channels, "layers": layers, "hidden": hidden,

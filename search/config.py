@@ -26,6 +26,7 @@ from zoo.recipes.options import Options
 from zoo.spelling import did_you_mean
 from zoo.system import distributed
 from zoo.system.device import pick_device, pick_precision
+from zoo.system.threads import check_threads
 from zoo.training.trainer import check_seed
 
 
@@ -37,7 +38,6 @@ class SearchOptions(Options):
     strategy: str | None = None
     space: str | None = None
     budget: int | None = None
-    threads: int | None = None
     name: str | None = None
     replace: bool = False
     early_stop: bool = False
@@ -67,7 +67,7 @@ class RunConfig:
     seed: int
     device: str
     precision: str
-    threads: int
+    threads: int | None  # None: to be found by the first steps
     processes: int
     settings: dict[str, Any]
     training: dict[str, Any] | None
@@ -87,8 +87,7 @@ class RunConfig:
 
         # As JSON, of which a strict dataclass can be made; nothing is converted.
         config = TypeAdapter(cls).validate_json(json.dumps(dict(values)), strict=True)
-        if config.threads < 1:
-            raise ValueError("threads")
+        check_threads(config.threads)
         config.strategy_settings()
         return config
 
@@ -140,8 +139,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
                          f"{did_you_mean(space, found.spaces)}choose one with --space")
     seed = options.seed or 0
     check_seed(seed)
-    if options.threads is not None and options.threads < 1:
-        raise ValueError(f"threads must be at least 1, not {options.threads}")
+    check_threads(options.threads)
     check_early_stop(name, options.early_stop)
     if options.name is not None:
         registry.check_free(options.name, options.replace)  # before hours of search
@@ -167,7 +165,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         path=str(options.path.resolve()) if options.path else None, size=options.size,
         by=options.by, preset=preset, seed=seed, device=str(device),
         precision=precision,
-        threads=options.threads or torch.get_num_threads(), processes=distributed.size(),
+        threads=options.threads, processes=distributed.size(),
         settings=dataclasses.asdict(settings),
         training=dataclasses.asdict(training) if training else None, budget=options.budget,
         data_sha256=fingerprint, name=options.name, replace=options.replace,

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 
 import zoo
@@ -48,6 +47,7 @@ from zoo.genotypes.serialization import Genotype, from_dict, to_json
 from zoo.system import distributed, json_text
 from zoo.system.device import pick_device
 from zoo.system.files import write_whole
+from zoo.system.threads import use_threads
 from zoo.training import run_folder
 from zoo.training.run_folder import RunError, append_line, keep_lines
 
@@ -99,7 +99,7 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
     with distributed.group(pick_device(str(record.config.get("device", "auto")))):
         config = distributed.first(lambda: _checked(folder, record.config))
         check_early_stop(config.strategy, early_stop)
-        with _disk_errors_in_one_line(folder), _alone(folder), _threads(config.threads):
+        with _disk_errors_in_one_line(folder), _alone(folder):
             record = read_run(folder)  # no other process writes any more
             if data is None:
                 data = config.load_data()
@@ -108,8 +108,8 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
                                f"{config.path or config.data} now; put that back, or search "
                                "into another folder with -o")
             with build.strategy(config, data, folder, workers) as strategy:
-                record = _epochs(record, config, strategy, early_stop or config.early_stop,
-                                 report, on_event)
+                record = _epochs(record, config, data, strategy,
+                                 early_stop or config.early_stop, report, on_event)
             return distributed.first(lambda: _finish(record, config))
 
 
@@ -128,9 +128,9 @@ def _checked(folder: Path, values: dict) -> RunConfig:
     return config
 
 
-def _epochs(record: RunRecord, config: RunConfig, strategy: Strategy, early_stop: bool,
+def _epochs(record: RunRecord, config: RunConfig, data: Any, strategy: Strategy, early_stop: bool,
             report: Report, on_event: OnEvent) -> RunRecord:
-    """The run with the rows of all its epochs."""
+    """The run with the rows of all its epochs, computed with the threads that it began with."""
     folder, writes = record.folder, distributed.is_main_process()
     first = _restore(record, strategy, config.digest)
     record = dataclasses.replace(record, rows=record.rows[:first], seconds=record.seconds[:first])
@@ -139,8 +139,10 @@ def _epochs(record: RunRecord, config: RunConfig, strategy: Strategy, early_stop
         keep_lines(folder / SECONDS, first)
     on_event("done", first)
     on_event("strategy", strategy)
-    events = Events(record) if writes else None
-    try:
+    count = distributed.first(lambda: config.threads or _choose_threads(record, config, data))
+    record = dataclasses.replace(record, config=record.config | {"threads": count})
+    with use_threads(count), (contextlib.closing(Events(record)) if writes else
+                          contextlib.nullcontext()) as events:
         for number in range(first + 1, strategy.epochs + 1):
             if early_stop and collapse.persists(list(record.rows)):
                 break
@@ -157,10 +159,14 @@ def _epochs(record: RunRecord, config: RunConfig, strategy: Strategy, early_stop
                 events.add(row, seconds)
                 write_report(record)
             on_event("row", row)
-    finally:
-        if events:
-            events.close()
     return record
+
+
+def _choose_threads(record: RunRecord, config: RunConfig, data: Any) -> int:
+    """The number of threads of a run that has made no step yet; its file keeps it."""
+    count = build.threads(config, data)
+    write_whole(record.folder / CONFIG, json_bytes(record.config | {"threads": count}))
+    return count
 
 
 def _restore(record: RunRecord, strategy: Strategy, digest: str) -> int:
@@ -200,17 +206,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """As many threads as the run began with: sums in another order are other sums."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

@@ -6,12 +6,10 @@ search of Liu et al. 2019 (arXiv 1806.09055).  `search.candidates.workers` train
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -114,17 +112,6 @@ def device_of(name: str, number: int) -> torch.device:
     if place.type == "cuda" and place.index is None:
         return torch.device("cuda", number % torch.cuda.device_count())
     return place
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Sums of floats depend on the number of threads; with one they are the same everywhere."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def folder_of(directory: Path, candidate: Candidate) -> Path:

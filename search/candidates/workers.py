@@ -29,12 +29,12 @@ from search.candidates.base import (
     CandidateTraining,
     Result,
     folder_of,
-    one_thread,
     read_record,
     write_record,
 )
 from search.progress import Report, silent
 from zoo.system.device import pick_device
+from zoo.system.threads import use_threads
 
 if TYPE_CHECKING:
     from multiprocessing.connection import _ConnectionBase
@@ -149,7 +149,7 @@ def _parse(workers: int | str | None, device: str) -> int | str:
 def _trained(training: CandidateTraining, task: Candidate, directory: Path) -> Result:
     """Train one candidate.  Raises WorkerError when memory runs out."""
     try:
-        with one_thread():
+        with use_threads(1):  # so that a result is the same with any number of workers
             return training.train(task, folder_of(directory, task))
     except (MemoryError, RuntimeError) as error:
         text = str(error)

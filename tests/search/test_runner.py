@@ -12,6 +12,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from search import build
 from search import runner as runs
 from search.cli import app
 from tests import processes
@@ -325,3 +326,36 @@ def test_a_resumption_has_the_threads_of_the_start(data, here, monkeypatch):
                         lambda *_: seen.append(torch.get_num_threads()))
     search("resume", here.folder)
     assert seen == [3, 3] and torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("kind", [QUICKEST, "recurrent"])
+def test_threads_are_measured_on_a_supernet_of_their_own(kind, data, here, monkeypatch):
+    measured = []
+
+    def measure(step, device):
+        measured.extend([step(), step()])
+        return 2
+
+    monkeypatch.setattr(build, "fastest_threads", measure)
+    search(*arguments(kind, data), "-o", here.path / "measured")
+    assert len(measured) == 2
+    search(*arguments(kind, data), "--threads", 2, "-o", here.path / "asked",
+           "--name", "OTHER")
+    assert len(measured) == 2
+    for name in ("history.jsonl", "genotype.json"):
+        assert (here.path / "measured" / name).read_bytes() == (
+            here.path / "asked" / name).read_bytes()
+    assert {json.loads((here.path / run / "config.json").read_text())["threads"]
+            for run in ("measured", "asked")} == {2}
+
+
+def test_a_search_killed_before_its_threads_are_known_measures_them(data, here, monkeypatch):
+    def killed(step, device):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "fastest_threads", killed)
+        begin_and_be_killed(here, data)
+    assert json.loads((here.folder / "config.json").read_text())["threads"] is None
+    search("resume", here.folder)
+    assert json.loads((here.folder / "config.json").read_text())["threads"] >= 1

@@ -18,7 +18,7 @@ from zoo.commands.options import (
     refuse,
 )
 from zoo.commands.select_option import Select
-from zoo.commands.settings_options import Assignments, Config
+from zoo.commands.settings_options import Assignments, Config, Threads
 
 if TYPE_CHECKING:
     from zoo.genotypes.serialization import Genotype
@@ -65,6 +65,7 @@ def train(
     precision: Annotated[str | None, typer.Option(
         help="float32, bfloat16, or auto, which is the recipe's: float32 in paper, else bfloat16 "
              "on a GPU that has it.", show_default=False)] = None,
+    threads: Threads = None,
     resume: Annotated[bool, typer.Option(
         "--resume", help="Go on after the last whole epoch of an interrupted run.")] = False,
     select: Select = None,
@@ -94,7 +95,8 @@ def train(
 
     options = TrainOptions(
         cell=name, data=data, path=path, size=size, by=by, preset=preset, network=network,
-        weights=weights, seed=seed, precision=None if precision == "auto" else precision,
+        weights=weights, seed=seed, threads=threads,
+        precision=None if precision == "auto" else precision,
         device=None if device == "auto" else device, given=read_assignments(assignments or []),
         changes={"epochs": epochs, "hidden": hidden, "channels": channels, "layers": layers,
                  "batch_size": batch_size, "learning_rate": learning_rate,
@@ -123,7 +125,8 @@ def train(
                           pick_precision(precision, place, recipe.precision), resume)
     with progress.training(folder, kind.per_step(recipe), kind.unit, writes) as report:
         manifest = kind.train(cell, learned, recipe, folder, genotype, options, device=device,
-                              precision=precision, resume=resume, report=report, events=True)
+                              precision=precision, threads=options.threads, resume=resume,
+                              report=report, events=True)
     if writes:
         typer.echo(f"{folder}: {measured(manifest.metrics)}, {manifest.parameters:,} parameters")
 

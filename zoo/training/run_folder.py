@@ -29,6 +29,7 @@ from zoo.recipes.image import Recipe
 from zoo.recipes.language import LanguageRecipe
 from zoo.system import json_text
 from zoo.system.files import sync_names, write_whole
+from zoo.system.threads import check_threads
 from zoo.weights import WEIGHTS, save_weights
 
 CONFIG, HISTORY = "config.json", "history.jsonl"
@@ -103,10 +104,17 @@ def read_config(folder: Path, recipe: type[Recipe] | type[LanguageRecipe] = Reci
                            ("precision", str)):
             if not isinstance(config[name], kind):
                 raise TypeError(name)
+        check_threads(config.get("threads"))
     except (KeyError, TypeError, ValueError):
         raise RunError(f"{path} is damaged; train anew into another folder with "
                        "-o") from None
     return config
+
+
+def threads(folder: Path, recipe: Recipe | LanguageRecipe) -> int:
+    """With how many threads of the CPU the run in `folder` began; torch's own number for an older
+    run, which does not say.  Raises as `read_config`."""
+    return read_config(folder, type(recipe)).get("threads") or torch.get_num_threads()
 
 
 def _check_kind(folder: Path, config: object, recipe: type) -> None:
@@ -127,7 +135,7 @@ def check_same(folder: Path, config: dict) -> None:
     Raises RunError naming the first setting in which `config` differs from the run's.
     """
     recipe = LanguageRecipe if config.get("network") == "language" else Recipe
-    stored = read_config(folder, recipe)
+    stored = {"threads": config.get("threads")} | read_config(folder, recipe)  # older runs lack it
     if stored["data"] == config["data"] and stored["data_sha256"] != config["data_sha256"]:
         what, options = (("other training images", "--path and --size") if recipe is Recipe
                          else ("another text", "--data, --path and --by"))
