@@ -41,8 +41,9 @@ def export(model: ZooNetwork, formats: str | Sequence[str], directory: Path | st
 
     Examples:
         >>> import export, zoo
-        >>> model = zoo.create_model("DARTS", weights="digits")
-        >>> manifest = export.export(model, "onnx", "exports/digits")
+        >>> model = zoo.create_model("DARTS", channels=4, layers=3, in_channels=1)
+        >>> images = export.Input(height=8, width=8, channels=1, mean=[0.3], std=[0.4])
+        >>> manifest = export.export(model, "onnx", "exports/small", input=images)
         >>> [(hop.hop, hop.max_difference <= hop.limit) for hop in manifest.parity]
         [('onnx', True)]
     """
