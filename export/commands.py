@@ -237,10 +237,13 @@ def doctor() -> None:
     Example:
       zoo doctor
     """
-    from export.checks.doctor import checks
+    from export.checks.doctor import checks, without_dependencies
 
     rows = checks()
     print_table(("hop", "can run", "found or missing"),
                 [(row.hop, "yes" if row.ok else "no", row.detail) for row in rows])
     if not all(row.ok for row in rows):
         typer.echo("\nWhat cannot run is needed only for the commands that use it.")
+    if command := without_dependencies():
+        typer.echo("\nThe converters are installed without the packages that they declare:\n\n"
+                   f"  {command}")

@@ -130,6 +130,11 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     """The run that is asked for, and its data set.
 
     Raises ValueError for what does not go together, DataError for data that cannot be read.
+
+    Examples:
+        >>> config, data = plan(SearchOptions(strategy="darts", changes={"epochs": 2}))
+        >>> config.data, config.settings["epochs"], len(data.labels)
+        ('digits', 2, 10)
     """
     name = options.strategy or "darts"
     found = entry(name)

@@ -95,6 +95,11 @@ class SampleStrategy(Strategy):
     """Samples candidates from `space` and has `evaluator` train them.
 
     With a `budget`, in the evaluator's unit, there are as many candidates as it pays for.
+
+    Examples:
+        >>> class Uniform(SampleStrategy):
+        ...     def propose(self, numbers):
+        ...         return [(self.space.sample(self.rng), None) for _ in numbers]
     """
 
     def __init__(self, space: SampleSpace, evaluator: CandidateEvaluator, settings: SampleSettings,

@@ -96,7 +96,7 @@ def _anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES],
                          ids=lambda page: page.name)
 def test_relative_links_lead_somewhere(page):
-    generated = {"DARTS_V2.svg"}
+    generated = {"DARTS_V2.svg", *(path.name for path in (ROOT / "examples").iterdir())}
     for link in re.findall(r"\]\(([^)\s]+)\)", _expanded(page)):
         if link.startswith("https://"):
             continue

@@ -229,6 +229,7 @@ def test_doctor_has_a_row_for_each_hop(tmp_path):
     for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "Chromium"):
         assert hop in result.stdout
     assert "$CHROMIUM names no-such-browser" in " ".join(result.stdout.split())
+    assert "--no-deps" not in result.stdout  # both of the converters are installed
 
 
 def test_bench_compares_runtimes(tmp_path):

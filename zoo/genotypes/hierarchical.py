@@ -80,6 +80,12 @@ class HierarchicalGenotype:
 
     Raises GenotypeError for an operation that its level does not have, a highest level of more
     than one motif, and a cell without a path of edges from its input to its output.
+
+    Examples:
+        >>> import zoo
+        >>> flat = zoo.HierarchicalGenotype([[[["identity"], ["none", "max_pool_3x3"]]]])
+        >>> flat.live_edges(level=2, motif=1)
+        ((0, 1, 'identity'), (1, 2, 'max_pool_3x3'))
     """
 
     levels: tuple[tuple[Motif, ...], ...]

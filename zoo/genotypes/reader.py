@@ -39,6 +39,14 @@ def parse(text: str, select: int | str | None = None) -> Genotype:
     Of several the last one is taken, or the one that `select` names or numbers (from 1).  A
     warning tells what was left out or might have been meant otherwise.  Raises GenotypeError
     with the place and what is allowed.
+
+    Examples:
+        >>> import zoo
+        >>> genotype = zoo.parse('''Genotype(
+        ...     normal=[('skip_connect', 0), ('sep_conv_3x3', 1)], normal_concat=[2],
+        ...     reduce=[('max_pool_3x3', 0), ('skip_connect', 1)], reduce_concat=[2])''')
+        >>> genotype.reduce.edges
+        (('max_pool_3x3', 0), ('skip_connect', 1))
     """
     reading = read(text, select)
     for note in reading.notes:
