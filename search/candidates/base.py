@@ -25,7 +25,7 @@ from zoo.system import json_text
 from zoo.system.device import pick_device, pick_precision
 from zoo.system.files import write_whole
 from zoo.training.run_folder import DivergedError, RunError
-from zoo.training.task import Task
+from zoo.training.tasks.base import Task
 from zoo.training.trainer import Trainer, seeded
 
 

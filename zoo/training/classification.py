@@ -23,8 +23,8 @@ from zoo.system.files import write_whole
 from zoo.system.threads import check_threads
 from zoo.training import fine_tuning, run_folder
 from zoo.training.evaluation import predict, score
-from zoo.training.image_task import ImageTask
 from zoo.training.run_folder import diverged
+from zoo.training.tasks.image import ImageTask
 from zoo.training.trainer import Report, check_seed, finished, fit
 
 

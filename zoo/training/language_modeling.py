@@ -24,8 +24,8 @@ from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.system.files import write_whole
 from zoo.system.threads import check_threads
 from zoo.training import run_folder, trainer
-from zoo.training.language_task import LanguageTask
 from zoo.training.losses import measures
+from zoo.training.tasks.language import LanguageTask
 from zoo.training.trainer import Report
 
 

@@ -27,7 +27,7 @@ from zoo.system.threads import fastest_threads, use_threads
 from zoo.training import run_folder
 from zoo.training.ema import ModelEMA
 from zoo.training.run_folder import diverged
-from zoo.training.task import Task
+from zoo.training.tasks.base import Task
 from zoo.training.tensorboard import HistoryEvents
 
 #: (steps or tokens done, in all, None or the row of the epoch that has ended)

@@ -22,7 +22,7 @@ from zoo.recipes.image import Recipe
 from zoo.system import distributed
 from zoo.training import fine_tuning
 from zoo.training.evaluation import predict, score
-from zoo.training.task import Batch, Task
+from zoo.training.tasks.base import Batch, Task
 from zoo.weights import PretrainedWeights
 
 
