@@ -28,24 +28,27 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "list": Command("zoo.commands.cells", "list_cells", "Show the cells of the zoo and your own."),
-    "show": Command("zoo.commands.cells", "show", "Show a cell, its paper and its figures."),
-    "plot": Command("zoo.commands.cells", "plot", "Draw a cell as SVG."),
+    "list": Command("zoo.commands.cells", "list_cells", "List the published cells and your own."),
+    "show": Command("zoo.commands.cells", "show", "Show a cell: genotype, paper, reported results."),
+    "plot": Command("zoo.commands.cells", "plot", "Draw a cell."),
     "register": Command("zoo.commands.cells", "register", "Add a cell of your own to the zoo."),
     "train": Command("zoo.commands.train", "train", "Train the network of a cell."),
-    "eval": Command("zoo.commands.eval", "evaluate", "Measure a trained network."),
-    "predict": Command("zoo.commands.predict", "predict", "Classify pictures."),
-    "write": Command("zoo.commands.generate", "write",
-                     "Generate text with a trained language model."),
+    "eval": Command("zoo.commands.eval", "evaluate", "Evaluate a trained network on the test set."),
+    "predict": Command("zoo.commands.predict", "predict", "Classify images."),
+    "generate": Command("zoo.commands.generate", "generate",
+                        "Generate text from a trained language model."),
     "import": Command("zoo.commands.import_checkpoint", "import_checkpoint",
-                      "Read a checkpoint of the official DARTS release."),
+                      "Import a PyTorch checkpoint of a cell's network."),
     "build": Command("export.commands", "build",
-                     "Export a cell to ONNX, TensorFlow, TFLite, TensorFlow.js."),
-    "verify": Command("export.commands", "verify", "Check that an export gives the same outputs."),
-    "bench": Command("export.commands", "bench", "Compare cells in cost and speed."),
-    "demo": Command("web_demo.commands", "demo", "Serve the browser demo of your exports."),
-    "doctor": Command("export.commands", "doctor", "Check what can run on this machine."),
+                     "Export a network to ONNX, TensorFlow, TFLite, TensorFlow.js."),
+    "verify": Command("export.commands", "verify", "Check an export: files, outputs, real runtimes."),
+    "bench": Command("export.commands", "bench", "Compare cells: parameters, multiply-adds, latency."),
+    "demo": Command("web_demo.commands", "demo", "Serve the demo page with your exports."),
+    "doctor": Command("export.commands", "doctor", "Check which formats and runtimes work on this machine."),
 }
+
+#: Names of release 0.3, for one more.
+ALIASES = {"write": "generate"}
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 PLAIN: dict[str, Any] = {
@@ -117,7 +120,7 @@ class Commands(OneLineErrors):
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
         """The command of that name, with its module imported; None where there is none."""
-        entry = COMMANDS.get(cmd_name)
+        entry = COMMANDS.get(ALIASES.get(cmd_name, cmd_name))
         if entry is None:
             return None
         single = typer.Typer(**PLAIN)

@@ -1,4 +1,4 @@
-"""`zoo write`: generates text with a trained language model."""
+"""`zoo generate`: text from a trained language model."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import typer
 from zoo.commands.options import Device
 
 
-def write(
+def generate(
     source: Annotated[str, typer.Argument(
         help="The folder of a trained language model, or a cell with --weights.")],
     prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "",
-    count: Annotated[int, typer.Option("-n", "--count", help="Tokens to write.")] = 500,
+    count: Annotated[int, typer.Option("-n", "--count", help="Tokens to generate.")] = 500,
     temperature: Annotated[float, typer.Option(
         help="0 takes the most probable token, 1 samples from the model's distribution.")] = 0.8,
-    seed: Annotated[int, typer.Option(help="Of the draws; the same text for the same seed.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of sampling; the same seed gives the same text.")] = 0,
     weights: Annotated[str | None, typer.Option(
         help="Shipped weights of the cell: shakespeare, wikitext2.")] = None,
     device: Device = "cpu",
 ) -> None:
-    """Generate text with a trained language model, one token after the other.
+    """Generate text from a trained language model, token by token.
 
     \b
     Example:
-      zoo write runs/DARTS_V2_RNN-sample --prompt "ROMEO:"
-      zoo write DARTS_V2_RNN --weights shakespeare --temperature 0
+      zoo generate runs/DARTS_V2_RNN-sample --prompt "ROMEO:"
+      zoo generate DARTS_V2_RNN --weights shakespeare --temperature 0
     """
     from zoo.create import create_model
     from zoo.generation import tokens
