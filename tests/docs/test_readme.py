@@ -1,6 +1,7 @@
-"""README and the pages say what runs: commands parse, Python, JavaScript and the recipes run."""
+"""README, pages and notebooks say what runs: commands parse, Python, JavaScript and recipes run."""
 
 import http.server
+import json
 import re
 import shlex
 import shutil
@@ -24,6 +25,9 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {"README.md": README} | {
     page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+NOTEBOOKS = ["".join(cell["source"]) for path in sorted((ROOT / "examples").glob("*.ipynb"))
+             for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+             if cell["cell_type"] == "markdown"]
 APPS = {"zoo": zoo.cli.app, "search": search.cli.app}
 GROUPS = {name: typer.main.get_command(app) for name, app in APPS.items()}
 
@@ -44,7 +48,8 @@ def commands(text):
             yield words
 
 
-CALLS = sorted({tuple(words) for text in PAGES.values() for words in commands(text)})
+CALLS = sorted({tuple(words) for text in [*PAGES.values(), *NOTEBOOKS]
+                for words in commands(text)})
 
 
 def test_readme_is_short():
