@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from zoo.system import interrupts
 
-import typer
+try:
+    import dataclasses
+    from pathlib import Path
+    from typing import TYPE_CHECKING, Annotated, Any
 
-from search.reporting.commands import RunFolder, compare, list_runs, plot, show
-from zoo.cli import PLAIN, OneLineErrors
-from zoo.commands.settings_options import Assignments, Config
-from zoo.system import notes
+    import typer
+
+    from search.reporting.commands import RunFolder, compare, list_runs, plot, show
+    from zoo.cli import PLAIN, OneLineErrors
+    from zoo.commands.settings_options import Assignments, Config
+    from zoo.system import notes
+    from zoo.system.command_line import command, typed
+except KeyboardInterrupt:
+    interrupts.leave()
 
 if TYPE_CHECKING:
     from search.config import RunConfig
@@ -131,10 +136,13 @@ def run(
         planned, learned = plan(options)
         planned = dataclasses.replace(planned, epochs=build.rehearse(planned, learned, workers))
         folder = output or _free_folder(planned)
+        begun.append(folder)
         runs.start(folder, planned)
         return folder
 
-    with distributed.group(pick_device(options.device or "auto")):
+    begun: list[Path] = []
+    with interrupts.go_on(lambda: _way(*begun)), \
+            distributed.group(pick_device(options.device or "auto")):
         _carry_out(distributed.first(prepare), learned, workers, early_stop)
 
 
@@ -155,13 +163,10 @@ def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     from search.reporting.terminal import display
     from zoo.system import distributed
 
-    try:
-        with display(shown=distributed.is_main_process()) as screen:
-            screen.say(f"{read_run(folder).strategy} in {folder}")
-            found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; go on with `search resume {folder}`", err=True)
-        raise typer.Exit(130) from None
+    with interrupts.go_on(lambda: _way(folder)), \
+            display(shown=distributed.is_main_process()) as screen:
+        screen.say(f"{read_run(folder).strategy} in {folder}")
+        found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)
     if not distributed.is_main_process():
         return
     config = found.run.config
@@ -169,11 +174,19 @@ def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     for name in ("path", "size", "by"):
         if config.get(name):
             words += [f"--{name}", str(config[name])]
-    words += ["-o", str(folder / "trained")]
+    words += ["-o", folder / "trained"]
     typer.echo(f"{found.name} (epoch {found.epoch}, {found.why})\n{found.genotype}\n"
                f"run: {folder}, report: {folder / 'report.html'}\n"
-               f"next: {shlex.join(words)}\n"
-               f"      zoo build {found.name} --export tfjs")
+               f"next: {command(*words)}\n"
+               f"      {command('zoo', 'build', found.name, '--export', 'tfjs')}")
+
+
+def _way(folder: Path | None = None) -> str:
+    """How an interrupted run goes on: as it began, before anything of it is in its folder."""
+    from search.reporting.history import CONFIG
+
+    begun = folder is not None and (folder / CONFIG).exists()
+    return f"go on with `{command('search', 'resume', folder) if begun else typed()}`"
 
 
 def _free_folder(config: RunConfig) -> Path:
@@ -182,8 +195,8 @@ def _free_folder(config: RunConfig) -> Path:
     folder, number = Path("runs") / base, 1
     while folder.exists():
         if not (folder / "result.json").exists() and (folder / "config.json").exists():
-            typer.echo(f"note: {folder} is unfinished; `search resume {folder}` goes on with it",
-                       err=True)
+            typer.echo(f"note: {folder} is unfinished; `{command('search', 'resume', folder)}` goes "
+                       "on with it", err=True)
         number += 1
         folder = Path("runs") / f"{base}-{number}"
     return folder
@@ -197,7 +210,7 @@ app.command()(compare)
 
 def main() -> None:
     """The console command `search`."""
-    app(prog_name="search")
+    interrupts.run(lambda: app(prog_name="search"))
 
 
 if __name__ == "__main__":

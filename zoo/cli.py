@@ -5,18 +5,21 @@ So `zoo --help` and `zoo list` answer without torch, TensorFlow or the other com
 
 from __future__ import annotations
 
-import errno
-import importlib
-import os
-import signal
-import time
-from types import FrameType
-from typing import Annotated, Any, NamedTuple
+from zoo.system import interrupts
 
-import typer
-from typer.core import TyperGroup
+try:
+    import errno
+    import importlib
+    import os
+    import time
+    from typing import Annotated, Any, NamedTuple
 
-from zoo.system import notes
+    import typer
+    from typer.core import TyperGroup
+
+    from zoo.system import notes
+except KeyboardInterrupt:
+    interrupts.leave()
 
 
 class Command(NamedTuple):
@@ -87,18 +90,32 @@ def _wait_for_rank_zero() -> None:
         time.sleep(3)
 
 
+def _interrupted() -> typer.Exit:
+    interrupts.say()
+    return typer.Exit(130)
+
+
 class OneLineErrors(TyperGroup):
     """A group whose commands end, on an error with a message for the user, with one line on
     stderr and exit code 1; with ZOO_TRACEBACK=1 they show their traceback."""
+
+    def make_context(self, *given: Any, **settings: Any) -> Any:
+        """Read the words before the command."""
+        interrupts.begin()
+        try:
+            return super().make_context(*given, **settings)
+        except KeyboardInterrupt:
+            raise _interrupted() from None
 
     def invoke(self, ctx: typer.Context) -> Any:
         """Call the command; what it returns."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
-            raise typer.Exit(130) from None
+            raise _interrupted() from None
         except Exception as error:
+            if interrupts.received() and not isinstance(error, typer.Exit):
+                raise _interrupted() from None  # which a library has turned into this
             if os.environ.get("ZOO_TRACEBACK") or not _is_expected(error):
                 raise
             _wait_for_rank_zero()
@@ -157,14 +174,9 @@ def zoo(
     notes.show()
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)  # through every `finally`: temporary folders are removed
-
-
 def main() -> None:
     """The console command `zoo`."""
-    signal.signal(signal.SIGTERM, _terminated)
-    app(prog_name="zoo")
+    interrupts.run(lambda: app(prog_name="zoo"))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def load(name: str, path: Path | None) -> tuple[Images, Images, list[str]]:
 
 def _from_hub(name: str) -> tuple[Images, Images, list[str]]:
     source = load_from_hub(name, "train.parquet and test.parquet or the official binary files",
-                           _HUB[name])
+                           "--data digits", _HUB[name])
     column = _LABEL_COLUMNS[name][0]
     train, test = (
         (np.stack([np.asarray(image.convert("RGB")) for image in source[split]["img"]]),

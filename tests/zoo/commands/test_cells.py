@@ -127,6 +127,27 @@ def test_show_prints_both_forms_that_read_back(name):
     assert zoo.parse(succeeded("show", name, "--json")) == genotype
 
 
+@pytest.mark.parametrize("form", ["classic", "json", "nni", "nasbench301", "naslib"])
+def test_show_prints_the_forms_of_other_tools(form, tmp_path):
+    text = succeeded("show", "GDAS", "--format", form)
+    (tmp_path / "cell.txt").write_text(text)
+    again = run("show", "cell.txt", "--format", form)
+    assert again.exit_code == 0 and form == "json" or again.stdout == text
+    assert {"classic": "--text", "json": "--json"}.get(form) is None or text == succeeded(
+        "show", "GDAS", {"classic": "--text", "json": "--json"}[form])
+
+
+def test_a_form_that_cannot_hold_a_cell_says_why():
+    assert failed("show", "NASNet", "--format", "nni") == (
+        "NASNet_A cannot be written as nni: ")
+    assert failed("show", "DARTS", "--format", "nnni").startswith(
+        "unknown format 'nnni'; did you mean nni?")
+    result = run("show", "DARTS_V2", "--format", "nasbench301")
+    assert result.exit_code == 0
+    assert result.stderr == ("note: nasbench301 keeps no order of a node's edges; they are read "
+                             "back by their inputs\n")
+
+
 def test_show_reads_a_file(tmp_path):
     (tmp_path / "mine.txt").write_text(f"MINE = {TEXT}\n")
     assert succeeded("show", "mine.txt").startswith("MINE: a convolutional cell\n")
@@ -134,7 +155,9 @@ def test_show_reads_a_file(tmp_path):
 
 def test_show_of_an_unknown_cell():
     assert failed("show", "DRATS").startswith("no cell is named 'DRATS'; did you mean DARTS")
-    assert failed("show", "--json", "--text", "DARTS").startswith("--json and --text exclude")
+    assert failed("show", "--json", "--text", "DARTS") == (
+        "--format, --json and --text exclude each other; choose one")
+    assert failed("show", "--format", "nni", "--text", "DARTS").startswith("--format, --json")
 
 
 # --- plot ---------------------------------------------------------------------------------
@@ -236,7 +259,11 @@ def test_register_refuses_what_is_taken_or_broken(tmp_path):
     (tmp_path / "bad.txt").write_text("Genotype(normal=[('sep_conv', 0)])")
     assert failed("register", "bad.txt").startswith("bad.txt: found the fields normal")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
-    assert failed("register", "binary.json").startswith("binary.json: not a text file")
+    assert failed("register", "binary.json") == (
+        "binary.json is not UTF-16 text (byte 0 is 0x00); convert it, for example with iconv -t "
+        "UTF-8, or name a file that holds JSON or Genotype(...)")
+    (tmp_path / "data/cells/one.json").write_text(TEXT, encoding="utf-16-le")
+    assert "one.json: holds NUL" in failed("show", "one")
 
 
 # --- every command ------------------------------------------------------------------------
