@@ -12,6 +12,7 @@ try:
     import importlib
     import os
     import time
+    from collections.abc import Collection
     from typing import Annotated, Any, NamedTuple
 
     import typer
@@ -51,6 +52,8 @@ COMMANDS = {
 }
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+#: Options that a network takes its memory by.
+_SIZES = ("--batch-size", "--channels", "--layers", "--hidden", "--size")
 PLAIN: dict[str, Any] = {
     "add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False,
     "context_settings": _CONTEXT}
@@ -71,10 +74,13 @@ def _is_memory(error: Exception) -> bool:
         "allocate memory" in text or "out of memory" in text or "Storage size" in text))
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception, options: Collection[str]) -> str:
+    """What an error says; `options` are those of the command."""
     if _is_memory(error):
-        return ("there is not enough memory for this network; take a smaller --batch-size, fewer "
-                "--channels or --layers, or a smaller --size")
+        smaller = [name for name in _SIZES if name in options]
+        return "there is not enough memory for this network; " + (
+            f"take a smaller {' or '.join(smaller)}" if smaller else
+            "free some and run it again, or go where there is more")
     if isinstance(error, OSError) and error.strerror:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         where = f"{' -> '.join(names)}: " if names else ""
@@ -119,8 +125,13 @@ class OneLineErrors(TyperGroup):
             if os.environ.get("ZOO_TRACEBACK") or not _is_expected(error):
                 raise
             _wait_for_rank_zero()
-            typer.echo(f"error: {_one_line(error)}", err=True)
+            typer.echo(f"error: {_one_line(error, self._options(ctx))}", err=True)
             raise typer.Exit(1) from None
+
+    def _options(self, ctx: typer.Context) -> list[str]:
+        """Those of the command that was called."""
+        called = self.get_command(ctx, ctx.invoked_subcommand or "")
+        return [name for parameter in getattr(called, "params", ()) for name in parameter.opts]
 
 
 class Commands(OneLineErrors):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -190,6 +191,14 @@ def test_plot_says_what_is_wrong_with_its_output(tmp_path):
     assert not list(tmp_path.glob(".*.part"))
 
 
+@pytest.mark.parametrize("name", ["d.png", "d.PDF", "d"])
+def test_a_drawing_is_not_written_under_the_name_of_another_format(name, tmp_path):
+    assert failed("plot", "DARTS", "-o", name).startswith(
+        f"{name} does not end in .svg, and the drawing is SVG; name it d.svg, of which")
+    assert not list(tmp_path.iterdir())
+    assert succeeded("plot", "DARTS", "-o", "d.SVG") == "wrote d.SVG\n"
+
+
 def test_a_failed_plot_names_the_file_and_leaves_the_old_one(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -217,6 +226,31 @@ def test_register_takes_its_name_from_option_text_or_file(tmp_path):
                                           "--source", "there")
     assert zoo.genotype("ONE") == zoo.genotype("FOUR") == zoo.parse(TEXT)
     assert "yours: there" in succeeded("list")
+
+
+def test_printed_commands_are_quoted(tmp_path):
+    folder = tmp_path / "my cells"
+    folder.mkdir()
+    (folder / "it's.txt").write_text(TEXT)
+    page = succeeded("show", "my cells/it's.txt")
+    plot, register = (shlex.split(line) for line in page.splitlines()[-2:])
+    assert plot == ["zoo", "plot", "my cells/it's.txt", "-o", "it's.svg"]
+    assert register == ["zoo", "register", "my cells/it's.txt"]
+
+
+@pytest.mark.parametrize("name", ["", " ", ".x", "a/b"])
+def test_a_name_that_is_none_is_refused(name, tmp_path):
+    (tmp_path / "one.txt").write_text(TEXT)
+    assert failed("register", "one.txt", "--name", name).startswith(f"{name!r} cannot name a cell")
+    assert not list((tmp_path / "data").glob("**/*.json"))
+    with pytest.raises(ValueError, match="cannot name a cell"):
+        zoo.register(name, zoo.parse(TEXT))
+
+
+def test_a_selection_that_is_none_is_refused(tmp_path):
+    (tmp_path / "log").write_text(LOG)
+    assert failed("show", "./log", "--select", "") == (
+        "log: --select is empty; give a number from 1 or a name, or leave it out")
 
 
 LOG = "\n".join(f"03:51 PM genotype = {TEXT.replace('skip_connect', operation)}"
@@ -295,13 +329,15 @@ def test_the_traceback_is_there_on_request(monkeypatch):
     assert isinstance(run("show", "DRATS").exception, zoo.UnknownCellError)
 
 
-def test_an_interrupt_is_one_word_and_130(monkeypatch):
+def test_an_interrupt_is_one_line_and_130(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["zoo", "show", "DARTS"])
+
     def interrupt(name):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("zoo.registry.record", interrupt)
     result = run("show", "DARTS")
-    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+    assert (result.exit_code, result.stderr) == (130, "interrupted; go on with `zoo show DARTS`\n")
 
 
 CHECK = """
