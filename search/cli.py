@@ -195,8 +195,8 @@ def _free_folder(config: RunConfig) -> Path:
     folder, number = Path("runs") / base, 1
     while folder.exists():
         if not (folder / "result.json").exists() and (folder / "config.json").exists():
-            typer.echo(f"note: {folder} is unfinished; `{command('search', 'resume', folder)}` goes "
-                       "on with it", err=True)
+            resumed = command("search", "resume", folder)
+            typer.echo(f"note: {folder} is unfinished; `{resumed}` goes on with it", err=True)
         number += 1
         folder = Path("runs") / f"{base}-{number}"
     return folder

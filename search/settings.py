@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+
 from zoo.recipes.base import Settings
 from zoo.spelling import choices
 

@@ -33,8 +33,8 @@ def demo(
     places = folders or [Path("exports")]
     artifacts = find_artifacts(places, report=lambda line: typer.echo(f"note: {line}", err=True))
     if not artifacts:
-        raise FileNotFoundError(f"no TensorFlow.js export in {listed(list(map(str, places)))}; make "
-                                "one with `zoo build DARTS --export tfjs`")
+        raise FileNotFoundError(f"no TensorFlow.js export in {listed(list(map(str, places)))}; "
+                                "make one with `zoo build DARTS --export tfjs`")
     names = listed(list(artifacts))
     if build is not None:
         build_site(artifacts, build)

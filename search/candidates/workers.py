@@ -199,7 +199,7 @@ class _Processes:
     def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
         left = {task.number: task for task in tasks}
         try:
-            with _unheard(signal.SIGINT):  # by the processes that this starts, from their first moment
+            with _unheard(signal.SIGINT):  # by the processes that this starts
                 futures = {self._pool.submit(_work, task): task for task in tasks}
             for future in concurrent.futures.as_completed(futures):
                 result = future.result()

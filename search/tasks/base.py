@@ -70,8 +70,8 @@ class Domain(ABC):
         cost = self.epoch_cost(data, settings)
         epochs = int(budget // cost)
         if epochs < 1:
-            raise ValueError(f"a budget of {budget:,} pays for no epoch; the smallest that works is "
-                             f"--budget {math.ceil(cost)}")
+            raise ValueError(f"a budget of {budget:,} pays for no epoch; the smallest that works "
+                             f"is --budget {math.ceil(cost)}")
         return dataclasses.replace(settings, epochs=epochs)
 
     # --- strategies that train candidates from scratch --------------------------------------

@@ -70,7 +70,8 @@ def hold_out(data: ImageData, count: int, seed: int) -> tuple[ImageData, Split]:
         elif count < len(numbers):
             why = f"there are {len(numbers)} classes, and so many are the fewest"
         else:
-            why = f"at most {max(0, len(labels) - len(numbers))} can be, so that each class keeps one"
+            most = max(0, len(labels) - len(numbers))
+            why = f"at most {most} can be, so that each class keeps one"
         raise DataError(f"{data.name} has too few training images to hold {count} out, of each "
                         f"class its share: {why}") from None
     rest, held = (Split(images[part], labels[part]) for part in map(np.sort, parts))

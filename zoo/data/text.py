@@ -160,9 +160,10 @@ def _split_files(name: str, folder: Path) -> list[Path]:
     if missing:
         here = [file.name for file in found.values() if file is not None]
         names = " or ".join(pattern.format(missing[0]) for pattern in _FILES[:3])
-        alone = command("--data", "text", "--by", "word", "--path", folder / here[0]) if here else ""
-        remedy = (f"; it has {' and '.join(here)}; add it, or use one file alone: {alone}" if here
-                  else "")
+        remedy = ""
+        if here:
+            alone = command("--data", "text", "--by", "word", "--path", folder / here[0])
+            remedy = f"; it has {' and '.join(here)}; add it, or use one file alone: {alone}"
         raise DataError(f"{folder} has no {missing[0]} split of {name}: {names} "
                         f"is missing{remedy}")
     return [file for file in found.values() if file is not None]

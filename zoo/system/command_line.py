@@ -22,8 +22,7 @@ def typed(*more: str) -> str:
     """The command that started this process, with `more` words where it does not have them."""
     words = sys.argv[1:]
     started = sys.orig_argv[:len(sys.orig_argv) - len(words)]
-    if started[-2:-1] == ["-m"]:  # `python -m zoo`: argv[0] is a path or, at first, "-m"
-        program = started[-1].partition(".")[0]
-    else:
-        program = Path(sys.argv[0]).stem
+    # `python -m zoo`: argv[0] is a path or, at first, "-m".
+    program = (started[-1].partition(".")[0] if started[-2:-1] == ["-m"] else
+               Path(sys.argv[0]).stem)
     return command(program, *words, *(word for word in more if word not in words))
