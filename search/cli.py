@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoo.system import interrupts
-
 try:
     import dataclasses
     from pathlib import Path
@@ -14,9 +12,11 @@ try:
     from search.reporting.commands import RunFolder, compare, list_runs, plot, show
     from zoo.cli import PLAIN, OneLineErrors
     from zoo.commands.settings_options import Assignments, Config
-    from zoo.system import notes
+    from zoo.system import interrupts, notes
     from zoo.system.command_line import command, typed
 except KeyboardInterrupt:
+    from zoo.system import interrupts
+
     interrupts.leave()
 
 if TYPE_CHECKING:

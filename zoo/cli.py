@@ -5,8 +5,6 @@ So `zoo --help` and `zoo list` answer without torch, TensorFlow or the other com
 
 from __future__ import annotations
 
-from zoo.system import interrupts
-
 try:
     import errno
     import importlib
@@ -18,8 +16,10 @@ try:
     import typer
     from typer.core import TyperGroup
 
-    from zoo.system import notes
+    from zoo.system import interrupts, notes
 except KeyboardInterrupt:
+    from zoo.system import interrupts
+
     interrupts.leave()
 
 

@@ -247,12 +247,6 @@ def test_a_name_that_is_none_is_refused(name, tmp_path):
         zoo.register(name, zoo.parse(TEXT))
 
 
-def test_a_selection_that_is_none_is_refused(tmp_path):
-    (tmp_path / "log").write_text(LOG)
-    assert failed("show", "./log", "--select", "") == (
-        "log: --select is empty; give a number from 1 or a name, or leave it out")
-
-
 LOG = "\n".join(f"03:51 PM genotype = {TEXT.replace('skip_connect', operation)}"
                 for operation in ("skip_connect", "sep_conv_5x5", "dil_conv_3x3"))
 
@@ -273,9 +267,22 @@ def test_of_a_log_or_module_one_genotype_is_taken_and_it_is_said(tmp_path):
     assert "--select is of a file with several" in failed("show", "DARTS", "--select", "2")
 
 
-@pytest.mark.parametrize("command", [
+every_command = pytest.mark.parametrize("command", [
     ("show", "FILE"), ("plot", "FILE"), ("register", "FILE"), ("train", "FILE"),
     ("build", "FILE", "-e", "onnx"), ("import", "weights.pt", "--cell", "FILE")])
+
+
+@every_command
+@pytest.mark.parametrize("select, message", [
+    ("C", "no genotype here is named 'C'; there are A, B"),
+    ("3", "there is no genotype 3; select one of 1 to 2"), ("", "--select is empty; give")])
+def test_every_command_selects(command, select, message, tmp_path):
+    (tmp_path / "two.py").write_text(f"A = {TEXT}\nB = {TEXT}\n")
+    words = ["two.py" if word == "FILE" else word for word in command]
+    assert failed(*words, "--select", select).startswith(f"two.py: {message}")
+
+
+@every_command
 def test_every_command_reads_a_file_the_same_way(command, tmp_path):
     (tmp_path / "bad.log").write_text(f"{LOG}\nlast = Genotype(normal=[('sep")
     line = failed(*("bad.log" if word == "FILE" else word for word in command))
