@@ -111,10 +111,16 @@ def run(
       search run --data cifar10 --path ~/cifar10 --preset paper
       search run --config my_search.yaml --set weight_decay=1e-4
     """
+    from zoo.data import hub
+    from zoo.data.images import NAMES
+    from zoo.recipes.config_file import read_assignments
+
+    if path is None and (data in NAMES) == (space != "recurrent"):
+        hub.check(data)  # before the seconds that torch takes
+
     from search import build
     from search import runner as runs
     from search.config import SearchOptions, plan
-    from zoo.recipes.config_file import read_assignments
     from zoo.system import distributed
     from zoo.system.device import pick_device
 

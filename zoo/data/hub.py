@@ -8,7 +8,8 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from zoo.data.base import DataError
 
@@ -18,19 +19,45 @@ if TYPE_CHECKING:
 _PATIENCE = 1.5  # seconds for a first answer
 
 
-def load_from_hub(name: str, files: str, bundled: str, repository: str, **settings: Any
-                  ) -> DatasetDict:
-    """What `datasets.load_dataset` gives for a repository with `settings`: its splits by name.
+class HubData(NamedTuple):
+    """A data set of the hub: its repository, what --path may hold instead, and the data that needs
+    neither; `settings` are those of `datasets.load_dataset`."""
 
-    Where the hub does not answer, it is what an earlier download has left.  In errors the data set
-    is called `name`, `files` says what --path may hold instead, and `bundled` names the data that
-    needs neither.  Raises DataError when the package is missing or the download fails.
+    repository: str
+    files: str
+    bundled: str
+    settings: Mapping[str, str] = {}
+
+
+_CIFAR = "train.parquet and test.parquet or the official binary files"
+_TEXTS = "train.txt, valid.txt and test.txt"
+HUB = {
+    "cifar10": HubData("uoft-cs/cifar10", _CIFAR, "digits"),
+    "cifar100": HubData("uoft-cs/cifar100", _CIFAR, "digits"),
+    # This repository holds a script, which `datasets` does not run any more, and on a branch the
+    # hub's own conversion.
+    "ptb": HubData("ptb-text-only/ptb_text_only", _TEXTS, "sample",
+                   {"revision": "refs/convert/parquet"}),
+    "wikitext2": HubData("Salesforce/wikitext", _TEXTS, "sample", {"name": "wikitext-2-v1"}),
+}
+
+
+def check(name: str | None) -> None:
+    """Raise DataError if `name` is a data set of the hub, which does not answer, and no earlier
+    download has left it.  Quick: a command need not have imported torch to say so."""
+    if name in HUB and not _was_downloaded(HUB[name].repository) and not is_reachable():
+        raise _failed(name, "it cannot be reached from here")
+
+
+def load_from_hub(name: str) -> DatasetDict:
+    """The splits by name of a data set in `HUB`, as `datasets.load_dataset` gives them.
+
+    Where the hub does not answer, it is what an earlier download has left.  Raises DataError when
+    the package is missing or the download fails.
     """
+    check(name)
     online = is_reachable()
-    if not online:
-        if not _was_downloaded(repository):
-            raise _failed(name, files, bundled, "it cannot be reached from here")
-        # Read when these packages are imported: else they try again for minutes.
+    if not online:  # read when these packages are imported: else they try again for minutes
         os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
     try:
         import datasets
@@ -41,9 +68,9 @@ def load_from_hub(name: str, files: str, bundled: str, repository: str, **settin
     for library in ("datasets", "huggingface_hub"):  # each of their retries is a line
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
-        return datasets.load_dataset(repository, **settings)
+        return datasets.load_dataset(HUB[name].repository, **HUB[name].settings)
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
-        raise _failed(name, files, bundled, _reason(error) if online else
+        raise _failed(name, _reason(error) if online else
                       "it cannot be reached from here, and the earlier download is not whole"
                       ) from None
 
@@ -81,9 +108,11 @@ def _was_downloaded(repository: str) -> bool:
     return os.path.isdir(os.path.expanduser(os.path.join(cache, repository.replace("/", "___"))))
 
 
-def _failed(name: str, files: str, bundled: str, reason: str) -> DataError:
+def _failed(name: str, reason: str) -> DataError:
+    data = HUB[name]
     return DataError(f"{name} could not be downloaded from the Hugging Face Hub: {reason}; go "
-                     f"online, or give --path, a folder with {files} ({bundled} needs neither)")
+                     f"online, or give --path, a folder with {data.files} (--data {data.bundled} "
+                     "needs neither)")
 
 
 def _reason(error: Exception) -> str:

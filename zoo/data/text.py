@@ -32,10 +32,7 @@ END_OF_LINE = "<eos>"  # closes every line of a text in words
 _SAMPLE = Path(__file__).with_name("shakespeare.txt")
 _SPLITS = ("train", "valid", "test")
 _FILES = ("{}.txt", "wiki.{}.tokens", "ptb.{}.txt", "wiki.{}.raw")
-# Repository, settings, column.  That of ptb holds a script, which `datasets` does not run any more,
-# and on a branch the hub's own conversion.
-_HUB = {"ptb": ("ptb-text-only/ptb_text_only", {"revision": "refs/convert/parquet"}, "sentence"),
-        "wikitext2": ("Salesforce/wikitext", {"name": "wikitext-2-v1"}, "text")}
+_COLUMNS = {"ptb": "sentence", "wikitext2": "text"}  # of the rows of the hub
 _SHARES = (0.90, 0.95)  # of one file: where training text ends, and where validation text ends
 
 
@@ -70,7 +67,7 @@ def load_text(name: str, path: Path | str | None = None, by: str | None = None) 
     if name not in TEXT_NAMES:
         raise DataError(f"unknown text {choices(name, TEXT_NAMES)}")
     if by is None:
-        by = "word" if name in _HUB else "char"
+        by = "word" if name in _COLUMNS else "char"
     if by not in UNITS:
         raise DataError(f"a text is read by {' or '.join(UNITS)}, not by {by!r}")
     parts = [_tokens(text, by) for text in _texts(name, None if path is None else Path(path))]
@@ -185,8 +182,6 @@ def _read(file: Path) -> str:
 
 
 def _from_hub(name: str) -> list[str]:
-    repository, settings, column = _HUB[name]
-    parts = load_from_hub(name, "train.txt, valid.txt and test.txt", "--data sample",
-                          repository, **settings)
-    return ["".join(f"{line.rstrip()}\n" for line in parts[split][column])
+    parts = load_from_hub(name)
+    return ["".join(f"{line.rstrip()}\n" for line in parts[split][_COLUMNS[name]])
             for split in ("train", "validation", "test")]

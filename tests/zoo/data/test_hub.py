@@ -85,7 +85,8 @@ def test_an_earlier_download_is_read_without_the_hub(silent, tmp_path, monkeypat
     datasets = pytest.importorskip("datasets")
     (tmp_path / "huggingface/datasets/uoft-cs___cifar10").mkdir(parents=True)
     monkeypatch.setattr(datasets, "load_dataset", lambda name: name)
-    assert hub.load_from_hub("cifar10", "", "", "uoft-cs/cifar10") == "uoft-cs/cifar10"
+    hub.check("cifar10")
+    assert hub.load_from_hub("cifar10") == "uoft-cs/cifar10"
 
 
 @pytest.mark.parametrize("error, reason", [
@@ -107,8 +108,15 @@ def test_a_download_that_fails_is_told_in_words_of_ours(error, reason, monkeypat
         load_text("ptb")
 
 
-def test_the_command_says_so_and_nothing_else(silent, tmp_path):
-    done = subprocess.run([sys.executable, "-m", "zoo", "train", "DARTS", "--data", "cifar10"],
-                          cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
-                          capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {OFFLINE['cifar10']}\n")
+@pytest.mark.parametrize("words, name", [
+    (["zoo", "train", "DARTS", "--data", "cifar10"], "cifar10"),
+    (["zoo", "train", "DARTS_V2_RNN", "--data", "ptb"], "ptb"),
+    (["search", "run", "--data", "cifar10"], "cifar10"),
+    (["search", "run", "--space", "recurrent", "--data", "ptb"], "ptb"),
+])
+def test_a_command_says_so_before_it_imports_torch_and_nothing_else(words, name, silent, tmp_path):
+    code = ("import runpy, sys; sys.modules['torch'] = None; sys.argv = sys.argv[1:]; "
+            "runpy.run_module(sys.argv[0], run_name='__main__')")
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {OFFLINE[name]}\n")
