@@ -202,6 +202,7 @@ def test_a_preset_and_what_overrides_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr(training, "train", note)
     monkeypatch.setattr("zoo.data.images.load", lambda *names: SimpleNamespace(name="cifar10"))
+    monkeypatch.setattr("zoo.data.hub.check", lambda name: None)
     words = "train", "DARTS", "--data", "cifar10", "-o", tmp_path / "run"
     for options in ([], ["--preset", "small"], ["--preset", "fast", "--epochs", 3,
                                                 "--validation", 500]):
