@@ -9,7 +9,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.data.base import DataError
 
@@ -26,7 +26,7 @@ class HubData(NamedTuple):
     repository: str
     files: str
     bundled: str
-    settings: Mapping[str, str] = {}
+    settings: Mapping[str, Any] = {}
 
 
 _CIFAR = "train.parquet and test.parquet or the official binary files"

@@ -21,39 +21,42 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 class _State:
-    """Of the command of this process."""
+    """Of the command of this process: how it goes on, whether Ctrl-C was heard, and it was said."""
 
-    way: Callable[[], str] | None = None
-    received = False
-    said = False
+    def __init__(self) -> None:
+        self.way: Callable[[], str] | None = None
+        self.received = self.said = False
+
+
+_state = _State()
 
 
 def begin() -> None:
     """Forget what an earlier command of this process has left."""
-    _State.way, _State.said = None, False
+    _state.way, _state.said = None, False
 
 
 @contextlib.contextmanager
 def go_on(way: Callable[[], str]) -> Iterator[None]:
     """What is interrupted in this block goes on by `way()`, asked for when it is to be said."""
-    if _State.received:  # and lost in an import
+    if _state.received:  # and lost in an import
         raise KeyboardInterrupt
-    before, _State.way = _State.way, way
+    before, _state.way = _state.way, way
     yield
-    _State.way = before  # not after an exception: whoever tells of it comes later
+    _state.way = before  # not after an exception: whoever tells of it comes later
 
 
 def received() -> bool:
     """Has Ctrl-C been pressed since the command began, whatever became of it?"""
-    return _State.received
+    return _state.received
 
 
 def say(what: str = "interrupted") -> None:
     """The line, once; of several processes that torchrun started the first one says it."""
-    if not _State.said and os.environ.get("RANK", "0") == "0":
-        way = _State.way() if _State.way else f"go on with `{typed()}`"
+    if not _state.said and os.environ.get("RANK", "0") == "0":
+        way = _state.way() if _state.way else f"go on with `{typed()}`"
         print(f"{what}; {way}", file=sys.stderr, flush=True)
-    _State.said = True
+    _state.said = True
 
 
 def leave() -> NoReturn:
@@ -71,7 +74,7 @@ def run(command: Callable[[], object]) -> NoReturn:
     except SystemExit as end:
         code = end.code
     except BaseException as error:
-        if not (_State.received or isinstance(error, KeyboardInterrupt)):
+        if not (_state.received or isinstance(error, KeyboardInterrupt)):
             raise
         code = CODES[signal.SIGINT]
     if code == CODES[signal.SIGINT]:
@@ -84,7 +87,7 @@ def run(command: Callable[[], object]) -> NoReturn:
 
 def _listen() -> None:
     def interrupted(number: int, frame: FrameType | None) -> None:
-        _State.received = True
+        _state.received = True
         raise KeyboardInterrupt
 
     def terminated(number: int, frame: FrameType | None) -> None:
