@@ -7,6 +7,7 @@ libraries turn a KeyboardInterrupt into errors of their own, and parsers of opti
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -62,6 +63,7 @@ def say(what: str = "interrupted") -> None:
 def leave() -> NoReturn:
     """End the process that was interrupted while its modules were imported."""
     say()
+    _forget_signal()
     raise SystemExit(CODES[signal.SIGINT])
 
 
@@ -81,8 +83,15 @@ def run(command: Callable[[], object]) -> NoReturn:
         say()
     elif code == CODES[signal.SIGTERM]:
         say("terminated")
+    _forget_signal()
     _leave_at_once(code if isinstance(code, int) else 1)
     sys.exit(code if isinstance(code, (int, str)) else 0)
+
+
+def _forget_signal() -> None:
+    """Python notes a KeyboardInterrupt that has left code in `exec`, as of a dataclass, and ends
+    itself by the signal then, whatever the exit code; the next code in `exec` resets the note."""
+    exec("")
 
 
 def _listen() -> None:
@@ -96,6 +105,7 @@ def _listen() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in the background
         signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, terminated)
+    atexit.register(_ignore)  # the first that is registered is called last
 
 
 def _leave_at_once(code: int) -> None:
@@ -107,3 +117,8 @@ def _leave_at_once(code: int) -> None:
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, leave_now)
+
+
+def _ignore() -> None:
+    """What comes last: Python gives up handlers as it ends, and would be killed by the signal."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
