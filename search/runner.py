@@ -45,6 +45,7 @@ from zoo import registry
 from zoo.artifact.folder import json_bytes
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
 from zoo.system import distributed, json_text
+from zoo.system.command_line import command
 from zoo.system.device import pick_device
 from zoo.system.files import write_whole
 from zoo.system.threads import use_threads
@@ -79,7 +80,8 @@ def start(folder: Path, config: RunConfig) -> None:
     Raises RunError if the folder holds anything already.
     """
     run_folder.begin(folder, dataclasses.asdict(config), "search run", {
-        CONFIG: f"a search already; go on with `search resume {folder}`, or"})
+        RESULT: f"a finished search, see `{command('search', 'show', folder)}`;",
+        CONFIG: f"a search already; go on with `{command('search', 'resume', folder)}`, or"})
 
 
 def run(folder: Path, data: Any = None, workers: int | str | None = None,
@@ -221,7 +223,7 @@ def _disk_errors_in_one_line(folder: Path) -> Iterator[None]:
         else:
             raise
         raise RunError(f"{error.filename or folder}: {error.strerror}; {remedy} and go on with "
-                       f"`search resume {folder}`") from None
+                       f"`{command('search', 'resume', folder)}`") from None
 
 
 # --- the end ----------------------------------------------------------------------------------
@@ -266,7 +268,7 @@ def _register(record: RunRecord, config: RunConfig, genotype: Genotype) -> str:
         except ValueError as error:
             if not registry.registered(name):
                 raise RunError(f"{record.folder / CONFIG}: {error}; mend the name there and go on "
-                               f"with `search resume {record.folder}`") from None
+                               f"with `{command('search', 'resume', record.folder)}`") from None
         with contextlib.suppress(ValueError):  # of a damaged cell of the user's
             known = registry.record(name)
             if known.source == source and known.genotype == genotype:
@@ -282,4 +284,5 @@ def _result(record: RunRecord) -> SearchResult:
                             result["name"])
     except (KeyError, ValueError, FileNotFoundError):
         raise RunError(f"{folder / RESULT} or {GENOTYPE} beside it is damaged; remove it and go "
-                       f"on with `search resume {folder}`, which writes both anew") from None
+                       f"on with `{command('search', 'resume', folder)}`, which writes both "
+                       "anew") from None

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from zoo import registry
 from zoo.genotypes.cell import GenotypeError
-from zoo.genotypes.find import decode
 from zoo.genotypes.reader import read
 from zoo.registry import CellRecord
+from zoo.system.encoding import EncodingError, decode
 
 _SUFFIXES = (".json", ".txt", ".py", ".log")
 
@@ -46,6 +46,9 @@ def read_file(path: Path, select: str | None = None) -> CellRecord:
     """
     try:
         found = read(decode(path.read_bytes()), select)
+    except EncodingError as error:
+        raise GenotypeError(f"{path} {error}, or name a file that holds JSON or Genotype(...)"
+                            ) from None
     except GenotypeError as error:
         raise GenotypeError(f"{path}: {error}") from None
     for note in found.notes:

@@ -5,18 +5,22 @@ So `zoo --help` and `zoo list` answer without torch, TensorFlow or the other com
 
 from __future__ import annotations
 
-import errno
-import importlib
-import os
-import signal
-import time
-from types import FrameType
-from typing import Annotated, Any, NamedTuple
+try:
+    import errno
+    import importlib
+    import os
+    import time
+    from collections.abc import Collection
+    from typing import Annotated, Any, NamedTuple
 
-import typer
-from typer.core import TyperGroup
+    import typer
+    from typer.core import TyperGroup
 
-from zoo.system import notes
+    from zoo.system import interrupts, notes
+except KeyboardInterrupt:
+    from zoo.system import interrupts
+
+    interrupts.leave()
 
 
 class Command(NamedTuple):
@@ -51,6 +55,8 @@ COMMANDS = {
 ALIASES = {"write": "generate"}
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+#: Options that a network takes its memory by.
+_SIZES = ("--batch-size", "--channels", "--layers", "--hidden", "--size")
 PLAIN: dict[str, Any] = {
     "add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False,
     "context_settings": _CONTEXT}
@@ -71,10 +77,13 @@ def _is_memory(error: Exception) -> bool:
         "allocate memory" in text or "out of memory" in text or "Storage size" in text))
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception, options: Collection[str]) -> str:
+    """What an error says; `options` are those of the command."""
     if _is_memory(error):
-        return ("there is not enough memory for this network; take a smaller --batch-size, fewer "
-                "--channels or --layers, or a smaller --size")
+        smaller = [name for name in _SIZES if name in options]
+        return "there is not enough memory for this network; " + (
+            f"take a smaller {' or '.join(smaller)}" if smaller else
+            "free some and run it again, or go where there is more")
     if isinstance(error, OSError) and error.strerror:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         where = f"{' -> '.join(names)}: " if names else ""
@@ -90,23 +99,42 @@ def _wait_for_rank_zero() -> None:
         time.sleep(3)
 
 
+def _interrupted() -> typer.Exit:
+    interrupts.say()
+    return typer.Exit(130)
+
+
 class OneLineErrors(TyperGroup):
     """A group whose commands end, on an error with a message for the user, with one line on
     stderr and exit code 1; with ZOO_TRACEBACK=1 they show their traceback."""
+
+    def make_context(self, *given: Any, **settings: Any) -> Any:
+        """Read the words before the command."""
+        interrupts.begin()
+        try:
+            return super().make_context(*given, **settings)
+        except KeyboardInterrupt:
+            raise _interrupted() from None
 
     def invoke(self, ctx: typer.Context) -> Any:
         """Call the command; what it returns."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
-            raise typer.Exit(130) from None
+            raise _interrupted() from None
         except Exception as error:
+            if interrupts.received() and not isinstance(error, typer.Exit):
+                raise _interrupted() from None  # which a library has turned into this
             if os.environ.get("ZOO_TRACEBACK") or not _is_expected(error):
                 raise
             _wait_for_rank_zero()
-            typer.echo(f"error: {_one_line(error)}", err=True)
+            typer.echo(f"error: {_one_line(error, self._options(ctx))}", err=True)
             raise typer.Exit(1) from None
+
+    def _options(self, ctx: typer.Context) -> list[str]:
+        """Those of the command that was called."""
+        called = self.get_command(ctx, ctx.invoked_subcommand or "")
+        return [name for parameter in getattr(called, "params", ()) for name in parameter.opts]
 
 
 class Commands(OneLineErrors):
@@ -160,14 +188,9 @@ def zoo(
     notes.show()
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)  # through every `finally`: temporary folders are removed
-
-
 def main() -> None:
     """The console command `zoo`."""
-    signal.signal(signal.SIGTERM, _terminated)
-    app(prog_name="zoo")
+    interrupts.run(lambda: app(prog_name="zoo"))
 
 
 if __name__ == "__main__":

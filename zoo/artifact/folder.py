@@ -26,6 +26,7 @@ from zoo.genotypes.reader import parse
 from zoo.genotypes.serialization import Genotype
 from zoo.system import json_text
 from zoo.system.files import read_synced, write_whole
+from zoo.system.validation import reason
 
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"  # of a language model: a JSON list, tokens in order of their ids
@@ -56,8 +57,7 @@ def read_manifest(directory: Path | str) -> Manifest:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        why = first["msg"].removeprefix("Value error, ")
-        raise ArtifactError(f"{path}: {where}: {why}; build the artifact again") from None
+        raise ArtifactError(f"{path}: {where}: {reason(first)}; build the artifact again") from None
     for name in manifest.files:
         inside(directory, name)
     return manifest

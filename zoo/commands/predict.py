@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from zoo.system import json_text
+from zoo.system.command_line import command
 from zoo.system.notes import listed, note
 
 
@@ -38,7 +39,7 @@ def predict(
     model, manifest = load_artifact(directory)
     if manifest.task != "image-classification":
         raise ValueError(f"{directory} holds a language model, which takes no pictures; "
-                         f"see it write with `zoo demo {directory}`")
+                         f"see it write with `{command('zoo', 'demo', directory)}`")
     pictures = _without_notes_of_macos(pictures)
     images = np.stack([read_picture(picture, manifest.input) for picture in pictures])
     logits = run(model, images, manifest.input.mean, manifest.input.std)

@@ -19,6 +19,7 @@ from zoo.commands.options import (
 )
 from zoo.commands.select_option import Select
 from zoo.commands.settings_options import Assignments, Config, Threads
+from zoo.data.images import NAMES
 
 if TYPE_CHECKING:
     from zoo.genotypes.serialization import Genotype
@@ -87,10 +88,8 @@ def train(
       zoo train DARTS --config my_recipe.yaml --set ema_decay=0.999
     """
     from zoo.commands import progress
+    from zoo.data import hub
     from zoo.recipes.config_file import read_assignments
-    from zoo.system import distributed
-    from zoo.system.device import pick_device, pick_precision
-    from zoo.training.modalities import modality
     from zoo.training.options import TrainOptions
 
     options = TrainOptions(
@@ -105,6 +104,13 @@ def train(
         options = options.over_file(config)
     # An unknown name is refused before a data set is fetched.
     cell, genotype = _cell(options, select)
+    if options.path is None and (options.data in NAMES) == (genotype.kind != "recurrent"):
+        hub.check(options.data)  # before the seconds that torch takes
+
+    from zoo.system import distributed
+    from zoo.system.device import pick_device, pick_precision
+    from zoo.training.modalities import modality
+
     kind = modality(cell, genotype, options.network)
     said = vars(options) | options.changes
     refuse(kind.others, **{setting: said[setting] for setting in kind.foreign})

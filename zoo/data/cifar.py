@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 SIDE = 32
 COARSE = 20
 CLASSES = {"cifar10": 10, "cifar100": 100}
-_HUB = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
 _LABEL_COLUMNS = {"cifar10": ("label",), "cifar100": ("fine_label", "label")}
 
 CIFAR10_LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse",
@@ -56,8 +55,7 @@ def load(name: str, path: Path | None) -> tuple[Images, Images, list[str]]:
 
 
 def _from_hub(name: str) -> tuple[Images, Images, list[str]]:
-    source = load_from_hub(name, "train.parquet and test.parquet or the official binary files",
-                           _HUB[name])
+    source = load_from_hub(name)
     column = _LABEL_COLUMNS[name][0]
     train, test = (
         (np.stack([np.asarray(image.convert("RGB")) for image in source[split]["img"]]),

@@ -130,7 +130,8 @@ def test_resume_takes_the_settings_of_the_run(on_few, tmp_path, monkeypatch):
     monkeypatch.setattr(run_folder, "save_checkpoint", save_and_stop)
     result = CliRunner().invoke(app, ["train", "DARTS", *SMALL, "-o", str(folder), "--seed", "5"])
     assert result.exit_code == 130
-    assert "go on with --resume" in result.stderr.splitlines()[-1]
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("interrupted; go on with `") and " --resume` (whole epochs" in line
     monkeypatch.setattr(run_folder, "save_checkpoint", save)
     assert "epochs 2, not 9" in zoo("train", "DARTS", "--resume", "--epochs", 9, "-o", folder,
                                     code=1)
@@ -201,6 +202,7 @@ def test_a_preset_and_what_overrides_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr(training, "train", note)
     monkeypatch.setattr("zoo.data.images.load", lambda *names: SimpleNamespace(name="cifar10"))
+    monkeypatch.setattr("zoo.data.hub.check", lambda name: None)
     words = "train", "DARTS", "--data", "cifar10", "-o", tmp_path / "run"
     for options in ([], ["--preset", "small"], ["--preset", "fast", "--epochs", 3,
                                                 "--validation", 500]):
