@@ -71,10 +71,15 @@ def build(
     hidden: Annotated[int | None, typer.Option(help="Width of a language model.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random weights, where none are trained.")] = 0,
     select: Select = None,
+    replace: Annotated[bool, typer.Option(
+        "--replace", help="Replace the formats in the folder, or another network.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v",
                                           help="Show the converters' logs.")] = False,
 ) -> None:
     """Export a network, with a numerical parity check at every hop.
+
+    Into a folder that holds the same network already the formats are added; the history of a
+    training stays there.
 
     \b
     Example:
@@ -84,16 +89,13 @@ def build(
     """
     from export.pipeline import build as run
     from export.source import BuildOptions, find
+    from zoo.artifact.folder import HISTORY
 
     source = find(target, BuildOptions(
         network=network, data=data, path=path, weights=weights, channels=channels, layers=layers,
         num_classes=num_classes, in_channels=in_channels, size=size, vocabulary=vocabulary,
         hidden=hidden, seed=seed, select=select))
     directory = output or Path("exports") / source.manifest.name
-    for place in (target, weights):
-        if output is None and place and directory.resolve() == Path(place).resolve():
-            raise ValueError(f"{place} would be replaced, with all its formats; choose another "
-                             f"folder with -o, or replace it with {command('-o', place)}")
     formats = [name.strip() for item in export for name in item.split(",") if name.strip()]
     if not source.manifest.trained:
         typer.echo(f"note: no trained weights for {source.manifest.name} in this configuration; "
@@ -101,7 +103,7 @@ def build(
     done: list[Hop] = []
     with spinner() as say:
         manifest = run(source, formats, directory, precision, converter, verbose,
-                       report=done.append, started=lambda hop: say(f"{hop} ..."))
+                       report=done.append, started=lambda hop: say(f"{hop} ..."), replace=replace)
     print_table(
         ("hop", "seconds", "max difference", "limit"),
         [(hop.name, f"{hop.seconds:.1f}", *_parity(hop)) for hop in done],
@@ -112,6 +114,11 @@ def build(
         typer.echo(_unmeasured(manifest))
     megabytes = sum(file.bytes for file in manifest.files.values()) / 1e6
     typer.echo(f"\n{directory}: {len(manifest.files) + 1} files, {megabytes:.1f} MB")
+    stays = [name for name, each in FORMATS.items()
+             if name not in formats and (directory / each.place).exists()]
+    stays += ["the history of its training"] * (HISTORY in manifest.files)
+    if stays:
+        typer.echo(f"kept there as it was: {', '.join(stays)}")
     if (directory / "tfjs").is_dir():
         shown = (manifest.input.channels in (1, 3) if manifest.task == "image-classification"
                  else "vocabulary.json" in manifest.files)  # by the page

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 import zoo
 from search import build
 from search.config import RunConfig, check_early_stop
@@ -51,8 +49,8 @@ from zoo.system.files import write_whole
 from zoo.system.threads import use_threads
 from zoo.training import run_folder
 from zoo.training.run_folder import RunError, append_line, keep_lines
+from zoo.training.run_lock import at_work
 
-LOCK = "lock"
 #: Called with "done" and the epochs that are behind the run and "strategy" before the first
 #: step, with "row" after each epoch.
 OnEvent = Callable[[str, Any], None]
@@ -101,7 +99,7 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
     with distributed.group(pick_device(str(record.config.get("device", "auto")))):
         config = distributed.first(lambda: _checked(folder, record.config))
         check_early_stop(config.strategy, early_stop)
-        with _disk_errors_in_one_line(folder), _alone(folder):
+        with _disk_errors_in_one_line(folder), at_work(folder):
             record = read_run(folder)  # no other process writes any more
             if data is None:
                 data = config.load_data()
@@ -116,12 +114,14 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
 
 
 def _checked(folder: Path, values: dict) -> RunConfig:
-    """What `start` has written.  Raises RunError for a damaged file and other processes."""
+    """What `start` has written.  Raises RunError for a damaged file, for other processes, and for a
+    run that has diverged."""
     try:
         config = RunConfig.read(values)
     except (TypeError, ValueError):
         raise RunError(f"{folder / CONFIG} is damaged; search anew into another folder with "
                        "-o") from None
+    run_folder.refuse_diverged(folder)
     begun, now = config.processes, distributed.size()
     if begun != now:
         remedy = f"with torchrun --nproc-per-node {begun}" if begun > 1 else "without torchrun"
@@ -193,21 +193,6 @@ def _restore(record: RunRecord, strategy: Strategy, digest: str) -> int:
         raise RunError(f"{folder / HISTORY} lacks rows of epochs that are done; search anew into "
                        "another folder with -o")
     return epoch
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of the run, which the system releases however the process ends."""
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        distributed.first(lambda: lock.acquire() and None)
-    except Timeout:
-        raise RunError(f"another process is at work on {folder}; wait for it, or search into "
-                       "another folder with -o") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager

@@ -33,7 +33,8 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "list": Command("zoo.commands.cells", "list_cells", "List the published cells and your own."),
-    "show": Command("zoo.commands.cells", "show", "Show a cell: genotype, paper, reported results."),
+    "show": Command("zoo.commands.cells", "show",
+                    "Show a cell: genotype, paper, reported results."),
     "plot": Command("zoo.commands.cells", "plot", "Draw a cell."),
     "register": Command("zoo.commands.cells", "register", "Add a cell of your own to the zoo."),
     "train": Command("zoo.commands.train", "train", "Train the network of a cell."),
@@ -45,10 +46,13 @@ COMMANDS = {
                       "Import a PyTorch checkpoint of a cell's network."),
     "build": Command("export.commands", "build",
                      "Export a network to ONNX, TensorFlow, TFLite, TensorFlow.js."),
-    "verify": Command("export.commands", "verify", "Check an export: files, outputs, real runtimes."),
-    "bench": Command("export.commands", "bench", "Compare cells: parameters, multiply-adds, latency."),
+    "verify": Command("export.commands", "verify",
+                      "Check an export: files, outputs, real runtimes."),
+    "bench": Command("export.commands", "bench",
+                     "Compare cells: parameters, multiply-adds, latency."),
     "demo": Command("web_demo.commands", "demo", "Serve the demo page with your exports."),
-    "doctor": Command("export.commands", "doctor", "Check which formats and runtimes work on this machine."),
+    "doctor": Command("export.commands", "doctor",
+                      "Check which formats and runtimes work on this machine."),
 }
 
 #: Names of release 0.3, for one more.

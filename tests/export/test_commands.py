@@ -131,18 +131,27 @@ def copied(artifact, tmp_path):
     return Path(shutil.copytree(artifact, tmp_path / "copy"))
 
 
-def test_building_an_artifact_again_does_not_replace_it_unasked(copied, tmp_path):
+@pytest.mark.parametrize("words", [
+    ["exports/DARTS-digits"], ["DARTS"], ["DARTS", "--weights", "exports/DARTS-digits"],
+    ["exports/DARTS-digits", "-o", "exports/DARTS-digits"]])
+def test_what_is_in_the_folder_stays_beside_what_is_built(words, copied, tmp_path):
     (tmp_path / "exports").mkdir()
     folder = copied.rename(tmp_path / "exports" / "DARTS-digits")
-    refused(zoo("build", "exports/DARTS-digits", "-e", "onnx", cwd=tmp_path),
-            "exports/DARTS-digits would be replaced, with all its formats", "with -o")
-    refused(zoo("build", "DARTS", "--weights", folder, "-e", "onnx", cwd=tmp_path),
-            "exports/DARTS-digits would be replaced, with all its formats", "with -o")
-    assert (folder / "tfjs/model.json").is_file()
-    result = zoo("build", "exports/DARTS-digits", "-e", "onnx", "-o", "exports/DARTS-digits",
-                 cwd=tmp_path)
+    result = zoo("build", *words, "-e", "onnx", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert not (folder / "tfjs").exists() and (folder / "onnx/model.onnx").is_file()
+    assert result.stdout.splitlines()[-2:] == [
+        "kept there as it was: savedmodel, tflite, tfjs",
+        "next: zoo demo exports/DARTS-digits"]
+    assert (folder / "tfjs/model.json").is_file() and (folder / "onnx/model.onnx").is_file()
+
+
+def test_another_network_is_replaced_only_where_that_is_asked_for(copied, tmp_path):
+    words = "build", "DARTS", "-e", "onnx", "--layers", 3, "--channels", 4, "-o", "copy"
+    refused(zoo(*words, cwd=tmp_path), "copy holds another network, DARTS-digits", "--replace")
+    assert (copied / "tfjs/model.json").is_file()
+    result = zoo(*words, "--replace", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert not (copied / "tfjs").exists() and (copied / "onnx/model.onnx").is_file()
 
 
 def test_verify_runs_every_format(copied, tmp_path):

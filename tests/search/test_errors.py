@@ -24,11 +24,13 @@ def search(*words):
 
 
 def refused(*words, also=0):
-    """The error line of a command that must fail; `also` lines may stand before it."""
+    """The error line of a command that must fail; `also` lines may stand before it, beside that of
+    the classes found."""
     result = search(*words)
     assert result.exit_code == 1, result.output + repr(result.exception)
     assert isinstance(result.exception, SystemExit), result.exception
     *before, last = result.stderr.strip().splitlines()
+    before = [line for line in before if " classes (" not in line]
     assert last.startswith("error: ") and len(before) <= also and not result.stdout, result.output
     return last
 

@@ -19,7 +19,8 @@ def generate(
     count: Annotated[int, typer.Option("-n", "--count", help="Tokens to generate.")] = 500,
     temperature: Annotated[float, typer.Option(
         help="0 takes the most probable token, 1 samples from the model's distribution.")] = 0.8,
-    seed: Annotated[int, typer.Option(help="Random seed of sampling; the same seed gives the same text.")] = 0,
+    seed: Annotated[int, typer.Option(
+        help="Random seed of sampling; the same seed gives the same text.")] = 0,
     weights: Annotated[str | None, typer.Option(
         help="Shipped weights of the cell: shakespeare, wikitext2.")] = None,
     device: Device = "cpu",

@@ -56,8 +56,9 @@ def train(
         help="Images per step, or parallel token streams of a text.")] = None,
     learning_rate: Annotated[float | None, typer.Option(
         help="At the start or, after a warm-up, at the top.")] = None,
-    validation: Annotated[int | None, typer.Option(
-        help="Training images held out; the epoch that is best on them is kept.")] = None,
+    validation: Annotated[float | None, typer.Option(
+        help="Training images held out, a number or a share such as 0.1; the epoch that is best on "
+             "them is kept.")] = None,
     seed: Annotated[int | None, typer.Option(
         help="Of weights, order and augmentation; 0 when left out.")] = None,
     config: Config = None,
@@ -99,7 +100,8 @@ def train(
         device=None if device == "auto" else device, given=read_assignments(assignments or []),
         changes={"epochs": epochs, "hidden": hidden, "channels": channels, "layers": layers,
                  "batch_size": batch_size, "learning_rate": learning_rate,
-                 "validation": validation})
+                 "validation": (int(validation) if validation and validation.is_integer()
+                                else validation)})
     if config is not None:
         options = options.over_file(config)
     # An unknown name is refused before a data set is fetched.
@@ -126,9 +128,10 @@ def train(
     place = pick_device(device)
     precision = options.precision or "auto"
     writes = distributed.is_main_process()
+    dtype = pick_precision(precision, place, recipe.precision)
+    kind.check_fits(genotype, learned, recipe, place, dtype)
     if writes:
-        progress.announce(f"{cell} on {kind.describe(learned, recipe)}", place,
-                          pick_precision(precision, place, recipe.precision), resume)
+        progress.announce(f"{cell} on {kind.describe(learned, recipe)}", place, dtype, resume)
     with progress.training(folder, kind.per_step(recipe), kind.unit, writes) as report:
         manifest = kind.train(cell, learned, recipe, folder, genotype, options, device=device,
                               precision=precision, threads=options.threads, resume=resume,

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.data.base import DataError
 from zoo.data.hub import load_from_hub
-from zoo.data.pictures import NoRangeError, on_white
+from zoo.data.pictures import on_white, told
 
 if TYPE_CHECKING:
     import pyarrow
@@ -128,14 +128,12 @@ def _decode(name: str, file: Path, table: pyarrow.Table) -> Images:
     images = np.empty((len(table), SIDE, SIDE, 3), np.uint8)
     for row, cell in enumerate(table["img"].to_pylist()):
         try:
-            image = Image.open(io.BytesIO(cell["bytes"]))
-            if image.mode[0] in "IF":  # of more than 8 bits, at which `convert` cuts off
-                image = Image.fromarray(on_white(image))
-            image = image.convert("RGB")
-        except NoRangeError as error:
-            raise DataError(f"{file}, row {row}: img.bytes {error}") from None
-        except (OSError, SyntaxError, ValueError, TypeError, KeyError,
-                Image.DecompressionBombError):
+            with told(f"{file}, row {row}: img.bytes"):
+                image = Image.open(io.BytesIO(cell["bytes"]))
+                if image.mode[0] in "IF":  # of more than 8 bits, at which `convert` cuts off
+                    image = Image.fromarray(on_white(image))
+                image = image.convert("RGB")
+        except (TypeError, KeyError):
             raise DataError(f"{file}, row {row}: img.bytes is no image") from None
         if image.size != (SIDE, SIDE):
             raise DataError(f"{file}, row {row}: the image is {image.width}x{image.height}, "

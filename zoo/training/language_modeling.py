@@ -25,6 +25,7 @@ from zoo.system.files import write_whole
 from zoo.system.threads import check_threads
 from zoo.training import run_folder, trainer
 from zoo.training.losses import measures
+from zoo.training.run_lock import at_work
 from zoo.training.tasks.language import LanguageTask
 from zoo.training.trainer import Report
 
@@ -60,7 +61,7 @@ def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | s
     folder = Path(directory)
     config = {"cell": cell, "genotype": str(genotype), **(source or {})} | run_config(
         data, recipe, seed, device, precision)
-    with distributed.group(pick_device(device)):
+    with distributed.group(pick_device(device)), at_work(folder):
         if manifest := distributed.first(
                 lambda: trainer.finished(folder, config, resume)):
             return manifest

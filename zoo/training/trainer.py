@@ -263,6 +263,8 @@ class Trainer:
         """The checkpoint, and the history cut to where it stands."""
         unknown = {"rollbacks"} if self.ema else {"rollbacks", "average"}  # to older runs
         state = run_folder.load_checkpoint(self.folder, *self.state_dict().keys() - unknown)
+        if state:
+            run_folder.check_history(self.history, state["epoch"])
         run_folder.keep_lines(self.history, state["epoch"] if state else 0)
         return state
 

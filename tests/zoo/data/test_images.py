@@ -187,8 +187,10 @@ def write_folder(root, sizes=((10, 8),), mode="RGB", classes=("cat", "dog"),
         for place, name in enumerate(classes):
             (root / split / name).mkdir(parents=True)
             for number, size in enumerate(sizes):
-                Image.new(mode, size, 40 * (place + 1) if mode == "L" else (place, 20, 30)).save(
-                    root / split / name / f"{number}.png")
+                image = Image.new(mode, size, 40 * (place + 1) if mode == "L" else (place, 20, 30))
+                own = (31 * sum(map(ord, split)) + number) % 256  # no picture is another's copy
+                image.putpixel((size[0] - 1, size[1] - 1), own if mode == "L" else (own, 20, 30))
+                image.save(root / split / name / f"{number}.png")
 
 
 def test_a_folder_of_images(tmp_path):
