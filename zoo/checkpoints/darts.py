@@ -58,4 +58,4 @@ def counted(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """With the counters of batches that torch 0.3, which wrote the published files, had not."""
     counters = {name.replace("running_mean", "num_batches_tracked"): torch.tensor(0)
                 for name in tensors if name.endswith("running_mean")}
-    return counters | tensors
+    return tensors | {name: value for name, value in counters.items() if name not in tensors}

@@ -6,7 +6,7 @@ those without weights; which node reads which does not, so that a cell is never 
 
 from __future__ import annotations
 
-from typing import Any
+import functools
 
 import torch
 from torch import Tensor
@@ -14,9 +14,12 @@ from torch import Tensor
 from zoo.artifact.manifest import NetworkKind
 from zoo.checkpoints import darts, recurrent
 from zoo.checkpoints.file import WeightsError, loaded
-from zoo.checkpoints.state import State, chosen, misfit, same_shape, states
+from zoo.checkpoints.state import State, chosen, misfit, states
+from zoo.genotypes.cell import Cell
+from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.serialization import Genotype
 from zoo.models.factory import build_network
+from zoo.models.operations import operation
 from zoo.registry import CellRecord, records
 
 #: By these a network of any kind is found in a checkpoint.
@@ -89,11 +92,12 @@ def misfit_sentence(problem: str, tensors: dict[str, Tensor], where: str, genoty
     found = infer(tensors, where)
     if (made_of := family(found[0], tensors)) != genotype.kind:
         problem = f"it is of a {made_of} cell, the network of a {genotype.kind} one"
-    return f"{where} does not fit the network: {problem}; {cells_of(tensors, found)}"
+    return f"{where} does not fit the network: {problem}; {cells_of(tensors, found, problem)}"
 
 
-def cells_of(tensors: dict[str, Tensor], found: Sizes) -> str:
-    """Which registered cells have these shapes, or else the nearest and where it differs."""
+def cells_of(tensors: dict[str, Tensor], found: Sizes, known_problem: str = "") -> str:
+    """Which registered cells have these shapes, or else the nearest and where it differs, unless
+    that is known already."""
     kind, settings = found
     sizes = ", ".join(f"{name} {value}" for name, value in settings.items())
     what = f"({kind} network, {sizes})"
@@ -110,7 +114,8 @@ def cells_of(tensors: dict[str, Tensor], found: Sizes) -> str:
         problem = misfit(shapes(nearest.genotype, kind, settings), tensors)
     except ValueError as error:  # settings that no network has
         problem = str(error)
-    return f"no registered cell has its shapes {what}, the nearest is {nearest.name}: {problem}"
+    differs = f": {problem}" if problem != known_problem else ""
+    return f"no registered cell has its shapes {what}, the nearest is {nearest.name}{differs}"
 
 
 def family(kind: NetworkKind, tensors: dict[str, Tensor]) -> str:
@@ -121,30 +126,39 @@ def family(kind: NetworkKind, tensors: dict[str, Tensor]) -> str:
 
 
 def _likeness(record: CellRecord, tensors: dict[str, Tensor], found: Sizes) -> float:
-    """Which share of names and shapes agree, 0 to 1, of one normal and one reduction cell: quick,
-    and rarely wrong where it is 1."""
-    kind, settings = found
-    whole = family(kind, tensors) != "conv" or settings["layers"] <= 3
-    try:
-        own = shapes(record.genotype, kind, settings | ({} if whole else {"layers": 3}))
-    except ValueError:
-        return 0.0
-    if whole:
-        return _share(own, tensors)
-    # Of three layers the first is a normal cell and the second the first reduction.
-    shares = [_share(_cell(own, ours), _cell(tensors, theirs))
-              for ours, theirs in ((0, 0), (1, settings["layers"] // 3))]
+    """Which share of names and shapes agree, 0 to 1; of a convolutional cell those of the
+    operations of one normal and one reduction cell, which is quick and rarely wrong."""
+    (kind, settings), genotype = found, record.genotype
+    if not isinstance(genotype, ConvGenotype):
+        return _share(_sizes(shapes(genotype, kind, settings)), _sizes(tensors))
+    first, channels = settings["layers"] // 3, settings["channels"]
+    shares = [_share(_operations(genotype.reduce, 2 * channels, True),
+                     _sizes(tensors, f"cells.{first}._ops."))]
+    if settings["layers"] > 2:  # of two layers both reduce
+        shares.append(_share(_operations(genotype.normal, channels, False),
+                             _sizes(tensors, "cells.0._ops.")))
     return sum(shares) / len(shares)
 
 
-def _cell(tensors: dict[str, Tensor], number: int) -> dict[str, Tensor]:
-    """The operations of one cell and what is in front of them, by their names within it."""
-    start = f"cells.{number}."
-    return {name.removeprefix(start): value for name, value in tensors.items()
-            if name.startswith((f"{start}_ops.", f"{start}preprocess1.",
-                                f"{start}_concat_reduce."))}
+def _operations(cell: Cell, channels: int, reduction: bool) -> dict[str, torch.Size]:
+    """Shapes of the operations of a cell, as `zoo.models.conv.Cell` numbers them."""
+    return {f"{number}.{name}": shape for number, (kind, source) in enumerate(cell.edges)
+            for name, shape in _operation(kind, channels, 2 if reduction and source < 2 else 1)}
 
 
-def _share(own: dict[str, Tensor], other: dict[str, Tensor]) -> float:
-    names: Any = own.keys() | other.keys()
-    return sum(same_shape(own, other, name) for name in names) / len(names) if names else 0.0
+@functools.cache
+def _operation(kind: str, channels: int, stride: int) -> list[tuple[str, torch.Size]]:
+    with torch.device("meta"):
+        return list(_sizes(operation(kind, channels, stride).state_dict()).items())
+
+
+def _sizes(tensors: dict[str, Tensor], start: str = "") -> dict[str, torch.Size]:
+    """The shapes of those whose names begin so, by the rest of their names."""
+    return {name.removeprefix(start): value.shape for name, value in tensors.items()
+            if name.startswith(start)}
+
+
+def _share(own: dict[str, torch.Size], other: dict[str, torch.Size]) -> float:
+    names = {*own, *other}
+    same = sum(own.get(name) == other.get(name) for name in names)
+    return same / len(names) if names else 1.0  # pools and skip connections have no weights

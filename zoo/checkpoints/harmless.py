@@ -71,7 +71,7 @@ _VALUES = {
     "numpy.random._pickle": "__randomstate_ctor __generator_ctor __bit_generator_ctor",
     "numpy.random._mt19937": "MT19937", "numpy.random._pcg64": "PCG64 PCG64DXSM",
     "numpy.random._philox": "Philox", "numpy.random._sfc64": "SFC64",
-    "numpy.random.bit_generator": "SeedSequence",
+    "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
     # Settings of hydra.
     "omegaconf.dictconfig": "DictConfig", "omegaconf.listconfig": "ListConfig",
     "omegaconf.base": "Metadata ContainerMetadata SCMode",

@@ -29,8 +29,8 @@ _OPTIMIZER = re.compile(r"optimi[sz]er|\boptim\b|momentum|exp_avg|^grad|schedule
 _AVERAGE = re.compile(r"(^|[_.])ema|ema($|[_.])|averag|shadow|swa($|[_.])", re.IGNORECASE)
 _DEEPEST = 12
 _EXTRAS = {  # what may lie among a network's tensors, by name
-    "the auxiliary head": re.compile(r"auxiliary_head\."),
     "thop's counters": re.compile(r"(.*\.)?total_(ops|params)$"),
+    "the auxiliary head": re.compile(r"auxiliary_head\."),
     "alphas of a search": re.compile(
         r"(.*\.)?_?(alphas?|betas?|gammas?|arch_parameters|arch_params?|arch_weights)"
         r"(_\w+)?(\.\d+)?$"),

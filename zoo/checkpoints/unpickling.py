@@ -24,6 +24,9 @@ from torch import Tensor
 from zoo.checkpoints.first_bytes import state_name
 from zoo.checkpoints.harmless import STAND_INS, Nothing, stand_in
 
+#: Pickles of protocol 2 call modules as Python 2 did; torch looks them up by their names of today.
+_NOW_CALLED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+
 
 class _Code(Nothing):
     """Stands in for what could run code."""
@@ -95,7 +98,8 @@ def _names(content: bytes) -> set[str]:
         while True:
             for opcode, argument, _ in pickletools.genops(stream):
                 if opcode.name == "GLOBAL":
-                    names.add(str(argument).replace(" ", "."))
+                    module, name = str(argument).split(" ", 1)
+                    names.add(f"{_NOW_CALLED.get(module, module)}.{name}")
     return names
 
 

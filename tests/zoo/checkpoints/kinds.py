@@ -14,6 +14,7 @@ import random
 import tarfile
 import types
 import uuid
+import warnings
 import zipfile
 from functools import cache
 
@@ -87,13 +88,14 @@ HARMLESS = {
 }
 
 HOLDING = {  # each holds the network
-    "state dict": lambda: saved(state()),
+    "state dict": lambda: saved(network().state_dict()),
     "old format": lambda: saved(state(), _use_new_zipfile_serialization=False),
     "safetensors": lambda: safetensors_bytes(state()),
     "safetensors of half precision": lambda: safetensors_bytes(
         {name: value.half() if value.ndim > 1 else value for name, value in state().items()}),
     "safetensors with a prefix": lambda: safetensors_bytes(prefixed("model.")),
     "model": lambda: saved({"model": state(), "epoch": 3}),
+    "tuple": lambda: saved((3, state())),
     "model_state_dict": lambda: saved({"model_state_dict": state(), "epoch": 3}),
     "deeper": lambda: saved({"a": {"b": [{"net": {"state": prefixed("network.")}}]}}),
     "optimizer beside it": lambda: saved(
@@ -137,6 +139,13 @@ class Malicious:
 
     def __reduce__(self):
         return pathlib.os.mkdir, (str(self.path),)
+
+
+def quantized() -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch will make none one day; files of them remain
+        weight = torch.quantize_per_tensor(state()["stem.0.weight"], 0.1, 0, torch.qint8)
+        return saved(state() | {"stem.0.weight": weight})
 
 
 def zipped(**files) -> bytes:
@@ -243,16 +252,17 @@ HOLDING_NONE = {  # -> content, part of the sentence
     "a tensor more": (lambda: saved(state() | {"extra": torch.zeros(2)}),
                       "extra is not part of the network, it has shape (2,)"),
     "a tensor less": (lambda: saved({name: value for name, value in state().items()
-                                     if name != "cells.2.preprocess0.op.1.weight"}),
-                      "cells.2.preprocess0.op.1.weight is missing, the network's has shape (4, "),
+                                     if name != "cells.2.preprocess1.op.1.weight"}),
+                      "cells.2.preprocess1.op.1.weight is missing, the network's has shape (16, 32, 1, 1); no "
+                     "registered cell has its shapes (cifar network, channels 4, layers 3, "
+                     "num_classes 10, in_channels 1), the nearest is DARTS_V2"),
     "no classifier": (lambda: saved({name: value for name, value in state().items()
                                      if name != "classifier.weight"}),
                       "classifier.weight is missing"),
     "whole numbers": (lambda: saved(state() | {
         "stem.0.weight": torch.zeros(12, 1, 3, 3, dtype=torch.int8)}),
         "stem.0.weight holds torch.int8, the network's holds torch.float32"),
-    "quantized": (lambda: saved(state() | {"stem.0.weight": torch.quantize_per_tensor(
-        state()["stem.0.weight"], 0.1, 0, torch.qint8)}), "is quantized or sparse"),
+    "quantized": (quantized, "is quantized or sparse"),
     "sparse": (lambda: saved(state() | {"stem.0.weight": state()["stem.0.weight"].to_sparse()}),
                "is quantized or sparse"),
     "without values": (lambda: saved({name: value.to("meta") for name, value in state().items()}),

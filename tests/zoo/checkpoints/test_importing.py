@@ -176,7 +176,9 @@ def test_a_network_of_any_depth_is_recognised(tmp_path, layers):
     checkpoint(tmp_path / "a.pt", layers=layers, auxiliary=False)
     import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
-    assert "its shapes are those of DARTS_V2 (" in refused(tmp_path / "a.pt", "AmoebaNet")
+    message = refused(tmp_path / "a.pt", "AmoebaNet")
+    # Of one or two layers, all reductions, several cells have the shapes.
+    assert re.search(r"its shapes are those of ([\w ]+ or )?DARTS_V2 ", message)
 
 
 @pytest.mark.parametrize("change, message", [
