@@ -56,7 +56,7 @@ def others(content: bytes, name: str) -> str:
         return "is empty (0 bytes), as after a download that failed or on a full disk; get it again"
     if start.startswith(b"version https://git-lfs"):
         return _pointer(start)
-    if re.match(rb"<(!doctype html|html|head|body|script)", start, re.IGNORECASE):
+    if re.match(rb"<(!doctype html|!--|html|head|body|script|meta)", start, re.IGNORECASE):
         return _page(content)
     if start[:5].lower() == b"<?xml" or start.startswith(b"<Error"):
         return ("is an XML page, which a server sends for a file that is gone or not public; get "
@@ -73,8 +73,11 @@ def others(content: bytes, name: str) -> str:
     for magic, what in _OTHERS.items():
         if content.startswith(magic):
             return f"is {what}, not weights of torch; {_NEEDED}"
-    if content[4:8] == b"TFL3":
-        return f"is a TFLite file, not weights of torch; {_NEEDED}"
+    if content[4:8] == b"TFL3" or re.match(rb"\x08[\x03-\x20]\x12", content):
+        what = "a TFLite" if content[4:8] == b"TFL3" else "an ONNX"
+        return f"is {what} file, not weights of torch; {_NEEDED}"
+    if not content.strip(b"\0"):
+        return "holds nothing but zeros, as a download that was cut off leaves; get it again"
     return _text(content) or (
         f"is no file of torch.save and no safetensors file (it begins with the bytes "
         f"{content[:8].hex(' ')}): damaged, or something else; get it again")
@@ -82,7 +85,7 @@ def others(content: bytes, name: str) -> str:
 
 def _pointer(start: bytes) -> str:
     size = re.search(rb"^size (\d{1,18})$", start, re.MULTILINE)
-    of = f" of {int(size[1]):,} bytes" if size else ""
+    of = f" of {int(size[1]):,} byte{'s' * (int(size[1]) != 1)}" if size else ""
     return (f"is a git-lfs pointer, which only stands for the file{of}; run `git lfs pull` in its "
             "repository, or download the file from its page")
 

@@ -77,7 +77,10 @@ _VALUES = {
     "omegaconf.base": "Metadata ContainerMetadata SCMode",
     "omegaconf.nodes": "ValueNode AnyNode StringNode IntegerNode FloatNode BooleanNode BytesNode "
                        "PathNode EnumNode InterpolationResultNode",
-    **{f"{module}.trainer.states": "TrainerFn" for module in _LIGHTNING}}
+    # Lightning called the states of its callbacks by their classes.
+    **{f"{module}.{name}": kind for module in _LIGHTNING for name, kind in (
+        ("trainer.states", "TrainerFn"), ("callbacks.model_checkpoint", "ModelCheckpoint"),
+        ("callbacks.early_stopping", "EarlyStopping"))}}
 
 
 def stand_in(name: str, base: type = Nothing) -> type:

@@ -102,8 +102,7 @@ def _chosen(found: list[State], where: str, genotype: Genotype, network: str
         if likeness > most:
             best, most = (state, sizes), likeness
     sizes = best[1]
-    return chosen([state for state, others in ours if others == sizes],
-                  fit.shapes(genotype, *sizes)), sizes
+    return chosen([state for state, _ in ours], fit.shapes(genotype, *sizes)), sizes
 
 
 # --- the manifest ---------------------------------------------------------------------------

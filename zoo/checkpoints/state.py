@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from zoo.checkpoints.file import WeightsError
+from zoo.checkpoints.first_bytes import state_name
 from zoo.system.notes import listed, note
 
 #: What wrappers put between the names of a network's own modules.
@@ -32,7 +33,7 @@ _EXTRAS = {  # what may lie among a network's tensors, by name
     "thop's counters": re.compile(r"(.*\.)?total_(ops|params)$"),
     "the auxiliary head": re.compile(r"auxiliary_head\."),
     "alphas of a search": re.compile(
-        r"(.*\.)?_?(alphas?|betas?|gammas?|arch_parameters|arch_params?|arch_weights)"
+        r"(.*\.)?_?(alphas?|betas?|gammas?|arch_(\w+_)?(parameters?|params?|weights))"
         r"(_\w+)?(\.\d+)?$"),
     "counts of an average": re.compile(r"(n_averaged|num_updates|decay|initted|step)$")}
 
@@ -85,7 +86,7 @@ def states(content: Any, names: Collection[str], where: str) -> list[State]:
         return sorted(found, key=lambda state: -sum(name in state.tensors for name in names))
     if not held:
         raise WeightsError(f"{where} holds no state dict, tensors by name; it holds "
-                           f"{_described(content)}; save one: torch.save(model.state_dict(), ...)")
+                           f"{_described(content)}; save one: {_remedy(content, where)}")
     place, tensors = max(held, key=lambda entry: len(entry[1]))
     return [State(_unwrapped(tensors), place)]
 
@@ -157,9 +158,23 @@ def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _described(content: Any) -> str:
     if isinstance(content, dict):
         names = [repr(name) if isinstance(name, str) else str(name) for name in content]
-        return f"a dict of {listed(names, most=4)}" if names else "an empty dict"
+        arrays = ", NumPy arrays" * _holds_arrays(content)
+        return f"a dict of {listed(names, most=4)}{arrays}" if names else "an empty dict"
     return {Tensor: "one tensor", list: "a list", tuple: "a tuple"}.get(
         type(content), f"a value of type {type(content).__name__}")
+
+
+def _holds_arrays(content: Any) -> bool:
+    """Whether all that a dict holds are arrays of NumPy, by their stand-ins."""
+    return isinstance(content, dict) and bool(content) and all(
+        type(value).__name__ == "_reconstruct" for value in content.values())
+
+
+def _remedy(content: Any, where: str) -> str:
+    if not _holds_arrays(content):
+        return "torch.save(model.state_dict(), ...)"
+    return (f"`arrays = torch.load({where!r}, weights_only=False)`, then `torch.save({{name: "
+            f"torch.as_tensor(array) for name, array in arrays.items()}}, {state_name(where)!r})`")
 
 
 # --- which one --------------------------------------------------------------------------------
@@ -178,6 +193,8 @@ def chosen(found: list[State], own: dict[str, Tensor]) -> State:
         average = "the averaged weights, " if averages else ""
         state.left_out.append(f"{listed([str(one) for one in others], most=3)}, which fits as "
                               f"well (taken: {average}{state})")
+    if less := [str(one) for one, score in zip(found, scores) if score < max(scores)]:
+        state.left_out.append(f"{listed(less, most=3)}, which fits less well (taken: {state})")
     return state
 
 

@@ -52,7 +52,8 @@ def refusal(content: bytes, where: str, error: UnpicklingError) -> str:
     said = str(error)
     if operand := re.search(r"Unsupported operand (\d+)", said):
         return _unread_instruction(int(operand[1]), where)
-    found = re.search(r"GLOBAL ([\w.]+)|<(?:built-in )?(?:class|function) '?([\w.]+)", said)
+    found = re.search(r"(?:GLOBAL|Unsupported class) ([\w.]+)"
+                      r"|<(?:built-in )?(?:class|function) '?([\w.]+)", said)
     if found is None:
         return "is damaged: its pickle is not one that torch.save writes; get it again"
     first, second = _lines(content, where)

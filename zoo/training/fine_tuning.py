@@ -13,6 +13,7 @@ from zoo.models.factory import ImageNetwork
 from zoo.recipes.image import Recipe
 from zoo.registry import genotype as named
 from zoo.registry import registered
+from zoo.system.notes import note
 from zoo.training import run_folder
 from zoo.training.run_folder import RunError
 from zoo.weights import PretrainedWeights, WeightsError, fill, find, trained_state
@@ -60,9 +61,14 @@ def warm_start(model: ImageNetwork, found: PretrainedWeights, recipe: Recipe) ->
     own = trained_state(model)
     state = fit.fitted(found.content, own, found.where)
     head = {name: value for name, value in own.items() if name.startswith(_CLASSIFIER)}
-    if all(name in state.tensors for name in head) and any(
-            state.tensors[name].shape != value.shape for name, value in head.items()):
+    anew = all(name in state.tensors for name in head) and any(
+        state.tensors[name].shape != value.shape for name, value in head.items())
+    if anew:
+        before = len(state.tensors[f"{_CLASSIFIER}bias"])
         state.tensors |= head
     fit.check(own, state, found.where, model.genotype)
     fill(model, state.tensors, found.where)
     say_left_out(state, found.where)
+    if anew:
+        note(f"{found.where} is for {before} classes and this training for "
+             f"{len(own[f'{_CLASSIFIER}bias'])}: the classifier begins anew")

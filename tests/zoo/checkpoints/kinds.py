@@ -208,6 +208,8 @@ HOLDING_NONE = {  # -> content, part of the sentence
     "NumPy array": (lambda: b"\x93NUMPY\x01\x00" + bytes(50), "is a NumPy array"),
     "TFLite": (lambda: b"\x1c\0\0\0TFL3" + bytes(50), "is a TFLite file"),
     "picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(50), "is a picture (PNG)"),
+    "ONNX": (lambda: b"\x08\x08\x12\x07pytorch\x1a\x053.0.1" + bytes(50), "is an ONNX file"),
+    "zeros": (lambda: bytes(5000), "holds nothing but zeros"),
     "JSON": (lambda: b'{"epoch": 3}', "is JSON, not weights; name a state dict"),
     "index": (lambda: json.dumps({"weight_map": {"a": "b"}}).encode(),
               "is JSON, not weights (it is the index of weights in several files)"),
@@ -251,11 +253,15 @@ HOLDING_NONE = {  # -> content, part of the sentence
         "shapes are those of "),
     "a tensor more": (lambda: saved(state() | {"extra": torch.zeros(2)}),
                       "extra is not part of the network, it has shape (2,)"),
-    "a tensor less": (lambda: saved({name: value for name, value in state().items()
-                                     if name != "cells.2.preprocess1.op.1.weight"}),
-                      "cells.2.preprocess1.op.1.weight is missing, the network's has shape (16, 32, 1, 1); no "
-                     "registered cell has its shapes (cifar network, channels 4, layers 3, "
-                     "num_classes 10, in_channels 1), the nearest is DARTS_V2"),
+    "a tensor less": (
+        lambda: saved({name: value for name, value in state().items()
+                       if name != "cells.2.preprocess1.op.1.weight"}),
+        "cells.2.preprocess1.op.1.weight is missing, the network's has shape (16, 32, 1, 1); no "
+        "registered cell has its shapes (cifar network, channels 4, layers 3, num_classes 10, "
+        "in_channels 1), the nearest is DARTS_V2"),
+    "arrays": (lambda: saved({name: value.numpy() for name, value in state().items()}),
+               "it holds a dict of 'stem.0.weight', 'stem.1.weight', 'stem.1.bias', "
+               "'stem.1.running_mean' and 132 more, NumPy arrays; save one"),
     "no classifier": (lambda: saved({name: value for name, value in state().items()
                                      if name != "classifier.weight"}),
                       "classifier.weight is missing"),

@@ -10,14 +10,16 @@ import torch
 
 from tests.zoo.checkpoints.kinds import HARMLESS, HOLDING_NONE, Malicious, network, saved, state
 from zoo.checkpoints.file import WeightsError, loaded
+from zoo.checkpoints.fit import NAMES
 from zoo.checkpoints.harmless import STAND_INS, Nothing
 from zoo.checkpoints.importing import import_checkpoint
+from zoo.checkpoints.state import states
 from zoo.weights import load_artifact, trained_state
 
 
 def sentence(content, where="a.pt"):
     with pytest.raises(WeightsError) as caught:
-        loaded(content, where)
+        states(loaded(content, where), NAMES, where)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -36,7 +38,7 @@ def test_nothing_is_run(content, tmp_path):
 
 @pytest.mark.parametrize("kind", [
     "whole module", "module in a dict", "class of the author's", "function", "protocol 4",
-    "pickle", "TorchScript"])
+    "pickle", "TorchScript", "arrays"])
 def test_the_lines_of_the_refusal_save_its_weights(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "it.pth").write_bytes(HOLDING_NONE[kind][0]())

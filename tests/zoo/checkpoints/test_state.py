@@ -106,8 +106,9 @@ def test_of_two_networks_the_one_of_the_cell_is_taken(imported):
     teacher = create_model("NASNet", **SIZES | {"channels": 8}).state_dict()
     for content in ({"student": state(), "teacher": teacher},
                     prefixed("teacher.", teacher) | prefixed("student.")):
-        tensors, _ = imported(saved(content))
+        tensors, said = imported(saved(content))
         assert torch.equal(tensors["classifier.bias"], state()["classifier.bias"])
+        assert "teacher" in said and ", which fits less well (taken: student" in said
 
 
 def test_what_an_optimizer_keeps_by_name_is_no_network(imported):
