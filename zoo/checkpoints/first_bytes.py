@@ -10,8 +10,6 @@ import contextlib
 import io
 import json
 import re
-import tarfile
-import zipfile
 
 #: The number that begins the files of torch before 1.6, pickled as `torch.serialization` does.
 _TORCH_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -101,6 +99,8 @@ def _page(content: bytes) -> str:
 
 
 def _names_in_zip(content: bytes) -> list[str] | None:
+    import zipfile  # only here, as tarfile: genotype files are looked at by the same functions
+
     try:
         return zipfile.ZipFile(io.BytesIO(content)).namelist()
     except Exception:  # of a damaged file zipfile raises what it happens to meet
@@ -121,6 +121,8 @@ def _zip(content: bytes, name: str) -> str:
 
 
 def _tar(content: bytes) -> str:
+    import tarfile
+
     names = []
     with contextlib.suppress(Exception), tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for member in archive:

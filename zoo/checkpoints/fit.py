@@ -101,21 +101,31 @@ def cells_of(tensors: dict[str, Tensor], found: Sizes, known_problem: str = "") 
     kind, settings = found
     sizes = ", ".join(f"{name} {value}" for name, value in settings.items())
     what = f"({kind} network, {sizes})"
-    known = [(record, _likeness(record, tensors, found)) for record in records(
-        kind=family(kind, tensors))]
+    known = _by_likeness(tensors, found)
     if not known:
         return f"there is no registered cell of its kind {what}"
-    fitting = [record.name for record, likeness in known if likeness == 1
-               and misfit(shapes(record.genotype, kind, settings), tensors) is None]
-    if fitting:
+    if fitting := [record.name for record in cells_with(tensors, found)]:
         return f"its shapes are those of {' or '.join(fitting)} {what}"
-    nearest, _ = max(known, key=lambda entry: entry[1])
+    nearest = known[0][0]
     try:
         problem = misfit(shapes(nearest.genotype, kind, settings), tensors)
     except ValueError as error:  # settings that no network has
         problem = str(error)
     differs = f": {problem}" if problem != known_problem else ""
     return f"no registered cell has its shapes {what}, the nearest is {nearest.name}{differs}"
+
+
+def cells_with(tensors: dict[str, Tensor], found: Sizes) -> list[CellRecord]:
+    """The registered cells whose network has these names and shapes, by name."""
+    fitting = [record for record, likeness in _by_likeness(tensors, found) if likeness == 1
+               and misfit(shapes(record.genotype, *found), tensors) is None]
+    return sorted(fitting, key=lambda record: record.name)
+
+
+def _by_likeness(tensors: dict[str, Tensor], found: Sizes) -> list[tuple[CellRecord, float]]:
+    known = [(record, _likeness(record, tensors, found))
+             for record in records(kind=family(found[0], tensors))]
+    return sorted(known, key=lambda entry: -entry[1])
 
 
 def family(kind: NetworkKind, tensors: dict[str, Tensor]) -> str:

@@ -25,6 +25,7 @@ from zoo.genotypes.serialization import Genotype, to_json
 from zoo.models.cost import cost, parameters
 from zoo.models.factory import ZooNetwork, build_network
 from zoo.registry import CellRecord, origin_lines
+from zoo.system.notes import note
 from zoo.weights import WEIGHTS, fill, save_weights
 
 
@@ -46,6 +47,11 @@ def import_checkpoint(path: Path | str, cell: str | CellRecord, directory: Path 
     model = build_network(genotype, kind, **settings).eval()
     fill(model, state.tensors, where)
     say_left_out(state, where)
+    twins = [other.name for other in fit.cells_with(state.tensors, (kind, settings))
+             if other.genotype != genotype]
+    if twins:
+        note(f"{where}: its shapes are those of {' and '.join(twins)} too; they do not say which "
+             f"node reads which{', nor by what activation' * (kind == 'language')}")
     manifest = _manifest(model, name, plain_stem(where), (kind, settings))
     with writing(directory) as folder:
         save_weights(model, folder / WEIGHTS)

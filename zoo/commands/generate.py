@@ -43,8 +43,8 @@ def write(
                          "shipped weights with --weights")
     if weights is not None and not names_data(weights) and not Path(weights).is_dir():
         loaded(file_content(Path(weights)), weights)  # what is no weights is told as elsewhere
-        raise ValueError(f"{weights} is a file of weights, which has no vocabulary; name the folder "
-                         "of a trained language model, or shipped weights")
+        raise ValueError(f"{weights} is a file of weights, which has no vocabulary; name the "
+                         "folder of a trained language model, or shipped weights")
     model = source if weights is None else create_model(source, "language", weights=weights)
     assert isinstance(model, (str, LanguageModel))
     coming = tokens(model, prompt, count, temperature, seed, pick_device(device))

@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 import zoo
 from zoo.artifact.folder import ArtifactError, check_files, read_manifest
 from zoo.checkpoints.file import WeightsError
+from zoo.checkpoints.fit import cells_with, infer, shapes
 from zoo.checkpoints.importing import import_checkpoint
 from zoo.cli import app
 from zoo.create import create_model
 from zoo.genotypes.serialization import to_json
+from zoo.registry import records
 from zoo.weights import load_artifact, trained_state
 
 SMALL = {"channels": 4, "layers": 5, "num_classes": 10, "auxiliary": True}
@@ -169,6 +171,29 @@ def test_all_cells_that_it_fits_are_listed(tmp_path, monkeypatch):
         f"error: name the cell that {tmp_path / 'a.pt'} is a network of with --cell: its shapes "
         "are those of DARTS_V2 or MINE or MINE_AS_WELL or MINE_TOO (cifar network, channels 4, "
         "layers 5, num_classes 10, in_channels 3); shapes do not say which node reads which\n")
+
+
+def test_a_cell_with_the_same_shapes_is_said_when_it_fits(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
+    cell = zoo.genotype("DARTS_V2")
+    edges = [[(name, 0 if source == 1 else source) for name, source in node]
+             for node in cell.normal.nodes]
+    zoo.register("REWIRED", zoo.ConvGenotype(zoo.Cell(edges, cell.normal.concat), cell.reduce))
+    zoo.register("SAME", cell)
+    checkpoint(tmp_path / "a.pt")
+    import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "out")
+    assert (f"{tmp_path / 'a.pt'}: its shapes are those of REWIRED too; they do not say which node "
+            "reads which") in caplog.messages
+
+
+def test_shapes_tell_every_published_convolutional_cell_from_the_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path))  # which has no cells
+    sizes = ("cifar", {"channels": 2, "layers": 3, "num_classes": 10, "in_channels": 3})
+    for record in records(kind="conv"):
+        tensors = {name: torch.empty(value.shape, dtype=value.dtype)
+                   for name, value in shapes(record.genotype, *sizes).items()}
+        assert infer(tensors, "a.pt") == sizes
+        assert [one.name for one in cells_with(tensors, sizes)] == [record.name]
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4, 20])

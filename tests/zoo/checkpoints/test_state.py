@@ -34,7 +34,7 @@ def imported(tmp_path, caplog):
         with caplog.at_level(logging.WARNING, logger="zoo"):
             import_checkpoint(tmp_path / "a.pt", cell, tmp_path / "out")
         said = [record.getMessage() for record in caplog.records]
-        assert all(line.startswith(f"{tmp_path / 'a.pt'}: left out ") for line in said)
+        assert all(line.startswith(f"{tmp_path / 'a.pt'}: ") for line in said)
         return trained_state(load_artifact(tmp_path / "out")[0]), "\n".join(said)
 
     return run
@@ -166,7 +166,10 @@ def without(name):
 def test_language_models_of_2018(change, language_model, imported):
     content = saved(change(language_model.state_dict()))
     tensors, said = imported(content, "DARTS_V2_RNN")
-    assert same(tensors, trained_state(language_model)) and not said
+    assert same(tensors, trained_state(language_model))
+    assert said.endswith(
+        "a.pt: its shapes are those of DARTS_V1_RNN and GDAS_RNN and SDARTS_ADV_RNN and "
+        "SDARTS_RS_RNN too; they do not say which node reads which, nor by what activation")
     other = create_model("DARTS_V2_RNN", "language", **WORDS)
     load_weights(other, content, "a.pt")
     assert same(trained_state(other), trained_state(language_model))
