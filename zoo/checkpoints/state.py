@@ -27,7 +27,7 @@ _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped
 #: What others call a network where none of its names is known.
 _PREFIXES = _WRAPPERS | {"model", "net", "network", "state_dict", "backbone"}
 _OPTIMIZER = re.compile(r"optimi[sz]er|\boptim\b|momentum|exp_avg|^grad|scheduler", re.IGNORECASE)
-_AVERAGE = re.compile(r"(^|[_.])ema|ema($|[_.])|averag|shadow|swa($|[_.])", re.IGNORECASE)
+_AVERAGE = re.compile(r"(?i:(^|[_.])ema|[_.]ema$|averag|shadow|(^|[_.])swa)|EMA")
 _DEEPEST = 12
 _EXTRAS = {  # what may lie among a network's tensors, by name
     "thop's counters": re.compile(r"(.*\.)?total_(ops|params)$"),
@@ -182,7 +182,8 @@ def _remedy(content: Any, where: str) -> str:
 
 def chosen(found: list[State], own: dict[str, Tensor]) -> State:
     """The state of which most is as `own` has it; of equals the average of a training's weights,
-    which is what such a training measures (as `timm` does), then the first."""
+    which is what such a training measures (`timm.models.load_checkpoint` takes it too), then the
+    first."""
     scores = [sum(same_shape(own, state.tensors, name) for name in own) for state in found]
     best = [state for state, score in zip(found, scores) if score == max(scores)]
     averages = [one for one in best if one.averaged or any(
