@@ -122,8 +122,7 @@ HOLDING = {  # each holds the network
     "parameters": lambda: saved(
         {name: torch.nn.Parameter(value, requires_grad=value.is_floating_point())
          for name, value in state().items()}),
-    **{f"{name} beside it": lambda value=value: saved({"state_dict": state(), "x": value})
-       for name, value in HARMLESS.items()},
+    "harmless values beside it": lambda: saved({"state_dict": state(), **HARMLESS}),
 }
 
 

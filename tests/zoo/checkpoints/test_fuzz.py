@@ -15,8 +15,8 @@ from zoo.checkpoints.file import WeightsError, loaded
 from zoo.cli import app
 from zoo.create import create_model
 
-_SOURCES = ["state dict", "old format", "safetensors", "Namespace beside it",
-            "NumPy array beside it", "Lightning"]
+_SOURCES = ["state dict", "old format", "safetensors", "harmless values beside it",
+            "Lightning"]
 _BROKEN = ["page", "git-lfs", "zip", "TorchScript", "tar", "gzip", "pickle", "JSON", "text",
            "whole module", "malicious, of the old format", "class of the author's", "protocol 4"]
 
