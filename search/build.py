@@ -68,4 +68,6 @@ def _one_shot(config: RunConfig, data: Any, device: torch.device) -> OneShot:
                          "processes; take a multiple with --batch-size")
     task = config.domain.supernet_task(data, settings, device, config.seed, share)
     dtype = torch.float32 if device.type == "meta" else getattr(torch, config.precision)
-    return config.entry.load()(task, settings, config.seed, dtype)
+    built = config.entry.load()(task, settings, config.seed, dtype)
+    assert isinstance(built, OneShot)  # as all strategies that share weights are
+    return built

@@ -45,8 +45,10 @@ def read_manifest(directory: Path | str) -> Manifest:
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        raise ArtifactError(f"{directory} is not an artifact folder: it has no {MANIFEST}; "
-                            "`zoo build` writes one") from None
+        raise ArtifactError(f"{directory} is not an artifact folder: " + (
+            "it is a file; `zoo import` makes an artifact of a checkpoint"
+            if Path(directory).is_file() else
+            f"it has no {MANIFEST}; `zoo train`, `zoo import` and `zoo build` write one")) from None
     except UnicodeDecodeError:
         raise ArtifactError(f"{path}: not a text file; build the artifact again") from None
     try:

@@ -32,14 +32,20 @@ def generate(
       zoo generate runs/DARTS_V2_RNN-sample --prompt "ROMEO:"
       zoo generate DARTS_V2_RNN --weights shakespeare --temperature 0
     """
+    from zoo.checkpoints.file import file_content, loaded
     from zoo.create import create_model
     from zoo.generation import tokens
     from zoo.models.recurrent import LanguageModel
     from zoo.system.device import pick_device
+    from zoo.weights import names_data
 
-    if weights is None and not Path(source).is_dir():
+    if weights is None and not Path(source).exists():
         raise ValueError(f"there is no folder {source}; train one with `zoo train`, or name "
                          "shipped weights with --weights")
+    if weights is not None and not names_data(weights) and not Path(weights).is_dir():
+        loaded(file_content(Path(weights)), weights)  # what is no weights is told as elsewhere
+        raise ValueError(f"{weights} is a file of weights, which has no vocabulary; name the "
+                         "folder of a trained language model, or shipped weights")
     model = source if weights is None else create_model(source, "language", weights=weights)
     assert isinstance(model, (str, LanguageModel))
     coming = tokens(model, prompt, count, temperature, seed, pick_device(device))

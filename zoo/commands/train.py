@@ -46,8 +46,8 @@ def train(
     size: Size = None,
     by: By = None,
     weights: Annotated[str | None, typer.Option(
-        help="Start from these: cifar10, digits (shipped), a .safetensors file or the folder of "
-             "an artifact; the classifier may be for other classes.")] = None,
+        help="Start from these: cifar10, digits (shipped), a checkpoint or .safetensors file, or "
+             "the folder of an artifact; the classifier may be for other classes.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Size of a recurrent cell.")] = None,
     channels: Annotated[int | None, typer.Option(help="Width C of the first cell.")] = None,
