@@ -13,7 +13,7 @@ from export.runtimes.base import RUNTIMES, all_backends, chosen_backends, find_r
 from zoo.commands.progress import spinner
 from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
-from zoo.system.command_line import command
+from zoo.messages.command_line import command
 
 if TYPE_CHECKING:
     from export.checks.parity import Hop

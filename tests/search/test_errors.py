@@ -14,7 +14,7 @@ from search.strategies import one_shot
 from search.tasks.conv import ConvDomain
 from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder
 from zoo import registry
-from zoo.training import run_folder
+from zoo.runs import run_folder
 
 pytestmark = [pytest.mark.usefixtures("no_estimate"), pytest.mark.xdist_group("search errors")]
 

@@ -18,7 +18,7 @@ from zoo.genotypes.conv import CONV_OPERATIONS
 from zoo.genotypes.find import Found
 from zoo.genotypes.literals import call_name, syntax_tree, value
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from zoo.data.base import DataError, ImageData, Split
 from zoo.data.images import load
 from zoo.data.text import TextData
 from zoo.genotypes.serialization import from_dict
-from zoo.training.run_folder import DivergedError
+from zoo.runs.run_folder import DivergedError
 
 CPU = torch.device("cpu")
 SMALL = ConvSettings(channels=4, layers=3, batch_size=8, epochs=3, alpha_learning_rate=0.02,

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from zoo.artifact.manifest import Input
-from zoo.data import cifar
 from zoo.data.base import DataError
 from zoo.data.images import load, load_for
 from zoo.data.pictures import decode, read_picture
-from zoo.data.synthetic_digits import draw
+from zoo.data.sets import cifar
+from zoo.data.sets.synthetic_digits import draw
 from zoo.data.transforms import (
     augment,
     cutout,
@@ -159,7 +159,7 @@ def test_pickled_batches_are_refused_unread(tmp_path):
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
-    monkeypatch.setattr("zoo.data.hub.is_reachable", lambda: True)
+    monkeypatch.setattr("zoo.data.sets.hub.is_reachable", lambda: True)
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     assert "pip install 'genotype-zoo[data]'" in refused("cifar10")
 

@@ -19,7 +19,7 @@ from pathlib import Path, PureWindowsPath
 
 from zoo.data.base import DataError
 from zoo.data.picture_files import is_picture
-from zoo.system.notes import listed, note
+from zoo.messages.notes import listed, note
 
 SEED = 0  # of the split of one folder of classes
 _SHARE = 5  # one in five is for the test

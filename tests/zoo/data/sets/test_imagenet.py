@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from zoo.artifact.folder import read_manifest
 from zoo.artifact.manifest import Input
 from zoo.cli import app
-from zoo.data import imagenet
 from zoo.data.base import DataError, fingerprint, hold_out
 from zoo.data.image_batches import Batches
 from zoo.data.images import load
 from zoo.data.pictures import read_picture
+from zoo.data.sets import imagenet
 from zoo.recipes.image import Recipe, recipe
 from zoo.training.classification import train
 from zoo.training.evaluation import predict, score

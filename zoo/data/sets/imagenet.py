@@ -1,4 +1,4 @@
-"""Large images that do not fit in memory, in the layouts of `zoo.data.folder_layout`; read lazily.
+"""Large images that do not fit in memory, read lazily; see `folder_layout`.
 
 ILSVRC 2012: Russakovsky et al. 2015 (arXiv 1409.0575).  Training crops: Szegedy et al. 2014
 (1409.4842); colours: Howard 2013 (1312.5402), as in the 2018 DARTS release: a random crop of 8 %
@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zoo.data.base import DataError
-from zoo.data.image_folder import Files, class_files
 from zoo.data.pictures import decode as read
 from zoo.data.pictures import middle
+from zoo.data.sets.image_folder import Files, class_files
 from zoo.recipes.image import Recipe
 from zoo.system import distributed
 

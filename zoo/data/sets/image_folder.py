@@ -1,4 +1,4 @@
-"""Images of one's own, in the layouts of `zoo.data.folder_layout`.
+"""Images of one's own, in the layouts of `zoo.data.sets.folder_layout`.
 
 Classes in alphabetical order, images by any suffix that Pillow reads (`zoo.data.picture_files`).
 What is found is told, and what is left out is told in one note.
@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.base import DataError
-from zoo.data.folder_layout import FileSplit, find
 from zoo.data.pictures import area_average, brightness, decode, opened
+from zoo.data.sets.folder_layout import FileSplit, find
+from zoo.messages.notes import listed, note, say
 from zoo.system.memory import check_memory
-from zoo.system.notes import listed, note, say
 
 _GREY = {"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 
