@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all lint docs page install check-python check-node clean
+.PHONY: demo test test-all lint docs wheel page install check-python check-node clean
 
 demo: check-python check-node install page
 	$(BIN)/zoo build DARTS --export tfjs
@@ -32,6 +32,10 @@ docs: check-python check-node install page
 	$(BIN)/zoo build DARTS --export tfjs -o build/demo/DARTS-digits
 	$(BIN)/zoo build DARTS_V2 --data cifar10 --export tfjs --precision float16 -o build/demo/DARTS_V2-cifar10
 	$(BIN)/zoo demo build/demo --build site/demo
+
+# From a source distribution, so that nothing of an earlier build is in it.
+wheel: check-python check-node install page
+	$(BIN)/python -m build
 
 install: $(VENV)/.installed
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -39,6 +40,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from draw_operations import operations
 from markdown_tables import code, described, settings, shown, table
 
+ROOT = Path(__file__).parents[1]
 _MARKER = re.compile(r"^<!-- made: (\w+) -->$", re.MULTILINE)
 
 
@@ -108,15 +110,30 @@ def commands() -> str:
     return "\n\n".join(parts)
 
 
+def notebook(name: str) -> str:
+    """A notebook of examples/ as a part of a page, below its headings, with a link to the file."""
+    parts = [f"[{name}.ipynb]({name}.ipynb) is the file."]
+    for cell in json.loads((ROOT / f"examples/{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            parts.append(f"```python\n{text}\n```")
+        else:
+            parts.append(re.sub("^#", "##", text, flags=re.MULTILINE))
+    title = parts.pop(1)
+    return "\n\n".join([title, *parts])
+
+
 def root_page(name: str) -> str:
     """A page of the root, its links as seen from here."""
-    text = Path(__file__).parents[1].joinpath(name).read_text(encoding="utf-8")
+    text = (ROOT / name).read_text(encoding="utf-8")
     return text.replace("](docs/", "](").replace("](CONTRIBUTING.md)", "](contributing.md)")
 
 
 TABLES: dict[str, Callable[[], str]] = {
     "readme": lambda: root_page("README.md"),
     "contributing": lambda: root_page("CONTRIBUTING.md"),
+    "export_and_run": lambda: notebook("export_and_run"),
+    "search_and_build": lambda: notebook("search_and_build"),
     "operations": operations, "cells": cells, "strategies": strategies, "formats": formats,
     "strategy_settings": strategy_settings, "runtimes": runtimes, "commands": commands,
     "api": lambda: "\n\n".join(f"::: {package.__name__}.{name}" for package in (zoo, search, export)
@@ -139,9 +156,11 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    """Add the figure of a cell."""
+    """Add the figure of a cell, and the notebooks."""
     files.append(File.generated(config, "DARTS_V2.svg", content=cell_figure(
         registry.genotype("DARTS_V2"), "DARTS_V2")))
+    for path in sorted((ROOT / "examples").glob("*.ipynb")):
+        files.append(File.generated(config, path.name, abs_src_path=str(path)))
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

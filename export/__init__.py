@@ -2,7 +2,7 @@
 
     >>> import export, zoo
     >>> model = zoo.create_model("DARTS", weights="digits")
-    >>> export.export(model, "tfjs", "exports/mine")
+    >>> manifest = export.export(model, "onnx", "exports/mine")
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ def export(model: ZooNetwork, formats: str | Sequence[str], directory: Path | st
     they are called (see `export.source.from_model`).  Formats are added to those of the same
     network in `directory`; with `replace` they take their place.  Errors are those of
     `export.pipeline.build`; nothing is written then.
+
+    Examples:
+        >>> import export, zoo
+        >>> model = zoo.create_model("DARTS", channels=4, layers=3, in_channels=1)
+        >>> images = export.Input(height=8, width=8, channels=1, mean=[0.3], std=[0.4])
+        >>> manifest = export.export(model, "onnx", "exports/small", input=images)
+        >>> [(hop.hop, hop.max_difference <= hop.limit) for hop in manifest.parity]
+        [('onnx', True)]
     """
     from export.pipeline import build
     from export.source import from_model

@@ -13,10 +13,11 @@ from export.runtimes.base import RUNTIMES, all_backends, chosen_backends, find_r
 from zoo.commands.progress import spinner
 from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
+from zoo.messages.command_line import command
 
 if TYPE_CHECKING:
     from export.checks.parity import Hop
-    from zoo.artifact.manifest import Agreement
+    from zoo.artifact.manifest import Agreement, Manifest
 
 # The annotations are read when a command is called: its help names what the tables hold then.
 
@@ -109,6 +110,8 @@ def build(
         right=("seconds", "max difference", "limit"))
     for entry in manifest.agreement:
         typer.echo(_agreement(entry))
+    if manifest.precision not in (None, "float32") and not manifest.agreement:
+        typer.echo(_unmeasured(manifest))
     megabytes = sum(file.bytes for file in manifest.files.values()) / 1e6
     typer.echo(f"\n{directory}: {len(manifest.files) + 1} files, {megabytes:.1f} MB")
     stays = [name for name, each in FORMATS.items()
@@ -116,9 +119,11 @@ def build(
     stays += ["the history of its training"] * (HISTORY in manifest.files)
     if stays:
         typer.echo(f"kept there as it was: {', '.join(stays)}")
-    if (directory / "tfjs").is_dir() and (manifest.task == "image-classification"
-                                          or "vocabulary.json" in manifest.files):
-        typer.echo(f"next: zoo demo {directory}")
+    if (directory / "tfjs").is_dir():
+        shown = (manifest.input.channels in (1, 3) if manifest.task == "image-classification"
+                 else "vocabulary.json" in manifest.files)  # by the page
+        typer.echo("next: " + (command("zoo", "demo", directory) if shown else
+                               command("zoo", "verify", directory, "--runtime", "chromium")))
 
 
 def _parity(hop: Hop) -> tuple[str, str]:
@@ -133,6 +138,20 @@ def _agreement(entry: Agreement) -> str:
     return (f"{entry.precision} weights ({size:.2f} MB, {whole:.2f} MB in float32), "
             f"{entry.where}: {entry.share:.2%} of {entry.images:,} test images of {entry.data} "
             "get the answer of float32")
+
+
+def _unmeasured(manifest: Manifest) -> str:
+    """Of rounded weights whose answers were not compared with those of float32, and why not."""
+    if manifest.task != "image-classification":
+        why = "a language model has no test images"
+    elif manifest.input.data is None:
+        why = "its images are of no known data set"
+    elif "tfjs/model.json" not in manifest.files:
+        why = "it is measured on TF.js files; add tfjs to the formats"
+    else:
+        why = f"give the test images of {manifest.input.data} with --path"
+    return (f"{manifest.precision} weights: how often they give the answer of float32 was not "
+            f"measured; {why}")
 
 
 def verify(
@@ -244,10 +263,13 @@ def doctor() -> None:
     Example:
       zoo doctor
     """
-    from export.checks.doctor import checks
+    from export.checks.doctor import checks, without_dependencies
 
     rows = checks()
     print_table(("hop", "can run", "found or missing"),
                 [(row.hop, "yes" if row.ok else "no", row.detail) for row in rows])
     if not all(row.ok for row in rows):
         typer.echo("\nWhat cannot run is needed only for the commands that use it.")
+    if command := without_dependencies():
+        typer.echo("\nThe converters are installed without the packages that they declare:\n\n"
+                   f"  {command}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import zoo
+from export.formats import shims
 
 ROOT = Path(__file__).parents[1]
 OURS = {"zoo", "search", "export", "web_demo", "benchmarks", "tests", "docs"}
@@ -16,8 +17,9 @@ OURS = {"zoo", "search", "export", "web_demo", "benchmarks", "tests", "docs"}
 CALLED = {"PIL": "pillow", "absl": "absl-py", "google": "protobuf", "sklearn": "scikit-learn",
           "tensorflow": "tensorflow-cpu", "typing_extensions": "typing-extensions",
           "yaml": "pyyaml"}
-#: Installed without what they declare, see constraints-no-deps.txt.
-NO_DEPS = {"tensorflowjs", "onnx-tf"}
+#: Installed without what they declare.
+NO_DEPS = [line for line in (ROOT / "constraints-no-deps.txt").read_text().splitlines()
+           if not line.startswith("#")]
 
 
 def imported(folder):
@@ -49,9 +51,15 @@ def declared():
 
 @pytest.mark.parametrize("folder", sorted(OURS))
 def test_every_imported_package_is_declared(folder):
+    known = declared() | {pin.partition("==")[0] for pin in NO_DEPS}
     missing = {name: file for name, file in imported(folder).items()
-               if name.replace("_", "-") not in declared() | NO_DEPS}
+               if name.replace("_", "-") not in known}
     assert not missing
+
+
+def test_the_command_of_zoo_doctor_installs_what_make_does():
+    assert list(shims.NO_DEPS.values()) == NO_DEPS
+    assert shims.NO_DEPS_COMMAND in (ROOT / "docs/faq.md").read_text(encoding="utf-8").splitlines()
 
 
 def test_every_declared_package_is_pinned():

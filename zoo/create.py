@@ -19,13 +19,22 @@ def create_model(cell: str | Genotype, network: str = "cifar",
     probability); the language model vocabulary, embedding, hidden and its dropouts (see
     `zoo.models.recurrent.LanguageModel`).
 
-    `weights` names a data set whose trained weights are shipped ("digits"), a safetensors file,
-    or the folder of an artifact; shipped weights and artifacts bring their settings, and the
-    network comes in eval mode.
+    `weights` names a data set whose trained weights are shipped ("digits"), a file of weights (of
+    torch.save or safetensors, see `zoo.checkpoints`), or the folder of an artifact; shipped
+    weights and artifacts bring their settings, and the network comes in eval mode.
 
     Raises UnknownCellError for a name that is not registered, ValueError for a genotype of the
     wrong kind and for a network or a setting that does not exist, is out of range or is not that
     of the weights.
+
+    Examples:
+        >>> import torch, zoo
+        >>> model = zoo.create_model("DARTS", channels=16, layers=8, num_classes=10)
+        >>> model(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
+        >>> trained = zoo.create_model("DARTS", weights="digits")
+        >>> trained.training, trained.settings["in_channels"]
+        (False, 1)
     """
     if weights is not None:
         return _trained(cell, network, weights, settings)

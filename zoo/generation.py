@@ -19,7 +19,14 @@ from zoo.weights.numbers import check_output
 
 def generate(source: LanguageModel | Path | str, prompt: str = "", count: int = 500,
              temperature: float = 0.8, seed: int = 0) -> str:
-    """`count` tokens that follow `prompt`, as text; see `tokens`."""
+    """`count` tokens that follow `prompt`, as text; see `tokens`.
+
+    Examples:
+        >>> import zoo
+        >>> model = zoo.create_model("DARTS_V2_RNN", "language", weights="shakespeare")
+        >>> len(zoo.generate(model, "ROMEO:", count=20))  # characters, as it was trained on
+        20
+    """
     return "".join(tokens(source, prompt, count, temperature, seed))
 
 

@@ -23,7 +23,8 @@ from zoo.genotypes.cell import Cell, GenotypeError, is_object
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
-from zoo.spelling import choices, did_you_mean
+from zoo.messages.spelling import choices, did_you_mean
+from zoo.system.encoding import decode
 
 KINDS = ("conv", "recurrent", "hierarchical")
 
@@ -84,6 +85,14 @@ def genotype(name: str) -> Genotype:
     """The genotype of a cell, by its name or an alias, upper or lower case.
 
     Raises UnknownCellError, or GenotypeError for a user's cell whose file is broken.
+
+    Examples:
+        >>> import zoo
+        >>> zoo.genotype("DARTS_V2").normal.edges[0]
+        ('sep_conv_3x3', 0)
+        >>> zoo.genotype("DRATS")
+        Traceback (most recent call last):
+        zoo.registry.UnknownCellError: no cell is named 'DRATS'; did you mean ...
     """
     return record(name).genotype
 
@@ -135,6 +144,13 @@ def list_cells(pattern: str = "*", kind: str | None = None) -> list[str]:
     `pattern` is a wildcard ('*DARTS*', upper or lower case) that the name or an alias matches;
     `kind` is 'conv', 'recurrent' or 'hierarchical'.  User cells whose file is broken are left
     out; see `broken_user_cells`.
+
+    Examples:
+        >>> import zoo
+        >>> zoo.list_cells("darts_v*")
+        ['DARTS_V1', 'DARTS_V1_RNN', 'DARTS_V2', 'DARTS_V2_RNN']
+        >>> zoo.list_cells("*enas*", kind="recurrent")
+        ['ENAS_RNN']
     """
     return [cell.name for cell in records(pattern, kind)]
 
@@ -236,6 +252,13 @@ def register(name: str, genotype: Genotype, source: str = "", replace: bool = Fa
     `source` says where it comes from.  Raises ValueError for a name that cannot be a file's,
     that a published cell has, or that a user's cell has unless `replace`; TypeError for
     anything but a genotype; OSError when the file cannot be written.
+
+    Examples:
+        >>> import zoo
+        >>> zoo.register("MINE", zoo.genotype("DARTS"), source="a copy").name
+        'MINE.json'
+        >>> zoo.genotype("MINE") == zoo.genotype("DARTS")
+        True
     """
     _check_kind(genotype)
     name = check_free(name, replace)
@@ -294,7 +317,7 @@ def _read_user_cell(path: Path) -> CellRecord:
             raise GenotypeError(f"{path.stem!r} is the name of a {taken.origin} cell; rename the "
                                 "file")
         _check_form(path.stem)
-        value: object = json.loads(path.read_text(encoding="utf-8"))
+        value: object = json.loads(decode(path.read_bytes()))
         cell = from_dict(value)
         assert is_object(value)  # as `from_dict` has found
         source = value.get("source", "")

@@ -25,6 +25,14 @@ def checks() -> list[Check]:
     return [_check(hop, probe) for hop, probe in _probes()]
 
 
+def without_dependencies() -> str | None:
+    """The one command that installs the converters that pip cannot resolve; None where both are
+    installed, and where TensorFlow, which they convert for, has no release for this Python."""
+    if all(map(shims.is_installed, shims.NO_DEPS)) or not shims.tensorflow_is_released():
+        return None
+    return shims.NO_DEPS_COMMAND
+
+
 def _probes() -> Iterator[tuple[str, Callable[[], str]]]:
     """What is asked, and what answers with what was found or raises."""
     yield "train and build (PyTorch)", _torch

@@ -44,6 +44,12 @@ class Format:
     `rounds` it can store weights in less than float32, with `converts` one of `CONVERTERS` writes
     it.  `title` is what people call it, if not by its name; `probe` imports what `zoo doctor` has
     to try, where importing the packages does not say enough.
+
+    Examples:
+        >>> def write(model, place, options):
+        ...     place.write_bytes(model.SerializeToString())
+        >>> Format("copy", "copy.onnx", "onnx", ("onnx",), write, FORMATS["onnx"].load).title
+        'copy'
     """
 
     name: str
@@ -117,7 +123,12 @@ FORMATS: dict[str, Format] = {each.name: each for each in (
 
 
 def hops(names: Iterable[str]) -> list[Format]:
-    """The formats that have to be written for those of `names`, in order."""
+    """The formats that have to be written for those of `names`, in order.
+
+    Examples:
+        >>> [each.name for each in hops(["tfjs"])]
+        ['onnx', 'savedmodel', 'tfjs']
+    """
     needed: set[str] = set()
     for name in names:
         following: str | None = name

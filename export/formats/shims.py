@@ -16,14 +16,17 @@ from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+#: The two wheels, by the name that they are imported by: what constraints-no-deps.txt pins.
+NO_DEPS = {"onnx_tf": "onnx-tf==1.10.0", "tensorflowjs": "tensorflowjs==4.22.0"}
+#: What to type for both of them.
+NO_DEPS_COMMAND = f"pip install --no-deps {' '.join(NO_DEPS.values())}"
 #: What to type for a package that is missing.
 REMEDY = {
     "onnx": "pip install 'genotype-zoo[export]'",
     "datasets": "pip install 'genotype-zoo[data]'",
     "onnxruntime": "pip install 'genotype-zoo[export]'",
     "tensorflow": "pip install 'genotype-zoo[export]'",
-    "onnx_tf": "pip install --no-deps onnx-tf==1.10.0",
-    "tensorflowjs": "pip install --no-deps tensorflowjs==4.22.0",
+    **{name: f"pip install --no-deps {pin}" for name, pin in NO_DEPS.items()},
 }
 
 
@@ -31,9 +34,14 @@ class MissingPackageError(ImportError):
     """A package is not installed, or cannot be imported here; names it and the remedy."""
 
 
+def tensorflow_is_released() -> bool:
+    """Has TensorFlow wheels for this Python?"""
+    return sys.version_info < (3, 14)
+
+
 def _remedy(package: str) -> str:
     """What to type; a format of one's own may need a package that the table does not have."""
-    if package == "tensorflow" and sys.version_info >= (3, 14):
+    if package == "tensorflow" and not tensorflow_is_released():
         return "it has no release for this Python yet; use Python 3.10 to 3.13"
     return REMEDY.get(package, f"pip install {package}")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from export.formats.arrays import Runner
 from web_demo.verify import BACKENDS
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,12 @@ class Runtime:
     is on this machine, or raises an error that names the remedy.  With ``agree(artifact, images,
     data, path, backends)`` it can classify test images and compare with float32.  `title` is what
     people call it, if not by its name.
+
+    Examples:
+        >>> def load(place, backend, threads):
+        ...     return lambda inputs: {"logits": inputs["pixels"].mean((1, 2))}
+        >>> Runtime("mean", "onnx", ("cpu",), load=load).title
+        'mean'
     """
 
     name: str

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from search.reporting.compare import Comparison, best_over_cost
 from search.reporting.history import RunRecord
-from zoo.training.tensorboard import finite
+from zoo.runs.tensorboard import finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from zoo.messages.spelling import choices
 from zoo.recipes.base import Settings
-from zoo.spelling import choices
 
 if TYPE_CHECKING:
     from search.strategies.base import Strategy

@@ -25,8 +25,8 @@ from web_demo.site import build_site
 from web_demo.tools import draw_pictures
 from zoo.artifact.manifest import Input
 from zoo.cli import app
-from zoo.data import cifar
 from zoo.data.pictures import read_picture
+from zoo.data.sets import cifar
 from zoo.data.transforms import normalise
 
 PICTURES = WEB_DEMO / "public" / "pictures"

@@ -180,7 +180,7 @@ def test_a_training_of_another_network_is_never_replaced(run, tmp_path, replace)
 def test_an_import_replaces_neither(run, tmp_path, place, said):
     import torch
 
-    from zoo.darts_checkpoint import import_checkpoint
+    from zoo.checkpoints.importing import import_checkpoint
 
     folder = run[0] if place == "run" else tmp_path / "out"
     if place == "out":

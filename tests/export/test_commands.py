@@ -5,10 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+
+from export import commands
 
 ZOO = str(Path(sys.executable).with_name("zoo"))
 
@@ -238,6 +241,7 @@ def test_doctor_has_a_row_for_each_hop(tmp_path):
     for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "Chromium"):
         assert hop in result.stdout
     assert "$CHROMIUM names no-such-browser" in " ".join(result.stdout.split())
+    assert "--no-deps" not in result.stdout  # both of the converters are installed
 
 
 def test_bench_compares_runtimes(tmp_path):
@@ -272,3 +276,24 @@ def test_options_of_the_other_kind_are_refused(arguments, word, tmp_path):
 
 def test_too_large_for_memory_is_one_line(tmp_path):
     refused(zoo("build", "DARTS", "-e", "onnx", "--channels", 10**7, cwd=tmp_path), "memory")
+
+
+@pytest.mark.parametrize("change, why", [
+    ({}, "give the test images of cifar10 with --path"),
+    ({"files": {}}, "it is measured on TF.js files; add tfjs to the formats"),
+    ({"data": None}, "its images are of no known data set"),
+    ({"task": "language-model-step"}, "a language model has no test images"),
+])
+def test_rounded_weights_without_test_images_say_that_nothing_was_measured(change, why):
+    manifest = types.SimpleNamespace(**{
+        "task": "image-classification", "precision": "uint8", "files": {"tfjs/model.json": None},
+        "input": types.SimpleNamespace(data=change.get("data", "cifar10"))} | change)
+    assert commands._unmeasured(manifest) == (
+        f"uint8 weights: how often they give the answer of float32 was not measured; {why}")
+
+
+def test_a_build_of_rounded_weights_without_test_images_says_so(tmp_path):
+    result = zoo("build", "DARTS", "-e", "tfjs", "--precision", "uint8", "--size", 16,
+                 "--channels", 4, "--layers", 3, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "was not measured; its images are of no known data set" in result.stdout

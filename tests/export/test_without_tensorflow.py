@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from export.checks import doctor
 from export.formats import shims
 
 # Python imports this module by itself as it starts.
@@ -41,8 +42,9 @@ def zoo(tmp_path):
 
 
 def test_doctor_and_onnx_work_and_the_rest_says_what_is_missing(zoo, tmp_path):
-    rows = {row[:28].strip(): row[29:].split()[0]
-            for row in zoo("doctor").stdout.splitlines() if row[29:].strip()}
+    *table, command = zoo("doctor").stdout.splitlines()
+    assert command.strip() == shims.NO_DEPS_COMMAND
+    rows = {row[:28].strip(): row[29:].split()[0] for row in table if row[29:].strip()}
     assert rows["PyTorch -> ONNX"] == rows["verify in ONNX Runtime"] == "yes"
     assert rows["ONNX -> TensorFlow"] == rows["TensorFlow -> TF.js"] == "no"
     built = zoo("build", "DARTS", "--export", "onnx", "-o", "artifact")
@@ -58,3 +60,4 @@ def test_a_python_without_tensorflow_is_named(monkeypatch):
     monkeypatch.setattr(shims.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(shims.MissingPackageError, match="no release for this Python yet"):
         shims.require("tensorflow")
+    assert doctor.without_dependencies() is None

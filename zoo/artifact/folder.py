@@ -20,6 +20,7 @@ from zoo.artifact.manifest import Manifest
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.reader import parse
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.validation import reason
 from zoo.system import json_text, swap
 from zoo.system.files import read_synced, write_whole
 
@@ -44,8 +45,10 @@ def read_manifest(directory: Path | str) -> Manifest:
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        raise ArtifactError(f"{directory} is not an artifact folder: it has no {MANIFEST}; "
-                            "`zoo build` writes one") from None
+        raise ArtifactError(f"{directory} is not an artifact folder: " + (
+            "it is a file; `zoo import` makes an artifact of a checkpoint"
+            if Path(directory).is_file() else
+            f"it has no {MANIFEST}; `zoo train`, `zoo import` and `zoo build` write one")) from None
     except UnicodeDecodeError:
         raise ArtifactError(f"{path}: not a text file; build the artifact again") from None
     try:
@@ -53,8 +56,7 @@ def read_manifest(directory: Path | str) -> Manifest:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        why = first["msg"].removeprefix("Value error, ")
-        raise ArtifactError(f"{path}: {where}: {why}; build the artifact again") from None
+        raise ArtifactError(f"{path}: {where}: {reason(first)}; build the artifact again") from None
     for name in manifest.files:
         inside(directory, name)
     return manifest

@@ -39,6 +39,11 @@ class Input(_Part):
     `mean` and `std`, one per channel, normalise pixels scaled to 0..1; the exported graph does
     that inside.  `data` names the data set whose images it expects.  `unit` says what a token
     of a language model is; the tokens stand in ``vocabulary.json``, in order of their ids.
+
+    Examples:
+        >>> import export
+        >>> export.Input(height=8, width=8, channels=1, mean=[0.3], std=[0.4]).range
+        (0, 255)
     """
 
     name: str = "pixels"

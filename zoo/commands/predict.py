@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.messages.command_line import command
+from zoo.messages.notes import listed, note
 from zoo.system import json_text
-from zoo.system.notes import listed, note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,7 @@ def predict(
     model, manifest = load_artifact(directory)
     if manifest.task != "image-classification":
         raise ValueError(f"{directory} holds a language model, which takes no pictures; "
-                         f"see it write with `zoo demo {directory}`")
+                         f"see it write with `{command('zoo', 'demo', directory)}`")
     pictures = _without_notes_of_macos(pictures)
     read: list[tuple[Path, np.ndarray]] = []
     for picture in pictures:

@@ -17,7 +17,7 @@ class DataError(ValueError):
 class Split:
     """`images` (N, H, W, C), uint8 or float32, 0..255, and `labels` (N,), int64.
 
-    Images are an array, or `zoo.data.imagenet.LazyImages`, whose parts `np.asarray` reads.
+    Images are an array, or `zoo.data.sets.imagenet.LazyImages`, whose parts `np.asarray` reads.
     """
 
     images: np.ndarray
@@ -70,9 +70,17 @@ def hold_out(data: ImageData, count: float, seed: int) -> tuple[ImageData, Split
     try:
         parts = train_test_split(np.arange(len(labels)), test_size=count,
                                  random_state=seed % 2**32, stratify=labels)
-    except ValueError as error:
+    except ValueError:
+        numbers, sizes = np.unique(labels, return_counts=True)
+        if sizes.min() < 2:
+            why = f"class {data.labels[numbers[sizes.argmin()]]} has one image; give it more"
+        elif count < len(numbers):
+            why = f"there are {len(numbers)} classes, and so many are the fewest"
+        else:
+            most = max(0, len(labels) - len(numbers))
+            why = f"at most {most} can be, so that each class keeps one"
         raise DataError(f"{data.name} has too few training images to hold {count} out, of each "
-                        f"class its share: {error}") from None
+                        f"class its share: {why}") from None
     rest, held = (Split(images[part], labels[part]) for part in map(np.sort, parts))
     return dataclasses.replace(data, train=rest), held
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeGuard, cast
 
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 
 class GenotypeError(ValueError):
@@ -22,6 +22,11 @@ class Cell:
 
     Edges may be given as any nested sequence; they are stored as tuples, so that a cell is
     hashable.  Checked against its operations by the genotype that it belongs to.
+
+    Examples:
+        >>> import zoo
+        >>> zoo.Cell(nodes=[[("skip_connect", 0), ("sep_conv_3x3", 1)]], concat=[2]).edges
+        (('skip_connect', 0), ('sep_conv_3x3', 1))
     """
 
     nodes: tuple[tuple[Edge, ...], ...]

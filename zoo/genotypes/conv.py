@@ -54,6 +54,12 @@ class ConvGenotype:
 
     Raises GenotypeError for an unknown operation, an edge from a later node, an empty or
     impossible concat.
+
+    Examples:
+        >>> import zoo
+        >>> cell = zoo.Cell(nodes=[[("skip_connect", 0), ("sep_conv_3x3", 1)]], concat=[2])
+        >>> zoo.ConvGenotype(normal=cell, reduce=cell).kind
+        'conv'
     """
 
     normal: Cell

@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Literal, cast
 
 from zoo.genotypes.cell import Cell, GenotypeError, is_operation
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 #: The operations of level 1.  A convolution gives C channels, the width of the cell, whatever
 #: comes in; the others keep the channels they get.  `identity` and the pools are those of the
@@ -80,6 +80,12 @@ class HierarchicalGenotype:
 
     Raises GenotypeError for an operation that its level does not have, a highest level of more
     than one motif, and a cell without a path of edges from its input to its output.
+
+    Examples:
+        >>> import zoo
+        >>> flat = zoo.HierarchicalGenotype([[[["identity"], ["none", "max_pool_3x3"]]]])
+        >>> flat.live_edges(level=2, motif=1)
+        ((0, 1, 'identity'), (1, 2, 'max_pool_3x3'))
     """
 
     levels: tuple[tuple[Motif, ...], ...]

@@ -18,7 +18,7 @@ from zoo.genotypes.conv import CONV_OPERATIONS
 from zoo.genotypes.find import Found
 from zoo.genotypes.literals import call_name, syntax_tree, value
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ def parse(text: str, select: int | str | None = None) -> Genotype:
     Of several the last one is taken, or the one that `select` names or numbers (from 1).  A
     warning tells what was left out or might have been meant otherwise.  Raises GenotypeError
     with the place and what is allowed.
+
+    Examples:
+        >>> import zoo
+        >>> genotype = zoo.parse('''Genotype(
+        ...     normal=[('skip_connect', 0), ('sep_conv_3x3', 1)], normal_concat=[2],
+        ...     reduce=[('max_pool_3x3', 0), ('skip_connect', 1)], reduce_concat=[2])''')
+        >>> genotype.reduce.edges
+        (('max_pool_3x3', 0), ('skip_connect', 1))
     """
     reading = read(text, select)
     for note in reading.notes:
@@ -137,6 +145,8 @@ def _select(found: list[Found], select: int | str | None, aliases: dict[str, str
         if not 1 <= int(select) <= len(found):
             raise GenotypeError(f"there is no genotype {select}; select one of 1 to {len(found)}")
         return found[int(select) - 1]
+    if not select.strip():
+        raise GenotypeError("--select is empty; give a number from 1 or a name, or leave it out")
     wanted = {select.casefold(), aliases.get(select, select).casefold()}
     named = [one for one in found if one.name.casefold() in wanted]
     if not named:

@@ -26,6 +26,11 @@ class RecurrentGenotype:
     """A recurrent cell; every node has exactly one edge.
 
     Raises GenotypeError as ConvGenotype does.
+
+    Examples:
+        >>> import zoo
+        >>> print(zoo.RecurrentGenotype(zoo.Cell(nodes=[[("tanh", 0)]], concat=[1])))
+        Genotype(recurrent=[('tanh', 0)], concat=[1])
     """
 
     recurrent: Cell

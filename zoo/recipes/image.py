@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zoo.messages.spelling import choices
 from zoo.recipes.base import Settings
-from zoo.spelling import choices
 
 SCHEDULES = ("cosine", "step-decay", "warm-up-cosine")
 
@@ -55,7 +55,7 @@ class Recipe(Settings):
     shift: float = 0.0  # pixels
     shear: float = 0.0  # columns a row
     stroke: float = 0.0  # 0.3: grey to the power 1/1.3 to 1.3
-    drawings: int = 0  # drawn digits added in each epoch, see `zoo.data.synthetic_digits`
+    drawings: int = 0  # drawn digits added in each epoch, see `zoo.data.sets.synthetic_digits`
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))  # JSON knows lists only

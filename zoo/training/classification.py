@@ -13,34 +13,37 @@ import zoo
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
 from zoo.data.base import ImageData, fingerprint, hold_out
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.notes import note
 from zoo.models.cost import cost
 from zoo.models.factory import ImageNetwork
 from zoo.recipes.image import Recipe
 from zoo.registry import origin_lines
+from zoo.runs import run_folder
+from zoo.runs.run_folder import diverged
+from zoo.runs.run_lock import at_work
 from zoo.system import distributed
 from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.system.files import write_whole
-from zoo.system.notes import note
-from zoo.training import fine_tuning, run_folder
+from zoo.system.threads import check_threads
+from zoo.training import fine_tuning
 from zoo.training.evaluation import predict, score
-from zoo.training.image_task import ImageTask
-from zoo.training.run_folder import diverged
-from zoo.training.run_lock import at_work
+from zoo.training.tasks.image import ImageTask
 from zoo.training.trainer import Report, check_seed, finished, fit
 
 
 def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
           genotype: Genotype | None = None, seed: int = 0,
           weights: Path | str | None = None,
-          device: str = "auto", precision: str = "auto", resume: bool = False,
-          report: Report | None = None, events: bool = False,
+          device: str = "auto", precision: str = "auto", threads: int | None = None,
+          resume: bool = False, report: Report | None = None, events: bool = False,
           source: Mapping[str, Any] | None = None) -> Manifest:
     """Train `cell` on `data` and leave an artifact in `directory`; its manifest.
 
     `cell` is a registered name, or any name for the `genotype` that comes with it.
     `weights` to start from are a data set's name ("cifar10": the shipped ones), a safetensors
     file, or an artifact's folder; see `zoo.training.fine_tuning`.
-    `precision` is the recipe's where it is "auto".
+    `precision` is the recipe's where it is "auto"; `threads` of the CPU are one or all where they
+    are None, whichever the first steps are faster with.
     `report(steps done, steps in all, row)` is called after each step with row None, and after
     each epoch with that epoch's row of the history.  With `resume` a run that was interrupted
     goes on after its last whole epoch, on the CPU bit for bit as if it had not been.
@@ -62,6 +65,7 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
         raise ValueError(f"{cell} is a recurrent cell; images are learned by convolutional ones, "
                          "see `zoo list`")
     check_seed(seed)
+    check_threads(threads)
     if recipe.drawings and data.name != "digits":
         raise ValueError(f"the recipe adds drawn digits, but the data set is {data.name}")
     place = pick_device(device)
@@ -83,8 +87,8 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
         if manifest := distributed.first(lambda: finished(folder, config, resume)):
             return manifest
         task = ImageTask(genotype, data, recipe, seed, place, valid, pretrained)
-        trainer = fit(task, folder, config, seed=seed, device=place, dtype=dtype, resume=resume,
-                      report=report, events=events)
+        trainer = fit(task, folder, config, seed=seed, device=place, dtype=dtype, threads=threads,
+                      resume=resume, report=report, events=events)
         model = trainer.result()
         assert isinstance(model, ImageNetwork)
         return distributed.first(lambda: _finish(folder, cell, task, model, {

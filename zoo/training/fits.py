@@ -13,7 +13,7 @@ from zoo.models.need import IMAGES, TEXTS, check, check_layers, language_need, n
 from zoo.recipes.image import Recipe
 from zoo.recipes.language import LanguageRecipe
 from zoo.system import distributed
-from zoo.training.image_task import cross_entropy
+from zoo.training.tasks.image import cross_entropy
 
 _STEP = 3  # a forward pass and a backward pass, which is two of them
 

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from zoo.artifact.manifest import Input
-from zoo.data import cifar
 from zoo.data.base import DataError
 from zoo.data.images import load, load_for
 from zoo.data.pictures import decode, read_picture
-from zoo.data.synthetic_digits import draw
+from zoo.data.sets import cifar
+from zoo.data.sets.synthetic_digits import draw
 from zoo.data.transforms import (
     augment,
     cutout,
@@ -158,18 +158,8 @@ def test_pickled_batches_are_refused_unread(tmp_path):
     assert "binary version" in refused("cifar10", tmp_path)
 
 
-def test_without_a_network_the_remedy_is_a_path(monkeypatch):
-    datasets = pytest.importorskip("datasets")
-
-    def no_network(name):
-        raise ConnectionError(f"Couldn't reach '{name}' on the Hub")
-
-    monkeypatch.setattr(datasets, "load_dataset", no_network)
-    message = refused("cifar10")
-    assert "uoft-cs/cifar10" in message and "--path" in message
-
-
 def test_a_missing_package_names_the_extra(monkeypatch):
+    monkeypatch.setattr("zoo.data.sets.hub.is_reachable", lambda: True)
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     assert "pip install 'genotype-zoo[data]'" in refused("cifar10")
 

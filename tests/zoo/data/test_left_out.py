@@ -16,7 +16,7 @@ from zoo.data.base import DataError
 from zoo.data.images import load
 from zoo.data.picture_files import is_picture, suffixes
 from zoo.data.pictures import PictureError, decode
-from zoo.system import notes
+from zoo.messages import notes
 
 arrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

@@ -13,8 +13,8 @@ from zoo.artifact import folder as artifact
 from zoo.artifact.manifest import Input, Manifest
 from zoo.cli import app
 from zoo.create import create_model
-from zoo.data import cifar
 from zoo.data.pictures import PictureError, area_average, brightness, decode, read_picture
+from zoo.data.sets import cifar
 from zoo.weights import WEIGHTS, save_weights
 
 CIFAR = Input(height=32, width=32, channels=3, mean=[0.5] * 3, std=[0.5] * 3, data="cifar10")

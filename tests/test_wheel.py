@@ -1,0 +1,105 @@
+"""The wheel in an empty environment: what it holds, and that its commands run there.
+
+Takes packages from PyPI, as `make install` does.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import urllib.request
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from export.formats import shims
+from web_demo.site import PAGE
+
+ROOT = Path(__file__).parents[1]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("wheel")]
+# What is made in a clone, and is no part of what is packed.
+MADE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "*.egg-info", "build", "exports",
+                              "runs", "site")
+
+
+class Environment:
+    """A virtual environment, and a folder where its programs are called."""
+
+    def __init__(self, folder):
+        self.programs, self.here = folder / "venv/bin", folder / "here"
+        self.here.mkdir()
+        venv.create(folder / "venv", with_pip=True)
+        self.variables = {name: value for name, value in os.environ.items()
+                          if name not in ("PYTHONPATH", "PYTHONHOME")}
+        self.variables["GENOTYPE_ZOO_DATA"] = str(folder / "data")
+
+    def start(self, program, *words):
+        return subprocess.Popen([self.programs / program, *map(str, words)], cwd=self.here,
+                                env=self.variables, text=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+
+    def run(self, program, *words):
+        process = self.start(program, *words)
+        printed, complaints = process.communicate()
+        assert process.returncode == 0, f"{program} {words}\n{printed[-2000:]}{complaints[-2000:]}"
+        return printed
+
+    def install(self, *packages):
+        self.run("pip", "install", "--quiet", "-c", ROOT / "constraints.txt", *packages)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    return Environment(tmp_path_factory.mktemp("environment"))
+
+
+@pytest.fixture(scope="module")
+def wheel(environment, tmp_path_factory):
+    """What `make wheel` makes, of a copy."""
+    if not (PAGE / "index.html").is_file():
+        pytest.skip("the page is not built: run make page")
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(ROOT, folder / "source", ignore=MADE)
+    environment.install("build")
+    environment.run("python", "-m", "build", "--outdir", folder / "dist", folder / "source")
+    (made,) = (folder / "dist").glob("*.whl")
+    return made
+
+
+def test_the_wheel_holds_what_the_packages_read(wheel):
+    files = set(zipfile.ZipFile(wheel).namelist())
+    for folder in ("zoo", "search", "export", "web_demo/dist", "web_demo/tools"):
+        for file in (ROOT / folder).rglob("*"):
+            if file.is_file() and "__pycache__" not in file.parts:
+                assert str(file.relative_to(ROOT)) in files
+    folders = {name.partition("/")[0] for name in files if ".dist-info" not in name}
+    assert folders == {"zoo", "search", "export", "web_demo"}
+
+
+def test_its_commands_run(wheel, environment):
+    environment.install("torch")  # first and alone, as in the Makefile
+    environment.install(f"{wheel}[export]")
+    assert "DARTS_V2" in environment.run("zoo", "list")
+    environment.run("zoo", "build", "DARTS", "--export", "onnx")
+    assert (environment.here / "exports/DARTS-digits/onnx/model.onnx").is_file()
+
+    *_, command = environment.run("zoo", "doctor").splitlines()
+    assert command.strip() == shims.NO_DEPS_COMMAND
+    environment.run(*shlex.split(command))
+    assert "--no-deps" not in environment.run("zoo", "doctor")
+
+    environment.run("zoo", "build", "DARTS", "--export", "tfjs")
+    demo = environment.start("zoo", "demo", "--port", 0)
+    try:
+        address = demo.stdout.readline().split()[0]
+        with urllib.request.urlopen(f"{address}models/index.json") as answer:
+            assert "DARTS-digits" in json.dumps(json.load(answer))
+        with urllib.request.urlopen(address) as answer:
+            assert b"<script" in answer.read()
+    finally:
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(30) == 0
