@@ -303,7 +303,7 @@ def test_the_checkpoint_of_another_search(run, words, here):
 
 @pytest.mark.parametrize("change", [
     {"strategy": "drats"}, {"space": "x"}, {"threads": 0}, {"threads": "2"}, {"seed": None},
-    {"settings": {"epochs": "many"}}, {"settings": {"colour": 1}}, {"settings": []},
+    {"settings": {"epochs": "many"}}, {"settings": {"color": 1}}, {"settings": []},
     {"training": 3}])
 def test_a_damaged_config(change, run):
     path = run / "config.json"

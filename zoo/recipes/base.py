@@ -16,7 +16,7 @@ from zoo.messages.validation import reason
 
 #: Names until release 0.3, which runs of that time hold and which are still read.
 RENAMED = {"average": "ema_decay", "time": "bptt", "random_time": "random_bptt",
-           "activation": "ar_weight", "slowness": "tar_weight"}
+           "activation": "ar_weight", "slowness": "tar_weight", "colour": "color"}
 
 
 def current_names(values: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
