@@ -120,7 +120,7 @@ def api() -> str:
 
 def notebook(name: str) -> str:
     """A notebook of examples/ as a part of a page, below its headings, with a link to the file."""
-    parts = [f"[{name}.ipynb]({name}.ipynb) is the file."]
+    parts = [f"Download: [{name}.ipynb]({name}.ipynb)."]
     for cell in json.loads((ROOT / f"examples/{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
         text = "".join(cell["source"])
         if cell["cell_type"] == "code":
