@@ -31,13 +31,14 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 def export(model: ZooNetwork, formats: str | Sequence[str], directory: Path | str, *,
            name: str | None = None, input: Input | None = None, labels: Sequence[str] = (),
-           vocabulary: Sequence[str] = (), precision: str = "float32", converter: str = "zoo"
-           ) -> Manifest:
+           vocabulary: Sequence[str] = (), precision: str = "float32", converter: str = "zoo",
+           replace: bool = False) -> Manifest:
     """Write the artifact of a network made by `zoo.create_model`, and return its manifest.
 
     `formats` are names of `export.formats.base.FORMATS`, such as 'tfjs'; `input`, an
     `export.Input`, says what images or tokens the network takes, `labels` and `vocabulary` what
-    they are called (see `export.source.from_model`).  Errors are those of
+    they are called (see `export.source.from_model`).  Formats are added to those of the same
+    network in `directory`; with `replace` they take their place.  Errors are those of
     `export.pipeline.build`; nothing is written then.
 
     Examples:
@@ -53,4 +54,4 @@ def export(model: ZooNetwork, formats: str | Sequence[str], directory: Path | st
 
     source = from_model(model, name or Path(directory).name, input, labels, vocabulary)
     wanted = [formats] if isinstance(formats, str) else list(formats)
-    return build(source, wanted, directory, precision, converter)
+    return build(source, wanted, directory, precision, converter, replace=replace)

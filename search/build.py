@@ -12,8 +12,10 @@ import torch
 from search.candidates.workers import Evaluator
 from search.config import RunConfig
 from search.strategies.base import Strategy
+from search.strategies.one_shot import OneShot
 from zoo.system import distributed
 from zoo.system.device import pick_device
+from zoo.system.threads import fastest_threads
 
 
 @contextlib.contextmanager
@@ -47,11 +49,25 @@ def rehearse(config: RunConfig, data: Any, workers: int | str | None = None) -> 
         return built.epochs
 
 
-def _one_shot(config: RunConfig, data: Any, device: torch.device) -> Strategy:
+def threads(config: RunConfig, data: Any) -> int:
+    """The number of threads that the first steps take the least time with, on a supernet of their
+    own; candidates are trained by one thread each."""
+    device = pick_device(config.device)
+    if not config.entry.shares_weights:
+        return torch.get_num_threads()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        built = _one_shot(config, data, device)
+        train, valid, _, _ = next(iter(built.task.batches(1)))
+        return fastest_threads(lambda: built.step(train, valid, built.epochs), device)
+
+
+def _one_shot(config: RunConfig, data: Any, device: torch.device) -> OneShot:
     settings, share = config.strategy_settings(), (distributed.rank(), distributed.size())
     if settings.batch_size % share[1]:
         raise ValueError(f"a batch of {settings.batch_size} cannot be shared by {share[1]} "
                          "processes; take a multiple with --batch-size")
     task = config.domain.supernet_task(data, settings, device, config.seed, share)
     dtype = torch.float32 if device.type == "meta" else getattr(torch, config.precision)
-    return config.entry.load()(task, settings, config.seed, dtype)
+    built = config.entry.load()(task, settings, config.seed, dtype)
+    assert isinstance(built, OneShot)  # as all strategies that share weights are
+    return built

@@ -17,7 +17,7 @@ import torch
 
 import zoo
 from search.settings import check_preset
-from search.strategies import Entry, entry
+from search.strategies import STRATEGIES, Entry, entry
 from search.tasks import domain
 from search.tasks.base import Domain
 from zoo import registry
@@ -26,6 +26,7 @@ from zoo.recipes.options import Options
 from zoo.spelling import did_you_mean
 from zoo.system import distributed
 from zoo.system.device import pick_device, pick_precision
+from zoo.system.threads import check_threads
 from zoo.training.trainer import check_seed
 
 
@@ -37,7 +38,6 @@ class SearchOptions(Options):
     strategy: str | None = None
     space: str | None = None
     budget: int | None = None
-    threads: int | None = None
     name: str | None = None
     replace: bool = False
     early_stop: bool = False
@@ -67,7 +67,7 @@ class RunConfig:
     seed: int
     device: str
     precision: str
-    threads: int
+    threads: int | None  # None: to be found by the first steps
     processes: int
     settings: dict[str, Any]
     training: dict[str, Any] | None
@@ -87,8 +87,7 @@ class RunConfig:
 
         # As JSON, of which a strict dataclass can be made; nothing is converted.
         config = TypeAdapter(cls).validate_json(json.dumps(dict(values)), strict=True)
-        if config.threads < 1:
-            raise ValueError("threads")
+        check_threads(config.threads)
         config.strategy_settings()
         return config
 
@@ -145,8 +144,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
                          f"{did_you_mean(space, found.spaces)}choose one with --space")
     seed = options.seed or 0
     check_seed(seed)
-    if options.threads is not None and options.threads < 1:
-        raise ValueError(f"threads must be at least 1, not {options.threads}")
+    check_threads(options.threads)
     check_early_stop(name, options.early_stop)
     if options.name is not None:
         registry.check_free(options.name, options.replace)  # before hours of search
@@ -172,7 +170,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         path=str(options.path.resolve()) if options.path else None, size=options.size,
         by=options.by, preset=preset, seed=seed, device=str(device),
         precision=precision,
-        threads=options.threads or torch.get_num_threads(), processes=distributed.size(),
+        threads=options.threads, processes=distributed.size(),
         settings=dataclasses.asdict(settings),
         training=dataclasses.asdict(training) if training else None, budget=options.budget,
         data_sha256=fingerprint, name=options.name, replace=options.replace,
@@ -191,9 +189,10 @@ def _settings(found: Entry, searched: Domain, preset: str, data: str, options: S
               ) -> tuple[Any, Any]:
     """The strategy's settings, and those of each candidate's training where it trains them."""
     changes = {name: value for name, value in options.changes.items() if value is not None}
-    for name in found.unused:
-        if name in changes or name in options.given:
-            raise _no_setting(name)
+    names = settings_of(found, searched)
+    for name in (*changes, *(set(found.unused) & set(options.given))):
+        if name not in names:
+            raise _no_setting(name, options, searched.space, name in changes)
     if found.shares_weights and options.training:
         raise ValueError(f"{options.strategy} trains no candidates from scratch; leave the "
                          "settings below training out")
@@ -206,17 +205,37 @@ def _settings(found: Entry, searched: Domain, preset: str, data: str, options: S
     settings = presets[preset].changed(options.settings or {}, "settings: ")
     training = searched.recipe(preset, data).changed(options.training or {}, "training: ")
     for values in (options.given, changes):
-        values = current_names(values, training.names())
-        own = {name: value for name, value in values.items() if name in settings.names()}
-        theirs = {name: value for name, value in values.items() if name not in own}
-        for name in theirs.keys() - set(training.names()):
-            if name in changes:
-                raise _no_setting(name)
+        theirs = {name: value for name, value in values.items()
+                  if name not in settings.names() or (values is changes and name != "candidates")}
+        own = {name: value for name, value in values.items() if name not in theirs}
+        theirs = current_names(theirs, training.names())
         check_known(theirs, [*settings.names(), *training.names()])
         settings, training = settings.changed(own), training.changed(theirs)
     return settings, training
 
 
-def _no_setting(name: str) -> ValueError:
-    return ValueError(f"--{name.replace('_', '-')} is not a setting of this strategy; leave it "
-                      "out")
+def settings_of(found: Entry, searched: Domain) -> list[str]:
+    """The names of the settings that options give a strategy in a space: those of its supernet, or
+    the number of candidates and those of their training, which a controller may have too."""
+    if found.shares_weights:
+        names = next(iter(searched.supernets.values())).names()
+    else:
+        recipe = searched.recipe(searched.preset(searched.data), searched.data)
+        names = ["candidates", *recipe.names()]
+    return [name for name in names if name not in found.unused]
+
+
+def _no_setting(name: str, options: SearchOptions, space: str, as_option: bool) -> ValueError:
+    """The setting is another strategy's or of another space; says whose."""
+    strategy = options.strategy or "darts"
+    option = f"--{name.replace('_', '-')}" if as_option else f"--set {name}"
+    spaces = [other for other in entry(strategy).spaces
+              if name in settings_of(entry(strategy), domain(other))]
+    if spaces:
+        owner = f"{strategy} on the {spaces[0]} space"
+    else:
+        *others, last = (other for other, one in STRATEGIES.items()
+                         if any(name in settings_of(one, domain(each)) for each in one.spaces))
+        owner = f"{', '.join(others)} and {last}" if others else last
+    return ValueError(f"{option} is a setting of {owner}, not of {strategy} on the {space} space; "
+                      "leave it out")

@@ -22,9 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from filelock import FileLock, Timeout
-
 import zoo
 from search import build
 from search.config import RunConfig, check_early_stop
@@ -46,12 +43,14 @@ from zoo import registry
 from zoo.artifact.folder import json_bytes
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
 from zoo.system import distributed, json_text
+from zoo.system.command_line import command
 from zoo.system.device import pick_device
 from zoo.system.files import write_whole
+from zoo.system.threads import use_threads
 from zoo.training import run_folder
 from zoo.training.run_folder import RunError, append_line, keep_lines
+from zoo.training.run_lock import at_work
 
-LOCK = "lock"
 #: Called with "done" and the epochs that are behind the run and "strategy" before the first
 #: step, with "row" after each epoch.
 OnEvent = Callable[[str, Any], None]
@@ -79,7 +78,8 @@ def start(folder: Path, config: RunConfig) -> None:
     Raises RunError if the folder holds anything already.
     """
     run_folder.begin(folder, dataclasses.asdict(config), "search run", {
-        CONFIG: f"a search already; go on with `search resume {folder}`, or"})
+        RESULT: f"a finished search, see `{command('search', 'show', folder)}`;",
+        CONFIG: f"a search already; go on with `{command('search', 'resume', folder)}`, or"})
 
 
 def run(folder: Path, data: Any = None, workers: int | str | None = None,
@@ -99,7 +99,7 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
     with distributed.group(pick_device(str(record.config.get("device", "auto")))):
         config = distributed.first(lambda: _checked(folder, record.config))
         check_early_stop(config.strategy, early_stop)
-        with _disk_errors_in_one_line(folder), _alone(folder), _threads(config.threads):
+        with _disk_errors_in_one_line(folder), at_work(folder):
             record = read_run(folder)  # no other process writes any more
             if data is None:
                 data = config.load_data()
@@ -108,18 +108,20 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
                                f"{config.path or config.data} now; put that back, or search "
                                "into another folder with -o")
             with build.strategy(config, data, folder, workers) as strategy:
-                record = _epochs(record, config, strategy, early_stop or config.early_stop,
-                                 report, on_event)
+                record = _epochs(record, config, data, strategy,
+                                 early_stop or config.early_stop, report, on_event)
             return distributed.first(lambda: _finish(record, config))
 
 
 def _checked(folder: Path, values: dict) -> RunConfig:
-    """What `start` has written.  Raises RunError for a damaged file and other processes."""
+    """What `start` has written.  Raises RunError for a damaged file, for other processes, and for a
+    run that has diverged."""
     try:
         config = RunConfig.read(values)
     except (TypeError, ValueError):
         raise RunError(f"{folder / CONFIG} is damaged; search anew into another folder with "
                        "-o") from None
+    run_folder.refuse_diverged(folder)
     begun, now = config.processes, distributed.size()
     if begun != now:
         remedy = f"with torchrun --nproc-per-node {begun}" if begun > 1 else "without torchrun"
@@ -128,9 +130,9 @@ def _checked(folder: Path, values: dict) -> RunConfig:
     return config
 
 
-def _epochs(record: RunRecord, config: RunConfig, strategy: Strategy, early_stop: bool,
+def _epochs(record: RunRecord, config: RunConfig, data: Any, strategy: Strategy, early_stop: bool,
             report: Report, on_event: OnEvent) -> RunRecord:
-    """The run with the rows of all its epochs."""
+    """The run with the rows of all its epochs, computed with the threads that it began with."""
     folder, writes = record.folder, distributed.is_main_process()
     first = _restore(record, strategy, config.digest)
     record = dataclasses.replace(record, rows=record.rows[:first], seconds=record.seconds[:first])
@@ -139,8 +141,10 @@ def _epochs(record: RunRecord, config: RunConfig, strategy: Strategy, early_stop
         keep_lines(folder / SECONDS, first)
     on_event("done", first)
     on_event("strategy", strategy)
-    events = Events(record) if writes else None
-    try:
+    count = distributed.first(lambda: config.threads or _choose_threads(record, config, data))
+    record = dataclasses.replace(record, config=record.config | {"threads": count})
+    with use_threads(count), (contextlib.closing(Events(record)) if writes else
+                          contextlib.nullcontext()) as events:
         for number in range(first + 1, strategy.epochs + 1):
             if early_stop and collapse.persists(list(record.rows)):
                 break
@@ -157,10 +161,14 @@ def _epochs(record: RunRecord, config: RunConfig, strategy: Strategy, early_stop
                 events.add(row, seconds)
                 write_report(record)
             on_event("row", row)
-    finally:
-        if events:
-            events.close()
     return record
+
+
+def _choose_threads(record: RunRecord, config: RunConfig, data: Any) -> int:
+    """The number of threads of a run that has made no step yet; its file keeps it."""
+    count = build.threads(config, data)
+    write_whole(record.folder / CONFIG, json_bytes(record.config | {"threads": count}))
+    return count
 
 
 def _restore(record: RunRecord, strategy: Strategy, digest: str) -> int:
@@ -188,32 +196,6 @@ def _restore(record: RunRecord, strategy: Strategy, digest: str) -> int:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of the run, which the system releases however the process ends."""
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        distributed.first(lambda: lock.acquire() and None)
-    except Timeout:
-        raise RunError(f"another process is at work on {folder}; wait for it, or search into "
-                       "another folder with -o") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """As many threads as the run began with: sums in another order are other sums."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
 def _disk_errors_in_one_line(folder: Path) -> Iterator[None]:
     """Say of a disk that is full or cannot be written how the run goes on."""
     try:
@@ -226,7 +208,7 @@ def _disk_errors_in_one_line(folder: Path) -> Iterator[None]:
         else:
             raise
         raise RunError(f"{error.filename or folder}: {error.strerror}; {remedy} and go on with "
-                       f"`search resume {folder}`") from None
+                       f"`{command('search', 'resume', folder)}`") from None
 
 
 # --- the end ----------------------------------------------------------------------------------
@@ -271,7 +253,7 @@ def _register(record: RunRecord, config: RunConfig, genotype: Genotype) -> str:
         except ValueError as error:
             if not registry.registered(name):
                 raise RunError(f"{record.folder / CONFIG}: {error}; mend the name there and go on "
-                               f"with `search resume {record.folder}`") from None
+                               f"with `{command('search', 'resume', record.folder)}`") from None
         with contextlib.suppress(ValueError):  # of a damaged cell of the user's
             known = registry.record(name)
             if known.source == source and known.genotype == genotype:
@@ -287,4 +269,5 @@ def _result(record: RunRecord) -> SearchResult:
                             result["name"])
     except (KeyError, ValueError, FileNotFoundError):
         raise RunError(f"{folder / RESULT} or {GENOTYPE} beside it is damaged; remove it and go "
-                       f"on with `search resume {folder}`, which writes both anew") from None
+                       f"on with `{command('search', 'resume', folder)}`, which writes both "
+                       "anew") from None

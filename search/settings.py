@@ -10,9 +10,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
-
-from typing_extensions import Self
 
 from zoo.recipes.base import Settings
 from zoo.spelling import choices
@@ -22,7 +19,6 @@ from zoo.spelling import choices
 class SupernetSettings(Settings):
     """What both spaces have.  Raises ValueError for a value out of range."""
 
-    space: ClassVar[str]
     epochs: int = 50
     warm_up: int = 0  # epochs in which the alphas rest
     order: int = 1  # of DARTS: 1, or 2 with the step of the weights ahead
@@ -43,23 +39,11 @@ class SupernetSettings(Settings):
         if self.order not in (1, 2):
             raise ValueError(f"the order is 1 or 2, not {self.order!r}")
 
-    def but(self, **changes: object) -> Self:
-        """These settings with those that are not None in `changes`.
-
-        Raises ValueError for a setting that this space does not have.
-        """
-        given = {name for name, value in changes.items() if value is not None}
-        if unknown := given - set(self.names()):
-            option = "--" + min(unknown).replace("_", "-")
-            raise ValueError(f"{option} is not a setting of the {self.space} space; leave it out")
-        return super().but(**changes)
-
 
 @dataclass(frozen=True)
 class ConvSettings(SupernetSettings):
     """The supernet of images and how it is trained.  Raises ValueError as its base does."""
 
-    space = "conv"
     channels: int = 16
     layers: int = 8
     batch_size: int = 64
@@ -89,7 +73,6 @@ class ConvSettings(SupernetSettings):
 class TextSettings(SupernetSettings):
     """The recurrent supernet and how it is trained.  Raises ValueError as its base does."""
 
-    space = "recurrent"
     hidden: int = 300  # also of the embedding
     batch_size: int = 256  # parallel token streams that the text is cut into
     bptt: int = 35  # steps that gradients flow back; half of them in one piece of twenty

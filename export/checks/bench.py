@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from export import fits
 from export.formats import shims
 from export.formats.arrays import Runner
 from export.formats.base import FORMATS, Options, check_packages, hops
@@ -23,6 +24,7 @@ from export.runtimes.base import RUNTIMES, Runtime, find_runtime
 from zoo.artifact.manifest import Input
 from zoo.create import create_model
 from zoo.models.cost import cost
+from zoo.registry import genotype
 from zoo.spelling import choices
 
 
@@ -66,6 +68,7 @@ def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs
     for package in (package for each in chosen for package in each.packages):
         shims.require(package)
     spec = Input(height=size, width=size, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
+    fits.check_images(genotype(cell), "cifar", {"channels": channels, "layers": layers}, spec)
     model = create_model(cell, channels=channels, layers=layers).eval()
     price = cost(model, (3, size, size))
     pixels = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)

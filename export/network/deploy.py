@@ -56,9 +56,9 @@ def deploy(model: nn.Module, spec: Input) -> Deployed:
     graph = trace(copy.deepcopy(model).double().eval())
     try:
         ShapeProp(graph).propagate(torch.zeros(1, channels, height, width, dtype=torch.float64))
-    except RuntimeError as error:
-        raise ValueError(f"the network cannot take {height}x{width} images with "
-                         f"{channels} channels: {str(error).splitlines()[0]}") from None
+    except RuntimeError:
+        raise ValueError(f"the network cannot take {height}x{width} images with {channels} "
+                         "channels: they are too small for it, or it was made for others") from None
     made = rewrites.apply(graph)
     module = ImageClassifier(graph, spec).float().eval()
     example = torch.zeros(1, height, width, channels)

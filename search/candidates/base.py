@@ -6,12 +6,10 @@ search of Liu et al. 2019 (arXiv 1806.09055).  `search.candidates.workers` train
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -27,7 +25,7 @@ from zoo.system import json_text
 from zoo.system.device import pick_device, pick_precision
 from zoo.system.files import write_whole
 from zoo.training.run_folder import DivergedError, RunError
-from zoo.training.task import Task
+from zoo.training.tasks.base import Task
 from zoo.training.trainer import Trainer, seeded
 
 
@@ -114,17 +112,6 @@ def device_of(name: str, number: int) -> torch.device:
     if place.type == "cuda" and place.index is None:
         return torch.device("cuda", number % torch.cuda.device_count())
     return place
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Sums of floats depend on the number of threads; with one they are the same everywhere."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def folder_of(directory: Path, candidate: Candidate) -> Path:

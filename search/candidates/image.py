@@ -15,7 +15,7 @@ from search.settings import check_preset
 from zoo.data.base import ImageData, hold_out
 from zoo.recipes.image import RECIPES, Recipe, recipe
 from zoo.training.evaluation import predict, score
-from zoo.training.image_task import ImageTask
+from zoo.training.tasks.image import ImageTask
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from zoo.data.text import TextData
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.models.recurrent import LanguageModel, TiedModel
 from zoo.recipes.language import LanguageRecipe
-from zoo.training.language_task import LanguageTask, text_columns
 from zoo.training.losses import mean_loss, perplexity
+from zoo.training.tasks.language import LanguageTask, text_columns
 
 
 @dataclass(frozen=True)

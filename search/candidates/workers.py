@@ -29,12 +29,12 @@ from search.candidates.base import (
     CandidateTraining,
     Result,
     folder_of,
-    one_thread,
     read_record,
     write_record,
 )
 from search.progress import Report, silent
 from zoo.system.device import pick_device
+from zoo.system.threads import use_threads
 
 if TYPE_CHECKING:
     from multiprocessing.connection import _ConnectionBase
@@ -149,7 +149,7 @@ def _parse(workers: int | str | None, device: str) -> int | str:
 def _trained(training: CandidateTraining, task: Candidate, directory: Path) -> Result:
     """Train one candidate.  Raises WorkerError when memory runs out."""
     try:
-        with one_thread():
+        with use_threads(1):  # so that a result is the same with any number of workers
             return training.train(task, folder_of(directory, task))
     except (MemoryError, RuntimeError) as error:
         text = str(error)
@@ -199,7 +199,8 @@ class _Processes:
     def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
         left = {task.number: task for task in tasks}
         try:
-            futures = {self._pool.submit(_work, task): task for task in tasks}
+            with _unheard(signal.SIGINT):  # by the processes that this starts
+                futures = {self._pool.submit(_work, task): task for task in tasks}
             for future in concurrent.futures.as_completed(futures):
                 result = future.result()
                 yield left.pop(futures[future].number), result
@@ -209,6 +210,20 @@ class _Processes:
     def close(self) -> None:
         self._lifeline.close()
         self._pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _unheard(number: signal.Signals) -> Iterator[None]:
+    """Block a signal in this thread, which hears it after the block, and in processes that the
+    block starts, which do not."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _of_process: tuple[CandidateTraining, Path] | None = None  # of a worker, set when it starts

@@ -16,6 +16,7 @@ from search.config import RunConfig, SearchOptions, plan
 from search.strategies import STRATEGIES
 from search.tasks.conv import ConvDomain
 from tests.search.small_data import TINY, digits_folder, short_text
+from zoo.system import distributed
 
 pytestmark = pytest.mark.usefixtures("no_estimate")
 
@@ -105,9 +106,9 @@ def test_names_of_an_earlier_release_are_read(data, here):
 @pytest.mark.parametrize("text, message", [
     ("momentun: 0.5\n", "unknown setting 'momentun'; did you mean momentum? there are "),
     ("settings:\n  chanels: 3\n", "settings: unknown setting 'chanels'; did you mean channels?"),
-    ("momentum: fast\n", "momentum is 'fast'; input should be a valid number"),
+    ("momentum: fast\n", "momentum is 'fast'; it must be a number"),
     ("momentum: 2\n", "momentum must be in [0, 1), not 2"),
-    ("seed: [1]\n", "a.yaml: seed is [1]; input should be a valid integer"),
+    ("seed: [1]\n", "a.yaml: seed is [1]; it must be a whole number"),
     ("a: b: c\n", "a.yaml is no YAML in line 1"),
     ("- 1\n", "a.yaml holds no settings"),
     ("training:\n  epochs: 3\n", "trains no candidates from scratch"),
@@ -166,6 +167,21 @@ def test_the_seed_and_the_device_of_a_file_are_used(data, here):
     said.device = None
     planned, _ = plan(said.over_file(here / "a.yaml"))
     assert (planned.seed, planned.device) == (7, "cpu")
+
+
+def test_processes_meet_on_the_device_of_the_file(data, here, monkeypatch):
+    met = []
+
+    def group(device):
+        met.append(device)
+        raise ValueError("they met")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # what auto would take
+    monkeypatch.setattr(distributed, "group", group)
+    (here / "a.yaml").write_text("device: cpu\n")
+    result = search("run", "--data", "folder", "--path", data / "images", "--config", "a.yaml",
+                    code=1)
+    assert "they met" in result.stderr and met == [torch.device("cpu")]
 
 
 def test_a_gpu_by_its_number_stays_that_one(data, monkeypatch):

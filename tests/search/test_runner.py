@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -11,6 +12,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from search import build
 from search import runner as runs
 from search.cli import app
 from tests import processes
@@ -277,6 +279,20 @@ def test_a_name_that_is_taken_meanwhile_gets_a_number(data, here, whole, monkeyp
     assert registry.genotype("mine") == registry.genotype("DARTS")
 
 
+
+def test_a_name_that_no_cell_can_have_is_one_line(data, here, whole, monkeypatch):
+    with monkeypatch.context() as patch:
+        killed_in(patch, run_folder, "save_checkpoint", 3)
+        begin_and_be_killed(here, data, "--name", "MINE")
+    file = here.folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"name": "../mine"}))
+    said = search("resume", here.folder, code=1)
+    assert re.fullmatch(r"error: \S*config.json: .*'../mine'.*; mend the name there and go on with "
+                        r"`search resume \S+`", said.splitlines()[-1])
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"name": "mine"}))
+    assert search("resume", here.folder).startswith("mine (")
+
+
 # --- one process at a time, and its threads -------------------------------------------------
 
 
@@ -310,3 +326,57 @@ def test_a_resumption_has_the_threads_of_the_start(data, here, monkeypatch):
                         lambda *_: seen.append(torch.get_num_threads()))
     search("resume", here.folder)
     assert seen == [3, 3] and torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("kind", [QUICKEST, "recurrent"])
+def test_threads_are_measured_on_a_supernet_of_their_own(kind, data, here, monkeypatch):
+    measured = []
+
+    def measure(step, device):
+        measured.extend([step(), step()])
+        return 2
+
+    monkeypatch.setattr(build, "fastest_threads", measure)
+    search(*arguments(kind, data), "-o", here.path / "measured")
+    assert len(measured) == 2
+    search(*arguments(kind, data), "--threads", 2, "-o", here.path / "asked",
+           "--name", "OTHER")
+    assert len(measured) == 2
+    for name in ("history.jsonl", "genotype.json"):
+        assert (here.path / "measured" / name).read_bytes() == (
+            here.path / "asked" / name).read_bytes()
+    assert {json.loads((here.path / run / "config.json").read_text())["threads"]
+            for run in ("measured", "asked")} == {2}
+
+
+def test_a_search_killed_before_its_threads_are_known_measures_them(data, here, monkeypatch):
+    def killed(step, device):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "fastest_threads", killed)
+        begin_and_be_killed(here, data)
+    assert json.loads((here.folder / "config.json").read_text())["threads"] is None
+    search("resume", here.folder)
+    assert json.loads((here.folder / "config.json").read_text())["threads"] >= 1
+def test_a_termination_says_how_to_go_on(data, place):
+    one = place("one")
+    process = one.begin(*arguments(QUICKEST, data), "--epochs", "300", "-o", one.folder)
+    while not (one.folder / "history.jsonl").exists():
+        assert process.is_alive()
+        time.sleep(0.005)
+    process.terminate()
+    process.join()
+    assert process.exitcode == 143
+    assert one.said("err").splitlines()[-1] == (
+        f"terminated; go on with `search resume {one.folder}`")
+    assert not (one.folder / "lock").exists()
+
+
+def test_a_search_that_diverged_says_so_on_resume(data, here):
+    words = [*arguments(QUICKEST, data), "--learning-rate", "1e30", "--set", "clip_norm=1e30"]
+    first = search(*words, "-o", here.folder, code=1).splitlines()[-1]
+    assert "search into a new folder with a smaller --learning-rate" in first
+    again = search("resume", here.folder, code=1).splitlines()[-1]
+    assert again == first.replace(
+        "error: ", f"error: {here.folder} has diverged and would do so again: ")

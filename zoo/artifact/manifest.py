@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
+MOST_LAYERS = 1000
 NetworkKind = Literal["cifar", "imagenet", "language"]
 
 
@@ -20,7 +21,7 @@ class Network(_Part):
 
     kind: NetworkKind
     channels: Count | None = None
-    layers: Annotated[int, Field(ge=1, le=1000)] | None = None
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)] | None = None
     num_classes: Count | None = None
     in_channels: Count | None = None
     vocabulary: Count | None = None

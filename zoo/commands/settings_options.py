@@ -1,4 +1,4 @@
-"""The options `--config` and `--set`, of `zoo train` and `search run`; needs no torch."""
+"""The options that `zoo train` and `search run` share; needs no torch."""
 
 from __future__ import annotations
 
@@ -13,3 +13,6 @@ Config = Annotated[Path | None, typer.Option(
 Assignments = Annotated[list[str] | None, typer.Option(
     "--set", metavar="NAME=VALUE", help="One setting, also of those that have no option; may be "
     "given several times.", show_default=False)]
+Threads = Annotated[int | None, typer.Option(
+    "--threads", help="CPU threads; when left out, one or all, whichever is faster in the first "
+    "steps.", show_default=False)]

@@ -1,4 +1,4 @@
-"""Large images that do not fit in memory: train/CLASS/*.JPEG and val/CLASS/*.JPEG, read lazily.
+"""Large images that do not fit in memory, in the layouts of `zoo.data.folder_layout`; read lazily.
 
 ILSVRC 2012: Russakovsky et al. 2015 (arXiv 1409.0575).  Training crops: Szegedy et al. 2014
 (1409.4842); colours: Howard 2013 (1312.5402), as in the 2018 DARTS release: a random crop of 8 %
@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zoo.data.base import DataError
-from zoo.data.image_folder import Files, class_files, read
+from zoo.data.image_folder import Files, class_files
+from zoo.data.pictures import decode as read
 from zoo.data.pictures import middle
 from zoo.recipes.image import Recipe
 from zoo.system import distributed
@@ -71,14 +72,18 @@ class LazyImages:
 Images = tuple[LazyImages, np.ndarray]
 
 
-def load(path: Path, size: int | None = None) -> tuple[Images, Images, list[str]]:
-    """((images, labels) of train, of val or test, class names); images as `LazyImages`.
+def load(path: Path, size: int | None = None
+         ) -> tuple[Images, Images, Images | None, list[str]]:
+    """((images, labels) of train, of test, of validation or None, class names); images as
+    `LazyImages`.
 
     `size` is the side of the square that the network reads, 224 unless given.
     Raises DataError for folders that are missing or empty, or fewer than two classes.
     """
-    train, test, classes = class_files(path, size)
-    return _lazy(train, size or SIZE), _lazy(test, size or SIZE), classes
+    found = class_files(path, size)
+    side = size or SIZE
+    valid = _lazy(found.valid, side) if found.valid else None
+    return _lazy(found.train, side), _lazy(found.test, side), valid, found.classes
 
 
 def _lazy(files: Files, size: int) -> Images:

@@ -13,6 +13,10 @@ transparent value.
 
 from __future__ import annotations
 
+import contextlib
+import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +28,7 @@ from zoo.data.base import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-#: What Pillow raises on files that it cannot decode, beside DecompressionBombError.
+#: What Pillow raises on files that it cannot decode; DecompressionBombError is none of them.
 DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError)
 _MOST_PIXELS = 2 ** 27  # of a picture scaled on the way to its middle
 
@@ -33,7 +37,7 @@ class NoRangeError(ValueError):
     """Grey values of which nobody says which one is white; the message has the remedy."""
 
 
-class PictureError(ValueError):
+class PictureError(DataError):
     """A file that is no picture, or one that this network cannot take; the message names it."""
 
 
@@ -64,22 +68,44 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
 
 def decode(file: Path | str) -> np.ndarray:
     """The picture in `file`, upright and on white, uint8 (H, W, 3).  Raises as `read_picture`."""
+    with opened(file) as image, told(file):
+        return on_white(image)
+
+
+def opened(file: Path | str) -> Image.Image:
+    """The picture in `file`, of which only the head is read yet.  Raises as `read_picture`."""
     try:
         from PIL import Image
     except ModuleNotFoundError:
         raise PictureError(f"{file} needs the package pillow, which is not installed: "
                            "pip install 'genotype-zoo[data]'") from None
-    file = Path(file)
-    if not file.is_file():
+    if not Path(file).is_file():
         raise FileNotFoundError(f"there is no picture {file}")
+    # Where Pillow warns, it reads; where it refuses, the limit is told.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    with told(file):
+        return Image.open(file)
+
+
+@contextlib.contextmanager
+def told(file: Path | str) -> Iterator[None]:
+    """Whatever Pillow raises on a picture as a PictureError that says `file` and the remedy."""
+    from PIL import Image
+
     try:
-        with Image.open(file) as image:
-            return on_white(image)
+        yield
     except NoRangeError as error:
         raise PictureError(f"{file} {error}") from None
-    except (*DAMAGED, Image.DecompressionBombError):
-        raise PictureError(f"{file} is not a picture that can be read; give a PNG, JPEG, "
-                           "TIFF, GIF or WebP file") from None
+    except Image.DecompressionBombError as error:
+        pixels, limit = map(int, re.findall(r"\d+", str(error))[:2])
+        raise PictureError(f"{file} has {pixels:,} pixels, over the limit of {limit:,}; scale it "
+                           "down, or leave it out") from None
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the file, not what is in it
+            raise PictureError(f"{file}: {error.strerror}; make it readable, or leave it "
+                               "out") from None
+        raise PictureError(f"{file} is no image that can be read: it is damaged, cut off or of "
+                           "another kind; get it again, or leave it out") from None
 
 
 def on_white(image: Image.Image) -> np.ndarray:

@@ -145,6 +145,8 @@ def _select(found: list[Found], select: int | str | None, aliases: dict[str, str
         if not 1 <= int(select) <= len(found):
             raise GenotypeError(f"there is no genotype {select}; select one of 1 to {len(found)}")
         return found[int(select) - 1]
+    if not select.strip():
+        raise GenotypeError("--select is empty; give a number from 1 or a name, or leave it out")
     wanted = {select.casefold(), aliases.get(select, select).casefold()}
     named = [one for one in found if one.name.casefold() in wanted]
     if not named:

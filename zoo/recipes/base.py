@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from typing_extensions import Self
 
 from zoo.spelling import choices
+from zoo.system.validation import reason
 
 #: Names until release 0.3, which runs of that time hold and which are still read.
 RENAMED = {"average": "ema_decay", "time": "bptt", "random_time": "random_bptt",
@@ -48,9 +49,9 @@ def validated(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
     except ValidationError as error:
         first = error.errors()[0]
         if not first["loc"]:  # from __post_init__, which names the setting itself
-            raise ValueError(where + first["msg"].removeprefix("Value error, ")) from None
-        raise ValueError(f"{where}{first['loc'][0]} is {first['input']!r}; "
-                         f"{first['msg'][0].lower()}{first['msg'][1:]}") from None
+            raise ValueError(where + reason(first)) from None
+        raise ValueError(f"{where}{first['loc'][0]} is {first['input']!r}; {reason(first)}"
+                         ) from None
 
 
 class Settings:

@@ -39,7 +39,8 @@ class Recipe(Settings):
     drop_path: float = 0.2  # where a line from 0 would be after the last epoch
     auxiliary_weight: float = 0.4  # of the auxiliary head's loss; 0 leaves the head out
     precision: str = "auto"  # see `zoo.system.device.pick_precision`
-    validation: int = 0  # training images held out; the best epoch on them is kept
+    # Training images held out, a number or, below 1, a share; the best epoch on them is kept.
+    validation: int | float = 0
     # Sides of the images, each for an equal share of the epochs; () takes them as they are.
     sizes: tuple[int, ...] = ()
     # Augmentation of pixels, see `zoo.data.transforms`.
@@ -67,9 +68,10 @@ class Recipe(Settings):
                                  f"not {getattr(self, name)!r}")
         if self.batch_size < 2:
             raise ValueError("batch_size must be at least 2: batch-norm needs two images")
-        if not isinstance(self.validation, int) or self.validation < 0:
-            raise ValueError("validation must be a whole number of images, 0 for none, "
-                             f"not {self.validation!r}")
+        if not (isinstance(self.validation, int) and self.validation >= 0
+                or 0 < self.validation < 1):
+            raise ValueError("validation must be a whole number of images, 0 for none, or a share "
+                             f"of them between 0 and 1, not {self.validation!r}")
         for name in ("learning_rate", "clip_norm", "decay"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")

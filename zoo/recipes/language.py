@@ -24,7 +24,7 @@ class LanguageRecipe(Settings):
     batch_size: int = 64  # parallel token streams that the text is cut into
     bptt: int = 35  # steps that gradients flow back
     random_bptt: bool = True  # lengths drawn around `bptt`, the rate in proportion
-    optimizer: str = "nt-asgd"  # SGD, then averaged: see `zoo.training.language_task`
+    optimizer: str = "nt-asgd"  # SGD, then averaged: see `zoo.training.tasks.language`
     nonmonotone: int = 5  # epochs that nt-asgd looks back
     learning_rate: float = 20.0  # at the start or, after a warm-up, at the top
     schedule: str = "constant"  # see `zoo.recipes.schedule`

@@ -30,6 +30,7 @@ class Options:
     seed: int | None = None
     device: str | None = None
     precision: str | None = None
+    threads: int | None = None
     data_sha256: str | None = None
     changes: dict[str, Any] = field(default_factory=dict)
     given: dict[str, Any] = field(default_factory=dict)

@@ -20,25 +20,29 @@ from zoo.registry import origin_lines
 from zoo.system import distributed
 from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.system.files import write_whole
+from zoo.system.notes import note
+from zoo.system.threads import check_threads
 from zoo.training import fine_tuning, run_folder
 from zoo.training.evaluation import predict, score
-from zoo.training.image_task import ImageTask
 from zoo.training.run_folder import diverged
+from zoo.training.run_lock import at_work
+from zoo.training.tasks.image import ImageTask
 from zoo.training.trainer import Report, check_seed, finished, fit
 
 
 def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
           genotype: Genotype | None = None, seed: int = 0,
           weights: Path | str | None = None,
-          device: str = "auto", precision: str = "auto", resume: bool = False,
-          report: Report | None = None, events: bool = False,
+          device: str = "auto", precision: str = "auto", threads: int | None = None,
+          resume: bool = False, report: Report | None = None, events: bool = False,
           source: Mapping[str, Any] | None = None) -> Manifest:
     """Train `cell` on `data` and leave an artifact in `directory`; its manifest.
 
     `cell` is a registered name, or any name for the `genotype` that comes with it.
     `weights` to start from are a data set's name ("cifar10": the shipped ones), a safetensors
     file, or an artifact's folder; see `zoo.training.fine_tuning`.
-    `precision` is the recipe's where it is "auto".
+    `precision` is the recipe's where it is "auto"; `threads` of the CPU are one or all where they
+    are None, whichever the first steps are faster with.
     `report(steps done, steps in all, row)` is called after each step with row None, and after
     each epoch with that epoch's row of the history.  With `resume` a run that was interrupted
     goes on after its last whole epoch, on the CPU bit for bit as if it had not been.
@@ -46,8 +50,9 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     `source` are the options that `data` and `weights` come by, which config.json keeps.
     Started by torchrun, each process learns from its part of every batch on its own GPU; the
     first one writes and reports.
-    The test set is evaluated once, after the last epoch.  With `recipe.validation` the weights
-    are those of the epoch that was best on the images held out, else the last ones.
+    The test set is evaluated once, after the last epoch.  With `recipe.validation`, or where the
+    data has validation images, the weights are those of the epoch that was best on them, else the
+    last ones.
 
     Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
     loss is not finite, DataError for images that cannot be held out, WeightsError for `weights`
@@ -59,6 +64,7 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
         raise ValueError(f"{cell} is a recurrent cell; images are learned by convolutional ones, "
                          "see `zoo list`")
     check_seed(seed)
+    check_threads(threads)
     if recipe.drawings and data.name != "digits":
         raise ValueError(f"the recipe adds drawn digits, but the data set is {data.name}")
     place = pick_device(device)
@@ -67,18 +73,21 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
               "data_sha256": fingerprint(data), "seed": seed,
               "precision": str(dtype).removeprefix("torch."),
               "recipe": dataclasses.asdict(recipe), **(source or {})}
-    valid = None
+    valid = data.valid
     if recipe.validation:
+        if valid:
+            note(f"{data.name} has {len(valid.labels):,} validation images, which are not read: "
+                 "others are held out by --validation")
         data, valid = hold_out(data, recipe.validation, seed)
-    with distributed.group(place) as place:
+    with distributed.group(place) as place, at_work(folder):
         pretrained, start = distributed.first(
             lambda: fine_tuning.begin(weights, cell, genotype, folder, resume))
         config |= start
         if manifest := distributed.first(lambda: finished(folder, config, resume)):
             return manifest
         task = ImageTask(genotype, data, recipe, seed, place, valid, pretrained)
-        trainer = fit(task, folder, config, seed=seed, device=place, dtype=dtype, resume=resume,
-                      report=report, events=events)
+        trainer = fit(task, folder, config, seed=seed, device=place, dtype=dtype, threads=threads,
+                      resume=resume, report=report, events=events)
         model = trainer.result()
         assert isinstance(model, ImageNetwork)
         return distributed.first(lambda: _finish(folder, cell, task, model, {

@@ -22,16 +22,19 @@ from zoo.registry import origin_lines
 from zoo.system import distributed
 from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.system.files import write_whole
+from zoo.system.threads import check_threads
 from zoo.training import run_folder, trainer
-from zoo.training.language_task import LanguageTask
 from zoo.training.losses import measures
+from zoo.training.run_lock import at_work
+from zoo.training.tasks.language import LanguageTask
 from zoo.training.trainer import Report
 
 
 def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | str, *,
           genotype: Genotype | None = None, seed: int = 0, device: str = "auto",
-          precision: str = "auto", resume: bool = False, report: Report | None = None,
-          events: bool = False, source: Mapping[str, Any] | None = None) -> Manifest:
+          precision: str = "auto", threads: int | None = None, resume: bool = False,
+          report: Report | None = None, events: bool = False,
+          source: Mapping[str, Any] | None = None) -> Manifest:
     """Train the language model of `cell` on `data` and leave an artifact in `directory`; its
     manifest.
 
@@ -58,30 +61,32 @@ def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | s
     folder = Path(directory)
     config = {"cell": cell, "genotype": str(genotype), **(source or {})} | run_config(
         data, recipe, seed, device, precision)
-    with distributed.group(pick_device(device)):
+    with distributed.group(pick_device(device)), at_work(folder):
         if manifest := distributed.first(
                 lambda: trainer.finished(folder, config, resume)):
             return manifest
         model, facts = fit(network, data, recipe, folder, config, seed=seed, device=device,
-                           resume=resume, report=report, events=events)
+                           threads=threads, resume=resume, report=report, events=events)
         assert isinstance(model, LanguageModel)
         return distributed.first(lambda: _finish(folder, cell, genotype, data, model, facts))
 
 
 def fit(network: Callable[[], TiedModel], data: TextData, recipe: LanguageRecipe, folder: Path,
-        config: dict, *, seed: int = 0, device: str = "auto", resume: bool = False,
-        report: Report | None = None, events: bool = False) -> tuple[TiedModel, dict]:
+        config: dict, *, seed: int = 0, device: str = "auto", threads: int | None = None,
+        resume: bool = False, report: Report | None = None, events: bool = False
+        ) -> tuple[TiedModel, dict]:
     """The trained model that `network()` makes, in eval mode on the CPU, and what it reaches.
 
     `folder` holds the run; `config` says what is built, with what `run_config` gives.  Raises as
     `train` does.
     """
     trainer.check_seed(seed)
+    check_threads(threads)
     with distributed.group(pick_device(device)) as place:
         task = LanguageTask(network, data.train, recipe, place, valid=data.valid, by=data.by)
         trained = trainer.fit(task, folder, config, seed=seed, device=place,
-                              dtype=getattr(torch, config["precision"]), resume=resume,
-                              report=report, events=events)
+                              dtype=getattr(torch, config["precision"]), threads=threads,
+                              resume=resume, report=report, events=events)
         model = trained.result()
         assert isinstance(model, TiedModel)
         facts = distributed.first(lambda: measures(model, data, recipe.test_columns))

@@ -23,10 +23,11 @@ from zoo.data.base import DataError
 from zoo.recipes.schedule import learning_rate
 from zoo.system import distributed
 from zoo.system.cuda_graph import CapturedStep
+from zoo.system.threads import fastest_threads, use_threads
 from zoo.training import run_folder
 from zoo.training.ema import ModelEMA
 from zoo.training.run_folder import diverged
-from zoo.training.task import Task
+from zoo.training.tasks.base import Task
 from zoo.training.tensorboard import HistoryEvents
 
 #: (steps or tokens done, in all, None or the row of the epoch that has ended)
@@ -47,14 +48,20 @@ def finished(folder: Path, config: dict, resume: bool) -> Manifest | None:
 
 
 def fit(task: Task, folder: Path, config: dict, *, seed: int, device: torch.device,
-        dtype: torch.dtype, resume: bool = False, report: Report | None = None,
-        events: bool = False) -> Trainer:
+        dtype: torch.dtype, threads: int | None = None, resume: bool = False,
+        report: Report | None = None, events: bool = False) -> Trainer:
     """Train in `folder`, which says by `config` what it holds, to the last epoch.
 
-    Of several processes (`zoo.system.distributed`) the first one writes and reports.
+    `threads` of the CPU are those that the run began with, or whichever are faster, where it is
+    None.  Of several processes (`zoo.system.distributed`) the first one writes and reports.
     Raises RunError for a folder that cannot be used, DivergedError when the loss is not finite.
     """
     with seeded(seed, device):
+        count = threads or (
+            distributed.first(lambda: run_folder.threads(folder, task.recipe)) if resume else
+            fastest_threads(_first_step(task, folder, seed, device, dtype), device))
+    config = config | {"threads": count}
+    with use_threads(count), seeded(seed, device):
         trainer = Trainer(task, folder, seed, device, dtype)
         distributed.first(functools.partial(
             run_folder.check_same if resume else run_folder.start, folder, config))
@@ -66,6 +73,15 @@ def fit(task: Task, folder: Path, config: dict, *, seed: int, device: torch.devi
             run_folder.abandon(folder)
             raise
     return trainer
+
+
+def _first_step(task: Task, folder: Path, seed: int, device: torch.device, dtype: torch.dtype
+                ) -> Callable[[], object]:
+    """The first step of a training as it is made again and again, on a network of its own."""
+    trainer = Trainer(task, folder, seed, device, dtype)
+    task.begin_epoch(trainer.model.train(), 0)
+    batch = next(iter(task.batches(trainer.model, 0, seed)))
+    return lambda: trainer._update(*batch.inputs)
 
 
 def check_seed(seed: int) -> None:
@@ -247,6 +263,8 @@ class Trainer:
         """The checkpoint, and the history cut to where it stands."""
         unknown = {"rollbacks"} if self.ema else {"rollbacks", "average"}  # to older runs
         state = run_folder.load_checkpoint(self.folder, *self.state_dict().keys() - unknown)
+        if state:
+            run_folder.check_history(self.history, state["epoch"])
         run_folder.keep_lines(self.history, state["epoch"] if state else 0)
         return state
 

@@ -1,6 +1,7 @@
 """Candidates: trained the same by any number and kind of workers, cut short without loss."""
 
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -235,6 +236,18 @@ def test_a_worker_that_comes_to_a_bad_end_is_one_line(tasks, tmp_path, how, erro
     assert "\n" not in str(caught.value)
     with Evaluator(Trouble("nothing"), tmp_path, workers=1) as evaluator:  # `search resume`
         assert [result.value for result in evaluator.evaluate(tasks[:2])] == [0.5, 0.5]
+
+
+def test_a_worker_that_is_killed_between_two_waves_is_one_line(tasks, tmp_path):
+    with Evaluator(Trouble("nothing"), tmp_path, workers=2) as evaluator:
+        evaluator.evaluate(tasks[:1])
+        workers = multiprocessing.active_children()
+        for worker in workers:
+            worker.kill()
+            worker.join()
+        with pytest.raises(WorkerError, match=r"a worker was killed.*candidates 1, 2 were"):
+            evaluator.evaluate(tasks)
+        assert workers and len(evaluator.evaluate(tasks)) == 3  # by others
 
 
 SEARCH = """

@@ -340,7 +340,6 @@ def test_enas_gives_the_controllers_steps_no_weights():
     ("gdas", {"order": 2}, "gdas samples anew in every step and has no second order; leave "
                            "--order"),
     ("darts", {"order": 3}, "the order is 1 or 2, not 3"),
-    ("darts", {"hidden": 3}, "--hidden is not a setting of the conv space"),
     ("darts", {"batch_size": 1}, "batch_size must be at least 2: batch-norm needs two images"),
     ("darts", {"channels": 0}, "channels must be a whole number of at least 1, not 0"),
     ("darts", {"learning_rate": -1.0}, "learning_rate must be above 0, not -1.0"),

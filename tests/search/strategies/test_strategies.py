@@ -138,9 +138,10 @@ def test_a_budget_is_spent_on_whole_candidates():
     strategy = Random(ConvSpace(), Toy(), SampleSettings(4, 4), budget=99)
     assert strategy.settings.candidates == 9 and strategy.epochs == 3
     assert run(strategy)[-1]["cost"] == {"images": 90}
-    with pytest.raises(ValueError, match="9 images pays for no candidate, which costs 10"):
+    with pytest.raises(ValueError, match="9 images pays for no candidate; the smallest that works "
+                                         "is --budget 10"):
         Random(ConvSpace(), Toy(), SampleSettings(4, 4), budget=9)
-    with pytest.raises(ValueError, match="9 candidates do not fill the population of 12"):
+    with pytest.raises(ValueError, match="pays for 9 candidates, and 12 are the fewest here"):
         Evolution(ConvSpace(), Toy(), evolution.PRESETS["quick"], budget=99)
 
 

@@ -54,8 +54,8 @@ def test_every_suffix_that_pillow_reads_is_a_picture(tmp_path, said):
             assert is_picture(file.name), file
         else:
             file.unlink(missing_ok=True)
-    for place in ("train/b", "test/a", "test/b"):
-        pixels.save(tmp_path / place / "0.png")
+    for number, place in enumerate(("train/b", "test/a", "test/b")):
+        pixels.rotate(90 * (number + 1)).save(tmp_path / place / "0.png")
     there = len(list((tmp_path / "train" / "a").iterdir()))
     assert there > 20
     data = load("folder", tmp_path, size=8)
@@ -114,6 +114,8 @@ def test_a_command_shows_a_note_on_stderr_once(tmp_path):
         told = [line for line in result.stderr.splitlines() if line.startswith("note: ")]
         assert told == [f"note: {tmp_path}: 1 left out beside 12 images, as no train/CLASS/FILE "
                         "that Pillow reads: train/cat/._0.png"]
+        assert result.stderr.splitlines().count(
+            f"{tmp_path.name}: 2 classes (cat, dog), 6 training and 6 test images") == 1
 
 
 def test_only_the_first_of_several_processes_speaks(monkeypatch, capsys):
@@ -126,13 +128,6 @@ def test_only_the_first_of_several_processes_speaks(monkeypatch, capsys):
     notes.note("something")
     notes.note("something")
     assert capsys.readouterr().err == "note: something\n"
-
-
-def test_validation_beside_test_is_told(tmp_path, said):
-    write_folder(tmp_path, splits=("train", "val", "test"))
-    load("folder", tmp_path)
-    line, = said()
-    assert "val is not read, as there is a test/" in line and "--validation" in line
 
 
 # --- bit depths -------------------------------------------------------------------------------

@@ -113,12 +113,12 @@ def test_brightness_is_that_of_pillow():
 
 def test_files_that_are_none(tmp_path):
     (tmp_path / "x.jpg").write_bytes(b"no picture")
-    with pytest.raises(PictureError, match=r"x.jpg is not a picture.*give a PNG"):
+    with pytest.raises(PictureError, match="x.jpg is no image that can be read: .* leave it out"):
         read_picture(tmp_path / "x.jpg", CIFAR)
     Image.fromarray(noise(30, 20)).save(tmp_path / "x.avif")
     head, _, colours = (tmp_path / "x.avif").read_bytes().partition(b"mdat")
     (tmp_path / "x.avif").write_bytes(head + b"mdat" + bytes(len(colours)))
-    with pytest.raises(PictureError, match="x.avif is not a picture"):
+    with pytest.raises(PictureError, match="x.avif is no image that can be read"):
         read_picture(tmp_path / "x.avif", CIFAR)
     with pytest.raises(FileNotFoundError, match="there is no picture .*y.jpg"):
         read_picture(tmp_path / "y.jpg", CIFAR)
@@ -183,3 +183,19 @@ def test_predict_says_what_is_wrong(tmp_path, trained):
     assert "error: there is no picture" in told(trained, tmp_path / "x.png")
     assert "is not an artifact folder" in told(tmp_path, tmp_path / "x.png")
     assert "--top must be at least 1" in told(trained, tmp_path / "x.png", "--top", 0)
+
+
+def test_predict_goes_on_after_a_bad_file(tmp_path, trained):
+    Image.fromarray(noise(70, 50)).save(tmp_path / "x.png")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    (tmp_path / "bad.png").write_bytes((tmp_path / "x.png").read_bytes()[:200])
+    names = ["bad.png", "x.png", "none.png", "huge.png", "x.png"]
+    for form in ([], ["--json"]):
+        result = CliRunner().invoke(app, ["predict", str(trained), *(
+            str(tmp_path / name) for name in names), *form])
+        assert result.exit_code == 1
+        assert [line.partition("; ")[0] for line in result.stderr.splitlines()] == [
+            f"error: {tmp_path / 'bad.png'} is no image that can be read: it is damaged, cut off "
+            "or of another kind", f"error: there is no picture {tmp_path / 'none.png'}",
+            f"error: {tmp_path / 'huge.png'} has 400,000,000 pixels, over the limit of 178,956,970"]
+        assert result.stdout.count(str(tmp_path / "x.png")) == 2

@@ -15,8 +15,8 @@ from zoo.recipes.image import RECIPES, Recipe, recipe
 from zoo.system.device import pick_device, pick_precision
 from zoo.training.classification import train
 from zoo.training.evaluation import predict, score
-from zoo.training.image_task import make_optimizer
 from zoo.training.run_folder import DivergedError, RunError
+from zoo.training.tasks.image import make_optimizer
 from zoo.weights import load_artifact
 
 # --- what a run leaves ----------------------------------------------------------------------

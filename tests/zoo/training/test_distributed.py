@@ -22,7 +22,7 @@ from zoo.recipes.image import Recipe
 from zoo.recipes.schedule import learning_rate
 from zoo.system import distributed
 from zoo.training.classification import train
-from zoo.training.image_task import cross_entropy, make_optimizer
+from zoo.training.tasks.image import cross_entropy, make_optimizer
 from zoo.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[3]

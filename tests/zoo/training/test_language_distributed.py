@@ -17,7 +17,7 @@ from zoo.models.recurrent import LanguageModel
 from zoo.registry import genotype
 from zoo.system import distributed
 from zoo.training.language_modeling import train
-from zoo.training.language_task import LanguageTask
+from zoo.training.tasks.language import LanguageTask
 from zoo.training.trainer import Trainer
 
 MODULE = "tests.zoo.training.test_language_distributed"

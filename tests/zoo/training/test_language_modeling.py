@@ -24,9 +24,9 @@ from zoo.models import lstm
 from zoo.models.recurrent import LanguageModel
 from zoo.recipes.language import LanguageRecipe, language_recipe
 from zoo.training import language_modeling, lstm_baseline
-from zoo.training.language_task import LanguageTask
 from zoo.training.losses import mean_loss, perplexity, regularised, training_loss
 from zoo.training.run_folder import RunError, load_checkpoint
+from zoo.training.tasks.language import LanguageTask
 from zoo.training.trainer import Trainer
 from zoo.weights import WeightsError, load_artifact
 

@@ -22,7 +22,7 @@ from zoo.models.recurrent import TiedModel
 from zoo.recipes.language import LanguageRecipe
 from zoo.system import distributed
 from zoo.training.losses import mean_loss, perplexity, training_loss
-from zoo.training.task import Batch, Task
+from zoo.training.tasks.base import Batch, Task
 
 
 def text_columns(ids: np.ndarray, recipe: LanguageRecipe) -> Tensor:

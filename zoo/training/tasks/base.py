@@ -1,7 +1,7 @@
 """What a training learns from and how it is measured: all that images and texts do differently.
 
 `zoo.training.trainer` owns the loop.  A task gives it a network, batches, a loss and a measure.
-`zoo.training.image_task` and `zoo.training.language_task` are the two there are.
+`zoo.training.tasks.image` and `zoo.training.tasks.language` are the two there are.
 """
 
 from __future__ import annotations
