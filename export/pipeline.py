@@ -36,9 +36,9 @@ from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact.manifest import Agreement, Fixture, Manifest, Parity
 from zoo.genotypes.serialization import Genotype, to_json
+from zoo.messages.spelling import choices
 from zoo.models import cost
 from zoo.plotting.cell import svg
-from zoo.spelling import choices
 from zoo.system import json_text
 
 

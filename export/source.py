@@ -21,10 +21,10 @@ from zoo.create import create_model
 from zoo.data import images
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.spelling import choices
 from zoo.models.factory import DEFAULTS, NETWORKS, ZooNetwork
 from zoo.recipes.image import RECIPES, recipe
 from zoo.registry import origin_lines, registered
-from zoo.spelling import choices
 from zoo.training.evaluation import check_match
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
@@ -270,7 +270,7 @@ def _input(data: str, wanted: BuildOptions) -> tuple[Input, list[str]]:
     elif data in _IMAGES:
         spec, labels = _IMAGES[data], []
         if not spec.mean:
-            from zoo.data import cifar
+            from zoo.data.sets import cifar
 
             mean, std = cifar.STATISTICS[data]
             spec = spec.model_copy(update={"mean": mean, "std": std})

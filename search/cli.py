@@ -12,8 +12,9 @@ try:
     from search.reporting.commands import RunFolder, compare, list_runs, plot, show
     from zoo.cli import PLAIN, OneLineErrors
     from zoo.commands.settings_options import Assignments, Config, Threads
-    from zoo.system import interrupts, notes
-    from zoo.system.command_line import command, typed
+    from zoo.messages import notes
+    from zoo.messages.command_line import command, typed
+    from zoo.system import interrupts
 except KeyboardInterrupt:
     from zoo.system import interrupts
 
@@ -112,8 +113,8 @@ def run(
       search run --data cifar10 --path ~/cifar10 --preset paper
       search run --config my_search.yaml --set weight_decay=1e-4
     """
-    from zoo.data import hub
     from zoo.data.images import NAMES
+    from zoo.data.sets import hub
     from zoo.recipes.config_file import read_assignments
 
     if path is None and (data in NAMES) == (space != "recurrent"):

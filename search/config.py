@@ -21,9 +21,9 @@ from search.strategies import STRATEGIES, Entry, entry
 from search.tasks import domain
 from search.tasks.base import Domain
 from zoo import registry
+from zoo.messages.spelling import did_you_mean
 from zoo.recipes.base import check_known, current_names
 from zoo.recipes.options import Options
-from zoo.spelling import did_you_mean
 from zoo.system import distributed
 from zoo.system.device import pick_device, pick_precision
 from zoo.system.threads import check_threads

@@ -42,14 +42,14 @@ from search.strategies.base import Strategy
 from zoo import registry
 from zoo.artifact.folder import json_bytes
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
+from zoo.messages.command_line import command
+from zoo.runs import run_folder
+from zoo.runs.run_folder import RunError, append_line, keep_lines
+from zoo.runs.run_lock import at_work
 from zoo.system import distributed, json_text
-from zoo.system.command_line import command
 from zoo.system.device import pick_device
 from zoo.system.files import write_whole
 from zoo.system.threads import use_threads
-from zoo.training import run_folder
-from zoo.training.run_folder import RunError, append_line, keep_lines
-from zoo.training.run_lock import at_work
 
 #: Called with "done" and the epochs that are behind the run and "strategy" before the first
 #: step, with "row" after each epoch.

@@ -11,8 +11,8 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from zoo.messages.spelling import choices
 from zoo.recipes.base import Settings
-from zoo.spelling import choices
 
 
 @dataclass(frozen=True)

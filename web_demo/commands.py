@@ -28,7 +28,7 @@ def demo(
     from web_demo.artifacts import find_artifacts
     from web_demo.server import serve
     from web_demo.site import build_site
-    from zoo.system.notes import listed
+    from zoo.messages.notes import listed
 
     places = folders or [Path("exports")]
     artifacts = find_artifacts(places, report=lambda line: typer.echo(f"note: {line}", err=True))

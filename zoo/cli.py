@@ -16,7 +16,8 @@ try:
     import typer
     from typer.core import TyperGroup
 
-    from zoo.system import interrupts, notes
+    from zoo.messages import notes
+    from zoo.system import interrupts
 except KeyboardInterrupt:
     from zoo.system import interrupts
 

@@ -23,7 +23,7 @@ from zoo.genotypes.cell import Cell, GenotypeError, is_object
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
-from zoo.spelling import choices, did_you_mean
+from zoo.messages.spelling import choices, did_you_mean
 from zoo.system.encoding import decode
 
 KINDS = ("conv", "recurrent", "hierarchical")

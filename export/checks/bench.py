@@ -23,9 +23,9 @@ from export.network.deploy import Deployed, deploy
 from export.runtimes.base import RUNTIMES, Runtime, find_runtime
 from zoo.artifact.manifest import Input
 from zoo.create import create_model
+from zoo.messages.spelling import choices
 from zoo.models.cost import cost
 from zoo.registry import genotype
-from zoo.spelling import choices
 
 
 @dataclass(frozen=True)

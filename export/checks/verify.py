@@ -16,7 +16,7 @@ from export.runtimes.base import Outcome, Runtime, chosen_backends, find_runtime
 from zoo import weights
 from zoo.artifact import folder
 from zoo.artifact.manifest import Manifest
-from zoo.system.command_line import command
+from zoo.messages.command_line import command
 
 
 def formats_of(directory: Path | str, started: Callable[[str], None] = lambda hop: None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.system.command_line import command
+from zoo.messages.command_line import command
 
 if TYPE_CHECKING:
     from search.reporting.history import RunRecord

@@ -18,9 +18,9 @@ import typer
 
 from search.reporting.history import RunRecord, duration
 from zoo.commands.table import print_table
+from zoo.messages.command_line import command
+from zoo.runs.tensorboard import finite
 from zoo.system import json_text
-from zoo.system.command_line import command
-from zoo.training.tensorboard import finite
 
 
 class CompareError(ValueError):

@@ -1,6 +1,6 @@
 """Reinforcement learning: a controller samples cells, with their accuracy as the reward.
 
-Zoph et al. 2018 (NASNet, arXiv 1707.07012, appendix A.1): proximal policy optimisation (Schulman
+Zoph et al. 2018 (NASNet, arXiv 1707.07012, appendix A.1): proximal policy optimization (Schulman
 et al. 2017, arXiv 1707.06347) with a moving average of the rewards as the baseline.  With
 `updates` = 1 the clipped surrogate is plain REINFORCE (Williams 1992).
 """

@@ -14,7 +14,7 @@ from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact.manifest import Input, Manifest
 from zoo.create import create_model
-from zoo.data import cifar
+from zoo.data.sets import cifar
 from zoo.genotypes.serialization import to_json
 
 TOKENS = ["\n", " ", "a", "é", '"']

@@ -14,7 +14,7 @@ from search.strategies import one_shot
 from search.tasks.conv import ConvDomain
 from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder
 from zoo import registry
-from zoo.training import run_folder
+from zoo.runs import run_folder
 
 pytestmark = [pytest.mark.usefixtures("no_estimate"), pytest.mark.xdist_group("search errors")]
 
@@ -303,7 +303,7 @@ def test_the_checkpoint_of_another_search(run, words, here):
 
 @pytest.mark.parametrize("change", [
     {"strategy": "drats"}, {"space": "x"}, {"threads": 0}, {"threads": "2"}, {"seed": None},
-    {"settings": {"epochs": "many"}}, {"settings": {"colour": 1}}, {"settings": []},
+    {"settings": {"epochs": "many"}}, {"settings": {"color": 1}}, {"settings": []},
     {"training": 3}])
 def test_a_damaged_config(change, run):
     path = run / "config.json"

@@ -25,7 +25,7 @@ from tests.search.small_data import (
     without_estimate,
 )
 from zoo import registry
-from zoo.training import run_folder
+from zoo.runs import run_folder
 
 pytestmark = [pytest.mark.usefixtures("no_estimate"), pytest.mark.xdist_group("processes")]
 

@@ -20,9 +20,9 @@ from zoo.artifact.manifest import Manifest
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.reader import parse
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.validation import reason
 from zoo.system import json_text, swap
 from zoo.system.files import read_synced, write_whole
-from zoo.system.validation import reason
 
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"  # of a language model: a JSON list, tokens in order of their ids

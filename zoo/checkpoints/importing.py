@@ -20,12 +20,12 @@ from zoo.checkpoints.file import WeightsError, file_content, loaded
 from zoo.checkpoints.first_bytes import plain_stem
 from zoo.checkpoints.state import State, chosen, same_shape, say_left_out, states
 from zoo.data.base import IMAGENET_STATISTICS
-from zoo.data.cifar import CIFAR10_LABELS, STATISTICS
+from zoo.data.sets.cifar import CIFAR10_LABELS, STATISTICS
 from zoo.genotypes.serialization import Genotype, to_json
+from zoo.messages.notes import note
 from zoo.models.cost import cost, parameters
 from zoo.models.factory import ZooNetwork, build_network
 from zoo.registry import CellRecord, origin_lines
-from zoo.system.notes import note
 from zoo.weights import WEIGHTS, fill, save_weights
 
 

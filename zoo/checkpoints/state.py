@@ -20,7 +20,7 @@ from torch import Tensor
 
 from zoo.checkpoints.file import WeightsError
 from zoo.checkpoints.first_bytes import state_name
-from zoo.system.notes import listed, note
+from zoo.messages.notes import listed, note
 
 #: What wrappers put between the names of a network's own modules.
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}

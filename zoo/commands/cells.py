@@ -18,9 +18,10 @@ from zoo.commands.table import print_table
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.formats import FORMATS, write
 from zoo.genotypes.serialization import to_json
+from zoo.messages import notes
+from zoo.messages.command_line import command
 from zoo.registry import CellRecord, UnknownCellError
-from zoo.system import json_text, notes
-from zoo.system.command_line import command
+from zoo.system import json_text
 
 
 class Kind(str, Enum):

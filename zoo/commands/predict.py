@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.messages.command_line import command
+from zoo.messages.notes import listed, note
 from zoo.system import json_text
-from zoo.system.command_line import command
-from zoo.system.notes import listed, note
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from zoo.messages.command_line import typed
 from zoo.system import interrupts
-from zoo.system.command_line import typed
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,7 @@ def training(folder: Path, size: float, unit: str = "images", shown: bool = True
 
     Of several processes it is shown by one; the others get None.
     """
-    from zoo.training.run_folder import CONFIG
+    from zoo.runs.run_folder import CONFIG
 
     def way() -> str:
         if not (folder / CONFIG).exists():  # nothing is begun yet

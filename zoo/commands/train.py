@@ -89,7 +89,7 @@ def train(
       zoo train DARTS --config my_recipe.yaml --set ema_decay=0.999
     """
     from zoo.commands import progress
-    from zoo.data import hub
+    from zoo.data.sets import hub
     from zoo.recipes.config_file import read_assignments
     from zoo.training.options import TrainOptions
 

@@ -17,7 +17,7 @@ class DataError(ValueError):
 class Split:
     """`images` (N, H, W, C), uint8 or float32, 0..255, and `labels` (N,), int64.
 
-    Images are an array, or `zoo.data.imagenet.LazyImages`, whose parts `np.asarray` reads.
+    Images are an array, or `zoo.data.sets.imagenet.LazyImages`, whose parts `np.asarray` reads.
     """
 
     images: np.ndarray

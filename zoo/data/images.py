@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from zoo.data.base import IMAGENET_STATISTICS, DataError, ImageData, Split, statistics
-from zoo.spelling import choices
-from zoo.system.notes import listed, note
+from zoo.messages.notes import listed, note
+from zoo.messages.spelling import choices
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,17 +75,17 @@ def _read(name: str, path: Path | None, size: int | None) -> ImageData:
     # Each reader is loaded when it is asked for: they bring different libraries.
     valid = None
     if name == "digits":
-        from zoo.data.digits import load_digits
+        from zoo.data.sets.digits import load_digits
 
         train, test = load_digits()
         labels = list("0123456789")
     elif name == "folder":
-        from zoo.data import image_folder
+        from zoo.data.sets import image_folder
 
         assert path is not None  # `load` refuses that
         train, test, valid, labels = image_folder.load(path, size)
     elif name == "imagenet":
-        from zoo.data import imagenet
+        from zoo.data.sets import imagenet
 
         assert path is not None
         *splits, labels = imagenet.load(path, size)
@@ -95,7 +95,7 @@ def _read(name: str, path: Path | None, size: int | None) -> ImageData:
         assert train and test
         return ImageData(name, train, test, labels, *IMAGENET_STATISTICS, held)
     else:
-        from zoo.data import cifar
+        from zoo.data.sets import cifar
 
         train, test, labels = cifar.load(name, path)
         return ImageData(name, Split(*train), Split(*test), labels, *cifar.STATISTICS[name])

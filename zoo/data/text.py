@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.base import DataError
-from zoo.data.hub import load_from_hub
-from zoo.spelling import choices
-from zoo.system.command_line import command
+from zoo.data.sets.hub import load_from_hub
+from zoo.messages.command_line import command
+from zoo.messages.spelling import choices
 from zoo.system.encoding import EncodingError, decode
 
 #: What `load_text` takes, and what is said of each in `--help`.

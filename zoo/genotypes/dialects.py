@@ -15,7 +15,7 @@ from zoo.genotypes.cell import Cell, GenotypeError, is_list, is_node_number, is_
 from zoo.genotypes.classic import CONV_FIELDS, RECURRENT_FIELDS, Genotype, from_fields
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.serialization import from_dict
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 #: The operations of DARTS by number, as NASLib (search_spaces/nasbench301) and NNI have them.
 OPERATIONS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5",

@@ -13,7 +13,7 @@ from zoo.genotypes.cell import Cell, GenotypeError
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.dialects import OPERATIONS
 from zoo.genotypes.serialization import Genotype, to_dict
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 from zoo.system import json_text
 
 #: Those of the spaces in nni/nas/hub/pytorch/nasnet.py that this zoo has too.

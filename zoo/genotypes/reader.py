@@ -18,13 +18,13 @@ from zoo.genotypes.conv import CONV_OPERATIONS
 from zoo.genotypes.find import Found
 from zoo.genotypes.literals import call_name, syntax_tree, value
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 
 @dataclass(frozen=True)
 class Reading:
     """A genotype, the name and the source that the text gives it, and what is to be told: which
-    of several it is, what was left out, which form was recognised."""
+    of several it is, what was left out, which form was recognized."""
 
     genotype: Genotype
     name: str = ""

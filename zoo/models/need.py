@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from zoo.artifact.manifest import MOST_LAYERS
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.notes import note
 from zoo.models.cost import cost
 from zoo.models.factory import build_network
 from zoo.system.live_tensors import ROOM, LiveTensors
 from zoo.system.memory import TooLargeError, free_memory, in_words
-from zoo.system.notes import note
 
 #: Remedies.
 IMAGES = "take a smaller --size or --batch-size, or fewer --layers or --channels"

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from typing_extensions import Self
 
-from zoo.spelling import choices
-from zoo.system.validation import reason
+from zoo.messages.spelling import choices
+from zoo.messages.validation import reason
 
 #: Names until release 0.3, which runs of that time hold and which are still read.
 RENAMED = {"average": "ema_decay", "time": "bptt", "random_time": "random_bptt",
-           "activation": "ar_weight", "slowness": "tar_weight"}
+           "activation": "ar_weight", "slowness": "tar_weight", "colour": "color"}
 
 
 def current_names(values: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:

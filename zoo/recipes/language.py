@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zoo.messages.spelling import choices
 from zoo.recipes.base import Settings
-from zoo.spelling import choices
 
 OPTIMIZERS = ("nt-asgd", "sgd", "adamw")
 SCHEDULES = ("constant", "cosine", "warm-up-cosine")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
 
-from zoo.system.command_line import typed
+from zoo.messages.command_line import typed
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 

@@ -13,19 +13,20 @@ import zoo
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
 from zoo.data.base import ImageData, fingerprint, hold_out
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.notes import note
 from zoo.models.cost import cost
 from zoo.models.factory import ImageNetwork
 from zoo.recipes.image import Recipe
 from zoo.registry import origin_lines
+from zoo.runs import run_folder
+from zoo.runs.run_folder import diverged
+from zoo.runs.run_lock import at_work
 from zoo.system import distributed
 from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.system.files import write_whole
-from zoo.system.notes import note
 from zoo.system.threads import check_threads
-from zoo.training import fine_tuning, run_folder
+from zoo.training import fine_tuning
 from zoo.training.evaluation import predict, score
-from zoo.training.run_folder import diverged
-from zoo.training.run_lock import at_work
 from zoo.training.tasks.image import ImageTask
 from zoo.training.trainer import Report, check_seed, finished, fit
 

@@ -9,13 +9,13 @@ from zoo.artifact.folder import MANIFEST
 from zoo.checkpoints import fit
 from zoo.checkpoints.state import say_left_out
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.notes import note
 from zoo.models.factory import ImageNetwork
 from zoo.recipes.image import Recipe
 from zoo.registry import genotype as named
 from zoo.registry import registered
-from zoo.system.notes import note
-from zoo.training import run_folder
-from zoo.training.run_folder import RunError
+from zoo.runs import run_folder
+from zoo.runs.run_folder import RunError
 from zoo.weights import PretrainedWeights, WeightsError, fill, find, trained_state
 
 _CLASSIFIER = "classifier."

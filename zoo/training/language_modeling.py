@@ -19,13 +19,14 @@ from zoo.genotypes.serialization import Genotype
 from zoo.models.recurrent import LanguageModel, TiedModel
 from zoo.recipes.language import LanguageRecipe
 from zoo.registry import origin_lines
+from zoo.runs import run_folder
+from zoo.runs.run_lock import at_work
 from zoo.system import distributed
 from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.system.files import write_whole
 from zoo.system.threads import check_threads
-from zoo.training import run_folder, trainer
+from zoo.training import trainer
 from zoo.training.losses import measures
-from zoo.training.run_lock import at_work
 from zoo.training.tasks.language import LanguageTask
 from zoo.training.trainer import Report
 

@@ -9,11 +9,11 @@ from zoo.artifact.folder import json_bytes
 from zoo.data.text import TextData
 from zoo.models.lstm import LSTMModel, hidden_for, parameters
 from zoo.recipes.language import LanguageRecipe
+from zoo.runs.run_lock import at_work
 from zoo.system import distributed
 from zoo.system.device import pick_device
 from zoo.system.files import write_whole
 from zoo.training.language_modeling import fit, run_config
-from zoo.training.run_lock import at_work
 
 MEASURED = "measured.json"
 

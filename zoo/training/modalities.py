@@ -17,9 +17,9 @@ from zoo.genotypes.serialization import Genotype
 from zoo.recipes.image import Recipe
 from zoo.recipes.image import recipe as image_recipe
 from zoo.recipes.language import LanguageRecipe, language_recipe
+from zoo.runs.run_folder import read_config
 from zoo.training import classification, fine_tuning, fits, language_modeling
 from zoo.training.options import TrainOptions
-from zoo.training.run_folder import read_config
 from zoo.weights import names_data
 
 

@@ -25,7 +25,7 @@ from zoo.data.base import DataError, ImageData, Split
 from zoo.data.images import load
 from zoo.data.text import TextData
 from zoo.genotypes.serialization import from_dict
-from zoo.training.run_folder import DivergedError
+from zoo.runs.run_folder import DivergedError
 
 CPU = torch.device("cpu")
 SMALL = ConvSettings(channels=4, layers=3, batch_size=8, epochs=3, alpha_learning_rate=0.02,
@@ -102,7 +102,7 @@ def check_row(row, name, space, number, images):
             assert np.shape(table) == ((14, 8) if space == "conv" else (36, 5))
             assert 0 < row["entropy"][cell] <= math.log(8) + 1e-6
         assert row["alphas"].keys() == row["entropy"].keys() == cells
-        sign = 1 if space == "conv" else -1  # above 0: discretisation costs
+        sign = 1 if space == "conv" else -1  # above 0: discretization costs
         assert row["discretisation_gap"] == pytest.approx(
             sign * (row[f"valid_{metric}"] - row[f"discrete_{metric}"]))
     assert row.keys() == wanted

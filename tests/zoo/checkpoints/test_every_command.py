@@ -25,7 +25,7 @@ def _work(*_, **__):
 @pytest.fixture
 def said(tmp_path, monkeypatch, on_few):
     """Runs every command on a file of these bytes: what each says at its end, by command."""
-    monkeypatch.setattr("zoo.training.run_folder.start", _work)  # the network is made before
+    monkeypatch.setattr("zoo.runs.run_folder.start", _work)  # the network is made before
     monkeypatch.setattr("export.pipeline.build", _work)
     monkeypatch.chdir(tmp_path)
 

@@ -100,7 +100,7 @@ def test_options_go_before_single_values_and_those_before_a_file(on_few, here):
 def test_a_run_in_a_folder_goes_on_without_its_path(here, monkeypatch):
     from PIL import Image
 
-    from zoo.training import run_folder
+    from zoo.runs import run_folder
 
     for split, name, shade in (("train", "dark", 20), ("train", "light", 230), ("test", "dark", 30),
                                ("test", "light", 220)):

@@ -119,7 +119,7 @@ def test_absurd_settings_of_an_edited_manifest_are_one_line(run, tmp_path):
 
 
 def test_resume_takes_the_settings_of_the_run(on_few, tmp_path, monkeypatch):
-    from zoo.training import run_folder
+    from zoo.runs import run_folder
 
     save, folder = run_folder.save_checkpoint, tmp_path / "run"
 
@@ -203,7 +203,7 @@ def test_a_preset_and_what_overrides_it(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "train", note)
     monkeypatch.setattr("zoo.training.fits.check_images", lambda *_: None)
     monkeypatch.setattr("zoo.data.images.load", lambda *names: SimpleNamespace(name="cifar10"))
-    monkeypatch.setattr("zoo.data.hub.check", lambda name: None)
+    monkeypatch.setattr("zoo.data.sets.hub.check", lambda name: None)
     words = "train", "DARTS", "--data", "cifar10", "-o", tmp_path / "run"
     for options in ([], ["--preset", "small"], ["--preset", "fast", "--epochs", 3,
                                                 "--validation", 500]):

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data import hub
 from zoo.data.base import DataError
 from zoo.data.images import load
+from zoo.data.sets import hub
 from zoo.data.text import load_text
 
 ROOT = Path(__file__).parents[3]

@@ -127,7 +127,7 @@ def test_rows_of_the_hub_are_lines(monkeypatch):
         return dict.fromkeys(("train", "validation", "test"), rows)
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    monkeypatch.setattr("zoo.data.hub.is_reachable", lambda: True)
+    monkeypatch.setattr("zoo.data.sets.hub.is_reachable", lambda: True)
     data = load_text("ptb")
     # Its scripts are not run any more; the branch has the same rows.
     assert asked == [(("ptb-text-only/ptb_text_only",), {"revision": "refs/convert/parquet"})]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.system.command_line import command, typed
+from zoo.messages.command_line import command, typed
 
 NAMES = ["plain", "my cells/a.json", "it's", "$HOME", "a;b", "*", "ä ö", "-x", '"q"', "new\nline"]
 

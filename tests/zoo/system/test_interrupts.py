@@ -35,7 +35,7 @@ def start(words, module, number, cwd):
 
 
 @pytest.mark.parametrize("words, module", [
-    (["zoo", "list"], "typer"), (["zoo", "list"], "zoo.system.notes"),
+    (["zoo", "list"], "typer"), (["zoo", "list"], "zoo.messages.notes"),
     (["zoo", "train", "my cell.json"], "zoo.commands.train"),
     (["zoo", "train", "DARTS", "--data", "digits"], "torch"),
     (["search", "resume", "a run"], "typer"), (["search", "resume", "a run"], "zoo.cli"),
@@ -51,7 +51,7 @@ def test_while_things_are_imported(words, module, tmp_path):
 
 
 def test_sigterm_says_how_to_go_on(tmp_path):
-    done = start(["zoo", "train", "DARTS"], "zoo.data.digits", signal.SIGTERM, tmp_path)
+    done = start(["zoo", "train", "DARTS"], "zoo.data.sets.digits", signal.SIGTERM, tmp_path)
     assert (done.returncode, done.stdout) == (143, "")
     assert done.stderr.splitlines()[-1] == "terminated; go on with `zoo train DARTS`"
 

@@ -13,9 +13,9 @@ from zoo.cli import app
 from zoo.create import create_model
 from zoo.recipes.image import recipe
 from zoo.registry import genotype
+from zoo.runs.run_folder import RunError, read_config
 from zoo.training.classification import train
 from zoo.training.fine_tuning import begin, warm_start
-from zoo.training.run_folder import RunError, read_config
 from zoo.weights import WeightsError, find, trained_state
 
 # Steps so small that the weights stay where they begin; batch-norm's statistics move all the same.

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.data.base import DataError
-from zoo.data.hub import load_from_hub
 from zoo.data.pictures import on_white, told
+from zoo.data.sets.hub import load_from_hub
 
 if TYPE_CHECKING:
     import pyarrow

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from tests import processes
 from zoo.artifact.folder import check_files, check_place, read_manifest
-from zoo.training import run_folder
+from zoo.runs import run_folder
 
 pytestmark = pytest.mark.xdist_group("processes")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from zoo.runs.run_folder import DIVERGED, LOCK, DivergedError, RunError, check_is_folder
 from zoo.system import distributed
 from zoo.system.files import write_whole
 from zoo.system.swap import made
-from zoo.training.run_folder import DIVERGED, LOCK, DivergedError, RunError, check_is_folder
 
 
 @contextlib.contextmanager

@@ -6,10 +6,11 @@ import pytest
 
 from tests.zoo.tiny_runs import TINY, history, interrupted, same, weights
 from zoo.recipes.language import language_recipe
-from zoo.training import language_modeling, run_folder
+from zoo.runs import run_folder
+from zoo.runs.run_folder import DivergedError, RunError
+from zoo.runs.run_lock import at_work
+from zoo.training import language_modeling
 from zoo.training.classification import train
-from zoo.training.run_folder import DivergedError, RunError
-from zoo.training.run_lock import at_work
 
 
 @pytest.mark.parametrize("resume", [True, False])

@@ -12,9 +12,9 @@ import torch
 from tests.zoo.tiny_runs import MODERN, TINY, Stop, interrupted, same, weights
 from zoo.data.images import load
 from zoo.recipes.language import LanguageRecipe
-from zoo.training import run_folder
+from zoo.runs import run_folder
+from zoo.runs.run_folder import RunError
 from zoo.training.classification import train
-from zoo.training.run_folder import RunError
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from zoo.system.threads import check_threads
 from zoo.weights import WEIGHTS, save_weights
 
 CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
-LOCK = "lock"  # see `zoo.training.run_lock`
+LOCK = "lock"  # see `zoo.runs.run_lock`
 DIVERGED = "diverged.txt"  # why the run cannot go on, in one line
 # What a kill in the middle of a `write_whole` leaves behind.
 _PARTS = {f"{name}.part" for name in (
