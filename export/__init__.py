@@ -1,5 +1,6 @@
 """Exports: PyTorch -> ONNX -> TensorFlow -> TensorFlow.js, with a parity check at each hop.
 
+Examples:
     >>> import export, zoo
     >>> model = zoo.create_model("DARTS", weights="digits")
     >>> manifest = export.export(model, "onnx", "exports/mine")
