@@ -87,14 +87,17 @@ def kept(source: Source, formats: Sequence[str], directory: Path, precision: str
     """
     if not (directory / artifact.MANIFEST).exists():
         return Kept()
+    artifact.check_place(directory)
+    manifest = artifact.read_manifest(directory)
     try:
-        manifest = artifact.read_manifest(directory)
         same = _is_same(source, directory, manifest)
     except (ArtifactError, WeightsError) as error:
+        artifact.check_loss(directory, keep=())
         if replace:
             return Kept()
         raise ArtifactError(f"{error}; or replace all of it with --replace") from None
     if not same:
+        artifact.check_loss(directory, keep=())
         if replace:
             return Kept()
         raise ArtifactError(f"{directory} holds another network, {manifest.name}, which would be "

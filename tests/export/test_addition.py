@@ -135,6 +135,16 @@ def test_a_damaged_folder_is_replaced_when_that_is_asked_for(tmp_path, name):
     check_files(tmp_path / "out", read_manifest(tmp_path / "out"))
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_manifest_of_somebody_else_is_left_alone(tmp_path, replace):
+    """Web apps have a file of that name."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/manifest.json").write_text('{"name": "my app"}')
+    with pytest.raises(ArtifactError, match="not an artifact of ours, so it is left alone"):
+        build(small(), ["onnx"], tmp_path / "out", replace=replace)
+    assert (tmp_path / "out/manifest.json").read_text() == '{"name": "my app"}'
+
+
 # --- trainings --------------------------------------------------------------------------------
 
 
@@ -156,12 +166,12 @@ def test_the_history_of_a_training_stays(run, tmp_path, replace):
     assert (mine / "history.jsonl").read_bytes() == (folder / "history.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("replace, said", [
-    (False, "holds another network"), (True, "holds a training, whose history and settings")])
-def test_a_training_of_another_network_is_never_replaced(run, tmp_path, replace, said):
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_training_of_another_network_is_never_replaced(run, tmp_path, replace):
     folder, _, _ = run
     before = contents(folder)
-    with pytest.raises(ArtifactError, match=said):
+    with pytest.raises(ArtifactError, match="holds a training, whose history and settings would be "
+                       "lost; choose another folder with -o"):
         build(small(), ["onnx"], folder, replace=replace)
     assert contents(folder) == before
 

@@ -36,12 +36,14 @@ _SIDE = 1024  # of the matrices that show how fast a device multiplies
 @dataclass(frozen=True)
 class Need:
     """`weights` in float32, `activations()` at the peak of a pass, which are `at_most` so many, in
-    bytes; `multiply_adds()` of an image in a forward pass."""
+    bytes; `multiply_adds()` of an image in a forward pass; `building`, the seconds that it takes to
+    make the modules."""
 
     weights: float
     at_most: float
     activations: Callable[[], float]
     multiply_adds: Callable[[], float]
+    building: float = 0.0
 
 
 def need(genotype: Genotype, kind: str, settings: dict[str, int | bool],
@@ -54,10 +56,14 @@ def need(genotype: Genotype, kind: str, settings: dict[str, int | bool],
     that no network has.
     """
     layers = int(settings["layers"])
+    each: list[float] = []  # seconds to build a layer
 
     def built(layers: int) -> nn.Module:
+        began = time.perf_counter()
         with torch.device("meta"):
-            return build_network(genotype, kind, **settings | {"layers": layers})
+            model = build_network(genotype, kind, **settings | {"layers": layers})
+        each.append((time.perf_counter() - began) / layers)
+        return model
 
     def memory(count: int, layers: int) -> Tensor:
         model = built(layers)
@@ -78,7 +84,7 @@ def need(genotype: Genotype, kind: str, settings: dict[str, int | bool],
 
     # Gradients of weights are as large for any batch.
     return Need(weights, two * max(1, batch / 2), activations,
-                lambda: _at(layers, multiply_adds).item())
+                lambda: _at(layers, multiply_adds).item(), layers * min(each))
 
 
 def _at(layers: int, measured: Callable[[int], Tensor]) -> Tensor:
@@ -125,7 +131,7 @@ def check(found: Need, what: str, remedy: str, *, copies: float, passes: float,
     about = room * activations + rest
     if about <= free:
         return
-    seconds = passes * found.multiply_adds() / multiply_adds_per_second(device)
+    seconds = found.building + passes * found.multiply_adds() / multiply_adds_per_second(device)
     said = (f"{what} takes about {in_words(about)} of memory and at least {duration(seconds)}, and "
             f"{in_words(free)} are free; {remedy}")
     # Beyond doubt: without the room that a heap takes beside what is in it.
