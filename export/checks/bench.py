@@ -23,6 +23,7 @@ from export.runtimes.base import RUNTIMES, Runtime, find_runtime
 from zoo.artifact.manifest import Input
 from zoo.create import create_model
 from zoo.models.cost import cost
+from zoo.registry import genotype
 from zoo.spelling import choices
 
 
@@ -65,6 +66,9 @@ def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs
     check_packages(hops(each.reads for each in chosen), Options.converter)
     for package in (package for each in chosen for package in each.packages):
         shims.require(package)
+    if genotype(cell).kind == "recurrent":
+        raise ValueError(f"{cell} is a recurrent cell, and bench times networks of images; leave "
+                         "it out")
     spec = Input(height=size, width=size, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
     model = create_model(cell, channels=channels, layers=layers).eval()
     price = cost(model, (3, size, size))
