@@ -34,6 +34,14 @@ def check_known(values: Iterable[str], known: Iterable[str], where: str = "") ->
             raise ValueError(f"{where}unknown setting {choices(name, known)}")
 
 
+def check_not_negative(settings: object, *names: str) -> None:
+    """Raise ValueError for the first of the settings that is below 0, NaN or infinite."""
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"{name} must be at least 0, not {value!r}")
+
+
 T = TypeVar("T")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.messages.spelling import choices
-from zoo.recipes.base import Settings
+from zoo.recipes.base import Settings, check_not_negative
 
 SCHEDULES = ("cosine", "step-decay", "warm-up-cosine")
 
@@ -78,6 +78,9 @@ class Recipe(Settings):
         for name in ("label_smoothing", "drop_path", "momentum", "warm_up", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {getattr(self, name)!r}")
+        check_not_negative(self, "weight_decay", "auxiliary_weight", "crop_padding", "cutout",
+                           "resized_crop", "color", "hue", "rotate", "zoom", "shift", "shear",
+                           "stroke", "drawings")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0")
         if self.schedule not in SCHEDULES:

@@ -20,10 +20,10 @@ function colorOf(operation) {
   return '--convolution'
 }
 
-/** Names of the inputs and of the nodes, as the drawing has them. */
+/** Names of the inputs and of the nodes, as the drawing and Genotype(...) have them. */
 function edgeName(cell, node, source) {
   if (cell === 'recurrent') return `${source} → ${node + 1}`
-  return `${['c_k−2', 'c_k−1'][source] ?? source - 2} → ${node}`
+  return `${['c_k−2', 'c_k−1'][source] ?? source} → ${node + 2}`
 }
 
 /** Colors on both sides of an even mixture: a weight is told by how many times even it is. */
