@@ -1,5 +1,6 @@
 """Exports: PyTorch -> ONNX -> TensorFlow -> TensorFlow.js, with a parity check at each hop.
 
+Examples:
     >>> import export, zoo
     >>> model = zoo.create_model("DARTS", weights="digits")
     >>> manifest = export.export(model, "onnx", "exports/mine")
@@ -51,6 +52,9 @@ def export(model: ZooNetwork, formats: str | Sequence[str], directory: Path | st
     from export.pipeline import build
     from export.source import from_model
 
-    source = from_model(model, name or Path(directory).name, input, labels, vocabulary)
+    name = Path(directory).name if name is None else name
+    if not name.strip():
+        raise ValueError("the name of an export is empty; give one, or leave it out")
+    source = from_model(model, name, input, labels, vocabulary)
     wanted = [formats] if isinstance(formats, str) else list(formats)
     return build(source, wanted, directory, precision, converter, replace=replace)

@@ -76,7 +76,7 @@ def _usage(manifest: Manifest, folder: Path) -> str:
     assert size.range is not None  # only a language model has none
     low, high = size.range
     lines = [f"Input: `{size.name}`, float32 (batch, {size.height}, {size.width}, "
-             f"{size.channels}), raw values {low:g} to {high:g}; the graph normalises. "
+             f"{size.channels}), raw values {low:g} to {high:g}; the graph normalizes. "
              " Outputs: `logits` and `probabilities`.\n"]
     if (folder / "tfjs").exists():
         lines.append(_javascript(size))

@@ -65,7 +65,7 @@ def build(
     channels: Annotated[int | None, typer.Option(help="Width of the first cell.")] = None,
     layers: Annotated[int | None, typer.Option(help="Number of cells.")] = None,
     num_classes: Annotated[int | None, typer.Option(help="Number of classes.")] = None,
-    in_channels: Annotated[int | None, typer.Option(help="1 for grey, 3 for colour.")] = None,
+    in_channels: Annotated[int | None, typer.Option(help="1 for gray, 3 for color.")] = None,
     size: Annotated[int | None, typer.Option(help="Height and width of the images.")] = None,
     vocabulary: Annotated[int | None, typer.Option(help="Words of a language model.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Width of a language model.")] = None,

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zoo.messages.spelling import choices
-from zoo.recipes.base import Settings
+from zoo.recipes.base import Settings, check_not_negative
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class SupernetSettings(Settings):
                 raise ValueError(f"{name} must be above 0, not {value!r}")
             if (name.startswith("dropout") or name == "momentum") and not 0 <= value < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {value!r}")
+        check_not_negative(self, "warm_up", "alpha_weight_decay")
+        if not all(0 <= beta < 1 for beta in self.alpha_betas):
+            raise ValueError(f"alpha_betas must be in [0, 1), not {self.alpha_betas!r}")
         if self.order not in (1, 2):
             raise ValueError(f"the order is 1 or 2, not {self.order!r}")
 
@@ -63,6 +66,7 @@ class ConvSettings(SupernetSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_not_negative(self, "weight_decay", "crop_padding", "cutout")
         if self.batch_size < 2:
             raise ValueError("batch_size must be at least 2: batch-norm needs two images")
         if not 0 < self.train_share < 1:
@@ -90,6 +94,10 @@ class TextSettings(SupernetSettings):
     dropout_input: float = 0.75
     tar_weight: float = 1e-3  # of the change from one output of the cell to the next
     ar_weight: float = 0.0  # of the size of outputs
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_not_negative(self, "weight_decay", "tar_weight", "ar_weight")
 
     def dropouts(self) -> dict[str, float]:
         return {name: value for name, value in vars(self).items() if name.startswith("dropout")}

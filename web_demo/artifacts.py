@@ -51,13 +51,13 @@ def find_artifacts(
 
 
 def not_shown(manifest: Mapping[str, Any]) -> str:
-    """Why the page runs no such network, whose pictures are gray or coloured, 0 to 255; or ''."""
+    """Why the page runs no such network, whose pictures are gray or colored, 0 to 255; or ''."""
     spec = manifest.get("input") if manifest.get("task") == "image-classification" else None
     if not isinstance(spec, dict):
         return ""
     if spec.get("channels") not in (1, 3):
         return (f"its images have {spec.get('channels')} channels, and those of the page are gray "
-                "or coloured")
+                "or colored")
     if list(spec.get("range") or (0, 255)) != [0, 255]:
         return f"its pixels are in {spec['range']}, and those of the page from 0 to 255"
     return ""

@@ -1,5 +1,6 @@
 """A zoo of published neural-network cells, and networks built from any of them.
 
+Examples:
     >>> import zoo
     >>> zoo.list_cells("DARTS_V*")
     ['DARTS_V1', 'DARTS_V1_RNN', 'DARTS_V2', 'DARTS_V2_RNN']

@@ -9,6 +9,7 @@ try:
     import errno
     import importlib
     import os
+    import re
     import time
     from collections.abc import Collection
     from typing import Annotated, Any, NamedTuple
@@ -97,6 +98,16 @@ def _one_line(error: Exception, options: Collection[str]) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _value_error(message: str) -> str:
+    """What a value of an option has to be, where typer quotes pydantic."""
+    for theirs, ours in (("Value error, ", ""),
+                         ("Input should be a valid integer(, .*)?", "it must be a whole number"),
+                         ("Input should be a valid number(, .*)?", "it must be a number"),
+                         ("Input should be greater than or equal to", "it must be at least")):
+        message = re.sub(f"^{theirs}", ours, message)
+    return message
+
+
 def _wait_for_rank_zero() -> None:
     """Under torchrun all processes make the same mistake: one that the first has told of, too, is
     ended by torchrun during this wait."""
@@ -130,6 +141,8 @@ class OneLineErrors(TyperGroup):
         except Exception as error:
             if interrupts.received() and not isinstance(error, typer.Exit):
                 raise _interrupted() from None  # which a library has turned into this
+            if isinstance(error, typer.BadParameter):
+                error.message = _value_error(error.message)
             if os.environ.get("ZOO_TRACEBACK") or not _is_expected(error):
                 raise
             _wait_for_rank_zero()

@@ -67,6 +67,9 @@ def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs
     check_packages(hops(each.reads for each in chosen), Options.converter)
     for package in (package for each in chosen for package in each.packages):
         shims.require(package)
+    if genotype(cell).kind == "recurrent":
+        raise ValueError(f"{cell} is a recurrent cell, and bench times networks of images; leave "
+                         "it out")
     spec = Input(height=size, width=size, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
     fits.check_images(genotype(cell), "cifar", {"channels": channels, "layers": layers}, spec)
     model = create_model(cell, channels=channels, layers=layers).eval()

@@ -62,7 +62,7 @@ class OneShot(Strategy):
         return self.task.supernet()
 
     def prepare(self) -> None:
-        """Build the optimisers."""
+        """Build the optimizers."""
         settings = self.settings
         self.weight_optimizer = torch.optim.SGD(
             self.network.parameters(), lr=settings.learning_rate, momentum=settings.momentum,

@@ -263,7 +263,7 @@ def test_images_of_other_channels(visit, artifact, channels):
          "channels": channels, "path": "models/DARTS-digits/"}]})
     page = visitor.open()
     assert visitor.failure() == (
-        f"DARTS-digits takes images of {channels} channels, and this page has gray and coloured "
+        f"DARTS-digits takes images of {channels} channels, and this page has gray and colored "
         'ones: check it with "zoo verify", and use its files from your own code.')
     assert page.locator("#model option").all_inner_texts() == [
         f"DARTS-digits ({channels} channels)"]

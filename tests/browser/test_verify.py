@@ -176,7 +176,7 @@ def test_images_are_classified_in_chromium(browser, artifact, page_folder):
 
 def test_images_of_other_channels_are_verified_and_listed(browser, node, page_folder, artifact,
                                                           tmp_path):
-    """The page has gray and coloured pictures; the files run anywhere."""
+    """The page has gray and colored pictures; the files run anywhere."""
     other = tmp_path / "four channels"
     small = BuildOptions(in_channels=4, channels=4, layers=3)
     manifest = build(find("DARTS", small), ["tfjs"], other)
@@ -187,7 +187,7 @@ def test_images_of_other_channels_are_verified_and_listed(browser, node, page_fo
     said = []
     artifacts = find_artifacts([other, artifact], said.append)
     assert said == [f"{other}: its images have 4 channels, and those of the page are gray or "
-                    "coloured; the page lists it, and its files run elsewhere"]
+                    "colored; the page lists it, and its files run elsewhere"]
     with running(serve(artifacts, port=0, page=page_folder)) as server:
         visitor = Visit(browser, server.url)
         page = visitor.ready()  # begins with the network that it can show

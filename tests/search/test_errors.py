@@ -8,9 +8,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from search import build
 from search import runner as runs
 from search.cli import app
-from search.strategies import one_shot
+from search.config import SearchOptions, plan
+from search.strategies import STRATEGIES, one_shot
 from search.tasks.conv import ConvDomain
 from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder
 from zoo import registry
@@ -131,6 +133,14 @@ def run(interrupted, tmp_path):
     (["--name", ""], "'' cannot name a cell"),
     (["--seed", "-1"], "the seed must be"),
     (["--workers", "many", "--strategy", "random"], "--workers is a number from 1, ray or"),
+    (["--workers", "2"], "--workers is for strategies that train candidates, and darts trains"),
+    (["--strategy", "reinforce", "--set", "learning_rate=-1"], "learning_rate must be above 0"),
+    (["--strategy", "reinforce", "--set", "clip=-1"], "clip must be at least 0, not -1.0"),
+    (["--strategy", "hierarchical", "--set", "share=2"], "share must be above 0 and at most 1"),
+    (["--strategy", "random", "--set", "weight_decay=-1"], "weight_decay must be at least 0"),
+    (["--set", "weight_decay=-1"], "weight_decay must be at least 0, not -1.0"),
+    (["--set", "alpha_betas=[2, 3]"], "alpha_betas must be in [0, 1), not (2.0, 3.0)"),
+    (["--set", "crop_padding=-1"], "crop_padding must be at least 0, not -1"),
     (["--device", "tpu"], "no device 'tpu' here"),
     (["--precision", "int3"], "unknown precision 'int3'"),
     (["--name", "DARTS"], "'DARTS' is the published cell DARTS_V1; choose another name"),
@@ -139,6 +149,20 @@ def run(interrupted, tmp_path):
 def test_what_does_not_go_together(options, message, here):
     assert message in refused("run", *options)
     assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_smallest_budget_that_is_told_is_the_smallest_that_works(strategy):
+    def rows(budget):
+        planned, data = plan(SearchOptions(strategy=strategy, budget=budget))
+        return build.rehearse(planned, data)
+
+    with pytest.raises(ValueError, match="the smallest that works is --budget") as caught:
+        rows(1)
+    least = int(str(caught.value).split()[-1])
+    assert rows(least) >= 1
+    with pytest.raises(ValueError, match=f"--budget {least}$"):
+        rows(least - 1)
 
 
 def test_a_name_of_a_cell_of_the_users_needs_replace(here):
@@ -205,6 +229,21 @@ def test_foreign_folders_are_left_alone(here, words, run):
     before = (run / "config.json").read_bytes()
     assert f"go on with `search resume {run}`" in refused(*words, "-o", run)
     assert (run / "config.json").read_bytes() == before
+
+
+def test_a_finished_run_is_not_to_be_resumed(words, run):
+    assert search("resume", run).exit_code == 0
+    assert refused(*words, "-o", run) == (
+        f"error: {run} holds a finished search, see `search show {run}`; choose another folder "
+        "with -o")
+
+
+def test_a_folder_that_is_not_there_holds_no_runs(here):
+    assert refused("list", "nowhere") == (
+        "error: there is no folder nowhere; name one that holds runs")
+    assert search("list").stdout == "no search runs in runs; `search run` makes one\n"
+    (here / "empty").mkdir()
+    assert search("list", "empty").exit_code == 0
 
 
 @pytest.mark.parametrize("command", ["show", "plot", "compare", "resume"])
@@ -303,7 +342,7 @@ def test_the_checkpoint_of_another_search(run, words, here):
 
 @pytest.mark.parametrize("change", [
     {"strategy": "drats"}, {"space": "x"}, {"threads": 0}, {"threads": "2"}, {"seed": None},
-    {"settings": {"epochs": "many"}}, {"settings": {"colour": 1}}, {"settings": []},
+    {"settings": {"epochs": "many"}}, {"settings": {"color": 1}}, {"settings": []},
     {"training": 3}])
 def test_a_damaged_config(change, run):
     path = run / "config.json"

@@ -90,35 +90,48 @@ def misfit_sentence(problem: str, tensors: dict[str, Tensor], where: str, genoty
                     ) -> str:
     """What does not fit, and what would.  Raises WeightsError for what is no network at all."""
     found = infer(tensors, where)
+    what = f"{where} does not fit the network: "
     if (made_of := family(found[0], tensors)) != genotype.kind:
-        problem = f"it is of a {made_of} cell, the network of a {genotype.kind} one"
-    return f"{where} does not fit the network: {problem}; {cells_of(tensors, found, problem)}"
+        what += f"it is of a {made_of} cell, the network of a {genotype.kind} one"
+    elif _differs(genotype, tensors, found) is None:
+        return f"{what}{problem}; it is of this cell in other sizes, {_sizes_of(found)}: give these"
+    else:
+        what += problem
+    return f"{what}; {cells_of(tensors, found, problem)}"
 
 
 def cells_of(tensors: dict[str, Tensor], found: Sizes, known_problem: str = "") -> str:
     """Which registered cells have these shapes, or else the nearest and where it differs, unless
     that is known already."""
-    kind, settings = found
-    sizes = ", ".join(f"{name} {value}" for name, value in settings.items())
-    what = f"({kind} network, {sizes})"
+    what = f"({_sizes_of(found)})"
     known = _by_likeness(tensors, found)
     if not known:
         return f"there is no registered cell of its kind {what}"
     if fitting := [record.name for record in cells_with(tensors, found)]:
         return f"its shapes are those of {' or '.join(fitting)} {what}"
     nearest = known[0][0]
-    try:
-        problem = misfit(shapes(nearest.genotype, kind, settings), tensors)
-    except ValueError as error:  # settings that no network has
-        problem = str(error)
+    problem = _differs(nearest.genotype, tensors, found)
     differs = f": {problem}" if problem != known_problem else ""
     return f"no registered cell has its shapes {what}, the nearest is {nearest.name}{differs}"
+
+
+def _sizes_of(found: Sizes) -> str:
+    kind, settings = found
+    return ", ".join((f"{kind} network", *(f"{name} {value}" for name, value in settings.items())))
+
+
+def _differs(genotype: Genotype, tensors: dict[str, Tensor], found: Sizes) -> str | None:
+    """In what a state is not the network of `genotype` in its sizes; None where it is."""
+    try:
+        return misfit(shapes(genotype, *found), tensors)
+    except ValueError as error:  # sizes that no network has
+        return str(error)
 
 
 def cells_with(tensors: dict[str, Tensor], found: Sizes) -> list[CellRecord]:
     """The registered cells whose network has these names and shapes, by name."""
     fitting = [record for record, likeness in _by_likeness(tensors, found) if likeness == 1
-               and misfit(shapes(record.genotype, *found), tensors) is None]
+               and _differs(record.genotype, tensors, found) is None]
     return sorted(fitting, key=lambda record: record.name)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from zoo.data.base import ImageData
 from zoo.data.sets.synthetic_digits import draw
-from zoo.data.transforms import augment, cutout, normalise
+from zoo.data.transforms import augment, cutout, normalize
 from zoo.recipes.image import Recipe
 from zoo.system import distributed
 
@@ -49,7 +49,7 @@ class Batches:
         self._pixels = self._move(data.train.images) if whole else None
 
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (N, C, H, W), float32, normalised, channels last, and labels (N,)."""
+        """Images (N, C, H, W), float32, normalized, channels last, and labels (N,)."""
         pixels, labels = self._pixels, self._labels
         if self.recipe.drawings:  # new ones in every epoch, the same ones after a resume
             assert pixels is not None  # only digits, which are in memory, have drawings
@@ -87,7 +87,7 @@ class Batches:
 
     def _prepare(self, pixels: Tensor, epoch: int) -> Tensor:
         pixels = pixels.to(self.device, non_blocking=True).float()
-        images = normalise(augment(pixels, self.recipe), self._mean, self._std)
+        images = normalize(augment(pixels, self.recipe), self._mean, self._std)
         if self.recipe.cutout:
             images = cutout(images, self.recipe.cutout)
         if sizes := self.recipe.sizes:

@@ -4,10 +4,10 @@ The middle square of the picture is cut out, and each pixel that the network see
 the area that it covers ("box" or area averaging), as far as 8-bit values go: sums of whole
 numbers, exact in float64, and one division.  `web_demo/src/image/resize.ts` is the same arithmetic.
 Networks of ImageNet see pictures cut as its tests are (`middle`, and
-`web_demo/src/image/imagenet.ts`).  Colour profiles are left aside, as where training data was
+`web_demo/src/image/imagenet.ts`).  Color profiles are left aside, as where training data was
 read; the orientation that a camera noted is followed; what is transparent is seen on white paper.
 A few rare files a browser reads in its own way: a WebP with an orientation (Chromium leaves it as
-it lies), a GIF whose first frame does not fill its screen, a PNG of 16-bit grey with one
+it lies), a GIF whose first frame does not fill its screen, a PNG of 16-bit gray with one
 transparent value.
 """
 
@@ -34,7 +34,7 @@ _MOST_PIXELS = 2 ** 27  # of a picture scaled on the way to its middle
 
 
 class NoRangeError(ValueError):
-    """Grey values of which nobody says which one is white; the message has the remedy."""
+    """Gray values of which nobody says which one is white; the message has the remedy."""
 
 
 class PictureError(DataError):
@@ -61,7 +61,7 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
 
         return np.asarray(middle(Image.fromarray(pixels), height, file), np.float32)
     if spec.channels not in (1, 3):
-        raise PictureError(f"{file} has colours, and this network takes {spec.channels} channels; "
+        raise PictureError(f"{file} has colors, and this network takes {spec.channels} channels; "
                            "a picture fits 1 or 3")
     return area_average(brightness(pixels) if spec.channels == 1 else pixels, height, width)
 
@@ -121,13 +121,13 @@ def on_white(image: Image.Image) -> np.ndarray:
         image = Image.fromarray(_eight_bits(image, made_by))
     if not image.has_transparency_data:
         return np.asarray(image.convert("RGB"))
-    colours = np.asarray(image.convert("RGBA")).astype(np.int64)
-    opacity = colours[..., 3:]
-    return ((colours[..., :3] * opacity + 127) // 255 + 255 - opacity).astype(np.uint8)
+    colors = np.asarray(image.convert("RGBA")).astype(np.int64)
+    opacity = colors[..., 3:]
+    return ((colors[..., :3] * opacity + 127) // 255 + 255 - opacity).astype(np.uint8)
 
 
 def _eight_bits(image: Image.Image, made_by: str | None) -> np.ndarray:
-    """Grey values of 16 bits, in 16 or in 32, as uint8; Pillow would cut them off at 255.
+    """Gray values of 16 bits, in 16 or in 32, as uint8; Pillow would cut them off at 255.
 
     Raises NoRangeError for other 32-bit values and for floats: no scale is theirs.
     """
@@ -136,10 +136,10 @@ def _eight_bits(image: Image.Image, made_by: str | None) -> np.ndarray:
         low, high = int(levels.min()), int(levels.max())
         # Below 256 they may be 8 bits as well as a dark picture of 16.
         if low < 0 or not 255 < high < 65536:
-            raise NoRangeError(f"holds 32-bit grey values from {low} to {high}, of which nothing "
+            raise NoRangeError(f"holds 32-bit gray values from {low} to {high}, of which nothing "
                                "says which one is white; save it with 8 or 16 bits")
     elif image.mode == "F":
-        raise NoRangeError(f"holds grey values in floats, from {levels.min():.4g} to "
+        raise NoRangeError(f"holds gray values in floats, from {levels.min():.4g} to "
                            f"{levels.max():.4g}, of which nothing says which one is white; save "
                            "it with 8 or 16 bits")
     return (levels // 256).astype(np.uint8)

@@ -24,7 +24,7 @@ from zoo.messages.spelling import choices
 @dataclass(frozen=True)
 class Reading:
     """A genotype, the name and the source that the text gives it, and what is to be told: which
-    of several it is, what was left out, which form was recognised."""
+    of several it is, what was left out, which form was recognized."""
 
     genotype: Genotype
     name: str = ""

@@ -7,7 +7,7 @@ state.
 
 In a hierarchical cell and its motifs node 0 is the input, a node the concatenation of its edges.
 
-Colours are attributes for light pages, and a media query changes them for dark ones: right as
+Colors are attributes for light pages, and a media query changes them for dark ones: right as
 an <img>, under a strict Content-Security-Policy and in programs that know no CSS.
 """
 

@@ -16,7 +16,7 @@ from zoo.messages.validation import reason
 
 #: Names until release 0.3, which runs of that time hold and which are still read.
 RENAMED = {"average": "ema_decay", "time": "bptt", "random_time": "random_bptt",
-           "activation": "ar_weight", "slowness": "tar_weight"}
+           "activation": "ar_weight", "slowness": "tar_weight", "colour": "color"}
 
 
 def current_names(values: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
@@ -32,6 +32,14 @@ def check_known(values: Iterable[str], known: Iterable[str], where: str = "") ->
     for name in values:
         if name not in known:
             raise ValueError(f"{where}unknown setting {choices(name, known)}")
+
+
+def check_not_negative(settings: object, *names: str) -> None:
+    """Raise ValueError for the first of the settings that is below 0, NaN or infinite."""
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"{name} must be at least 0, not {value!r}")
 
 
 T = TypeVar("T")

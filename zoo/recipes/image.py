@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.messages.spelling import choices
-from zoo.recipes.base import Settings
+from zoo.recipes.base import Settings, check_not_negative
 
 SCHEDULES = ("cosine", "step-decay", "warm-up-cosine")
 
@@ -48,13 +48,13 @@ class Recipe(Settings):
     flip: bool = False
     cutout: int = 0  # side in pixels
     resized_crop: float = 0.0  # smallest share of a large image that is cut out, 0.08
-    colour: float = 0.0  # 0.4: brightness, contrast and saturation times 0.6 to 1.4
+    color: float = 0.0  # 0.4: brightness, contrast and saturation times 0.6 to 1.4
     hue: float = 0.0  # 0.2: turned by up to a fifth of the circle
     rotate: float = 0.0  # degrees
     zoom: float = 0.0  # 0.15: each side scaled by 0.85 to 1.15
     shift: float = 0.0  # pixels
     shear: float = 0.0  # columns a row
-    stroke: float = 0.0  # 0.3: grey to the power 1/1.3 to 1.3
+    stroke: float = 0.0  # 0.3: gray to the power 1/1.3 to 1.3
     drawings: int = 0  # drawn digits added in each epoch, see `zoo.data.sets.synthetic_digits`
 
     def __post_init__(self) -> None:
@@ -78,6 +78,9 @@ class Recipe(Settings):
         for name in ("label_smoothing", "drop_path", "momentum", "warm_up", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {getattr(self, name)!r}")
+        check_not_negative(self, "weight_decay", "auxiliary_weight", "crop_padding", "cutout",
+                           "resized_crop", "color", "hue", "rotate", "zoom", "shift", "shear",
+                           "stroke", "drawings")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0")
         if self.schedule not in SCHEDULES:
@@ -102,7 +105,7 @@ CIFAR = {
 IMAGENET = PAPER.but(network="imagenet", channels=48, layers=14, epochs=250, batch_size=128,
                      learning_rate=0.1, schedule="step-decay", decay=0.97, weight_decay=3e-5,
                      label_smoothing=0.1, drop_path=0.0, crop_padding=0, cutout=0,
-                     resized_crop=0.08, colour=0.4, hue=0.2)
+                     resized_crop=0.08, color=0.4, hue=0.2)
 
 #: By data set and preset; the first preset of a data set is taken when none is named.
 RECIPES: dict[str, dict[str, Recipe]] = {

@@ -61,14 +61,14 @@ def warm_start(model: ImageNetwork, found: PretrainedWeights, recipe: Recipe) ->
     own = trained_state(model)
     state = fit.fitted(found.content, own, found.where)
     head = {name: value for name, value in own.items() if name.startswith(_CLASSIFIER)}
-    anew = all(name in state.tensors for name in head) and any(
-        state.tensors[name].shape != value.shape for name, value in head.items())
+    weight = own[f"{_CLASSIFIER}weight"]
+    before = state.tensors.get(f"{_CLASSIFIER}weight", weight)
+    anew = before.shape[1:] == weight.shape[1:] and len(before) != len(weight)
     if anew:
-        before = len(state.tensors[f"{_CLASSIFIER}bias"])
         state.tensors |= head
     fit.check(own, state, found.where, model.genotype)
     fill(model, state.tensors, found.where)
     say_left_out(state, found.where)
     if anew:
-        note(f"{found.where} is for {before} classes and this training for "
-             f"{len(own[f'{_CLASSIFIER}bias'])}: the classifier begins anew")
+        note(f"{found.where} is for {len(before)} classes and this training for {len(weight)}: the "
+             "classifier begins anew")

@@ -102,7 +102,7 @@ def check_row(row, name, space, number, images):
             assert np.shape(table) == ((14, 8) if space == "conv" else (36, 5))
             assert 0 < row["entropy"][cell] <= math.log(8) + 1e-6
         assert row["alphas"].keys() == row["entropy"].keys() == cells
-        sign = 1 if space == "conv" else -1  # above 0: discretisation costs
+        sign = 1 if space == "conv" else -1  # above 0: discretization costs
         assert row["discretisation_gap"] == pytest.approx(
             sign * (row[f"valid_{metric}"] - row[f"discrete_{metric}"]))
     assert row.keys() == wanted

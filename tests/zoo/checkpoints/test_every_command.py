@@ -138,6 +138,16 @@ def test_language_models(content, part, tmp_path, monkeypatch):
         assert said == {"", "error: reached the work"}
 
 
+def test_the_sizes_of_a_file_are_said_where_others_are_given(said):
+    wider = create_model("DARTS_V2", **SIZES | {"channels": 6})
+    endings = said(saved(wider.state_dict()))
+    assert endings.pop("import") == "done"
+    assert set(endings.values()) == {
+        "a.pt does not fit the network: stem.0.weight has shape (18, 1, 3, 3), the network's has "
+        "(12, 1, 3, 3); it is of this cell in other sizes, cifar network, channels 6, layers 3, "
+        "num_classes 10, in_channels 1: give these"}
+
+
 def test_the_suffix_does_not_matter(said):
     for name in ("a", "a.safetensors", "a.pth.tar", "a.bin"):
         assert said(HOLDING["module"](), name)["create_model"] == "done"

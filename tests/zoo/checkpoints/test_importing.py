@@ -81,7 +81,7 @@ def test_image_networks(tmp_path, network, change):
     assert torch.equal(model.eval()(images), loaded(images))
 
 
-def test_cifar10_is_recognised_by_its_classes(tmp_path):
+def test_cifar10_is_recognized_by_its_classes(tmp_path):
     checkpoint(tmp_path / "a.pt")
     manifest = import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "out")
     assert manifest.input.data == "cifar10" and manifest.labels[3] == "cat"
@@ -197,7 +197,7 @@ def test_a_published_cell_is_known_by_its_shapes(name):
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4, 20])
-def test_a_network_of_any_depth_is_recognised(tmp_path, layers):
+def test_a_network_of_any_depth_is_recognized(tmp_path, layers):
     checkpoint(tmp_path / "a.pt", layers=layers, auxiliary=False)
     import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "out")
     shutil.rmtree(tmp_path / "out")

@@ -202,7 +202,7 @@ def test_a_folder_of_images(tmp_path):
     assert data.std[1:] == [1.0, 1.0]  # nothing varies there
 
 
-def test_grey_images_have_one_channel(tmp_path):
+def test_gray_images_have_one_channel(tmp_path):
     write_folder(tmp_path, mode="L")
     assert load("folder", tmp_path).train.images.shape == (2, 8, 10, 1)
 
@@ -251,10 +251,10 @@ def test_images_are_upright_and_on_white_as_pictures_are_when_the_network_is_use
             wanted = (read_picture(file, spec.model_copy(update={"data": name})) if size
                       else decode(file))
             assert np.abs(learned[number].astype(np.float32) - wanted).max() <= 0.5
-    grey = tmp_path / "grey"
-    write_folder(grey, mode="L")
-    Image.fromarray(np.full((8, 10, 2), (90, 0), np.uint8)).save(grey / "test/cat/0.png")
-    assert (load("folder", grey).test.images[0] == 255).all()
+    gray = tmp_path / "gray"
+    write_folder(gray, mode="L")
+    Image.fromarray(np.full((8, 10, 2), (90, 0), np.uint8)).save(gray / "test/cat/0.png")
+    assert (load("folder", gray).test.images[0] == 255).all()
 
 
 @pytest.mark.parametrize("height, width, wanted", [(16, 16, (16, 16)), (8, 10, (8, 10))])

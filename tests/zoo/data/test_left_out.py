@@ -137,7 +137,7 @@ LEVELS = (np.arange(64).reshape(8, 8) * 1040).astype(np.int32)
 
 
 def in_folder(tmp_path, image, suffix):
-    """A folder of grey images with `image` among them."""
+    """A folder of gray images with `image` among them."""
     write_folder(tmp_path, mode="L", sizes=((8, 8),))
     file = tmp_path / "train" / "cat" / f"deep{suffix}"
     image.save(file)
@@ -160,11 +160,11 @@ def test_a_dark_picture_of_sixteen_bits_stays_dark(tmp_path):
 
 
 @pytest.mark.parametrize("levels, said", [
-    (LEVELS * 1000, "32-bit grey values from 0 to 65520000"),
-    (LEVELS - 5, "32-bit grey values from -5 to 65515"),
-    (LEVELS // 1040, "32-bit grey values from 0 to 63"),
-    ((LEVELS / 65520).astype(np.float32), "grey values in floats, from 0 to 1"),
-    ((LEVELS / 256).astype(np.float32), "grey values in floats, from 0 to 255.9"),
+    (LEVELS * 1000, "32-bit gray values from 0 to 65520000"),
+    (LEVELS - 5, "32-bit gray values from -5 to 65515"),
+    (LEVELS // 1040, "32-bit gray values from 0 to 63"),
+    ((LEVELS / 65520).astype(np.float32), "gray values in floats, from 0 to 1"),
+    ((LEVELS / 256).astype(np.float32), "gray values in floats, from 0 to 255.9"),
 ])
 def test_values_without_a_scale_are_refused(tmp_path, levels, said):
     """They were cut off at 0 and 255, which makes white or black of them."""

@@ -95,14 +95,14 @@ def test_what_is_transparent_is_white_paper(tmp_path):
     assert found[1, 1].tolist() == [227, 127, 127]
 
 
-def test_grey_and_deep_pictures(tmp_path):
-    Image.fromarray(noise(9, 9, 1)[..., 0]).save(tmp_path / "grey.png")
-    assert np.array_equal(decode(tmp_path / "grey.png"), np.repeat(noise(9, 9, 1), 3, axis=2))
+def test_gray_and_deep_pictures(tmp_path):
+    Image.fromarray(noise(9, 9, 1)[..., 0]).save(tmp_path / "gray.png")
+    assert np.array_equal(decode(tmp_path / "gray.png"), np.repeat(noise(9, 9, 1), 3, axis=2))
     deep = (noise(9, 9, 1)[..., 0].astype(np.uint16)) * 256 + 255
     Image.fromarray(deep).save(tmp_path / "deep.png")
     assert np.array_equal(decode(tmp_path / "deep.png")[..., :1], noise(9, 9, 1))
-    grey = Input(height=9, width=9, channels=1, mean=[0.5], std=[0.5])
-    assert np.array_equal(read_picture(tmp_path / "grey.png", grey), noise(9, 9, 1))
+    gray = Input(height=9, width=9, channels=1, mean=[0.5], std=[0.5])
+    assert np.array_equal(read_picture(tmp_path / "gray.png", gray), noise(9, 9, 1))
 
 
 def test_brightness_is_that_of_pillow():
@@ -116,8 +116,8 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(PictureError, match="x.jpg is no image that can be read: .* leave it out"):
         read_picture(tmp_path / "x.jpg", CIFAR)
     Image.fromarray(noise(30, 20)).save(tmp_path / "x.avif")
-    head, _, colours = (tmp_path / "x.avif").read_bytes().partition(b"mdat")
-    (tmp_path / "x.avif").write_bytes(head + b"mdat" + bytes(len(colours)))
+    head, _, colors = (tmp_path / "x.avif").read_bytes().partition(b"mdat")
+    (tmp_path / "x.avif").write_bytes(head + b"mdat" + bytes(len(colors)))
     with pytest.raises(PictureError, match="x.avif is no image that can be read"):
         read_picture(tmp_path / "x.avif", CIFAR)
     with pytest.raises(FileNotFoundError, match="there is no picture .*y.jpg"):

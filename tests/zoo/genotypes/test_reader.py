@@ -291,7 +291,7 @@ OTHER_TOOLS = {
 
 
 @pytest.mark.parametrize("tool", OTHER_TOOLS)
-def test_forms_of_other_tools_are_recognised_and_said(tool):
+def test_forms_of_other_tools_are_recognized_and_said(tool):
     value, called = OTHER_TOOLS[tool]
     reading = read(repr(value))
     assert reading.genotype == SORTED

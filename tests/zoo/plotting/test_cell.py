@@ -20,7 +20,7 @@ def texts(root):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_every_operation_and_node_is_labelled(name):
+def test_every_operation_and_node_is_labeled(name):
     genotype = zoo.genotype(name)
     root = ElementTree.fromstring(svg(genotype, name))
     labels = texts(root)

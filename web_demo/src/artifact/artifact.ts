@@ -148,7 +148,7 @@ export function isStep(artifact: Artifact | Artifact<StepManifest>): artifact is
   return artifact.manifest.task === 'language-model-step';
 }
 
-/** The page has gray and coloured pictures, and prompts. */
+/** The page has gray and colored pictures, and prompts. */
 export function isShown(channels: number | null | undefined): boolean {
   return channels == null || channels === 1 || channels === 3;
 }

@@ -25,11 +25,11 @@ export function readsDigits({ input }: Manifest): boolean {
   return input.data === 'digits' && input.width === 8 && input.height === 8 && input.channels === 1;
 }
 
-/** Pictures are gray or coloured, with values from 0 to 255; a network may have been exported for others. */
+/** Pictures are gray or colored, with values from 0 to 255; a network may have been exported for others. */
 export function refuseOtherPixels({ name, input }: Manifest): void {
   if (!isShown(input.channels)) {
     throw new Failure(
-      `${name} takes images of ${input.channels} channels, and this page has gray and coloured ones: check it with "zoo verify", and use its files from your own code.`,
+      `${name} takes images of ${input.channels} channels, and this page has gray and colored ones: check it with "zoo verify", and use its files from your own code.`,
     );
   }
   const [low, high] = input.range ?? [0, 255];
@@ -102,7 +102,7 @@ export async function forShowing(picture: ImageBitmap): Promise<ImageBitmap> {
   }
 }
 
-/** Dark ink on white, whatever the colours of the page. */
+/** Dark ink on white, whatever the colors of the page. */
 function onPaper(strokes: readonly Stroke[]): Picture {
   const side = 2 * SCAN_SIDE;
   const source = new OffscreenCanvas(side, side);

@@ -68,20 +68,20 @@ def find(path: Path) -> Layout:
     train = roles.get("train")
     if train is None:
         raise DataError(_no_train(path))
-    labelled = {role: split for role in ("valid", "test") if role in roles
-                if (split := _labelled(roles[role]))}
-    if not labelled:
+    labeled = {role: split for role in ("valid", "test") if role in roles
+                if (split := _labeled(roles[role]))}
+    if not labeled:
         raise DataError(f"{path} has no folder test/ (or val/) with a folder for each class; make "
                         f"one, or give --path {train}, of which a fifth becomes the test set")
     learned = _by_class(train)
     _check_classes(learned)
-    for split in labelled.values():
+    for split in labeled.values():
         _refuse_other_classes(learned, split)
         if not split.count:
             raise DataError(f"{split.folder} {_LABELS}; put some in, or take the folder out")
-    test = labelled.get("test") or labelled["valid"]
+    test = labeled.get("test") or labeled["valid"]
     return Layout(list(learned.files), learned, test,
-                  labelled["valid"] if "valid" in labelled and "test" in labelled else None)
+                  labeled["valid"] if "valid" in labeled and "test" in labeled else None)
 
 
 # --- which folder is what ---------------------------------------------------------------------
@@ -190,7 +190,7 @@ def _scanned(folder: Path) -> tuple[list[Path], list[Path]]:
     return sorted(images), beside
 
 
-def _labelled(folder: Path) -> FileSplit | None:
+def _labeled(folder: Path) -> FileSplit | None:
     """A split beside train; None, with a note, where nothing says what is on its pictures."""
     if _class_folders(folder):
         return _by_class(folder)

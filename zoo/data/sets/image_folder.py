@@ -18,7 +18,7 @@ from zoo.data.sets.folder_layout import FileSplit, find
 from zoo.messages.notes import listed, note, say
 from zoo.system.memory import check_memory
 
-_GREY = {"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N"}
+_GRAY = {"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 
 #: The images of a split and the numbers of their classes: in memory, and as files.
 Images = tuple[np.ndarray, np.ndarray]
@@ -41,7 +41,7 @@ def load(path: Path, size: int | None = None
     W, C).
 
     `size` makes every image size x size as `zoo.data.pictures` does (middle square, area average);
-    without it all must be of one size.  One channel when every image is grey, else three.
+    without it all must be of one size.  One channel when every image is gray, else three.
     Raises DataError.
     """
     found = class_files(path, size)
@@ -110,10 +110,10 @@ def _short(file: Path, path: Path) -> str:
 
 
 def _channels(files: list[Path]) -> int:
-    """1 when all images are grey, else 3."""
+    """1 when all images are gray, else 3."""
     for file in files:
         with opened(file) as image:
-            if image.mode not in _GREY:
+            if image.mode not in _GRAY:
                 return 3
     return 1
 
