@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-
 from zoo.system.validation import reason
 
 
