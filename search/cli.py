@@ -125,6 +125,7 @@ def run(
     from search import build
     from search import runner as runs
     from search.config import SearchOptions, plan
+    from search.strategies import DEFAULT, entry
     from zoo.system import distributed
     from zoo.system.device import pick_device
 
@@ -139,6 +140,9 @@ def run(
         given=read_assignments(assignments or []))
     if config is not None:
         options = options.over_file(config)
+    if threads is not None and not entry(options.strategy or DEFAULT).shares_weights:
+        raise ValueError(f"{options.strategy} trains each candidate with one thread, --workers of "
+                         "them at a time; leave --threads out")
     learned = None
 
     def prepare() -> Path:

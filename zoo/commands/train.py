@@ -11,7 +11,6 @@ from zoo.cell_file import read_cell, shown_name
 from zoo.commands.options import (
     DATA_HELP,
     By,
-    Device,
     Files,
     Size,
     measured,
@@ -64,10 +63,11 @@ def train(
         help="Random seed of initialization, order and augmentation. Default: 0.")] = None,
     config: Config = None,
     assignments: Assignments = None,
-    device: Device = "auto",
+    device: Annotated[str | None, typer.Option(
+        help="auto, cpu, cuda, cuda:N or mps. Default: auto.", show_default=False)] = None,
     precision: Annotated[str | None, typer.Option(
-        help="float32, bfloat16 or auto. Default: the recipe's; auto is bfloat16 on a GPU that "
-             "supports it, else float32.", show_default=False)] = None,
+        help="float32, bfloat16 or auto, that of the recipe: float32 in paper, else bfloat16 on a "
+             "GPU that supports it. Default: auto.", show_default=False)] = None,
     threads: Threads = None,
     resume: Annotated[bool, typer.Option(
         "--resume", help="Resume an interrupted run after its last completed epoch.")] = False,
@@ -97,8 +97,7 @@ def train(
     options = TrainOptions(
         cell=name, data=data, path=path, size=size, by=by, preset=preset, network=network,
         weights=weights, seed=seed, threads=threads,
-        precision=None if precision == "auto" else precision,
-        device=None if device == "auto" else device, given=read_assignments(assignments or []),
+        precision=precision, device=device, given=read_assignments(assignments or []),
         changes={"epochs": epochs, "hidden": hidden, "channels": channels, "layers": layers,
                  "batch_size": batch_size, "learning_rate": learning_rate,
                  "validation": (int(validation) if validation and validation.is_integer()
@@ -112,12 +111,14 @@ def train(
 
     from zoo.system import distributed
     from zoo.system.device import pick_device, pick_precision
+    from zoo.system.threads import check_threads
     from zoo.training.modalities import modality
 
+    check_threads(options.threads)
     kind = modality(cell, genotype, options.network)
     said = vars(options) | options.changes
     refuse(kind.others, **{setting: said[setting] for setting in kind.foreign})
-    if options.preset and not resume:  # so is a preset
+    if options.preset and not resume:  # an unknown preset as well
         kind.recipe(options.data or kind.data, options.preset)
     folder = output or Path("runs") / f"{cell}-{Path(options.data or kind.data).stem}"
     if resume:
