@@ -12,6 +12,7 @@ import zoo
 from export.formats.base import CONVERTERS, FORMATS
 from export.runtimes.base import RUNTIMES
 from search.strategies import STRATEGIES
+from tests.docs.apart import apart
 from zoo.cli import COMMANDS
 from zoo.data.images import NAMES
 from zoo.data.text import TEXT_NAMES
@@ -136,6 +137,10 @@ def test_the_site_asks_nobody_else(site):
 
 @pytest.mark.xdist_group("site")
 def test_the_search_works_in_a_site_that_is_opened_as_files(site):
+    apart(search_in, site)
+
+
+def search_in(site):
     from playwright.sync_api import sync_playwright
 
     from web_demo.chromium import RuntimeMissing, launch

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 import search.cli
 import zoo
 import zoo.cli
+from tests.docs.apart import apart
 from web_demo.site import PAGE
 
 ROOT = Path(__file__).parents[2]
@@ -186,7 +187,7 @@ def test_a_published_cell_runs_in_pages(tmp_path, carry_out):
         page.replace('<script src="tf.min.js"></script>', tags))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=tmp_path))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    def visit():
         with sync_playwright() as playwright:
             tab = launch(playwright).new_page()
             for name in ("readme", "card"):
@@ -195,6 +196,9 @@ def test_a_published_cell_runs_in_pages(tmp_path, carry_out):
                 assert total == pytest.approx(1, abs=1e-4)
             tab.goto(f"http://127.0.0.1:{server.server_port}/docs.html")
             tab.wait_for_function("document.title in [...Array(10).keys()]")
+
+    try:
+        apart(visit)
     finally:
         server.shutdown()
         server.server_close()

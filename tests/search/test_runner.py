@@ -335,19 +335,19 @@ def test_threads_are_measured_on_a_supernet_of_their_own(kind, data, here, monke
     def measure(prepare, device):
         step = prepare()
         measured.extend([step(), step()])
-        return 2
+        return 1
 
     monkeypatch.setattr(build, "fastest_threads", measure)
     search(*arguments(kind, data), "-o", here.path / "measured")
     assert len(measured) == 2
-    search(*arguments(kind, data), "--threads", 2, "-o", here.path / "asked",
+    search(*arguments(kind, data), "--threads", 1, "-o", here.path / "asked",
            "--name", "OTHER")
     assert len(measured) == 2
     for name in ("history.jsonl", "genotype.json"):
         assert (here.path / "measured" / name).read_bytes() == (
             here.path / "asked" / name).read_bytes()
     assert {json.loads((here.path / run / "config.json").read_text())["threads"]
-            for run in ("measured", "asked")} == {2}
+            for run in ("measured", "asked")} == {1}
 
 
 def test_a_search_killed_before_its_threads_are_known_measures_them(data, here, monkeypatch):

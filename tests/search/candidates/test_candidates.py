@@ -242,10 +242,10 @@ def test_a_worker_that_comes_to_a_bad_end_is_one_line(tasks, tmp_path, how, erro
 def test_a_worker_that_is_killed_between_two_waves_is_one_line(tasks, tmp_path):
     with Evaluator(Trouble("nothing"), tmp_path, workers=2) as evaluator:
         evaluator.evaluate(tasks[:1])
-        workers = multiprocessing.active_children()
+        workers = [child.pid for child in multiprocessing.active_children()]
         for worker in workers:
-            worker.kill()
-            worker.join()
+            os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: not any(map(alive, workers)))
         with pytest.raises(WorkerError, match=r"a worker was killed.*candidates 1, 2 were"):
             evaluator.evaluate(tasks)
         assert workers and len(evaluator.evaluate(tasks)) == 3  # by others

@@ -111,8 +111,8 @@ def test_on_a_narrow_terminal_your_cells_keep_their_source(tmp_path, monkeypatch
 
 def test_show_says_which_cell_DARTS_is():
     page = succeeded("show", "DARTS")
-    assert ("DARTS here is the cell printed in the founding document, DARTS_V1 (first order); "
-            "DARTS_V2 is the second-order cell") in page
+    assert ("DARTS is an alias of the first-order cell, DARTS_V1; DARTS_V2 is the second-order "
+            "cell") in page
     assert "https://arxiv.org/abs/1806.09055" in page and "also called DARTS" in page
     assert "zoo build DARTS_V1 --export tfjs" in page
 

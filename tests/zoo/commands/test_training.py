@@ -218,7 +218,7 @@ def test_a_preset_and_what_overrides_it(tmp_path, monkeypatch):
 def test_the_help_names_the_preset_that_is_taken(monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")
     said = " ".join(zoo("train", "--help").replace("│", " ").split())
-    assert "small for digits, folder, sample and a text of one's own, else paper" in said
+    assert "small for digits, folder, sample and your own text, else paper" in said
     small = [name for name in RECIPES if recipe(name) == RECIPES[name].get("small")]
     assert small == ["digits", "folder"]
     assert language_recipe("sample") == language_recipe("mine") == language_recipe("x", "small")

@@ -114,16 +114,18 @@ def test_a_resumed_training_keeps_its_threads(few, tmp_path, measured, monkeypat
     assert set(seen) == {1} and len(measured) == 4
 
 
-def test_an_older_run_goes_on_with_those_of_torch(few, tmp_path, two_threads, monkeypatch):
-    monkeypatch.setattr(trainer, "fastest_threads", lambda prepare, device: 2)
+def test_an_older_run_goes_on_with_those_of_torch(few, whole_run, tmp_path, monkeypatch):
     interrupted(few, tmp_path / "run", after_steps=8)
     file = tmp_path / "run/config.json"
     config = json.loads(file.read_text())
-    del config["threads"]
+    assert config.pop("threads") == torch.get_num_threads()
     file.write_text(json.dumps(config))
+    seen = []
+    monkeypatch.setattr(trainer, "use_threads", lambda count: seen.append(count)
+                        or use_threads(count))
     images(few, tmp_path / "run", resume=True)
-    images(few, tmp_path / "whole", threads=2)
-    assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+    assert seen == [torch.get_num_threads()]
+    assert same(weights(tmp_path / "run"), weights(whole_run[0]))
 
 
 @pytest.mark.parametrize("value", [0, -1, "2", 1.5, True, 2**40])

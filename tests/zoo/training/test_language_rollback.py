@@ -47,7 +47,8 @@ def history(folder):
 
 
 def train(text, recipe, folder, resume=False, events=False):
-    return language_modeling.train("ENAS_RNN", text, recipe, folder, resume=resume, events=events)
+    return language_modeling.train("ENAS_RNN", text, recipe, folder, threads=1, resume=resume,
+                                   events=events)
 
 
 @pytest.mark.parametrize("recipe", [TINY, AVERAGED], ids=["adamw", "nt-asgd"])

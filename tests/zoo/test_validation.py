@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from zoo.system.validation import reason
+
+from zoo.messages.validation import reason
 
 
 class Sizes(BaseModel):
