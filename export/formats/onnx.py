@@ -7,7 +7,7 @@ read, and takes a quarter of the time of the newer one on these networks.
 from __future__ import annotations
 
 import warnings
-from collections.abc import MutableSequence, Sequence
+from collections.abc import MutableSequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -129,15 +129,6 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
             needed.update(node.input)
         else:
             graph.node.remove(node)
-
-
-def same_padding(size: Sequence[int], kernel: Sequence[int], strides: Sequence[int],
-                 dilations: Sequence[int]) -> list[int]:
-    """[top, left, bottom, right] of TensorFlow's SAME."""
-    total = [max(0, (-(-n // stride) - 1) * stride + (k - 1) * dilation + 1 - n)
-             for n, k, stride, dilation in zip(size, kernel, strides, dilations)]
-    before = [n // 2 for n in total]
-    return before + [n - m for n, m in zip(total, before)]
 
 
 def load(path: Path, threads: int = 1) -> Runner:
