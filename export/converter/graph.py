@@ -52,6 +52,8 @@ def convert(model: onnx.ModelProto) -> Callable[..., dict[str, tf.Tensor]]:
         import tensorflow as tf
 
         values = {name: Value(value) for name, value in {**constants, **inputs}.items()}
+        for name in inputs:  # ids, as every network means them; a check would run each time
+            values[name].counts_up = True
         for node in nodes:
             read = [values[name] if name else None for name in node.input]
             made = OPERATIONS[node.op_type].convert(node, read)

@@ -44,18 +44,35 @@ class Value:
     """A tensor, or an array where it is `constant`, whose ONNX axes lie in `order`."""
 
     def __init__(self, tensor: tf.Tensor | np.ndarray, order: Sequence[int] | None = None) -> None:
-        constant = isinstance(tensor, (np.ndarray, np.generic))
-        self.constant: np.ndarray | None = np.asarray(tensor) if constant else None
         self.rank = len(tensor.shape)
         self.order: Order = tuple(order) if order is not None else identity(self.rank)
         assert sorted(self.order) == list(range(self.rank))
-        # A constant lies in its ONNX order; in others, and as a tensor, when it is asked for.
-        assert self.constant is None or self.order == identity(self.rank)
-        self._lying: dict[Order, Any] = {} if constant else {self.order: tensor}
-        self.dtype = narrow(self.constant.dtype if self.constant is not None
-                            else tensor.dtype.as_numpy_dtype)
-        sizes = self.constant.shape if self.constant is not None else tensor.shape.as_list()
+        self._lying: dict[Order, Any] = {}
+        #: Indices that are known not to be negative.
+        self.counts_up = False
+        self.constant: np.ndarray | None = None
+        if isinstance(tensor, (np.ndarray, np.generic)):
+            # It lies in its ONNX order; in others, and as a tensor, when it is asked for.
+            assert self.order == identity(self.rank)
+            self.constant = np.asarray(tensor)
+            self.dtype, sizes = narrow(self.constant.dtype), self.constant.shape
+        else:
+            self._lying[self.order] = tensor
+            self.dtype = np.dtype(tensor.dtype.as_numpy_dtype)
+            sizes = tensor.shape.as_list()
         self.shape: Shape = [sizes[self.order.index(axis)] for axis in range(self.rank)]
+
+    @property
+    def array(self) -> np.ndarray:
+        """The array of a constant, in its ONNX order and type."""
+        assert self.constant is not None
+        return self.constant
+
+    def length(self, axis: int) -> int:
+        """A size that is not open."""
+        size = self.shape[axis]
+        assert size is not None
+        return size
 
     @property
     def size(self) -> int:

@@ -22,7 +22,7 @@ def _filters(node: Node, weight: Value) -> tf.Tensor:
     if weight.rank == 3:
         turned = weight.lying((2, 1, 0))
         return tf.expand_dims(turned, 0) if weight.constant is None else tf.constant(
-            as_narrow(weight.constant).transpose(2, 1, 0)[None])
+            as_narrow(weight.array).transpose(2, 1, 0)[None])
     return weight.lying((2, 3, 1, 0))
 
 
@@ -83,7 +83,7 @@ def _grouped(node: Node, x: tf.Tensor, weight: Value, groups: int, view: Window)
     channels, with zeros between them."""
     if weight.constant is None:
         raise node.refuse("a grouped convolution whose filters are not constant")
-    filters = as_narrow(weight.constant)
+    filters = as_narrow(weight.array)
     filters = filters[:, :, None] if weight.rank == 3 else filters
     outputs, inputs = len(filters) // groups, filters.shape[1]
     together = max(1, min(groups, _BLOCK // max(outputs, inputs)))
@@ -111,7 +111,7 @@ def conv_transpose(node: Node, inputs: Inputs) -> Value:
     groups = node.get("group", 1)
     kernel = weight.shape[2:]
     view = window(node, tensor.shape.as_list()[1:3], kernel, x.rank)
-    filters = as_narrow(weight.constant)  # (in, out of a group, H, W)
+    filters = as_narrow(weight.array)  # (in, out of a group, H, W)
     filters = filters[:, :, None] if x.rank == 3 else filters
     filters = _spread(filters, view.dilations)
     sides, size = _cut(node, view, tensor.shape.as_list()[1:3], filters.shape[2:], x.rank)
@@ -171,7 +171,7 @@ def _cut(node: Node, view: Window, size: list[int], kernel: tuple[int, ...], ran
     return [n // 2 if upper else n - n // 2 for n in total], wanted
 
 
-@converts("DepthToSpace", 1, 11, 13)
+@converts("DepthToSpace", 1, 11, 13, 28)
 def depth_to_space(node: Node, inputs: Inputs) -> Value:
     (x,) = inputs
     block = node.get("blocksize")
@@ -182,12 +182,14 @@ def depth_to_space(node: Node, inputs: Inputs) -> Value:
     return Value(tf.nn.depth_to_space(tensor, block), channels_last(4))
 
 
-@converts("SpaceToDepth", 1, 13)
+@converts("SpaceToDepth", 1, 13, 28)
 def space_to_depth(node: Node, inputs: Inputs) -> Value:
     """As a convolution that picks one pixel each: TF.js has no operation of its own."""
     (x,) = inputs
     block, channels = node.get("blocksize"), x.shape[1]
     filters = np.eye(block * block * channels, dtype=np.float32)
     filters = filters.reshape(block, block, channels, block * block * channels)
+    if node.get("mode", "DCR") == "CRD":  # the places of a channel follow each other
+        filters = filters[..., np.arange(filters.shape[3]).reshape(-1, channels).T.reshape(-1)]
     return Value(tf.nn.conv2d(x.lying(channels_last(4)), filters, block, "VALID"),
                  channels_last(4))

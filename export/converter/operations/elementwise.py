@@ -59,7 +59,7 @@ def elu(node: Node, x: tf.Tensor) -> tf.Tensor:
     return tf.nn.elu(x) if alpha == 1 else tf.nn.relu(x) + alpha * tf.nn.elu(-tf.nn.relu(-x))
 
 
-@_of_attributes("Celu", 12)
+@_of_attributes("Celu", 12, 28)
 def celu(node: Node, x: tf.Tensor) -> tf.Tensor:
     alpha = node.get("alpha", 1.0)
     return tf.nn.relu(x) + alpha * tf.nn.elu(-tf.nn.relu(-x) / alpha)
@@ -120,7 +120,7 @@ def identity(node: Node, inputs: Inputs) -> Value:
 @converts("Dropout", 1, 6, 7, 10, 12, 13, 22, constant=(2,))
 def dropout(node: Node, inputs: Inputs) -> list[Value]:
     """Nothing, as the network is not in training."""
-    if len(inputs) > 2 and inputs[2] is not None and inputs[2].constant.any():
+    if len(inputs) > 2 and inputs[2] is not None and inputs[2].array.any():
         raise node.refuse("in training; export the network in eval mode")
     x = inputs[0]
     if len(node.output) < 2:
@@ -137,7 +137,7 @@ def clip(node: Node, inputs: Inputs) -> Value:
                      for name in ("min", "max"))
     if all(bound is not None and bound.constant is not None for bound in (low, high)) \
             and x.dtype == np.float32:
-        least, most = float(low.constant.reshape(())), float(high.constant.reshape(()))
+        least, most = float(low.array.reshape(())), float(high.array.reshape(()))
         if least == 0 and most == 6:
             return elementwise(tf.nn.relu6, [x])
         if least <= most:
@@ -169,7 +169,7 @@ TYPES = {onnx.TensorProto.DataType.Value(name): np.dtype(kind) for name, kind in
     "INT16": np.int16, "UINT16": np.uint16}.items()}
 
 
-@converts("Cast", 1, 6, 9, 13, 19, 21, 23, 24, 25)
+@converts("Cast", 1, 6, 9, 13, 19, 21, 23, 24, 25, 28)
 def cast(node: Node, inputs: Inputs) -> Value:
     wanted = node.get("to")
     if wanted not in TYPES:
@@ -177,7 +177,7 @@ def cast(node: Node, inputs: Inputs) -> Value:
     return to_type(inputs[0], TYPES[wanted])
 
 
-@converts("CastLike", 15, 19, 21, 23, 24, 25)
+@converts("CastLike", 15, 19, 21, 23, 24, 25, 28)
 def cast_like(node: Node, inputs: Inputs) -> Value:
     return to_type(inputs[0], inputs[1].dtype)
 
@@ -223,7 +223,7 @@ for _name, _function, _versions in (
 def power(node: Node, inputs: Inputs) -> Value:
     """TensorFlow takes an integer to a power of its own type only."""
     x, y = inputs
-    exponent = None if y.constant is None or y.constant.size != 1 else float(y.constant.reshape(()))
+    exponent = None if y.constant is None or y.array.size != 1 else float(y.array.reshape(()))
     if exponent == 2:
         return elementwise(tf.square, [x])
     if exponent == 0.5 and x.dtype == np.float32:
@@ -241,7 +241,7 @@ def prelu(node: Node, inputs: Inputs) -> Value:
                        if x.dtype == tf.float32 else tf.where(x < 0, slope * x, x), inputs)
 
 
-@converts("Mod", 10, 13)
+@converts("Mod", 10, 13, 28)
 def modulo(node: Node, inputs: Inputs) -> Value:
     """With `fmod` the result has the sign of the first, otherwise that of the second."""
     if not node.get("fmod", 0):

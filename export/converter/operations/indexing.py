@@ -16,7 +16,7 @@ def cut(node: Node, inputs: Inputs) -> Value:
     if node.version < 10:
         starts, ends, axes, steps = node.get("starts"), node.get("ends"), node.get("axes"), None
     else:
-        given = [v.constant.reshape(-1).tolist() if v is not None else None for v in inputs[1:]]
+        given = [v.array.reshape(-1).tolist() if v is not None else None for v in inputs[1:]]
         starts, ends, axes, steps = [*given, None, None][:4]
     axes = range(x.rank) if axes is None else [axis % x.rank for axis in axes]
     parts = [slice(None)] * x.rank
@@ -51,8 +51,9 @@ def gather(node: Node, inputs: Inputs) -> Value:
     axis = node.get("axis", 0) % x.rank
     order = identity(x.rank) if x.rank > 4 and indices.rank != 0 else x.order
     if indices.constant is not None and indices.rank == 0:
-        return _one(x, axis, int(indices.constant))
-    found = tf.gather(x.lying(order), _indices(indices, x.shape[axis]), axis=order.index(axis))
+        return _one(x, axis, int(indices.array))
+    places = indices.logical() if indices.counts_up else _indices(indices, x.shape[axis])
+    found = tf.gather(x.lying(order), places, axis=order.index(axis))
     # The axes of the indices stand where the axis was.
     def renumbered(a: int) -> list[int]:
         if a == axis:
@@ -63,11 +64,11 @@ def gather(node: Node, inputs: Inputs) -> Value:
 
 
 def _indices(indices: Value, size: int | None) -> tf.Tensor:
-    """Negative indices, which count from the end, are turned where they are constant; those
-    computed by a graph, or given to it, are places as TensorFlow wants them."""
+    """Indices without negative ones, which count from the end."""
     if indices.constant is None:
-        return indices.logical()
-    array = as_narrow(indices.constant)
+        tensor = indices.logical()
+        return tf.where(tensor < 0, tensor + (size or 0), tensor)
+    array = as_narrow(indices.array)
     return tf.constant(np.where(array < 0, array + (size or 0), array).astype(np.int32))
 
 
@@ -94,15 +95,8 @@ def _places(indices: Value, axis: int, size: int | None) -> tf.Tensor:
     """(..., rank): the whole index of each element, of which `indices` are those along `axis`."""
     grid = np.indices(indices.shape).astype(np.int32)
     columns = [tf.constant(part) for part in grid]
-    columns[axis] = _from_start(indices, size)
+    columns[axis] = _indices(indices, size)
     return tf.stack(columns, -1)
-
-
-def _from_start(indices: Value, size: int | None) -> tf.Tensor:
-    if indices.constant is not None:
-        return _indices(indices, size)
-    tensor = indices.logical()
-    return tf.where(tensor < 0, tensor + (size or 0), tensor)
 
 
 @converts("GatherND", 11, 12, 13)
@@ -121,7 +115,7 @@ def gather_nd(node: Node, inputs: Inputs) -> Value:
 def _whole(indices: Value, x: Value) -> tf.Tensor:
     sizes = np.array([size or 0 for size in x.shape[:indices.shape[-1]]], np.int32)
     if indices.constant is not None:
-        array = as_narrow(indices.constant)
+        array = as_narrow(indices.array)
         return tf.constant(np.where(array < 0, array + sizes, array).astype(np.int32))
     tensor = indices.logical()
     return tf.where(tensor < 0, tensor + sizes, tensor)
@@ -158,10 +152,10 @@ def _scattered(x: tf.Tensor, places: tf.Tensor, updates: tf.Tensor, how: str) ->
     return tf.tensor_scatter_nd_update(x, places, updates)
 
 
-@converts("OneHot", 9, 11, constant=(1,))
+@converts("OneHot", 9, 11, 28, constant=(1,))
 def one_hot(node: Node, inputs: Inputs) -> Value:
     indices, depth, values = inputs
-    count = int(depth.constant.reshape(()))
+    count = int(depth.array.reshape(()))
     tensor = tf.cast(indices.logical(), tf.int32)
     tensor = tf.where(tensor < 0, tensor + count, tensor)
     axis = node.get("axis", -1) % (indices.rank + 1)
@@ -177,7 +171,7 @@ def trilu(node: Node, inputs: Inputs) -> Value:
     """The upper or lower triangle: times a mask, or zero where it is not (an infinity times 0 is
     no zero)."""
     x = inputs[0]
-    k = int(inputs[1].constant.reshape(())) if len(inputs) > 1 and inputs[1] is not None else 0
+    k = int(inputs[1].array.reshape(())) if len(inputs) > 1 and inputs[1] is not None else 0
     rows, columns = x.shape[-2:]
     if rows is None or columns is None:
         raise node.refuse("an open size")
@@ -195,7 +189,7 @@ def eye_like(node: Node, inputs: Inputs) -> Value:
     return Value(np.eye(*x.shape, k=node.get("k", 0)).astype(kind))
 
 
-@converts("ReverseSequence", 10, constant=(1,))
+@converts("ReverseSequence", 10, 28, constant=(1,))
 def reverse_sequence(node: Node, inputs: Inputs) -> Value:
     """Of lengths that are known: each row looks its elements up from the end."""
     x, lengths = inputs
@@ -203,6 +197,6 @@ def reverse_sequence(node: Node, inputs: Inputs) -> Value:
     order = (batch, time, *(a for a in range(x.rank) if a not in (batch, time)))
     rows = np.arange(x.shape[time], dtype=np.int32)
     places = np.array([[row, n - 1 - t if t < n else t] for row, n
-                       in enumerate(lengths.constant.tolist()) for t in rows], np.int32)
-    places = places.reshape(len(lengths.constant), len(rows), 2)
+                       in enumerate(lengths.array.tolist()) for t in rows], np.int32)
+    places = places.reshape(len(lengths.array), len(rows), 2)
     return Value(tf.gather_nd(x.lying(order), places), order)

@@ -96,7 +96,7 @@ def _same_stacks(left: tf.Tensor, right: tf.Tensor, rank: int) -> tuple[tf.Tenso
     return made[0], made[1]
 
 
-@converts("Einsum", 12)
+@converts("Einsum", 12, 28)
 def einsum(node: Node, inputs: Inputs) -> Value:
     """Products and sums in other words: not every backend of TF.js has Einsum.
 
@@ -186,7 +186,7 @@ def mat_mul_integer(node: Node, inputs: Inputs) -> Value:
 
 def as_float(x: Value) -> tf.Tensor:
     if x.constant is not None:
-        return tf.constant(as_narrow(x.constant).astype(np.float32))
+        return tf.constant(as_narrow(x.array).astype(np.float32))
     return tf.cast(x.logical(), tf.float32)
 
 

@@ -18,7 +18,7 @@ def _per_channel(x: Value, vector: Value) -> Value:
     shape = [1] * x.rank
     shape[1] = vector.shape[0] or 1
     if vector.constant is not None:
-        return Value(vector.constant.reshape(shape))
+        return Value(vector.array.reshape(shape))
     return reshaped(vector, shape)
 
 
@@ -32,7 +32,7 @@ def batch_normalization(node: Node, inputs: Inputs) -> Value:
         raise node.refuse("statistics of each pixel")
     epsilon = node.get("epsilon", 1e-5)
     if all(vector.constant is not None for vector in vectors):
-        gamma, beta, mean, variance = (v.constant.astype(np.float64) for v in vectors)
+        gamma, beta, mean, variance = (v.array.astype(np.float64) for v in vectors)
         factor = gamma / np.sqrt(variance + epsilon)
         scale, shift = (Value(v.astype(np.float32)) for v in (factor, beta - mean * factor))
     else:

@@ -20,10 +20,10 @@ def _along(x: Value, vector: Value, axis: int) -> Value:
     """A scale or a zero point of each row along `axis`, or one for all."""
     assert vector.constant is not None
     if vector.rank == 0 or vector.size == 1:
-        return Value(vector.constant.reshape(()))
+        return Value(vector.array.reshape(()))
     shape = [1] * x.rank
     shape[axis % x.rank] = vector.size
-    return Value(vector.constant.reshape(shape))
+    return Value(vector.array.reshape(shape))
 
 
 def _settings(node: Node, inputs: Inputs) -> tuple[Value, Value | None]:
@@ -34,34 +34,34 @@ def _settings(node: Node, inputs: Inputs) -> tuple[Value, Value | None]:
     return _along(x, scale, axis), None if zero is None else _along(x, zero, axis)
 
 
-@converts("DequantizeLinear", 10, 13, 19, 21, 23, 24, 25, constant=(1, 2))
+@converts("DequantizeLinear", 10, 13, 19, 21, 23, 24, 25, 28, constant=(1, 2))
 def dequantize(node: Node, inputs: Inputs) -> Value:
     x = inputs[0]
     scale, zero = _settings(node, inputs)
-    if x.constant is not None and x.constant.dtype.kind not in "iu":
-        raise node.refuse(f"numbers of {x.constant.dtype}")
-    if zero is not None and zero.constant.dtype.kind not in "iu":
-        raise node.refuse(f"numbers of {zero.constant.dtype}")
+    if x.constant is not None and x.array.dtype.kind not in "iu":
+        raise node.refuse(f"numbers of {x.array.dtype}")
+    if zero is not None and zero.array.dtype.kind not in "iu":
+        raise node.refuse(f"numbers of {zero.array.dtype}")
     if x.constant is not None:  # weights: known now
-        offset = 0 if zero is None else zero.constant.astype(np.float32)
-        return Value((x.constant.astype(np.float32) - offset)
-                     * scale.constant.astype(np.float32))
+        offset = 0 if zero is None else zero.array.astype(np.float32)
+        return Value((x.array.astype(np.float32) - offset)
+                     * scale.array.astype(np.float32))
     y = elementwise(lambda t: tf.cast(t, tf.float32), [x])
-    if zero is not None and zero.constant.any():
-        y = elementwise(tf.subtract, [y, Value(zero.constant.astype(np.float32))])
+    if zero is not None and zero.array.any():
+        y = elementwise(tf.subtract, [y, Value(zero.array.astype(np.float32))])
     return elementwise(tf.multiply, [y, scale])
 
 
-@converts("QuantizeLinear", 10, 13, 19, 21, 23, 24, 25, constant=(1, 2))
+@converts("QuantizeLinear", 10, 13, 19, 21, 23, 24, 25, 28, constant=(1, 2))
 def quantize(node: Node, inputs: Inputs) -> Value:
     scale, zero = _settings(node, inputs)
-    kind = np.dtype(np.uint8) if zero is None else zero.constant.dtype
+    kind = np.dtype(np.uint8) if zero is None else zero.array.dtype
     if kind not in _RANGES or node.get("output_dtype", 0) not in (0, 2, 3):
         raise node.refuse(f"numbers of {kind}")
     if zero is None and node.get("output_dtype", 0) == 3:
         kind = np.dtype(np.int8)
     low, high = _RANGES[kind]
-    offset = Value(np.float32(0) if zero is None else zero.constant.astype(np.float32))
+    offset = Value(np.float32(0) if zero is None else zero.array.astype(np.float32))
     rounded = elementwise(lambda t, s: tf.round(t / s), [inputs[0], scale])
     return elementwise(lambda t, z: tf.cast(tf.clip_by_value(t + z, low, high), tf.int32),
                        [rounded, offset])

@@ -104,7 +104,7 @@ def _of(inputs: Inputs, place: int, direction: int, shape: Sequence[int]) -> np.
         return np.zeros(shape, np.float32)
     value = inputs[place]
     if value.constant is not None:
-        return np.asarray(value.constant[direction], np.float32)
+        return np.asarray(value.array[direction], np.float32)
     return value.logical()[direction]
 
 
@@ -125,7 +125,7 @@ def _projected(weight: np.ndarray | tf.Tensor, bias: np.ndarray | tf.Tensor
     return project
 
 
-@converts("LSTM", 1, 7, 14, 22)
+@converts("LSTM", 1, 7, 14, 22, constant=(4,))
 def lstm(node: Node, inputs: Inputs) -> list[Value]:
     """Gates in the order input, output, forget, cell."""
     size = node.get("hidden_size")
@@ -157,7 +157,7 @@ def lstm(node: Node, inputs: Inputs) -> list[Value]:
     return _run(node, inputs, 2, cell)
 
 
-@converts("GRU", 1, 3, 7, 14, 22)
+@converts("GRU", 1, 3, 7, 14, 22, constant=(4,))
 def gru(node: Node, inputs: Inputs) -> list[Value]:
     """Gates in the order update, reset, hidden."""
     size, after = node.get("hidden_size"), node.get("linear_before_reset", 0)
@@ -190,7 +190,7 @@ def gru(node: Node, inputs: Inputs) -> list[Value]:
     return _run(node, inputs, 1, cell)
 
 
-@converts("RNN", 1, 7, 14, 22)
+@converts("RNN", 1, 7, 14, 22, constant=(4,))
 def rnn(node: Node, inputs: Inputs) -> list[Value]:
     size = node.get("hidden_size")
 

@@ -18,7 +18,7 @@ def axes_of(node: Node, inputs: Inputs, place: int = 1) -> list[int] | None:
     if "axes" in node.attributes:
         return list(node.get("axes"))
     if len(inputs) > place and inputs[place] is not None:
-        return inputs[place].constant.reshape(-1).tolist()
+        return inputs[place].array.reshape(-1).tolist()
     return None
 
 
@@ -79,8 +79,8 @@ for _name, _function, _versions in (
     ("ReduceMin", _smallest, (1, 11, 12, 13, 18, 20)),
     ("ReduceProd", tf.reduce_prod, (1, 11, 13, 18)), ("ReduceL1", _l1, (1, 11, 13, 18)),
     ("ReduceL2", _l2, (1, 11, 13, 18)), ("ReduceSumSquare", _sum_square, (1, 11, 13, 18)),
-    ("ReduceLogSum", _log_sum, (1, 11, 13, 18)),
-    ("ReduceLogSumExp", _log_sum_exp, (1, 11, 13, 18)),
+    ("ReduceLogSum", _log_sum, (1, 11, 13, 18, 28)),
+    ("ReduceLogSumExp", _log_sum_exp, (1, 11, 13, 18, 28)),
 ):
     _reduction(_name, _function, *_versions)
 
@@ -99,7 +99,9 @@ def _arg(op_type: str, function: Callable[..., tf.Tensor]) -> None:
             found = tensor.shape[place] - 1 - found if last else found
             return tf.expand_dims(found, place) if keepdims else found
 
-        return over_axes(places, x, [axis], bool(node.get("keepdims", 1)))
+        found = over_axes(places, x, [axis], bool(node.get("keepdims", 1)))
+        found.counts_up = True
+        return found
 
     converts(op_type, 1, 11, 12, 13)(convert)
 
@@ -111,14 +113,14 @@ _arg("ArgMin", tf.argmin)
 @converts("CumSum", 11, 14, constant=(1,))
 def cum_sum(node: Node, inputs: Inputs) -> Value:
     x, axis = inputs
-    return Value(tf.cumsum(x.as_it_lies(), x.at(int(axis.constant.reshape(()))),
+    return Value(tf.cumsum(x.as_it_lies(), x.at(int(axis.array.reshape(()))),
                            bool(node.get("exclusive", 0)), bool(node.get("reverse", 0))), x.order)
 
 
 @converts("CumProd", 26, constant=(1,))
 def cum_prod(node: Node, inputs: Inputs) -> Value:
     x, axis = inputs
-    return Value(tf.math.cumprod(x.as_it_lies(), x.at(int(axis.constant.reshape(()))),
+    return Value(tf.math.cumprod(x.as_it_lies(), x.at(int(axis.array.reshape(()))),
                                  bool(node.get("exclusive", 0)), bool(node.get("reverse", 0))),
                  x.order)
 
@@ -127,7 +129,7 @@ def cum_prod(node: Node, inputs: Inputs) -> Value:
 def top_k(node: Node, inputs: Inputs) -> list[Value]:
     """Along the last place: TensorFlow sorts no other; the smallest are the largest of -x."""
     x = inputs[0]
-    count = int(inputs[1].constant.reshape(())) if len(inputs) > 1 else node.get("k")
+    count = int(inputs[1].array.reshape(())) if len(inputs) > 1 else node.get("k")
     axis = node.get("axis", -1) % x.rank
     order = (*(a for a in x.order if a != axis), axis)
     tensor, largest = x.lying(order), node.get("largest", 1)

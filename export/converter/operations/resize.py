@@ -38,8 +38,8 @@ def _resized(node: Node, x: Value, scales: Value | None, sizes: Value | None) ->
     if node.get("coordinate_transformation_mode") == "tf_crop_and_resize":
         raise node.refuse("coordinates of tf_crop_and_resize")
     axes = [axis % x.rank for axis in node.get("axes") or range(x.rank)]
-    factors = None if scales is None or scales.size == 0 else scales.constant.tolist()
-    targets = None if factors or sizes is None else sizes.constant.tolist()
+    factors = None if scales is None or scales.size == 0 else scales.array.tolist()
+    targets = None if factors or sizes is None else sizes.array.tolist()
     if factors is None and targets is None:
         raise node.refuse("neither scales nor sizes")
     if targets:

@@ -62,7 +62,7 @@ def reshaped(x: Value, shape: Shape) -> Value:
 
 @converts("Reshape", 5, 13, 14, 19, 21, 23, 24, 25, constant=(1,))
 def reshape_to(node: Node, inputs: Inputs) -> Value:
-    x, wanted = inputs[0], inputs[1].constant.reshape(-1).tolist()
+    x, wanted = inputs[0], inputs[1].array.reshape(-1).tolist()
     copies = not node.get("allowzero", 0)
     shape: Shape = [x.shape[place] if size == 0 and copies else size
                     for place, size in enumerate(wanted)]
@@ -120,7 +120,7 @@ def transpose(node: Node, inputs: Inputs) -> Value:
     (x,) = inputs
     permutation = list(node.get("perm") or range(x.rank)[::-1])
     if x.constant is not None:
-        return Value(x.constant.transpose(permutation))
+        return Value(x.array.transpose(permutation))
     return Value(x.as_it_lies(), [permutation.index(axis) for axis in x.order])
 
 
@@ -140,7 +140,7 @@ def split(node: Node, inputs: Inputs) -> list[Value]:
     axis = node.get("axis", 0) % x.rank
     size, count = x.shape[axis], node.get("num_outputs") or len(node.output)
     if len(inputs) > 1 and inputs[1] is not None:
-        sizes = inputs[1].constant.tolist()
+        sizes = inputs[1].array.tolist()
     elif node.get("split"):
         sizes = list(node.get("split"))
     else:
@@ -154,7 +154,7 @@ def split(node: Node, inputs: Inputs) -> list[Value]:
 
 @converts("Tile", 6, 13, constant=(1,))
 def tile(node: Node, inputs: Inputs) -> Value:
-    x, repeats = inputs[0], inputs[1].constant.tolist()
+    x, repeats = inputs[0], inputs[1].array.tolist()
     if set(repeats) == {1}:
         return x
     return Value(tf.tile(x.as_it_lies(), [repeats[axis] for axis in x.order]), x.order)
@@ -162,7 +162,7 @@ def tile(node: Node, inputs: Inputs) -> Value:
 
 @converts("Expand", 8, 13, constant=(1,))
 def expand(node: Node, inputs: Inputs) -> Value:
-    x, wanted = inputs[0], inputs[1].constant.tolist()
+    x, wanted = inputs[0], inputs[1].array.tolist()
     rank = max(x.rank, len(wanted))
     own: Shape = [*[1] * (rank - x.rank), *x.shape]
     wanted = [*[1] * (rank - len(wanted)), *wanted]
@@ -179,8 +179,8 @@ _MODES = {"constant": "CONSTANT", "reflect": "REFLECT", "edge": "EDGE", "wrap": 
 @converts("Pad", 2, 11, 13, 18, 19, 21, 23, 24, 25, constant=(1, 2, 3))
 def pad(node: Node, inputs: Inputs) -> Value:
     x, amounts, fill, axes = [*inputs, None, None, None][:4]
-    pads = node.get("pads") if amounts is None else amounts.constant.reshape(-1).tolist()
-    value = node.get("value", 0.0) if fill is None else fill.constant.reshape(()).item()
+    pads = node.get("pads") if amounts is None else amounts.array.reshape(-1).tolist()
+    value = node.get("value", 0.0) if fill is None else fill.array.reshape(()).item()
     where = range(x.rank) if axes is None else [int(a) % x.rank for a in axes.constant]
     sides = [(0, 0)] * x.rank
     for place, axis in enumerate(where):
@@ -233,12 +233,12 @@ def constant(node: Node, inputs: Inputs) -> Value:
 def constant_of_shape(node: Node, inputs: Inputs) -> Value:
     value = node.get("value")
     fill = np.zeros(1, np.float32) if value is None else numpy_helper.to_array(value)
-    return Value(np.full(inputs[0].constant.tolist(), fill.reshape(())))
+    return Value(np.full(inputs[0].array.tolist(), fill.reshape(())))
 
 
-@converts("Range", 11, constant=(0, 1, 2))
+@converts("Range", 11, 27, constant=(0, 1, 2))
 def span(node: Node, inputs: Inputs) -> Value:
-    first, limit, step = (x.constant.reshape(()) for x in inputs)
+    first, limit, step = (x.array.reshape(()) for x in inputs)
     return Value(np.arange(first, limit, step, dtype=first.dtype))
 
 
