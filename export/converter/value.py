@@ -172,7 +172,9 @@ def shared_order(values: Sequence[Value]) -> Order:
         return sum(value.cost(tuple(axis - (rank - value.rank) for axis in order
                                     if axis >= rank - value.rank)) for value in tensors)
 
-    return min(orders, key=cost, default=identity(rank))
+    # Where it is all the same: what convolutions want of images, and products of the rest.
+    liked = channels_last(rank) if rank == 4 else identity(rank)
+    return min(orders, key=lambda order: (cost(order), order != liked), default=identity(rank))
 
 
 def elementwise(function: Callable[..., tf.Tensor], values: Sequence[Value]) -> Value:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.converter.node import Inputs, Node, converts
-from export.converter.value import Value, as_narrow, channels_last
+from export.converter.value import Value, as_narrow, channels_last, elementwise
 from export.converter.window import Window, image, pad, spatial, window
 
 #: Channels that a dense convolution may have that stands for several groups.
@@ -100,6 +100,20 @@ def _grouped(node: Node, x: tf.Tensor, weight: Value, groups: int, view: Window)
         part = x[..., first * inputs:(first + count) * inputs] if together < groups else x
         parts.append(_dense(part, tf.constant(dense.transpose(2, 3, 1, 0)), view))
     return parts[0] if len(parts) == 1 else tf.concat(parts, -1)
+
+
+@converts("ConvInteger", 10)
+def conv_integer(node: Node, inputs: Inputs) -> Value:
+    """In float32, which is exact while the sums fit its 24 bits."""
+    x, weight, *zeros = inputs
+    zeros = [*zeros, None, None][:2]
+    real = [elementwise(lambda t: tf.cast(t, tf.float32), [value]) for value in (x, weight)]
+    real = [value if zero is None else elementwise(
+        lambda t, z: t - tf.cast(z, tf.float32), [value, zero])
+        for value, zero in zip(real, zeros)]
+    if zeros[1] is not None and zeros[1].rank:
+        raise node.refuse("a zero point a channel")
+    return elementwise(lambda t: tf.cast(t, tf.int32), [conv(node, real)])
 
 
 @converts("ConvTranspose", 1, 11, 22, constant=(1,))

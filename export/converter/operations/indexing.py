@@ -10,6 +10,10 @@ from export.converter.operations.elementwise import TYPES
 from export.converter.value import Value, as_narrow, elementwise, identity
 
 
+#: How people write it: JAX with a billion, PyTorch with the largest of 64 bits.
+_TO_THE_END = 10**9
+
+
 @converts("Slice", 1, 10, 11, 13, constant=(1, 2, 3, 4))
 def cut(node: Node, inputs: Inputs) -> Value:
     x = inputs[0]
@@ -24,7 +28,7 @@ def cut(node: Node, inputs: Inputs) -> Value:
         step, size = (steps[place] if steps else 1), x.shape[axis]
         part = slice(starts[place], ends[place], step)
         if size is None:
-            if starts[place] or step != 1 or ends[place] < np.iinfo(np.int32).max:
+            if starts[place] or step != 1 or ends[place] < _TO_THE_END:
                 raise node.refuse("a part of the batch, which is open")
             continue
         first, last, step = part.indices(size)

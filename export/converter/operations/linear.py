@@ -176,11 +176,8 @@ def mat_mul_integer(node: Node, inputs: Inputs) -> Value:
     zeros = [*zeros, None, None][:2]
     parts = []
     for x, zero, side in zip((a, b), zeros, (0, 1)):
-        if zero is not None:
-            x = Value(as_float(x) - _zero_point(zero, side))
-        else:
-            x = Value(as_float(x))
-        parts.append(x)
+        real = as_float(x)
+        parts.append(Value(real if zero is None else real - _zero_point(zero, side)))
     return Value(tf.cast(mat_mul(node, parts).logical(), tf.int32))
 
 

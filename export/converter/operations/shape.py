@@ -67,11 +67,10 @@ def reshape_to(node: Node, inputs: Inputs) -> Value:
     shape: Shape = [x.shape[place] if size == 0 and copies else size
                     for place, size in enumerate(wanted)]
     if -1 in shape:
-        total = int(np.prod([_BATCH if n is None else n for n in x.shape], dtype=np.int64))
-        known = int(np.prod([_BATCH if n is None else n for n in shape if n != -1],
-                            dtype=np.int64))
-        rest = total // known if known else 0
-        shape[shape.index(-1)] = rest if rest % _BATCH or rest == 0 else None
+        total, known = (int(np.prod([n for n in sizes if n not in (None, -1)], dtype=np.int64))
+                        for sizes in (x.shape, shape))
+        is_open = None in x.shape and None not in shape  # the batch, or a multiple of it
+        shape[shape.index(-1)] = None if is_open else total // known if known else 0
     elif None in x.shape and None not in shape:
         raise node.refuse(f"a shape of {shape} for a batch that is open")
     if shape.count(None) > 1:
