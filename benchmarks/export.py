@@ -79,7 +79,7 @@ ROUTES = {
 
 
 def network(cell: str, channels: int, layers: int) -> torch.nn.Module:
-    """Untrained, but with biases: those of an untrained network are zero, and optimised away."""
+    """Untrained, but with biases: those of an untrained network are zero, and optimized away."""
     torch.manual_seed(0)
     model = create_model(cell, channels=channels, layers=layers).eval()
     for module in model.modules():

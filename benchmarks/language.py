@@ -19,7 +19,8 @@ from rich.table import Table
 from zoo.commands import progress
 from zoo.data.text import named_text
 from zoo.recipes.language import PRESETS, language_recipe
-from zoo.training import language_modeling, lstm_baseline, run_folder
+from zoo.runs import run_folder
+from zoo.training import language_modeling, lstm_baseline
 
 CELLS = ("DARTS_V2_RNN", "ENAS_RNN")
 

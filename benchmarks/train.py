@@ -38,7 +38,7 @@ def forms(device: torch.device) -> dict:
 
 
 class Loop:
-    """A network with an optimiser and a batch, trained a step at a time in one of the forms."""
+    """A network with an optimizer and a batch, trained a step at a time in one of the forms."""
 
     def __init__(self, cell: str, form: str, settings, device: torch.device):
         last, self.is_fused, self.dtype = forms(device)[form]

@@ -110,9 +110,17 @@ def commands() -> str:
     return "\n\n".join(parts)
 
 
+def api() -> str:
+    """The packages with public names: what each is for, then the names."""
+    return "\n\n".join(
+        f"::: {package.__name__}\n    options: {{members: false}}\n\n"
+        + "\n\n".join(f"::: {package.__name__}.{name}" for name in package.__all__)
+        for package in (zoo, export))
+
+
 def notebook(name: str) -> str:
     """A notebook of examples/ as a part of a page, below its headings, with a link to the file."""
-    parts = [f"[{name}.ipynb]({name}.ipynb) is the file."]
+    parts = [f"Download: [{name}.ipynb]({name}.ipynb)."]
     for cell in json.loads((ROOT / f"examples/{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
         text = "".join(cell["source"])
         if cell["cell_type"] == "code":
@@ -136,8 +144,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search_and_build": lambda: notebook("search_and_build"),
     "operations": operations, "cells": cells, "strategies": strategies, "formats": formats,
     "strategy_settings": strategy_settings, "runtimes": runtimes, "commands": commands,
-    "api": lambda: "\n\n".join(f"::: {package.__name__}.{name}" for package in (zoo, search, export)
-                               for name in getattr(package, "__all__", ())),
+    "api": api,
     "recurrent_operations": lambda: described(RECURRENT_OPERATIONS, "operation"),
     "primitives": lambda: described(PRIMITIVES, "operation"),
     "images": lambda: described(NAMES, "`--data`"),

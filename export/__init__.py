@@ -1,5 +1,6 @@
 """Exports: PyTorch -> ONNX -> TensorFlow -> TensorFlow.js, with a parity check at each hop.
 
+Examples:
     >>> import export, zoo
     >>> model = zoo.create_model("DARTS", weights="digits")
     >>> manifest = export.export(model, "onnx", "exports/mine")
@@ -30,13 +31,14 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 def export(model: ZooNetwork, formats: str | Sequence[str], directory: Path | str, *,
            name: str | None = None, input: Input | None = None, labels: Sequence[str] = (),
-           vocabulary: Sequence[str] = (), precision: str = "float32", converter: str = "zoo"
-           ) -> Manifest:
+           vocabulary: Sequence[str] = (), precision: str = "float32", converter: str = "zoo",
+           replace: bool = False) -> Manifest:
     """Write the artifact of a network made by `zoo.create_model`, and return its manifest.
 
     `formats` are names of `export.formats.base.FORMATS`, such as 'tfjs'; `input`, an
     `export.Input`, says what images or tokens the network takes, `labels` and `vocabulary` what
-    they are called (see `export.source.from_model`).  Errors are those of
+    they are called (see `export.source.from_model`).  Formats are added to those of the same
+    network in `directory`; with `replace` they take their place.  Errors are those of
     `export.pipeline.build`; nothing is written then.
 
     Examples:
@@ -50,6 +52,9 @@ def export(model: ZooNetwork, formats: str | Sequence[str], directory: Path | st
     from export.pipeline import build
     from export.source import from_model
 
-    source = from_model(model, name or Path(directory).name, input, labels, vocabulary)
+    name = Path(directory).name if name is None else name
+    if not name.strip():
+        raise ValueError("the name of an export is empty; give one, or leave it out")
+    source = from_model(model, name, input, labels, vocabulary)
     wanted = [formats] if isinstance(formats, str) else list(formats)
-    return build(source, wanted, directory, precision, converter)
+    return build(source, wanted, directory, precision, converter, replace=replace)

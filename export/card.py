@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from zoo.artifact.manifest import Manifest
+from zoo.artifact.manifest import Input, Manifest
 
 
 def text(manifest: Manifest, folder: Path) -> str:
@@ -76,22 +76,34 @@ def _usage(manifest: Manifest, folder: Path) -> str:
     assert size.range is not None  # only a language model has none
     low, high = size.range
     lines = [f"Input: `{size.name}`, float32 (batch, {size.height}, {size.width}, "
-             f"{size.channels}), raw values {low:g} to {high:g}; the graph normalises. "
+             f"{size.channels}), raw values {low:g} to {high:g}; the graph normalizes. "
              " Outputs: `logits` and `probabilities`.\n"]
     if (folder / "tfjs").exists():
-        lines.append(
-            "```js\n"
-            "const model = await tf.loadGraphModel('tfjs/model.json');\n"
-            f"// {size.height}x{size.width}: functions, as no build lacks them\n"
-            f"const pixels = tf.expandDims(tf.cast(tf.browser.fromPixels(image, {size.channels}), "
-            "'float32'));\n"
-            "const {probabilities} = model.predict(pixels);\n```\n")
+        lines.append(_javascript(size))
     if (folder / "onnx").exists():
         lines.append(
             "```python\n"
             "session = onnxruntime.InferenceSession('onnx/model.onnx')\n"
             f"logits, probabilities = session.run(None, {{'{size.name}': pixels}})\n```\n")
     return "\n".join(lines)
+
+
+def _javascript(size: Input) -> str:
+    """From a picture of any size to the name of its class; functions, as no build lacks them."""
+    load = "const model = await tf.loadGraphModel('tfjs/model.json');\n"
+    if size.channels not in (1, 3):
+        shape = f"[1, {size.height}, {size.width}, {size.channels}]"
+        return (f"```js\n{load}const {{probabilities}} = model.predict(tf.tensor(values, {shape}));"
+                "\n```\n")
+    return f"""```js
+{load}const {{naturalWidth: w, naturalHeight: h}} = image, side = Math.min(w, h);
+const square = await createImageBitmap(image, (w - side) / 2, (h - side) / 2, side, side,
+  {{resizeWidth: {size.width}, resizeHeight: {size.height}, resizeQuality: 'high'}});
+const pixels = tf.cast(tf.browser.fromPixels(square, {size.channels}), 'float32');
+const {{probabilities}} = model.predict(tf.expandDims(pixels));
+const label = model.metadata.zoo.labels[tf.argMax(probabilities, 1).dataSync()[0]];
+```
+"""
 
 
 def _parity(manifest: Manifest) -> str:

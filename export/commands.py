@@ -13,10 +13,11 @@ from export.runtimes.base import RUNTIMES, all_backends, chosen_backends, find_r
 from zoo.commands.progress import spinner
 from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
+from zoo.messages.command_line import command
 
 if TYPE_CHECKING:
     from export.checks.parity import Hop
-    from zoo.artifact.manifest import Agreement
+    from zoo.artifact.manifest import Agreement, Manifest
 
 # The annotations are read when a command is called: its help names what the tables hold then.
 
@@ -64,16 +65,21 @@ def build(
     channels: Annotated[int | None, typer.Option(help="Width of the first cell.")] = None,
     layers: Annotated[int | None, typer.Option(help="Number of cells.")] = None,
     num_classes: Annotated[int | None, typer.Option(help="Number of classes.")] = None,
-    in_channels: Annotated[int | None, typer.Option(help="1 for grey, 3 for colour.")] = None,
+    in_channels: Annotated[int | None, typer.Option(help="1 for gray, 3 for color.")] = None,
     size: Annotated[int | None, typer.Option(help="Height and width of the images.")] = None,
     vocabulary: Annotated[int | None, typer.Option(help="Words of a language model.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Width of a language model.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random weights, where none are trained.")] = 0,
     select: Select = None,
+    replace: Annotated[bool, typer.Option(
+        "--replace", help="Replace the formats in the folder, or another network.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v",
                                           help="Show the converters' logs.")] = False,
 ) -> None:
     """Export a network, with a numerical parity check at every hop.
+
+    Into a folder that holds the same network already the formats are added; the history of a
+    training stays there.
 
     \b
     Example:
@@ -83,16 +89,13 @@ def build(
     """
     from export.pipeline import build as run
     from export.source import BuildOptions, find
+    from zoo.artifact.folder import HISTORY
 
     source = find(target, BuildOptions(
         network=network, data=data, path=path, weights=weights, channels=channels, layers=layers,
         num_classes=num_classes, in_channels=in_channels, size=size, vocabulary=vocabulary,
         hidden=hidden, seed=seed, select=select))
     directory = output or Path("exports") / source.manifest.name
-    for place in (target, weights):
-        if output is None and place and directory.resolve() == Path(place).resolve():
-            raise ValueError(f"{place} would be replaced, with all its formats; choose another "
-                             f"folder with -o, or replace it with -o {place}")
     formats = [name.strip() for item in export for name in item.split(",") if name.strip()]
     if not source.manifest.trained:
         typer.echo(f"note: no trained weights for {source.manifest.name} in this configuration; "
@@ -100,18 +103,27 @@ def build(
     done: list[Hop] = []
     with spinner() as say:
         manifest = run(source, formats, directory, precision, converter, verbose,
-                       report=done.append, started=lambda hop: say(f"{hop} ..."))
+                       report=done.append, started=lambda hop: say(f"{hop} ..."), replace=replace)
     print_table(
         ("hop", "seconds", "max difference", "limit"),
         [(hop.name, f"{hop.seconds:.1f}", *_parity(hop)) for hop in done],
         right=("seconds", "max difference", "limit"))
     for entry in manifest.agreement:
         typer.echo(_agreement(entry))
+    if manifest.precision not in (None, "float32") and not manifest.agreement:
+        typer.echo(_unmeasured(manifest))
     megabytes = sum(file.bytes for file in manifest.files.values()) / 1e6
     typer.echo(f"\n{directory}: {len(manifest.files) + 1} files, {megabytes:.1f} MB")
-    if (directory / "tfjs").is_dir() and (manifest.task == "image-classification"
-                                          or "vocabulary.json" in manifest.files):
-        typer.echo(f"next: zoo demo {directory}")
+    stays = [name for name, each in FORMATS.items()
+             if name not in formats and (directory / each.place).exists()]
+    stays += ["the history of its training"] * (HISTORY in manifest.files)
+    if stays:
+        typer.echo(f"kept there as it was: {', '.join(stays)}")
+    if (directory / "tfjs").is_dir():
+        shown = (manifest.input.channels in (1, 3) if manifest.task == "image-classification"
+                 else "vocabulary.json" in manifest.files)  # by the page
+        typer.echo("next: " + (command("zoo", "demo", directory) if shown else
+                               command("zoo", "verify", directory, "--runtime", "chromium")))
 
 
 def _parity(hop: Hop) -> tuple[str, str]:
@@ -126,6 +138,20 @@ def _agreement(entry: Agreement) -> str:
     return (f"{entry.precision} weights ({size:.2f} MB, {whole:.2f} MB in float32), "
             f"{entry.where}: {entry.share:.2%} of {entry.images:,} test images of {entry.data} "
             "get the answer of float32")
+
+
+def _unmeasured(manifest: Manifest) -> str:
+    """Of rounded weights whose answers were not compared with those of float32, and why not."""
+    if manifest.task != "image-classification":
+        why = "a language model has no test images"
+    elif manifest.input.data is None:
+        why = "its images are of no known data set"
+    elif "tfjs/model.json" not in manifest.files:
+        why = "it is measured on TF.js files; add tfjs to the formats"
+    else:
+        why = f"give the test images of {manifest.input.data} with --path"
+    return (f"{manifest.precision} weights: how often they give the answer of float32 was not "
+            f"measured; {why}")
 
 
 def verify(

@@ -7,6 +7,7 @@ network before the next one starts.  What is not asked for is made in passing an
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from export.addition import Kept, kept
 from export.checks import parity
 from export.checks.parity import Hop
 from export.formats.base import (
@@ -27,7 +29,6 @@ from export.formats.base import (
     Runner,
     check_packages,
     hops,
-    installed_version,
 )
 from export.logs import ConversionError, captured
 from export.network.deploy import Deployed, deploy
@@ -35,9 +36,9 @@ from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact.manifest import Agreement, Fixture, Manifest, Parity
 from zoo.genotypes.serialization import Genotype, to_json
+from zoo.messages.spelling import choices
 from zoo.models import cost
 from zoo.plotting.cell import svg
-from zoo.spelling import choices
 from zoo.system import json_text
 
 
@@ -63,9 +64,11 @@ class Source:
 def build(source: Source, formats: list[str], directory: Path | str, precision: str = "float32",
           converter: str = "zoo", verbose: bool = False,
           report: Callable[[Hop], None] = lambda hop: None,
-          started: Callable[[str], None] = lambda name: None) -> Manifest:
+          started: Callable[[str], None] = lambda name: None, replace: bool = False) -> Manifest:
     """Write the artifact folder at `directory` and return its manifest.
 
+    Where it holds an artifact of the same network the formats are added to those that are there;
+    with `replace` what is there goes, except for the history of a training.
     `report` is called after each hop, `started` before.  Raises ValueError for an unknown
     format, precision or converter; MissingPackageError when a hop cannot run here;
     ArtifactError when the folder cannot be replaced; UnsupportedNodeError, ConversionError or
@@ -84,8 +87,10 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
                          f"{rounding[0]} to the formats, or leave it out")
     chain = hops(formats)
     check_packages(chain, converter)
-    with captured(verbose), artifact.writing(directory) as folder:
-        pipeline = Pipeline(source, folder, formats, precision, converter, report, started)
+    stays = kept(source, formats, Path(directory), precision, converter, replace)
+    source = dataclasses.replace(source, manifest=stays.known(source.manifest))
+    with captured(verbose), artifact.writing(directory, stays.files) as folder:
+        pipeline = Pipeline(source, folder, formats, precision, converter, report, started, stays)
         pipeline.network()
         for hop in chain:
             pipeline.write(hop)
@@ -104,8 +109,8 @@ class Pipeline:
 
     def __init__(self, source: Source, folder: Path, formats: list[str], precision: str,
                  converter: str, report: Callable[[Hop], None],
-                 started: Callable[[str], None]) -> None:
-        self.source, self.folder, self.formats = source, folder, formats
+                 started: Callable[[str], None], stays: Kept) -> None:
+        self.source, self.folder, self.formats, self.stays = source, folder, formats, stays
         self.precision, self.converter = precision, converter
         self.report, self.started = report, started
         self.intermediate = folder / ".intermediate"  # made on the way and not kept
@@ -202,6 +207,8 @@ class Pipeline:
         """What was measured here, and what is known of these weights from elsewhere."""
         from export.checks import agreement
 
+        if self.stays.manifest and "tfjs" in self.stays.formats:
+            return self.stays.manifest.agreement
         measured = {entry.where for entry in self.agreement}
         known = [entry for entry in self.source.manifest.agreement
                  if entry.precision == self.precision and entry.where not in measured]
@@ -236,8 +243,7 @@ class Pipeline:
         from export import card
         from export.formats import onnx
 
-        known = self.source.manifest
-        tools = sorted({package for hop in chain for package in hop.packages} | {"torch"})
+        known, stays = self.source.manifest, self.stays
         price = None
         if known.task == "image-classification":
             height, width, channels = parity.image_shape(known.input)
@@ -246,12 +252,14 @@ class Pipeline:
             "outputs": list(self.deployed.outputs),
             "parameters": cost.parameters(self.source.model),
             "multiply_adds": price.multiply_adds if price else None,
-            "opset": onnx.OPSET if "onnx" in self.made else None,
-            "precision": self.precision if any(hop.rounds for hop in chain) else None,
-            "converter": self.converter if any(hop.converts for hop in chain) else None,
-            "tools": {name: installed_version(name) for name in tools},
+            "opset": (known.opset if "onnx" in stays.formats else
+                      onnx.OPSET if "onnx" in self.made else None),
+            "precision": (self.precision if any(hop.rounds for hop in chain) else stays.rounded),
+            "converter": (self.converter if any(hop.converts for hop in chain)
+                          else stays.converter),
+            "tools": stays.tools({"torch"}.union(*(hop.packages for hop in chain))),
             "rewrites": [rewrite.model_dump() for rewrite in self.deployed.rewrites],
-            "parity": [entry.model_dump() for entry in self.parity],
+            "parity": [entry.model_dump() for entry in stays.parity(self.parity)],
             "agreement": [entry.model_dump() for entry in self.agreements()],
             "fixture": self.fixture_entry.model_dump(),
         }

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from export import fits
 from export.pipeline import Source
 from zoo import weights
 from zoo.artifact import folder as artifact
@@ -20,10 +21,10 @@ from zoo.create import create_model
 from zoo.data import images
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.spelling import choices
 from zoo.models.factory import DEFAULTS, NETWORKS, ZooNetwork
 from zoo.recipes.image import RECIPES, recipe
 from zoo.registry import origin_lines, registered
-from zoo.spelling import choices
 from zoo.training.evaluation import check_match
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
@@ -174,12 +175,13 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
         "num_classes": wanted.num_classes or len(labels) or _CLASSES.get(data, 10),
         "in_channels": spec.channels,
     }
-    fits = bool(card) and card["network"] == {"kind": kind, **settings} \
+    as_shipped = bool(card) and card["network"] == {"kind": kind, **settings} \
         and card["input"]["height"] == spec.height
+    fits.check_images(genotype, kind, settings, spec)
     torch.manual_seed(wanted.seed)
     if wanted.weights:
         model = create_model(genotype, kind, weights=wanted.weights, **settings)
-    elif fits:
+    elif as_shipped:
         model = create_model(record or genotype, kind, weights=data)
     else:
         model = create_model(genotype, kind, **settings).eval()
@@ -187,7 +189,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
     source = from_model(model, f"{name}-{data}", spec, fitting)
     source.manifest = source.manifest.model_copy(update={
         "genotype": name, **origin_lines(name, genotype),
-        "trained": fits or bool(wanted.weights)})
+        "trained": as_shipped or bool(wanted.weights)})
     if wanted.path is not None:
         real = _real_images(spec, settings["num_classes"], wanted.path)
         source = dataclasses.replace(source, **real)
@@ -234,6 +236,7 @@ def _language(name: str, genotype: RecurrentGenotype, record: str | None,
     else:
         hidden = wanted.hidden or 200
         vocabulary = wanted.vocabulary or DEFAULTS["language"]["vocabulary"]
+        fits.check_text(genotype, vocabulary, hidden)
         torch.manual_seed(wanted.seed)
         model = create_model(genotype, "language", weights=brought, vocabulary=vocabulary,
                              embedding=hidden, hidden=hidden)
@@ -267,7 +270,7 @@ def _input(data: str, wanted: BuildOptions) -> tuple[Input, list[str]]:
     elif data in _IMAGES:
         spec, labels = _IMAGES[data], []
         if not spec.mean:
-            from zoo.data import cifar
+            from zoo.data.sets import cifar
 
             mean, std = cifar.STATISTICS[data]
             spec = spec.model_copy(update={"mean": mean, "std": std})

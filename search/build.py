@@ -44,6 +44,9 @@ def rehearse(config: RunConfig, data: Any, workers: int | str | None = None) -> 
     Raises ValueError for what does not go together, DataError for data that cannot be searched on.
     """
     if config.entry.shares_weights:
+        if workers not in (None, "auto"):
+            raise ValueError(f"--workers is for strategies that train candidates, and "
+                             f"{config.strategy} trains one supernet; leave it out")
         return _one_shot(config, data, torch.device("meta")).epochs
     with strategy(config, data, Path(), workers) as built:
         return built.epochs
@@ -68,4 +71,6 @@ def _one_shot(config: RunConfig, data: Any, device: torch.device) -> OneShot:
                          "processes; take a multiple with --batch-size")
     task = config.domain.supernet_task(data, settings, device, config.seed, share)
     dtype = torch.float32 if device.type == "meta" else getattr(torch, config.precision)
-    return config.entry.load()(task, settings, config.seed, dtype)
+    built = config.entry.load()(task, settings, config.seed, dtype)
+    assert isinstance(built, OneShot)  # as all strategies that share weights are
+    return built

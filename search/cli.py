@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+try:
+    import dataclasses
+    from pathlib import Path
+    from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+    import typer
 
-from search.reporting.commands import RunFolder, compare, list_runs, plot, show
-from zoo.cli import PLAIN, OneLineErrors
-from zoo.commands.settings_options import Assignments, Config, Threads
-from zoo.system import notes
+    from search.reporting.commands import RunFolder, compare, list_runs, plot, show
+    from zoo.cli import PLAIN, OneLineErrors
+    from zoo.commands.settings_options import Assignments, Config, Threads
+    from zoo.messages import notes
+    from zoo.messages.command_line import command, typed
+    from zoo.system import interrupts
+except KeyboardInterrupt:
+    from zoo.system import interrupts
+
+    interrupts.leave()
 
 if TYPE_CHECKING:
     from search.config import RunConfig
@@ -107,10 +113,16 @@ def run(
       search run --data cifar10 --path ~/cifar10 --preset paper
       search run --config my_search.yaml --set weight_decay=1e-4
     """
+    from zoo.data.images import NAMES
+    from zoo.data.sets import hub
+    from zoo.recipes.config_file import read_assignments
+
+    if path is None and (data in NAMES) == (space != "recurrent"):
+        hub.check(data)  # before the seconds that torch takes
+
     from search import build
     from search import runner as runs
     from search.config import SearchOptions, plan
-    from zoo.recipes.config_file import read_assignments
     from zoo.system import distributed
     from zoo.system.device import pick_device
 
@@ -132,10 +144,13 @@ def run(
         planned, learned = plan(options)
         planned = dataclasses.replace(planned, epochs=build.rehearse(planned, learned, workers))
         folder = output or _free_folder(planned)
+        begun.append(folder)
         runs.start(folder, planned)
         return folder
 
-    with distributed.group(pick_device(options.device or "auto")):
+    begun: list[Path] = []
+    with interrupts.go_on(lambda: _way(*begun)), \
+            distributed.group(pick_device(options.device or "auto")):
         _carry_out(distributed.first(prepare), learned, workers, early_stop)
 
 
@@ -156,13 +171,10 @@ def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     from search.reporting.terminal import display
     from zoo.system import distributed
 
-    try:
-        with display(shown=distributed.is_main_process()) as screen:
-            screen.say(f"{read_run(folder).strategy} in {folder}")
-            found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; go on with `search resume {folder}`", err=True)
-        raise typer.Exit(130) from None
+    with interrupts.go_on(lambda: _way(folder)), \
+            display(shown=distributed.is_main_process()) as screen:
+        screen.say(f"{read_run(folder).strategy} in {folder}")
+        found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)
     if not distributed.is_main_process():
         return
     config = found.run.config
@@ -170,11 +182,19 @@ def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     for name in ("path", "size", "by"):
         if config.get(name):
             words += [f"--{name}", str(config[name])]
-    words += ["-o", str(folder / "trained")]
+    words += ["-o", folder / "trained"]
     typer.echo(f"{found.name} (epoch {found.epoch}, {found.why})\n{found.genotype}\n"
                f"run: {folder}, report: {folder / 'report.html'}\n"
-               f"next: {shlex.join(words)}\n"
-               f"      zoo build {found.name} --export tfjs")
+               f"next: {command(*words)}\n"
+               f"      {command('zoo', 'build', found.name, '--export', 'tfjs')}")
+
+
+def _way(folder: Path | None = None) -> str:
+    """How an interrupted run goes on: as it began, before anything of it is in its folder."""
+    from search.reporting.history import CONFIG
+
+    begun = folder is not None and (folder / CONFIG).exists()
+    return f"go on with `{command('search', 'resume', folder) if begun else typed()}`"
 
 
 def _free_folder(config: RunConfig) -> Path:
@@ -183,8 +203,8 @@ def _free_folder(config: RunConfig) -> Path:
     folder, number = Path("runs") / base, 1
     while folder.exists():
         if not (folder / "result.json").exists() and (folder / "config.json").exists():
-            typer.echo(f"note: {folder} is unfinished; `search resume {folder}` goes on with it",
-                       err=True)
+            resumed = command("search", "resume", folder)
+            typer.echo(f"note: {folder} is unfinished; `{resumed}` goes on with it", err=True)
         number += 1
         folder = Path("runs") / f"{base}-{number}"
     return folder
@@ -198,7 +218,7 @@ app.command()(compare)
 
 def main() -> None:
     """The console command `search`."""
-    app(prog_name="search")
+    interrupts.run(lambda: app(prog_name="search"))
 
 
 if __name__ == "__main__":

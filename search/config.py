@@ -17,13 +17,13 @@ import torch
 
 import zoo
 from search.settings import check_preset
-from search.strategies import Entry, entry
+from search.strategies import STRATEGIES, Entry, entry
 from search.tasks import domain
 from search.tasks.base import Domain
 from zoo import registry
+from zoo.messages.spelling import did_you_mean
 from zoo.recipes.base import check_known, current_names
 from zoo.recipes.options import Options
-from zoo.spelling import did_you_mean
 from zoo.system import distributed
 from zoo.system.device import pick_device, pick_precision
 from zoo.system.threads import check_threads
@@ -189,9 +189,10 @@ def _settings(found: Entry, searched: Domain, preset: str, data: str, options: S
               ) -> tuple[Any, Any]:
     """The strategy's settings, and those of each candidate's training where it trains them."""
     changes = {name: value for name, value in options.changes.items() if value is not None}
-    for name in found.unused:
-        if name in changes or name in options.given:
-            raise _no_setting(name)
+    names = settings_of(found, searched)
+    for name in (*changes, *(set(found.unused) & set(options.given))):
+        if name not in names:
+            raise _no_setting(name, options, searched.space, name in changes)
     if found.shares_weights and options.training:
         raise ValueError(f"{options.strategy} trains no candidates from scratch; leave the "
                          "settings below training out")
@@ -204,17 +205,37 @@ def _settings(found: Entry, searched: Domain, preset: str, data: str, options: S
     settings = presets[preset].changed(options.settings or {}, "settings: ")
     training = searched.recipe(preset, data).changed(options.training or {}, "training: ")
     for values in (options.given, changes):
-        values = current_names(values, training.names())
-        own = {name: value for name, value in values.items() if name in settings.names()}
-        theirs = {name: value for name, value in values.items() if name not in own}
-        for name in theirs.keys() - set(training.names()):
-            if name in changes:
-                raise _no_setting(name)
+        theirs = {name: value for name, value in values.items()
+                  if name not in settings.names() or (values is changes and name != "candidates")}
+        own = {name: value for name, value in values.items() if name not in theirs}
+        theirs = current_names(theirs, training.names())
         check_known(theirs, [*settings.names(), *training.names()])
         settings, training = settings.changed(own), training.changed(theirs)
     return settings, training
 
 
-def _no_setting(name: str) -> ValueError:
-    return ValueError(f"--{name.replace('_', '-')} is not a setting of this strategy; leave it "
-                      "out")
+def settings_of(found: Entry, searched: Domain) -> list[str]:
+    """The names of the settings that options give a strategy in a space: those of its supernet, or
+    the number of candidates and those of their training, which a controller may have too."""
+    if found.shares_weights:
+        names = next(iter(searched.supernets.values())).names()
+    else:
+        recipe = searched.recipe(searched.preset(searched.data), searched.data)
+        names = ["candidates", *recipe.names()]
+    return [name for name in names if name not in found.unused]
+
+
+def _no_setting(name: str, options: SearchOptions, space: str, as_option: bool) -> ValueError:
+    """The setting is another strategy's or of another space; says whose."""
+    strategy = options.strategy or "darts"
+    option = f"--{name.replace('_', '-')}" if as_option else f"--set {name}"
+    spaces = [other for other in entry(strategy).spaces
+              if name in settings_of(entry(strategy), domain(other))]
+    if spaces:
+        owner = f"{strategy} on the {spaces[0]} space"
+    else:
+        *others, last = (other for other, one in STRATEGIES.items()
+                         if any(name in settings_of(one, domain(each)) for each in one.spaces))
+        owner = f"{', '.join(others)} and {last}" if others else last
+    return ValueError(f"{option} is a setting of {owner}, not of {strategy} on the {space} space; "
+                      "leave it out")

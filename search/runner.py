@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 import zoo
 from search import build
 from search.config import RunConfig, check_early_stop
@@ -44,14 +42,15 @@ from search.strategies.base import Strategy
 from zoo import registry
 from zoo.artifact.folder import json_bytes
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
+from zoo.messages.command_line import command
+from zoo.runs import run_folder
+from zoo.runs.run_folder import RunError, append_line, keep_lines
+from zoo.runs.run_lock import at_work
 from zoo.system import distributed, json_text
 from zoo.system.device import pick_device
 from zoo.system.files import write_whole
 from zoo.system.threads import use_threads
-from zoo.training import run_folder
-from zoo.training.run_folder import RunError, append_line, keep_lines
 
-LOCK = "lock"
 #: Called with "done" and the epochs that are behind the run and "strategy" before the first
 #: step, with "row" after each epoch.
 OnEvent = Callable[[str, Any], None]
@@ -79,7 +78,8 @@ def start(folder: Path, config: RunConfig) -> None:
     Raises RunError if the folder holds anything already.
     """
     run_folder.begin(folder, dataclasses.asdict(config), "search run", {
-        CONFIG: f"a search already; go on with `search resume {folder}`, or"})
+        RESULT: f"a finished search, see `{command('search', 'show', folder)}`;",
+        CONFIG: f"a search already; go on with `{command('search', 'resume', folder)}`, or"})
 
 
 def run(folder: Path, data: Any = None, workers: int | str | None = None,
@@ -99,7 +99,7 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
     with distributed.group(pick_device(str(record.config.get("device", "auto")))):
         config = distributed.first(lambda: _checked(folder, record.config))
         check_early_stop(config.strategy, early_stop)
-        with _disk_errors_in_one_line(folder), _alone(folder):
+        with _disk_errors_in_one_line(folder), at_work(folder):
             record = read_run(folder)  # no other process writes any more
             if data is None:
                 data = config.load_data()
@@ -114,12 +114,14 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
 
 
 def _checked(folder: Path, values: dict) -> RunConfig:
-    """What `start` has written.  Raises RunError for a damaged file and other processes."""
+    """What `start` has written.  Raises RunError for a damaged file, for other processes, and for a
+    run that has diverged."""
     try:
         config = RunConfig.read(values)
     except (TypeError, ValueError):
         raise RunError(f"{folder / CONFIG} is damaged; search anew into another folder with "
                        "-o") from None
+    run_folder.refuse_diverged(folder)
     begun, now = config.processes, distributed.size()
     if begun != now:
         remedy = f"with torchrun --nproc-per-node {begun}" if begun > 1 else "without torchrun"
@@ -194,21 +196,6 @@ def _restore(record: RunRecord, strategy: Strategy, digest: str) -> int:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of the run, which the system releases however the process ends."""
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        distributed.first(lambda: lock.acquire() and None)
-    except Timeout:
-        raise RunError(f"another process is at work on {folder}; wait for it, or search into "
-                       "another folder with -o") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextlib.contextmanager
 def _disk_errors_in_one_line(folder: Path) -> Iterator[None]:
     """Say of a disk that is full or cannot be written how the run goes on."""
     try:
@@ -221,7 +208,7 @@ def _disk_errors_in_one_line(folder: Path) -> Iterator[None]:
         else:
             raise
         raise RunError(f"{error.filename or folder}: {error.strerror}; {remedy} and go on with "
-                       f"`search resume {folder}`") from None
+                       f"`{command('search', 'resume', folder)}`") from None
 
 
 # --- the end ----------------------------------------------------------------------------------
@@ -266,7 +253,7 @@ def _register(record: RunRecord, config: RunConfig, genotype: Genotype) -> str:
         except ValueError as error:
             if not registry.registered(name):
                 raise RunError(f"{record.folder / CONFIG}: {error}; mend the name there and go on "
-                               f"with `search resume {record.folder}`") from None
+                               f"with `{command('search', 'resume', record.folder)}`") from None
         with contextlib.suppress(ValueError):  # of a damaged cell of the user's
             known = registry.record(name)
             if known.source == source and known.genotype == genotype:
@@ -282,4 +269,5 @@ def _result(record: RunRecord) -> SearchResult:
                             result["name"])
     except (KeyError, ValueError, FileNotFoundError):
         raise RunError(f"{folder / RESULT} or {GENOTYPE} beside it is damaged; remove it and go "
-                       f"on with `search resume {folder}`, which writes both anew") from None
+                       f"on with `{command('search', 'resume', folder)}`, which writes both "
+                       "anew") from None

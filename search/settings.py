@@ -10,19 +10,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
-from typing_extensions import Self
-
-from zoo.recipes.base import Settings
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
+from zoo.recipes.base import Settings, check_not_negative
 
 
 @dataclass(frozen=True)
 class SupernetSettings(Settings):
     """What both spaces have.  Raises ValueError for a value out of range."""
 
-    space: ClassVar[str]
     epochs: int = 50
     warm_up: int = 0  # epochs in which the alphas rest
     order: int = 1  # of DARTS: 1, or 2 with the step of the weights ahead
@@ -40,26 +36,17 @@ class SupernetSettings(Settings):
                 raise ValueError(f"{name} must be above 0, not {value!r}")
             if (name.startswith("dropout") or name == "momentum") and not 0 <= value < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {value!r}")
+        check_not_negative(self, "warm_up", "alpha_weight_decay")
+        if not all(0 <= beta < 1 for beta in self.alpha_betas):
+            raise ValueError(f"alpha_betas must be in [0, 1), not {self.alpha_betas!r}")
         if self.order not in (1, 2):
             raise ValueError(f"the order is 1 or 2, not {self.order!r}")
-
-    def but(self, **changes: object) -> Self:
-        """These settings with those that are not None in `changes`.
-
-        Raises ValueError for a setting that this space does not have.
-        """
-        given = {name for name, value in changes.items() if value is not None}
-        if unknown := given - set(self.names()):
-            option = "--" + min(unknown).replace("_", "-")
-            raise ValueError(f"{option} is not a setting of the {self.space} space; leave it out")
-        return super().but(**changes)
 
 
 @dataclass(frozen=True)
 class ConvSettings(SupernetSettings):
     """The supernet of images and how it is trained.  Raises ValueError as its base does."""
 
-    space = "conv"
     channels: int = 16
     layers: int = 8
     batch_size: int = 64
@@ -79,6 +66,7 @@ class ConvSettings(SupernetSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_not_negative(self, "weight_decay", "crop_padding", "cutout")
         if self.batch_size < 2:
             raise ValueError("batch_size must be at least 2: batch-norm needs two images")
         if not 0 < self.train_share < 1:
@@ -89,7 +77,6 @@ class ConvSettings(SupernetSettings):
 class TextSettings(SupernetSettings):
     """The recurrent supernet and how it is trained.  Raises ValueError as its base does."""
 
-    space = "recurrent"
     hidden: int = 300  # also of the embedding
     batch_size: int = 256  # parallel token streams that the text is cut into
     bptt: int = 35  # steps that gradients flow back; half of them in one piece of twenty
@@ -107,6 +94,10 @@ class TextSettings(SupernetSettings):
     dropout_input: float = 0.75
     tar_weight: float = 1e-3  # of the change from one output of the cell to the next
     ar_weight: float = 0.0  # of the size of outputs
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_not_negative(self, "weight_decay", "tar_weight", "ar_weight")
 
     def dropouts(self) -> dict[str, float]:
         return {name: value for name, value in vars(self).items() if name.startswith("dropout")}

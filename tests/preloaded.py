@@ -26,6 +26,6 @@ for entry in STRATEGIES.values():
     entry.load()
 for space in tasks.DOMAINS:
     tasks.domain(space)
-with contextlib.suppress(ImportError):  # as zoo.training.tensorboard imports it, without TensorFlow
+with contextlib.suppress(ImportError):  # as zoo.runs.tensorboard imports it, without TensorFlow
     sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
     import torch.utils.tensorboard

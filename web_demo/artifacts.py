@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from zoo.system import json_text
 
@@ -39,12 +40,27 @@ def find_artifacts(
             if folder in found.values():
                 continue
             try:
-                read_manifest(folder)
+                manifest = read_manifest(folder)
             except ValueError as error:
                 report(f"{error}; left out")
             else:
                 found[_free_name(folder.name, found)] = folder
+                if why := not_shown(manifest):
+                    report(f"{folder}: {why}; the page lists it, and its files run elsewhere")
     return found
+
+
+def not_shown(manifest: Mapping[str, Any]) -> str:
+    """Why the page runs no such network, whose pictures are gray or colored, 0 to 255; or ''."""
+    spec = manifest.get("input") if manifest.get("task") == "image-classification" else None
+    if not isinstance(spec, dict):
+        return ""
+    if spec.get("channels") not in (1, 3):
+        return (f"its images have {spec.get('channels')} channels, and those of the page are gray "
+                "or colored")
+    if list(spec.get("range") or (0, 255)) != [0, 255]:
+        return f"its pixels are in {spec['range']}, and those of the page from 0 to 255"
+    return ""
 
 
 def read_manifest(folder: Path) -> dict:
@@ -77,7 +93,7 @@ def index_json(artifacts: Mapping[str, Path]) -> bytes:
     manifests = {name: read_manifest(folder) for name, folder in artifacts.items()}
     models = [
         {"name": name, "genotype": manifest["genotype"], "task": manifest.get("task"),
-         "path": f"models/{name}/"}
+         "channels": (manifest.get("input") or {}).get("channels"), "path": f"models/{name}/"}
         for name, manifest in manifests.items()
     ]
     return json_text.dumps({"models": models}, indent=1).encode()

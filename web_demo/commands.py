@@ -28,18 +28,20 @@ def demo(
     from web_demo.artifacts import find_artifacts
     from web_demo.server import serve
     from web_demo.site import build_site
+    from zoo.messages.notes import listed
 
     places = folders or [Path("exports")]
     artifacts = find_artifacts(places, report=lambda line: typer.echo(f"note: {line}", err=True))
     if not artifacts:
-        raise FileNotFoundError(f"no TensorFlow.js export in {', '.join(map(str, places))}; make "
-                                "one with `zoo build DARTS --export tfjs`")
+        raise FileNotFoundError(f"no TensorFlow.js export in {listed(list(map(str, places)))}; "
+                                "make one with `zoo build DARTS --export tfjs`")
+    names = listed(list(artifacts))
     if build is not None:
         build_site(artifacts, build)
-        typer.echo(f"{build}: the page with {', '.join(artifacts)}; serve it from any web server")
+        typer.echo(f"{build}: the page with {names}; serve it from any web server")
         return
     server = serve(artifacts, port)
-    typer.echo(f"{server.url}  ({', '.join(artifacts)}; Ctrl-C stops)")
+    typer.echo(f"{server.url}  ({names}; Ctrl-C stops)")
     if open_page:
         webbrowser.open(server.url)
     try:

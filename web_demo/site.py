@@ -60,8 +60,13 @@ def _replace(directory: Path, site: Path, before: Path) -> None:
 
 
 def _copy_artifact(folder: Path, target: Path) -> None:
-    """Copies what the manifest lists, each file as the manifest describes it."""
-    for path, listed in {**read_manifest(folder)["files"], "manifest.json": None}.items():
+    """Copies what the page reads, each file as the manifest describes it."""
+    manifest = read_manifest(folder)
+    fixture = manifest.get("fixture") or {}
+    read = {"cell.svg", "vocabulary.json", fixture.get("input"), fixture.get("logits")}
+    files = {path: listed for path, listed in manifest["files"].items()
+             if path in read or path.startswith("tfjs/")}
+    for path, listed in {**files, "manifest.json": None}.items():
         source = inside(folder, path)
         if source is None or (target / path).resolve() != target.resolve() / path:
             raise ValueError(

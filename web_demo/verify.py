@@ -16,7 +16,7 @@ from urllib.parse import quote
 from web_demo.artifacts import read_manifest
 from web_demo.chromium import RuntimeMissing, launch, require_chromium
 from web_demo.server import running, serve
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 if TYPE_CHECKING:
     import numpy as np

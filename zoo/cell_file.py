@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
 from zoo import registry
+from zoo.checkpoints.first_bytes import is_safetensors, is_torch
 from zoo.genotypes.cell import GenotypeError
-from zoo.genotypes.find import decode
 from zoo.genotypes.reader import read
 from zoo.registry import CellRecord
+from zoo.system.encoding import EncodingError, decode
 
 _SUFFIXES = (".json", ".txt", ".py", ".log")
 
@@ -44,8 +46,15 @@ def read_file(path: Path, select: str | None = None) -> CellRecord:
     What was left out, and which of several was taken, is told on stderr.  Raises GenotypeError,
     OSError.
     """
+    content = path.read_bytes()
+    if is_torch(content) or is_safetensors(content):
+        raise GenotypeError(f"{path} holds weights, not a genotype; name their cell, as in `zoo "
+                            f"import {shlex.quote(str(path))} --cell DARTS_V2`")
     try:
-        found = read(decode(path.read_bytes()), select)
+        found = read(decode(content), select)
+    except EncodingError as error:
+        raise GenotypeError(f"{path} {error}, or name a file that holds JSON or Genotype(...)"
+                            ) from None
     except GenotypeError as error:
         raise GenotypeError(f"{path}: {error}") from None
     for note in found.notes:

@@ -5,18 +5,24 @@ So `zoo --help` and `zoo list` answer without torch, TensorFlow or the other com
 
 from __future__ import annotations
 
-import errno
-import importlib
-import os
-import signal
-import time
-from types import FrameType
-from typing import Annotated, Any, NamedTuple
+try:
+    import errno
+    import importlib
+    import os
+    import re
+    import time
+    from collections.abc import Collection
+    from typing import Annotated, Any, NamedTuple
 
-import typer
-from typer.core import TyperGroup
+    import typer
+    from typer.core import TyperGroup
 
-from zoo.system import notes
+    from zoo.messages import notes
+    from zoo.system import interrupts
+except KeyboardInterrupt:
+    from zoo.system import interrupts
+
+    interrupts.leave()
 
 
 class Command(NamedTuple):
@@ -28,26 +34,35 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "list": Command("zoo.commands.cells", "list_cells", "Show the cells of the zoo and your own."),
-    "show": Command("zoo.commands.cells", "show", "Show a cell, its paper and its figures."),
-    "plot": Command("zoo.commands.cells", "plot", "Draw a cell as SVG."),
+    "list": Command("zoo.commands.cells", "list_cells", "List the published cells and your own."),
+    "show": Command("zoo.commands.cells", "show",
+                    "Show a cell: genotype, paper, reported results."),
+    "plot": Command("zoo.commands.cells", "plot", "Draw a cell."),
     "register": Command("zoo.commands.cells", "register", "Add a cell of your own to the zoo."),
     "train": Command("zoo.commands.train", "train", "Train the network of a cell."),
-    "eval": Command("zoo.commands.eval", "evaluate", "Measure a trained network."),
-    "predict": Command("zoo.commands.predict", "predict", "Classify pictures."),
-    "write": Command("zoo.commands.generate", "write",
-                     "Generate text with a trained language model."),
+    "eval": Command("zoo.commands.eval", "evaluate", "Evaluate a trained network on the test set."),
+    "predict": Command("zoo.commands.predict", "predict", "Classify images."),
+    "generate": Command("zoo.commands.generate", "generate",
+                        "Generate text from a trained language model."),
     "import": Command("zoo.commands.import_checkpoint", "import_checkpoint",
-                      "Read a checkpoint of the official DARTS release."),
+                      "Import a PyTorch checkpoint of a cell's network."),
     "build": Command("export.commands", "build",
-                     "Export a cell to ONNX, TensorFlow, TFLite, TensorFlow.js."),
-    "verify": Command("export.commands", "verify", "Check that an export gives the same outputs."),
-    "bench": Command("export.commands", "bench", "Compare cells in cost and speed."),
-    "demo": Command("web_demo.commands", "demo", "Serve the browser demo of your exports."),
-    "doctor": Command("export.commands", "doctor", "Check what can run on this machine."),
+                     "Export a network to ONNX, TensorFlow, TFLite, TensorFlow.js."),
+    "verify": Command("export.commands", "verify",
+                      "Check an export: files, outputs, real runtimes."),
+    "bench": Command("export.commands", "bench",
+                     "Compare cells: parameters, multiply-adds, latency."),
+    "demo": Command("web_demo.commands", "demo", "Serve the demo page with your exports."),
+    "doctor": Command("export.commands", "doctor",
+                      "Check which formats and runtimes work on this machine."),
 }
 
+#: Names of release 0.3, for one more.
+ALIASES = {"write": "generate"}
+
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+#: Options that a network takes its memory by.
+_SIZES = ("--batch-size", "--channels", "--layers", "--hidden", "--size")
 PLAIN: dict[str, Any] = {
     "add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False,
     "context_settings": _CONTEXT}
@@ -68,16 +83,29 @@ def _is_memory(error: Exception) -> bool:
         "allocate memory" in text or "out of memory" in text or "Storage size" in text))
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception, options: Collection[str]) -> str:
+    """What an error says; `options` are those of the command."""
     if _is_memory(error):
-        return ("there is not enough memory for this network; take a smaller --batch-size, fewer "
-                "--channels or --layers, or a smaller --size")
+        smaller = [name for name in _SIZES if name in options]
+        return "there is not enough memory for this network; " + (
+            f"take a smaller {' or '.join(smaller)}" if smaller else
+            "free some and run it again, or go where there is more")
     if isinstance(error, OSError) and error.strerror:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         where = f"{' -> '.join(names)}: " if names else ""
         remedy = "; free some and run it again" if error.errno == errno.ENOSPC else ""
         return f"{where}{error.strerror}{remedy}"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _value_error(message: str) -> str:
+    """What a value of an option has to be, where typer quotes pydantic."""
+    for theirs, ours in (("Value error, ", ""),
+                         ("Input should be a valid integer(, .*)?", "it must be a whole number"),
+                         ("Input should be a valid number(, .*)?", "it must be a number"),
+                         ("Input should be greater than or equal to", "it must be at least")):
+        message = re.sub(f"^{theirs}", ours, message)
+    return message
 
 
 def _wait_for_rank_zero() -> None:
@@ -87,23 +115,44 @@ def _wait_for_rank_zero() -> None:
         time.sleep(3)
 
 
+def _interrupted() -> typer.Exit:
+    interrupts.say()
+    return typer.Exit(130)
+
+
 class OneLineErrors(TyperGroup):
     """A group whose commands end, on an error with a message for the user, with one line on
     stderr and exit code 1; with ZOO_TRACEBACK=1 they show their traceback."""
+
+    def make_context(self, *given: Any, **settings: Any) -> Any:
+        """Read the words before the command."""
+        interrupts.begin()
+        try:
+            return super().make_context(*given, **settings)
+        except KeyboardInterrupt:
+            raise _interrupted() from None
 
     def invoke(self, ctx: typer.Context) -> Any:
         """Call the command; what it returns."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
-            raise typer.Exit(130) from None
+            raise _interrupted() from None
         except Exception as error:
+            if interrupts.received() and not isinstance(error, typer.Exit):
+                raise _interrupted() from None  # which a library has turned into this
+            if isinstance(error, typer.BadParameter):
+                error.message = _value_error(error.message)
             if os.environ.get("ZOO_TRACEBACK") or not _is_expected(error):
                 raise
             _wait_for_rank_zero()
-            typer.echo(f"error: {_one_line(error)}", err=True)
+            typer.echo(f"error: {_one_line(error, self._options(ctx))}", err=True)
             raise typer.Exit(1) from None
+
+    def _options(self, ctx: typer.Context) -> list[str]:
+        """Those of the command that was called."""
+        called = self.get_command(ctx, ctx.invoked_subcommand or "")
+        return [name for parameter in getattr(called, "params", ()) for name in parameter.opts]
 
 
 class Commands(OneLineErrors):
@@ -117,7 +166,7 @@ class Commands(OneLineErrors):
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
         """The command of that name, with its module imported; None where there is none."""
-        entry = COMMANDS.get(cmd_name)
+        entry = COMMANDS.get(ALIASES.get(cmd_name, cmd_name))
         if entry is None:
             return None
         single = typer.Typer(**PLAIN)
@@ -157,14 +206,9 @@ def zoo(
     notes.show()
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)  # through every `finally`: temporary folders are removed
-
-
 def main() -> None:
     """The console command `zoo`."""
-    signal.signal(signal.SIGTERM, _terminated)
-    app(prog_name="zoo")
+    interrupts.run(lambda: app(prog_name="zoo"))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ def create_model(cell: str | Genotype, network: str = "cifar",
     probability); the language model vocabulary, embedding, hidden and its dropouts (see
     `zoo.models.recurrent.LanguageModel`).
 
-    `weights` names a data set whose trained weights are shipped ("digits"), a safetensors file,
-    or the folder of an artifact; shipped weights and artifacts bring their settings, and the
-    network comes in eval mode.
+    `weights` names a data set whose trained weights are shipped ("digits"), a file of weights (of
+    torch.save or safetensors, see `zoo.checkpoints`), or the folder of an artifact; shipped
+    weights and artifacts bring their settings, and the network comes in eval mode.
 
     Raises UnknownCellError for a name that is not registered, ValueError for a genotype of the
     wrong kind and for a network or a setting that does not exist, is out of range or is not that

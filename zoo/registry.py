@@ -23,7 +23,8 @@ from zoo.genotypes.cell import Cell, GenotypeError, is_object
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
-from zoo.spelling import choices, did_you_mean
+from zoo.messages.spelling import choices, did_you_mean
+from zoo.system.encoding import decode
 
 KINDS = ("conv", "recurrent", "hierarchical")
 
@@ -316,7 +317,7 @@ def _read_user_cell(path: Path) -> CellRecord:
             raise GenotypeError(f"{path.stem!r} is the name of a {taken.origin} cell; rename the "
                                 "file")
         _check_form(path.stem)
-        value: object = json.loads(path.read_text(encoding="utf-8"))
+        value: object = json.loads(decode(path.read_bytes()))
         cell = from_dict(value)
         assert is_object(value)  # as `from_dict` has found
         source = value.get("source", "")

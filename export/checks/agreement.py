@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,13 +102,9 @@ def record(directory: Path, found: list[Agreement]) -> Manifest:
     from export import card
 
     manifest = artifact.read_manifest(directory)
-    artifact.check_files(directory, manifest)
     places = {one.where for one in found}
     kept = [one for one in manifest.agreement if one.where not in places]
     manifest = manifest.model_copy(update={"agreement": [*kept, *found]})
-    with artifact.writing(directory) as folder:
-        for name in manifest.files:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(directory / name, folder / name)
+    with artifact.writing(directory, keep=manifest.files) as folder:
         (folder / "README.md").write_text(card.text(manifest, folder), encoding="utf-8")
         return artifact.finalize(folder, manifest)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from export import fits
 from export.formats import shims
 from export.formats.arrays import Runner
 from export.formats.base import FORMATS, Options, check_packages, hops
@@ -22,8 +23,9 @@ from export.network.deploy import Deployed, deploy
 from export.runtimes.base import RUNTIMES, Runtime, find_runtime
 from zoo.artifact.manifest import Input
 from zoo.create import create_model
+from zoo.messages.spelling import choices
 from zoo.models.cost import cost
-from zoo.spelling import choices
+from zoo.registry import genotype
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,11 @@ def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs
     check_packages(hops(each.reads for each in chosen), Options.converter)
     for package in (package for each in chosen for package in each.packages):
         shims.require(package)
+    if genotype(cell).kind == "recurrent":
+        raise ValueError(f"{cell} is a recurrent cell, and bench times networks of images; leave "
+                         "it out")
     spec = Input(height=size, width=size, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
+    fits.check_images(genotype(cell), "cifar", {"channels": channels, "layers": layers}, spec)
     model = create_model(cell, channels=channels, layers=layers).eval()
     price = cost(model, (3, size, size))
     pixels = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)

@@ -94,9 +94,9 @@ def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: in
     if real is not None:
         pixels = np.concatenate([in_range(real, spec), pixels])
     scaled = (torch.from_numpy(pixels).double() - low) / (high - low)
-    normalised = (scaled - torch.tensor(spec.mean).double()) / torch.tensor(spec.std).double()
+    normalized = (scaled - torch.tensor(spec.mean).double()) / torch.tensor(spec.std).double()
     with torch.no_grad():
-        logits = model(normalised.permute(0, 3, 1, 2))
+        logits = model(normalized.permute(0, 3, 1, 2))
     outputs = _finite({"logits": logits, "probabilities": logits.softmax(dim=1)})
     return Reference({spec.name: pixels}, outputs, 0 if real is None else len(real))
 

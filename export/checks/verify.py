@@ -16,6 +16,7 @@ from export.runtimes.base import Outcome, Runtime, chosen_backends, find_runtime
 from zoo import weights
 from zoo.artifact import folder
 from zoo.artifact.manifest import Manifest
+from zoo.messages.command_line import command
 
 
 def formats_of(directory: Path | str, started: Callable[[str], None] = lambda hop: None
@@ -40,8 +41,8 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
         rows.append(_compared(name, partial(fmt.load, place), expected,
                               _precision(manifest, fmt)))
     if len(rows) == 1:
-        raise folder.ArtifactError(f"{directory} holds no export; make one with "
-                                   f"`zoo build {directory} --export tfjs -o OTHER`")
+        build = command("zoo", "build", directory, "--export", "tfjs", "-o", "OTHER")
+        raise folder.ArtifactError(f"{directory} holds no export; make one with `{build}`")
     return rows
 
 

@@ -172,7 +172,7 @@ def _plain_product(graph: onnx.GraphProto) -> None:
 
 def _begin_with_pool(graph: onnx.GraphProto) -> None:
     """A pool that does nothing behind every transpose of an input: TensorFlow turns the layout
-    from the first operation that has one on, and so takes normalisation and padding along."""
+    from the first operation that has one on, and so takes normalization and padding along."""
     inputs = {value.name for value in graph.input}
     for position, node in reversed(list(enumerate(graph.node))):
         if node.op_type == "Transpose" and node.input[0] in inputs:

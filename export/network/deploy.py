@@ -56,13 +56,13 @@ def deploy(model: nn.Module, spec: Input) -> Deployed:
     graph = trace(copy.deepcopy(model).double().eval())
     try:
         ShapeProp(graph).propagate(torch.zeros(1, channels, height, width, dtype=torch.float64))
-    except RuntimeError as error:
-        raise ValueError(f"the network cannot take {height}x{width} images with "
-                         f"{channels} channels: {str(error).splitlines()[0]}") from None
+    except RuntimeError:
+        raise ValueError(f"the network cannot take {height}x{width} images with {channels} "
+                         "channels: they are too small for it, or it was made for others") from None
     made = rewrites.apply(graph)
     module = ImageClassifier(graph, spec).float().eval()
     example = torch.zeros(1, height, width, channels)
-    made.append(Rewrite(rewrite="normalisation and softmax inside the graph", count=1))
+    made.append(Rewrite(rewrite="normalization and softmax inside the graph", count=1))
     return Deployed(module, {spec.name: example}, ("logits", "probabilities"), made)
 
 
@@ -75,11 +75,11 @@ class ImageClassifier(nn.Module):
         low, high = spec.range
         scale = torch.tensor([1 / ((high - low) * s) for s in spec.std], dtype=torch.float64)
         shift = torch.tensor([-m / s for m, s in zip(spec.mean, spec.std)], dtype=torch.float64)
-        self.normalise = rewrites.ChannelAffine(scale, shift - low * scale)
+        self.normalize = rewrites.ChannelAffine(scale, shift - low * scale)
         self.network = network
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.network(self.normalise(pixels.permute(0, 3, 1, 2)))
+        logits = self.network(self.normalize(pixels.permute(0, 3, 1, 2)))
         return logits, logits.softmax(dim=1)
 
 

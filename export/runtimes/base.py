@@ -15,7 +15,7 @@ from typing import Any
 
 from export.formats.arrays import Runner
 from web_demo.verify import BACKENDS
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 
 @dataclass(frozen=True)

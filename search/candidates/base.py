@@ -21,10 +21,10 @@ from zoo.genotypes.serialization import Genotype, to_dict
 from zoo.models.cost import parameters
 from zoo.recipes.image import Recipe
 from zoo.recipes.language import LanguageRecipe
+from zoo.runs.run_folder import DivergedError, RunError
 from zoo.system import json_text
 from zoo.system.device import pick_device, pick_precision
 from zoo.system.files import write_whole
-from zoo.training.run_folder import DivergedError, RunError
 from zoo.training.tasks.base import Task
 from zoo.training.trainer import Trainer, seeded
 

@@ -199,7 +199,8 @@ class _Processes:
     def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
         left = {task.number: task for task in tasks}
         try:
-            futures = {self._pool.submit(_work, task): task for task in tasks}
+            with _unheard(signal.SIGINT):  # by the processes that this starts
+                futures = {self._pool.submit(_work, task): task for task in tasks}
             for future in concurrent.futures.as_completed(futures):
                 result = future.result()
                 yield left.pop(futures[future].number), result
@@ -209,6 +210,20 @@ class _Processes:
     def close(self) -> None:
         self._lifeline.close()
         self._pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _unheard(number: signal.Signals) -> Iterator[None]:
+    """Block a signal in this thread, which hears it after the block, and in processes that the
+    block starts, which do not."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _of_process: tuple[CandidateTraining, Path] | None = None  # of a worker, set when it starts

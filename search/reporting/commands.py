@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.messages.command_line import command
+
 if TYPE_CHECKING:
     from search.reporting.history import RunRecord
 
@@ -14,7 +16,8 @@ RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", show_def
 
 
 def list_runs(
-    folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+    folder: Annotated[Path | None, typer.Argument(
+        help="The folder that holds the runs; runs when left out.", show_default=False)] = None,
 ) -> None:
     """Show the search runs in a folder.
 
@@ -25,6 +28,9 @@ def list_runs(
     from search.reporting.history import read_runs
     from zoo.commands.table import print_table
 
+    if folder is not None and not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}; name one that holds runs")
+    folder = folder or Path("runs")
     records, damaged = read_runs(folder)
     for line in damaged:
         typer.echo(f"warning: {line}", err=True)
@@ -70,7 +76,7 @@ def show(folder: RunFolder) -> None:
         took = "" if record.total_seconds is None else f", {duration(record.total_seconds)}"
         typer.echo(f"cost: {record.cost[-1]:,} {record.unit}{took}")
     if record.result is None:
-        typer.echo(f"unfinished; go on with `search resume {folder}`")
+        typer.echo(f"unfinished; go on with `{command('search', 'resume', folder)}`")
         return
     typer.echo(f"found {record.result['name']} (epoch {record.chosen_epoch}, "
                f"{record.result['why']}), {folder / GENOTYPE}")

@@ -18,8 +18,9 @@ import typer
 
 from search.reporting.history import RunRecord, duration
 from zoo.commands.table import print_table
+from zoo.messages.command_line import command
+from zoo.runs.tensorboard import finite
 from zoo.system import json_text
-from zoo.training.tensorboard import finite
 
 
 class CompareError(ValueError):
@@ -195,8 +196,9 @@ def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
     if untrained := [run for group in comparison.groups for run in group.runs
                      if not run.trained and run.finished]:
         name = (untrained[0].result or {}).get("name", "NAME")
-        remarks.append(f"cells not trained yet: {len(untrained)}, as in: zoo train {name} --data "
-                       f"{comparison.data} -o {untrained[0].folder / 'trained'}")
+        next_one = command("zoo", "train", name, "--data", comparison.data, "-o",
+                           untrained[0].folder / "trained")
+        remarks.append(f"cells not trained yet: {len(untrained)}, as in: {next_one}")
     remarks += [f"{run.folder} is not finished: epoch {len(run.rows)}"
                 + (f" of {run.epochs}" if run.epochs else "")
                 for group in comparison.groups for run in group.runs if not run.finished]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.training.tensorboard import finite
+from zoo.runs.tensorboard import finite
 
 CONFIG, HISTORY, SECONDS, RESULT = "config.json", "history.jsonl", "seconds.jsonl", "result.json"
 GENOTYPE = "genotype.json"

@@ -1,6 +1,6 @@
 """Plots of runs for papers and slides, by matplotlib: SVG, PNG or PDF, chosen by the suffix.
 
-The colour-blind safe palette of Okabe & Ito, with a line style for each colour.
+The color-blind safe palette of Okabe & Ito, with a line style for each color.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from search.reporting.compare import Comparison, best_over_cost
 from search.reporting.history import RunRecord
-from zoo.training.tensorboard import finite
+from zoo.runs.tensorboard import finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.typing import RcKeyType
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 STYLES = ("-", "--", "-.", ":")
 SUFFIXES = (".svg", ".png", ".pdf")
 _STYLE: dict[RcKeyType, Any] = {
@@ -46,16 +46,16 @@ def plot_comparison(comparison: Comparison, path: Path | str) -> Path:
     def panel(axes: Axes) -> None:
         for number, group in enumerate(comparison.groups):
             cost, mean, deviation = group.curve()
-            colour, style = COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
+            color, style = COLORS[number % len(COLORS)], STYLES[number % len(STYLES)]
             what = "supernet" if group.shares_weights else "cells"
             several = f", {len(group.runs)} seeds" if len(group.runs) > 1 else ""
-            axes.step(cost, mean, style, where="post", color=colour,
+            axes.step(cost, mean, style, where="post", color=color,
                       label=f"{group.label} ({what}{several})")
             if len(cost):
-                axes.plot(cost[-1], mean[-1], "o", color=colour, markersize=4)
+                axes.plot(cost[-1], mean[-1], "o", color=color, markersize=4)
             if len(group.runs) > 1:
                 axes.fill_between(cost, mean - deviation, mean + deviation, step="post",
-                                  color=colour, alpha=0.18, linewidth=0)
+                                  color=color, alpha=0.18, linewidth=0)
         _measure(axes, comparison.metric)
         _costs(axes, comparison.unit)
         axes.set(xlim=(0, None),
@@ -104,7 +104,7 @@ def _lines(record: RunRecord, title: str, series: dict[str, list], metric: str) 
     def panel(axes: Axes) -> None:
         epochs = range(1, len(record.rows) + 1)
         for number, (name, values) in enumerate(series.items()):
-            axes.plot(epochs, values, STYLES[number % 4], color=COLOURS[number], label=name,
+            axes.plot(epochs, values, STYLES[number % 4], color=COLORS[number], label=name,
                       marker="o" if len(values) == 1 else "")
         if title == metric:
             _measure(axes, metric)
@@ -127,10 +127,10 @@ def _candidates(record: RunRecord) -> Panel:
             cost = total
         places = [place for place in places if place[1] is not None]
         if places:
-            axes.plot(*zip(*places), "o", color=COLOURS[0], markersize=3.5, alpha=0.6,
+            axes.plot(*zip(*places), "o", color=COLORS[0], markersize=3.5, alpha=0.6,
                       label="candidates")
         if steps := best_over_cost(record):
-            axes.step(*zip(*steps), where="post", color=COLOURS[1], label="best so far")
+            axes.step(*zip(*steps), where="post", color=COLORS[1], label="best so far")
         _measure(axes, record.metric)
         _costs(axes, record.unit)
         axes.set_title(f"validation {record.metric}")

@@ -25,9 +25,9 @@ from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype, from_dict
 from zoo.plotting.cell import svg
+from zoo.runs.tensorboard import finite
 from zoo.system import json_text
 from zoo.system.files import write_whole
-from zoo.training.tensorboard import finite
 
 REPORT = "report.html"
 _TEMPLATE = Path(__file__).with_name("report_template")

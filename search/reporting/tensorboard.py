@@ -1,4 +1,4 @@
-"""TensorBoard events of a search run, on top of `zoo.training.tensorboard`."""
+"""TensorBoard events of a search run, on top of `zoo.runs.tensorboard`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from search.reporting.history import RunRecord
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.serialization import from_dict
-from zoo.training import tensorboard
+from zoo.runs import tensorboard
 
 FOLDER = "tensorboard"
 _NAMES = {"train_loss": "loss/train", "valid_loss": "loss/valid",

@@ -124,21 +124,18 @@ def describe(strategy: OneShot | SampleStrategy) -> Iterator[str]:
         yield (f"{_count(count, 'candidate')} in {_count(strategy.epochs, 'wave')}, {cost:,} "
                f"{strategy.unit} each: {count * cost:,} {strategy.unit}")
         return
-    from search.reporting.memory import free_memory, peak_memory
+    from search.reporting.memory import peak_memory
+    from zoo.system.memory import free_memory, in_words
 
     steps = strategy.task.steps_in(1)
     yield (f"{_count(strategy.epochs, 'epoch')} of {_count(steps, 'step')}; "
            f"{sum(p.numel() for p in strategy.network.parameters()):,} parameters")
     need, free = peak_memory(strategy), free_memory(strategy.task.device)
-    has = "" if free is None else f", {_bytes(free)} free"
-    yield f"peak memory: about {_bytes(need)}{has}"
+    has = "" if free is None else f", {in_words(free)} free"
+    yield f"peak memory: about {in_words(need)}{has}"
     if free is not None and need > free:
         yield ("warning: this may not fit; use a smaller --batch-size, or fewer --channels or "
                "--layers")
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ class Controller(nn.Module):
     """Samples `decisions` (numbers of options, see `search.spaces.space`) one after another.
 
     Logits are divided by `temperature`; with a `tanh_constant` c they then become c * tanh.  The
-    weights are initialised from `generator`, uniformly in [-0.1, 0.1] as published.
+    weights are initialized from `generator`, uniformly in [-0.1, 0.1] as published.
     """
 
     def __init__(self, decisions: list[int], hidden: int = 100, temperature: float = 1.0,

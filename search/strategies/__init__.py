@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from zoo.messages.spelling import choices
 from zoo.recipes.base import Settings
-from zoo.spelling import choices
 
 if TYPE_CHECKING:
     from search.strategies.base import Strategy
@@ -46,7 +46,7 @@ STRATEGIES = {
     "darts": Entry("darts", "Darts", _BOTH, True, "differentiable, order 1 or 2"),
     # Xu et al. 2020, section 4.2.1.
     "pc-darts": Entry("pc_darts", "PcDarts", ("conv",), True,
-                      "partial channels, edge normalisation", {
+                      "partial channels, edge normalization", {
         "paper": {"batch_size": 256, "learning_rate": 0.1, "last_learning_rate": 0.0,
                   "alpha_learning_rate": 6e-4, "warm_up": 15},
         "quick": {"channels": 16, "warm_up": 4}}),

@@ -20,7 +20,7 @@ class Darts(OneShot):
     """On the convolutional and the recurrent space; `settings.order` is 1 or 2."""
 
     def prepare(self) -> None:
-        """Build the optimisers of the weights and of the alphas."""
+        """Build the optimizers of the weights and of the alphas."""
         super().prepare()
         settings = self.settings
         self.alpha_optimizer = torch.optim.Adam(

@@ -31,7 +31,7 @@ class Enas(SingleCell):
     """Temperature 5 and tanh constant 2.5, as in section 3 of the paper."""
 
     def prepare(self) -> None:
-        """Build the optimisers and the controller."""
+        """Build the optimizers and the controller."""
         super().prepare()
         self.controller = Controller(self.space.decisions(), temperature=5.0, tanh_constant=2.5,
                                      generator=torch.default_generator)

@@ -33,10 +33,16 @@ class EvolutionSettings(SampleSettings):
         super().__post_init__()
         if self.wave > self.population:
             raise ValueError(f"a wave of {self.wave} is larger than the population of "
-                             f"{self.population}")
+                             f"{self.population}; take a smaller one with --set wave=N, or a "
+                             "larger population with --set population=N")
         if self.candidates < self.population:
             raise ValueError(f"{self.candidates} candidates do not fill the population of "
-                             f"{self.population}; take more, or a smaller population")
+                             f"{self.population}; take --candidates {self.population}, or a "
+                             "smaller one with --set population=N")
+
+    @property
+    def fewest(self) -> int:
+        return self.population
 
 
 #: `paper`: section 4 of Real et al. 2018, whose 450 workers are a wave of 50 here.

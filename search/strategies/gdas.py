@@ -22,7 +22,7 @@ class Gdas(Darts):
     temperature: float = HOT
 
     def prepare(self) -> None:
-        """Build the optimisers.  Raises ValueError for order 2."""
+        """Build the optimizers.  Raises ValueError for order 2."""
         if self.settings.order != 1:
             raise ValueError("gdas samples anew in every step and has no second order; leave "
                              "--order out")

@@ -19,6 +19,11 @@ class HierarchicalSettings(EvolutionSettings):
     sample: int = 2  # candidates in a tournament, at least
     share: float = 0.05  # of the population in a tournament
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share must be above 0 and at most 1, not {self.share!r}")
+
 
 #: `paper`: 200 random genotypes, 7000 steps of evolution, 200 workers.
 PRESETS = {"quick": HierarchicalSettings(candidates=32, wave=4, population=12),

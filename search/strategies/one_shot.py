@@ -24,8 +24,8 @@ from search.spaces.discretize import Mixing, discretize, entropy, one_hot, opera
 from search.strategies.base import SearchTask, Strategy, is_classification
 from search.supernets.base import Alphas, Batch, StepOutput
 from zoo.genotypes.serialization import Genotype, to_dict
+from zoo.runs.run_folder import DivergedError
 from zoo.system import distributed
-from zoo.training.run_folder import DivergedError
 
 if TYPE_CHECKING:
     from search.settings import ConvSettings, TextSettings
@@ -62,7 +62,7 @@ class OneShot(Strategy):
         return self.task.supernet()
 
     def prepare(self) -> None:
-        """Build the optimisers."""
+        """Build the optimizers."""
         settings = self.settings
         self.weight_optimizer = torch.optim.SGD(
             self.network.parameters(), lr=settings.learning_rate, momentum=settings.momentum,

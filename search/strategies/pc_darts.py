@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from search.tasks.image import ImageSearchTask
 
 
-class EdgeNormalised(Supernet):
+class EdgeNormalized(Supernet):
     """A supernet with a weight for each edge too: a softmax over the edges of a node.
 
     `alphas` has `normal_edges` and `reduce_edges` (14,) beside the tables; an operation's weight
@@ -47,8 +47,8 @@ class PcDarts(Darts):
     task: ImageSearchTask
 
     def build_network(self) -> Alphas:
-        """A supernet of partial cells with edge normalisation."""
-        return self.task.supernet(PartialCell, EdgeNormalised)
+        """A supernet of partial cells with edge normalization."""
+        return self.task.supernet(PartialCell, EdgeNormalized)
 
     def shown_alphas(self) -> Mixing:
         """Logarithms of the weights, which include those of the edges."""

@@ -31,7 +31,7 @@ class SingleCell(OneShot):
     samples = 16
 
     def prepare(self) -> None:
-        """Build the optimiser and the space to sample from."""
+        """Build the optimizer and the space to sample from."""
         super().prepare()
         self.space = ConvSpace() if self.task.space == "conv" else RecurrentSpace()
         self.best: Genotype | None = None

@@ -1,6 +1,6 @@
 """Reinforcement learning: a controller samples cells, with their accuracy as the reward.
 
-Zoph et al. 2018 (NASNet, arXiv 1707.07012, appendix A.1): proximal policy optimisation (Schulman
+Zoph et al. 2018 (NASNet, arXiv 1707.07012, appendix A.1): proximal policy optimization (Schulman
 et al. 2017, arXiv 1707.06347) with a moving average of the rewards as the baseline.  With
 `updates` = 1 the clipped surrogate is plain REINFORCE (Williams 1992).
 """
@@ -21,6 +21,7 @@ from search.strategies.sampled import (
     Trial,
 )
 from zoo.genotypes.serialization import Genotype
+from zoo.recipes.base import check_not_negative
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,14 @@ class ReinforceSettings(SampleSettings):
     clip: float = 0.2  # the ratio of probabilities is clipped to [1 - clip, 1 + clip]
     updates: int = 4  # steps of the controller after each wave
     reward: float = 1.0  # factor of the accuracy, or of 1 / perplexity
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_not_negative(self, "entropy", "clip", "reward")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be above 0, not {self.learning_rate!r}")
+        if not 0 <= self.baseline < 1:
+            raise ValueError(f"baseline must be in [0, 1), not {self.baseline!r}")
 
 
 #: `paper`: NASNet's controller, with a wave of 20 instead of its 500 asynchronous workers.

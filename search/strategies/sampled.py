@@ -35,14 +35,21 @@ class SampleSettings(Settings):
             if isinstance(value, int) and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
 
+    @property
+    def fewest(self) -> int:
+        """Candidates of the shortest run that there is with these settings."""
+        return 1
+
     def within(self, budget: int, cost: int, unit: str) -> SampleSettings:
         """As many candidates as `budget` pays for at `cost` each, both in `unit`s of training.
 
-        Raises ValueError when it pays for none.
+        Raises ValueError when it pays for too few.
         """
-        if budget < cost:
-            raise ValueError(f"a budget of {budget:,} {unit} pays for no candidate, which costs "
-                             f"{cost:,}; raise it or train each for fewer epochs")
+        if budget // cost < self.fewest:
+            paid = f"{budget // cost} candidates" if budget >= cost else "no candidate"
+            least = f", and {self.fewest} are the fewest here" if self.fewest > 1 else ""
+            raise ValueError(f"a budget of {budget:,} {unit} pays for {paid}{least}; the smallest "
+                             f"that works is --budget {self.fewest * cost}")
         return dataclasses.replace(self, candidates=budget // cost)
 
 

@@ -18,7 +18,7 @@ Batch: TypeAlias = tuple[Tensor, ...]
 
 @dataclass
 class StepOutput:
-    """`loss` (mean cross-entropy, plus regularisation where there is any), the logits, and the
+    """`loss` (mean cross-entropy, plus regularization where there is any), the logits, and the
     hidden state that the next batch of a text begins with."""
 
     loss: Tensor
@@ -30,7 +30,7 @@ class Alphas(nn.Module, ABC):
     """A supernet with architecture parameters: a table for each cell, a row for each edge.
 
     They are leaf tensors that move with the module to a device or dtype, but are not among its
-    parameters or in its state dict: another optimiser updates them.
+    parameters or in its state dict: another optimizer updates them.
     """
 
     def __init__(self, shapes: dict[str, tuple[int, int]], **settings: object) -> None:
@@ -54,7 +54,7 @@ class Alphas(nn.Module, ABC):
 
     @abstractmethod
     def training_loss(self, batch: Batch, mixing: Mixing) -> StepOutput:
-        """`loss` plus the regularisers that the weights are trained with."""
+        """`loss` plus the regularizers that the weights are trained with."""
 
 
 class FunctionContext(Protocol):

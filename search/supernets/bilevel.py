@@ -1,4 +1,4 @@
-"""The bilevel optimiser of DARTS: alphas minimise the validation loss, weights the training loss.
+"""The bilevel optimizer of DARTS: alphas minimize the validation loss, weights the training loss.
 
 Liu et al. 2019 (arXiv 1806.09055, section 2.3, algorithm 1).  Order 1 uses the current weights;
 order 2 unrolls one step of the weights (equation 7) and needs a Hessian-vector product,
@@ -75,7 +75,7 @@ class Bilevel:
         return outcome
 
     def alpha_step(self, train: Batch, valid: Batch) -> StepOutput:
-        """One step of the alphas' optimiser on the validation loss."""
+        """One step of the alphas' optimizer on the validation loss."""
         gradients, outcome = (self.first_order(valid) if self.order == 1
                               else self.second_order(train, valid))
         for alpha, gradient in zip(self.alphas, gradients):

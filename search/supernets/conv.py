@@ -66,7 +66,7 @@ class Supernet(Alphas):
         return StepOutput(F.cross_entropy(logits.float() if logits.dtype == torch.bfloat16
                                        else logits, labels), logits)
 
-    training_loss = loss  # no regulariser for images
+    training_loss = loss  # no regularizer for images
 
     def load_plain(self, state: dict[str, Tensor]) -> None:
         """Copy the weights from the state dict of a supernet of `PlainCell` of the same size."""

@@ -171,7 +171,7 @@ class PartialCell(MergedCell):
     """The cell of PC-DARTS: operations act on a quarter of the channels, the rest bypasses them.
 
     Xu et al. 2020 (arXiv 1907.05737, section 3.1 and 3.2).  The bypassed channels of an edge are
-    weighted by the sum of its row, which is not 1 with edge normalisation.  The channels are
+    weighted by the sum of its row, which is not 1 with edge normalization.  The channels are
     shuffled, so that the operations of the next node see another quarter.
     """
 
@@ -209,7 +209,7 @@ def _active(weights: Tensor) -> list[list[bool]]:
 
 
 def _uniform(fan_in: int, *shape: int) -> nn.Parameter:
-    """A parameter, initialised as torch does a convolution of `fan_in` inputs."""
+    """A parameter, initialized as torch does a convolution of `fan_in` inputs."""
     bound = fan_in ** -0.5
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
 
@@ -294,7 +294,7 @@ class _Source:
         return self.spread, shifted
 
     def pooled(self, name: str) -> Tensor:
-        """Pooled and batch-normalised."""
+        """Pooled and batch-normalized."""
         def compute() -> Tensor:
             pool = (F.max_pool2d(self.x, 3, self.stride, 1) if name.startswith("max") else
                     F.avg_pool2d(self.x, 3, self.stride, 1, count_include_pad=False))

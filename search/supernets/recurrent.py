@@ -20,13 +20,13 @@ from search.spaces.discretize import NODES, RECURRENT_OPERATIONS, Mixing, edges
 from search.supernets.base import Alphas, FunctionContext, StepOutput
 from search.supernets.base import Batch as AnyBatch
 from zoo.models.recurrent import ACTIVATIONS, HighwayCell, TiedModel, masked
-from zoo.training.losses import regularised
+from zoo.training.losses import regularized
 
 #: Token ids (time, batch), the ids that follow them (time * batch,), hidden (1, batch, hidden).
 Batch: TypeAlias = tuple[Tensor, Tensor, Tensor]
 
 
-def normalise(x: Tensor) -> Tensor:
+def normalize(x: Tensor) -> Tensor:
     """Batch-norm with the statistics of the batch, in evaluation too."""
     return F.batch_norm(x, None, None, training=True)
 
@@ -40,13 +40,13 @@ class PlainRecurrentCell(HighwayCell):
     def __init__(self, hidden: int, dropout_hidden: float = 0.0, dropout_input: float = 0.0
                  ) -> None:
         super().__init__(NODES["recurrent"], hidden, hidden, dropout_hidden, dropout_input)
-        # As published, and never used: see `normalise`.
+        # As published, and never used: see `normalize`.
         self.bn = nn.BatchNorm1d(hidden, affine=False)
 
     def step(self, x: Tensor, state: Tensor, input_mask: Tensor | None,
              hidden_mask: Tensor | None, table: Tensor) -> Tensor:
         """One time step: x (batch, hidden), state (batch, hidden) -> state."""
-        states = normalise(self.gated(x, state, input_mask, hidden_mask)).unsqueeze(0)
+        states = normalize(self.gated(x, state, input_mask, hidden_mask)).unsqueeze(0)
         first = 0  # row of the node's first edge
         for weight in self._Ws:
             rows = table[first:first + len(states)]
@@ -57,7 +57,7 @@ class PlainRecurrentCell(HighwayCell):
                 if name != "none":  # adds nothing, not even a step towards zero
                     change = ACTIVATIONS[name](candidate) - states
                     node = node + (rows[:, column, None, None] * (states + gate * change)).sum(0)
-            states = torch.cat([states, normalise(node).unsqueeze(0)])
+            states = torch.cat([states, normalize(node).unsqueeze(0)])
             first += len(rows)
         return states[1:].mean(0)
 
@@ -92,13 +92,13 @@ class FastRecurrentCell(HighwayCell):
         zero = state.new_zeros(())
         for step in projected.unbind(0):
             gate, candidate = (step + masked(state, hidden_mask) @ from_state).chunk(2, dim=-1)
-            state = normalise(state + gate.sigmoid() * (candidate.tanh() - state))
+            state = normalize(state + gate.sigmoid() * (candidate.tanh() - state))
             sums: Tensor | None = None
             output = zero
             for weight, share in zip(weights, shares):
                 product = (masked(state, hidden_mask) @ weight).to(state.dtype)
                 node, sums = _LeavingEdges.apply(product, state, share, sums)
-                state = normalise(node)
+                state = normalize(node)
                 output = output + state
             state = output / len(weights)
             outputs.append(state)
@@ -180,7 +180,7 @@ class RecurrentSupernet(Alphas, TiedModel):
     """A language model with a mixed cell; `Bilevel` and the strategies use it like `Supernet`.
 
     `cell` is one of the two above; the dropouts are those of `zoo.models.recurrent.LanguageModel`.
-    `tar_weight` and `ar_weight` are those of the regularisers of the training loss: the mean
+    `tar_weight` and `ar_weight` are those of the regularizers of the training loss: the mean
     squared difference of successive outputs of the cell, and the mean square of the outputs after
     dropout (Merity et al. 2017, arXiv 1708.01009).
     """
@@ -210,9 +210,9 @@ class RecurrentSupernet(Alphas, TiedModel):
         return self._outcome(batch, mixing)[0]
 
     def training_loss(self, batch: AnyBatch, mixing: Mixing) -> StepOutput:
-        """`loss` plus the regularisers."""
+        """`loss` plus the regularizers."""
         outcome, outputs, dropped = self._outcome(batch, mixing)
-        outcome.loss = regularised(outcome.loss, outputs, dropped, self.ar_weight, self.tar_weight)
+        outcome.loss = regularized(outcome.loss, outputs, dropped, self.ar_weight, self.tar_weight)
         return outcome
 
     def _outcome(self, batch: AnyBatch, mixing: Mixing) -> tuple[StepOutput, Tensor, Tensor]:

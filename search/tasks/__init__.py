@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from search.tasks.base import Domain
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 #: Module and class of each domain, by the name that `--space` takes.
 DOMAINS = {"conv": ("conv", "ConvDomain"), "recurrent": ("recurrent", "RecurrentDomain"),

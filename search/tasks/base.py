@@ -6,6 +6,7 @@ The table is in `search.tasks`.
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,8 +70,8 @@ class Domain(ABC):
         cost = self.epoch_cost(data, settings)
         epochs = int(budget // cost)
         if epochs < 1:
-            raise ValueError(f"a budget of {budget:,} does not pay for one epoch, which costs "
-                             f"{int(cost):,}; raise it")
+            raise ValueError(f"a budget of {budget:,} pays for no epoch; the smallest that works "
+                             f"is --budget {math.ceil(cost)}")
         return dataclasses.replace(settings, epochs=epochs)
 
     # --- strategies that train candidates from scratch --------------------------------------

@@ -18,7 +18,7 @@ from search.supernets.base import Batch, StepOutput
 from search.supernets.conv import CellClass, Supernet
 from search.supernets.conv_fused import MergedCell
 from zoo.data.base import DataError, ImageData
-from zoo.data.transforms import cutout, normalise, random_crop, random_flip
+from zoo.data.transforms import cutout, normalize, random_crop, random_flip
 
 SMALLEST = 4  # pixels a side that two reductions leave something of
 
@@ -91,13 +91,13 @@ class ImageSearchTask:
             pixels = random_crop(pixels, self.settings.crop_padding)
         if self.settings.flip:
             pixels = random_flip(pixels)
-        images = normalise(pixels, self.mean, self.std)
+        images = normalize(pixels, self.mean, self.std)
         if self.settings.cutout:
             images = cutout(images, self.settings.cutout)
         return images.contiguous(memory_format=torch.channels_last), half[1][chosen]
 
     def num_correct(self, outcome: StepOutput, batch: Batch) -> Tensor:
-        """How many of a batch are recognised."""
+        """How many of a batch are recognized."""
         return (outcome.logits.detach().argmax(1) == batch[1]).sum()
 
     @torch.no_grad()
@@ -108,7 +108,7 @@ class ImageSearchTask:
         for pixels, wanted in zip(images.split(self.batch_size), labels.split(self.batch_size)):
             if len(wanted) < 2:
                 continue  # batch-norm needs two images
-            batch = normalise(pixels.float(), self.mean, self.std), wanted
+            batch = normalize(pixels.float(), self.mean, self.std), wanted
             outcome = network.loss(batch, mixing)
             loss += outcome.loss.item() * len(wanted)
             right += self.num_correct(outcome, batch).item()

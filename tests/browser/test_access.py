@@ -26,7 +26,7 @@ def violations(page) -> list[str]:
 
 
 def violations_in(page, modes=MODES) -> list[tuple]:
-    """What axe finds in each (colour scheme, size of the window); the page ends in the first."""
+    """What axe finds in each (color scheme, size of the window); the page ends in the first."""
     found = []
     for number, (scheme, size) in enumerate([*modes, modes[0]]):
         page.emulate_media(color_scheme=scheme)
@@ -86,7 +86,7 @@ def test_everything_by_keyboard(visit):
             )
         )
     assert seen[:4] == ["undo", "clear", "choose", "camera"]
-    assert seen[4] == "Sample 1, labelled 0"
+    assert seen[4] == "Sample 1, labeled 0"
     page.keyboard.press("Enter")
     assert visitor.answer() == "3"
     page.focus("#backends input[value=wasm]")

@@ -57,7 +57,7 @@ def photograph(page, digit: str, kind: str = "image/png") -> bytes:
     return base64.b64decode(page.evaluate(PHOTOGRAPH, [DIGITS[digit], kind]))
 
 
-def test_drawn_digits_are_recognised(visit):
+def test_drawn_digits_are_recognized(visit):
     """Ten digits, each drawn once by one hand; guessing would get one of them."""
     visitor = visit()
     page = visitor.ready()

@@ -250,3 +250,27 @@ def test_a_camera_that_nobody_allowed(visit):
     visitor = visit()
     visitor.ready().click("#camera")
     assert visitor.failure().startswith("The camera was refused")
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_images_of_other_channels(visit, artifact, channels):
+    visitor = visit()
+    manifest = json.loads((artifact / "manifest.json").read_text())
+    edit_manifest(visitor, artifact, input={**manifest["input"], "channels": channels},
+                  network={**manifest["network"], "in_channels": channels})
+    answer_with(visitor, "models/index.json", json={"models": [
+        {"name": "DARTS-digits", "genotype": "DARTS", "task": "image-classification",
+         "channels": channels, "path": "models/DARTS-digits/"}]})
+    page = visitor.open()
+    assert visitor.failure() == (
+        f"DARTS-digits takes images of {channels} channels, and this page has gray and colored "
+        'ones: check it with "zoo verify", and use its files from your own code.')
+    assert page.locator("#model option").all_inner_texts() == [
+        f"DARTS-digits ({channels} channels)"]
+
+
+def test_a_command_on_the_page_is_quoted(visit, artifact):
+    visitor = visit()
+    edit_manifest(visitor, artifact, genotype="my cell's", files={})
+    visitor.open()
+    assert """build it again with "zoo build 'my cell'"'"'s' --export tfjs".""" in visitor.failure()

@@ -156,7 +156,7 @@ def test_a_picture_that_is_ready_after_a_newer_choice(visit, tmp_path):
     page.locator("#samples button").nth(3).click()
     visitor.answer()
     before = page.inner_text("#answer")
-    assert "right" in before or "labelled" in before
+    assert "right" in before or "labeled" in before
     page.evaluate("decoded()")
     page.wait_for_timeout(300)
     assert page.inner_text("#answer") == before

@@ -25,9 +25,9 @@ from web_demo.site import build_site
 from web_demo.tools import draw_pictures
 from zoo.artifact.manifest import Input
 from zoo.cli import app
-from zoo.data import cifar
 from zoo.data.pictures import read_picture
-from zoo.data.transforms import normalise
+from zoo.data.sets import cifar
+from zoo.data.transforms import normalize
 
 PICTURES = WEB_DEMO / "public" / "pictures"
 MEAN, STD = cifar.STATISTICS["cifar10"]
@@ -44,7 +44,7 @@ def photo_artifact(tmp_path_factory) -> Path:
                                         for name in cifar.CIFAR10_LABELS])).permute(0, 3, 1, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(60):
-        grainy = normalise((images + 12 * torch.randn_like(images)).repeat(2, 1, 1, 1), MEAN, STD)
+        grainy = normalize((images + 12 * torch.randn_like(images)).repeat(2, 1, 1, 1), MEAN, STD)
         loss = F.cross_entropy(model(grainy), torch.arange(10).repeat(2), label_smoothing=0.1)
         optimizer.zero_grad()
         loss.backward()
@@ -87,7 +87,7 @@ def open_page(browser, photo_server):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[Path]:
-    """Pictures of all sizes and kinds, with colours and edges everywhere."""
+    """Pictures of all sizes and kinds, with colors and edges everywhere."""
     folder = tmp_path_factory.mktemp("pictures")
     random = np.random.default_rng(0)
 
@@ -113,7 +113,7 @@ def files(tmp_path_factory) -> list[Path]:
         exif = Image.Exif()
         exif[0x0112] = turned
         save(picture(400, 300, "horse"), f"turned{turned}.jpg", exif=exif)
-    save(picture(200, 310, "dog").convert("L"), "grey.jpg")
+    save(picture(200, 310, "dog").convert("L"), "gray.jpg")
     save(picture(250, 250, "deer").quantize(64), "palette.png")
     save(picture(180, 140, "airplane"), "lossy.webp")
     shaded = picture(300, 260, "automobile").convert("RGBA")

@@ -48,6 +48,12 @@ def slide(page, epoch: int) -> None:
     expect(page.locator("#cell-title")).to_have_text(f"The cell at epoch {epoch}")
 
 
+def test_edges_have_the_numbers_of_the_genotype(read):
+    inputs = ["c_k−2", "c_k−1", "2", "3", "4"]
+    names = read("darts").locator(".heat").first.locator("th.edge[scope=row]").all_inner_texts()
+    assert names == [f"{inputs[source]} → {node}" for node in range(2, 6) for source in range(node)]
+
+
 @pytest.mark.parametrize("name", ["darts", "recurrent"])
 def test_the_slider_moves_the_cell_and_the_weights(read, name):
     page = read(name)

@@ -80,7 +80,8 @@ def test_files_and_their_types(ask, path, kind):
 def test_index(ask):
     assert json.loads(ask("/models/index.json")[1]) == {
         "models": [
-            {"name": name, "genotype": "DARTS", "task": None, "path": f"models/{name}/"}
+            {"name": name, "genotype": "DARTS", "task": None, "channels": None,
+             "path": f"models/{name}/"}
             for name in ("A", "B")
         ]
     }

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from web_demo.artifacts import find_artifacts
 from web_demo.server import running
 from web_demo.site import MARKER, build_site
+from zoo.cli import app
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def tree(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_site_holds_the_page_and_what_manifests_list(page, model, tmp_path):
+def test_a_site_holds_the_page_and_its_models(page, model, tmp_path):
     site = build_site({"A": model}, tmp_path / "new" / "site", page)
     assert tree(site) == {
         MARKER,
@@ -57,6 +60,34 @@ def test_site_holds_the_page_and_what_manifests_list(page, model, tmp_path):
         "models/A/tfjs/model.json",
     }
     assert [path.name for path in site.parent.iterdir()] == ["site"]
+
+
+def test_a_site_publishes_what_the_page_reads_and_no_more(page, model, tmp_path):
+    read = {"tfjs/model.json", "tfjs/a.bin", "cell.svg", "vocabulary.json", "fixtures/input.bin",
+            "fixtures/logits.bin"}
+    others = {"model.safetensors", "onnx/model.onnx", "savedmodel/saved_model.pb", "README.md",
+              "config.json", "history.jsonl", "genotype.json", "labels.txt"}
+    for path in read | others:
+        (model / path).parent.mkdir(exist_ok=True)
+        (model / path).write_text("{}")
+    write_manifest(model, *read, *others)
+    manifest = json.loads((model / "manifest.json").read_text())
+    manifest["fixture"] = {"input": "fixtures/input.bin", "logits": "fixtures/logits.bin"}
+    (model / "manifest.json").write_text(json.dumps(manifest))
+    site = build_site({"A": model}, tmp_path / "site", page)
+    assert tree(site / "models/A") == read | {"manifest.json"}
+
+
+def test_the_names_of_many_exports_are_counted(page, model, monkeypatch):
+    for number in range(100):
+        shutil.copytree(model, model.parent / f"export-{number:03}")
+    monkeypatch.setattr("web_demo.site.PAGE", page)
+    site = model.parent.parent / "site"
+    done = CliRunner().invoke(app, ["demo", str(model.parent), "--build", str(site)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout == (f"{site}: the page with A, export-000, export-001, export-002, "
+                           "export-003 and 96 more; serve it from any web server\n")
+    assert len(list((site / "models").glob("*/manifest.json"))) == 101
 
 
 def test_a_site_is_replaced(page, model, tmp_path):
@@ -118,6 +149,9 @@ def test_paths_that_leave_the_artifact(page, model, tmp_path, listed):
     (model.parent / "private.txt").write_text("private")
     (model / "link").symlink_to(model.parent / "private.txt")
     write_manifest(model, "tfjs/model.json", listed)
+    manifest = json.loads((model / "manifest.json").read_text())
+    manifest["fixture"] = {"input": listed}  # what is read besides
+    (model / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ValueError, match="lies outside the folder"):
         build_site({"A": model}, tmp_path / "site", page)
     assert not (tmp_path / "site").exists()

@@ -172,3 +172,29 @@ def test_images_are_classified_in_chromium(browser, artifact, page_folder):
     (row,) = classify(artifact, many, backends=("wasm",))
     answers = logits.argmax(axis=1).tolist()
     assert row["answers"] == answers + answers[::-1] + answers
+
+
+def test_images_of_other_channels_are_verified_and_listed(browser, node, page_folder, artifact,
+                                                          tmp_path):
+    """The page has gray and colored pictures; the files run anywhere."""
+    other = tmp_path / "four channels"
+    small = BuildOptions(in_channels=4, channels=4, layers=3)
+    manifest = build(find("DARTS", small), ["tfjs"], other)
+    assert manifest.input.channels == manifest.network.in_channels == 4
+    assert "tf.tensor(values, [1, 8, 8, 4])" in (other / "README.md").read_text()
+    assert_agrees(verify(other, backends=("wasm",)), ["wasm"])
+    assert_agrees(verify(other, "node", backends=("cpu",)), ["cpu"])
+    said = []
+    artifacts = find_artifacts([other, artifact], said.append)
+    assert said == [f"{other}: its images have 4 channels, and those of the page are gray or "
+                    "colored; the page lists it, and its files run elsewhere"]
+    with running(serve(artifacts, port=0, page=page_folder)) as server:
+        visitor = Visit(browser, server.url)
+        page = visitor.ready()  # begins with the network that it can show
+        assert page.locator("#model option").all_inner_texts() == [
+            "four-channels (4 channels)", artifact.name]
+        page.select_option("#model", "four-channels (4 channels)")
+        assert visitor.failure().startswith("DARTS-digits takes images of 4 channels, and")
+        page.select_option("#model", artifact.name)
+        page.wait_for_selector("body[data-ready=wasm]")
+        visitor.context.close()

@@ -110,18 +110,43 @@ def test_relative_links_lead_somewhere(page):
 # --- the site -------------------------------------------------------------------------------
 
 
-def test_the_site_builds_strictly_and_asks_nobody_else(tmp_path):
-    built = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "-d", tmp_path],
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    built = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "-d", folder],
                            cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    pages = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html")}
+    return folder
+
+
+@pytest.mark.xdist_group("site")
+def test_the_site_asks_nobody_else(site):
+    pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
     assert {page.with_suffix(".html").name for page in PAGES} <= pages.keys()
     for name, text in pages.items():
         assert "<!-- made:" not in text
         loaded = re.findall(r"<(?:script|img|iframe)[^>]* src=\"?([^\" >]+)", text)
         loaded += re.findall(r"<link[^>]* href=\"?([^\" >]+)", text)
         assert not [address for address in loaded if re.match("https?:|//", address)], name
-    assert not list(tmp_path.rglob("*.py"))
+    assert not list(site.rglob("*.py"))
     # The demo is built beside the pages by `make docs`.
     assert 'href="demo/index.html"' in pages["browser.html"]
     assert "--build site/demo" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.xdist_group("site")
+def test_the_search_works_in_a_site_that_is_opened_as_files(site):
+    from playwright.sync_api import sync_playwright
+
+    from web_demo.chromium import RuntimeMissing, launch
+
+    with sync_playwright() as playwright:
+        try:
+            page = launch(playwright).new_page(viewport={"width": 1280, "height": 900})
+        except RuntimeMissing as error:
+            pytest.skip(str(error))
+        page.goto((site / "faq.html").as_uri())
+        page.get_by_role("textbox", name="Search").fill("parity")
+        found = page.locator(".md-search-result__item h1").all_inner_texts
+        page.wait_for_function("document.querySelector('.md-search-result__item')")
+        assert "Export and parity" in found()

@@ -17,6 +17,7 @@ def code(notebook):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # tests run side by side
     for name in ("TMPDIR", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "GENOTYPE_ZOO_DATA"):
         (tmp_path / name).mkdir()
         monkeypatch.setenv(name, str(tmp_path / name))

@@ -1,6 +1,7 @@
-"""README and the pages say what runs: commands parse, Python, JavaScript and the recipes run."""
+"""README, pages and notebooks say what runs: commands parse, Python, JavaScript and recipes run."""
 
 import http.server
+import json
 import re
 import shlex
 import shutil
@@ -24,6 +25,9 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {"README.md": README} | {
     page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+NOTEBOOKS = ["".join(cell["source"]) for path in sorted((ROOT / "examples").glob("*.ipynb"))
+             for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+             if cell["cell_type"] == "markdown"]
 APPS = {"zoo": zoo.cli.app, "search": search.cli.app}
 GROUPS = {name: typer.main.get_command(app) for name, app in APPS.items()}
 
@@ -44,7 +48,8 @@ def commands(text):
             yield words
 
 
-CALLS = sorted({tuple(words) for text in PAGES.values() for words in commands(text)})
+CALLS = sorted({tuple(words) for text in [*PAGES.values(), *NOTEBOOKS]
+                for words in commands(text)})
 
 
 def test_readme_is_short():
@@ -156,7 +161,8 @@ class _Silent(http.server.SimpleHTTPRequestHandler):
 
 @pytest.mark.slow
 def test_a_published_cell_runs_in_pages(tmp_path, carry_out):
-    """The first recipe, then the JavaScript of README and the page of docs/browser.md."""
+    """The first recipe, then the JavaScript of README and of the artifact's card, and the page of
+    docs/browser.md, these on a picture of another size and shape than the network's."""
     from playwright.sync_api import sync_playwright
 
     from web_demo.chromium import launch
@@ -164,15 +170,19 @@ def test_a_published_cell_runs_in_pages(tmp_path, carry_out):
     carry_out(RECIPES["published"])
     shutil.copytree(tmp_path / "exports/DARTS-digits/tfjs", tmp_path / "tfjs")
     Image.fromarray(np.eye(8, dtype=np.uint8) * 255).save(tmp_path / "digit.png")
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 401, 3))
+    Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "picture.jpg")
     tags = ""
     for script in SCRIPTS:
         name = shutil.copy(PAGE.parent / "node_modules/@tensorflow" / script, tmp_path)
         tags += f'<script src="{Path(name).name}"></script>'
-    (code,) = blocks(README, "js")
+    card = (tmp_path / "exports/DARTS-digits/README.md").read_text()
     (page,) = blocks(PAGES["browser.md"], "html")
-    (tmp_path / "readme.html").write_text(
-        f'{tags}<img id="digit" src="digit.png"><script>async function run(image) {{ {code} '
-        "return (await tf.sum(probabilities).array()); }</script>")
+    for name, picture, text in (("readme", "digit.png", README), ("card", "picture.jpg", card)):
+        (code,) = blocks(text, "js")
+        (tmp_path / f"{name}.html").write_text(
+            f'{tags}<img id="picture" src="{picture}"><script>async function run(image) {{ {code} '
+            "return (await tf.sum(probabilities).array()); }</script>")
     (tmp_path / "docs.html").write_text(
         page.replace('<script src="tf.min.js"></script>', tags))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=tmp_path))
@@ -180,9 +190,10 @@ def test_a_published_cell_runs_in_pages(tmp_path, carry_out):
     try:
         with sync_playwright() as playwright:
             tab = launch(playwright).new_page()
-            tab.goto(f"http://127.0.0.1:{server.server_port}/readme.html")
-            total = tab.evaluate("run(document.getElementById('digit'))")
-            assert total == pytest.approx(1, abs=1e-4)
+            for name in ("readme", "card"):
+                tab.goto(f"http://127.0.0.1:{server.server_port}/{name}.html")
+                total = tab.evaluate("run(document.getElementById('picture'))")
+                assert total == pytest.approx(1, abs=1e-4)
             tab.goto(f"http://127.0.0.1:{server.server_port}/docs.html")
             tab.wait_for_function("document.title in [...Array(10).keys()]")
     finally:

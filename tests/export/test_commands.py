@@ -5,10 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+
+from export import commands
 
 ZOO = str(Path(sys.executable).with_name("zoo"))
 
@@ -128,18 +131,27 @@ def copied(artifact, tmp_path):
     return Path(shutil.copytree(artifact, tmp_path / "copy"))
 
 
-def test_building_an_artifact_again_does_not_replace_it_unasked(copied, tmp_path):
+@pytest.mark.parametrize("words", [
+    ["exports/DARTS-digits"], ["DARTS"], ["DARTS", "--weights", "exports/DARTS-digits"],
+    ["exports/DARTS-digits", "-o", "exports/DARTS-digits"]])
+def test_what_is_in_the_folder_stays_beside_what_is_built(words, copied, tmp_path):
     (tmp_path / "exports").mkdir()
     folder = copied.rename(tmp_path / "exports" / "DARTS-digits")
-    refused(zoo("build", "exports/DARTS-digits", "-e", "onnx", cwd=tmp_path),
-            "exports/DARTS-digits would be replaced, with all its formats", "with -o")
-    refused(zoo("build", "DARTS", "--weights", folder, "-e", "onnx", cwd=tmp_path),
-            "exports/DARTS-digits would be replaced, with all its formats", "with -o")
-    assert (folder / "tfjs/model.json").is_file()
-    result = zoo("build", "exports/DARTS-digits", "-e", "onnx", "-o", "exports/DARTS-digits",
-                 cwd=tmp_path)
+    result = zoo("build", *words, "-e", "onnx", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert not (folder / "tfjs").exists() and (folder / "onnx/model.onnx").is_file()
+    assert result.stdout.splitlines()[-2:] == [
+        "kept there as it was: savedmodel, tflite, tfjs",
+        "next: zoo demo exports/DARTS-digits"]
+    assert (folder / "tfjs/model.json").is_file() and (folder / "onnx/model.onnx").is_file()
+
+
+def test_another_network_is_replaced_only_where_that_is_asked_for(copied, tmp_path):
+    words = "build", "DARTS", "-e", "onnx", "--layers", 3, "--channels", 4, "-o", "copy"
+    refused(zoo(*words, cwd=tmp_path), "copy holds another network, DARTS-digits", "--replace")
+    assert (copied / "tfjs/model.json").is_file()
+    result = zoo(*words, "--replace", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert not (copied / "tfjs").exists() and (copied / "onnx/model.onnx").is_file()
 
 
 def test_verify_runs_every_format(copied, tmp_path):
@@ -264,3 +276,24 @@ def test_options_of_the_other_kind_are_refused(arguments, word, tmp_path):
 
 def test_too_large_for_memory_is_one_line(tmp_path):
     refused(zoo("build", "DARTS", "-e", "onnx", "--channels", 10**7, cwd=tmp_path), "memory")
+
+
+@pytest.mark.parametrize("change, why", [
+    ({}, "give the test images of cifar10 with --path"),
+    ({"files": {}}, "it is measured on TF.js files; add tfjs to the formats"),
+    ({"data": None}, "its images are of no known data set"),
+    ({"task": "language-model-step"}, "a language model has no test images"),
+])
+def test_rounded_weights_without_test_images_say_that_nothing_was_measured(change, why):
+    manifest = types.SimpleNamespace(**{
+        "task": "image-classification", "precision": "uint8", "files": {"tfjs/model.json": None},
+        "input": types.SimpleNamespace(data=change.get("data", "cifar10"))} | change)
+    assert commands._unmeasured(manifest) == (
+        f"uint8 weights: how often they give the answer of float32 was not measured; {why}")
+
+
+def test_a_build_of_rounded_weights_without_test_images_says_so(tmp_path):
+    result = zoo("build", "DARTS", "-e", "tfjs", "--precision", "uint8", "--size", 16,
+                 "--channels", 4, "--layers", 3, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "was not measured; its images are of no known data set" in result.stdout

@@ -78,13 +78,6 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
     assert not different
 
 
-def test_a_second_build_replaces_the_first(tmp_path):
-    build(small(), ["onnx", "tfjs"], tmp_path / "out")
-    build(small(), ["onnx"], tmp_path / "out")
-    assert (tmp_path / "out/onnx/model.onnx").exists()
-    assert not (tmp_path / "out/tfjs").exists()
-
-
 def test_foreign_files_are_never_deleted(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/thesis.txt").write_text("mine")

@@ -8,13 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
+import export
 from export.pipeline import build
 from export.source import BuildOptions, find, from_model
 from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact.manifest import Input, Manifest
 from zoo.create import create_model
-from zoo.data import cifar
+from zoo.data.sets import cifar
 from zoo.genotypes.serialization import to_json
 
 TOKENS = ["\n", " ", "a", "é", '"']
@@ -168,6 +169,13 @@ def test_the_weights_of_an_artifact_bring_all_that_is_known_of_them(own, tmp_pat
 def test_the_weights_of_an_artifact_in_another_network(own, cell, wanted, words):
     with pytest.raises(ValueError, match=words):
         find(cell, dataclasses.replace(wanted, weights=own))
+
+
+def test_an_export_without_a_name_is_refused(tmp_path):
+    model = create_model("DARTS", channels=4, layers=3)
+    for name in ("", " "):
+        with pytest.raises(ValueError, match="the name of an export is empty"):
+            export.export(model, "onnx", tmp_path / "x", name=name)
 
 
 def test_names_go_before_folders_of_the_same_name(shipped, tmp_path, monkeypatch):

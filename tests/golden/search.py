@@ -1,4 +1,4 @@
-"""Computes what a ``case: search`` of a golden file holds: optimiser steps of DARTS.
+"""Computes what a ``case: search`` of a golden file holds: optimizer steps of DARTS.
 
 Each case is computed twice, with the supernet as it is defined and with the one that is run.
 """

@@ -79,7 +79,7 @@ def test_a_folder_and_a_cell_for_each_run(home):
         assert (first / name).read_bytes() == (second / name).read_bytes()
     assert {path.name for path in first.iterdir()} == {
         "config.json", "history.jsonl", "seconds.jsonl", "checkpoint.pt", "genotype.json",
-        "result.json", "report.html", "tensorboard", "lock"}
+        "result.json", "report.html", "tensorboard"}
 
 
 def test_list(home):

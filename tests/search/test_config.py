@@ -106,9 +106,9 @@ def test_names_of_an_earlier_release_are_read(data, here):
 @pytest.mark.parametrize("text, message", [
     ("momentun: 0.5\n", "unknown setting 'momentun'; did you mean momentum? there are "),
     ("settings:\n  chanels: 3\n", "settings: unknown setting 'chanels'; did you mean channels?"),
-    ("momentum: fast\n", "momentum is 'fast'; input should be a valid number"),
+    ("momentum: fast\n", "momentum is 'fast'; it must be a number"),
     ("momentum: 2\n", "momentum must be in [0, 1), not 2"),
-    ("seed: [1]\n", "a.yaml: seed is [1]; input should be a valid integer"),
+    ("seed: [1]\n", "a.yaml: seed is [1]; it must be a whole number"),
     ("a: b: c\n", "a.yaml is no YAML in line 1"),
     ("- 1\n", "a.yaml holds no settings"),
     ("training:\n  epochs: 3\n", "trains no candidates from scratch"),

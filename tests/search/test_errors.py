@@ -8,13 +8,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from search import build
 from search import runner as runs
 from search.cli import app
-from search.strategies import one_shot
+from search.config import SearchOptions, plan
+from search.strategies import STRATEGIES, one_shot
 from search.tasks.conv import ConvDomain
 from tests.search.small_data import SAMPLED, TEXT, TINY, digits_folder
 from zoo import registry
-from zoo.training import run_folder
+from zoo.runs import run_folder
 
 pytestmark = [pytest.mark.usefixtures("no_estimate"), pytest.mark.xdist_group("search errors")]
 
@@ -24,11 +26,13 @@ def search(*words):
 
 
 def refused(*words, also=0):
-    """The error line of a command that must fail; `also` lines may stand before it."""
+    """The error line of a command that must fail; `also` lines may stand before it, beside that of
+    the classes found."""
     result = search(*words)
     assert result.exit_code == 1, result.output + repr(result.exception)
     assert isinstance(result.exception, SystemExit), result.exception
     *before, last = result.stderr.strip().splitlines()
+    before = [line for line in before if " classes (" not in line]
     assert last.startswith("error: ") and len(before) <= also and not result.stdout, result.output
     return last
 
@@ -90,27 +94,53 @@ def run(interrupted, tmp_path):
      "pc-darts searches the conv space, not 'recurrent'"),
     (["--data", "digit"], "did you mean digits"),
     (["--space", "recurrent", "--data", "simple"], "did you mean sample"),
-    (["--hidden", "8"], "--hidden is not a setting of the conv space; leave it out"),
-    (["--candidates", "8"], "--candidates is not a setting"),
-    (["--space", "recurrent", "--channels", "8"], "--channels is not a setting of the recurrent"),
+    (["--hidden", "8"], "--hidden is a setting of darts on the recurrent space, not of darts on "
+                        "the conv space; leave it out"),
+    (["--candidates", "8"], "--candidates is a setting of random, evolution, reinforce and "
+                            "hierarchical, not of darts on the conv space"),
+    (["--space", "recurrent", "--channels", "8"],
+     "--channels is a setting of darts on the conv space, not of darts on the recurrent space"),
     (["--space", "recurrent", "--size", "8"], "--size is for images"),
     (["--by", "word"], "--by is for texts"),
-    (["--strategy", "evolution", "--hidden", "8"], "--hidden is not a setting"),
-    (["--strategy", "random", "--order", "1"], "--order is not a setting of this strategy"),
-    (["--strategy", "enas", "--order", "2"], "--order is not a setting of this strategy"),
+    (["--strategy", "evolution", "--hidden", "8"],
+     "--hidden is a setting of evolution on the recurrent space, not of evolution on the conv"),
+    (["--strategy", "random", "--order", "1"], "--order is a setting of darts, pc-darts and gdas, "
+                                               "not of random on the conv space"),
+    (["--strategy", "enas", "--order", "2"], "--order is a setting of darts, pc-darts and gdas"),
+    (["--strategy", "enas", "--set", "order=2"], "--set order is a setting of darts"),
+    (["--strategy", "reinforce", "--channels", "2", "--hidden", "4"],
+     "--hidden is a setting of reinforce on the recurrent space"),
     (["--strategy", "random-ws", "--alpha-learning-rate", "1"],
-     "--alpha-learning-rate is not a setting"),
+     "--alpha-learning-rate is a setting of darts, pc-darts and gdas, not of random-ws"),
     (["--strategy", "gdas", "--order", "2"], "leave --order out"),
     (["--order", "3"], "the order is 1 or 2, not 3"),
     (["--epochs", "0"], "epochs must be a whole number of at least 1"),
     (["--learning-rate", "0"], "learning_rate must be above 0"),
     (["--batch-size", "1"], "batch-norm needs two images"),
     (["--strategy", "pc-darts", "--channels", "6"], "take a multiple of 4 for --channels"),
-    (["--strategy", "evolution", "--candidates", "3"], "do not fill the population of 12"),
-    (["--budget", "700"], "a budget of 700 does not pay for one epoch, which costs 718; raise it"),
-    (["--strategy", "random", "--budget", "9"], "pays for no candidate, which costs 4,596"),
+    (["--strategy", "evolution", "--candidates", "3"],
+     "3 candidates do not fill the population of 12; take --candidates 12, or a smaller one with "
+     "--set population=N"),
+    (["--strategy", "evolution", "--set", "wave=50"], "a wave of 50 is larger than the population "
+     "of 12; take a smaller one with --set wave=N, or a larger population"),
+    (["--budget", "700"], "a budget of 700 pays for no epoch; the smallest that works is "
+                          "--budget 719"),
+    (["--strategy", "random", "--budget", "9"], "a budget of 9 images pays for no candidate; the "
+     "smallest that works is --budget 4596"),
+    (["--strategy", "evolution", "--budget", "50000"],
+     "a budget of 50,000 images pays for 10 candidates, and 12 are the fewest here; the smallest "
+     "that works is --budget 55152"),
+    (["--name", ""], "'' cannot name a cell"),
     (["--seed", "-1"], "the seed must be"),
     (["--workers", "many", "--strategy", "random"], "--workers is a number from 1, ray or"),
+    (["--workers", "2"], "--workers is for strategies that train candidates, and darts trains"),
+    (["--strategy", "reinforce", "--set", "learning_rate=-1"], "learning_rate must be above 0"),
+    (["--strategy", "reinforce", "--set", "clip=-1"], "clip must be at least 0, not -1.0"),
+    (["--strategy", "hierarchical", "--set", "share=2"], "share must be above 0 and at most 1"),
+    (["--strategy", "random", "--set", "weight_decay=-1"], "weight_decay must be at least 0"),
+    (["--set", "weight_decay=-1"], "weight_decay must be at least 0, not -1.0"),
+    (["--set", "alpha_betas=[2, 3]"], "alpha_betas must be in [0, 1), not (2.0, 3.0)"),
+    (["--set", "crop_padding=-1"], "crop_padding must be at least 0, not -1"),
     (["--device", "tpu"], "no device 'tpu' here"),
     (["--precision", "int3"], "unknown precision 'int3'"),
     (["--name", "DARTS"], "'DARTS' is the published cell DARTS_V1; choose another name"),
@@ -119,6 +149,20 @@ def run(interrupted, tmp_path):
 def test_what_does_not_go_together(options, message, here):
     assert message in refused("run", *options)
     assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_smallest_budget_that_is_told_is_the_smallest_that_works(strategy):
+    def rows(budget):
+        planned, data = plan(SearchOptions(strategy=strategy, budget=budget))
+        return build.rehearse(planned, data)
+
+    with pytest.raises(ValueError, match="the smallest that works is --budget") as caught:
+        rows(1)
+    least = int(str(caught.value).split()[-1])
+    assert rows(least) >= 1
+    with pytest.raises(ValueError, match=f"--budget {least}$"):
+        rows(least - 1)
 
 
 def test_a_name_of_a_cell_of_the_users_needs_replace(here):
@@ -187,6 +231,21 @@ def test_foreign_folders_are_left_alone(here, words, run):
     assert (run / "config.json").read_bytes() == before
 
 
+def test_a_finished_run_is_not_to_be_resumed(words, run):
+    assert search("resume", run).exit_code == 0
+    assert refused(*words, "-o", run) == (
+        f"error: {run} holds a finished search, see `search show {run}`; choose another folder "
+        "with -o")
+
+
+def test_a_folder_that_is_not_there_holds_no_runs(here):
+    assert refused("list", "nowhere") == (
+        "error: there is no folder nowhere; name one that holds runs")
+    assert search("list").stdout == "no search runs in runs; `search run` makes one\n"
+    (here / "empty").mkdir()
+    assert search("list", "empty").exit_code == 0
+
+
 @pytest.mark.parametrize("command", ["show", "plot", "compare", "resume"])
 def test_what_is_no_run(command, here):
     (here / "empty").mkdir()
@@ -229,8 +288,8 @@ def test_out_of_memory(text, run, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(one_shot.OneShot, "epoch", full)
         assert refused("resume", run, also=SAID) == (
-            "error: there is not enough memory for this network; take a smaller --batch-size, "
-            "fewer --channels or --layers, or a smaller --size")
+            "error: there is not enough memory for this network; free some and run it again, or go "
+            "where there is more")
     assert (run / "history.jsonl").read_bytes() == history
     assert search("resume", run).exit_code == 0
 
@@ -283,7 +342,7 @@ def test_the_checkpoint_of_another_search(run, words, here):
 
 @pytest.mark.parametrize("change", [
     {"strategy": "drats"}, {"space": "x"}, {"threads": 0}, {"threads": "2"}, {"seed": None},
-    {"settings": {"epochs": "many"}}, {"settings": {"colour": 1}}, {"settings": []},
+    {"settings": {"epochs": "many"}}, {"settings": {"color": 1}}, {"settings": []},
     {"training": 3}])
 def test_a_damaged_config(change, run):
     path = run / "config.json"

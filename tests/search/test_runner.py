@@ -25,7 +25,7 @@ from tests.search.small_data import (
     without_estimate,
 )
 from zoo import registry
-from zoo.training import run_folder
+from zoo.runs import run_folder
 
 pytestmark = [pytest.mark.usefixtures("no_estimate"), pytest.mark.xdist_group("processes")]
 
@@ -359,3 +359,24 @@ def test_a_search_killed_before_its_threads_are_known_measures_them(data, here, 
     assert json.loads((here.folder / "config.json").read_text())["threads"] is None
     search("resume", here.folder)
     assert json.loads((here.folder / "config.json").read_text())["threads"] >= 1
+def test_a_termination_says_how_to_go_on(data, place):
+    one = place("one")
+    process = one.begin(*arguments(QUICKEST, data), "--epochs", "300", "-o", one.folder)
+    while not (one.folder / "history.jsonl").exists():
+        assert process.is_alive()
+        time.sleep(0.005)
+    process.terminate()
+    process.join()
+    assert process.exitcode == 143
+    assert one.said("err").splitlines()[-1] == (
+        f"terminated; go on with `search resume {one.folder}`")
+    assert not (one.folder / "lock").exists()
+
+
+def test_a_search_that_diverged_says_so_on_resume(data, here):
+    words = [*arguments(QUICKEST, data), "--learning-rate", "1e30", "--set", "clip_norm=1e30"]
+    first = search(*words, "-o", here.folder, code=1).splitlines()[-1]
+    assert "search into a new folder with a smaller --learning-rate" in first
+    again = search("resume", here.folder, code=1).splitlines()[-1]
+    assert again == first.replace(
+        "error: ", f"error: {here.folder} has diverged and would do so again: ")

@@ -102,13 +102,14 @@ def test_train_eval_and_write(tmp_path, monkeypatch):
     assert f"perplexity {metrics['test_perplexity']:.2f}" in measured
     found = json.loads(command("eval", folder, "--data", "waves.txt", "--json"))
     assert found["test_perplexity"] == pytest.approx(metrics["test_perplexity"])
-    assert command("write", folder, "--prompt", "ab", "-n", 30, "--temperature", 0).strip() \
+    assert command("generate", folder, "--prompt", "ab", "-n", 30, "--temperature", 0).strip() \
         == "ab" + zoo.generate(folder, "ab", 30, 0).strip()
+    assert command("write", folder, "-n", 9) == command("generate", folder, "-n", 9)  # until 0.5
     (tmp_path / "other.txt").write_text("abxd" * 500, encoding="utf-8")
     assert "has other chars than" in command("eval", folder, "--data", "other.txt", code=1)
     assert "a file that it calls waves; name that file again with --data" in command(
         "eval", folder, code=1)
-    assert "does not know the character 'é'" in command("write", folder, "--prompt", "é", code=1)
+    assert "does not know the character 'é'" in command("generate", folder, "--prompt", "é", code=1)
 
 
 def test_a_file_is_not_taken_for_a_known_text(tmp_path):
@@ -132,6 +133,6 @@ def test_train_refuses(arguments, said, tmp_path, monkeypatch):
 
 
 def test_write_refuses_what_is_not_there(tmp_path):
-    assert "there is no folder" in command("write", tmp_path / "nothing", code=1)
+    assert "there is no folder" in command("generate", tmp_path / "nothing", code=1)
     assert "no weights are shipped for 'nonsense', only for cifar10, digits, " in command(
-        "write", "ENAS_RNN", "--weights", "nonsense", code=1)
+        "generate", "ENAS_RNN", "--weights", "nonsense", code=1)

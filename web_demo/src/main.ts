@@ -2,6 +2,7 @@
 
 import {
   downloadBytes,
+  isShown,
   isStep,
   readArtifact,
   readIndex,
@@ -27,7 +28,7 @@ import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } f
 import { Network } from './runtime/network';
 import { element } from './ui/page';
 import { checkParity } from './runtime/parity';
-import { readsPhotos, refuseOtherRange } from './image/picture';
+import { readsPhotos, refuseOtherPixels } from './image/picture';
 import {
   forgetMeasures,
   forgetParity,
@@ -102,7 +103,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   const artifact = await readArtifact(page, entry.path, ['image-classification', 'language-model-step'], signal);
   signal.throwIfAborted();
   const { manifest } = artifact;
-  if (!isStep(artifact)) refuseOtherRange(artifact.manifest);
+  if (!isStep(artifact)) refuseOtherPixels(artifact.manifest);
   showStage(artifact);
   showFacts(artifact);
   if (!isStep(artifact)) {
@@ -232,11 +233,13 @@ function listBackends(): void {
 
 function listModels(entries: readonly Entry[]): void {
   const picker = element('model', HTMLSelectElement);
-  picker.replaceChildren(...entries.map(({ name }) => new Option(name)));
+  picker.replaceChildren(
+    ...entries.map(({ name, channels }) => new Option(isShown(channels) ? name : `${name} (${channels} channels)`)),
+  );
   picker.disabled = false;
   const named = entries.findIndex(({ name }) => name === asked.get('model'));
   // Pictures are looked at sooner than a prompt is written, so a language model is none to begin with.
-  const first = entries.findIndex(({ task }) => task !== 'language-model-step');
+  const first = entries.findIndex(({ task, channels }) => task !== 'language-model-step' && isShown(channels));
   picker.selectedIndex = Math.max(0, named >= 0 ? named : first);
   const openSelected = () => {
     const entry = (wanted = entries[picker.selectedIndex]!);

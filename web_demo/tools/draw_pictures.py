@@ -17,15 +17,15 @@ FOLDER = Path(__file__).parents[1] / "public" / "pictures"
 SIDE = 128
 _FINE = 4  # drawn so many times larger, for smooth edges
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 Point = tuple[float, float]
 
 
 class Sheet:
     """A square on which shapes are drawn, in units of 100 a side."""
 
-    def __init__(self, top: Colour, bottom: Colour, horizon: float = 100,
-                 ground: Colour = (0, 0, 0), near: Colour | None = None) -> None:
+    def __init__(self, top: Color, bottom: Color, horizon: float = 100,
+                 ground: Color = (0, 0, 0), near: Color | None = None) -> None:
         side = SIDE * _FINE
         rows = np.linspace(0, 100, side)[:, None]
         sky = np.array(top) + (np.array(bottom) - np.array(top)) * np.minimum(rows / horizon, 1)
@@ -35,7 +35,7 @@ class Sheet:
         pixels = np.repeat(column[:, None], side, axis=1)
         self.image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
-    def blotches(self, colour: Colour, count: int, size: float, seed: int, top: float = 0,
+    def blotches(self, color: Color, count: int, size: float, seed: int, top: float = 0,
                  bottom: float = 100) -> None:
         """Out-of-focus patches, as of leaves or waves."""
         random = np.random.default_rng(seed)
@@ -44,7 +44,7 @@ class Sheet:
         for _ in range(count):
             x, y = random.uniform(0, 100), random.uniform(top, bottom)
             wide, high = random.uniform(0.4, 1, 2) * size
-            layer.oval(x, y, wide, high * 0.6, colour)
+            layer.oval(x, y, wide, high * 0.6, color)
         soft = layer.image.filter(ImageFilter.GaussianBlur(size * 0.5 * self._scale))
         self.image = Image.blend(self.image, soft, 0.75)
 
@@ -52,12 +52,12 @@ class Sheet:
     def _scale(self) -> float:
         return self.image.width / 100
 
-    def shape(self, points: Sequence[Point], colour: Colour) -> None:
+    def shape(self, points: Sequence[Point], color: Color) -> None:
         """A polygon."""
         ImageDraw.Draw(self.image).polygon([(x * self._scale, y * self._scale)
-                                            for x, y in points], fill=colour)
+                                            for x, y in points], fill=color)
 
-    def smooth(self, points: Sequence[Point], colour: Colour) -> None:
+    def smooth(self, points: Sequence[Point], color: Color) -> None:
         """A closed curve through points (Catmull and Rom 1974)."""
         curve = []
         for i in range(len(points)):
@@ -65,33 +65,33 @@ class Sheet:
             for t in np.linspace(0, 1, 10, endpoint=False):
                 curve.append(tuple(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2
                                           + (3 * b - a - 3 * c + d) * t**3)))
-        self.shape(curve, colour)
+        self.shape(curve, color)
 
-    def oval(self, x: float, y: float, wide: float, high: float, colour: Colour,
+    def oval(self, x: float, y: float, wide: float, high: float, color: Color,
              turned: float = 0) -> None:
         """An ellipse around (x, y) with half axes `wide` and `high`, turned by degrees."""
         turn = math.radians(turned)
         self.shape([(x + wide * math.cos(a) * math.cos(turn) - high * math.sin(a) * math.sin(turn),
                      y + wide * math.cos(a) * math.sin(turn) + high * math.sin(a) * math.cos(turn))
-                    for a in np.linspace(0, 2 * math.pi, 60, endpoint=False)], colour)
+                    for a in np.linspace(0, 2 * math.pi, 60, endpoint=False)], color)
 
-    def round(self, x: float, y: float, wide: float, high: float, colour: Colour,
+    def round(self, x: float, y: float, wide: float, high: float, color: Color,
               turned: float = 0) -> None:
         """An ellipse with light from above on it."""
         for step in range(12):
             light = -0.3 + 0.6 * step / 11
             part = 1 - step / 13
             self.oval(x - 0.12 * wide * step / 11, y - 0.28 * high * step / 11, wide * part,
-                      high * part, lit(colour, light), turned)
+                      high * part, lit(color, light), turned)
 
-    def line(self, points: Sequence[Point], width: float, colour: Colour) -> None:
+    def line(self, points: Sequence[Point], width: float, color: Color) -> None:
         """A stroke with round ends."""
         draw = ImageDraw.Draw(self.image)
         scaled = [(x * self._scale, y * self._scale) for x, y in points]
-        draw.line(scaled, fill=colour, width=round(width * self._scale), joint="curve")
+        draw.line(scaled, fill=color, width=round(width * self._scale), joint="curve")
         reach = width * self._scale / 2
         for x, y in scaled:
-            draw.ellipse([x - reach, y - reach, x + reach, y + reach], fill=colour)
+            draw.ellipse([x - reach, y - reach, x + reach, y + reach], fill=color)
 
     def photo(self, seed: int) -> Image.Image:
         """Softened, grained, and of its final size."""
@@ -102,10 +102,10 @@ class Sheet:
         return Image.fromarray((pixels + grain).clip(0, 255).astype(np.uint8))
 
 
-def lit(colour: Colour, light: float) -> Colour:
+def lit(color: Color, light: float) -> Color:
     """Nearer to white for a light above 0, to black below."""
     goal = 255 if light > 0 else 0
-    red, green, blue = (round(part + (goal - part) * abs(light)) for part in colour)
+    red, green, blue = (round(part + (goal - part) * abs(light)) for part in color)
     return red, green, blue
 
 

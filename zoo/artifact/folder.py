@@ -8,13 +8,9 @@ place holds the old folder or the new one.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import glob
 import hashlib
 import json
 import os
-import shutil
-import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -24,11 +20,13 @@ from zoo.artifact.manifest import Manifest
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.reader import parse
 from zoo.genotypes.serialization import Genotype
-from zoo.system import json_text
+from zoo.messages.validation import reason
+from zoo.system import json_text, swap
 from zoo.system.files import read_synced, write_whole
 
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"  # of a language model: a JSON list, tokens in order of their ids
+CONFIG, HISTORY = "config.json", "history.jsonl"  # of a training, which nothing can make again
 
 
 class ArtifactError(ValueError):
@@ -47,8 +45,10 @@ def read_manifest(directory: Path | str) -> Manifest:
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        raise ArtifactError(f"{directory} is not an artifact folder: it has no {MANIFEST}; "
-                            "`zoo build` writes one") from None
+        raise ArtifactError(f"{directory} is not an artifact folder: " + (
+            "it is a file; `zoo import` makes an artifact of a checkpoint"
+            if Path(directory).is_file() else
+            f"it has no {MANIFEST}; `zoo train`, `zoo import` and `zoo build` write one")) from None
     except UnicodeDecodeError:
         raise ArtifactError(f"{path}: not a text file; build the artifact again") from None
     try:
@@ -56,8 +56,7 @@ def read_manifest(directory: Path | str) -> Manifest:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        why = first["msg"].removeprefix("Value error, ")
-        raise ArtifactError(f"{path}: {where}: {why}; build the artifact again") from None
+        raise ArtifactError(f"{path}: {where}: {reason(first)}; build the artifact again") from None
     for name in manifest.files:
         inside(directory, name)
     return manifest
@@ -151,29 +150,32 @@ def finalize(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()
 
 
 @contextlib.contextmanager
-def writing(directory: Path | str) -> Iterator[Path]:
+def writing(directory: Path | str, keep: Collection[str] | None = None) -> Iterator[Path]:
     """A fresh folder that takes the place of `directory` when the block ends without an error.
 
+    `keep` names the files of an artifact there that the new one takes over; they are in the fresh
+    folder from the beginning.  None: nobody has looked at what is there, see `check_loss`.
+
     Raises ArtifactError, before anything is written, when the place is a file, holds anything
-    that is not ours or is where the command runs; OSError when it cannot be written.
+    that is not ours or would be lost, is where the command runs, or a file to keep is damaged;
+    OSError when it cannot be written.
     """
     target = Path(os.path.abspath(directory))
     refuse_here(target)
-    _sweep(target)
+    swap.sweep(target)
     check_place(target)
-    made = [path for path in target.parents if not path.exists()]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = target.parent / f".{target.name}.building-{os.getpid()}"
-    try:
-        folder.mkdir()
+    check_loss(target, keep)
+    with swap.beside(target) as folder:
+        manifest = read_manifest(target) if keep else None
+        for name in keep or ():
+            assert manifest
+            place = folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(read_file(target, manifest, name))
         yield folder
         check_place(target)
-        _swap(folder, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # not empty: as it should be
-            for path in made:
-                path.rmdir()
+        check_loss(target, keep)
+        swap.swap(folder, target)
 
 
 def refuse_here(target: Path) -> None:
@@ -184,7 +186,7 @@ def refuse_here(target: Path) -> None:
 
 
 def check_place(target: Path) -> None:
-    """Raise ArtifactError unless an artifact may be written at `target`."""
+    """Raise ArtifactError unless nothing at `target` is foreign."""
     if not target.exists() and not target.is_symlink():
         return
     if not target.is_dir() or target.is_symlink():
@@ -203,59 +205,16 @@ def check_place(target: Path) -> None:
                             "replaced; move it away or choose another folder with -o")
 
 
-def _sweep(target: Path) -> None:
-    """Remove what killed builds of the same place left behind; an old folder that one of them
-    had put aside comes back, if its place is still empty (see `_swap`)."""
-    start = f".{target.name}.building-"
-    for path in target.parent.glob(f"{glob.escape(start)}*"):
-        pid = path.name.removeprefix(start).removesuffix("-old")
-        if pid.isdigit() and (int(pid) == os.getpid() or not _runs(int(pid))):
-            if path.name.endswith("-old") and not os.path.lexists(target):
-                path.rename(target)
-            else:
-                shutil.rmtree(path, ignore_errors=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass  # somebody else's process
-    return True
-
-
-def _swap(folder: Path, target: Path) -> None:
-    """Put `folder` at `target`; what was there goes to `folder`'s place."""
-    if not target.exists():
-        folder.rename(target)
+def check_loss(target: Path, keep: Collection[str] | None = None) -> None:
+    """Raise ArtifactError where an artifact at `target` has files that nothing can make again, or
+    that nobody has looked at: those of a training that `keep` does not name and, without a `keep`,
+    exports."""
+    if not (target / MANIFEST).exists():
         return
-    if not _exchange(folder, target):
-        # No atomic exchange here: a kill between these two renames, and nowhere else, leaves the
-        # old folder under its temporary name, from which the next build fetches it.
-        aside = target.parent / f".{target.name}.building-{os.getpid()}-old"
-        try:
-            target.rename(aside)
-            folder.rename(target)
-        except BaseException:
-            if aside.exists() and not target.exists():
-                aside.rename(target)
-            raise
-        finally:
-            if target.exists():
-                shutil.rmtree(aside, ignore_errors=True)
-
-
-def _exchange(first: Path, second: Path) -> bool:
-    """Swap two paths in one step, where the system can (Linux 3.15, macOS 10.12)."""
-    if os.name != "posix":
-        return False
-    libc = ctypes.CDLL(None, use_errno=True)
-    names = os.fsencode(first), os.fsencode(second)
-    if sys.platform == "linux" and hasattr(libc, "renameat2"):
-        here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-        return libc.renameat2(here, names[0], here, names[1], exchange) == 0
-    if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
-        return libc.renamex_np(*names, 2) == 0  # RENAME_SWAP
-    return False
+    manifest = read_manifest(target)
+    if {CONFIG, HISTORY} & set(manifest.files) - set(keep or ()):
+        raise ArtifactError(f"{target} holds a training, whose history and settings would be lost; "
+                            "choose another folder with -o")
+    if keep is None and manifest.fixture:
+        raise ArtifactError(f"{target} holds an export, which would be lost; choose another folder "
+                            "with -o")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
+MOST_LAYERS = 1000
 NetworkKind = Literal["cifar", "imagenet", "language"]
 
 
@@ -20,7 +21,7 @@ class Network(_Part):
 
     kind: NetworkKind
     channels: Count | None = None
-    layers: Annotated[int, Field(ge=1, le=1000)] | None = None
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)] | None = None
     num_classes: Count | None = None
     in_channels: Count | None = None
     vocabulary: Count | None = None
@@ -35,7 +36,7 @@ class Network(_Part):
 class Input(_Part):
     """Raw pixels (batch, height, width, channels) in `range`, or token ids and a state.
 
-    `mean` and `std`, one per channel, normalise pixels scaled to 0..1; the exported graph does
+    `mean` and `std`, one per channel, normalize pixels scaled to 0..1; the exported graph does
     that inside.  `data` names the data set whose images it expects.  `unit` says what a token
     of a language model is; the tokens stand in ``vocabulary.json``, in order of their ids.
 
@@ -56,7 +57,7 @@ class Input(_Part):
     unit: Literal["word", "char"] | None = None
 
     @model_validator(mode="after")
-    def _normalisable(self) -> Input:
+    def _normalizable(self) -> Input:
         if len(self.mean) != len(self.std) or len(self.mean) not in (0, self.channels):
             raise ValueError(f"mean and std need one value for each of {self.channels} channels")
         if not all(0 < value < float("inf") for value in self.std):

@@ -14,7 +14,7 @@ PAPER = {
 CELLS = {
     "beta_DARTS_repo": {
         "paper": PAPER,
-        "method": "gradient + beta-decay regularisation",
+        "method": "gradient + beta-decay regularization",
         "notes": [
             (
                 "The variable `genotype` (DARTS = genotype) of the repository, not the paper's "

@@ -15,7 +15,7 @@ CELLS = {
     "CDARTS_cifar": {
         "paper": PAPER,
         "headline": True,
-        "method": "gradient, cyclic search/evaluation joint optimisation",
+        "method": "gradient, cyclic search/evaluation joint optimization",
         "reported": {
             "cifar10_error": 2.48, "cifar10_error_std": 0.04, "cifar10_params_M": 3.8,
             "cifar100_error": 15.69, "search_cost_gpu_days": 0.3,
@@ -46,7 +46,7 @@ CELLS = {
     "CDARTS_imagenet": {
         "paper": PAPER,
         "headline": True,
-        "method": "gradient, cyclic search/evaluation joint optimisation",
+        "method": "gradient, cyclic search/evaluation joint optimization",
         "reported": {
             "imagenet_top1_error": 23.7, "imagenet_top5_error": 7.1, "imagenet_params_M": 6.1,
             "imagenet_madds_M": 732, "search_cost_gpu_days": 1.7,

@@ -24,7 +24,7 @@ UNUSED_STATES = (
     "The concat holds every unused state, as in NAO_V1/model.py line 197; it may include the "
     "inputs."
 )
-LICENCE = (
+LICENSE = (
     "The repository is under GPLv3: the list of integers is a fact, its code is not to be copied."
 )
 
@@ -37,7 +37,7 @@ CELLS = {
             "cifar10_error": 2.48, "cifar10_params_M": 10.6, "search_cost_gpu_days": 200,
             "numbers_from": ["NAO_V1 README (error)", "CDARTS Table (params, cost)"],
         },
-        "notes": [UNUSED_STATES, LICENCE],
+        "notes": [UNUSED_STATES, LICENSE],
         "sources": [
             (
                 "renqianluo/NAO_pytorch:NAO_V1/train_NAONet_A_36_cifar10.sh (fixed_arc), decoded "
@@ -64,7 +64,7 @@ CELLS = {
     "NAONet_B": {
         "paper": PAPER,
         "method": METHOD,
-        "notes": [UNUSED_STATES, LICENCE],
+        "notes": [UNUSED_STATES, LICENSE],
         "sources": [
             (
                 "renqianluo/NAO_pytorch:NAO_V1/train_NAONet_B_36_cifar10.sh (fixed_arc), decoded "
@@ -96,7 +96,7 @@ CELLS = {
             "cifar10_error": 2.57,
             "numbers_from": ["NAO_V2 README"],
         },
-        "notes": [UNUSED_STATES, LICENCE],
+        "notes": [UNUSED_STATES, LICENSE],
         "sources": [
             (
                 "renqianluo/NAO_pytorch:NAO_V2/train_NAONet_V2_36_cifar10.sh (fixed_arc), decoded"

@@ -16,7 +16,7 @@ CELLS = {
         "paper": PAPER,
         "aliases": ["PCDARTS"],
         "headline": True,
-        "method": "gradient, partial channels + edge normalisation",
+        "method": "gradient, partial channels + edge normalization",
         "reported": {
             "cifar10_error": 2.57, "cifar10_error_std": 0.07, "cifar10_params_M": 3.6,
             "search_cost_gpu_days": 0.1,

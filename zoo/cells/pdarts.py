@@ -18,7 +18,7 @@ CELLS = {
     "PDARTS": {
         "paper": PAPER,
         "headline": True,
-        "method": "gradient, progressive depth + skip regularisation",
+        "method": "gradient, progressive depth + skip regularization",
         "reported": {
             "cifar10_error": 2.5, "cifar10_params_M": 3.4, "cifar100_error": 16.55,
             "imagenet_top1_error": 24.4, "imagenet_top5_error": 7.4, "imagenet_params_M": 4.9,

@@ -18,7 +18,7 @@ CELLS = {
     "PR_DARTS_DL1": {
         "paper": PAPER,
         "headline": True,
-        "method": "gradient, path regularisation",
+        "method": "gradient, path regularization",
         "reported": {
             "numbers_from": [
                 "ROME Table 2: method average 2.68+-0.10 reproduced, 3.4M, 0.2 GPU-days",
@@ -49,7 +49,7 @@ CELLS = {
     "PR_DARTS_DL2": {
         "paper": PAPER,
         "headline": True,
-        "method": "gradient, path regularisation",
+        "method": "gradient, path regularization",
         "reported": {
             "numbers_from": [
                 "ROME Table 2: method average 2.68+-0.10 reproduced, 3.4M, 0.2 GPU-days",

@@ -15,7 +15,11 @@ from zoo import registry
 from zoo.cell_file import read_cell, read_file
 from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
-from zoo.genotypes.serialization import to_dict, to_json
+from zoo.genotypes.cell import GenotypeError
+from zoo.genotypes.formats import FORMATS, write
+from zoo.genotypes.serialization import to_json
+from zoo.messages import notes
+from zoo.messages.command_line import command
 from zoo.registry import CellRecord, UnknownCellError
 from zoo.system import json_text
 
@@ -52,7 +56,7 @@ def list_cells(
     shown = found if all_cells or pattern != "*" else [
         cell for cell in found if cell.headline or cell.origin == "user"]
     if not shown and pattern != "*":
-        hint = "" if "*" in pattern else f" Try '*{pattern}*'."
+        hint = "" if "*" in pattern else f" Try {command(f'*{pattern}*')}."
         raise UnknownCellError(f"no cell matches {pattern!r}.{hint} `zoo list --all` shows every "
                                "cell")
     if as_json:
@@ -124,29 +128,43 @@ def _facts(cell: CellRecord) -> dict[str, Any]:
 def show(
     name: Annotated[str, typer.Argument(help="A cell's name, an alias, or a genotype file.",
                                         show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
-    as_text: Annotated[bool, typer.Option("--text", help="Print Genotype(...) only.")] = False,
+    form: Annotated[str | None, typer.Option(
+        "--format", help=f"Print it in one form only: {', '.join(FORMATS)}.",
+        show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json: all that is "
+                                          "known of it.")] = False,
+    as_text: Annotated[bool, typer.Option("--text", help="The same as --format classic: "
+                                          "Genotype(...).")] = False,
     select: Select = None,
 ) -> None:
     """Show a cell: its paper, the figures reported, and the genotype as text and as JSON.
+
+    Other tools take it in their own forms: NNI's sample of a space, the configuration of
+    NAS-Bench-301, the tuples of NASLib.
 
     \b
     Example:
       zoo show DARTS
       zoo show PC_DARTS_cifar --json > pc_darts.json
+      zoo show DARTS_V2 --format nni > sample.json
       zoo show search.log
       zoo show genotypes.py --select DARTS_V2
     """
-    if as_json and as_text:
-        raise ValueError("--json and --text exclude each other; choose one")
+    forms = [given for given in (form, "json" if as_json else None, "classic" if as_text else None)
+             if given is not None]
+    if len(set(forms)) > 1:
+        raise ValueError("--format, --json and --text exclude each other; choose one")
     cell = read_cell(name, select)
-    if as_text:
-        typer.echo(str(cell.genotype))
-    elif as_json:
-        typer.echo(json_text.dumps(_facts(cell) | to_dict(cell.genotype), indent=2,
-                              ensure_ascii=False))
-    else:
+    if not forms:
         typer.echo(_page(cell))
+        return
+    try:
+        text, lost = write(cell.genotype, forms[0], _facts(cell))
+    except GenotypeError as error:
+        raise GenotypeError(f"{cell.name} {error}") from None
+    for line in lost:
+        notes.note(line)
+    typer.echo(text)
 
 
 def _page(cell: CellRecord) -> str:
@@ -189,13 +207,13 @@ def _plain(value: object) -> str:
 
 
 def _next_commands(cell: CellRecord) -> list[str]:
-    name = str(cell.path) if cell.origin == "file" else cell.name
-    commands = [f"zoo plot {name} -o {_picture(cell)}"]
+    name = cell.path if cell.origin == "file" else cell.name
+    commands = [command("zoo", "plot", name, "-o", _picture(cell))]
     if cell.origin == "file":
-        return [*commands, f"zoo register {name}"]
+        return [*commands, command("zoo", "register", name)]
     if cell.genotype.kind != "recurrent":
-        commands.append(f"zoo train {name} --data digits")
-    return [*commands, f"zoo build {name} --export tfjs"]
+        commands.append(command("zoo", "train", name, "--data", "digits"))
+    return [*commands, command("zoo", "build", name, "--export", "tfjs")]
 
 
 # --- plot ---------------------------------------------------------------------------------
@@ -223,6 +241,10 @@ def plot(
     if output.is_dir():
         raise ValueError(f"{output} is a folder; name a file, such as "
                          f"{output / _picture(cell)}")
+    if output.suffix.lower() != ".svg" and not _is_special(output):
+        raise ValueError(f"{output} does not end in .svg, and the drawing is SVG; name it "
+                         f"{output.with_suffix('.svg')}, of which browsers, Inkscape and "
+                         "rsvg-convert make PNG and PDF")
     _write_whole(output, svg(cell.genotype, cell.name))
     typer.echo(f"wrote {output}")
 
@@ -232,11 +254,16 @@ def _picture(cell: CellRecord) -> Path:
     return Path(f"{Path(cell.name).name}.svg")
 
 
+def _is_special(path: Path) -> bool:
+    """/dev/stdout and its like, which cannot be replaced."""
+    return path.exists() and not path.is_file()
+
+
 def _write_whole(path: Path, text: str) -> None:
     """Write a file so that it is the old one or the new one at any moment."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        if path.exists() and not path.is_file():  # /dev/stdout and its like cannot be replaced
+        if _is_special(path):
             path.write_text(text, encoding="utf-8")
             return
         part.write_text(text, encoding="utf-8")
@@ -269,5 +296,5 @@ def register(
     """
     cell = read_file(file, select)
     source = cell.source if source is None else source
-    path = registry.register(name or cell.name, cell.genotype, source, replace)
-    typer.echo(f"registered {path.stem} in {path}; see `zoo show {path.stem}`")
+    path = registry.register(cell.name if name is None else name, cell.genotype, source, replace)
+    typer.echo(f"registered {path.stem} in {path}; see `{command('zoo', 'show', path.stem)}`")

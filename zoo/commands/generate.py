@@ -1,4 +1,4 @@
-"""`zoo write`: generates text with a trained language model."""
+"""`zoo generate`: text from a trained language model."""
 
 from __future__ import annotations
 
@@ -12,33 +12,40 @@ import typer
 from zoo.commands.options import Device
 
 
-def write(
+def generate(
     source: Annotated[str, typer.Argument(
         help="The folder of a trained language model, or a cell with --weights.")],
     prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "",
-    count: Annotated[int, typer.Option("-n", "--count", help="Tokens to write.")] = 500,
+    count: Annotated[int, typer.Option("-n", "--count", help="Tokens to generate.")] = 500,
     temperature: Annotated[float, typer.Option(
         help="0 takes the most probable token, 1 samples from the model's distribution.")] = 0.8,
-    seed: Annotated[int, typer.Option(help="Of the draws; the same text for the same seed.")] = 0,
+    seed: Annotated[int, typer.Option(
+        help="Random seed of sampling; the same seed gives the same text.")] = 0,
     weights: Annotated[str | None, typer.Option(
         help="Shipped weights of the cell: shakespeare, wikitext2.")] = None,
     device: Device = "cpu",
 ) -> None:
-    """Generate text with a trained language model, one token after the other.
+    """Generate text from a trained language model, token by token.
 
     \b
     Example:
-      zoo write runs/DARTS_V2_RNN-sample --prompt "ROMEO:"
-      zoo write DARTS_V2_RNN --weights shakespeare --temperature 0
+      zoo generate runs/DARTS_V2_RNN-sample --prompt "ROMEO:"
+      zoo generate DARTS_V2_RNN --weights shakespeare --temperature 0
     """
+    from zoo.checkpoints.file import file_content, loaded
     from zoo.create import create_model
     from zoo.generation import tokens
     from zoo.models.recurrent import LanguageModel
     from zoo.system.device import pick_device
+    from zoo.weights import names_data
 
-    if weights is None and not Path(source).is_dir():
+    if weights is None and not Path(source).exists():
         raise ValueError(f"there is no folder {source}; train one with `zoo train`, or name "
                          "shipped weights with --weights")
+    if weights is not None and not names_data(weights) and not Path(weights).is_dir():
+        loaded(file_content(Path(weights)), weights)  # what is no weights is told as elsewhere
+        raise ValueError(f"{weights} is a file of weights, which has no vocabulary; name the "
+                         "folder of a trained language model, or shipped weights")
     model = source if weights is None else create_model(source, "language", weights=weights)
     assert isinstance(model, (str, LanguageModel))
     coming = tokens(model, prompt, count, temperature, seed, pick_device(device))

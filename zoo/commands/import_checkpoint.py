@@ -1,4 +1,4 @@
-"""`zoo import`: a checkpoint of the official DARTS release becomes an artifact folder."""
+"""`zoo import`: a checkpoint becomes an artifact folder."""
 
 from __future__ import annotations
 
@@ -12,30 +12,39 @@ from zoo.commands.select_option import Select
 
 
 def import_checkpoint(
-    checkpoint: Annotated[Path, typer.Argument(help="A state dict of the 2018 DARTS release.")],
-    cell: Annotated[str, typer.Option(
-        "--cell", help="The cell that it is a network of, or a genotype file.")],
+    checkpoint: Annotated[Path, typer.Argument(
+        help="A state dict or a checkpoint around one, of torch.save or safetensors.",
+        show_default=False)],
+    cell: Annotated[str | None, typer.Option(
+        "--cell", help="The cell that it is a network of, or a genotype file; left out, the cells "
+                       "that it may be of are listed.")] = None,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", help="Folder to write; runs/CELL-FILE when left out.")] = None,
     network: Annotated[str, typer.Option(
         help="auto, cifar, imagenet, language; auto looks at the keys.")] = "auto",
     select: Select = None,
 ) -> None:
-    """Make an artifact folder from a checkpoint of the official DARTS release.
+    """Make an artifact folder from a checkpoint of the official DARTS release or of its forks.
 
-    Channels, layers and classes are read from the shapes; nothing in the file is executed.
+    Channels, layers and classes are read from the shapes; nothing in the file is executed. What
+    wrappers (DataParallel, torch.compile, Lightning) put around a network is taken off.
 
     \b
     Example:
       zoo import cifar10_model.pt --cell DARTS_V2 -o runs/DARTS_V2-official
       zoo import weights.pt --cell search.log
     """
-    from zoo import darts_checkpoint
+    from zoo.checkpoints import importing
+    from zoo.checkpoints.first_bytes import plain_stem
 
+    if cell is None:
+        raise ValueError(f"name the cell that {checkpoint} is a network of with --cell: "
+                         f"{importing.fitting_cells(checkpoint)}; shapes do not say which node "
+                         "reads which")
     record = read_cell(cell, select)
     name = shown_name(cell, record)
-    folder = output or Path("runs") / f"{name}-{checkpoint.stem}"
-    manifest = darts_checkpoint.import_checkpoint(
+    folder = output or Path("runs") / f"{name}-{plain_stem(str(checkpoint))}"
+    manifest = importing.import_checkpoint(
         checkpoint, cell if record.origin != "file" else record, folder, network)
     settings = ", ".join(f"{name} {value}" for name, value in
                          manifest.network.settings().items())

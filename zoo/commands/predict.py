@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.messages.command_line import command
+from zoo.messages.notes import listed, note
 from zoo.system import json_text
-from zoo.system.notes import listed, note
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from zoo.artifact.manifest import Manifest
 
 
 def predict(
@@ -20,27 +27,47 @@ def predict(
 ) -> None:
     """Classify pictures: their middle square, scaled down to the size of the network's images.
 
+    A file that cannot be read is told and left out; the exit code is 1 then.
+
     \b
     Example:
       zoo predict exports/DARTS-cifar10 cat.jpg ship.png
     """
-    import numpy as np
-    import torch
-
-    from zoo.commands.table import print_table
+    from zoo.data.base import DataError
     from zoo.data.pictures import read_picture
-    from zoo.training.evaluation import predict as run
     from zoo.weights import load_artifact
-    from zoo.weights.numbers import check_output
 
     if top < 1:
         raise ValueError(f"--top must be at least 1, not {top}")
     model, manifest = load_artifact(directory)
     if manifest.task != "image-classification":
         raise ValueError(f"{directory} holds a language model, which takes no pictures; "
-                         f"see it write with `zoo demo {directory}`")
+                         f"see it write with `{command('zoo', 'demo', directory)}`")
     pictures = _without_notes_of_macos(pictures)
-    images = np.stack([read_picture(picture, manifest.input) for picture in pictures])
+    read: list[tuple[Path, np.ndarray]] = []
+    for picture in pictures:
+        try:
+            read.append((picture, read_picture(picture, manifest.input)))
+        except (DataError, FileNotFoundError) as error:
+            typer.echo(f"error: {error}", err=True)
+    if read:
+        _answer(directory, model, manifest, read, top, as_json)
+    if len(read) < len(pictures):
+        raise typer.Exit(1)
+
+
+def _answer(directory: Path, model: nn.Module, manifest: Manifest,
+            read: list[tuple[Path, np.ndarray]], top: int, as_json: bool) -> None:
+    """Print what the network says of pictures, by name and as raw pixels (H, W, C)."""
+    import numpy as np
+    import torch
+
+    from zoo.commands.table import print_table
+    from zoo.training.evaluation import predict as run
+    from zoo.weights.numbers import check_output
+
+    pictures = [picture for picture, _ in read]
+    images = np.stack([pixels for _, pixels in read])
     logits = run(model, images, manifest.input.mean, manifest.input.std)
     check_output(logits, f"{directory}: the network")
     shares = torch.as_tensor(logits).double().softmax(dim=1).tolist()

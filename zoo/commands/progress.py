@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from zoo.messages.command_line import typed
+from zoo.system import interrupts
+
 if TYPE_CHECKING:
     import torch
 
@@ -69,18 +72,20 @@ def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callabl
 @contextlib.contextmanager
 def training(folder: Path, size: float, unit: str = "images", shown: bool = True
              ) -> Iterator[Callable | None]:
-    """As `steps`, for a training in `folder`, which says how to go on after Ctrl-C.
+    """As `steps`, for a training in `folder`, which an interrupt says how to go on with.
 
     Of several processes it is shown by one; the others get None.
     """
-    try:
-        with steps("training", size, unit) if shown else contextlib.nullcontext() as report:
-            yield report
-    except KeyboardInterrupt:
-        if shown:
-            typer.echo(f"interrupted; go on with --resume (whole epochs are kept in {folder})",
-                       err=True)
-        raise typer.Exit(130) from None
+    from zoo.runs.run_folder import CONFIG
+
+    def way() -> str:
+        if not (folder / CONFIG).exists():  # nothing is begun yet
+            return f"go on with `{typed()}`"
+        return f"go on with `{typed('--resume')}` (whole epochs are kept in {folder})"
+
+    with interrupts.go_on(way), \
+            steps("training", size, unit) if shown else contextlib.nullcontext() as report:
+        yield report
 
 
 def announce(what: str, place: torch.device, dtype: torch.dtype, resume: bool) -> None:

@@ -33,11 +33,11 @@ from zoo.training.losses import measures
 from zoo.training.lstm_baseline import MEASURED
 from zoo.weights import HERE, WEIGHTS, WeightsError, load_artifact, load_weights, packed
 
-#: Licence of the shipped weights by the data that they learned from.
-LICENCES = {
+#: License of the shipped weights by the data that they learned from.
+LICENSES = {
     "digits": "Apache-2.0; learned from the UCI Optical Recognition of Handwritten Digits, "
               "E. Alpaydin and C. Kaynak 1998, CC BY 4.0",
-    "cifar10": "Apache-2.0; learned from CIFAR-10, A. Krizhevsky 2009, which names no licence",
+    "cifar10": "Apache-2.0; learned from CIFAR-10, A. Krizhevsky 2009, which names no license",
     "shakespeare": "Apache-2.0; learned from the plays of William Shakespeare, public domain",
     "wikitext2": "Apache-2.0; learned from WikiText-2, S. Merity et al. 2016, articles of "
                  "Wikipedia, CC BY-SA 3.0 and GFDL",
@@ -51,7 +51,7 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     `path` is where the data set lies, `remark` what is to be known of that copy of it; `text` is
     the file that a language model learned from, `lstm` the run of an LSTM to compare with.
     Nothing is written before all is measured.  Raises ArtifactError or WeightsError for a folder
-    that is no finished run, of another cell than its name says, or of a data set whose licence is
+    that is no finished run, of another cell than its name says, or of a data set whose license is
     not stated here, UnknownCellError for a cell that is not registered, DataError for data that
     cannot be read.
     """
@@ -62,9 +62,9 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
         raise WeightsError(f"{run} is a network of another cell than {known.name}, which it is "
                            "called; only registered cells are shipped")
     cell = known.name
-    if data not in LICENCES:
-        raise WeightsError(f"the licence of {data} is not stated in {Path(__file__).name}; weights "
-                           f"can be shipped of {', '.join(LICENCES)}")
+    if data not in LICENSES:
+        raise WeightsError(f"the license of {data} is not stated in {Path(__file__).name}; weights "
+                           f"can be shipped of {', '.join(LICENSES)}")
     # One key: of several the order would change from process to process, and the sha256 with it.
     content = packed(model, half=True, metadata={"weights": f"{cell}-{data}"})
     load_weights(model, content, str(run))
@@ -90,7 +90,7 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
            if fact in manifest.metrics},
         **({"earlier": earlier} if earlier else {}),
         "hours": round(seconds / 3600, 2), "tools": manifest.tools, "precision": "float16",
-        "licence": LICENCES[data],
+        "licence": LICENSES[data],
         "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
         # Of the float32 file, which a training may have gone on from as well.
         "run_sha256": hashlib.sha256((run / WEIGHTS).read_bytes()).hexdigest(),
@@ -129,7 +129,7 @@ def _accuracy(model: nn.Module, images: ImageData) -> dict[str, Any]:
 def _read_text(manifest: Manifest, vocabulary: list[str] | None, where: str | None,
                path: Path | None) -> TextData:
     """The text that the model learned from.  Raises WeightsError when it is another."""
-    assert manifest.input.data is not None  # `ship` knows its licence
+    assert manifest.input.data is not None  # `ship` knows its license
     text = named_text(where or manifest.input.data, path, manifest.input.unit)
     if text.vocabulary != vocabulary:
         raise WeightsError(f"{where or path} is not the text that {manifest.name} learned from")

@@ -19,6 +19,7 @@ from zoo.commands.options import (
 )
 from zoo.commands.select_option import Select
 from zoo.commands.settings_options import Assignments, Config, Threads
+from zoo.data.images import NAMES
 
 if TYPE_CHECKING:
     from zoo.genotypes.serialization import Genotype
@@ -45,8 +46,8 @@ def train(
     size: Size = None,
     by: By = None,
     weights: Annotated[str | None, typer.Option(
-        help="Start from these: cifar10, digits (shipped), a .safetensors file or the folder of "
-             "an artifact; the classifier may be for other classes.")] = None,
+        help="Start from these: cifar10, digits (shipped), a checkpoint or .safetensors file, or "
+             "the folder of an artifact; the classifier may be for other classes.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Size of a recurrent cell.")] = None,
     channels: Annotated[int | None, typer.Option(help="Width C of the first cell.")] = None,
@@ -55,8 +56,9 @@ def train(
         help="Images per step, or parallel token streams of a text.")] = None,
     learning_rate: Annotated[float | None, typer.Option(
         help="At the start or, after a warm-up, at the top.")] = None,
-    validation: Annotated[int | None, typer.Option(
-        help="Training images held out; the epoch that is best on them is kept.")] = None,
+    validation: Annotated[float | None, typer.Option(
+        help="Training images held out, a number or a share such as 0.1; the epoch that is best on "
+             "them is kept.")] = None,
     seed: Annotated[int | None, typer.Option(
         help="Of weights, order and augmentation; 0 when left out.")] = None,
     config: Config = None,
@@ -87,10 +89,8 @@ def train(
       zoo train DARTS --config my_recipe.yaml --set ema_decay=0.999
     """
     from zoo.commands import progress
+    from zoo.data.sets import hub
     from zoo.recipes.config_file import read_assignments
-    from zoo.system import distributed
-    from zoo.system.device import pick_device, pick_precision
-    from zoo.training.modalities import modality
     from zoo.training.options import TrainOptions
 
     options = TrainOptions(
@@ -100,11 +100,19 @@ def train(
         device=None if device == "auto" else device, given=read_assignments(assignments or []),
         changes={"epochs": epochs, "hidden": hidden, "channels": channels, "layers": layers,
                  "batch_size": batch_size, "learning_rate": learning_rate,
-                 "validation": validation})
+                 "validation": (int(validation) if validation and validation.is_integer()
+                                else validation)})
     if config is not None:
         options = options.over_file(config)
     # An unknown name is refused before a data set is fetched.
     cell, genotype = _cell(options, select)
+    if options.path is None and (options.data in NAMES) == (genotype.kind != "recurrent"):
+        hub.check(options.data)  # before the seconds that torch takes
+
+    from zoo.system import distributed
+    from zoo.system.device import pick_device, pick_precision
+    from zoo.training.modalities import modality
+
     kind = modality(cell, genotype, options.network)
     said = vars(options) | options.changes
     refuse(kind.others, **{setting: said[setting] for setting in kind.foreign})
@@ -120,9 +128,10 @@ def train(
     place = pick_device(device)
     precision = options.precision or "auto"
     writes = distributed.is_main_process()
+    dtype = pick_precision(precision, place, recipe.precision)
+    kind.check_fits(genotype, learned, recipe, place, dtype)
     if writes:
-        progress.announce(f"{cell} on {kind.describe(learned, recipe)}", place,
-                          pick_precision(precision, place, recipe.precision), resume)
+        progress.announce(f"{cell} on {kind.describe(learned, recipe)}", place, dtype, resume)
     with progress.training(folder, kind.per_step(recipe), kind.unit, writes) as report:
         manifest = kind.train(cell, learned, recipe, folder, genotype, options, device=device,
                               precision=precision, threads=options.threads, resume=resume,

@@ -1,8 +1,8 @@
 """A training set cut into augmented batches, in a new order each epoch.
 
 Small images stay whole on the device and are augmented there, a batch at a time; those of
-`zoo.data.imagenet` are read and cut out by worker processes.  All randomness comes from torch's
-global generators or is a function of seed, epoch and image, so that a run that restores the
+`zoo.data.sets.imagenet` are read and cut out by worker processes.  All randomness comes from
+torch's global generators or is a function of seed, epoch and image, so that a run that restores the
 generators' states goes on exactly where it stopped.
 """
 
@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.data.base import ImageData
-from zoo.data.synthetic_digits import draw
-from zoo.data.transforms import augment, cutout, normalise
+from zoo.data.sets.synthetic_digits import draw
+from zoo.data.transforms import augment, cutout, normalize
 from zoo.recipes.image import Recipe
 from zoo.system import distributed
 
@@ -49,7 +49,7 @@ class Batches:
         self._pixels = self._move(data.train.images) if whole else None
 
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (N, C, H, W), float32, normalised, channels last, and labels (N,)."""
+        """Images (N, C, H, W), float32, normalized, channels last, and labels (N,)."""
         pixels, labels = self._pixels, self._labels
         if self.recipe.drawings:  # new ones in every epoch, the same ones after a resume
             assert pixels is not None  # only digits, which are in memory, have drawings
@@ -58,7 +58,11 @@ class Batches:
             labels = torch.cat([labels, torch.from_numpy(named).to(self.device)])
         chosen = self._choose(number)
         if pixels is None:
-            from zoo.data.imagenet import LazyImages, TrainingImages, read_batches  # needs Pillow
+            from zoo.data.sets.imagenet import (  # needs Pillow
+                LazyImages,
+                TrainingImages,
+                read_batches,
+            )
 
             files = self.data.train.images
             assert isinstance(files, LazyImages)
@@ -83,7 +87,7 @@ class Batches:
 
     def _prepare(self, pixels: Tensor, epoch: int) -> Tensor:
         pixels = pixels.to(self.device, non_blocking=True).float()
-        images = normalise(augment(pixels, self.recipe), self._mean, self._std)
+        images = normalize(augment(pixels, self.recipe), self._mean, self._std)
         if self.recipe.cutout:
             images = cutout(images, self.recipe.cutout)
         if sizes := self.recipe.sizes:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from zoo.data.base import IMAGENET_STATISTICS, DataError, ImageData, Split, statistics
-from zoo.spelling import choices
-from zoo.system.notes import listed, note
+from zoo.messages.notes import listed, note
+from zoo.messages.spelling import choices
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ NAMES = {
     "digits": "scikit-learn's 8x8 scans, nothing to download",
     "cifar10": "CIFAR-10, from the Hugging Face Hub or --path",
     "cifar100": "CIFAR-100, from the Hugging Face Hub or --path",
-    "folder": "your images at --path: train/CLASS/*.png and test/CLASS/*.png",
+    "folder": "your images at --path: train/CLASS/*.png and test/CLASS/*.png, or CLASS/*.png",
     "imagenet": "as folder, for large images that do not fit in memory; cut to 224 pixels",
 }
 
@@ -56,8 +56,9 @@ def load(name: str, path: Path | str | None = None, size: int | None = None) -> 
         raise DataError(f"{name} needs the package {error.name}, which is not installed: "
                         "pip install 'genotype-zoo[data]'") from None
     for split, what, then in ((data.train, "training", "no network learns to know"),
+                              (data.valid, "validation", "no epoch is chosen by"),
                               (data.test, "test", "no accuracy tells of")):
-        known = set(split.labels.tolist())
+        known = set(split.labels.tolist()) if split else set(range(len(data.labels)))
         if missing := [label for n, label in enumerate(data.labels) if n not in known]:
             note(f"{name} has no {what} image of the class{'es' * (len(missing) > 1)} "
                  f"{listed(missing)}, which {then}")
@@ -72,27 +73,31 @@ def load_for(spec: Input, name: str, path: Path | str | None = None) -> ImageDat
 
 def _read(name: str, path: Path | None, size: int | None) -> ImageData:
     # Each reader is loaded when it is asked for: they bring different libraries.
+    valid = None
     if name == "digits":
-        from zoo.data.digits import load_digits
+        from zoo.data.sets.digits import load_digits
 
         train, test = load_digits()
         labels = list("0123456789")
     elif name == "folder":
-        from zoo.data import image_folder
+        from zoo.data.sets import image_folder
 
         assert path is not None  # `load` refuses that
-        train, test, labels = image_folder.load(path, size)
+        train, test, valid, labels = image_folder.load(path, size)
     elif name == "imagenet":
-        from zoo.data import imagenet
+        from zoo.data.sets import imagenet
 
         assert path is not None
         *splits, labels = imagenet.load(path, size)
         # They stand for an array to all that read parts of them by `np.asarray`.
-        train, test = (Split(cast("np.ndarray", files), numbers) for files, numbers in splits)
-        return ImageData(name, train, test, labels, *IMAGENET_STATISTICS)
+        train, test, held = (split and Split(cast("np.ndarray", split[0]), split[1])
+                             for split in splits)
+        assert train and test
+        return ImageData(name, train, test, labels, *IMAGENET_STATISTICS, held)
     else:
-        from zoo.data import cifar
+        from zoo.data.sets import cifar
 
         train, test, labels = cifar.load(name, path)
         return ImageData(name, Split(*train), Split(*test), labels, *cifar.STATISTICS[name])
-    return ImageData(name, Split(*train), Split(*test), labels, *statistics(train[0]))
+    return ImageData(name, Split(*train), Split(*test), labels, *statistics(train[0]),
+                     valid and Split(*valid))

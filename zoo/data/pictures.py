@@ -4,15 +4,19 @@ The middle square of the picture is cut out, and each pixel that the network see
 the area that it covers ("box" or area averaging), as far as 8-bit values go: sums of whole
 numbers, exact in float64, and one division.  `web_demo/src/image/resize.ts` is the same arithmetic.
 Networks of ImageNet see pictures cut as its tests are (`middle`, and
-`web_demo/src/image/imagenet.ts`).  Colour profiles are left aside, as where training data was
+`web_demo/src/image/imagenet.ts`).  Color profiles are left aside, as where training data was
 read; the orientation that a camera noted is followed; what is transparent is seen on white paper.
 A few rare files a browser reads in its own way: a WebP with an orientation (Chromium leaves it as
-it lies), a GIF whose first frame does not fill its screen, a PNG of 16-bit grey with one
+it lies), a GIF whose first frame does not fill its screen, a PNG of 16-bit gray with one
 transparent value.
 """
 
 from __future__ import annotations
 
+import contextlib
+import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,16 +28,16 @@ from zoo.data.base import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-#: What Pillow raises on files that it cannot decode, beside DecompressionBombError.
+#: What Pillow raises on files that it cannot decode; DecompressionBombError is none of them.
 DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError)
 _MOST_PIXELS = 2 ** 27  # of a picture scaled on the way to its middle
 
 
 class NoRangeError(ValueError):
-    """Grey values of which nobody says which one is white; the message has the remedy."""
+    """Gray values of which nobody says which one is white; the message has the remedy."""
 
 
-class PictureError(ValueError):
+class PictureError(DataError):
     """A file that is no picture, or one that this network cannot take; the message names it."""
 
 
@@ -57,29 +61,51 @@ def read_picture(file: Path | str, spec: Input) -> np.ndarray:
 
         return np.asarray(middle(Image.fromarray(pixels), height, file), np.float32)
     if spec.channels not in (1, 3):
-        raise PictureError(f"{file} has colours, and this network takes {spec.channels} channels; "
+        raise PictureError(f"{file} has colors, and this network takes {spec.channels} channels; "
                            "a picture fits 1 or 3")
     return area_average(brightness(pixels) if spec.channels == 1 else pixels, height, width)
 
 
 def decode(file: Path | str) -> np.ndarray:
     """The picture in `file`, upright and on white, uint8 (H, W, 3).  Raises as `read_picture`."""
+    with opened(file) as image, told(file):
+        return on_white(image)
+
+
+def opened(file: Path | str) -> Image.Image:
+    """The picture in `file`, of which only the head is read yet.  Raises as `read_picture`."""
     try:
         from PIL import Image
     except ModuleNotFoundError:
         raise PictureError(f"{file} needs the package pillow, which is not installed: "
                            "pip install 'genotype-zoo[data]'") from None
-    file = Path(file)
-    if not file.is_file():
+    if not Path(file).is_file():
         raise FileNotFoundError(f"there is no picture {file}")
+    # Where Pillow warns, it reads; where it refuses, the limit is told.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    with told(file):
+        return Image.open(file)
+
+
+@contextlib.contextmanager
+def told(file: Path | str) -> Iterator[None]:
+    """Whatever Pillow raises on a picture as a PictureError that says `file` and the remedy."""
+    from PIL import Image
+
     try:
-        with Image.open(file) as image:
-            return on_white(image)
+        yield
     except NoRangeError as error:
         raise PictureError(f"{file} {error}") from None
-    except (*DAMAGED, Image.DecompressionBombError):
-        raise PictureError(f"{file} is not a picture that can be read; give a PNG, JPEG, "
-                           "TIFF, GIF or WebP file") from None
+    except Image.DecompressionBombError as error:
+        pixels, limit = map(int, re.findall(r"\d+", str(error))[:2])
+        raise PictureError(f"{file} has {pixels:,} pixels, over the limit of {limit:,}; scale it "
+                           "down, or leave it out") from None
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the file, not what is in it
+            raise PictureError(f"{file}: {error.strerror}; make it readable, or leave it "
+                               "out") from None
+        raise PictureError(f"{file} is no image that can be read: it is damaged, cut off or of "
+                           "another kind; get it again, or leave it out") from None
 
 
 def on_white(image: Image.Image) -> np.ndarray:
@@ -95,13 +121,13 @@ def on_white(image: Image.Image) -> np.ndarray:
         image = Image.fromarray(_eight_bits(image, made_by))
     if not image.has_transparency_data:
         return np.asarray(image.convert("RGB"))
-    colours = np.asarray(image.convert("RGBA")).astype(np.int64)
-    opacity = colours[..., 3:]
-    return ((colours[..., :3] * opacity + 127) // 255 + 255 - opacity).astype(np.uint8)
+    colors = np.asarray(image.convert("RGBA")).astype(np.int64)
+    opacity = colors[..., 3:]
+    return ((colors[..., :3] * opacity + 127) // 255 + 255 - opacity).astype(np.uint8)
 
 
 def _eight_bits(image: Image.Image, made_by: str | None) -> np.ndarray:
-    """Grey values of 16 bits, in 16 or in 32, as uint8; Pillow would cut them off at 255.
+    """Gray values of 16 bits, in 16 or in 32, as uint8; Pillow would cut them off at 255.
 
     Raises NoRangeError for other 32-bit values and for floats: no scale is theirs.
     """
@@ -110,10 +136,10 @@ def _eight_bits(image: Image.Image, made_by: str | None) -> np.ndarray:
         low, high = int(levels.min()), int(levels.max())
         # Below 256 they may be 8 bits as well as a dark picture of 16.
         if low < 0 or not 255 < high < 65536:
-            raise NoRangeError(f"holds 32-bit grey values from {low} to {high}, of which nothing "
+            raise NoRangeError(f"holds 32-bit gray values from {low} to {high}, of which nothing "
                                "says which one is white; save it with 8 or 16 bits")
     elif image.mode == "F":
-        raise NoRangeError(f"holds grey values in floats, from {levels.min():.4g} to "
+        raise NoRangeError(f"holds gray values in floats, from {levels.min():.4g} to "
                            f"{levels.max():.4g}, of which nothing says which one is white; save "
                            "it with 8 or 16 bits")
     return (levels // 256).astype(np.uint8)

@@ -7,7 +7,6 @@ of one's own is one file.  How they are read on in stretches is `zoo.data.text_b
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.base import DataError
-from zoo.data.hub import load_from_hub
-from zoo.spelling import choices
+from zoo.data.sets.hub import load_from_hub
+from zoo.messages.command_line import command
+from zoo.messages.spelling import choices
+from zoo.system.encoding import EncodingError, decode
 
 #: What `load_text` takes, and what is said of each in `--help`.
 TEXT_NAMES = {
@@ -31,14 +32,7 @@ END_OF_LINE = "<eos>"  # closes every line of a text in words
 _SAMPLE = Path(__file__).with_name("shakespeare.txt")
 _SPLITS = ("train", "valid", "test")
 _FILES = ("{}.txt", "wiki.{}.tokens", "ptb.{}.txt", "wiki.{}.raw")
-# Repository, settings, column.  That of ptb holds a script, which `datasets` does not run any more,
-# and on a branch the hub's own conversion.
-_HUB = {"ptb": ("ptb-text-only/ptb_text_only", {"revision": "refs/convert/parquet"}, "sentence"),
-        "wikitext2": ("Salesforce/wikitext", {"name": "wikitext-2-v1"}, "text")}
-# By what a file begins with; that of UTF-32 begins as that of UTF-16.
-_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32",
-          codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16",
-          codecs.BOM_UTF16_BE: "utf-16"}
+_COLUMNS = {"ptb": "sentence", "wikitext2": "text"}  # of the rows of the hub
 _SHARES = (0.90, 0.95)  # of one file: where training text ends, and where validation text ends
 
 
@@ -73,7 +67,7 @@ def load_text(name: str, path: Path | str | None = None, by: str | None = None) 
     if name not in TEXT_NAMES:
         raise DataError(f"unknown text {choices(name, TEXT_NAMES)}")
     if by is None:
-        by = "word" if name in _HUB else "char"
+        by = "word" if name in _COLUMNS else "char"
     if by not in UNITS:
         raise DataError(f"a text is read by {' or '.join(UNITS)}, not by {by!r}")
     parts = [_tokens(text, by) for text in _texts(name, None if path is None else Path(path))]
@@ -134,7 +128,7 @@ def _texts(name: str, path: Path | None) -> list[str]:
     if name == "sample":
         if path is not None:
             raise DataError("the sample comes with the package; leave --path out, or use "
-                            f"--data text --path {path}")
+                            f"{command('--data', 'text', '--path', path)}")
         return [_read(_SAMPLE)]
     if name == "text":
         if path is None:
@@ -151,7 +145,8 @@ def _texts(name: str, path: Path | None) -> list[str]:
 def _split_files(name: str, folder: Path) -> list[Path]:
     if folder.is_file():
         raise DataError(f"{folder} is a file; {name} is a folder with train.txt, valid.txt and "
-                        f"test.txt; for one file use --data text --path {folder}")
+                        "test.txt; for one file use "
+                        f"{command('--data', 'text', '--path', folder)}")
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; --path names the folder with train.txt, "
                         "valid.txt and test.txt")
@@ -162,8 +157,10 @@ def _split_files(name: str, folder: Path) -> list[Path]:
     if missing:
         here = [file.name for file in found.values() if file is not None]
         names = " or ".join(pattern.format(missing[0]) for pattern in _FILES[:3])
-        remedy = (f"; it has {' and '.join(here)}; add it, or use one file alone: "
-                  f"--data text --by word --path {folder / here[0]}" if here else "")
+        remedy = ""
+        if here:
+            alone = command("--data", "text", "--by", "word", "--path", folder / here[0])
+            remedy = f"; it has {' and '.join(here)}; add it, or use one file alone: {alone}"
         raise DataError(f"{folder} has no {missing[0]} split of {name}: {names} "
                         f"is missing{remedy}")
     return [file for file in found.values() if file is not None]
@@ -172,28 +169,19 @@ def _split_files(name: str, folder: Path) -> list[Path]:
 def _read(file: Path) -> str:
     """A text with \n as the end of each line, whichever of the three ends it has."""
     try:
-        content = file.read_bytes()
-        code = next((code for mark, code in _MARKS.items() if content.startswith(mark)), "utf-8")
-        text = content.decode(code)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not {code.removesuffix('-sig').upper()} text (byte "
-                        f"{error.start} is 0x{error.object[error.start]:02x}); convert it, for "
-                        "example with iconv -t UTF-8") from None
+        text = decode(file.read_bytes())
+    except EncodingError as error:
+        raise DataError(f"{file} {error}") from None
     except FileNotFoundError:
         raise DataError(f"there is no file {file}") from None
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error.strerror}") from None
     if not text.strip():
         raise DataError(f"{file} is empty; give a file with text in it")
-    if "\0" in text:  # valid in UTF-8, and in every second byte of English in UTF-16
-        raise DataError(f"{file} holds NUL characters: it is UTF-16 or UTF-32 without a mark at "
-                        "its beginning, or no text; convert it, for example with iconv -f "
-                        "UTF-16LE -t UTF-8")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _from_hub(name: str) -> list[str]:
-    repository, settings, column = _HUB[name]
-    parts = load_from_hub(name, "train.txt, valid.txt and test.txt", repository, **settings)
-    return ["".join(f"{line.rstrip()}\n" for line in parts[split][column])
+    parts = load_from_hub(name)
+    return ["".join(f"{line.rstrip()}\n" for line in parts[split][_COLUMNS[name]])
             for split in ("train", "validation", "test")]

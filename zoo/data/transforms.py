@@ -65,7 +65,7 @@ def random_affine(pixels: Tensor, rotate: float, zoom: float, shift: float,
 
 
 def random_stroke(pixels: Tensor, strength: float) -> Tensor:
-    """Make grey edges of strokes darker or lighter: a thicker or thinner pen.
+    """Make gray edges of strokes darker or lighter: a thicker or thinner pen.
 
     Raises pixels scaled to 0..1 to a power between 1/(1 + `strength`) and 1 + `strength`.
     """
@@ -91,7 +91,7 @@ def _uniform(rows: int, count: int, device: torch.device) -> Tensor:
     return torch.rand(rows, count, device=device) * 2 - 1
 
 
-def normalise(pixels: Tensor, mean: list[float] | Tensor, std: list[float] | Tensor) -> Tensor:
+def normalize(pixels: Tensor, mean: list[float] | Tensor, std: list[float] | Tensor) -> Tensor:
     """Raw pixels (N, C, H, W) 0..255 -> what the network reads; `mean`, `std` for 0..1."""
     def per_channel(values: list[float] | Tensor) -> Tensor:
         # Nothing is copied, and a GPU does not wait, where they are tensors there already.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeGuard, cast
 
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 
 class GenotypeError(ValueError):

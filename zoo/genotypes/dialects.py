@@ -15,13 +15,13 @@ from zoo.genotypes.cell import Cell, GenotypeError, is_list, is_node_number, is_
 from zoo.genotypes.classic import CONV_FIELDS, RECURRENT_FIELDS, Genotype, from_fields
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.serialization import from_dict
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 #: The operations of DARTS by number, as NASLib (search_spaces/nasbench301) and NNI have them.
-_OPERATIONS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5",
+OPERATIONS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5",
                "dil_conv_3x3", "dil_conv_5x5")
 _NNI_NAMES = {**{name.replace("_", "").removesuffix("3x3") if "pool" in name else
-                 name.replace("_", ""): name for name in _OPERATIONS},
+                 name.replace("_", ""): name for name in OPERATIONS},
               "skipconnect": "skip_connect", "none": "none"}
 _CELLS = ("normal", "reduce")
 _NB301 = re.compile(r"(?:.*:)?(edge|inputs_node)_(normal|reduce)_(\d{1,3})")
@@ -178,11 +178,11 @@ def _nni_operation(value: object, key: str) -> str:
     one = _hot(value)
     if is_list(one) and len(one) == 1:
         one = one[0]
-    if isinstance(one, int) and is_node_number(one) and 0 <= one < len(_OPERATIONS):
-        return _OPERATIONS[one]
+    if isinstance(one, int) and is_node_number(one) and 0 <= one < len(OPERATIONS):
+        return OPERATIONS[one]
     if isinstance(one, str) and one in _NNI_NAMES:
         return _NNI_NAMES[one]
-    return _operation(one, f"NNI: {key}", (*_NNI_NAMES, *_OPERATIONS))
+    return _operation(one, f"NNI: {key}", (*_NNI_NAMES, *OPERATIONS))
 
 
 def _hot(value: object) -> object:
@@ -222,10 +222,10 @@ def _read_compact(value: object, notes: list[str]) -> Genotype:
         edges: list[tuple[str, int]] = []
         for edge in cell if is_list(cell) else []:
             source, operation = cast("tuple[int, int]", edge)  # as `_compact` has found
-            if not 0 <= operation < len(_OPERATIONS):
+            if not 0 <= operation < len(OPERATIONS):
                 raise GenotypeError(f"NASLib: {name} cell: operation {operation}; there are 0 to "
-                                    f"{len(_OPERATIONS) - 1}, {', '.join(_OPERATIONS)}")
-            edges.append((_OPERATIONS[operation], source))
+                                    f"{len(OPERATIONS) - 1}, {', '.join(OPERATIONS)}")
+            edges.append((OPERATIONS[operation], source))
         if len(edges) != 8:
             raise GenotypeError(f"NASLib: {name} cell: {len(edges)} edges; it needs 8, two for "
                                 "each of 4 nodes")
@@ -264,7 +264,7 @@ def _parts(value: object, pattern: re.Pattern[str],
             if (match := pattern.fullmatch(key))}
 
 
-def _operation(value: object, where: str, among: tuple[str, ...] = _OPERATIONS) -> str:
+def _operation(value: object, where: str, among: tuple[str, ...] = OPERATIONS) -> str:
     if value is None:
         raise GenotypeError(f"{where} is missing")
     if not isinstance(value, str):

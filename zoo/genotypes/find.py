@@ -6,14 +6,11 @@ brackets mean nothing; inside of an expression those of Python hold.
 
 from __future__ import annotations
 
-import codecs
 import functools
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from zoo.genotypes.cell import GenotypeError
 
 _CALL = re.compile(r"(?<!\w)(?<!class )(?<!def )Genotype[ \t]*\(")
 _QUALIFIER = re.compile(r"[\w.]*\.\Z")
@@ -45,16 +42,6 @@ class Found:
         """A position inside of the expression as one of the whole text."""
         column += self.column - 1 if line == 1 else 0
         return f"line {self.line + line - 1}, column {column}"
-
-
-def decode(content: bytes) -> str:
-    """The text of a file in UTF-8 or, with a byte order mark, UTF-16.  Raises GenotypeError."""
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return content.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise GenotypeError("not a text file; a genotype is JSON or Genotype(...) text in UTF-8 "
-                            "or UTF-16") from None
 
 
 def calls(text: str) -> list[Found]:

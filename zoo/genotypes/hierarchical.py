@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Literal, cast
 
 from zoo.genotypes.cell import Cell, GenotypeError, is_operation
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 #: The operations of level 1.  A convolution gives C channels, the width of the cell, whatever
 #: comes in; the others keep the channels they get.  `identity` and the pools are those of the

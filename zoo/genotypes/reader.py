@@ -18,13 +18,13 @@ from zoo.genotypes.conv import CONV_OPERATIONS
 from zoo.genotypes.find import Found
 from zoo.genotypes.literals import call_name, syntax_tree, value
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 
 @dataclass(frozen=True)
 class Reading:
     """A genotype, the name and the source that the text gives it, and what is to be told: which
-    of several it is, what was left out, which form was recognised."""
+    of several it is, what was left out, which form was recognized."""
 
     genotype: Genotype
     name: str = ""
@@ -145,6 +145,8 @@ def _select(found: list[Found], select: int | str | None, aliases: dict[str, str
         if not 1 <= int(select) <= len(found):
             raise GenotypeError(f"there is no genotype {select}; select one of 1 to {len(found)}")
         return found[int(select) - 1]
+    if not select.strip():
+        raise GenotypeError("--select is empty; give a number from 1 or a name, or leave it out")
     wanted = {select.casefold(), aliases.get(select, select).casefold()}
     named = [one for one in found if one.name.casefold() in wanted]
     if not named:

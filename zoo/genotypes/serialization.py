@@ -11,7 +11,7 @@ from zoo.genotypes.cell import Cell, GenotypeError, is_object
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 Genotype = ConvGenotype | RecurrentGenotype | HierarchicalGenotype
 

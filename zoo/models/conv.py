@@ -182,7 +182,7 @@ class _Network(nn.Module):
                 module.probability = probability
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """(N, in_channels, H, W) normalised images -> logits, see the class."""
+        """(N, in_channels, H, W) normalized images -> logits, see the class."""
         s0, s1 = self._stem(images)
         auxiliary = None
         for index, cell in enumerate(self.cells):

@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.spelling import choices
 from zoo.models import hierarchical
 from zoo.models.conv import CifarNetwork, ImageNetNetwork
 from zoo.models.hierarchical import HierarchicalNetwork
 from zoo.models.recurrent import LanguageModel
-from zoo.spelling import choices
 
 #: What is built here.
 ImageNetwork: TypeAlias = CifarNetwork | ImageNetNetwork | HierarchicalNetwork

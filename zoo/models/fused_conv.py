@@ -167,7 +167,7 @@ def _separable(module: SepConv, node: _Node) -> Tensor:
             x = depthwise(node.positive[0], convolution.weight, stride)
         elif stride == 1:
             x = join_phases(depthwise(node.phases, convolution.weight), node.x.shape[-2:])
-        else:  # every second pixel, of which every neighbour is read
+        else:  # every second pixel, of which every neighbor is read
             x = depthwise(node.positive[0][:, :, ::2, ::2].contiguous(
                 memory_format=torch.channels_last), convolution.weight)
         x = norm(pointwise(x))

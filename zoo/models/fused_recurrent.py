@@ -37,7 +37,7 @@ _SLOPE: dict[str, Callable[[Tensor], Tensor]] = {
 #: Time steps whose slopes are computed at once: what a CPU keeps in its cache.
 _AT_ONCE = 4
 
-#: (activation, from, to) of neighbours among the nodes of a group.
+#: (activation, from, to) of neighbors among the nodes of a group.
 Run = tuple[str, int, int]
 
 
@@ -46,7 +46,7 @@ class Group:
     """Nodes with one source, numbered from `first` on in the order of computing.
 
     `members` are their places among the weights; `runs` are (activation, from, to) of
-    neighbours that share an activation.
+    neighbors that share an activation.
     """
 
     source: int
@@ -88,7 +88,7 @@ def plan(edges: Sequence[tuple[str, int]], concat: Sequence[int]) -> Plan:
     order = [0]  # old numbers, in the order of computing
     while done < len(order):
         source, done = order[done], done + 1
-        # Neighbours with one activation are computed by one call.
+        # Neighbors with one activation are computed by one call.
         members = sorted((node for node, (_, origin) in enumerate(edges) if origin == source),
                          key=lambda node: edges[node][0])
         if not members:

@@ -154,7 +154,7 @@ class HierarchicalNetwork(nn.Module):
                 module.probability = probability
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """(N, in_channels, H, W) normalised images -> logits (N, num_classes), and in training
+        """(N, in_channels, H, W) normalized images -> logits (N, num_classes), and in training
         mode with `auxiliary` the auxiliary head's too."""
         state, auxiliary = self.stem(images), None
         for index, (cell, connection) in enumerate(zip(self.cells, self.connections)):

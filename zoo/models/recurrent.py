@@ -1,7 +1,7 @@
 """The recurrent cell of a genotype and the language model around it.
 
 Liu et al. 2019 (arXiv 1806.09055, section 3.2), which follows Pham et al. 2018 for the cell and
-Merity et al. 2017 (arXiv 1708.02182) for the regularisation.
+Merity et al. 2017 (arXiv 1708.02182) for the regularization.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class TiedModel(nn.Module):
     def logits(self, tokens: Tensor, hidden: Tensor, *more: Tensor
                ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Logits (time, batch, vocabulary) of the next token, the next hidden state, and the
-        cell's outputs (time, batch, hidden) before and after their dropout, to be regularised."""
+        cell's outputs (time, batch, hidden) before and after their dropout, to be regularized."""
         outputs, dropped, hidden = self.states(tokens, hidden, *more)
         return self.decoder(dropped), hidden, outputs, dropped
 

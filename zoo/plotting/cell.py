@@ -1,12 +1,13 @@
 """Draws a genotype as SVG, with the words of the field and without Graphviz.
 
 The convention of the figures of Liu et al. 2019 (arXiv 1806.09055): c_{k-2} and c_{k-1} come
-in, c_{k} goes out, intermediate nodes are 0, 1, ...; in a recurrent cell x_t and h_{t-1} come
-in and node 0 is the gated initial state.
+in, c_{k} goes out.  Nodes have the numbers of `Genotype(...)`: intermediate ones are 2, 3, ...,
+after the two inputs; in a recurrent cell x_t and h_{t-1} come in and node 0 is the gated initial
+state.
 
 In a hierarchical cell and its motifs node 0 is the input, a node the concatenation of its edges.
 
-Colours are attributes for light pages, and a media query changes them for dark ones: right as
+Colors are attributes for light pages, and a media query changes them for dark ones: right as
 an <img>, under a strict Content-Security-Policy and in programs that know no CSS.
 """
 
@@ -145,7 +146,7 @@ def cell_graph(cell: Cell, kind: str) -> tuple[Graph, list[str], list[str]]:
         first = 1
     else:
         inputs = ["c_k-2", "c_k-1"]
-        names = inputs + [str(number) for number in range(len(cell.nodes))]
+        names = inputs + [str(number) for number in range(2, len(cell.nodes) + 2)]
         graph = {name: [] for name in inputs}
         first = 2
     for number, edges in enumerate(cell.nodes, start=first):

@@ -189,7 +189,7 @@ class _Placing:
     # --- coordinates -----------------------------------------------------------------------
 
     def _centers(self) -> list[_Centers]:
-        """x of every item: near what it is joined to, at its distance from its neighbours."""
+        """x of every item: near what it is joined to, at its distance from its neighbors."""
         centers = [_packed(row) for row in self.rows]
         for sweep in range(30):
             for row in range(self.count) if sweep % 2 == 0 else reversed(range(self.count)):

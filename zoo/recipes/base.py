@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from typing_extensions import Self
 
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
+from zoo.messages.validation import reason
 
 #: Names until release 0.3, which runs of that time hold and which are still read.
 RENAMED = {"average": "ema_decay", "time": "bptt", "random_time": "random_bptt",
-           "activation": "ar_weight", "slowness": "tar_weight"}
+           "activation": "ar_weight", "slowness": "tar_weight", "colour": "color"}
 
 
 def current_names(values: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
@@ -33,6 +34,14 @@ def check_known(values: Iterable[str], known: Iterable[str], where: str = "") ->
             raise ValueError(f"{where}unknown setting {choices(name, known)}")
 
 
+def check_not_negative(settings: object, *names: str) -> None:
+    """Raise ValueError for the first of the settings that is below 0, NaN or infinite."""
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"{name} must be at least 0, not {value!r}")
+
+
 T = TypeVar("T")
 
 
@@ -48,9 +57,9 @@ def validated(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
     except ValidationError as error:
         first = error.errors()[0]
         if not first["loc"]:  # from __post_init__, which names the setting itself
-            raise ValueError(where + first["msg"].removeprefix("Value error, ")) from None
-        raise ValueError(f"{where}{first['loc'][0]} is {first['input']!r}; "
-                         f"{first['msg'][0].lower()}{first['msg'][1:]}") from None
+            raise ValueError(where + reason(first)) from None
+        raise ValueError(f"{where}{first['loc'][0]} is {first['input']!r}; {reason(first)}"
+                         ) from None
 
 
 class Settings:

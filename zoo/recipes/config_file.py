@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from zoo.system.encoding import EncodingError, decode
+
 
 def read_config_file(path: Path) -> dict[str, Any]:
     """The settings in a YAML file, or in the JSON that a run keeps.
@@ -15,11 +17,13 @@ def read_config_file(path: Path) -> dict[str, Any]:
     Raises ValueError for a file that cannot be read or holds something else.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(decode(path.read_bytes()))
     except FileNotFoundError:
         raise ValueError(f"there is no file {path}; name a YAML file with --config") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except EncodingError as error:
+        raise ValueError(f"{path} {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo.recipes.base import Settings
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
+from zoo.recipes.base import Settings, check_not_negative
 
 SCHEDULES = ("cosine", "step-decay", "warm-up-cosine")
 
@@ -39,7 +39,8 @@ class Recipe(Settings):
     drop_path: float = 0.2  # where a line from 0 would be after the last epoch
     auxiliary_weight: float = 0.4  # of the auxiliary head's loss; 0 leaves the head out
     precision: str = "auto"  # see `zoo.system.device.pick_precision`
-    validation: int = 0  # training images held out; the best epoch on them is kept
+    # Training images held out, a number or, below 1, a share; the best epoch on them is kept.
+    validation: int | float = 0
     # Sides of the images, each for an equal share of the epochs; () takes them as they are.
     sizes: tuple[int, ...] = ()
     # Augmentation of pixels, see `zoo.data.transforms`.
@@ -47,14 +48,14 @@ class Recipe(Settings):
     flip: bool = False
     cutout: int = 0  # side in pixels
     resized_crop: float = 0.0  # smallest share of a large image that is cut out, 0.08
-    colour: float = 0.0  # 0.4: brightness, contrast and saturation times 0.6 to 1.4
+    color: float = 0.0  # 0.4: brightness, contrast and saturation times 0.6 to 1.4
     hue: float = 0.0  # 0.2: turned by up to a fifth of the circle
     rotate: float = 0.0  # degrees
     zoom: float = 0.0  # 0.15: each side scaled by 0.85 to 1.15
     shift: float = 0.0  # pixels
     shear: float = 0.0  # columns a row
-    stroke: float = 0.0  # 0.3: grey to the power 1/1.3 to 1.3
-    drawings: int = 0  # drawn digits added in each epoch, see `zoo.data.synthetic_digits`
+    stroke: float = 0.0  # 0.3: gray to the power 1/1.3 to 1.3
+    drawings: int = 0  # drawn digits added in each epoch, see `zoo.data.sets.synthetic_digits`
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))  # JSON knows lists only
@@ -67,15 +68,19 @@ class Recipe(Settings):
                                  f"not {getattr(self, name)!r}")
         if self.batch_size < 2:
             raise ValueError("batch_size must be at least 2: batch-norm needs two images")
-        if not isinstance(self.validation, int) or self.validation < 0:
-            raise ValueError("validation must be a whole number of images, 0 for none, "
-                             f"not {self.validation!r}")
+        if not (isinstance(self.validation, int) and self.validation >= 0
+                or 0 < self.validation < 1):
+            raise ValueError("validation must be a whole number of images, 0 for none, or a share "
+                             f"of them between 0 and 1, not {self.validation!r}")
         for name in ("learning_rate", "clip_norm", "decay"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
         for name in ("label_smoothing", "drop_path", "momentum", "warm_up", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {getattr(self, name)!r}")
+        check_not_negative(self, "weight_decay", "auxiliary_weight", "crop_padding", "cutout",
+                           "resized_crop", "color", "hue", "rotate", "zoom", "shift", "shear",
+                           "stroke", "drawings")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0")
         if self.schedule not in SCHEDULES:
@@ -100,7 +105,7 @@ CIFAR = {
 IMAGENET = PAPER.but(network="imagenet", channels=48, layers=14, epochs=250, batch_size=128,
                      learning_rate=0.1, schedule="step-decay", decay=0.97, weight_decay=3e-5,
                      label_smoothing=0.1, drop_path=0.0, crop_padding=0, cutout=0,
-                     resized_crop=0.08, colour=0.4, hue=0.2)
+                     resized_crop=0.08, color=0.4, hue=0.2)
 
 #: By data set and preset; the first preset of a data set is taken when none is named.
 RECIPES: dict[str, dict[str, Recipe]] = {

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo.recipes.base import Settings
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
+from zoo.recipes.base import Settings, check_not_negative
 
 OPTIMIZERS = ("nt-asgd", "sgd", "adamw")
 SCHEDULES = ("constant", "cosine", "warm-up-cosine")
@@ -58,6 +58,7 @@ class LanguageRecipe(Settings):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, "
                                  f"not {getattr(self, name)!r}")
+        check_not_negative(self, "weight_decay", "ar_weight", "tar_weight")
         if self.ema_decay and self.optimizer == "nt-asgd":
             raise ValueError("nt-asgd averages the weights itself; leave ema_decay at 0")
 

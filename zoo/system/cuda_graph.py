@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 from torch import Tensor
 
-_WARM_UP = 3  # steps that are not recorded: libraries choose kernels, optimisers make their state
+_WARM_UP = 3  # steps that are not recorded: libraries choose kernels, optimizers make their state
 
 
 class CapturedStep:
@@ -46,7 +46,7 @@ class CapturedStep:
         if self._graph is None or self._recorded != (shapes, constants):
             self._graph = self._record(inputs)
             self._recorded = shapes, constants
-        # torch does not export it by name; its own optimisers call it, too.
+        # torch does not export it by name; its own optimizers call it, too.
         torch._foreach_copy_(self._inputs, list(inputs))  # pyright: ignore[reportPrivateImportUsage]
         self._graph.replay()
         return self._outputs

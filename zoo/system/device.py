@@ -6,7 +6,7 @@ import platform
 
 import torch
 
-from zoo.spelling import choices
+from zoo.messages.spelling import choices
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 

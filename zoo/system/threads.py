@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from zoo.messages.notes import note
 from zoo.system import distributed
-from zoo.system.notes import note
 
 _ROUNDS = 5
 _SECONDS = 10.0  # after which no further round begins

@@ -13,17 +13,20 @@ import zoo
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
 from zoo.data.base import ImageData, fingerprint, hold_out
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.notes import note
 from zoo.models.cost import cost
 from zoo.models.factory import ImageNetwork
 from zoo.recipes.image import Recipe
 from zoo.registry import origin_lines
+from zoo.runs import run_folder
+from zoo.runs.run_folder import diverged
+from zoo.runs.run_lock import at_work
 from zoo.system import distributed
 from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.system.files import write_whole
 from zoo.system.threads import check_threads
-from zoo.training import fine_tuning, run_folder
+from zoo.training import fine_tuning
 from zoo.training.evaluation import predict, score
-from zoo.training.run_folder import diverged
 from zoo.training.tasks.image import ImageTask
 from zoo.training.trainer import Report, check_seed, finished, fit
 
@@ -48,8 +51,9 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     `source` are the options that `data` and `weights` come by, which config.json keeps.
     Started by torchrun, each process learns from its part of every batch on its own GPU; the
     first one writes and reports.
-    The test set is evaluated once, after the last epoch.  With `recipe.validation` the weights
-    are those of the epoch that was best on the images held out, else the last ones.
+    The test set is evaluated once, after the last epoch.  With `recipe.validation`, or where the
+    data has validation images, the weights are those of the epoch that was best on them, else the
+    last ones.
 
     Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
     loss is not finite, DataError for images that cannot be held out, WeightsError for `weights`
@@ -70,10 +74,13 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
               "data_sha256": fingerprint(data), "seed": seed,
               "precision": str(dtype).removeprefix("torch."),
               "recipe": dataclasses.asdict(recipe), **(source or {})}
-    valid = None
+    valid = data.valid
     if recipe.validation:
+        if valid:
+            note(f"{data.name} has {len(valid.labels):,} validation images, which are not read: "
+                 "others are held out by --validation")
         data, valid = hold_out(data, recipe.validation, seed)
-    with distributed.group(place) as place:
+    with distributed.group(place) as place, at_work(folder):
         pretrained, start = distributed.first(
             lambda: fine_tuning.begin(weights, cell, genotype, folder, resume))
         config |= start

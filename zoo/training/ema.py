@@ -33,7 +33,7 @@ class ModelEMA:
         self.steps += 1
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
         averaged, new = zip(*self._floats)
-        # torch lists these among its functions nowhere, but optimisers call them, too.
+        # torch lists these among its functions nowhere, but optimizers call them, too.
         torch._foreach_lerp_(averaged, new, 1 - keep)  # pyright: ignore[reportPrivateImportUsage]
         if self._counts:  # batches that batch-norm has seen
             counted, seen = zip(*self._counts)

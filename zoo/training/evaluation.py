@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from zoo.artifact.manifest import Manifest
 from zoo.data.base import ImageData
-from zoo.data.transforms import normalise
+from zoo.data.transforms import normalize
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def predict(model: nn.Module, images: np.ndarray, mean: list[float], std: list[f
     for start in range(0, len(images), batch_size):
         part = np.asarray(images[start:start + batch_size])  # reads files where they are files
         batch = torch.from_numpy(part).to(device).float()
-        logits.append(model(normalise(batch.permute(0, 3, 1, 2), mean, std)).float().cpu())
+        logits.append(model(normalize(batch.permute(0, 3, 1, 2), mean, std)).float().cpu())
         if report:
             report(start + len(batch), len(images))
     model.train(was_training)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from torch import nn
-
 from zoo.artifact.folder import MANIFEST
+from zoo.checkpoints import fit
+from zoo.checkpoints.state import say_left_out
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.notes import note
+from zoo.models.factory import ImageNetwork
 from zoo.recipes.image import Recipe
 from zoo.registry import genotype as named
 from zoo.registry import registered
-from zoo.training import run_folder
-from zoo.training.run_folder import RunError
-from zoo.weights import PretrainedWeights, WeightsError, fill, find, trained_state, unpacked
+from zoo.runs import run_folder
+from zoo.runs.run_folder import RunError
+from zoo.weights import PretrainedWeights, WeightsError, fill, find, trained_state
 
 _CLASSIFIER = "classifier."
 _FACTS = ("started_from", "weights_sha256")
@@ -44,11 +46,11 @@ def begin(weights: Path | str | None, cell: str, genotype: Genotype, folder: Pat
                    "weights_sha256": hashlib.sha256(found.content).hexdigest()}
 
 
-def warm_start(model: nn.Module, found: PretrainedWeights, recipe: Recipe) -> None:
+def warm_start(model: ImageNetwork, found: PretrainedWeights, recipe: Recipe) -> None:
     """Copy the weights `found` into the network of `recipe`.
 
     The classifier stays as it is drawn where the weights are for another number of classes.
-    The auxiliary head, which weights never hold, always does.
+    The auxiliary head, which weights are kept without, always does.
     Raises WeightsError when they do not fit the network.
     """
     for name, value in found.settings.items():
@@ -57,9 +59,16 @@ def warm_start(model: nn.Module, found: PretrainedWeights, recipe: Recipe) -> No
             raise WeightsError(f"{found.where} is for {name}={value!r}, and the recipe has "
                                f"{wanted!r}; choose the preset or the settings that fit")
     own = trained_state(model)
-    state = unpacked(found.content, found.where)
+    state = fit.fitted(found.content, own, found.where)
     head = {name: value for name, value in own.items() if name.startswith(_CLASSIFIER)}
-    if all(name in state for name in head) and any(
-            state[name].shape != value.shape for name, value in head.items()):
-        state |= head
-    fill(model, state, found.where)
+    weight = own[f"{_CLASSIFIER}weight"]
+    before = state.tensors.get(f"{_CLASSIFIER}weight", weight)
+    anew = before.shape[1:] == weight.shape[1:] and len(before) != len(weight)
+    if anew:
+        state.tensors |= head
+    fit.check(own, state, found.where, model.genotype)
+    fill(model, state.tensors, found.where)
+    say_left_out(state, found.where)
+    if anew:
+        note(f"{found.where} is for {len(before)} classes and this training for {len(weight)}: the "
+             "classifier begins anew")

@@ -19,11 +19,13 @@ from zoo.genotypes.serialization import Genotype
 from zoo.models.recurrent import LanguageModel, TiedModel
 from zoo.recipes.language import LanguageRecipe
 from zoo.registry import origin_lines
+from zoo.runs import run_folder
+from zoo.runs.run_lock import at_work
 from zoo.system import distributed
 from zoo.system.device import hardware, pick_device, pick_precision
 from zoo.system.files import write_whole
 from zoo.system.threads import check_threads
-from zoo.training import run_folder, trainer
+from zoo.training import trainer
 from zoo.training.losses import measures
 from zoo.training.tasks.language import LanguageTask
 from zoo.training.trainer import Report
@@ -60,7 +62,7 @@ def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | s
     folder = Path(directory)
     config = {"cell": cell, "genotype": str(genotype), **(source or {})} | run_config(
         data, recipe, seed, device, precision)
-    with distributed.group(pick_device(device)):
+    with distributed.group(pick_device(device)), at_work(folder):
         if manifest := distributed.first(
                 lambda: trainer.finished(folder, config, resume)):
             return manifest

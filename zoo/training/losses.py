@@ -1,6 +1,6 @@
 """What a language model is trained to make small, and how well it predicts a text.
 
-Regularisers: Merity et al. 2017 (arXiv 1708.01009), as in the 2018 DARTS release.
+Regularizers: Merity et al. 2017 (arXiv 1708.01009), as in the 2018 DARTS release.
 
 With a vocabulary of thousands, the logits of a batch, their log-softmax and its gradient are the
 largest tensors of a language model by far.  `decoder_loss` never holds all of them: a few rows at
@@ -38,11 +38,11 @@ def training_loss(model: TiedModel, tokens: Tensor, targets: Tensor, hidden: Ten
     outputs, dropped, hidden = model.states(tokens, hidden.detach())
     decoder = model.decoder
     prediction = decoder_loss(dropped.flatten(0, 1), decoder.weight, decoder.bias, targets)
-    loss = regularised(prediction, outputs, dropped, ar_weight, tar_weight)
+    loss = regularized(prediction, outputs, dropped, ar_weight, tar_weight)
     return Step(loss, prediction.detach(), hidden)
 
 
-def regularised(loss: Tensor, outputs: Tensor, dropped: Tensor, ar_weight: float,
+def regularized(loss: Tensor, outputs: Tensor, dropped: Tensor, ar_weight: float,
                 tar_weight: float) -> Tensor:
     """The loss, plus `ar_weight` times the mean square of the cell's outputs (time, batch,
     hidden) after their dropout and `tar_weight` times that of their changes before it."""

@@ -9,7 +9,9 @@ from zoo.artifact.folder import json_bytes
 from zoo.data.text import TextData
 from zoo.models.lstm import LSTMModel, hidden_for, parameters
 from zoo.recipes.language import LanguageRecipe
+from zoo.runs.run_lock import at_work
 from zoo.system import distributed
+from zoo.system.device import pick_device
 from zoo.system.files import write_whole
 from zoo.training.language_modeling import fit, run_config
 
@@ -26,12 +28,14 @@ def train(wanted: int, data: TextData, recipe: LanguageRecipe, folder: Path | st
     is measured again.
     """
 
+    folder = Path(folder)
     hidden = hidden_for(wanted, data.vocabulary_size)
     recipe = recipe.but(hidden=hidden)
     config = {"cell": "LSTM"} | run_config(data, recipe, seed, device, precision)
-    _, facts = fit(lambda: LSTMModel(data.vocabulary_size, hidden, **recipe.dropouts()), data,
-                   recipe, Path(folder), config, seed=seed, device=device, **options)
+    with distributed.group(pick_device(device)), at_work(folder):
+        _, facts = fit(lambda: LSTMModel(data.vocabulary_size, hidden, **recipe.dropouts()), data,
+                       recipe, folder, config, seed=seed, device=device, **options)
     facts |= {"hidden": hidden, "parameters": parameters(data.vocabulary_size, hidden)}
     if distributed.rank() == 0:
-        write_whole(Path(folder) / MEASURED, json_bytes(facts))
+        write_whole(folder / MEASURED, json_bytes(facts))
     return facts

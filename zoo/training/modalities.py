@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
+
 from zoo.artifact.manifest import Manifest
 from zoo.data import images
 from zoo.data.base import fingerprint
@@ -15,9 +17,9 @@ from zoo.genotypes.serialization import Genotype
 from zoo.recipes.image import Recipe
 from zoo.recipes.image import recipe as image_recipe
 from zoo.recipes.language import LanguageRecipe, language_recipe
-from zoo.training import classification, fine_tuning, language_modeling
+from zoo.runs.run_folder import read_config
+from zoo.training import classification, fine_tuning, fits, language_modeling
 from zoo.training.options import TrainOptions
-from zoo.training.run_folder import read_config
 from zoo.weights import names_data
 
 
@@ -83,6 +85,11 @@ class Modality(ABC):
         """Images or tokens of a step of the progress report."""
 
     @abstractmethod
+    def check_fits(self, genotype: Genotype, data: Any, recipe: Any, device: torch.device,
+                   dtype: torch.dtype) -> None:
+        """Raise ValueError, before anything is built, for a network that does not fit in memory."""
+
+    @abstractmethod
     def train(self, cell: str, data: Any, recipe: Any, folder: Path, genotype: Genotype,
               options: TrainOptions, **others: Any) -> Manifest:
         """Train, see `classification.train` and `language_modeling.train`."""
@@ -109,6 +116,10 @@ class Images(Modality):
 
     def per_step(self, recipe: Recipe) -> int:
         return recipe.batch_size
+
+    def check_fits(self, genotype: Genotype, data: Any, recipe: Recipe, device: torch.device,
+                   dtype: torch.dtype) -> None:
+        fits.check_images(genotype, data, recipe, device, dtype)
 
     def train(self, cell: str, data: Any, recipe: Recipe, folder: Path, genotype: Genotype,
               options: TrainOptions, **others: Any) -> Manifest:
@@ -160,6 +171,10 @@ class Texts(Modality):
 
     def per_step(self, recipe: LanguageRecipe) -> int:
         return 1
+
+    def check_fits(self, genotype: Genotype, data: Any, recipe: LanguageRecipe,
+                   device: torch.device, dtype: torch.dtype) -> None:
+        fits.check_text(genotype, data, recipe, device, dtype)
 
     def train(self, cell: str, data: Any, recipe: LanguageRecipe, folder: Path,
               genotype: Genotype, options: TrainOptions, **others: Any) -> Manifest:

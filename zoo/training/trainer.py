@@ -1,6 +1,6 @@
 """The training loop of images and texts, which is read in one sitting.
 
-`fit` trains a `Task` in a run folder (`zoo.training.run_folder`): from the beginning, or from
+`fit` trains a `Task` in a run folder (`zoo.runs.run_folder`): from the beginning, or from
 the checkpoint that an interrupted run has left.  What an epoch depends on is in the checkpoint,
 so that on the CPU a resumed run ends with the same bits.
 """
@@ -21,14 +21,14 @@ from zoo.artifact.folder import MANIFEST, read_manifest
 from zoo.artifact.manifest import Manifest
 from zoo.data.base import DataError
 from zoo.recipes.schedule import learning_rate
+from zoo.runs import run_folder
+from zoo.runs.run_folder import diverged
+from zoo.runs.tensorboard import HistoryEvents
 from zoo.system import distributed
 from zoo.system.cuda_graph import CapturedStep
 from zoo.system.threads import fastest_threads, use_threads
-from zoo.training import run_folder
 from zoo.training.ema import ModelEMA
-from zoo.training.run_folder import diverged
 from zoo.training.tasks.base import Task
-from zoo.training.tensorboard import HistoryEvents
 
 #: (steps or tokens done, in all, None or the row of the epoch that has ended)
 Report = Callable[[int, int, dict | None], None]
@@ -263,6 +263,8 @@ class Trainer:
         """The checkpoint, and the history cut to where it stands."""
         unknown = {"rollbacks"} if self.ema else {"rollbacks", "average"}  # to older runs
         state = run_folder.load_checkpoint(self.folder, *self.state_dict().keys() - unknown)
+        if state:
+            run_folder.check_history(self.history, state["epoch"])
         run_folder.keep_lines(self.history, state["epoch"] if state else 0)
         return state
 

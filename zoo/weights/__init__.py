@@ -1,4 +1,4 @@
-"""Trained weights: safetensors in and out, the ones shipped here, and those of an artifact.
+"""Trained weights: files in and out, the ones shipped here, and those of an artifact.
 
 Beside each shipped ``NAME-DATA.safetensors`` (float16) lies a card, ``NAME-DATA.json``, with
 what was trained, how, and how well it does.  Larger ones have a card only, see `zoo.weights.hub`.
@@ -12,14 +12,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from zoo.checkpoints import fit
+from zoo.checkpoints.file import WeightsError, file_content, safetensors_of
+from zoo.checkpoints.state import misfit, say_left_out
 from zoo.models.factory import ZooNetwork, build_network
 from zoo.system.files import write_whole
-from zoo.weights.hub import WeightsError, fetch
+from zoo.weights.hub import fetch
 from zoo.weights.numbers import unusable
 
 if TYPE_CHECKING:
@@ -69,24 +71,20 @@ def packed(model: nn.Module, half: bool = False, metadata: dict[str, str] | None
     return safetensors.torch.save(state, metadata)
 
 
-def load_weights(model: nn.Module, source: Path | str | bytes, where: str | None = None) -> None:
-    """Fill `model`, float32 in memory, from a safetensors file or from its bytes.
+def load_weights(model: ZooNetwork, source: Path | str | bytes, where: str | None = None) -> None:
+    """Fill `model`, float32 in memory, from a file of weights or from its bytes, in any form that
+    `zoo.checkpoints` reads.
 
     `where` names the source in errors.  Raises WeightsError when it is damaged or its keys and
-    shapes are not those of the model, FileNotFoundError when there is no such file.
+    shapes are not those of the model, or when there is no such file.
     """
     where = where or str(source)
-    content = source if isinstance(source, bytes) else Path(source).read_bytes()
-    fill(model, unpacked(content, where), where)
-
-
-def unpacked(content: bytes, where: str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file.  Raises WeightsError when it is damaged."""
-    try:
-        return safetensors.torch.load(content)
-    except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise WeightsError(f"{where} is not a whole safetensors file "
-                           f"({str(error).splitlines()[0][:120]}); get it again") from None
+    content = source if isinstance(source, bytes) else file_content(Path(source))
+    own = trained_state(model)
+    state = fit.fitted(content, own, where)
+    fit.check(own, state, where, model.genotype)
+    fill(model, state.tensors, where)
+    say_left_out(state, where)
 
 
 def fill(model: nn.Module, state: dict[str, Tensor], where: str) -> None:
@@ -101,18 +99,6 @@ def fill(model: nn.Module, state: dict[str, Tensor], where: str) -> None:
     with torch.no_grad():
         for name, value in state.items():
             own[name].copy_(value)
-
-
-def misfit(own: dict[str, Tensor], state: dict[str, Tensor]) -> str | None:
-    """The first key or shape of `state` that is not that of `own`, in words; None if all fit."""
-    for name, value in own.items():
-        if name not in state:
-            return f"{name} is missing"
-        if state[name].shape != value.shape:
-            return (f"{name} has shape {tuple(state[name].shape)}, "
-                    f"the network's has {tuple(value.shape)}")
-    extra = next((name for name in state if name not in own), None)
-    return f"{extra} is not part of the network" if extra else None
 
 
 # --- weights that are shipped ---------------------------------------------------------------
@@ -165,7 +151,7 @@ class PretrainedWeights:
 
 
 def find(weights: str | Path, cell: str | Genotype) -> PretrainedWeights:
-    """What `create_model` loads: `weights` is a data set's name, a safetensors file (which fixes
+    """What `create_model` loads: `weights` is a data set's name, a file of weights (which fixes
     nothing), or the folder of an artifact.  Raises ValueError when there are none such,
     WeightsError for an artifact of another cell.
     """
@@ -196,9 +182,7 @@ def find(weights: str | Path, cell: str | Genotype) -> PretrainedWeights:
             "input", "labels", "metrics", "licence", "agreement", "trained"})
         facts["vocabulary"] = read_vocabulary(path, manifest)
         return PretrainedWeights(read_file(path, manifest, WEIGHTS), settings, str(path), facts)
-    if not path.is_file():
-        raise ValueError(f"there is no file or folder {path} to load weights from")
-    return PretrainedWeights(path.read_bytes(), {}, str(path), {})
+    return PretrainedWeights(file_content(path), {}, str(path), {})
 
 
 def _facts(card: dict[str, Any]) -> dict[str, Any]:
@@ -232,5 +216,6 @@ def load_artifact(directory: Path | str) -> tuple[ZooNetwork, Manifest]:
         why = str(error).splitlines()[0][:160]
         raise WeightsError(f"{directory}: genotype.json and the manifest's network do not go "
                            f"together ({why}); build the artifact again") from None
-    load_weights(model, content, f"{directory}/{WEIGHTS}")
+    where = f"{directory}/{WEIGHTS}"
+    fill(model, safetensors_of(content, where), where)
     return model.eval(), manifest

@@ -12,9 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-
-class WeightsError(ValueError):
-    """Weights that are damaged or of another network; the message names the first misfit."""
+from zoo.checkpoints.file import WeightsError
 
 
 def fetch(card: dict[str, Any], name: str) -> Path:

@@ -46,7 +46,7 @@ const percent = (value) => `${(100 * value).toFixed(1)} %`
 
 /**
  * A figure with a title, a legend that tells the values at the slider's epoch, and a plot.
- * options: title, series [{name, values, colour, between, dash}], format, tick (labels of y),
+ * options: title, series [{name, values, color, between, dash}], format, tick (labels of y),
  * whole, zero (y begins at 0), low, high, reference {value, name}, stacked, log
  * Returns {show(epoch)}.
  */
@@ -58,7 +58,7 @@ function chart(host, options, run, go) {
   const legend = add(caption, 'div', 'legend')
   const values = series.map((one) => {
     const entry = add(legend, 'span')
-    add(entry, 'i').style.background = `var(${one.colour})`
+    add(entry, 'i').style.background = `var(${one.color})`
     entry.append(`${one.name} `)
     return add(entry, 'b')
   })
@@ -76,16 +76,16 @@ function chart(host, options, run, go) {
         const both = one.values.map((value, at) => [value, one.between[at], at]).filter(([a, b]) => a !== null && b !== null)
         const down = both.map(([value, , at]) => `${x(at + 1)},${y(value)}`)
         const up = both.map(([, value, at]) => `${x(at + 1)},${y(value)}`).reverse()
-        draw(plot, 'polygon', { class: 'between', points: [...down, ...up].join(' ') }).style.fill = `var(${one.colour})`
+        draw(plot, 'polygon', { class: 'between', points: [...down, ...up].join(' ') }).style.fill = `var(${one.color})`
       }
       // a value that is no number (a loss that became NaN) is a gap in the line
       const path = points.map((point, at) => (point ? `${at && points[at - 1] ? 'L' : 'M'}${point}` : '')).join('')
       const line = draw(plot, 'path', { class: 'series', d: path })
-      line.style.stroke = `var(${one.colour})`
+      line.style.stroke = `var(${one.color})`
       if (one.dash) line.setAttribute('stroke-dasharray', one.dash)
       if (known(one.values).length === 1) {
         const at = one.values.findIndex((value) => value !== null)
-        draw(plot, 'circle', { cx: x(at + 1), cy: y(one.values[at]), r: 3 }).style.fill = `var(${one.colour})`
+        draw(plot, 'circle', { cx: x(at + 1), cy: y(one.values[at]), r: 3 }).style.fill = `var(${one.color})`
       }
     }
   }
@@ -99,7 +99,7 @@ function chart(host, options, run, go) {
         if (!value) continue
         draw(plot, 'rect', {
           x: x(at + 1) - wide / 2, width: wide, y: y(base + value), height: Math.max(0, y(base) - y(base + value) - 1),
-        }).style.fill = `var(${one.colour})`
+        }).style.fill = `var(${one.color})`
         base += value
       }
     }

@@ -68,7 +68,7 @@ function stage(cell) {
   const changed = add(figure, 'figcaption', 'changed')
   const order = Object.entries(cell.operations).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1))
   if (order.length) {
-    const series = order.map(([name, values]) => ({ name: shortName(name), values, colour: colourOf(name) }))
+    const series = order.map(([name, values]) => ({ name: shortName(name), values, color: colorOf(name) }))
     views.push(chart(figure, { title: 'Its operations over the epochs', whole: true, stacked: true, series }, run, go))
   }
   views.push({
@@ -83,7 +83,7 @@ function stage(cell) {
 }
 
 /** Skip connections at the bottom, where their growth is seen. */
-const rank = (operation) => ['--skip', '--none', '--max', '--average', '--separable', '--separable-large', '--dilated', '--dilated-large', '--convolution'].indexOf(colourOf(operation))
+const rank = (operation) => ['--skip', '--none', '--max', '--average', '--separable', '--separable-large', '--dilated', '--dilated-large', '--convolution'].indexOf(colorOf(operation))
 
 /** Edges of a cell as text, by node. */
 function edgesAt(cell, number) {
@@ -137,15 +137,15 @@ function curves() {
     options.series = options.series.filter((one) => one.values)
     if (options.series.length) views.push(chart(host, options, run, go))
   }
-  const line = (name, values, colour, more = {}) => ({ name, values, colour, ...more })
+  const line = (name, values, color, more = {}) => ({ name, values, color, ...more })
   const perCell = (values) => cells.map((cell, at) => line(cell.heading.split(' ')[0].toLowerCase(), values(cell), at ? '--two' : '--one', at ? { dash: '6 4' } : {}))
   const tick = run.metric === 'accuracy' ? (value) => `${+(100 * value).toFixed(1)} %` : short
   const decimals = (value) => value.toFixed(3)
   if (run.sharesWeights) {
     show({ title: `Loss${supernet}`, format: decimals, series: [line('training', series.trainLoss, '--three', { dash: '6 4' }), line('validation', series.validLoss, '--one')] })
     show({ title: `${run.metric === 'accuracy' ? 'Accuracy' : 'Perplexity'}${supernet}`, format: score, tick, series: [line('training', series.train, '--three', { dash: '6 4' }), line('validation', series.valid, '--one')] })
-    if (series.discrete) show({ title: 'Discretisation gap', format: score, tick, series: [line('supernet', series.valid, '--one'), line('only the cell', series.discrete, '--two', { between: series.valid, dash: '6 4' }), ...(series.gap ? [line('gap', series.gap, '--three', { dash: '2 4' })] : [])] })
-    else show({ title: 'Discretisation gap', format: score, tick, series: [line('gap', series.gap, '--two')] })
+    if (series.discrete) show({ title: 'Discretization gap', format: score, tick, series: [line('supernet', series.valid, '--one'), line('only the cell', series.discrete, '--two', { between: series.valid, dash: '6 4' }), ...(series.gap ? [line('gap', series.gap, '--three', { dash: '2 4' })] : [])] })
+    else show({ title: 'Discretization gap', format: score, tick, series: [line('gap', series.gap, '--two')] })
   } else {
     show({ title: `Best ${run.metric} so far`, format: score, tick, series: [line('validation', run.best, '--one')] })
   }

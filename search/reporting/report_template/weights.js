@@ -8,8 +8,8 @@ const ROW = 12 // pixels of an operation in a strip over time
 
 const shortName = (operation) => SHORT[operation] || operation.replaceAll('_', ' ').replace(/(\d)x(\d)/g, '$1×$2')
 
-/** The colour of an operation, the same as in the drawing of a cell. */
-function colourOf(operation) {
+/** The color of an operation, the same as in the drawing of a cell. */
+function colorOf(operation) {
   const large = /[57]x/.test(operation)
   if (operation === 'none') return '--none'
   if (/^(skip|identity)/.test(operation)) return '--skip'
@@ -20,13 +20,13 @@ function colourOf(operation) {
   return '--convolution'
 }
 
-/** Names of the inputs and of the nodes, as the drawing has them. */
+/** Names of the inputs and of the nodes, as the drawing and Genotype(...) have them. */
 function edgeName(cell, node, source) {
   if (cell === 'recurrent') return `${source} → ${node + 1}`
-  return `${['c_k−2', 'c_k−1'][source] ?? source - 2} → ${node}`
+  return `${['c_k−2', 'c_k−1'][source] ?? source} → ${node + 2}`
 }
 
-/** Colours on both sides of an even mixture: a weight is told by how many times even it is. */
+/** Colors on both sides of an even mixture: a weight is told by how many times even it is. */
 class Scale {
   constructor(cells) {
     let most = 0.05
@@ -50,7 +50,7 @@ class Scale {
 
   read() {
     const style = getComputedStyle(document.documentElement)
-    this.colours = ['--less', '--even', '--more'].map((name) => {
+    this.colors = ['--less', '--even', '--more'].map((name) => {
       const hex = style.getPropertyValue(name).trim()
       return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
     })
@@ -58,7 +58,7 @@ class Scale {
 
   rgb(weight, alphas) {
     const share = Math.max(-1, Math.min(1, Scale.times(weight, alphas) / this.most))
-    const [less, even, more] = this.colours
+    const [less, even, more] = this.colors
     const end = share < 0 ? less : more
     return even.map((value, at) => Math.round(value + (end[at] - value) * Math.abs(share)))
   }
@@ -66,7 +66,7 @@ class Scale {
 
 const css = (rgb) => `rgb(${rgb.join(' ')})`
 
-/** Black or white, whichever is read better on a colour: at least 4.5 to 1 on any (WCAG 2). */
+/** Black or white, whichever is read better on a color: at least 4.5 to 1 on any (WCAG 2). */
 function inkOn(rgb) {
   const [r, g, b] = rgb.map((value) => (value <= 10 ? value / 3295 : ((value / 255 + 0.055) / 1.055) ** 2.4))
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? '#000000' : '#ffffff'
@@ -93,7 +93,7 @@ function weightsOf(host, cell, scale, run, go) {
   const table = heatTable(add(both, 'div'), cell, scale)
   const side = add(both, 'details', 'over-time')
   side.open = !matchMedia('(max-width: 44rem)').matches // on a phone they are a long way to scroll
-  add(side, 'summary', '', 'Every edge over the epochs; a line under a colour: in the cell')
+  add(side, 'summary', '', 'Every edge over the epochs; a line under a color: in the cell')
   const grid = add(side, 'div', 'strips')
   const strips = alphas.edges.map((_, edge) => strip(grid, cell, edge, scale, run, go))
   let epoch = 1

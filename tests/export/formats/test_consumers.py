@@ -47,7 +47,7 @@ def test_plain_tflite_interpreter(artifact, fixture, batch):
     assert any(np.allclose(output, logits[:batch], atol=1e-5) for output in outputs)
 
 
-def test_the_fixture_is_real_and_recognised(artifact, fixture):
+def test_the_fixture_is_real_and_recognized(artifact, fixture):
     manifest = json.loads((artifact / "manifest.json").read_text())
     assert manifest["fixture"]["labels"] == list(range(10))
     assert fixture[0].max() > 200 and fixture[0].min() == 0

@@ -30,7 +30,7 @@ def assert_equal(module, graph, size, channels=6):
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def randomised(module):
+def randomized(module):
     for norm in module.modules():
         if isinstance(norm, nn.BatchNorm2d):
             nn.init.uniform_(norm.running_mean, -1, 1)
@@ -44,7 +44,7 @@ def randomised(module):
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("name", [name for name in CONV_OPERATIONS if name != "none"])
 def test_every_operation_survives_all_rewrites(name, stride, size):
-    module, graph = traced(randomised(operation(name, 6, stride)), size)
+    module, graph = traced(randomized(operation(name, 6, stride)), size)
     rewrites.apply(graph)
     assert_equal(module, graph, size)
     leaves = {type(m) for m in graph.modules()}
@@ -53,7 +53,7 @@ def test_every_operation_survives_all_rewrites(name, stride, size):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_factorized_reduce_is_one_strided_convolution(size):
-    module, graph = traced(randomised(FactorizedReduce(6, 7)), size)
+    module, graph = traced(randomized(FactorizedReduce(6, 7)), size)
     assert rewrites.merge_factorized_reduce(graph) == 1
     graph.recompile()
     graph.delete_all_unused_submodules()
@@ -82,7 +82,7 @@ def test_average_pool_counts_as_before(kernel, stride, size):
 
 
 def test_grouped_convolution_becomes_dense():
-    module, graph = traced(randomised(operation("grouped_conv_1x3_3x1", 16, 2)), (8, 8), 16)
+    module, graph = traced(randomized(operation("grouped_conv_1x3_3x1", 16, 2)), (8, 8), 16)
     assert rewrites.densify_groups(graph) == 2
     graph.recompile()
     assert_equal(module, graph, (8, 8), 16)

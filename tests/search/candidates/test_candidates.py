@@ -23,8 +23,8 @@ from search.spaces.hierarchical import HierarchicalSpace
 from search.spaces.space import ConvSpace
 from zoo.data.base import ImageData, Split
 from zoo.data.images import load
+from zoo.runs.run_folder import RunError
 from zoo.training.classification import train
-from zoo.training.run_folder import RunError
 
 # One worker trains the candidates that all others are compared with, and starts Ray.
 pytestmark = pytest.mark.xdist_group("candidates")

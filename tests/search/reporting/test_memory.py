@@ -11,6 +11,7 @@ from search.strategies.darts import Darts
 from search.tasks.image import ImageSearchTask
 from zoo.data.base import Split
 from zoo.data.images import load
+from zoo.system.live_tensors import LiveTensors
 
 
 def darts(dtype=torch.float32, **changes):
@@ -22,7 +23,7 @@ def darts(dtype=torch.float32, **changes):
 
 def test_tensors_are_counted_while_they_live():
     before = torch.ones(1000)
-    with memory._Live([before]) as live:
+    with LiveTensors([before]) as live:
         one = before + 1  # 4000 bytes
         two = one + 1
         assert live.now == live.peak == 8000

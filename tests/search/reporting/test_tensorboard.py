@@ -10,8 +10,8 @@ import pytest
 from search.reporting.history import read_run
 from search.reporting.tensorboard import Events
 from tests.search.made_runs import darts_run, evolution_run, recurrent_run
-from zoo.training import tensorboard
-from zoo.training.tensorboard import MISSING
+from zoo.runs import tensorboard
+from zoo.runs.tensorboard import MISSING
 
 
 def points(folder):

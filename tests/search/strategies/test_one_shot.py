@@ -25,7 +25,7 @@ from zoo.data.base import DataError, ImageData, Split
 from zoo.data.images import load
 from zoo.data.text import TextData
 from zoo.genotypes.serialization import from_dict
-from zoo.training.run_folder import DivergedError
+from zoo.runs.run_folder import DivergedError
 
 CPU = torch.device("cpu")
 SMALL = ConvSettings(channels=4, layers=3, batch_size=8, epochs=3, alpha_learning_rate=0.02,
@@ -102,7 +102,7 @@ def check_row(row, name, space, number, images):
             assert np.shape(table) == ((14, 8) if space == "conv" else (36, 5))
             assert 0 < row["entropy"][cell] <= math.log(8) + 1e-6
         assert row["alphas"].keys() == row["entropy"].keys() == cells
-        sign = 1 if space == "conv" else -1  # above 0: discretisation costs
+        sign = 1 if space == "conv" else -1  # above 0: discretization costs
         assert row["discretisation_gap"] == pytest.approx(
             sign * (row[f"valid_{metric}"] - row[f"discrete_{metric}"]))
     assert row.keys() == wanted
@@ -340,7 +340,6 @@ def test_enas_gives_the_controllers_steps_no_weights():
     ("gdas", {"order": 2}, "gdas samples anew in every step and has no second order; leave "
                            "--order"),
     ("darts", {"order": 3}, "the order is 1 or 2, not 3"),
-    ("darts", {"hidden": 3}, "--hidden is not a setting of the conv space"),
     ("darts", {"batch_size": 1}, "batch_size must be at least 2: batch-norm needs two images"),
     ("darts", {"channels": 0}, "channels must be a whole number of at least 1, not 0"),
     ("darts", {"learning_rate": -1.0}, "learning_rate must be above 0, not -1.0"),

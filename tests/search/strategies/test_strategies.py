@@ -21,12 +21,12 @@ from zoo.genotypes.serialization import from_dict
 
 
 class Toy:
-    """An evaluator whose networks are right as often as their edges are `favourite`."""
+    """An evaluator whose networks are right as often as their edges are `favorite`."""
 
     unit, cost = "images", 10
 
-    def __init__(self, favourite="sep_conv_3x3", measure="valid_accuracy", diverging=()):
-        self.favourite, self.measure, self.diverging = favourite, measure, diverging
+    def __init__(self, favorite="sep_conv_3x3", measure="valid_accuracy", diverging=()):
+        self.favorite, self.measure, self.diverging = favorite, measure, diverging
         self.tasks = []
 
     def evaluate(self, tasks, report=None):
@@ -37,7 +37,7 @@ class Toy:
         if task.number in self.diverging:
             return None
         edges = [edge for cell in task.genotype.cells().values() for edge in cell.edges]
-        share = sum(operation == self.favourite for operation, _ in edges) / len(edges)
+        share = sum(operation == self.favorite for operation, _ in edges) / len(edges)
         return share if self.measure == "valid_accuracy" else 100 - 90 * share
 
 
@@ -80,7 +80,7 @@ def test_rows_tell_what_was_tried_and_what_is_best(make):
         assert row["epoch"] == number and row["warnings"] == []
         assert row["valid_accuracy"] == best["valid_accuracy"]
         assert row["genotype"] == best["genotype"]
-        assert sum(count.get(toy.favourite, 0) for count in row["operations"].values()) == (
+        assert sum(count.get(toy.favorite, 0) for count in row["operations"].values()) == (
             pytest.approx(row["valid_accuracy"] * sum(map(len, edges_of(row["genotype"])))))
     assert strategy.genotype() == from_dict(rows[-1]["genotype"])
     assert len({task.seed for task in toy.tasks}) == 22
@@ -138,9 +138,10 @@ def test_a_budget_is_spent_on_whole_candidates():
     strategy = Random(ConvSpace(), Toy(), SampleSettings(4, 4), budget=99)
     assert strategy.settings.candidates == 9 and strategy.epochs == 3
     assert run(strategy)[-1]["cost"] == {"images": 90}
-    with pytest.raises(ValueError, match="9 images pays for no candidate, which costs 10"):
+    with pytest.raises(ValueError, match="9 images pays for no candidate; the smallest that works "
+                                         "is --budget 10"):
         Random(ConvSpace(), Toy(), SampleSettings(4, 4), budget=9)
-    with pytest.raises(ValueError, match="9 candidates do not fill the population of 12"):
+    with pytest.raises(ValueError, match="pays for 9 candidates, and 12 are the fewest here"):
         Evolution(ConvSpace(), Toy(), evolution.PRESETS["quick"], budget=99)
 
 

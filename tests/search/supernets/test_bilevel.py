@@ -1,4 +1,4 @@
-"""The bilevel optimiser: exact products, weights that rest and come back, no copy of a network."""
+"""The bilevel optimizer: exact products, weights that rest and come back, no copy of a network."""
 
 import copy
 import functools
@@ -15,8 +15,8 @@ from search.supernets.conv_reference import PlainCell
 from search.supernets.recurrent import FastRecurrentCell, RecurrentSupernet
 
 
-def optimiser(network, order=1, **options):
-    """A bilevel optimiser in mid-search: the weights have a momentum."""
+def optimizer(network, order=1, **options):
+    """A bilevel optimizer in mid-search: the weights have a momentum."""
     weights = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=3e-4)
     alphas = torch.optim.Adam(list(network.alphas.values()), lr=3e-3)
     return Bilevel(network, weights, alphas, order, **options)
@@ -47,7 +47,7 @@ def relative(found, wanted):
 
 
 class Smooth(torch.nn.Module):
-    """What the optimiser asks of a supernet, around a smooth loss of two layers."""
+    """What the optimizer asks of a supernet, around a smooth loss of two layers."""
 
     def __init__(self):
         super().__init__()
@@ -76,7 +76,7 @@ def test_the_product_is_autograds_where_the_loss_is_smooth():
     vector = [torch.randn_like(weight) for weight in net.parameters()]
     errors = []
     for radius in (0.1, 0.01):
-        bilevel = optimiser(net, 2, radius=radius)
+        bilevel = optimizer(net, 2, radius=radius)
         found = bilevel.hessian_vector_product(batch(3), vector)
         errors.append(relative(found, exact_product(net, bilevel, batch(3), vector)))
     assert errors[1] < 1e-4
@@ -97,11 +97,11 @@ def test_the_product_is_autograds_on_the_supernet(cell):
     with torch.no_grad():
         for name, table in plain.alphas.items():
             net.alphas[name].copy_(table)
-    of_plain = optimiser(plain, 2)
+    of_plain = optimizer(plain, 2)
     valid = torch.autograd.grad(plain.loss(batch(4), plain.mixing()).loss, of_plain.weights)
     wanted = exact_product(plain, of_plain, batch(3), valid)
 
-    bilevel = optimiser(net, 2, radius=1e-6)
+    bilevel = optimizer(net, 2, radius=1e-6)
     vector = torch.autograd.grad(net.loss(batch(4), net.mixing()).loss, bilevel.weights)
     found = bilevel.hessian_vector_product(batch(3), vector)
     assert relative(found, wanted) < 1e-7
@@ -113,7 +113,7 @@ def test_the_product_is_taken_in_full_precision():
     half = functools.partial(torch.autocast, "cpu", torch.bfloat16)
     images, labels = batch(3)
     train, vector = (images.float(), labels), [torch.randn_like(w) for w in net.parameters()]
-    found, wanted = (optimiser(net, 2, **options).hessian_vector_product(train, vector)
+    found, wanted = (optimizer(net, 2, **options).hessian_vector_product(train, vector)
                      for options in ({"autocast": half}, {}))
     assert all(map(torch.equal, found, wanted))
 
@@ -121,7 +121,7 @@ def test_the_product_is_taken_in_full_precision():
 def test_order_2_is_equation_7():
     """The whole gradient, against the step ahead written out and differentiated through."""
     net = Smooth()
-    bilevel = optimiser(net, 2, radius=1e-3)
+    bilevel = optimizer(net, 2, radius=1e-3)
     bilevel.weight_step(batch(3))  # the momentum is no longer nothing
     loss = net.loss(batch(5), net.mixing()).loss
     gradients = torch.autograd.grad(loss, bilevel.weights, create_graph=True)
@@ -140,7 +140,7 @@ def test_order_2_is_equation_7():
 
 def test_order_1_gives_the_weights_no_gradient():
     net = network()
-    bilevel = optimiser(net)
+    bilevel = optimizer(net)
     seen = []
     loss = net.loss
     net.loss = lambda *arguments: (
@@ -156,7 +156,7 @@ def test_order_1_gives_the_weights_no_gradient():
 
 def test_order_2_puts_the_weights_back():
     net = network()
-    bilevel = optimiser(net, 2)
+    bilevel = optimizer(net, 2)
     bilevel.weight_step(batch(1))
     before = [weight.detach().clone() for weight in bilevel.weights]
     addresses = [weight.data_ptr() for weight in bilevel.weights]
@@ -174,7 +174,7 @@ class Failure(Exception):
 def test_a_failure_leaves_the_weights_as_they_were(order, call):
     """In the step itself, in the loss ahead, and on either side of the product."""
     net = network()
-    bilevel = optimiser(net, order)
+    bilevel = optimizer(net, order)
     bilevel.weight_step(batch(1))
     before = [weight.detach().clone() for weight in bilevel.weights]
     loss, calls = net.loss, []
@@ -197,7 +197,7 @@ def test_no_network_is_copied(monkeypatch):
         raise AssertionError("copied")
 
     net = network()
-    bilevel = optimiser(net, 2)
+    bilevel = optimizer(net, 2)
     for module in (Supernet, MergedCell):
         monkeypatch.setattr(module, "__init__", refused)
     monkeypatch.setattr(copy, "deepcopy", refused)
@@ -207,7 +207,7 @@ def test_no_network_is_copied(monkeypatch):
 
 def test_a_step_moves_alphas_by_validation_and_weights_by_training():
     net = network()
-    bilevel = optimiser(net)
+    bilevel = optimizer(net)
     seen = []
     loss, training_loss = net.loss, net.training_loss
     net.loss = lambda images, mixing: (seen.append(("loss", images)), loss(images, mixing))[1]
@@ -223,7 +223,7 @@ def test_a_step_moves_alphas_by_validation_and_weights_by_training():
 
 def test_weights_are_clipped_together():
     net = network()
-    bilevel = optimiser(net, clip_norm=1e-3)
+    bilevel = optimizer(net, clip_norm=1e-3)
     bilevel.weight_optimizer.param_groups[0].update(weight_decay=0.0)
     before = [weight.detach().clone() for weight in bilevel.weights]
     bilevel.weight_step(batch(1))
@@ -244,7 +244,7 @@ def test_unmoved_weights_stay_in_the_step_ahead():
     net.loss = lambda *arguments: (
         seen.append([weight.detach().clone() for weight in net.parameters()]),
         loss(*arguments))[1]
-    optimiser(net, 2, clip_unrolled=True, unmoved=[tied]).second_order(text, text)
+    optimizer(net, 2, clip_unrolled=True, unmoved=[tied]).second_order(text, text)
     there, ahead = seen[:2]
     for name, before, after in zip(dict(net.named_parameters()), there, ahead):
         assert torch.equal(before, after) == (net.get_parameter(name) is tied)
@@ -252,4 +252,4 @@ def test_unmoved_weights_stay_in_the_step_ahead():
 
 def test_the_order_is_1_or_2():
     with pytest.raises(ValueError, match="the order is 1 or 2, not 3"):
-        optimiser(network(), 3)
+        optimizer(network(), 3)

@@ -8,7 +8,7 @@ import torch
 
 from search.spaces.discretize import CONV_OPERATIONS, edges, one_hot
 from search.spaces.space import ConvSpace
-from search.strategies.pc_darts import EdgeNormalised
+from search.strategies.pc_darts import EdgeNormalized
 from search.supernets.conv import Supernet
 from search.supernets.conv_fused import MergedCell, PartialCell, shuffle
 from search.supernets.conv_reference import PartialOperation, PlainCell, PlainPartialCell
@@ -120,20 +120,20 @@ def test_alphas_follow_the_network_and_stay_out_of_its_state():
 
 @pytest.mark.parametrize("size, inputs, layers", [(16, 3, 3), (9, 1, 5), (5, 2, 3)])
 def test_the_partial_cell_computes_what_the_plain_one_does(size, inputs, layers):
-    plain, merged = pair(PlainPartialCell, PartialCell, EdgeNormalised, 8, layers, inputs)
+    plain, merged = pair(PlainPartialCell, PartialCell, EdgeNormalized, 8, layers, inputs)
     assert differences(plain, merged, batch(size, inputs)) < 1e-10
 
 
 def test_the_partial_cell_with_the_edges_of_a_genotype_only():
-    plain, merged = pair(PlainPartialCell, PartialCell, EdgeNormalised, 8)
+    plain, merged = pair(PlainPartialCell, PartialCell, EdgeNormalized, 8)
     like = {name: plain.alphas[name] for name in ("normal", "reduce")}
     mixing = one_hot(ConvSpace().sample(random.Random(4)), like)
     assert differences(plain, merged, batch(7), mixing) < 1e-10
 
 
-def test_edges_are_normalised_node_by_node():
+def test_edges_are_normalized_node_by_node():
     torch.manual_seed(0)
-    net = EdgeNormalised(PartialCell, channels=4, layers=3)
+    net = EdgeNormalized(PartialCell, channels=4, layers=3)
     for table in net.mixing().values():
         of_edges = table.sum(1)
         for node in range(4):
@@ -158,7 +158,7 @@ def test_channels_that_cannot_be_cut():
         Supernet(PartialCell, channels=6, layers=3)
 
 
-# --- sums of normalised maps ------------------------------------------------------------------
+# --- sums of normalized maps ------------------------------------------------------------------
 
 
 def terms(dtype, count=3, c_in=6, c_out=5, size=7):
@@ -177,7 +177,7 @@ def value_and_gradients(function, parts, cotangent):
 
 
 @pytest.mark.parametrize("dtype, limit", [(torch.float64, 1e-12), (torch.float32, 1e-4)])
-def test_normalised_sums_are_what_they_are_defined_to_be(dtype, limit):
+def test_normalized_sums_are_what_they_are_defined_to_be(dtype, limit):
     parts = terms(dtype)
     cotangent = torch.randn(4, 5, 7, 7, dtype=dtype)
     fast, plain = (value_and_gradients(function, parts, cotangent)
@@ -188,7 +188,7 @@ def test_normalised_sums_are_what_they_are_defined_to_be(dtype, limit):
 
 
 @pytest.mark.parametrize("dtype, limit", [(torch.float64, 1e-12), (torch.float32, 1e-4)])
-def test_normalised_maps_are_what_they_are_defined_to_be(dtype, limit):
+def test_normalized_maps_are_what_they_are_defined_to_be(dtype, limit):
     _, matrices, maps = terms(dtype)
     cotangents = torch.randn(3, 4, 5, 7, 7, dtype=dtype)
     fast, plain = (value_and_gradients(
@@ -199,14 +199,14 @@ def test_normalised_maps_are_what_they_are_defined_to_be(dtype, limit):
         assert (a - b).abs().max() <= limit * b.abs().max().clamp_min(1e-2)
 
 
-def test_normalised_sums_have_the_derivatives_that_finite_differences_find():
+def test_normalized_sums_have_the_derivatives_that_finite_differences_find():
     parts = terms(torch.float64, count=2, c_in=2, c_out=3, size=2)
     flat = [leaf for part in parts for leaf in part]
     assert torch.autograd.gradcheck(
         lambda *leaves: normalized_sum(leaves[:2], leaves[2:4], leaves[4:]), flat)
 
 
-def test_normalised_sums_in_bfloat16_keep_their_statistics_exact():
+def test_normalized_sums_in_bfloat16_keep_their_statistics_exact():
     parts = terms(torch.bfloat16)
     exact = [[leaf.detach().double() for leaf in part] for part in parts]
     value = normalized_sum(*parts)

@@ -9,7 +9,7 @@ from search.supernets.recurrent import (
     FastRecurrentCell,
     PlainRecurrentCell,
     RecurrentSupernet,
-    normalise,
+    normalize,
 )
 from zoo.genotypes.cell import Cell
 from zoo.genotypes.recurrent import RecurrentGenotype
@@ -85,7 +85,7 @@ def test_alphas_need_no_gradient_of_the_weights():
 
 @pytest.mark.parametrize("cell", [PlainRecurrentCell, FastRecurrentCell])
 def test_one_edge_a_node_is_the_cell_of_the_zoo_but_for_batch_norm(cell, monkeypatch):
-    monkeypatch.setattr("search.supernets.recurrent.normalise", lambda x: x)
+    monkeypatch.setattr("search.supernets.recurrent.normalize", lambda x: x)
     net = network(cell)
     # In the zoo `none` is a gate to zero; in the search it is the edge's absence.
     genotype = RecurrentGenotype(Cell(
@@ -109,16 +109,16 @@ def test_none_adds_nothing(cell):
     assert losses[0] == losses[1]
 
 
-def test_each_time_step_is_normalised_by_its_batch_in_evaluation_too():
+def test_each_time_step_is_normalized_by_its_batch_in_evaluation_too():
     x = 3 + 2 * torch.randn(50, 4)
-    assert normalise(x).mean(0).abs().max() < 1e-5
+    assert normalize(x).mean(0).abs().max() < 1e-5
     state = network().eval().state_dict()["rnns.0.bn.running_mean"]
     net = network().eval()
     net.loss(batch(), net.mixing())
     assert torch.equal(net.state_dict()["rnns.0.bn.running_mean"], state)
 
 
-def test_the_training_loss_adds_the_regularisers():
+def test_the_training_loss_adds_the_regularizers():
     net = network(tar_weight=0.5, ar_weight=0.25)
     outputs = net.logits(batch()[0], batch()[2], net.mixing()["recurrent"])[2]
     added = (net.training_loss(batch(), net.mixing()).loss - net.loss(batch(), net.mixing()).loss)

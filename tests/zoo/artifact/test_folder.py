@@ -17,6 +17,7 @@ from zoo.artifact.folder import (
 )
 from zoo.artifact.manifest import Input, Manifest, Network
 from zoo.genotypes.serialization import to_json
+from zoo.system import swap
 
 
 def manifest():
@@ -145,7 +146,7 @@ def test_a_name_like_a_pattern_sweeps_only_its_own(tmp_path):
 @pytest.mark.parametrize("stopped_at", [1, 2])
 def test_without_exchange_a_stop_keeps_the_old_folder(stopped_at, folder, monkeypatch):
     """Where the system cannot swap two folders in one step."""
-    monkeypatch.setattr(artifact, "_exchange", lambda *_: False)
+    monkeypatch.setattr(swap, "_exchange", lambda *_: False)
     rename, calls = Path.rename, []
 
     def stopping(self, target):

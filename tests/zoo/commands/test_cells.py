@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -127,6 +128,28 @@ def test_show_prints_both_forms_that_read_back(name):
     assert zoo.parse(succeeded("show", name, "--json")) == genotype
 
 
+@pytest.mark.parametrize("form", ["classic", "json", "nni", "nasbench301", "naslib"])
+def test_show_prints_the_forms_of_other_tools(form, tmp_path):
+    text = run("show", "GDAS_V1", "--format", form).stdout
+    (tmp_path / "cell.txt").write_text(text)
+    again = run("show", "cell.txt", "--format", form)
+    assert again.exit_code == 0 and form == "json" or again.stdout == text
+    assert {"classic": "--text", "json": "--json"}.get(form) is None or text == succeeded(
+        "show", "GDAS_V1", {"classic": "--text", "json": "--json"}[form])
+
+
+def test_a_form_that_cannot_hold_a_cell_says_why():
+    assert failed("show", "NASNet", "--format", "nni") == (
+        "NASNet_A cannot be written as nni: reduce cell: it concatenates the nodes 4, 5, 6, and "
+        "NNI keeps no concat: there it is all of them, 2, 3, 4, 5, 6")
+    assert failed("show", "DARTS", "--format", "nnni").startswith(
+        "unknown format 'nnni'; did you mean nni?")
+    result = run("show", "DARTS_V2", "--format", "nasbench301")
+    assert result.exit_code == 0
+    assert result.stderr == ("note: nasbench301 keeps no order of a node's edges; they are read "
+                             "back by their inputs\n")
+
+
 def test_show_reads_a_file(tmp_path):
     (tmp_path / "mine.txt").write_text(f"MINE = {TEXT}\n")
     assert succeeded("show", "mine.txt").startswith("MINE: a convolutional cell\n")
@@ -134,7 +157,9 @@ def test_show_reads_a_file(tmp_path):
 
 def test_show_of_an_unknown_cell():
     assert failed("show", "DRATS").startswith("no cell is named 'DRATS'; did you mean DARTS")
-    assert failed("show", "--json", "--text", "DARTS").startswith("--json and --text exclude")
+    assert failed("show", "--json", "--text", "DARTS") == (
+        "--format, --json and --text exclude each other; choose one")
+    assert failed("show", "--format", "nni", "--text", "DARTS").startswith("--format, --json")
 
 
 # --- plot ---------------------------------------------------------------------------------
@@ -167,6 +192,14 @@ def test_plot_says_what_is_wrong_with_its_output(tmp_path):
     assert not list(tmp_path.glob(".*.part"))
 
 
+@pytest.mark.parametrize("name", ["d.png", "d.PDF", "d"])
+def test_a_drawing_is_not_written_under_the_name_of_another_format(name, tmp_path):
+    assert failed("plot", "DARTS", "-o", name).startswith(
+        f"{name} does not end in .svg, and the drawing is SVG; name it d.svg, of which")
+    assert not list(tmp_path.iterdir())
+    assert succeeded("plot", "DARTS", "-o", "d.SVG") == "wrote d.SVG\n"
+
+
 def test_a_failed_plot_names_the_file_and_leaves_the_old_one(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -196,6 +229,25 @@ def test_register_takes_its_name_from_option_text_or_file(tmp_path):
     assert "yours: there" in succeeded("list")
 
 
+def test_printed_commands_are_quoted(tmp_path):
+    folder = tmp_path / "my cells"
+    folder.mkdir()
+    (folder / "it's.txt").write_text(TEXT)
+    page = succeeded("show", "my cells/it's.txt")
+    plot, register = (shlex.split(line) for line in page.splitlines()[-2:])
+    assert plot == ["zoo", "plot", "my cells/it's.txt", "-o", "it's.svg"]
+    assert register == ["zoo", "register", "my cells/it's.txt"]
+
+
+@pytest.mark.parametrize("name", ["", " ", ".x", "a/b"])
+def test_a_name_that_is_none_is_refused(name, tmp_path):
+    (tmp_path / "one.txt").write_text(TEXT)
+    assert failed("register", "one.txt", "--name", name).startswith(f"{name!r} cannot name a cell")
+    assert not list((tmp_path / "data").glob("**/*.json"))
+    with pytest.raises(ValueError, match="cannot name a cell"):
+        zoo.register(name, zoo.parse(TEXT))
+
+
 LOG = "\n".join(f"03:51 PM genotype = {TEXT.replace('skip_connect', operation)}"
                 for operation in ("skip_connect", "sep_conv_5x5", "dil_conv_3x3"))
 
@@ -216,9 +268,22 @@ def test_of_a_log_or_module_one_genotype_is_taken_and_it_is_said(tmp_path):
     assert "--select is of a file with several" in failed("show", "DARTS", "--select", "2")
 
 
-@pytest.mark.parametrize("command", [
+every_command = pytest.mark.parametrize("command", [
     ("show", "FILE"), ("plot", "FILE"), ("register", "FILE"), ("train", "FILE"),
     ("build", "FILE", "-e", "onnx"), ("import", "weights.pt", "--cell", "FILE")])
+
+
+@every_command
+@pytest.mark.parametrize("select, message", [
+    ("C", "no genotype here is named 'C'; there are A, B"),
+    ("3", "there is no genotype 3; select one of 1 to 2"), ("", "--select is empty; give")])
+def test_every_command_selects(command, select, message, tmp_path):
+    (tmp_path / "two.py").write_text(f"A = {TEXT}\nB = {TEXT}\n")
+    words = ["two.py" if word == "FILE" else word for word in command]
+    assert failed(*words, "--select", select).startswith(f"two.py: {message}")
+
+
+@every_command
 def test_every_command_reads_a_file_the_same_way(command, tmp_path):
     (tmp_path / "bad.log").write_text(f"{LOG}\nlast = Genotype(normal=[('sep")
     line = failed(*("bad.log" if word == "FILE" else word for word in command))
@@ -236,7 +301,11 @@ def test_register_refuses_what_is_taken_or_broken(tmp_path):
     (tmp_path / "bad.txt").write_text("Genotype(normal=[('sep_conv', 0)])")
     assert failed("register", "bad.txt").startswith("bad.txt: found the fields normal")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
-    assert failed("register", "binary.json").startswith("binary.json: not a text file")
+    assert failed("register", "binary.json") == (
+        "binary.json is not UTF-16 text (byte 2 is 0x00); convert it, for example with iconv -t "
+        "UTF-8, or name a file that holds JSON or Genotype(...)")
+    (tmp_path / "data/cells/one.json").write_text(TEXT, encoding="utf-16-le")
+    assert "one.json: holds NUL" in failed("show", "one")
 
 
 # --- every command ------------------------------------------------------------------------
@@ -268,13 +337,15 @@ def test_the_traceback_is_there_on_request(monkeypatch):
     assert isinstance(run("show", "DRATS").exception, zoo.UnknownCellError)
 
 
-def test_an_interrupt_is_one_word_and_130(monkeypatch):
+def test_an_interrupt_is_one_line_and_130(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["zoo", "show", "DARTS"])
+
     def interrupt(name):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("zoo.registry.record", interrupt)
     result = run("show", "DARTS")
-    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+    assert (result.exit_code, result.stderr) == (130, "interrupted; go on with `zoo show DARTS`\n")
 
 
 CHECK = """

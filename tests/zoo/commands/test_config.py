@@ -100,7 +100,7 @@ def test_options_go_before_single_values_and_those_before_a_file(on_few, here):
 def test_a_run_in_a_folder_goes_on_without_its_path(here, monkeypatch):
     from PIL import Image
 
-    from zoo.training import run_folder
+    from zoo.runs import run_folder
 
     for split, name, shade in (("train", "dark", 20), ("train", "light", 230), ("test", "dark", 30),
                                ("test", "light", 220)):
@@ -126,9 +126,9 @@ def test_a_run_in_a_folder_goes_on_without_its_path(here, monkeypatch):
 @pytest.mark.parametrize("text, message", [
     ("epoks: 3\n", "unknown setting 'epoks'; did you mean epochs? there are network, channels"),
     ("recipe:\n  flipp: true\n", "recipe: unknown setting 'flipp'; did you mean flip?"),
-    ("learning_rate: high\n", "learning_rate is 'high'; input should be a valid number"),
+    ("learning_rate: high\n", "learning_rate is 'high'; it must be a number"),
     ("epochs: 0\n", "epochs must be a whole number of at least 1, not 0"),
-    ("seed: x\n", "a.yaml: seed is 'x'; input should be a valid integer"),
+    ("seed: x\n", "a.yaml: seed is 'x'; it must be a whole number"),
     ("hidden: 3\n", "unknown setting 'hidden'"),
     ("cell: [\n", "a.yaml is no YAML in line"),
     ("data_sha256: abc\n", "the settings are of a run on other data than digits is now"),

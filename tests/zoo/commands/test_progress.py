@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-import typer
 
 from zoo.commands import progress
+from zoo.system import interrupts
 
 LOOP = """
 from zoo.commands import progress
@@ -54,12 +54,23 @@ def test_the_bar_fits_eighty_columns():
                     r"images/s$", last.strip()), last
 
 
-@pytest.mark.parametrize("shown", [True, False])
-def test_an_interrupt_says_how_to_go_on_once_for_all_processes(shown, tmp_path, capsys):
-    with pytest.raises(typer.Exit) as caught, \
-            progress.training(tmp_path, 1, shown=shown) as report:
-        assert (report is not None) == shown
+@pytest.mark.parametrize("begun", [True, False])
+def test_an_interrupt_says_how_to_go_on(begun, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["zoo", "train", "DARTS", "-o", "my run"])
+    folder = tmp_path / "run"
+    interrupts.begin()
+    with pytest.raises(KeyboardInterrupt), progress.training(folder, 1) as report:
+        assert report is not None
+        if begun:
+            folder.mkdir()
+            (folder / "config.json").write_text("{}")
         raise KeyboardInterrupt
-    assert caught.value.exit_code == 130
-    line = f"interrupted; go on with --resume (whole epochs are kept in {tmp_path})\n"
-    assert capsys.readouterr().err == line * shown
+    interrupts.say()
+    again = "zoo train DARTS -o 'my run'"
+    assert capsys.readouterr().err == "interrupted; go on with " + (
+        f"`{again} --resume` (whole epochs are kept in {folder})\n" if begun else f"`{again}`\n")
+
+
+def test_of_several_processes_one_reports(tmp_path):
+    with progress.training(tmp_path, 1, shown=False) as report:
+        assert report is None

@@ -16,7 +16,7 @@ from zoo.data.base import DataError
 from zoo.data.images import load
 from zoo.data.picture_files import is_picture, suffixes
 from zoo.data.pictures import PictureError, decode
-from zoo.system import notes
+from zoo.messages import notes
 
 arrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -54,8 +54,8 @@ def test_every_suffix_that_pillow_reads_is_a_picture(tmp_path, said):
             assert is_picture(file.name), file
         else:
             file.unlink(missing_ok=True)
-    for place in ("train/b", "test/a", "test/b"):
-        pixels.save(tmp_path / place / "0.png")
+    for number, place in enumerate(("train/b", "test/a", "test/b")):
+        pixels.rotate(90 * (number + 1)).save(tmp_path / place / "0.png")
     there = len(list((tmp_path / "train" / "a").iterdir()))
     assert there > 20
     data = load("folder", tmp_path, size=8)
@@ -114,6 +114,8 @@ def test_a_command_shows_a_note_on_stderr_once(tmp_path):
         told = [line for line in result.stderr.splitlines() if line.startswith("note: ")]
         assert told == [f"note: {tmp_path}: 1 left out beside 12 images, as no train/CLASS/FILE "
                         "that Pillow reads: train/cat/._0.png"]
+        assert result.stderr.splitlines().count(
+            f"{tmp_path.name}: 2 classes (cat, dog), 6 training and 6 test images") == 1
 
 
 def test_only_the_first_of_several_processes_speaks(monkeypatch, capsys):
@@ -128,13 +130,6 @@ def test_only_the_first_of_several_processes_speaks(monkeypatch, capsys):
     assert capsys.readouterr().err == "note: something\n"
 
 
-def test_validation_beside_test_is_told(tmp_path, said):
-    write_folder(tmp_path, splits=("train", "val", "test"))
-    load("folder", tmp_path)
-    line, = said()
-    assert "val is not read, as there is a test/" in line and "--validation" in line
-
-
 # --- bit depths -------------------------------------------------------------------------------
 
 
@@ -142,7 +137,7 @@ LEVELS = (np.arange(64).reshape(8, 8) * 1040).astype(np.int32)
 
 
 def in_folder(tmp_path, image, suffix):
-    """A folder of grey images with `image` among them."""
+    """A folder of gray images with `image` among them."""
     write_folder(tmp_path, mode="L", sizes=((8, 8),))
     file = tmp_path / "train" / "cat" / f"deep{suffix}"
     image.save(file)
@@ -165,11 +160,11 @@ def test_a_dark_picture_of_sixteen_bits_stays_dark(tmp_path):
 
 
 @pytest.mark.parametrize("levels, said", [
-    (LEVELS * 1000, "32-bit grey values from 0 to 65520000"),
-    (LEVELS - 5, "32-bit grey values from -5 to 65515"),
-    (LEVELS // 1040, "32-bit grey values from 0 to 63"),
-    ((LEVELS / 65520).astype(np.float32), "grey values in floats, from 0 to 1"),
-    ((LEVELS / 256).astype(np.float32), "grey values in floats, from 0 to 255.9"),
+    (LEVELS * 1000, "32-bit gray values from 0 to 65520000"),
+    (LEVELS - 5, "32-bit gray values from -5 to 65515"),
+    (LEVELS // 1040, "32-bit gray values from 0 to 63"),
+    ((LEVELS / 65520).astype(np.float32), "gray values in floats, from 0 to 1"),
+    ((LEVELS / 256).astype(np.float32), "gray values in floats, from 0 to 255.9"),
 ])
 def test_values_without_a_scale_are_refused(tmp_path, levels, said):
     """They were cut off at 0 and 255, which makes white or black of them."""

@@ -13,8 +13,8 @@ from zoo.artifact import folder as artifact
 from zoo.artifact.manifest import Input, Manifest
 from zoo.cli import app
 from zoo.create import create_model
-from zoo.data import cifar
 from zoo.data.pictures import PictureError, area_average, brightness, decode, read_picture
+from zoo.data.sets import cifar
 from zoo.weights import WEIGHTS, save_weights
 
 CIFAR = Input(height=32, width=32, channels=3, mean=[0.5] * 3, std=[0.5] * 3, data="cifar10")
@@ -95,14 +95,14 @@ def test_what_is_transparent_is_white_paper(tmp_path):
     assert found[1, 1].tolist() == [227, 127, 127]
 
 
-def test_grey_and_deep_pictures(tmp_path):
-    Image.fromarray(noise(9, 9, 1)[..., 0]).save(tmp_path / "grey.png")
-    assert np.array_equal(decode(tmp_path / "grey.png"), np.repeat(noise(9, 9, 1), 3, axis=2))
+def test_gray_and_deep_pictures(tmp_path):
+    Image.fromarray(noise(9, 9, 1)[..., 0]).save(tmp_path / "gray.png")
+    assert np.array_equal(decode(tmp_path / "gray.png"), np.repeat(noise(9, 9, 1), 3, axis=2))
     deep = (noise(9, 9, 1)[..., 0].astype(np.uint16)) * 256 + 255
     Image.fromarray(deep).save(tmp_path / "deep.png")
     assert np.array_equal(decode(tmp_path / "deep.png")[..., :1], noise(9, 9, 1))
-    grey = Input(height=9, width=9, channels=1, mean=[0.5], std=[0.5])
-    assert np.array_equal(read_picture(tmp_path / "grey.png", grey), noise(9, 9, 1))
+    gray = Input(height=9, width=9, channels=1, mean=[0.5], std=[0.5])
+    assert np.array_equal(read_picture(tmp_path / "gray.png", gray), noise(9, 9, 1))
 
 
 def test_brightness_is_that_of_pillow():
@@ -113,12 +113,12 @@ def test_brightness_is_that_of_pillow():
 
 def test_files_that_are_none(tmp_path):
     (tmp_path / "x.jpg").write_bytes(b"no picture")
-    with pytest.raises(PictureError, match=r"x.jpg is not a picture.*give a PNG"):
+    with pytest.raises(PictureError, match="x.jpg is no image that can be read: .* leave it out"):
         read_picture(tmp_path / "x.jpg", CIFAR)
     Image.fromarray(noise(30, 20)).save(tmp_path / "x.avif")
-    head, _, colours = (tmp_path / "x.avif").read_bytes().partition(b"mdat")
-    (tmp_path / "x.avif").write_bytes(head + b"mdat" + bytes(len(colours)))
-    with pytest.raises(PictureError, match="x.avif is not a picture"):
+    head, _, colors = (tmp_path / "x.avif").read_bytes().partition(b"mdat")
+    (tmp_path / "x.avif").write_bytes(head + b"mdat" + bytes(len(colors)))
+    with pytest.raises(PictureError, match="x.avif is no image that can be read"):
         read_picture(tmp_path / "x.avif", CIFAR)
     with pytest.raises(FileNotFoundError, match="there is no picture .*y.jpg"):
         read_picture(tmp_path / "y.jpg", CIFAR)
@@ -183,3 +183,19 @@ def test_predict_says_what_is_wrong(tmp_path, trained):
     assert "error: there is no picture" in told(trained, tmp_path / "x.png")
     assert "is not an artifact folder" in told(tmp_path, tmp_path / "x.png")
     assert "--top must be at least 1" in told(trained, tmp_path / "x.png", "--top", 0)
+
+
+def test_predict_goes_on_after_a_bad_file(tmp_path, trained):
+    Image.fromarray(noise(70, 50)).save(tmp_path / "x.png")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    (tmp_path / "bad.png").write_bytes((tmp_path / "x.png").read_bytes()[:200])
+    names = ["bad.png", "x.png", "none.png", "huge.png", "x.png"]
+    for form in ([], ["--json"]):
+        result = CliRunner().invoke(app, ["predict", str(trained), *(
+            str(tmp_path / name) for name in names), *form])
+        assert result.exit_code == 1
+        assert [line.partition("; ")[0] for line in result.stderr.splitlines()] == [
+            f"error: {tmp_path / 'bad.png'} is no image that can be read: it is damaged, cut off "
+            "or of another kind", f"error: there is no picture {tmp_path / 'none.png'}",
+            f"error: {tmp_path / 'huge.png'} has 400,000,000 pixels, over the limit of 178,956,970"]
+        assert result.stdout.count(str(tmp_path / "x.png")) == 2

@@ -94,8 +94,8 @@ def test_an_imagenet_network_takes_any_size(name, size):
 
 
 def test_input_channels_may_differ():
-    grey, six = small("DARTS", in_channels=1), small("DARTS", "imagenet", in_channels=6)
-    assert grey.eval()(torch.randn(2, 1, 8, 8)).shape == (2, 5)
+    gray, six = small("DARTS", in_channels=1), small("DARTS", "imagenet", in_channels=6)
+    assert gray.eval()(torch.randn(2, 1, 8, 8)).shape == (2, 5)
     assert six.eval()(torch.randn(1, 6, 64, 64)).shape == (1, 5)
 
 

@@ -20,7 +20,7 @@ def texts(root):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_every_operation_and_node_is_labelled(name):
+def test_every_operation_and_node_is_labeled(name):
     genotype = zoo.genotype(name)
     root = ElementTree.fromstring(svg(genotype, name))
     labels = texts(root)
@@ -29,8 +29,10 @@ def test_every_operation_and_node_is_labelled(name):
         assert labels.count(operation) == operations.count(operation)
     assert name in labels
     for cell in genotype.cells().values():
-        for number in range(len(cell.nodes)):
+        first = 2 if genotype.kind == "conv" else 0  # as `Genotype(...)` numbers them
+        for number in range(first, first + len(cell.nodes)):
             assert labels.count(str(number)) >= len(genotype.cells())
+    assert genotype.kind != "conv" or not {"0", "1"} & set(labels)
     expected = {"ck−2", "ck−1", "ck = concat"} if genotype.kind == "conv" else {
         "xt", "ht−1", "ht = mean"}
     assert expected <= set(labels)
@@ -78,15 +80,15 @@ def test_it_has_a_name_and_a_description_for_those_who_do_not_see_it():
     assert root.get("role") == "img"
     assert root.get("aria-labelledby").split() == [title.get("id"), description.get("id")]
     assert title.text == "DARTS"
-    assert ("normal cell: node 0 = sep_conv_3x3 of c_k-1 + sep_conv_3x3 of c_k-2; node 1 = "
+    assert ("normal cell: node 2 = sep_conv_3x3 of c_k-1 + sep_conv_3x3 of c_k-2; node 3 = "
             in description.text)
-    assert "output = concatenation of 0, 1, 2, 3." in description.text
+    assert "output = concatenation of 2, 3, 4, 5." in description.text
 
 
 def test_a_node_without_edges_is_drawn_but_gives_nothing():
     text = svg(zoo.genotype("FairDARTS_a"), "FairDARTS_a")
     assert 'stroke-dasharray="3 3" opacity="0.6"' in text
-    assert "node 1 = no edges" in text and "concatenation of 0, 2, 3." in text
+    assert "node 3 = no edges" in text and "concatenation of 2, 4, 5." in text
 
 
 def test_an_edge_of_no_operation_is_dashed():

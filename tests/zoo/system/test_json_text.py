@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from zoo.runs.run_folder import append_line
 from zoo.system import json_text
 from zoo.system.json_text import dumps
-from zoo.training.run_folder import append_line
 
 ROOT = Path(json_text.__file__).parents[2]
 #: Calls of `json.dumps` beside the one: what is hashed, compared or read at once, and never written

@@ -8,11 +8,11 @@ import torch
 from tests.zoo.tiny_runs import TINY, interrupted, same, weights
 from tests.zoo.waves import TINY as TINY_TEXT
 from tests.zoo.waves import waves
+from zoo.runs.run_folder import RunError
 from zoo.system import distributed, threads
 from zoo.system.threads import fastest_threads, use_threads
 from zoo.training import language_modeling, trainer
 from zoo.training.classification import train
-from zoo.training.run_folder import RunError
 
 CPU = torch.device("cpu")
 

@@ -12,10 +12,10 @@ from zoo.artifact.folder import ArtifactError, check_files, check_place, read_ma
 from zoo.data.base import DataError, ImageData, hold_out
 from zoo.data.images import load
 from zoo.recipes.image import RECIPES, Recipe, recipe
+from zoo.runs.run_folder import DivergedError, RunError
 from zoo.system.device import pick_device, pick_precision
 from zoo.training.classification import train
 from zoo.training.evaluation import predict, score
-from zoo.training.run_folder import DivergedError, RunError
 from zoo.training.tasks.image import make_optimizer
 from zoo.weights import load_artifact
 
@@ -203,7 +203,7 @@ def test_the_imagenet_recipe_of_the_paper():
         learning_rate=0.1, schedule="step-decay", decay=0.97, momentum=0.9, nesterov=False,
         weight_decay=3e-5, norm_weight_decay=True, clip_norm=5, ema_decay=0, label_smoothing=0.1,
         drop_path=0, auxiliary_weight=0.4, precision="float32", crop_padding=0, flip=True,
-        cutout=0, resized_crop=0.08, colour=0.4, hue=0.2)
+        cutout=0, resized_crop=0.08, color=0.4, hue=0.2)
 
 
 def test_presets_by_data_set():

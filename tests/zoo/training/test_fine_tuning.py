@@ -13,9 +13,9 @@ from zoo.cli import app
 from zoo.create import create_model
 from zoo.recipes.image import recipe
 from zoo.registry import genotype
+from zoo.runs.run_folder import RunError, read_config
 from zoo.training.classification import train
 from zoo.training.fine_tuning import begin, warm_start
-from zoo.training.run_folder import RunError, read_config
 from zoo.weights import WeightsError, find, trained_state
 
 # Steps so small that the weights stay where they begin; batch-norm's statistics move all the same.
@@ -43,7 +43,7 @@ def test_a_file_of_weights_is_as_good_as_its_artifact(whole_run, few, tmp_path):
     assert same(learned(weights(tmp_path / "file")), learned(weights(whole_run[0])))
 
 
-def test_the_classifier_is_new_for_other_classes(whole_run, few, tmp_path):
+def test_the_classifier_is_new_for_other_classes(whole_run, few, tmp_path, caplog):
     kept = few.train.labels < 4
     fewer = dataclasses.replace(few, labels=few.labels[:4], train=dataclasses.replace(
         few.train, images=few.train.images[kept], labels=few.train.labels[kept]),
@@ -53,6 +53,8 @@ def test_the_classifier_is_new_for_other_classes(whole_run, few, tmp_path):
     assert after.pop("classifier.weight").shape[0] == 4 and len(after.pop("classifier.bias")) == 4
     del before["classifier.weight"], before["classifier.bias"]
     assert same(after, before)
+    assert f"{whole_run[0]} is for 10 classes and this training for 4: the classifier begins anew" \
+        in caplog.messages
 
 
 def test_shipped_weights_are_a_start():

@@ -23,9 +23,9 @@ from zoo.data.text_batches import random_lengths
 from zoo.models import lstm
 from zoo.models.recurrent import LanguageModel
 from zoo.recipes.language import LanguageRecipe, language_recipe
+from zoo.runs.run_folder import RunError, load_checkpoint
 from zoo.training import language_modeling, lstm_baseline
-from zoo.training.losses import mean_loss, perplexity, regularised, training_loss
-from zoo.training.run_folder import RunError, load_checkpoint
+from zoo.training.losses import mean_loss, perplexity, regularized, training_loss
 from zoo.training.tasks.language import LanguageTask
 from zoo.training.trainer import Trainer
 from zoo.weights import WeightsError, load_artifact
@@ -64,9 +64,9 @@ def test_the_training_loss_is_that_of_the_reference(case):
     assert found.loss.item() > found.prediction.item() + 0.01
 
 
-def test_the_regularisers_see_the_outputs_before_and_after_dropout():
+def test_the_regularizers_see_the_outputs_before_and_after_dropout():
     outputs, dropped = torch.randn(2, 5, 3, 4, dtype=torch.float64)
-    found = regularised(torch.tensor(1.0), outputs, dropped, 0.5, 0.25).item()
+    found = regularized(torch.tensor(1.0), outputs, dropped, 0.5, 0.25).item()
     expected = 1 + 0.5 * dropped.pow(2).mean() + 0.25 * (outputs[1:] - outputs[:-1]).pow(2).mean()
     assert found == pytest.approx(expected.item(), rel=1e-6)
 

@@ -9,8 +9,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tests.zoo.training.test_language_modeling import AVERAGED
 from tests.zoo.waves import TINY, waves
+from zoo.runs.run_folder import DivergedError, load_checkpoint
 from zoo.training import language_modeling
-from zoo.training.run_folder import DivergedError, load_checkpoint
 from zoo.training.tasks.language import LanguageTask
 from zoo.training.trainer import Trainer
 

@@ -186,7 +186,7 @@ def test_language_models(name, value, said, tmp_path):
                  command("eval", folder, "--data", tmp_path / "ab.txt", "--json"),
                  command("verify", folder),
                  command("build", folder, "-e", "onnx", "-o", tmp_path / "out"),
-                 command("write", folder)):
+                 command("generate", folder)):
         assert re.search(said, line), line
 
 
@@ -200,4 +200,4 @@ def test_a_language_model_whose_loss_is_too_large(tmp_path):
     for line in (command("eval", folder, "--data", tmp_path / "ab.txt"),
                  command("eval", folder, "--data", tmp_path / "ab.txt", "--json")):
         assert "the network's test_perplexity on ab is inf, though its weights are" in line
-    assert "outputs itself, for 1 of 1 inputs" in command("write", folder)
+    assert "outputs itself, for 1 of 1 inputs" in command("generate", folder)

@@ -284,7 +284,7 @@ def test_nothing_is_shipped_before_all_is_measured(tmp_path):
     (artifact / "config.json").write_text('{"recipe": {}}')
     spec = {"height": 32, "width": 32, "channels": 3, "mean": [0.5] * 3, "std": [0.5] * 3}
     for data, error, words in (("cifar10", DataError, "not a folder"),
-                               ("cifar100", WeightsError, "licence of cifar100 is not stated")):
+                               ("cifar100", WeightsError, "license of cifar100 is not stated")):
         finalize(artifact, Manifest(
             name="x", genotype="DARTS", network={"kind": "cifar", **model.settings},
             input=spec | {"data": data}, trained=True, parameters=1))

@@ -7,6 +7,8 @@ export interface Entry {
   readonly name: string;
   readonly genotype: string;
   readonly task?: string | null;
+  /** Of the images that it takes. */
+  readonly channels?: number | null;
   readonly path: string;
 }
 
@@ -131,7 +133,7 @@ export async function readArtifact<T extends keyof Tasks>(
   }
   if (!isRecord(manifest.files) || !('tfjs/model.json' in manifest.files)) {
     throw new Failure(
-      `${manifest.name ?? path} was exported without TensorFlow.js: build it again with "zoo build ${manifest.genotype ?? ''} --export tfjs".`,
+      `${manifest.name ?? path} was exported without TensorFlow.js: build it again with "${buildCommand(manifest)}".`,
     );
   }
   if (!isAnyManifest(manifest) || !CHECKS[task](manifest)) {
@@ -144,6 +146,18 @@ export async function readArtifact<T extends keyof Tasks>(
 
 export function isStep(artifact: Artifact | Artifact<StepManifest>): artifact is Artifact<StepManifest> {
   return artifact.manifest.task === 'language-model-step';
+}
+
+/** The page has gray and colored pictures, and prompts. */
+export function isShown(channels: number | null | undefined): boolean {
+  return channels == null || channels === 1 || channels === 3;
+}
+
+/** The command that exports the cell of a manifest anew, as a shell takes it. */
+export function buildCommand({ genotype }: { readonly genotype?: unknown }): string {
+  const cell = typeof genotype === 'string' ? genotype : 'NAME';
+  const word = /^[\w@%+=:,./-]+$/.test(cell) ? cell : `'${cell.replaceAll("'", `'"'"'`)}'`;
+  return `zoo build ${word} --export tfjs`;
 }
 
 /** The name of a class; an artifact need not have any. */
@@ -254,7 +268,7 @@ const CHECKS: Readonly<Record<keyof Tasks, (manifest: Record<string, unknown>) =
     isRecord(input) &&
     isCount(input.height) &&
     isCount(input.width) &&
-    (input.channels === 1 || input.channels === 3),
+    isCount(input.channels),
   'language-model-step': ({ input, network }) =>
     isRecord(input) && isRecord(network) && isCount(network.vocabulary) && isCount(network.hidden),
 };

@@ -1,7 +1,16 @@
 /** The files of an artifact, byte by byte: counted while they come, checked before anything uses them. */
 
 import { io } from '@tensorflow/tfjs-core';
-import { brokenOff, downloadBytes, inside, request, type AnyManifest, type Artifact, type StepManifest } from './artifact';
+import {
+  brokenOff,
+  buildCommand,
+  downloadBytes,
+  inside,
+  request,
+  type AnyManifest,
+  type Artifact,
+  type StepManifest,
+} from './artifact';
 import { Failure } from './failure';
 
 export interface Progress {
@@ -176,7 +185,7 @@ function shardPath(artifact: Artifact<AnyManifest>, path: string): string {
 }
 
 const rebuild = (artifact: Artifact<AnyManifest>) =>
-  `build the artifact again with "zoo build ${artifact.manifest.genotype} --export tfjs"`;
+  `build the artifact again with "${buildCommand(artifact.manifest)}"`;
 
 function slices(values: Float32Array, length: number): Float32Array[] {
   return Array.from({ length: values.length / length }, (_, i) => values.slice(i * length, (i + 1) * length));

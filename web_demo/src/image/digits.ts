@@ -4,7 +4,7 @@
  * Those 8x8 images are the optical recognition set of the UCI repository, prepared by NIST's form reader
  * (M. Garris et al., "NIST Form-Based Handprint Recognition System", NISTIR 5469, 1994): a binary scan is
  * stretched to 20x32, sheared until its top and its bottom begin in the same column, thickened or worn
- * off to a fixed amount of ink, centred in 32x32, and counted in 4x4 blocks (levels 0..16). A drawing has
+ * off to a fixed amount of ink, centered in 32x32, and counted in 4x4 blocks (levels 0..16). A drawing has
  * to go the same way, or the network sees what it was never shown. So a digit is kept as the path of the
  * pen, and drawn again in that frame.
  */

@@ -32,7 +32,7 @@ export function scaledMiddle(
   return Float32Array.from(result);
 }
 
-/** Neighbours that make a pixel, the first of them counted from the cut's edge, and their shares in 2^-22. */
+/** Neighbors that make a pixel, the first of them counted from the cut's edge, and their shares in 2^-22. */
 interface Tap {
   readonly first: number;
   readonly weights: readonly number[];
@@ -62,11 +62,11 @@ function middleOf(side: number, scale: number, size: number): Direction {
 function tap(side: number, scaled: number, i: number): Tap {
   const step = side / scaled;
   const reach = Math.max(step, 1);
-  const centre = (i + 0.5) * step;
-  const first = Math.max(0, Math.trunc(centre - reach + 0.5));
-  const end = Math.min(side, Math.trunc(centre + reach + 0.5));
+  const center = (i + 0.5) * step;
+  const first = Math.max(0, Math.trunc(center - reach + 0.5));
+  const end = Math.min(side, Math.trunc(center + reach + 0.5));
   const shares = Array.from({ length: end - first }, (_, k) =>
-    Math.max(0, 1 - Math.abs((first + k - centre + 0.5) * (1 / reach))),
+    Math.max(0, 1 - Math.abs((first + k - center + 0.5) * (1 / reach))),
   );
   const total = shares.reduce((sum, share) => sum + share, 0);
   return { first, weights: shares.map((share) => Math.trunc(0.5 + (share / total) * 2 ** WEIGHT_BITS)) };

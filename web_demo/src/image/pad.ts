@@ -180,7 +180,7 @@ export class Pad {
   }
 }
 
-/** Strokes in units of `side`, in the context's colour. */
+/** Strokes in units of `side`, in the context's color. */
 export function drawStrokes(
   context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D,
   strokes: readonly Stroke[],

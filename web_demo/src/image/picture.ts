@@ -1,6 +1,6 @@
 /** From a drawing, a picture or a camera frame to the raw pixels that a network takes. */
 
-import type { Manifest } from '../artifact/artifact';
+import { isShown, type Manifest } from '../artifact/artifact';
 import { digitPixels, type Stroke } from './digits';
 import { drawStrokes } from './pad';
 import { Failure } from '../artifact/failure';
@@ -25,8 +25,13 @@ export function readsDigits({ input }: Manifest): boolean {
   return input.data === 'digits' && input.width === 8 && input.height === 8 && input.channels === 1;
 }
 
-/** Pictures have values from 0 to 255; a network may have been exported for others. */
-export function refuseOtherRange({ name, input }: Manifest): void {
+/** Pictures are gray or colored, with values from 0 to 255; a network may have been exported for others. */
+export function refuseOtherPixels({ name, input }: Manifest): void {
+  if (!isShown(input.channels)) {
+    throw new Failure(
+      `${name} takes images of ${input.channels} channels, and this page has gray and colored ones: check it with "zoo verify", and use its files from your own code.`,
+    );
+  }
   const [low, high] = input.range ?? [0, 255];
   if (low === 0 && high === 255) return;
   throw new Failure(
@@ -97,7 +102,7 @@ export async function forShowing(picture: ImageBitmap): Promise<ImageBitmap> {
   }
 }
 
-/** Dark ink on white, whatever the colours of the page. */
+/** Dark ink on white, whatever the colors of the page. */
 function onPaper(strokes: readonly Stroke[]): Picture {
   const side = 2 * SCAN_SIDE;
   const source = new OffscreenCanvas(side, side);

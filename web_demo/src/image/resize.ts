@@ -33,7 +33,7 @@ export function middle(fromWidth: number, fromHeight: number, width: number, hei
   };
 }
 
-/** Raw pixels (height, width, channels) of a cut: 3 channels are its colours, 1 is its brightness. */
+/** Raw pixels (height, width, channels) of a cut: 3 channels are its colors, 1 is its brightness. */
 export function areaAverage(cut: Cut, read: ReadRows, width: number, height: number, channels: number): Float32Array {
   const sums = new Float64Array(height * width * channels);
   const across = covered(cut.width, width);

@@ -2,7 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { loadGraphModel, type GraphModel } from '@tensorflow/tfjs-converter';
-import type { AnyManifest, Manifest } from '../artifact/artifact';
+import { buildCommand, type AnyManifest, type Manifest } from '../artifact/artifact';
 import { whileItLasts } from './backends';
 import { Failure } from '../artifact/failure';
 
@@ -69,7 +69,7 @@ function outputNode(model: GraphModel, manifest: AnyManifest, name: string): str
   const node = named ?? model.outputNodes[structured];
   if (node === undefined) {
     throw new Failure(
-      `tfjs/model.json of ${manifest.name} has no output "${name}": build the artifact again with "zoo build ${manifest.genotype} --export tfjs".`,
+      `tfjs/model.json of ${manifest.name} has no output "${name}": build the artifact again with "${buildCommand(manifest)}".`,
     );
   }
   return node.replace(/:0$/, '');

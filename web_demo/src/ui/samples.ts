@@ -52,7 +52,7 @@ function sampleButton(
   const truth = label === undefined ? null : className(manifest, label);
   const button = make('button');
   button.type = 'button';
-  button.setAttribute('aria-label', truth === null ? `Sample ${i + 1}` : `Sample ${i + 1}, labelled ${truth}`);
+  button.setAttribute('aria-label', truth === null ? `Sample ${i + 1}` : `Sample ${i + 1}, labeled ${truth}`);
   const canvas = make('canvas');
   paint(canvas, pixels, manifest.input.width, manifest.input.height);
   button.append(canvas, truth ?? String(i + 1));

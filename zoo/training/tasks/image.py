@@ -56,6 +56,7 @@ class ImageTask(Task):
         # Twice as fast, on CPUs too.
         model = model.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's stubs lack it
         if self._weights:
+            assert isinstance(model, ImageNetwork)
             fine_tuning.warm_start(model, self._weights, recipe)
         return model
 

@@ -101,7 +101,7 @@ class LanguageTask(Task):
             first += len(tokens)
 
     def loss(self, model: nn.Module, *inputs: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Cross-entropy and regularisers; the mean of the former, in nats, and the next hidden
+        """Cross-entropy and regularizers; the mean of the former, in nats, and the next hidden
         state."""
         assert isinstance(model, TiedModel)
         tokens, targets, hidden = inputs

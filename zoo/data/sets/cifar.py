@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.data.base import DataError
-from zoo.data.hub import load_from_hub
-from zoo.data.pictures import NoRangeError, on_white
+from zoo.data.pictures import on_white, told
+from zoo.data.sets.hub import load_from_hub
 
 if TYPE_CHECKING:
     import pyarrow
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 SIDE = 32
 COARSE = 20
 CLASSES = {"cifar10": 10, "cifar100": 100}
-_HUB = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100"}
 _LABEL_COLUMNS = {"cifar10": ("label",), "cifar100": ("fine_label", "label")}
 
 CIFAR10_LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse",
@@ -56,8 +55,7 @@ def load(name: str, path: Path | None) -> tuple[Images, Images, list[str]]:
 
 
 def _from_hub(name: str) -> tuple[Images, Images, list[str]]:
-    source = load_from_hub(name, "train.parquet and test.parquet or the official binary files",
-                           _HUB[name])
+    source = load_from_hub(name)
     column = _LABEL_COLUMNS[name][0]
     train, test = (
         (np.stack([np.asarray(image.convert("RGB")) for image in source[split]["img"]]),
@@ -130,14 +128,12 @@ def _decode(name: str, file: Path, table: pyarrow.Table) -> Images:
     images = np.empty((len(table), SIDE, SIDE, 3), np.uint8)
     for row, cell in enumerate(table["img"].to_pylist()):
         try:
-            image = Image.open(io.BytesIO(cell["bytes"]))
-            if image.mode[0] in "IF":  # of more than 8 bits, at which `convert` cuts off
-                image = Image.fromarray(on_white(image))
-            image = image.convert("RGB")
-        except NoRangeError as error:
-            raise DataError(f"{file}, row {row}: img.bytes {error}") from None
-        except (OSError, SyntaxError, ValueError, TypeError, KeyError,
-                Image.DecompressionBombError):
+            with told(f"{file}, row {row}: img.bytes"):
+                image = Image.open(io.BytesIO(cell["bytes"]))
+                if image.mode[0] in "IF":  # of more than 8 bits, at which `convert` cuts off
+                    image = Image.fromarray(on_white(image))
+                image = image.convert("RGB")
+        except (TypeError, KeyError):
             raise DataError(f"{file}, row {row}: img.bytes is no image") from None
         if image.size != (SIDE, SIDE):
             raise DataError(f"{file}, row {row}: the image is {image.width}x{image.height}, "

@@ -1,7 +1,8 @@
 """Notes: what is no error and still has to be said, such as files that are left out.
 
-Code that is far from a terminal says it by `note`.  The commands show a note as one line on
-stderr, each once (`show`); in Python it is a warning of the logger "zoo", as any other's.
+Code that is far from a terminal says it by `note`, and by `say` what is as it should be.  The
+commands show both as lines on stderr, each once (`show`); in Python they are warnings and infos of
+the logger "zoo", as any other's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ _LOGGER = logging.getLogger("zoo")
 def note(text: str) -> None:
     """Say `text`, one line without a full stop."""
     _LOGGER.warning("%s", text)
+
+
+def say(text: str) -> None:
+    """Say `text`, a fact that is no surprise, as `note` does."""
+    _LOGGER.info("%s", text)
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
@@ -42,7 +48,8 @@ class _OnStderr(logging.Handler):
         first = os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
         if first and text not in self.said:
             self.said.add(text)
-            typer.echo(f"note: {text}", err=True)
+            note = "note: " if record.levelno >= logging.WARNING else ""
+            typer.echo(f"{note}{text}", err=True)
 
 
 def show() -> None:
@@ -51,3 +58,4 @@ def show() -> None:
         if isinstance(handler, _OnStderr):
             _LOGGER.removeHandler(handler)
     _LOGGER.addHandler(_OnStderr())
+    _LOGGER.setLevel(logging.INFO)

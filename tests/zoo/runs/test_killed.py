@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from tests import processes
 from zoo.artifact.folder import check_files, check_place, read_manifest
-from zoo.training import run_folder
+from zoo.runs import run_folder
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -76,6 +76,26 @@ def test_killed_once(whole, tmp_path):
     assert (folder / "best.pt").exists()  # the checkpoint comes after the row
     Training(folder, "--resume").finish()
     check_same(folder, whole)
+
+
+def test_one_at_a_time_and_the_hint_that_a_termination_gives(tmp_path):
+    folder = tmp_path / "run"
+    training = Training(folder, "--epochs", "400")
+    training.wait_for(rows=1)
+    second = tmp_path / "second"
+    second.mkdir()
+    other = processes.begin("zoo", [*WORDS, folder, "--resume"], err=second / "stderr")
+    other.join(120)
+    assert other.exitcode == 1
+    assert (second / "stderr").read_text().splitlines()[-1] == (
+        f"error: another process is at work on {folder}; wait for it, or choose another folder "
+        "with -o")
+    training.process.terminate()
+    training.process.join(60)
+    assert training.process.exitcode == 143
+    assert (tmp_path / "stderr").read_text().splitlines()[-1] == (
+        f"interrupted; go on with --resume (whole epochs are kept in {folder})")
+    assert not (folder / run_folder.LOCK).exists()
 
 
 @pytest.mark.slow

@@ -1,16 +1,21 @@
 """Checkpoints of the 2018 release become artifacts; whatever else is one line."""
 
-import os
-import pickle
 import re
+import shutil
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import zoo
 from zoo.artifact.folder import ArtifactError, check_files, read_manifest
+from zoo.checkpoints.file import WeightsError
+from zoo.checkpoints.fit import cells_with, infer, shapes
+from zoo.checkpoints.importing import import_checkpoint
+from zoo.cli import app
 from zoo.create import create_model
-from zoo.darts_checkpoint import CheckpointError, import_checkpoint
+from zoo.genotypes.serialization import to_json
+from zoo.registry import records
 from zoo.weights import load_artifact, trained_state
 
 SMALL = {"channels": 4, "layers": 5, "num_classes": 10, "auxiliary": True}
@@ -31,7 +36,7 @@ def as_in_2018(state):
         if "num_batches_tracked" not in name}}
 
 
-def refused(path, cell="DARTS_V2", error=CheckpointError, **named) -> str:
+def refused(path, cell="DARTS_V2", error=WeightsError, **named) -> str:
     with pytest.raises(error) as caught:
         import_checkpoint(path, cell, path.parent / "out", **named)
     assert "\n" not in str(caught.value)
@@ -76,7 +81,7 @@ def test_image_networks(tmp_path, network, change):
     assert torch.equal(model.eval()(images), loaded(images))
 
 
-def test_cifar10_is_recognised_by_its_classes(tmp_path):
+def test_cifar10_is_recognized_by_its_classes(tmp_path):
     checkpoint(tmp_path / "a.pt")
     manifest = import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "out")
     assert manifest.input.data == "cifar10" and manifest.labels[3] == "cat"
@@ -104,6 +109,20 @@ def test_language_models(tmp_path):
     assert torch.equal(model.eval()(tokens, hidden)[0], loaded(tokens, hidden)[0])
 
 
+def test_hierarchical_cells(tmp_path):
+    cell = zoo.HierarchicalGenotype([[[["sep_conv_3x3_relu"]]], [[["motif_1"]]]])
+    (tmp_path / "mine.json").write_text(to_json(cell))
+    model = create_model(cell, channels=4, layers=3, num_classes=7, auxiliary=True).eval()
+    torch.save({"model": model.state_dict()}, tmp_path / "a.pt")
+    manifest = import_checkpoint(tmp_path / "a.pt", str(tmp_path / "mine.json"), tmp_path / "out")
+    assert manifest.network.settings() == {"channels": 4, "layers": 3, "num_classes": 7,
+                                           "in_channels": 3}
+    images = torch.randn(2, 3, 16, 16)
+    assert torch.equal(model(images), load_artifact(tmp_path / "out")[0](images))
+    shutil.rmtree(tmp_path / "out")
+    assert "it is of a hierarchical cell, the network of a conv one" in refused(tmp_path / "a.pt")
+
+
 def test_an_earlier_import_is_replaced_and_a_foreign_folder_is_not(tmp_path):
     checkpoint(tmp_path / "a.pt")
     for _ in range(2):
@@ -121,30 +140,82 @@ def test_an_earlier_import_is_replaced_and_a_foreign_folder_is_not(tmp_path):
 def test_another_cell_names_the_first_key_and_what_would_fit(tmp_path):
     checkpoint(tmp_path / "a.pt")
     message = refused(tmp_path / "a.pt", "DARTS_V1")
-    assert re.search(r"not a network of DARTS_V1: cells\.0\._ops\.\S+ ", message)
-    assert "--cell DARTS_V2" in message
-    assert "recurrent cell; it fits --cell DARTS_V2" in refused(tmp_path / "a.pt", "ENAS_RNN")
+    assert re.search(r"does not fit the network: cells\.0\._ops\.\S+ \S", message)
+    assert message.endswith("its shapes are those of DARTS_V2 (cifar network, channels 4, layers "
+                            "5, num_classes 10, in_channels 3)")
+    message = refused(tmp_path / "a.pt", "ENAS_RNN")
+    assert ("it is of a conv cell, the network of a recurrent one; its shapes are those of "
+            "DARTS_V2") in message
 
 
-def test_a_checkpoint_of_no_registered_cell(tmp_path):
-    def narrow(state):
+def test_a_checkpoint_of_no_registered_cell_names_the_nearest(tmp_path):
+    def wider(state):
         return state | {"cells.0._ops.0.op.1.weight": torch.zeros(4, 1, 9, 9)}
 
-    checkpoint(tmp_path / "a.pt", change=narrow)
-    message = refused(tmp_path / "a.pt")
-    assert "cells.0._ops.0.op.1.weight has shape (4, 1, 9, 9)" in message
-    assert "no registered cell fits" in message
+    checkpoint(tmp_path / "a.pt", change=wider)
+    message = refused(tmp_path / "a.pt", "NASNet")
+    assert ("no registered cell has its shapes (cifar network, channels 4, layers 5, num_classes "
+            "10, in_channels 3), the nearest is DARTS_V2: cells.0._ops.0.op.1.weight has shape "
+            "(4, 1, 9, 9), the network's has (4, 1, 3, 3)") in message
+
+
+def test_all_cells_that_it_fits_are_listed(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
+    for name in ("MINE", "MINE_TOO", "MINE_AS_WELL"):
+        zoo.register(name, zoo.genotype("DARTS_V2"))
+    checkpoint(tmp_path / "a.pt")
+    assert ("its shapes are those of DARTS_V2 or MINE or MINE_AS_WELL or MINE_TOO (cifar"
+            in refused(tmp_path / "a.pt", "DARTS_V1"))
+    result = CliRunner().invoke(app, ["import", str(tmp_path / "a.pt")])
+    assert result.exit_code == 1 and result.stderr == (
+        f"error: name the cell that {tmp_path / 'a.pt'} is a network of with --cell: its shapes "
+        "are those of DARTS_V2 or MINE or MINE_AS_WELL or MINE_TOO (cifar network, channels 4, "
+        "layers 5, num_classes 10, in_channels 3); shapes do not say which node reads which\n")
+
+
+def test_a_cell_with_the_same_shapes_is_said_when_it_fits(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
+    cell = zoo.genotype("DARTS_V2")
+    edges = [[(name, 0 if source == 1 else source) for name, source in node]
+             for node in cell.normal.nodes]
+    zoo.register("REWIRED", zoo.ConvGenotype(zoo.Cell(edges, cell.normal.concat), cell.reduce))
+    zoo.register("SAME", cell)
+    checkpoint(tmp_path / "a.pt")
+    import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "out")
+    assert (f"{tmp_path / 'a.pt'}: its shapes are those of REWIRED too; they do not say which node "
+            "reads which") in caplog.messages
+
+
+@pytest.mark.parametrize("name", [cell.name for cell in records(kind="conv")
+                                  if cell.origin == "published"][::9])
+def test_a_published_cell_is_known_by_its_shapes(name):
+    sizes = ("imagenet", {"channels": 4, "layers": 5, "num_classes": 10, "in_channels": 3})
+    tensors = {key: torch.empty(value.shape, dtype=value.dtype)
+               for key, value in shapes(zoo.genotype(name), *sizes).items()}
+    assert infer(tensors, "a.pt") == sizes
+    assert name in [one.name for one in cells_with(tensors, sizes)]
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, 4, 20])
+def test_a_network_of_any_depth_is_recognized(tmp_path, layers):
+    checkpoint(tmp_path / "a.pt", layers=layers, auxiliary=False)
+    import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+    message = refused(tmp_path / "a.pt", "AmoebaNet")
+    # Of one or two layers, all reductions, several cells have the shapes.
+    assert re.search(r"its shapes are those of ([\w ]+ or )?DARTS_V2 ", message)
 
 
 @pytest.mark.parametrize("change, message", [
     (lambda state: {}, "no state dict"),
     (lambda state: {"weight": torch.zeros(2)}, "none of stem.0.weight"),
-    (lambda state: {"stem.0.weight": torch.zeros(2)}, "has no cells"),
+    (lambda state: {"stem.0.weight": torch.zeros(2)}, "has no whole row of cells"),
     (lambda state: {"state_dict": [1, 2]}, "no state dict"),
     (lambda state: torch.zeros(3), "no state dict"),
     (lambda state: {k: v for k, v in state.items() if k != "classifier.weight"},
      "classifier.weight is missing"),
-    (lambda state: state | {"cells.1000000000.x": torch.zeros(1)}, "has no cells"),
+    (lambda state: state | {"cells.1000000000.x": torch.zeros(1)}, "cells.1000000000.x is not"),
+    (lambda state: state | {"cells.100000.x": torch.zeros(1)}, "has no whole row of cells"),
     (lambda state: state | {"stem.0.weight": torch.zeros(0, 3, 3, 3)}, "stem.0.weight"),
     (lambda state: state | {"extra": torch.zeros(1)}, "extra is not part of the network"),
 ])
@@ -158,54 +229,25 @@ def test_the_wrong_kind_of_network(tmp_path):
     assert "is a cifar network" in refused(tmp_path / "a.pt", network="imagenet")
 
 
-def test_a_language_model_that_is_not_tied(tmp_path):
-    checkpoint(tmp_path / "a.pt", "DARTS_V2_RNN", "language", vocabulary=11, embedding=6, hidden=6,
-               change=lambda state: state | {"decoder.weight": torch.zeros(11, 6)})
-    assert "tied" in refused(tmp_path / "a.pt", "DARTS_V2_RNN")
-
-
-# --- what is no checkpoint ------------------------------------------------------------------
-
-
-class Malicious:
-    """A pickle that makes a file when it is loaded."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-def test_pickles_with_code_are_refused_unrun(tmp_path):
-    trap = tmp_path / "trap"
-    torch.save({"stem.0.weight": Malicious(trap)}, tmp_path / "a.pt")
-    assert "could run any code" in refused(tmp_path / "a.pt")
-    torch.save({"stem.0.weight": Malicious(trap)}, tmp_path / "b.pt",
-               _use_new_zipfile_serialization=False)
-    assert "could run any code" in refused(tmp_path / "b.pt")
-    (tmp_path / "c.pkl").write_bytes(pickle.dumps(Malicious(trap)))
-    assert "could run any code" in refused(tmp_path / "c.pkl")
-    torch.save(create_model("DARTS_V2", **SMALL), tmp_path / "whole.pt")  # not its state dict
-    assert "state_dict()" in refused(tmp_path / "whole.pt")
-    assert not trap.exists()
-
-
-@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.999])
-@pytest.mark.parametrize("zipped", [True, False])
-def test_truncated_files(tmp_path, part, zipped):
-    torch.save(create_model("DARTS_V2", **SMALL).state_dict(), tmp_path / "a.pt",
-               _use_new_zipfile_serialization=zipped)
-    content = (tmp_path / "a.pt").read_bytes()
-    (tmp_path / "a.pt").write_bytes(content[: int(part * len(content))])
-    assert "damaged" in refused(tmp_path / "a.pt")
-
-
 def test_files_that_are_not_there_or_something_else(tmp_path):
-    assert "there is no checkpoint" in refused(tmp_path / "a.pt", error=FileNotFoundError)
-    (tmp_path / "a.pt").write_text("a letter to a friend")
-    assert "damaged" in refused(tmp_path / "a.pt")
+    assert "there is no file or folder" in refused(tmp_path / "a.pt")
     (tmp_path / "folder").mkdir()
-    assert "is a folder" in refused(tmp_path / "folder")
+    assert "is not an artifact folder" in refused(tmp_path / "folder", error=ArtifactError)
     checkpoint(tmp_path / "b.pt")
     assert "did you mean" in refused(tmp_path / "b.pt", "DARTS_V22", error=LookupError)
+    import_checkpoint(tmp_path / "b.pt", "DARTS_V2", tmp_path / "artifact")
+    assert "artifact already; every command takes it" in refused(tmp_path / "artifact")
+    import_checkpoint(tmp_path / "artifact/model.safetensors", "DARTS_V2", tmp_path / "again")
+    assert read_manifest(tmp_path / "again").network == read_manifest(tmp_path / "artifact").network
+
+
+@pytest.mark.parametrize("name, folder", [
+    ("a.pt", "DARTS_V2-a"), ("best.pth.tar", "DARTS_V2-best"), ("v1.2.ckpt", "DARTS_V2-v1.2"),
+    ("model.safetensors", "DARTS_V2-model"), ("epoch.tar", "DARTS_V2-epoch"), ("x", "DARTS_V2-x")])
+def test_a_folder_is_called_as_its_checkpoint(tmp_path, name, folder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    checkpoint(tmp_path / name)
+    result = CliRunner().invoke(app, ["import", name, "--cell", "DARTS_V2"])
+    assert result.exit_code == 0, result.output
+    assert read_manifest(tmp_path / "runs" / folder).name == folder
+    assert result.stderr == f"note: {name}: left out the auxiliary head (14 tensors)\n"

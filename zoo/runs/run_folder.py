@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from zoo.artifact.folder import MANIFEST, VOCABULARY, finalize, json_bytes
+from zoo.artifact.folder import CONFIG, HISTORY, MANIFEST, VOCABULARY, finalize, json_bytes
 from zoo.artifact.manifest import Manifest
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.recipes.image import Recipe
@@ -32,14 +32,16 @@ from zoo.system.files import sync_names, write_whole
 from zoo.system.threads import check_threads
 from zoo.weights import WEIGHTS, save_weights
 
-CONFIG, HISTORY = "config.json", "history.jsonl"
 CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
+LOCK = "lock"  # see `zoo.runs.run_lock`
+DIVERGED = "diverged.txt"  # why the run cannot go on, in one line
 # What a kill in the middle of a `write_whole` leaves behind.
 _PARTS = {f"{name}.part" for name in (
     CONFIG, HISTORY, CHECKPOINT, BEST, MANIFEST, VOCABULARY, "model.safetensors", "genotype.json",
     "labels.txt")}
 
 
+_ANEW = "put the right one back, or train anew into another folder with -o"
 # The recipe is compared setting by setting; data and weights may have moved.
 _NOT_COMPARED = ("recipe", "started_from", "weights_sha256", "path", "size", "weights")
 
@@ -62,6 +64,7 @@ def start(folder: Path, config: dict) -> None:
     """Make `folder` ready for a new training.  Raises RunError if it holds anything already."""
     begin(folder, config, "training run", {
         MANIFEST: "a finished artifact;",
+        DIVERGED: "a training that diverged;",
         CONFIG: "an unfinished training; go on with --resume, or"})
 
 
@@ -70,8 +73,7 @@ def begin(folder: Path, config: dict, kind: str, held: Mapping[str, str]) -> Non
 
     Raises RunError if it holds anything already.
     """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise RunError(f"{folder} exists and is not a folder; choose another with -o")
+    check_is_folder(folder)
     for name, what in held.items():
         if (folder / name).exists():
             raise RunError(f"{folder} holds {what} choose another folder with -o")
@@ -81,6 +83,12 @@ def begin(folder: Path, config: dict, kind: str, held: Mapping[str, str]) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     write_whole(folder / CONFIG, json_bytes(config))
+
+
+def check_is_folder(folder: Path) -> None:
+    """Raise RunError where something else than a folder stands at `folder`."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise RunError(f"{folder} exists and is not a folder; choose another with -o")
 
 
 def read_config(folder: Path, recipe: type[Recipe] | type[LanguageRecipe] = Recipe) -> dict:
@@ -132,10 +140,12 @@ def _check_kind(folder: Path, config: object, recipe: type) -> None:
 def check_same(folder: Path, config: dict) -> None:
     """Make the run in `folder` ready to go on: files half-written when it was killed are removed.
 
-    Raises RunError naming the first setting in which `config` differs from the run's.
+    Raises RunError naming the first setting in which `config` differs from the run's, and for a run
+    that has diverged.
     """
     recipe = LanguageRecipe if config.get("network") == "language" else Recipe
-    stored = {"threads": config.get("threads")} | read_config(folder, recipe)  # older runs lack it
+    stored: dict[str, Any] = read_config(folder, recipe)
+    stored.setdefault("threads", config.get("threads"))  # which older runs lack
     if stored["data"] == config["data"] and stored["data_sha256"] != config["data_sha256"]:
         what, options = (("other training images", "--path and --size") if recipe is Recipe
                          else ("another text", "--data, --path and --by"))
@@ -153,7 +163,15 @@ def check_same(folder: Path, config: dict) -> None:
         if before != now:
             raise RunError(f"{folder} was started with {name} {before}, not {now}; go on with the "
                            "same settings or choose another folder with -o")
+    refuse_diverged(folder)
     _sweep(folder)
+
+
+def refuse_diverged(folder: Path) -> None:
+    """Raise RunError, with what went wrong, for a run that has diverged: it would do so again."""
+    if (folder / DIVERGED).exists():
+        why = (folder / DIVERGED).read_text(encoding="utf-8", errors="replace")
+        raise RunError(f"{folder} has diverged and would do so again: {' '.join(why.split())}")
 
 
 def save_checkpoint(folder: Path, state: dict, name: str = CHECKPOINT) -> None:
@@ -226,6 +244,21 @@ def append_line(path: Path, row: dict) -> None:
         os.fsync(file.fileno())
 
 
+def check_history(path: Path, count: int) -> None:
+    """Raise RunError unless the first `count` lines are the rows of epochs 1 to `count`."""
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    if len(lines) < count:
+        raise RunError(f"{path} lacks rows of epochs that are done; {_ANEW}")
+    for number, line in enumerate(lines[:count], start=1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):  # bytes that are no text, too
+            row = None
+        if not isinstance(row, dict) or row.get("epoch") != number:
+            raise RunError(f"{path} is damaged (line {number} is not the row of epoch {number}); "
+                           f"{_ANEW}")
+
+
 def keep_lines(path: Path, count: int) -> None:
     """Keep the first `count` lines: a kill may come between a row and its checkpoint."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
@@ -235,7 +268,7 @@ def keep_lines(path: Path, count: int) -> None:
 def abandon(folder: Path) -> None:
     """Take back `start`, where no epoch is kept yet: another run may begin in the folder."""
     if not (folder / CHECKPOINT).exists():
-        for name in (CONFIG, HISTORY, BEST):
+        for name in (CONFIG, HISTORY, BEST, DIVERGED):
             (folder / name).unlink(missing_ok=True)
         _sweep(folder)
 
@@ -244,7 +277,7 @@ def finish(folder: Path, model: nn.Module, genotype: Genotype, manifest: Manifes
     """Make the folder of a run an artifact; its manifest, with the checksums of its files."""
     save_weights(model, folder / WEIGHTS)
     write_whole(folder / "genotype.json", to_json(genotype).encode())
-    manifest = finalize(folder, manifest, leaving_out={CHECKPOINT, BEST})
+    manifest = finalize(folder, manifest, leaving_out={CHECKPOINT, BEST, LOCK})
     clean(folder)
     return manifest
 
@@ -258,10 +291,11 @@ def clean(folder: Path) -> None:
 
 
 def _is_part(path: Path) -> bool:
-    return path.name in _PARTS and path.is_file() and not path.is_symlink()
+    return path.name in {*_PARTS, LOCK} and path.is_file() and not path.is_symlink()
 
 
 def _sweep(folder: Path) -> None:
     """Remove half-written files of ours, no others."""
     for path in filter(_is_part, list(folder.iterdir())):
-        path.unlink(missing_ok=True)
+        if path.name != LOCK:  # that of this process
+            path.unlink(missing_ok=True)

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from zoo.artifact.folder import read_manifest
 from zoo.artifact.manifest import Input
 from zoo.cli import app
-from zoo.data import imagenet
 from zoo.data.base import DataError, fingerprint, hold_out
 from zoo.data.image_batches import Batches
 from zoo.data.images import load
 from zoo.data.pictures import read_picture
+from zoo.data.sets import imagenet
 from zoo.recipes.image import Recipe, recipe
 from zoo.training.classification import train
 from zoo.training.evaluation import predict, score
@@ -33,12 +33,12 @@ def folder(tmp_path_factory):
     random = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("imagenet")
     for split, count in (("train", 13), ("val", 5)):
-        for name, colour in (("n01", 2), ("n02", 0)):
+        for name, color in (("n01", 2), ("n02", 0)):
             (path / split / name).mkdir(parents=True)
             for number in range(count):
                 height, width = random.integers(40, 90, 2)
                 pixels = random.integers(0, 90, (height, width, 3), dtype=np.uint8)
-                pixels[..., colour] += 150
+                pixels[..., color] += 150
                 image = Image.fromarray(pixels)
                 if number == 1:
                     image = image.convert("CMYK")  # ILSVRC has some
@@ -108,19 +108,19 @@ def test_crops_are_parts_of_the_image_at_any_size_and_place():
     assert imagenet.random_crop(long, 8, 0.9, np.random.default_rng(0)).size == (8, 8)
 
 
-def test_colours_change_as_far_as_they_may():
+def test_colors_change_as_far_as_they_may():
     image = Image.new("RGB", (4, 4), (120, 80, 60))
     hues, means = [], []
     for number in range(200):
         random = np.random.default_rng(number)
-        turned = np.asarray(imagenet.random_colours(image, 0, 0.2, random))[0, 0] / 255
+        turned = np.asarray(imagenet.random_colors(image, 0, 0.2, random))[0, 0] / 255
         hues.append(colorsys.rgb_to_hsv(*turned)[0])
-        means.append(np.asarray(imagenet.random_colours(image, 0.4, 0, random)).mean() / 86.7)
+        means.append(np.asarray(imagenet.random_colors(image, 0.4, 0, random)).mean() / 86.7)
     before = colorsys.rgb_to_hsv(120, 80, 60)[0]
     away = (np.array(hues) - before + 0.5) % 1 - 0.5
     assert -0.22 < away.min() < -0.15 and 0.15 < away.max() < 0.22
     assert 0.55 < min(means) < 0.7 and 1.3 < max(means) < 1.45
-    assert imagenet.random_colours(image, 0, 0, np.random.default_rng(0)) is image
+    assert imagenet.random_colors(image, 0, 0, np.random.default_rng(0)) is image
 
 
 def test_workers_read_what_one_process_reads(data):
@@ -137,7 +137,7 @@ def test_workers_read_what_one_process_reads(data):
 
 
 def test_batches_are_those_of_the_labels(data):
-    batches = Batches(data, RECIPE.but(colour=None, hue=0.0), 0, torch.device("cpu"))
+    batches = Batches(data, RECIPE.but(color=None, hue=0.0), 0, torch.device("cpu"))
     for images, labels in batches.epoch(0):
         raw = images * torch.tensor(data.std).view(-1, 1, 1) + torch.tensor(data.mean).view(
             -1, 1, 1)
@@ -230,7 +230,7 @@ def test_a_run_that_met_a_damaged_file_can_be_begun_again(folder, tmp_path, monk
 
     with pytest.raises(DataError, match="3.JPEG"):
         run()
-    assert not any((tmp_path / "run").iterdir())
+    assert not (tmp_path / "run").exists()
     bad.unlink()
     assert run().trained
 

@@ -1,7 +1,7 @@
-"""Large images that do not fit in memory: train/CLASS/*.JPEG and val/CLASS/*.JPEG, read lazily.
+"""Large images that do not fit in memory, read lazily; see `folder_layout`.
 
 ILSVRC 2012: Russakovsky et al. 2015 (arXiv 1409.0575).  Training crops: Szegedy et al. 2014
-(1409.4842); colours: Howard 2013 (1312.5402), as in the 2018 DARTS release: a random crop of 8 %
+(1409.4842); colors: Howard 2013 (1312.5402), as in the 2018 DARTS release: a random crop of 8 %
 to all of the image, brightness, contrast, saturation and hue; tests on the middle of the image.
 """
 
@@ -20,8 +20,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zoo.data.base import DataError
-from zoo.data.image_folder import Files, class_files, read
+from zoo.data.pictures import decode as read
 from zoo.data.pictures import middle
+from zoo.data.sets.image_folder import Files, class_files
 from zoo.recipes.image import Recipe
 from zoo.system import distributed
 
@@ -71,14 +72,18 @@ class LazyImages:
 Images = tuple[LazyImages, np.ndarray]
 
 
-def load(path: Path, size: int | None = None) -> tuple[Images, Images, list[str]]:
-    """((images, labels) of train, of val or test, class names); images as `LazyImages`.
+def load(path: Path, size: int | None = None
+         ) -> tuple[Images, Images, Images | None, list[str]]:
+    """((images, labels) of train, of test, of validation or None, class names); images as
+    `LazyImages`.
 
     `size` is the side of the square that the network reads, 224 unless given.
     Raises DataError for folders that are missing or empty, or fewer than two classes.
     """
-    train, test, classes = class_files(path, size)
-    return _lazy(train, size or SIZE), _lazy(test, size or SIZE), classes
+    found = class_files(path, size)
+    side = size or SIZE
+    valid = _lazy(found.valid, side) if found.valid else None
+    return _lazy(found.train, side), _lazy(found.test, side), valid, found.classes
 
 
 def _lazy(files: Files, size: int) -> Images:
@@ -90,7 +95,7 @@ def _lazy(files: Files, size: int) -> Images:
 
 
 class TrainingImages(Dataset[Tensor | DataError]):
-    """Image number `index`, (size, size, 3) uint8, cut out and coloured as `recipe` says.
+    """Image number `index`, (size, size, 3) uint8, cut out and colored as `recipe` says.
 
     What is random is a function of `seed`, whole numbers, and of the index: in any worker the
     same.  A file that is of no use gives its DataError, which would not come out of a worker in
@@ -111,7 +116,7 @@ class TrainingImages(Dataset[Tensor | DataError]):
                 image = middle(image, size, file)
         except DataError as error:
             return error
-        image = random_colours(image, self.recipe.colour, self.recipe.hue, random)
+        image = random_colors(image, self.recipe.color, self.recipe.hue, random)
         return torch.from_numpy(np.array(image))
 
 
@@ -166,7 +171,7 @@ def random_crop(image: Image.Image, size: int, smallest: float,
                         box=(left, top, left + wide, top + high))
 
 
-def random_colours(image: Image.Image, strength: float, hue: float,
+def random_colors(image: Image.Image, strength: float, hue: float,
                    random: np.random.Generator) -> Image.Image:
     """Brightness, contrast and saturation times 1 - `strength` to 1 + `strength`, the hue turned
     by up to `hue` of the circle, in any order."""

@@ -1,0 +1,142 @@
+"""A build into a folder that holds an artifact: what stays of it beside the new formats.
+
+Formats of the same network are added to those that are there, and the history of a training stays.
+What would be lost is lost only with `--replace`, and a training's history never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.formats.base import FORMATS, hops, installed_version
+from zoo import weights
+from zoo.artifact import folder as artifact
+from zoo.artifact.folder import ArtifactError
+from zoo.artifact.manifest import Manifest, Parity
+from zoo.weights.hub import WeightsError
+
+if TYPE_CHECKING:
+    from export.pipeline import Source
+
+#: Files that every build writes anew, see `export.pipeline.Pipeline`.
+_REWRITTEN = {weights.WEIGHTS, "genotype.json", "labels.txt", artifact.VOCABULARY, "cell.svg",
+              "README.md"}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """`files` of the artifact that is there, `formats` those among them that can be run; its
+    `manifest`, None where there is none or nothing of it stays."""
+
+    manifest: Manifest | None = None
+    files: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+
+    def known(self, manifest: Manifest) -> Manifest:
+        """What is known of the network: what the folder says, and agreement that `manifest` has of
+        other places."""
+        if self.manifest is None:
+            return manifest
+        there = {(entry.where, entry.precision) for entry in self.manifest.agreement}
+        more = [entry for entry in manifest.agreement
+                if (entry.where, entry.precision) not in there]
+        return self.manifest.model_copy(update={"agreement": [*self.manifest.agreement, *more]})
+
+    def parity(self, added: Sequence[Parity]) -> list[Parity]:
+        """What was found of each format, with what was `added`, in the order of `FORMATS`."""
+        stays = [entry for entry in self.manifest.parity if entry.hop in self.formats] \
+            if self.manifest else []
+        found = {entry.hop: entry for entry in (*added, *stays)}
+        return [found[name] for name in FORMATS if name in found]
+
+    def tools(self, packages: Iterable[str]) -> dict[str, str]:
+        """The versions of `packages`, which are used now, and those that what stays was made
+        with."""
+        tools = {name: installed_version(name) for name in packages}
+        then = self.manifest.tools if self.manifest else {}
+        used = {package for hop in hops(self.formats) for package in hop.packages}
+        for name, version in then.items():
+            if name not in tools:
+                tools[name] = version
+            elif name in used and version != tools[name]:
+                tools[name] = f"{version}, {tools[name]}"
+        return dict(sorted(tools.items()))
+
+    @property
+    def rounded(self) -> str | None:
+        """The precision of the weights in a format that stays, where it may be less."""
+        rounds = any(FORMATS[name].rounds for name in self.formats)
+        return self.manifest.precision if self.manifest and rounds else None
+
+    @property
+    def converter(self) -> str | None:
+        """What made the formats that stay, where one of `CONVERTERS` did."""
+        converts = any(hop.converts for hop in hops(self.formats))
+        return self.manifest.converter if self.manifest and converts else None
+
+
+def kept(source: Source, formats: Sequence[str], directory: Path, precision: str, converter: str,
+         replace: bool = False) -> Kept:
+    """What a build of `source` to `formats` leaves as it is in `directory`.
+
+    With `replace` no format stays.  Raises ArtifactError where another network is there, and where
+    what stays and what is added would not go into one manifest.
+    """
+    if not (directory / artifact.MANIFEST).exists():
+        return Kept()
+    artifact.check_place(directory)
+    manifest = artifact.read_manifest(directory)
+    try:
+        same = _is_same(source, directory, manifest)
+    except (ArtifactError, WeightsError) as error:
+        artifact.check_loss(directory, keep=())
+        if replace:
+            return Kept()
+        raise ArtifactError(f"{error}; or replace all of it with --replace") from None
+    if not same:
+        artifact.check_loss(directory, keep=())
+        if replace:
+            return Kept()
+        raise ArtifactError(f"{directory} holds another network, {manifest.name}, which would be "
+                            "lost; choose another folder with -o, or replace it with --replace")
+    files = {name: _format_of(name) for name in manifest.files
+             if name not in _REWRITTEN and not name.startswith("fixtures/")}
+    stays = {fmt for fmt in files.values() if fmt and fmt not in formats and not replace}
+    found = Kept(manifest, tuple(name for name, fmt in files.items() if not fmt or fmt in stays),
+                 tuple(name for name in FORMATS if name in stays))
+    _check_goes_together(found, formats, directory, precision, converter)
+    return found
+
+
+def _is_same(source: Source, directory: Path, manifest: Manifest) -> bool:
+    """Is the network in the folder that of `source`, for the same inputs and labels?"""
+    known = source.manifest
+    if (known.network, known.input, known.labels) != (
+            manifest.network, manifest.input, manifest.labels):
+        return False
+    model, _ = weights.load_artifact(directory)
+    return (model.genotype == source.genotype
+            and artifact.read_vocabulary(directory, manifest) == source.vocabulary
+            and weights.state_sha256(model) == weights.state_sha256(source.model))
+
+
+def _format_of(name: str) -> str | None:
+    """The format that a file of an artifact belongs to."""
+    return next((fmt.name for fmt in FORMATS.values()
+                 if name == fmt.place or name.startswith(f"{fmt.place}/")), None)
+
+
+def _check_goes_together(found: Kept, formats: Sequence[str], directory: Path, precision: str,
+                         converter: str) -> None:
+    """A manifest has one precision and one converter."""
+    chain = hops(formats)
+    for what, there, wanted, concerned in (
+            ("precision", found.rounded, precision, any(hop.rounds for hop in chain)),
+            ("converter", found.converter, converter, any(hop.converts for hop in chain))):
+        if concerned and there not in (None, wanted):
+            raise ArtifactError(
+                f"{directory} holds {', '.join(found.formats)} of --{what} {there}; build with "
+                f"that, choose another folder with -o, or replace all of it with --replace")

@@ -1,0 +1,175 @@
+"""Whatever file of weights it is: every command that takes one accepts it, or all refuse it with
+the same sentence, before anything is written."""
+
+import pytest
+import torch
+from safetensors.torch import save as safetensors_bytes
+from typer.testing import CliRunner
+
+from tests.zoo.checkpoints.kinds import HOLDING, HOLDING_NONE, SIZES, prefixed, saved, state
+from zoo.checkpoints.file import WeightsError, loaded
+from zoo.cli import app
+from zoo.create import create_model
+
+_SIZES = ["--channels", "4", "--layers", "3"]
+
+
+class ReachedWork(ValueError):
+    """Raised where a command would begin to train or to export."""
+
+
+def _work(*_, **__):
+    raise ReachedWork("reached the work")
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch, on_few):
+    """Runs every command on a file of these bytes: what each says at its end, by command."""
+    monkeypatch.setattr("zoo.runs.run_folder.start", _work)  # the network is made before
+    monkeypatch.setattr("export.pipeline.build", _work)
+    monkeypatch.chdir(tmp_path)
+
+    def run(content, name="a.pt"):
+        (tmp_path / name).write_bytes(content)
+        commands = {
+            "import": ["import", name, "--cell", "DARTS_V2"],
+            "train": ["train", "DARTS_V2", "--weights", name, *_SIZES, "--device", "cpu"],
+            "build": ["build", "DARTS_V2", "-e", "onnx", "--weights", name, *_SIZES]}
+        endings = {}
+        for command, arguments in commands.items():
+            result = CliRunner().invoke(app, arguments)
+            lines = result.stderr.splitlines()
+            errors = [line for line in lines if line.startswith("error: ")]
+            if result.exit_code:
+                assert result.exit_code == 1 and len(errors) == 1 and lines[-1] == errors[0], lines
+            endings[command] = errors[0].removeprefix("error: ") if errors else "done"
+        try:
+            create_model("DARTS_V2", weights=name, **SIZES)
+            endings["create_model"] = "done"
+        except ValueError as error:
+            endings["create_model"] = " ".join(str(error).split())
+        return endings
+
+    return run
+
+
+def _is_read(content) -> bool:
+    """Whether there are values in the file, of whatever network."""
+    try:
+        loaded(content, "a.pt")
+    except WeightsError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", HOLDING)
+def test_all_take_what_holds_the_network(kind, said):
+    assert said(HOLDING[kind]()) == {
+        "import": "done", "train": "reached the work", "build": "reached the work",
+        "create_model": "done"}
+
+
+@pytest.mark.parametrize("kind", HOLDING_NONE)
+def test_all_refuse_what_holds_none_with_one_sentence(kind, said, tmp_path):
+    content, part = HOLDING_NONE[kind]
+    endings = said(content())
+    assert len(set(endings.values())) == 1, endings
+    sentence = endings["import"]
+    assert sentence.startswith("a.pt") and part in sentence
+    written = CliRunner().invoke(app, ["write", "DARTS_V2_RNN", "--weights", "a.pt"]).stderr
+    assert written.strip() == f"error: {sentence}" or (
+        _is_read(content()) and "a.pt is a file of weights, which has no vocabulary" in written)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_weights_in_the_place_of_a_genotype(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number, kind in enumerate(("state dict", "old format", "safetensors")):
+        name = f"my {number}.pt"
+        (tmp_path / name).write_bytes(HOLDING[kind]())
+        said = {CliRunner().invoke(app, arguments).stderr for arguments in (
+            ["import", name, "--cell", name], ["show", f"./{name}"], ["plot", f"./{name}"],
+            ["register", name], ["train", f"./{name}"], ["build", f"./{name}", "-e", "onnx"])}
+        assert said == {f"error: {name} holds weights, not a genotype; name their cell, as in "
+                        f"`zoo import 'my {number}.pt' --cell DARTS_V2`\n"}
+
+
+_WORDS = {"vocabulary": 11, "embedding": 6, "hidden": 6}
+
+
+def _language_model():
+    torch.manual_seed(0)
+    return dict(create_model("DARTS_V2_RNN", "language", **_WORDS).state_dict())
+
+
+@pytest.mark.parametrize("content, part", [
+    (lambda: saved(_language_model()), ""),
+    (lambda: saved({"model": prefixed("module.", _language_model())}), ""),
+    (lambda: safetensors_bytes({name: value.clone() for name, value in
+                                _language_model().items()}), ""),
+    (lambda: saved({"state_dict": state()}),
+     "it is of a conv cell, the network of a recurrent one; its shapes are those of DARTS_V2"),
+    (lambda: saved(_language_model() | {"decoder.weight": torch.zeros(11, 6)}),
+     "decoder.weight is not encoder.weight"),
+    (lambda: saved(_language_model() | {"rnns.0._Ws.2": torch.zeros(6, 10)}),
+     "rnns.0._Ws.2 has shape (6, 10), the network's has (6, 12)"),
+    (lambda: saved(create_model("DARTS_V2_RNN", "language", **_WORDS)), "could run any code"),
+    (HOLDING_NONE["page"][0], "is a web page (HTML)"),
+])
+def test_language_models(content, part, tmp_path, monkeypatch):
+    monkeypatch.setattr("export.pipeline.build", _work)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.pt").write_bytes(content())
+    said = set()
+    for arguments in (["import", "a.pt", "--cell", "DARTS_V2_RNN"],
+                      ["build", "DARTS_V2_RNN", "-e", "onnx", "--weights", "a.pt",
+                       "--vocabulary", "11", "--hidden", "6"]):
+        lines = CliRunner().invoke(app, arguments).stderr.splitlines()
+        said.add("\n".join(line for line in lines if not line.startswith("note: ")))
+    try:
+        create_model("DARTS_V2_RNN", "language", weights="a.pt", **_WORDS)
+        said.add("")
+    except ValueError as error:
+        said.add(f"error: {error}")
+    if part:
+        sentence, = said
+        assert part in sentence
+    else:
+        assert said == {"", "error: reached the work"}
+
+
+def test_the_sizes_of_a_file_are_said_where_others_are_given(said):
+    wider = create_model("DARTS_V2", **SIZES | {"channels": 6})
+    endings = said(saved(wider.state_dict()))
+    assert endings.pop("import") == "done"
+    assert set(endings.values()) == {
+        "a.pt does not fit the network: stem.0.weight has shape (18, 1, 3, 3), the network's has "
+        "(12, 1, 3, 3); it is of this cell in other sizes, cifar network, channels 6, layers 3, "
+        "num_classes 10, in_channels 1: give these"}
+
+
+def test_the_suffix_does_not_matter(said):
+    for name in ("a", "a.safetensors", "a.pth.tar", "a.bin"):
+        assert said(HOLDING["module"](), name)["create_model"] == "done"
+        assert "web page" in said(HOLDING_NONE["page"][0](), name)["train"]
+
+
+def test_a_file_that_is_not_there(said, tmp_path):
+    content = HOLDING["state dict"]()
+    endings = said(content, "there.pt")
+    (tmp_path / "there.pt").unlink()
+    assert endings["import"] == "done"
+    result = [CliRunner().invoke(app, arguments).stderr.splitlines()[-1] for arguments in (
+        ["import", "gone.pt", "--cell", "DARTS_V2"],
+        ["train", "DARTS_V2", "--weights", "gone.pt", "--device", "cpu", "-o", "run"],
+        ["build", "DARTS_V2", "-e", "onnx", "--weights", "gone.pt"])]
+    assert set(result) == {"error: there is no file or folder gone.pt to load weights from"}
+
+
+def test_a_checkpoint_in_the_place_of_an_artifact(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.pt").write_bytes(HOLDING["state dict"]())
+    said = {CliRunner().invoke(app, arguments).stderr for arguments in (
+        ["eval", "a.pt"], ["predict", "a.pt", "a.png"], ["verify", "a.pt"], ["write", "a.pt"])}
+    assert said == {"error: a.pt is not an artifact folder: it is a file; `zoo import` makes an "
+                    "artifact of a checkpoint\n"}

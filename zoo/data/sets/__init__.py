@@ -1,0 +1,1 @@
+"""The data sets: where each is read from, and how."""

@@ -1,0 +1,1 @@
+"""What a training or a search keeps on disk: its folder, its lock, TensorBoard events."""

@@ -1,0 +1,49 @@
+"""Counts the memory of the tensors that a computation makes, on the meta device too."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+#: Measured bytes of the process per byte of tensors: the heap fragments with tensors of many sizes,
+#: a GPU's caching allocator less so.
+ROOM = {"cpu": 2.1, "cuda": 1.15}
+
+
+class LiveTensors(TorchDispatchMode):
+    """Within it `peak` becomes the most bytes that tensors took at a time.
+
+    Those that operations create and that are still alive count, but for those `here_before`.
+    """
+
+    def __init__(self, here_before: Sequence[Tensor] = ()) -> None:
+        super().__init__()
+        self.known = {tensor.untyped_storage()._cdata for tensor in here_before}
+        self.now = self.peak = 0
+
+    def __torch_dispatch__(self, operation: Callable[..., object], types: Sequence[type],
+                           arguments: Sequence[Any] = (),
+                           options: Mapping[str, Any] | None = None) -> object:
+        result = operation(*arguments, **(options or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                self._note(tensor.untyped_storage())
+        return result
+
+    def _note(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self.known:
+            self.known.add(key)
+            self.now += size
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self._forget, key, size)
+
+    def _forget(self, key: int, size: int) -> None:
+        self.known.discard(key)
+        self.now -= size
