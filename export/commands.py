@@ -46,7 +46,7 @@ def _rounding() -> str:
 
 def build(
     target: Annotated[str, typer.Argument(
-        help="A registered cell, a genotype file, or an artifact folder.")],
+        help="A registered cell, a genotype file, an artifact folder, or an .onnx file.")],
     export: Annotated[list[str], typer.Option(
         "--export", "-e", help=f"{', '.join(FORMATS)}; repeat or list with commas.")],
     output: Annotated[Path | None, typer.Option(
@@ -71,6 +71,8 @@ def build(
     hidden: Annotated[int | None, typer.Option(help="Width of a language model.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random weights, where none are trained.")] = 0,
     select: Select = None,
+    input_shape: Annotated[list[str] | None, typer.Option(
+        help="NAME=1,3,224,224: what an .onnx file leaves open; repeat.")] = None,
     replace: Annotated[bool, typer.Option(
         "--replace", help="Replace the formats in the folder, or another network.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v",
@@ -86,6 +88,7 @@ def build(
       zoo build DARTS --export tfjs
       zoo build my_cell.json -e onnx,tflite --channels 16 --layers 8
       zoo build exports/DARTS-digits -e tfjs --precision float16 -o small
+      zoo build model.onnx -e tfjs,tflite --input-shape images=1,3,224,224
     """
     from export.pipeline import build as run
     from export.source import BuildOptions, find
@@ -94,7 +97,10 @@ def build(
     source = find(target, BuildOptions(
         network=network, data=data, path=path, weights=weights, channels=channels, layers=layers,
         num_classes=num_classes, in_channels=in_channels, size=size, vocabulary=vocabulary,
-        hidden=hidden, seed=seed, select=select))
+        hidden=hidden, seed=seed, select=select,
+        input_shape=tuple(input_shape) if input_shape else None))
+    for note in source.manifest.notes:
+        typer.echo(f"note: {note}", err=True)
     directory = output or Path("exports") / source.manifest.name
     formats = [name.strip() for item in export for name in item.split(",") if name.strip()]
     if not source.manifest.trained:
@@ -122,8 +128,9 @@ def build(
     if (directory / "tfjs").is_dir():
         shown = (manifest.input.channels in (1, 3) if manifest.task == "image-classification"
                  else "vocabulary.json" in manifest.files)  # by the page
+        proof = () if manifest.task == "tensors" else ("--runtime", "chromium")
         typer.echo("next: " + (command("zoo", "demo", directory) if shown else
-                               command("zoo", "verify", directory, "--runtime", "chromium")))
+                               command("zoo", "verify", directory, *proof)))
 
 
 def _parity(hop: Hop) -> tuple[str, str]:

@@ -26,11 +26,25 @@ if TYPE_CHECKING:
 OPSET = 17
 
 
-def write(deployed: Deployed, path: Path, metadata: dict) -> onnx.ModelProto:
-    """Write the ONNX file; the batch is dynamic, everything else static.
+def write(made: Deployed | onnx.ModelProto, path: Path, metadata: dict) -> onnx.ModelProto:
+    """Write the ONNX file of a deployed network, whose batch is dynamic and everything else
+    static, or of a graph as it is.
 
     `metadata` values go into ``metadata_props`` under ``zoo.<key>``, as JSON unless text.
     """
+    model = made if isinstance(made, onnx.ModelProto) else _exported(made, path)
+    model.producer_name, model.producer_version = "genotype-zoo", ""
+    for key, value in metadata.items():
+        entry = model.metadata_props.add()
+        entry.key = f"zoo.{key}"
+        entry.value = value if isinstance(value, str) else json_text.dumps(value)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return model
+
+
+def _exported(deployed: Deployed, path: Path) -> onnx.ModelProto:
+    """By torch's exporter, which writes to `path`."""
     names = list(deployed.example)
     axes = {name: {0: "batch"} for name in [*names, *deployed.outputs]}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,13 +58,6 @@ def write(deployed: Deployed, path: Path, metadata: dict) -> onnx.ModelProto:
     model = onnx.load(str(path))
     _drop_identities(model.graph)
     _merge_padding(model.graph)
-    model.producer_name, model.producer_version = "genotype-zoo", ""
-    for key, value in metadata.items():
-        entry = model.metadata_props.add()
-        entry.key = f"zoo.{key}"
-        entry.value = value if isinstance(value, str) else json_text.dumps(value)
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
     return model
 
 

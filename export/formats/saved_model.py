@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 
 from export.converter.graph import convert
-from export.converter.value import narrow
+from export.converter.value import as_narrow, narrow
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -56,7 +56,7 @@ def load(directory: Path) -> Runner:
     serve = loaded.signatures["serving_default"]
 
     def run(inputs: Arrays) -> Arrays:
-        outputs = serve(**{name: tf.constant(value) for name, value in inputs.items()})
+        outputs = serve(**{name: tf.constant(as_narrow(value)) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in outputs.items()}
 
     run.loaded = loaded  # the signature lives only as long as what it was loaded from

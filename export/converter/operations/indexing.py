@@ -9,7 +9,6 @@ from export.converter.node import Inputs, Node, converts
 from export.converter.operations.elementwise import TYPES
 from export.converter.value import Value, as_narrow, elementwise, identity
 
-
 #: How people write it: JAX with a billion, PyTorch with the largest of 64 bits.
 _TO_THE_END = 10**9
 
