@@ -99,8 +99,6 @@ def build(
         num_classes=num_classes, in_channels=in_channels, size=size, vocabulary=vocabulary,
         hidden=hidden, seed=seed, select=select,
         input_shape=tuple(input_shape) if input_shape else None))
-    for note in source.manifest.notes:
-        typer.echo(f"note: {note}", err=True)
     directory = output or Path("exports") / source.manifest.name
     formats = [name.strip() for item in export for name in item.split(",") if name.strip()]
     if not source.manifest.trained:
@@ -110,6 +108,8 @@ def build(
     with spinner() as say:
         manifest = run(source, formats, directory, precision, converter, verbose,
                        report=done.append, started=lambda hop: say(f"{hop} ..."), replace=replace)
+    for note in manifest.notes:
+        typer.echo(f"note: {note}", err=True)
     print_table(
         ("hop", "seconds", "max difference", "limit"),
         [(hop.name, f"{hop.seconds:.1f}", *_parity(hop)) for hop in done],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from onnx import helper
 
 from export.checks import parity
 from export.converter import graph as converter
+from export.converter.node import UnsupportedNodeError
 from export.formats import base
 from export.network import onnx_file, onnx_fold, onnx_samples
 from export.network.onnx_file import OnnxFileError, sizes, true_inputs
@@ -48,14 +49,16 @@ class Foreign(Source):
     graph: onnx.ModelProto | None = None
     expected: parity.Reference | None = None
     folded: int = 0  # nodes that are gone
+    single: Callable[[], Foreign] | None = None  # the same with a batch of 1
 
     def pipeline(self, *given: Any) -> Pipeline:
         return ForeignPipeline(self, *given)
 
 
-def from_file(path: Path, shapes: Sequence[str] = (), size: int | None = None) -> Foreign:
+def from_file(path: Path, shapes: Sequence[str] = (), size: int | None = None,
+              single: str = "") -> Foreign:
     """The source of the ONNX file at `path`.  `shapes`, as ``NAME=1,3,224,224``, say what the file
-    leaves open, and `size` height and width of images.
+    leaves open, and `size` height and width of images.  `single` is why the batch has to be 1.
 
     Raises OnnxFileError for a file that cannot be used, and UnsupportedNodeError for an opset that
     is not read.
@@ -69,7 +72,7 @@ def from_file(path: Path, shapes: Sequence[str] = (), size: int | None = None) -
     other = onnx_file.in_float32(reals)
     notes = [f"Numbers of {' and '.join(other)} are computed in float32."] if other else []
     wanted = onnx_fold.fixed_shapes(reals, dict(_parsed(each) for each in shapes), size, what)
-    found = onnx_fold.fold(reals, wanted, what)
+    found = onnx_fold.fold(reals, wanted, what, single)
     if not found.open_batch:
         notes.append(f"The batch is 1: {found.reason}.")
     given = content if other == ["float64"] else reals
@@ -86,7 +89,9 @@ def from_file(path: Path, shapes: Sequence[str] = (), size: int | None = None) -
         origin=Origin(file=path.name, sha256=sha256), trained=True,
         opset=converter.opset(found.model), parameters=_parameters(content))
     return Foreign(model=None, genotype=None, manifest=manifest,  # pyright: ignore
-                   graph=found.model, expected=expected, folded=max(0, gone))
+                   graph=found.model, expected=expected, folded=max(0, gone),
+                   single=(lambda: from_file(path, shapes, size, "a node needs a known one"))
+                   if found.open_batch else None)
 
 
 def _parsed(text: str) -> tuple[str, list[int]]:
@@ -134,16 +139,14 @@ def _reference(model: onnx.ModelProto, shapes: dict[str, list[int]], open_batch:
     given = [onnx_samples.samples(model, shapes, seed)
              for seed in range(_SAMPLES if open_batch else 1)]
     try:
-        run = onnx_samples.session(model)
-        names = [output.name for output in run.get_outputs()]
-        made = [dict(zip(names, run.run(None, each))) for each in given]
+        made = onnx_samples.outputs_of_each(model, given)
         again = onnx_samples.outputs(model, given[0], optimized=False)
     except Exception as error:
         raise OnnxFileError(f"{what}: ONNX Runtime cannot run it: "
                             f"{' '.join(str(error).split())[:300]}") from None
     inputs = {name: np.concatenate([each[name] for each in given]) for name in shapes}
     outputs = {name: np.concatenate([each[name] for each in made]) if open_batch else made[0][name]
-               for name in names}
+               for name in made[0]}
     scales, wobble = {}, 0.0
     for name, value in outputs.items():
         if not np.isfinite(value.astype(np.float64)).all():
@@ -187,7 +190,8 @@ def _turn_and_rename(model: onnx.ModelProto, expected: parity.Reference) -> list
             while plain in taken:
                 plain += "_"
             notes.append(f"{value.name} is called {plain}: not every format takes its name.")
-            for table in (side, expected.scales if prefix == "output" else {}):
+            tables: list[dict[str, Any]] = [side, expected.scales]
+            for table in tables:
                 if value.name in table:  # where it was, as the order means something
                     items = [(plain if key == value.name else key, item)
                              for key, item in table.items()]
@@ -220,7 +224,23 @@ class ForeignPipeline(Pipeline):
         self.expected, self.made[None] = source.expected, source.graph
         if self.converter == base.Options.converter and any(
                 fmt.converts for fmt in base.hops(self.formats)):
-            converter.convert(source.graph)
+            self._check(source.graph)
+
+    def _check(self, graph: onnx.ModelProto) -> None:
+        """Raise UnsupportedNodeError where the graph cannot be converted; one that cannot be with
+        an open batch is taken with a batch of 1."""
+        from export.formats.saved_model import traced
+
+        try:
+            traced(graph)
+        except UnsupportedNodeError:
+            if self.source.single is None:
+                raise
+            alone = self.source.single()
+            assert alone.graph is not None and alone.expected is not None
+            traced(alone.graph)
+            self.source = alone
+            self.expected, self.made[None] = alone.expected, alone.graph
 
     def metadata(self) -> dict[str, Any]:
         known = self.source.manifest

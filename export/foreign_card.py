@@ -1,4 +1,4 @@
-"""The model card of a network that came as an ONNX file: what it takes, gives, and what was proved."""
+"""The model card of a network that came as an ONNX file: its tensors and its parity."""
 
 from __future__ import annotations
 

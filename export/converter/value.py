@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 Order: TypeAlias = tuple[int, ...]
-Shape: TypeAlias = list["int | None"]  # None: the batch, which is open
+#: Sizes; None for the batch, which is open (TensorFlow's types leave it to the reader).
+Shape: TypeAlias = list[Any]
 
 #: Runtimes in the browser know neither 64 bits nor small integers.
 _NARROW = {np.dtype(wide): np.dtype(narrow) for narrow, kinds in {
@@ -29,6 +30,11 @@ _NARROW = {np.dtype(wide): np.dtype(narrow) for narrow, kinds in {
 def narrow(dtype: np.dtype) -> np.dtype:
     """The type in which values of an ONNX type are computed: float32, int32, or as it is."""
     return _NARROW.get(np.dtype(dtype), np.dtype(dtype))
+
+
+def dims(tensor: tf.Tensor) -> Shape:
+    """The sizes of a tensor as it lies."""
+    return tensor.shape.as_list()
 
 
 def identity(rank: int) -> Order:
@@ -43,7 +49,8 @@ def channels_last(rank: int) -> Order:
 class Value:
     """A tensor, or an array where it is `constant`, whose ONNX axes lie in `order`."""
 
-    def __init__(self, tensor: tf.Tensor | np.ndarray, order: Sequence[int] | None = None) -> None:
+    def __init__(self, tensor: tf.Tensor | np.ndarray | np.generic,
+                 order: Sequence[int] | None = None) -> None:
         self.rank = len(tensor.shape)
         self.order: Order = tuple(order) if order is not None else identity(self.rank)
         assert sorted(self.order) == list(range(self.rank))

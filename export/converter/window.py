@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.converter.node import Node
-from export.converter.value import Value, channels_last, reshape
+from export.converter.value import Value, channels_last, dims, reshape
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -69,7 +69,7 @@ def image(node: Node, value: Value) -> tf.Tensor:
 def spatial(tensor: tf.Tensor, rank: int) -> Value:
     """(N, H, W, C) as the ONNX value of `rank` dimensions that it stands for."""
     if rank == 3:
-        batch, _, width, channels = tensor.shape.as_list()
+        batch, _, width, channels = dims(tensor)
         tensor = reshape(tensor, [batch, width, channels])
     return Value(tensor, channels_last(rank))
 

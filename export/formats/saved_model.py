@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -33,8 +33,9 @@ def signature(model: onnx.ModelProto) -> Iterator[tf.TensorSpec]:
         yield tf.TensorSpec(shape, tf.as_dtype(dtype), name=value.name)
 
 
-def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
-    """Write the SavedModel with one signature, ``serving_default``."""
+def traced(model: onnx.ModelProto) -> Any:
+    """The graph as a concrete function of TensorFlow; what `export.converter.graph.convert`
+    raises."""
     import tensorflow as tf
 
     names = [value.name for value in model.graph.input]
@@ -44,8 +45,14 @@ def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
     def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         return run(**dict(zip(names, tensors)))
 
-    tf.saved_model.save(tf.Module(), str(directory),
-                        signatures={"serving_default": serve.get_concrete_function()})
+    return serve.get_concrete_function()
+
+
+def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
+    """Write the SavedModel with one signature, ``serving_default``."""
+    import tensorflow as tf
+
+    tf.saved_model.save(tf.Module(), str(directory), signatures={"serving_default": traced(model)})
 
 
 def load(directory: Path) -> Runner:

@@ -17,7 +17,7 @@ from onnx import TensorProto, external_data_helper, helper, numpy_helper
 MOST_BYTES = 2**31 - 1
 
 #: Real numbers of other sizes are computed in float32: no runtime in a browser has others.
-_OTHER_REALS = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16",
+_OTHER_REALS: dict[int, str] = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16",
                 TensorProto.DOUBLE: "float64"}
 
 

@@ -73,15 +73,17 @@ def fixed_shapes(model: onnx.ModelProto, given: Mapping[str, Sequence[int]], siz
     return shapes
 
 
-def fold(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str) -> Folded:
-    """The graph at `shapes`, whose batch is open where it can be.
+def fold(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str, single: str = ""
+         ) -> Folded:
+    """The graph at `shapes`, whose batch is open where it can be, unless it has to be a `single`
+    one for some reason.
 
     Raises OnnxFileError where ONNX Runtime cannot run it at these sizes.
     """
     one = _folded(model, shapes, what)
     batches = {shape[0] if shape else None for shape in shapes.values()}
-    if batches != {1}:
-        return Folded(one, False, "an input has no batch of its own")
+    if single or batches != {1}:
+        return Folded(one, False, single or "an input has no batch of its own")
     loose = _without_a_batch_of_one(model, shapes)
     try:
         two, three = (_folded(loose, {name: [n, *shape[1:]] for name, shape in shapes.items()},

@@ -1,7 +1,8 @@
-"""Inputs for an ONNX graph of which nothing is known but their shapes, and what it makes of them."""
+"""Inputs for an ONNX graph of which nothing but their shapes is known, and its outputs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -64,9 +65,15 @@ def session(model: onnx.ModelProto, optimized: bool = True) -> onnxruntime.Infer
                                         ["CPUExecutionProvider"])
 
 
+def outputs_of_each(model: onnx.ModelProto, given: Sequence[dict[str, np.ndarray]],
+                    optimized: bool = True) -> list[dict[str, np.ndarray]]:
+    """What ONNX Runtime makes of each of several inputs by name."""
+    run = session(model, optimized)
+    names = [output.name for output in run.get_outputs()]
+    return [dict(zip(names, cast("list[np.ndarray]", run.run(None, each)))) for each in given]
+
+
 def outputs(model: onnx.ModelProto, given: dict[str, np.ndarray], optimized: bool = True
             ) -> dict[str, np.ndarray]:
     """What ONNX Runtime makes of inputs by name."""
-    run = session(model, optimized)
-    found = cast("list[np.ndarray]", run.run(None, given))
-    return dict(zip([output.name for output in run.get_outputs()], found))
+    return outputs_of_each(model, [given], optimized)[0]

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.converter.node import Inputs, Node, converts
-from export.converter.value import Value, as_narrow, channels_last, elementwise
+from export.converter.value import Value, as_narrow, channels_last, dims, elementwise
 from export.converter.window import Window, image, pad, spatial, window
 
 #: Channels that a dense convolution may have that stands for several groups.
@@ -28,10 +28,15 @@ def _filters(node: Node, weight: Value) -> tf.Tensor:
 
 @converts("Conv", 1, 11, 22)
 def conv(node: Node, inputs: Inputs) -> Value:
+    return convolved(node, inputs)
+
+
+def convolved(node: Node, inputs: Inputs) -> Value:
+    """The images of the first input with the filters of the second."""
     x, weight, *bias = inputs
     tensor = image(node, x)
     out_channels, in_channels = weight.shape[:2]
-    view = window(node, tensor.shape.as_list()[1:3], weight.shape[2:], x.rank)
+    view = window(node, dims(tensor)[1:3], weight.shape[2:], x.rank)
     groups = node.get("group", 1)
     filters = _filters(node, weight)
     if groups == 1:
@@ -46,7 +51,7 @@ def conv(node: Node, inputs: Inputs) -> Value:
 
 
 def _dense(x: tf.Tensor, filters: tf.Tensor, view: Window) -> tf.Tensor:
-    padding = view.padding(x.shape.as_list()[1:3])
+    padding = view.padding(dims(x)[1:3])
     if padding is None and max(view.dilations) > 1:
         x, padding = pad(x, view.sides, 0.0), "VALID"
     # TensorFlow's types leave out explicit padding, a list.
@@ -57,7 +62,7 @@ def _dense(x: tf.Tensor, filters: tf.Tensor, view: Window) -> tf.Tensor:
 
 def _depthwise(x: tf.Tensor, filters: tf.Tensor, groups: int, view: Window) -> tf.Tensor:
     """Filters (H, W, 1, channels * multiplier)."""
-    height, width, _, out_channels = filters.shape.as_list()
+    height, width, _, out_channels = dims(filters)
     filters = _constant_reshape(filters, [height, width, groups, out_channels // groups])
     if max(view.strides) > 1 and max(view.dilations) > 1:
         # No runtime has both.  At every stride the same pixels are read: convolve at each, and
@@ -65,7 +70,7 @@ def _depthwise(x: tf.Tensor, filters: tf.Tensor, groups: int, view: Window) -> t
         step, view = view.strides, Window(view.kernel, [1, 1], view.dilations, view.pads,
                                           view.beyond)
         return tf.nn.max_pool2d(_depthwise(x, filters, groups, view), 1, step, "VALID")
-    padding = view.padding(x.shape.as_list()[1:3])
+    padding = view.padding(dims(x)[1:3])
     if padding is None and max(view.dilations) > 1:
         x, padding = pad(x, view.sides, 0.0), "VALID"
     return tf.nn.depthwise_conv2d(x, filters, [1, *view.strides, 1],
@@ -97,9 +102,13 @@ def _grouped(node: Node, x: tf.Tensor, weight: Value, groups: int, view: Window)
             row = (first + group) * outputs
             dense[group * outputs:(group + 1) * outputs,
                   group * inputs:(group + 1) * inputs] = filters[row:row + outputs]
-        part = x[..., first * inputs:(first + count) * inputs] if together < groups else x
+        part = _channels(x, first * inputs, (first + count) * inputs) if together < groups else x
         parts.append(_dense(part, tf.constant(dense.transpose(2, 3, 1, 0)), view))
     return parts[0] if len(parts) == 1 else tf.concat(parts, -1)
+
+
+def _channels(x: tf.Tensor, first: int, last: int) -> tf.Tensor:
+    return x[:, :, :, first:last]
 
 
 @converts("ConvInteger", 10)
@@ -113,7 +122,7 @@ def conv_integer(node: Node, inputs: Inputs) -> Value:
         for value, zero in zip(real, zeros)]
     if zeros[1] is not None and zeros[1].rank:
         raise node.refuse("a zero point a channel")
-    return elementwise(lambda t: tf.cast(t, tf.int32), [conv(node, real)])
+    return elementwise(lambda t: tf.cast(t, tf.int32), [convolved(node, real)])
 
 
 @converts("ConvTranspose", 1, 11, 22, constant=(1,))
@@ -124,20 +133,20 @@ def conv_transpose(node: Node, inputs: Inputs) -> Value:
     tensor = image(node, x)
     groups = node.get("group", 1)
     kernel = weight.shape[2:]
-    view = window(node, tensor.shape.as_list()[1:3], kernel, x.rank)
+    view = window(node, dims(tensor)[1:3], kernel, x.rank)
     filters = as_narrow(weight.array)  # (in, out of a group, H, W)
     filters = filters[:, :, None] if x.rank == 3 else filters
     filters = _spread(filters, view.dilations)
-    sides, size = _cut(node, view, tensor.shape.as_list()[1:3], filters.shape[2:], x.rank)
+    sides, size = _cut(node, view, dims(tensor)[1:3], filters.shape[2:], x.rank)
     inputs_of_group, parts = len(filters) // groups, []
     for group in range(groups):
-        channels = slice(group * inputs_of_group, (group + 1) * inputs_of_group)
-        parts.append(_backwards(tensor[..., channels] if groups > 1 else tensor,
-                                filters[channels].transpose(2, 3, 1, 0), view.strides))
+        first, last = group * inputs_of_group, (group + 1) * inputs_of_group
+        parts.append(_backwards(_channels(tensor, first, last) if groups > 1 else tensor,
+                                filters[first:last].transpose(2, 3, 1, 0), view.strides))
     y = parts[0] if groups == 1 else tf.concat(parts, -1)
-    y = pad(y, [(0, max(0, size[axis] + before - y.shape[axis + 1]))
+    y = pad(y, [(0, max(0, size[axis] + before - dims(y)[axis + 1]))
                 for axis, before in enumerate(sides)], 0.0)
-    if any(sides) or y.shape.as_list()[1:3] != size:
+    if any(sides) or dims(y)[1:3] != size:
         (top, left), (high, wide) = sides, size
         y = y[:, top:top + high, left:left + wide]
     if bias and bias[0] is not None:
@@ -155,10 +164,11 @@ def _spread(filters: np.ndarray, dilations: list[int]) -> np.ndarray:
 
 def _backwards(x: tf.Tensor, filters: np.ndarray, strides: list[int]) -> tf.Tensor:
     """The whole result, (N, (H - 1) * stride + kernel, ..., out), of filters (H, W, out, in)."""
-    batch, high, wide = x.shape.as_list()[:3]
+    batch, high, wide = dims(x)[:3]
     size = [(n - 1) * step + k for n, step, k in zip((high, wide), strides, filters.shape)]
     shape = [tf.shape(x)[0] if batch is None else batch, *size, filters.shape[2]]
-    y = tf.nn.conv2d_transpose(x, filters, shape, strides, "VALID")
+    y = tf.nn.conv2d_transpose(x, filters, shape,  # pyright: ignore[reportArgumentType]
+                               strides, "VALID")
     return tf.ensure_shape(y, [batch, *size, filters.shape[2]]) if batch is None else y
 
 

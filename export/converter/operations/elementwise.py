@@ -135,8 +135,8 @@ def clip(node: Node, inputs: Inputs) -> Value:
     if node.version < 11:
         low, high = (Value(np.float32(node.attributes[name])) if name in node.attributes else None
                      for name in ("min", "max"))
-    if all(bound is not None and bound.constant is not None for bound in (low, high)) \
-            and x.dtype == np.float32:
+    if low is not None and low.constant is not None and high is not None \
+            and high.constant is not None and x.dtype == np.float32:
         least, most = float(low.array.reshape(())), float(high.array.reshape(()))
         if least == 0 and most == 6:
             return elementwise(tf.nn.relu6, [x])

@@ -202,4 +202,4 @@ def reverse_sequence(node: Node, inputs: Inputs) -> Value:
     places = np.array([[row, n - 1 - t if t < n else t] for row, n
                        in enumerate(lengths.array.tolist()) for t in rows], np.int32)
     places = places.reshape(len(lengths.array), len(rows), 2)
-    return Value(tf.gather_nd(x.lying(order), places), order)
+    return Value(tf.gather_nd(x.lying(order), tf.constant(places)), order)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from export.converter.node import Inputs, Node, converts
-from export.converter.value import Value, as_narrow, identity, reshape
+from export.converter.value import Shape, Value, as_narrow, dims, identity, reshape
 
 
 @converts("Gemm", 7, 9, 11, 13)
@@ -36,6 +38,11 @@ def _side(x: Value, turned: bool) -> tuple[tf.Tensor, bool]:
 
 @converts("MatMul", 1, 9, 13)
 def mat_mul(node: Node, inputs: Inputs) -> Value:
+    return product(node, inputs)
+
+
+def product(node: Node, inputs: Inputs) -> Value:
+    """Of stacks of matrices, or vectors."""
     a, b = inputs
     if a.rank == 0 or b.rank == 0:
         raise node.refuse("a product of a scalar")
@@ -80,17 +87,17 @@ def _stack(x: Value) -> tuple[tf.Tensor, bool]:
 
 def _same_stacks(left: tf.Tensor, right: tf.Tensor, rank: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Both of `rank`: TF.js repeats a stack of one matrix, and no other."""
-    both = [reshape(x, [1] * (rank - x.shape.rank) + x.shape.as_list()) for x in (left, right)]
-    outer = [x.shape.as_list()[:-2] for x in both]
+    both = [reshape(x, [1] * (rank - x.shape.rank) + dims(x)) for x in (left, right)]
+    outer = [dims(x)[:-2] for x in both]
     if outer[0] == outer[1] or any(all(size == 1 for size in sizes) for sizes in outer):
         return both[0], both[1]
     made = []
     for x, own, other in zip(both, outer, reversed(outer)):
-        repeats = [n if m == 1 and n != 1 else 1 for m, n in zip(own, other)]
+        repeats: list[Any] = [n if m == 1 and n != 1 else 1 for m, n in zip(own, other)]
         if None in repeats:
             repeats = [tf.shape(both[0] if x is both[1] else both[1])[axis] if n is None else n
                        for axis, n in enumerate(repeats)]
-            made.append(tf.tile(x, [*repeats, 1, 1]))
+            made.append(tf.tile(x, [*repeats, 1, 1]))  # pyright: ignore[reportArgumentType]
         else:
             made.append(tf.tile(x, [*repeats, 1, 1]) if max(repeats) > 1 else x)
     return made[0], made[1]
@@ -156,17 +163,17 @@ def _pair(x: tf.Tensor, own: list[str], y: tf.Tensor, theirs: list[str], needed:
     columns = [letter for letter in theirs if letter not in shared]
     left = Value(x, range(len(own))).lying([own.index(i) for i in kept + rows + summed])
     right = Value(y, range(len(theirs))).lying([theirs.index(i) for i in kept + columns + summed])
-    a, b = left.shape.as_list(), right.shape.as_list()
+    a, b = dims(left), dims(right)
     stack, high, wide = a[:len(kept)], a[len(kept):len(kept) + len(rows)], \
         b[len(kept):len(kept) + len(columns)]
     depth = int(np.prod(a[len(kept) + len(rows):]))
     # A size of the batch stays open; the product of the others is known.
-    def count(sizes: list[int | None]) -> int | None:
+    def count(sizes: Shape) -> int | None:
         return None if None in sizes else int(np.prod(sizes))
 
-    product = tf.matmul(reshape(left, [*stack, count(high), depth]),
-                        reshape(right, [*stack, count(wide), depth]), transpose_b=True)
-    return reshape(product, [*stack, *high, *wide]), kept + rows + columns
+    y = tf.matmul(reshape(left, [*stack, count(high), depth]),
+                  reshape(right, [*stack, count(wide), depth]), transpose_b=True)
+    return reshape(y, [*stack, *high, *wide]), kept + rows + columns
 
 
 @converts("MatMulInteger", 10)
@@ -178,7 +185,7 @@ def mat_mul_integer(node: Node, inputs: Inputs) -> Value:
     for x, zero, side in zip((a, b), zeros, (0, 1)):
         real = as_float(x)
         parts.append(Value(real if zero is None else real - _zero_point(zero, side)))
-    return Value(tf.cast(mat_mul(node, parts).logical(), tf.int32))
+    return Value(tf.cast(product(node, parts).logical(), tf.int32))
 
 
 def as_float(x: Value) -> tf.Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 
 import numpy as np
 import tensorflow as tf
 
-from export.converter.node import Inputs, Node, converts
-from export.converter.value import Value
+from export.converter.node import Convert, Inputs, Node, converts
+from export.converter.value import Value, dims
 from export.converter.window import Window, image, pad, spatial, window
 
 #: Below every float32 that a network computes; infinities do not survive all GPUs.
@@ -23,7 +24,7 @@ def max_pool(node: Node, inputs: Inputs) -> Value:
     tensor = image(node, x)
     if tensor.dtype != tf.float32:
         raise node.refuse("a pool of integers")
-    size = tensor.shape.as_list()[1:3]
+    size = dims(tensor)[1:3]
     view = window(node, size, node.get("kernel_shape"), x.rank)
     if max(view.dilations) > 1:
         return spatial(_dilated(pad(tensor, view.sides, _LOWEST), view), x.rank)
@@ -36,7 +37,7 @@ def max_pool(node: Node, inputs: Inputs) -> Value:
 def _dilated(x: tf.Tensor, view: Window) -> tf.Tensor:
     """The largest of the shifted images, one for each place of the window."""
     reach = [(k - 1) * step for k, step in zip(view.kernel, view.dilations)]
-    high, wide = (n - far for n, far in zip(x.shape.as_list()[1:3], reach))
+    high, wide = (n - far for n, far in zip(dims(x)[1:3], reach))
     down, across = view.strides
     return reduce(tf.maximum, [
         x[:, top:top + high:down, left:left + wide:across]
@@ -48,7 +49,7 @@ def _dilated(x: tf.Tensor, view: Window) -> tf.Tensor:
 def average_pool(node: Node, inputs: Inputs) -> Value:
     (x,) = inputs
     tensor = image(node, x)
-    size = tensor.shape.as_list()[1:3]
+    size = dims(tensor)[1:3]
     view = window(node, size, node.get("kernel_shape"), x.rank)
     if max(view.dilations) > 1:
         return spatial(_spread_average(node, tensor, view), x.rank)
@@ -81,10 +82,10 @@ def _spread_average(node: Node, x: tf.Tensor, view: Window) -> tf.Tensor:
     """A dilated average: a depthwise convolution with ones, divided by the counts."""
     if max(view.strides) > 1:
         raise node.refuse("an average with stride and dilation")
-    ones = np.ones((*view.kernel, x.shape[-1], 1), np.float32)
+    ones = np.ones((*view.kernel, dims(x)[-1], 1), np.float32)
     y = tf.nn.depthwise_conv2d(pad(x, view.sides, 0.0), ones, [1, 1, 1, 1], "VALID",
                                dilations=view.dilations)
-    counts = _counts(x.shape.as_list()[1:3], view, bool(node.get("count_include_pad", 0)))
+    counts = _counts(dims(x)[1:3], view, bool(node.get("count_include_pad", 0)))
     return y * (1 / counts).astype(np.float32)[None, :, :, None]
 
 
@@ -92,7 +93,7 @@ def _spread_average(node: Node, x: tf.Tensor, view: Window) -> tf.Tensor:
 def lp_pool(node: Node, inputs: Inputs) -> Value:
     (x,) = inputs
     tensor, power = image(node, x), float(node.get("p", 2))
-    view = window(node, tensor.shape.as_list()[1:3], node.get("kernel_shape"), x.rank)
+    view = window(node, dims(tensor)[1:3], node.get("kernel_shape"), x.rank)
     if max(view.dilations) > 1:
         raise node.refuse("dilations")
     powers = tf.pow(tf.abs(pad(tensor, view.sides, 0.0)), power)
@@ -100,7 +101,7 @@ def lp_pool(node: Node, inputs: Inputs) -> Value:
     return spatial(tf.pow(y * float(np.prod(view.kernel)), 1 / power), x.rank)
 
 
-def _over_space(function):
+def _over_space(function: Callable[..., tf.Tensor]) -> Convert:
     def convert(node: Node, inputs: Inputs) -> Value:
         (x,) = inputs
         axes = [x.at(axis) for axis in range(2, x.rank)]

@@ -7,6 +7,7 @@ so the steps are written out, which needs a number of them that is known.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,8 @@ _ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
 
 State = tuple[tf.Tensor, ...]
 Step = Callable[[tf.Tensor, State], State]
+#: Of a direction: its step, and what the input adds to the gates of all steps.
+Cell = Callable[[int], tuple[Step, Callable[[Value], tf.Tensor]]]
 
 
 def _activations(node: Node, default: Sequence[str], direction: int
@@ -42,20 +45,18 @@ def _activations(node: Node, default: Sequence[str], direction: int
             for name in names]
 
 
-def _run(node: Node, inputs: Inputs, states: int, cell: Callable[[int], tuple[Step, int]]
-         ) -> list[Value]:
-    """All directions and steps.  `cell(direction)` gives the function of a step, which takes what
-    the input contributes, and the matrix that makes that of the input."""
+def _run(node: Node, inputs: Inputs, states: int, cell: Cell) -> list[Value]:
+    """All directions and steps; the outputs, and the last of the `states`."""
     x = inputs[0]
     lengths = inputs[4] if len(inputs) > 4 else None
     batch_first = node.get("layout", 0)
     if batch_first:
         x = Value(x.logical(), (1, 0, 2))
-    steps, batch = x.shape[0], x.shape[1]
+    steps = x.shape[0]
     if steps is None or steps > _MOST_STEPS:
         raise node.refuse(f"{steps or 'an open number of'} steps; up to {_MOST_STEPS} are "
                           "written out")
-    if lengths is not None and (lengths.constant is None or (lengths.constant != steps).any()):
+    if lengths is not None and (lengths.array != steps).any():
         raise node.refuse("sequences of several lengths in one batch")
     hidden = node.get("hidden_size")
     kind = node.get("direction", "forward")
@@ -79,7 +80,6 @@ def _run(node: Node, inputs: Inputs, states: int, cell: Callable[[int], tuple[St
         found = [Value(tf.stack(every, 1)) if len(every) > 1 else
                  Value(tf.expand_dims(every[0], 1))]
         found += [Value(tf.stack([state[n] for state in last], 0)) for n in range(states)]
-    del batch
     return found
 
 
@@ -98,7 +98,7 @@ def _start(inputs: Inputs, place: int, direction: int, x: Value, hidden: int, ba
     return tf.zeros([1, hidden]) * tf.reduce_sum(x.logical()[0] * 0.0, -1, keepdims=True)
 
 
-def _of(inputs: Inputs, place: int, direction: int, shape: Sequence[int]) -> np.ndarray | tf.Tensor:
+def _of(inputs: Inputs, place: int, direction: int, shape: Sequence[int]) -> Any:
     """The weights of a direction; zeros where they are left out."""
     if len(inputs) <= place or inputs[place] is None:
         return np.zeros(shape, np.float32)
@@ -108,12 +108,11 @@ def _of(inputs: Inputs, place: int, direction: int, shape: Sequence[int]) -> np.
     return value.logical()[direction]
 
 
-def _turned(matrix: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
+def _turned(matrix: Any) -> Any:
     return matrix.T if isinstance(matrix, np.ndarray) else tf.transpose(matrix)
 
 
-def _projected(weight: np.ndarray | tf.Tensor, bias: np.ndarray | tf.Tensor
-               ) -> Callable[[Value], tf.Tensor]:
+def _projected(weight: Any, bias: Any) -> Callable[[Value], tf.Tensor]:
     """What the input adds to the gates, of all steps in one product: (steps, batch, gates)."""
     def project(x: Value) -> tf.Tensor:
         steps, batch, features = x.shape
@@ -132,7 +131,7 @@ def lstm(node: Node, inputs: Inputs) -> list[Value]:
     if node.get("input_forget", 0):
         raise node.refuse("input_forget, gates that are coupled")
 
-    def cell(direction: int):
+    def cell(direction: int) -> tuple[Step, Callable[[Value], tf.Tensor]]:
         f, g, h = _activations(node, ("sigmoid", "tanh", "tanh"), direction)
         weight, again = (_of(inputs, place, direction, ()) for place in (1, 2))
         bias = _of(inputs, 3, direction, (8 * size,))
@@ -162,7 +161,7 @@ def gru(node: Node, inputs: Inputs) -> list[Value]:
     """Gates in the order update, reset, hidden."""
     size, after = node.get("hidden_size"), node.get("linear_before_reset", 0)
 
-    def cell(direction: int):
+    def cell(direction: int) -> tuple[Step, Callable[[Value], tf.Tensor]]:
         f, g = _activations(node, ("sigmoid", "tanh"), direction)
         weight, again = (_of(inputs, place, direction, ()) for place in (1, 2))
         bias = _of(inputs, 3, direction, (6 * size,))
@@ -194,7 +193,7 @@ def gru(node: Node, inputs: Inputs) -> list[Value]:
 def rnn(node: Node, inputs: Inputs) -> list[Value]:
     size = node.get("hidden_size")
 
-    def cell(direction: int):
+    def cell(direction: int) -> tuple[Step, Callable[[Value], tf.Tensor]]:
         (f,) = _activations(node, ("tanh",), direction)
         weight, again = (_of(inputs, place, direction, ()) for place in (1, 2))
         bias = _of(inputs, 3, direction, (2 * size,))

@@ -96,7 +96,7 @@ def _arg(op_type: str, function: Callable[..., tf.Tensor]) -> None:
             if last:  # the first from the end
                 tensor = tf.reverse(tensor, [place])
             found = function(tensor, place, output_type=tf.int32)
-            found = tensor.shape[place] - 1 - found if last else found
+            found = x.length(axis) - 1 - found if last else found
             return tf.expand_dims(found, place) if keepdims else found
 
         found = over_axes(places, x, [axis], bool(node.get("keepdims", 1)))

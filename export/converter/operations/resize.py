@@ -8,6 +8,10 @@ looked up and added.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, cast
+
 import numpy as np
 import onnx
 import tensorflow as tf
@@ -43,17 +47,17 @@ def _resized(node: Node, x: Value, scales: Value | None, sizes: Value | None) ->
     if factors is None and targets is None:
         raise node.refuse("neither scales nor sizes")
     if targets:
-        targets, factors = _kept_in_proportion(node, x, axes, targets)
+        targets = _kept_in_proportion(node, x, axes, targets)
     matrices = {}
     for place, axis in enumerate(axes):
         size = x.shape[axis]
-        same = factors[place] == 1 if not targets else targets[place] == size
-        if same and not (factors and factors[place] != 1):
+        factor = factors[place] if factors and not targets else None
+        target = targets[place] if targets else None
+        if factor == 1 or target is not None and target == size:
             continue
         if size is None:
             raise node.refuse("of the batch, which is open")
-        matrices[axis] = _matrix(node, size, factors[place] if not targets else None,
-                                 targets[place] if targets else None)
+        matrices[axis] = _matrix(node, size, factor, target)
     if x.rank == 4 and set(matrices) <= {2, 3}:
         own = _tensorflow_own(x, matrices)
         if own is not None:
@@ -66,13 +70,13 @@ def _resized(node: Node, x: Value, scales: Value | None, sizes: Value | None) ->
 
 
 def _kept_in_proportion(node: Node, x: Value, axes: list[int], targets: list[int]
-                        ) -> tuple[list[int] | None, list[float] | None]:
+                        ) -> list[int]:
     policy = node.get("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
-        return targets, None
-    ratios = [target / x.shape[axis] for target, axis in zip(targets, axes)]
+        return targets
+    ratios = [target / x.length(axis) for target, axis in zip(targets, axes)]
     scale = min(ratios) if policy == "not_larger" else max(ratios)
-    return [int(scale * x.shape[axis] + 0.5) for axis in axes], None
+    return [int(scale * x.length(axis) + 0.5) for axis in axes]
 
 
 def _matrix(node: Node, size: int, factor: float | None, target: int | None) -> np.ndarray:
@@ -95,7 +99,9 @@ def _matrix(node: Node, size: int, factor: float | None, target: int | None) -> 
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", min(version, 19))])
     given = {"scales": np.array([factor], np.float32)} if target is None else \
         {"sizes": np.array([target], np.int64)}
-    return ReferenceEvaluator(model).run(None, {"x": np.eye(size), **given})[0].T
+    results = cast("list[np.ndarray]", ReferenceEvaluator(model).run(
+        None, {"x": np.eye(size), **given}))
+    return results[0].T
 
 
 def _tensorflow_own(x: Value, matrices: dict[int, np.ndarray]) -> Value | None:
@@ -112,7 +118,8 @@ def _tensorflow_own(x: Value, matrices: dict[int, np.ndarray]) -> Value | None:
     return None
 
 
-def _does(function, settings: dict[str, bool], matrix: np.ndarray) -> bool:
+def _does(function: Callable[..., tf.Tensor], settings: dict[str, bool], matrix: np.ndarray
+          ) -> bool:
     after, before = matrix.shape
     with tf.init_scope():  # now, not in the graph
         units = np.eye(before, dtype=np.float32)[:, :, None, None]
@@ -127,10 +134,8 @@ def _weighed(tensor: tf.Tensor, place: int, matrix: np.ndarray) -> tf.Tensor:
     weights = np.take_along_axis(matrix, taken, 1).astype(np.float32)
     shape = [1] * tensor.shape.rank
     shape[place] = len(matrix)
-    total = None
+    parts: list[Any] = []
     for rows, factor in zip(taken.T, weights.T):
         part = tf.gather(tensor, rows, axis=place)
-        if (factor != 1).any():
-            part = part * factor.reshape(shape)
-        total = part if total is None else total + part
-    return total
+        parts.append(part if (factor == 1).all() else part * factor.reshape(shape))
+    return reduce(tf.add, parts)

@@ -196,7 +196,7 @@ def pad(node: Node, inputs: Inputs) -> Value:
     if mode == "REFLECT" and all(max(side) < (x.shape[axis] or 2) for axis, side in
                                  enumerate(sides)):
         return Value(tf.pad(x.as_it_lies(), lying, "REFLECT"), x.order)
-    return _repeated(node, x, sides, mode)
+    return _repeated(x, sides, mode)
 
 
 def _cut(x: Value, sides: list[tuple[int, int]]) -> tuple[Value, list[tuple[int, int]]]:
@@ -206,13 +206,13 @@ def _cut(x: Value, sides: list[tuple[int, int]]) -> tuple[Value, list[tuple[int,
     return Value(tensor, x.order), [(max(0, before), max(0, after)) for before, after in sides]
 
 
-def _repeated(node: Node, x: Value, sides: list[tuple[int, int]], mode: str) -> Value:
+def _repeated(x: Value, sides: list[tuple[int, int]], mode: str) -> Value:
     """Rows and columns of its own, looked up: no runtime repeats edges."""
     tensor = x.as_it_lies()
     for axis, side in enumerate(sides):
         if any(side):
-            numpy_mode = {"EDGE": "edge", "WRAP": "wrap", "REFLECT": "reflect"}[mode]
-            rows = np.pad(np.arange(x.shape[axis], dtype=np.int32), side, numpy_mode)
+            rows = np.arange(x.length(axis), dtype=np.int32)
+            rows = np.pad(rows, side, mode.lower())  # pyright: ignore  (numpy's own names)
             tensor = tf.gather(tensor, rows, axis=x.order.index(axis))
     return Value(tensor, x.order)
 
