@@ -144,7 +144,8 @@ def _reference(model: onnx.ModelProto, shapes: dict[str, list[int]], open_batch:
     except Exception as error:
         raise OnnxFileError(f"{what}: ONNX Runtime cannot run it: "
                             f"{' '.join(str(error).split())[:300]}") from None
-    inputs = {name: np.concatenate([each[name] for each in given]) for name in shapes}
+    inputs = {name: np.concatenate([each[name] for each in given]) for name in shapes} \
+        if open_batch else given[0]
     outputs = {name: np.concatenate([each[name] for each in made]) if open_batch else made[0][name]
                for name in made[0]}
     scales, wobble = {}, 0.0

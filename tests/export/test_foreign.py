@@ -19,6 +19,7 @@ from export.formats import tfjs  # noqa: E402
 from export.pipeline import build  # noqa: E402
 from export.source import BuildOptions, find  # noqa: E402
 from tests.export.converter.graphs import classifier, model, node, weight  # noqa: E402
+from web_demo.artifacts import find_artifacts  # noqa: E402
 from zoo.artifact import folder as artifact  # noqa: E402
 from zoo.cli import app  # noqa: E402
 
@@ -80,6 +81,12 @@ def test_commands_for_cells_say_that_it_has_none(built):
         result = run(*words)
         assert result.exit_code == 1 and "it has no cell" in result.output
     assert run("verify", built[0], "--runtime", "chromium").exit_code == 1
+
+
+def test_the_page_lists_it_and_says_why_it_does_not_run_it(built):
+    said = []
+    assert list(find_artifacts([built[0]], said.append).values()) == [built[0].resolve()]
+    assert len(said) == 1 and "came as an ONNX file" in said[0]
 
 
 def test_formats_are_added_and_another_file_is_refused(built, tmp_path):
