@@ -281,6 +281,23 @@ def test_options_that_do_not_go_with_it(options, words, tmp_path):
         find(str(path), BuildOptions(**options))
 
 
+def test_more_than_two_gigabytes(tmp_path):
+    with (tmp_path / "large.onnx").open("wb") as file:
+        file.truncate(2**31 + 1)  # a hole: takes no room
+    with pytest.raises(ValueError, match="2.1 GB; up to 2 GB are exported"):
+        from_file(tmp_path / "large.onnx")
+
+
+def test_a_constant_that_is_added_is_no_bias(tmp_path):
+    """Grappler takes the 3 of a hard swish for one; TF.js and TensorFlow accept only vectors."""
+    nodes = [node("Conv", "x w", "c"), node("HardSwish", "c", "h"), node("Flatten", "h", "f"),
+             node("MatMul", "f m", "p"), node("HardSwish", "p", "y")]
+    graph = model(nodes, {"x": ["n", 3, 6, 6]}, ["y"],
+                  {"w": weight(4, 3, 3, 3), "m": weight(64, 5)}, 17)
+    manifest = build(from_file(saved(graph, tmp_path / "swish.onnx")), ["tfjs"], tmp_path / "out")
+    assert manifest.parity[-1].max_difference < 1e-6
+
+
 def test_a_file_that_is_not_there_and_a_shape_for_a_cell():
     with pytest.raises(ValueError, match="there is no file gone.onnx"):
         find("gone.onnx", BuildOptions())

@@ -1,7 +1,6 @@
 """Small ONNX graphs to convert."""
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
