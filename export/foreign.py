@@ -74,7 +74,8 @@ def from_file(path: Path, shapes: Sequence[str] = (), size: int | None = None,
     wanted = onnx_fold.fixed_shapes(reals, dict(_parsed(each) for each in shapes), size, what)
     found = onnx_fold.fold(reals, wanted, what, single)
     if not found.open_batch:
-        notes.append(f"The batch is 1: {found.reason}.")
+        ones = all(shape[:1] == [1] for shape in wanted.values())
+        notes.append(f"The {'batch is 1' if ones else 'shapes are fixed'}: {found.reason}.")
     given = content if other == ["float64"] else reals
     expected, told = _reference(given, wanted, found.open_batch, what)
     notes += told
@@ -177,6 +178,11 @@ def _scale(value: np.ndarray) -> float:
 def _turn_and_rename(model: onnx.ModelProto, expected: parity.Reference) -> list[str]:
     """Images channels last, and names that every format takes; in the graph and the reference."""
     notes = []
+    read = {name for node in model.graph.node for name in node.input} | set(expected.outputs)
+    for value in [value for value in model.graph.input if value.name not in read]:
+        notes.append(f"{value.name} is not read by any node, and left out.")
+        model.graph.input.remove(value)
+        del expected.inputs[value.name]
     for name in onnx_fold.turn_images(model):
         expected.inputs[name] = np.ascontiguousarray(expected.inputs[name].transpose(0, 2, 3, 1))
         notes.append(f"{name} comes channels last, (batch, height, width, channels).")

@@ -46,6 +46,12 @@ def read(path: Path) -> onnx.ModelProto:
         from onnx import inliner
 
         model = inliner.inline_local_functions(model)
+    inputs = true_inputs(model)
+    if len(inputs) < len(model.graph.input):  # as before IR 4; now it would mean a default value
+        kept = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in inputs]
+        del model.graph.input[:]
+        model.graph.input.extend(kept)
+        model.ir_version = max(model.ir_version, 4)
     for value in model.graph.output:  # the checker wants a shape, though nobody needs it
         if value.type.HasField("tensor_type"):
             value.type.tensor_type.shape.SetInParent()

@@ -281,6 +281,33 @@ def test_options_that_do_not_go_with_it(options, words, tmp_path):
         find(str(path), BuildOptions(**options))
 
 
+def test_weights_among_the_inputs_as_old_files_have_them(tmp_path):
+    graph = classifier(opset=9)
+    graph.ir_version = 3
+    graph.graph.input.extend(helper.make_tensor_value_info(init.name, init.data_type, init.dims)
+                             for init in graph.graph.initializer)
+    del graph.graph.node[5].attribute[0]  # ceil_mode is of opset 10
+    source = from_file(saved(graph, tmp_path / "old.onnx"))
+    assert [each.name for each in source.manifest.takes] == ["x"]
+    assert "BatchNormalization" not in {each.op_type for each in source.graph.graph.node}
+
+
+def test_an_input_that_only_gives_a_shape_is_left_out(tmp_path):
+    nodes = [node("Shape", "like", "s"), node("ConstantOfShape", "s", "z"),
+             node("Add", "x z", "y")]
+    graph = model(nodes, {"x": [1, 4], "like": [1, 4]}, ["y"])
+    manifest = build(from_file(saved(graph, tmp_path / "shape.onnx")), ["tfjs"], tmp_path / "out")
+    assert [each.name for each in manifest.takes] == ["x"]
+    assert "like is not read by any node, and left out." in manifest.notes
+
+
+def test_a_batch_of_the_users_own(tmp_path):
+    path = saved(classifier(), tmp_path / "net.onnx")
+    manifest = build(from_file(path, ["x=4,3,8,8"]), ["tfjs"], tmp_path / "out")
+    assert manifest.takes[0].shape == [4, 8, 8, 3]
+    assert any(note.startswith("The shapes are fixed: ") for note in manifest.notes)
+
+
 def test_more_than_two_gigabytes(tmp_path):
     with (tmp_path / "large.onnx").open("wb") as file:
         file.truncate(2**31 + 1)  # a hole: takes no room
