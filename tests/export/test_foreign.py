@@ -315,6 +315,17 @@ def test_more_than_two_gigabytes(tmp_path):
         from_file(tmp_path / "large.onnx")
 
 
+def test_an_open_batch_through_a_transposed_convolution(tmp_path):
+    """Whose size TensorFlow has to be told; TF.js reads EnsureShape with an input that has none."""
+    nodes = [node("ConvTranspose", "x w", "c", strides=[2, 2], pads=[1, 1, 1, 1],
+                  output_padding=[1, 1]), node("Relu", "c", "y")]
+    graph = model(nodes, {"x": ["n", 3, 5, 5]}, ["y"], {"w": weight(3, 4, 3, 3)})
+    manifest = build(from_file(saved(graph, tmp_path / "up.onnx")), ["tfjs"], tmp_path / "out")
+    assert manifest.takes[0].shape[0] is None and manifest.gives[0].shape == [None, 4, 10, 10]
+    topology = json.loads((tmp_path / "out/tfjs/model.json").read_text())["modelTopology"]
+    assert "EnsureShape" not in {each["op"] for each in topology["node"]}
+
+
 def test_a_constant_that_is_added_is_no_bias(tmp_path):
     """Grappler takes the 3 of a hard swish for one; TF.js and TensorFlow accept only vectors."""
     nodes = [node("Conv", "x w", "c"), node("HardSwish", "c", "h"), node("Flatten", "h", "f"),

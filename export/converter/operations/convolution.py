@@ -169,7 +169,9 @@ def _backwards(x: tf.Tensor, filters: np.ndarray, strides: list[int]) -> tf.Tens
     shape = [tf.shape(x)[0] if batch is None else batch, *size, filters.shape[2]]
     y = tf.nn.conv2d_transpose(x, filters, shape,  # pyright: ignore[reportArgumentType]
                                strides, "VALID")
-    return tf.ensure_shape(y, [batch, *size, filters.shape[2]]) if batch is None else y
+    if batch is None:  # TensorFlow forgets the sizes that it was told as a tensor
+        y.set_shape([None, *size, filters.shape[2]])
+    return y
 
 
 def _cut(node: Node, view: Window, size: list[int], kernel: tuple[int, ...], rank: int
