@@ -250,8 +250,8 @@ def _disagreement(opened: onnx.ModelProto, one: onnx.ModelProto, shapes: dict[st
         together = session(opened).run(None, {name: np.concatenate([each[name] for each in given])
                                               for name in shapes})
         alone = [session(one).run(None, each) for each in given]
-    except Exception as error:
-        return f"two inputs at once do not run: {_line(error)}"
+    except Exception:  # ONNX Runtime's reasons are those of a graph that nobody wrote
+        return "two inputs at once do not run"
     for value, first, second, both in zip(opened.graph.output, *alone, together):
         if sizes(value)[:1] != [None]:
             return f"the output {value.name!r} has no batch"

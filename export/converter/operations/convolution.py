@@ -62,14 +62,14 @@ def _dense(x: tf.Tensor, filters: tf.Tensor, view: Window) -> tf.Tensor:
 
 def _depthwise(x: tf.Tensor, filters: tf.Tensor, groups: int, view: Window) -> tf.Tensor:
     """Filters (H, W, 1, channels * multiplier)."""
-    height, width, _, out_channels = dims(filters)
-    filters = _constant_reshape(filters, [height, width, groups, out_channels // groups])
     if max(view.strides) > 1 and max(view.dilations) > 1:
         # No runtime has both.  At every stride the same pixels are read: convolve at each, and
         # take every second one.
         step, view = view.strides, Window(view.kernel, [1, 1], view.dilations, view.pads,
                                           view.beyond)
         return tf.nn.max_pool2d(_depthwise(x, filters, groups, view), 1, step, "VALID")
+    height, width, _, out_channels = dims(filters)
+    filters = _constant_reshape(filters, [height, width, groups, out_channels // groups])
     padding = view.padding(dims(x)[1:3])
     if padding is None and max(view.dilations) > 1:
         x, padding = pad(x, view.sides, 0.0), "VALID"

@@ -78,6 +78,20 @@ def test_transposes(name):
     assert converted(model(nodes, inputs, ["y"], WEIGHTS | more))["Transpose"] == transposes
 
 
+@pytest.mark.parametrize("attributes, shape", [
+    ({"group": 8, "strides": [2, 2], "dilations": [2, 2], "pads": [2] * 4}, (8, 1, 3, 3)),
+    ({"group": 8, "strides": [2, 2], "dilations": [3, 3], "pads": [3, 1, 2, 4]}, (16, 1, 3, 3)),
+    ({"group": 8, "strides": [2, 1]}, (8, 1, 3, 3)),
+    ({"group": 4, "strides": [2, 2]}, (8, 2, 3, 3)),
+    ({"group": 2, "pads": [1, 0, 0, 1]}, (6, 4, 2, 2)),
+    ({"dilations": [2, 2], "pads": [2] * 4}, (4, 8, 3, 3)),
+    ({"auto_pad": "SAME_LOWER", "strides": [2, 2]}, (4, 8, 2, 2))])
+def test_convolutions_that_no_browser_has_as_they_are(attributes, shape):
+    graph = model([node("Conv", "x w b", "y", **attributes)], {"x": [2, 8, 11, 11]}, ["y"],
+                  {"w": weight(*shape), "b": weight(shape[0])})
+    converted(graph)
+
+
 def test_attention_has_no_more_transposes_than_its_file():
     weights = {"w": weight(8, 24), "heads": np.array([2, 5, 3, 2, 4]), "first": np.array([0]),
                "flat": np.array([2, 5, 8])}
