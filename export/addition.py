@@ -61,8 +61,8 @@ class Kept:
         for name, version in then.items():
             if name not in tools:
                 tools[name] = version
-            elif name in used and version != tools[name]:
-                tools[name] = f"{version}, {tools[name]}"
+            elif name in used:
+                tools[name] = ", ".join(dict.fromkeys([*version.split(", "), tools[name]]))
         return dict(sorted(tools.items()))
 
     @property

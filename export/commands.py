@@ -46,42 +46,45 @@ def _rounding() -> str:
 
 def build(
     target: Annotated[str, typer.Argument(
-        help="A registered cell, a genotype file, an artifact folder, or an .onnx file.")],
+        help="A cell, a genotype file, an artifact folder, or an .onnx file.")],
     export: Annotated[list[str], typer.Option(
-        "--export", "-e", help=f"{', '.join(FORMATS)}; repeat or list with commas.")],
+        "--export", "-e", help=f"Formats: {', '.join(FORMATS)}; repeat, or separate by commas.")],
     output: Annotated[Path | None, typer.Option(
-        "--output", "-o", help="Folder to write; default exports/NAME-DATA.")] = None,
+        "--output", "-o", help="Output folder. Default: exports/NAME-DATA.")] = None,
     precision: Annotated[str, typer.Option(
-        help=f"Of the {_rounding()} weights: float32, float16 or uint8.")] = "float32",
+        help=f"Precision of the {_rounding()} weights: float32, float16 or uint8.")] = "float32",
     converter: Annotated[str, typer.Option(
-        help=f"ONNX to TensorFlow: {' or '.join(CONVERTERS)}.")] = "zoo",
+        help=f"Converter from ONNX to TensorFlow: {' or '.join(CONVERTERS)}.")] = "zoo",
     data: Annotated[str | None, typer.Option(
-        help="digits, cifar10, cifar100 or imagenet: sizes, labels, shipped weights.")] = None,
+        help="digits, cifar10, cifar100 or imagenet: input size, labels, shipped weights.")] = None,
     path: Annotated[Path | None, typer.Option(
-        help="Where the data set lies, to prove parity on real images.")] = None,
+        help="Folder of the data set, for parity checks on real images.")] = None,
     network: Annotated[str | None, typer.Option(help="cifar, imagenet or language.")] = None,
     weights: Annotated[str | None, typer.Option(
-        help="A safetensors file, an artifact, or the data set of shipped weights.")] = None,
-    channels: Annotated[int | None, typer.Option(help="Width of the first cell.")] = None,
+        help="A checkpoint, a .safetensors file, an artifact folder, or the data set of shipped "
+             "weights.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Channels of the first cell.")] = None,
     layers: Annotated[int | None, typer.Option(help="Number of cells.")] = None,
     num_classes: Annotated[int | None, typer.Option(help="Number of classes.")] = None,
-    in_channels: Annotated[int | None, typer.Option(help="1 for gray, 3 for color.")] = None,
+    in_channels: Annotated[int | None, typer.Option(
+        help="Input channels: 1 for grayscale, 3 for RGB.")] = None,
     size: Annotated[int | None, typer.Option(help="Height and width of the images.")] = None,
-    vocabulary: Annotated[int | None, typer.Option(help="Words of a language model.")] = None,
-    hidden: Annotated[int | None, typer.Option(help="Width of a language model.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the random weights, where none are trained.")] = 0,
+    vocabulary: Annotated[int | None, typer.Option(
+        help="Vocabulary size of a language model.")] = None,
+    hidden: Annotated[int | None, typer.Option(help="Hidden size of a language model.")] = None,
+    seed: Annotated[int, typer.Option(help="Random seed of untrained weights.")] = 0,
     select: Select = None,
     input_shape: Annotated[list[str] | None, typer.Option(
-        help="NAME=1,3,224,224: what an .onnx file leaves open; repeat.")] = None,
+        help="Input shape of an .onnx file with open sizes: NAME=1,3,224,224; repeat.")] = None,
     replace: Annotated[bool, typer.Option(
-        "--replace", help="Replace the formats in the folder, or another network.")] = False,
+        "--replace", help="Replace what the folder holds instead of adding to it.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v",
                                           help="Show the converters' logs.")] = False,
 ) -> None:
     """Export a network, with a numerical parity check at every hop.
 
-    Into a folder that holds the same network already the formats are added; the history of a
-    training stays there.
+    A folder that already holds this network gets the new formats added; the history of its
+    training is kept.
 
     \b
     Example:
@@ -164,19 +167,19 @@ def _unmeasured(manifest: Manifest) -> str:
 def verify(
     directory: Annotated[Path, typer.Argument(help="An artifact folder.", show_default=False)],
     runtime: Annotated[list[str] | None, typer.Option(
-        help=f"Run the files in {_runtimes()} too; repeat for several.")] = None,
+        help=f"Also run the files in {_runtimes()}; repeatable.")] = None,
     backend: Annotated[list[str] | None, typer.Option(
-        help=f"{_or(all_backends())}; repeat. Default: all that the runtime has.")] = None,
+        help=f"{_or(all_backends())}; repeatable. Default: all backends of the runtime.")] = None,
     images: Annotated[int | None, typer.Option(
-        help=f"Classify so many test images in {_or(_agreeing())} and compare with float32."
+        help=f"Number of test images to classify in {_or(_agreeing())}, compared with float32."
     )] = None,
     data: Annotated[str | None, typer.Option(
-        help="Data set of --images; the artifact's own when left out.")] = None,
-    path: Annotated[Path | None, typer.Option(help="Where that data set lies.")] = None,
+        help="Data set of --images. Default: that of the artifact.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Folder of that data set.")] = None,
     keep: Annotated[bool, typer.Option(
-        "--record", help="Write what --images found into manifest.json and README.md.")] = False,
+        "--record", help="Write the result of --images to manifest.json and README.md.")] = False,
 ) -> None:
-    """Check an artifact: every file's sha256, every format's numbers, and real runtimes.
+    """Check an artifact: sha256 of every file, outputs of every format, real runtimes.
 
     \b
     Example:
@@ -226,15 +229,15 @@ def verify(
 
 def bench(
     cells: Annotated[list[str], typer.Argument(help="Registered cells.", show_default=False)],
-    channels: Annotated[int, typer.Option(help="Width of the first cell.")] = 16,
+    channels: Annotated[int, typer.Option(help="Channels of the first cell.")] = 16,
     layers: Annotated[int, typer.Option(help="Number of cells.")] = 8,
     size: Annotated[int, typer.Option(help="Height and width of the images.")] = 32,
     threads: Annotated[int, typer.Option(help="CPU threads of PyTorch and the runtimes.")] = 1,
-    runs: Annotated[int, typer.Option(help="Timed runs; the median counts.")] = 20,
+    runs: Annotated[int, typer.Option(help="Timed runs, of which the median is shown.")] = 20,
     runtime: Annotated[list[str] | None, typer.Option(
-        help=f"{_or(_timed())}; repeat for several. Default: {_timed()[0]}.")] = None,
+        help=f"{_or(_timed())}; repeatable. Default: {_timed()[0]}.")] = None,
 ) -> None:
-    """Compare the networks of cells: cost, and latency of one image in PyTorch and a runtime.
+    """Compare cells: parameters, multiply-adds, and latency of one image in PyTorch and a runtime.
 
     \b
     Example:
@@ -264,7 +267,7 @@ def bench(
 
 
 def doctor() -> None:
-    """Say for each hop and runtime whether it can run here, and if not, why and what to do.
+    """Check which hops and runtimes work here; for those that do not, why and what to install.
 
     \b
     Example:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +53,19 @@ def rehearse(config: RunConfig, data: Any, workers: int | str | None = None) -> 
 
 
 def threads(config: RunConfig, data: Any) -> int:
-    """The number of threads that the first steps take the least time with, on a supernet of their
-    own; candidates are trained by one thread each."""
+    """The number of threads with which a step of the supernet is faster; 1 where candidates are
+    trained, each by one thread."""
     device = pick_device(config.device)
-    if not config.entry.shares_weights:
-        return torch.get_num_threads()
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+
+    def prepare() -> Callable[[], object]:
         built = _one_shot(config, data, device)
         train, valid, _, _ = next(iter(built.task.batches(1)))
-        return fastest_threads(lambda: built.step(train, valid, built.epochs), device)
+        return lambda: built.step(train, valid, built.epochs)
+
+    if not config.entry.shares_weights:
+        return 1
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        return fastest_threads(prepare, device)
 
 
 def _one_shot(config: RunConfig, data: Any, device: torch.device) -> OneShot:

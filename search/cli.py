@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, cls=OneLineErrors, **PLAIN)
 
 Workers = Annotated[str, typer.Option(
-    help="Candidates trained at a time: a number, auto (one a core or GPU), ray, or "
+    help="Candidates trained in parallel: a number, auto (one per core or GPU), ray, or "
     "ray://HOST:PORT.")]
 EarlyStop = Annotated[bool, typer.Option(
-    "--early-stop", help="End when three epochs on end show a collapse.")]
+    "--early-stop", help="Stop when three consecutive epochs show a collapse.")]
 
 
 @app.callback()
 def search() -> None:
-    """Find new cells.
+    """Search for cells.
 
     \b
     Example:
@@ -53,57 +53,59 @@ def _setting(help: str) -> Any:
 def run(
     strategy: Annotated[str | None, typer.Option(
         help="darts, pc-darts, gdas, random-ws, enas (shared weights); random, evolution, "
-        "reinforce, hierarchical (every candidate trained from scratch); darts when left out.",
+        "reinforce, hierarchical (every candidate trained from scratch). Default: darts.",
         show_default=False)] = None,
     space: Annotated[str | None, typer.Option(
-        help="conv, recurrent or hierarchical; the strategy's first when left out.")] = None,
+        help="conv, recurrent or hierarchical. Default: the first that the strategy searches."
+        )] = None,
     data: Annotated[str | None, typer.Option(
-        help="digits, cifar10, cifar100, folder; recurrent: sample, ptb, wikitext2, text. Digits "
-        "or sample when left out.")] = None,
-    path: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
-    size: Annotated[int | None, _setting("Scale the images of --data folder.")] = None,
+        help="digits, cifar10, cifar100 or folder; recurrent: sample, ptb, wikitext2 or text. "
+        "Default: digits or sample.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    size: Annotated[int | None, _setting("Image size in pixels, for --data folder.")] = None,
     by: Annotated[str | None, _setting("Tokens of a text: word or char.")] = None,
     preset: Annotated[str | None, _setting(
-        "quick (two minutes on two cores; of digits and the sample) or paper (as published).")
+        "quick (two minutes on two cores; for digits and sample) or paper (as published).")
         ] = None,
-    order: Annotated[int | None, _setting("Of darts: 1 or 2 (a step ahead).")] = None,
+    order: Annotated[int | None, _setting("Order of darts: 1, or 2 (unrolled).")] = None,
     epochs: Annotated[int | None, _setting(
-        "Of the supernet, or of each candidate's training.")] = None,
-    candidates: Annotated[int | None, _setting("Cells that are trained from scratch.")] = None,
-    channels: Annotated[int | None, _setting("Width of the first cell.")] = None,
+        "Epochs of the supernet, or of each candidate's training.")] = None,
+    candidates: Annotated[int | None, _setting("Number of cells to train from scratch.")] = None,
+    channels: Annotated[int | None, _setting("Channels of the first cell.")] = None,
     layers: Annotated[int | None, _setting("Number of cells.")] = None,
-    hidden: Annotated[int | None, _setting("Width of the recurrent cell.")] = None,
+    hidden: Annotated[int | None, _setting("Hidden size of the recurrent cell.")] = None,
     batch_size: Annotated[int | None, _setting(
         "Images per step, or parallel token streams of a text.")] = None,
-    learning_rate: Annotated[float | None, _setting("Of the weights, at the start.")] = None,
-    alpha_learning_rate: Annotated[float | None, _setting("Of the alphas.")] = None,
+    learning_rate: Annotated[float | None, _setting(
+        "Initial learning rate of the weights.")] = None,
+    alpha_learning_rate: Annotated[float | None, _setting("Learning rate of the alphas.")] = None,
     budget: Annotated[int | None, typer.Option(
-        help="Training images (or tokens) that weights may be updated with in the whole run, "
-        "instead of --epochs or --candidates.", min=1)] = None,
+        help="Training images (or tokens) of the whole run; instead of --epochs or --candidates.",
+        min=1)] = None,
     seed: Annotated[int | None, typer.Option(
-        help="Of everything random; 0 when left out.", show_default=False)] = None,
+        help="Random seed. Default: 0.", show_default=False)] = None,
     config: Config = None,
     assignments: Assignments = None,
     workers: Workers = "auto",
     early_stop: EarlyStop = False,
     device: Annotated[str | None, typer.Option(
-        help="auto, cpu, cuda, mps; auto when left out.", show_default=False)] = None,
+        help="auto, cpu, cuda, cuda:N or mps. Default: auto.", show_default=False)] = None,
     precision: Annotated[str | None, typer.Option(
-        help="float32, bfloat16, or auto, which is bfloat16 on a GPU that has it.",
+        help="float32, bfloat16 or auto. Default: auto, bfloat16 on a GPU that supports it.",
         show_default=False)] = None,
     threads: Threads = None,
     output: Annotated[Path | None, typer.Option(
-        "-o", "--output", help="Folder of the run; runs/search-STRATEGY-DATA-SEED when left out.",
+        "-o", "--output", help="Folder of the run. Default: runs/search-STRATEGY-DATA-SEED.",
         show_default=False)] = None,
     name: Annotated[str | None, typer.Option(
-        help="Of the found cell in your zoo; STRATEGY_DATA_SEED when left out.",
+        help="Name of the found cell. Default: STRATEGY_DATA_SEED.",
         show_default=False)] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a cell of yours.")] = False,
 ) -> None:
-    """Search for a cell, and register what is found in your zoo.
+    """Search for a cell and register it in your zoo.
 
     Without arguments: DARTS, first order, on scikit-learn's digits; about two minutes on two
-    cores.  An interrupted run goes on with `search resume`.
+    cores.  `search resume` continues an interrupted run.
 
     \b
     Example:
@@ -123,6 +125,7 @@ def run(
     from search import build
     from search import runner as runs
     from search.config import SearchOptions, plan
+    from search.strategies import DEFAULT, entry
     from zoo.system import distributed
     from zoo.system.device import pick_device
 
@@ -137,6 +140,9 @@ def run(
         given=read_assignments(assignments or []))
     if config is not None:
         options = options.over_file(config)
+    if threads is not None and not entry(options.strategy or DEFAULT).shares_weights:
+        raise ValueError(f"{options.strategy} trains each candidate with one thread, --workers of "
+                         "them at a time; leave --threads out")
     learned = None
 
     def prepare() -> Path:
@@ -156,7 +162,7 @@ def run(
 
 @app.command()
 def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop = False) -> None:
-    """Go on with an interrupted run; it ends as it would have without the interruption.
+    """Resume an interrupted run; it ends with the same bytes as an uninterrupted one.
 
     \b
     Example:

@@ -17,7 +17,7 @@ import torch
 
 import zoo
 from search.settings import check_preset
-from search.strategies import STRATEGIES, Entry, entry
+from search.strategies import DEFAULT, STRATEGIES, Entry, entry
 from search.tasks import domain
 from search.tasks.base import Domain
 from zoo import registry
@@ -136,7 +136,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         >>> config.data, config.settings["epochs"], len(data.labels)
         ('digits', 2, 10)
     """
-    name = options.strategy or "darts"
+    name = options.strategy or DEFAULT
     found = entry(name)
     space = options.space or found.spaces[0]
     if space not in found.spaces:
@@ -170,7 +170,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         path=str(options.path.resolve()) if options.path else None, size=options.size,
         by=options.by, preset=preset, seed=seed, device=str(device),
         precision=precision,
-        threads=options.threads, processes=distributed.size(),
+        threads=options.threads if found.shares_weights else 1, processes=distributed.size(),
         settings=dataclasses.asdict(settings),
         training=dataclasses.asdict(training) if training else None, budget=options.budget,
         data_sha256=fingerprint, name=options.name, replace=options.replace,
@@ -227,7 +227,7 @@ def settings_of(found: Entry, searched: Domain) -> list[str]:
 
 def _no_setting(name: str, options: SearchOptions, space: str, as_option: bool) -> ValueError:
     """The setting is another strategy's or of another space; says whose."""
-    strategy = options.strategy or "darts"
+    strategy = options.strategy or DEFAULT
     option = f"--{name.replace('_', '-')}" if as_option else f"--set {name}"
     spaces = [other for other in entry(strategy).spaces
               if name in settings_of(entry(strategy), domain(other))]

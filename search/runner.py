@@ -49,9 +49,10 @@ from zoo.runs.run_lock import at_work
 from zoo.system import distributed, json_text
 from zoo.system.device import pick_device
 from zoo.system.files import write_whole
+from zoo.system.memory import is_exhausted
 from zoo.system.threads import use_threads
 
-#: Called with "done" and the epochs that are behind the run and "strategy" before the first
+#: Called with "done" and the epochs done and "strategy" before the first
 #: step, with "row" after each epoch.
 OnEvent = Callable[[str, Any], None]
 
@@ -186,7 +187,9 @@ def _restore(record: RunRecord, strategy: Strategy, digest: str) -> int:
         if epoch not in range(1, strategy.epochs + 1):
             raise ValueError(epoch)
         strategy.load_state_dict(state)
-    except (LookupError, ValueError, RuntimeError, TypeError, AttributeError):
+    except (LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+        if is_exhausted(error):
+            raise
         raise RunError(f"{path} is damaged or of another version; search anew into another folder "
                        "with -o (the history is kept)") from None
     if len(record.rows) < epoch:
@@ -203,12 +206,19 @@ def _disk_errors_in_one_line(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "free some space"
-        elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and not _lies_elsewhere(
+                error.filename, folder):
             remedy = "make it writable"
         else:
             raise
         raise RunError(f"{error.filename or folder}: {error.strerror}; {remedy} and go on with "
                        f"`{command('search', 'resume', folder)}`") from None
+
+
+def _lies_elsewhere(name: str | bytes | int | None, folder: Path) -> bool:
+    """Is it a file of the data, say, and not one of the run?"""
+    path = Path(name) if isinstance(name, str) else folder
+    return path.exists() and not path.resolve().is_relative_to(folder.resolve())
 
 
 # --- the end ----------------------------------------------------------------------------------

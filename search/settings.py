@@ -19,11 +19,11 @@ from zoo.recipes.base import Settings, check_not_negative
 class SupernetSettings(Settings):
     """What both spaces have.  Raises ValueError for a value out of range."""
 
-    epochs: int = 50
-    warm_up: int = 0  # epochs in which the alphas rest
-    order: int = 1  # of DARTS: 1, or 2 with the step of the weights ahead
-    alpha_betas: tuple[float, float] = (0.9, 0.999)
-    alpha_weight_decay: float = 1e-3
+    epochs: int = 50  # passes over the training data
+    warm_up: int = 0  # epochs before the alphas are trained
+    order: int = 1  # of DARTS: 1, or 2 (unrolled)
+    alpha_betas: tuple[float, float] = (0.9, 0.999)  # of Adam
+    alpha_weight_decay: float = 1e-3  # of the alphas
 
     def __post_init__(self) -> None:
         positive = ("epochs", "batch_size", "channels", "layers", "hidden", "bptt")
@@ -47,22 +47,22 @@ class SupernetSettings(Settings):
 class ConvSettings(SupernetSettings):
     """The supernet of images and how it is trained.  Raises ValueError as its base does."""
 
-    channels: int = 16
-    layers: int = 8
-    batch_size: int = 64
+    channels: int = 16  # of the first cell
+    layers: int = 8  # number of cells
+    batch_size: int = 64  # images per step
     # Weights: SGD; the rate falls on a cosine, epoch by epoch.
-    learning_rate: float = 0.025
-    last_learning_rate: float = 0.001
-    momentum: float = 0.9
-    weight_decay: float = 3e-4
-    clip_norm: float = 5.0
+    learning_rate: float = 0.025  # initial, of the weights
+    last_learning_rate: float = 0.001  # at the end of the cosine
+    momentum: float = 0.9  # of SGD
+    weight_decay: float = 3e-4  # of the weights
+    clip_norm: float = 5.0  # maximum gradient norm
     # Alphas: Adam.
-    alpha_learning_rate: float = 3e-4
-    alpha_betas: tuple[float, float] = (0.5, 0.999)
-    train_share: float = 0.5  # of the training images; the alphas learn on the others
-    crop_padding: int = 4  # pixels
-    flip: bool = True
-    cutout: int = 0  # side in pixels
+    alpha_learning_rate: float = 3e-4  # of the alphas
+    alpha_betas: tuple[float, float] = (0.5, 0.999)  # of Adam
+    train_share: float = 0.5  # fraction of the images for the weights, the rest for the alphas
+    crop_padding: int = 4  # random crop after zero padding, in pixels
+    flip: bool = True  # random horizontal flip
+    cutout: int = 0  # side of the square, in pixels
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,23 +77,23 @@ class ConvSettings(SupernetSettings):
 class TextSettings(SupernetSettings):
     """The recurrent supernet and how it is trained.  Raises ValueError as its base does."""
 
-    hidden: int = 300  # also of the embedding
+    hidden: int = 300  # hidden size, and that of the embedding
     batch_size: int = 256  # parallel token streams that the text is cut into
-    bptt: int = 35  # steps that gradients flow back; half of them in one piece of twenty
+    bptt: int = 35  # truncated backpropagation: time steps; random lengths around it
     # Weights: SGD at one rate, shortened with the piece.
-    learning_rate: float = 20.0
-    momentum: float = 0.0
-    weight_decay: float = 5e-7
-    clip_norm: float = 0.25
+    learning_rate: float = 20.0  # initial, of the weights
+    momentum: float = 0.0  # of SGD
+    weight_decay: float = 5e-7  # of the weights
+    clip_norm: float = 0.25  # maximum gradient norm
     # Alphas: Adam.
-    alpha_learning_rate: float = 3e-3
+    alpha_learning_rate: float = 3e-3  # of the alphas
     dropout: float = 0.75  # of the cell's output
-    dropout_words: float = 0.0
-    dropout_embedding: float = 0.2
-    dropout_hidden: float = 0.25
-    dropout_input: float = 0.75
-    tar_weight: float = 1e-3  # of the change from one output of the cell to the next
-    ar_weight: float = 0.0  # of the size of outputs
+    dropout_words: float = 0.0  # of whole words
+    dropout_embedding: float = 0.2  # of the embedded input
+    dropout_hidden: float = 0.25  # of the hidden state, one mask for all time steps
+    dropout_input: float = 0.75  # of the cell's input, one mask for all time steps
+    tar_weight: float = 1e-3  # temporal activation regularization
+    ar_weight: float = 0.0  # activation regularization
 
     def __post_init__(self) -> None:
         super().__post_init__()

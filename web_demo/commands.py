@@ -11,13 +11,13 @@ import typer
 
 def demo(
     folders: Annotated[list[Path] | None, typer.Argument(
-        help="Artifact folders, or folders of them; default exports.", show_default=False)] = None,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8000,
+        help="Artifact folders, or folders of them. Default: exports.", show_default=False)] = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: any free one.")] = 8000,
     build: Annotated[Path | None, typer.Option(
-        help="Write the page and models as a static site to this folder instead.")] = None,
+        help="Write a static site with the page and models to this folder instead.")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Serve the demo page with your TensorFlow.js exports, to this machine only.
+    """Serve the demo page with your TensorFlow.js exports on this machine.
 
     \b
     Example:

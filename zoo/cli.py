@@ -19,6 +19,7 @@ try:
 
     from zoo.messages import notes
     from zoo.system import interrupts
+    from zoo.system.memory import is_exhausted
 except KeyboardInterrupt:
     from zoo.system import interrupts
 
@@ -73,19 +74,12 @@ def _is_expected(error: Exception) -> bool:
     if isinstance(error, (KeyError, IndexError, BrokenPipeError)):
         return False
     ours = type(error).__module__.partition(".")[0] in ("zoo", "search", "export", "web_demo")
-    return ours or _is_memory(error) or isinstance(error, (OSError, ValueError, LookupError))
-
-
-def _is_memory(error: Exception) -> bool:
-    """Torch says so in a RuntimeError whose class depends on the device."""
-    text = str(error)
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and (
-        "allocate memory" in text or "out of memory" in text or "Storage size" in text))
+    return ours or is_exhausted(error) or isinstance(error, (OSError, ValueError, LookupError))
 
 
 def _one_line(error: Exception, options: Collection[str]) -> str:
     """What an error says; `options` are those of the command."""
-    if _is_memory(error):
+    if is_exhausted(error):
         smaller = [name for name in _SIZES if name in options]
         return "there is not enough memory for this network; " + (
             f"take a smaller {' or '.join(smaller)}" if smaller else

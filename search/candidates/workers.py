@@ -34,6 +34,7 @@ from search.candidates.base import (
 )
 from search.progress import Report, silent
 from zoo.system.device import pick_device
+from zoo.system.memory import is_exhausted
 from zoo.system.threads import use_threads
 
 if TYPE_CHECKING:
@@ -152,9 +153,7 @@ def _trained(training: CandidateTraining, task: Candidate, directory: Path) -> R
         with use_threads(1):  # so that a result is the same with any number of workers
             return training.train(task, folder_of(directory, task))
     except (MemoryError, RuntimeError) as error:
-        text = str(error)
-        if isinstance(error, RuntimeError) and not (
-                "out of memory" in text or "allocate memory" in text):
+        if not is_exhausted(error):
             raise
         raise WorkerError(f"candidate {task.number} does not fit in memory; go on with `search "
                           "resume` and fewer --workers, or search with a smaller network") from None

@@ -17,9 +17,9 @@ RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", show_def
 
 def list_runs(
     folder: Annotated[Path | None, typer.Argument(
-        help="The folder that holds the runs; runs when left out.", show_default=False)] = None,
+        help="Folder that holds the runs. Default: runs.", show_default=False)] = None,
 ) -> None:
-    """Show the search runs in a folder.
+    """List the search runs in a folder.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def _best(record: RunRecord) -> str:
 
 
 def show(folder: RunFolder) -> None:
-    """Show a run: settings, every epoch in a line, and what was found.
+    """Show a run: settings, one line per epoch, and the cell found.
 
     \b
     Example:
@@ -85,9 +85,9 @@ def show(folder: RunFolder) -> None:
 def plot(
     folder: RunFolder,
     output: Annotated[Path | None, typer.Option(
-        "-o", "--output", help="An .svg, .png or .pdf file; RUN.svg when left out.")] = None,
+        "-o", "--output", help="An .svg, .png or .pdf file. Default: RUN.svg.")] = None,
 ) -> None:
-    """Draw the curves of a run.
+    """Plot the curves of a run.
 
     \b
     Example:
@@ -108,7 +108,7 @@ def compare(
         "nowhere with --json.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare strategies: accuracy against cost, mean and spread over seeds.
+    """Compare strategies: accuracy over cost, mean and spread over seeds.
 
     \b
     Example:

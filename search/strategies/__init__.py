@@ -42,6 +42,8 @@ class Entry:
 
 _BOTH = ("conv", "recurrent")
 
+#: The strategy where none is named.
+DEFAULT = "darts"
 STRATEGIES = {
     "darts": Entry("darts", "Darts", _BOTH, True, "differentiable, order 1 or 2"),
     # Xu et al. 2020, section 4.2.1.

@@ -162,14 +162,13 @@ class _Silent(http.server.SimpleHTTPRequestHandler):
 @pytest.mark.slow
 def test_a_published_cell_runs_in_pages(tmp_path, carry_out):
     """The first recipe, then the JavaScript of README and of the artifact's card, and the page of
-    docs/browser.md, these on a picture of another size and shape than the network's."""
+    docs/browser.md, on an image of another size and shape than the network's."""
     from playwright.sync_api import sync_playwright
 
     from web_demo.chromium import launch
 
     carry_out(RECIPES["published"])
     shutil.copytree(tmp_path / "exports/DARTS-digits/tfjs", tmp_path / "tfjs")
-    Image.fromarray(np.eye(8, dtype=np.uint8) * 255).save(tmp_path / "digit.png")
     pixels = np.random.default_rng(0).integers(0, 256, (300, 401, 3))
     Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "picture.jpg")
     tags = ""
@@ -178,7 +177,7 @@ def test_a_published_cell_runs_in_pages(tmp_path, carry_out):
         tags += f'<script src="{Path(name).name}"></script>'
     card = (tmp_path / "exports/DARTS-digits/README.md").read_text()
     (page,) = blocks(PAGES["browser.md"], "html")
-    for name, picture, text in (("readme", "digit.png", README), ("card", "picture.jpg", card)):
+    for name, picture, text in (("readme", "picture.jpg", README), ("card", "picture.jpg", card)):
         (code,) = blocks(text, "js")
         (tmp_path / f"{name}.html").write_text(
             f'{tags}<img id="picture" src="{picture}"><script>async function run(image) {{ {code} '

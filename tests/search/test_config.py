@@ -118,7 +118,7 @@ def test_a_file_that_cannot_be_used_is_one_line(here, data, text, message):
     (here / "a.yaml").write_text(text)
     result = search("run", "--data", "folder", "--path", data / "images", "--preset", "quick",
                     "--config", "a.yaml", code=1)
-    assert message in result.stderr and result.stderr.count("\n") == 1
+    assert message in result.stderr and result.stderr.count("error: ") == 1
     assert not (here / "runs").exists()
 
 
@@ -197,7 +197,7 @@ def test_a_gpu_by_its_number_stays_that_one(data, monkeypatch):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_an_unknown_data_set_is_told_whatever_the_strategy(strategy, here):
     result = search("run", "--strategy", strategy, "--data", "cifr10", code=1)
-    assert "did you mean cifar10" in result.stderr and result.stderr.count("\n") == 1
+    assert "did you mean cifar10" in result.stderr and result.stderr.count("error: ") == 1
 
 
 @pytest.mark.parametrize("strategy", ["darts", "random"])
@@ -211,7 +211,7 @@ def test_images_that_are_read_from_files_are_not_searched_on(strategy, here):
     result = search("run", "--strategy", strategy, "--data", "imagenet", "--path", "imagenet",
                     code=1)
     assert "a search needs its images in memory" in result.stderr
-    assert result.stderr.count("\n") == 1 and not (here / "runs").exists()
+    assert result.stderr.count("error: ") == 1 and not (here / "runs").exists()
 
 
 @pytest.mark.parametrize("strategy, space, words, message", [
@@ -228,7 +228,7 @@ def test_what_candidates_have_no_use_for_is_refused(strategy, space, words, mess
     half = int(0.9 * len((data / "text.txt").read_text())) // 2  # columns of two tokens each
     result = search("run", "--strategy", strategy, "--space", space, *source, "--preset", "quick",
                     *(half if word == "half" else word for word in words), code=1)
-    assert message in result.stderr and result.stderr.count("\n") == 1
+    assert message in result.stderr and result.stderr.count("error: ") == 1
     assert not (here / "runs").exists()
 
 
@@ -255,3 +255,10 @@ def test_a_domain_of_ones_own_is_a_class_and_a_line(strategy, data, monkeypatch)
     assert planned.space == "halves"
     assert len(images.train.labels) == (len(whole.train.labels) + 1) // 2
     assert build.rehearse(planned, images) >= 1
+
+
+def test_candidates_are_trained_by_one_thread_each(data, here):
+    words = ["--data", "folder", "--path", data / "images", "--threads", 2]
+    assert "random trains each candidate with one thread" in search(
+        "run", "--strategy", "random", *words, code=1).stderr
+    assert plan(options(data, "conv", strategy="random"))[0].threads == 1

@@ -299,7 +299,7 @@ def test_out_of_memory(text, run, monkeypatch):
                                             (errno.EROFS, "make it writable and go on with")])
 def test_a_disk_that_is_full_or_read_only(call, number, remedy, run, monkeypatch):
     def fail(path, *_):
-        raise OSError(number, "No way", str(path))
+        raise OSError(number, "No way", None if call == "write_report" else str(path))
 
     with monkeypatch.context() as patch:
         patch.setattr(runs, call, fail)

@@ -332,7 +332,8 @@ def test_a_resumption_has_the_threads_of_the_start(data, here, monkeypatch):
 def test_threads_are_measured_on_a_supernet_of_their_own(kind, data, here, monkeypatch):
     measured = []
 
-    def measure(step, device):
+    def measure(prepare, device):
+        step = prepare()
         measured.extend([step(), step()])
         return 2
 
@@ -350,7 +351,7 @@ def test_threads_are_measured_on_a_supernet_of_their_own(kind, data, here, monke
 
 
 def test_a_search_killed_before_its_threads_are_known_measures_them(data, here, monkeypatch):
-    def killed(step, device):
+    def killed(prepare, device):
         raise Killed
 
     with monkeypatch.context() as patch:

@@ -31,8 +31,8 @@ CELLS = {
         },
         "notes": [
             (
-                "DARTS here is the cell printed in the founding document, DARTS_V1 (first order);"
-                " DARTS_V2 is the second-order cell"
+                "DARTS is an alias of the first-order cell, DARTS_V1; DARTS_V2 is the "
+                "second-order cell"
             ),
         ],
         "sources": [

@@ -32,9 +32,9 @@ class Kind(str, Enum):
 
 def list_cells(
     pattern: Annotated[str, typer.Argument(
-        help="A wildcard in quotes, such as '*DARTS*', upper or lower case.",
+        help="A wildcard in quotes, such as '*DARTS*'; case is ignored.",
         show_default=False)] = "*",
-    all_cells: Annotated[bool, typer.Option("--all", help="Every cell, not the best known "
+    all_cells: Annotated[bool, typer.Option("--all", help="All cells, not the best known "
                                             "only.")] = False,
     kind: Annotated[Kind | None, typer.Option(help="Cells of this kind only.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -223,7 +223,7 @@ def plot(
     name: Annotated[str, typer.Argument(help="A cell's name, an alias, or a genotype file.",
                                         show_default=False)],
     output: Annotated[Path | None, typer.Option(
-        "-o", "--output", help="The SVG file to write; NAME.svg if not given.")] = None,
+        "-o", "--output", help="SVG file to write. Default: NAME.svg.")] = None,
     select: Select = None,
 ) -> None:
     """Draw a cell as SVG: the normal and the reduction cell, or the cell and its motifs.
@@ -282,8 +282,9 @@ def register(
         help="A genotype as JSON or Genotype(...), in a log or a module too, or in the form of "
              "NNI, NAS-Bench-301 or NASLib.", show_default=False)],
     name: Annotated[str | None, typer.Option(
-        help="Its name; if not given, the one in the file or the file's own.")] = None,
-    source: Annotated[str | None, typer.Option(help="Where the cell comes from.")] = None,
+        help="Name of the cell. Default: the one in the file, or that of the file.")] = None,
+    source: Annotated[str | None, typer.Option(
+        help="Source of the cell, as shown by `zoo show`.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a cell of yours.")] = False,
     select: Select = None,
 ) -> None:

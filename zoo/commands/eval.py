@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def evaluate(
     directory: Annotated[Path, typer.Argument(help="An artifact folder.")],
     data: Annotated[str | None, typer.Option(
-        "--data", help=f"When it is not the artifact's own. {DATA_HELP}")] = None,
+        "--data", help=f"Data set. Default: that of the training. {DATA_HELP}")] = None,
     path: Files = None,
     size: Size = None,
     by: By = None,
@@ -30,10 +30,10 @@ def evaluate(
     confusion: Annotated[Path | None, typer.Option(
         "--confusion", help="Write the confusion matrix to FILE.svg or FILE.csv.")] = None,
     as_json: Annotated[bool, typer.Option(
-        "--json", help="All of it as one JSON object.")] = False,
+        "--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Accuracy of an artifact's PyTorch network on the test images, in all and by class; of a
-    language model the perplexity on the test text.
+    """Evaluate a trained network: accuracy on the test set, overall and per class; perplexity of a
+    language model.
 
     \b
     Example:

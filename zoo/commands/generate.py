@@ -15,10 +15,10 @@ from zoo.commands.options import Device
 def generate(
     source: Annotated[str, typer.Argument(
         help="The folder of a trained language model, or a cell with --weights.")],
-    prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "",
+    prompt: Annotated[str, typer.Option(help="Beginning of the text.")] = "",
     count: Annotated[int, typer.Option("-n", "--count", help="Tokens to generate.")] = 500,
     temperature: Annotated[float, typer.Option(
-        help="0 takes the most probable token, 1 samples from the model's distribution.")] = 0.8,
+        help="0: the most probable token; 1: samples from the model's distribution.")] = 0.8,
     seed: Annotated[int, typer.Option(
         help="Random seed of sampling; the same seed gives the same text.")] = 0,
     weights: Annotated[str | None, typer.Option(

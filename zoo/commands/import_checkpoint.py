@@ -13,21 +13,21 @@ from zoo.commands.select_option import Select
 
 def import_checkpoint(
     checkpoint: Annotated[Path, typer.Argument(
-        help="A state dict or a checkpoint around one, of torch.save or safetensors.",
+        help="A state dict, or a checkpoint that holds one, of torch.save or safetensors.",
         show_default=False)],
     cell: Annotated[str | None, typer.Option(
-        "--cell", help="The cell that it is a network of, or a genotype file; left out, the cells "
-                       "that it may be of are listed.")] = None,
+        "--cell", help="Its cell, or a genotype file; without it, the cells that fit are listed."
+        )] = None,
     output: Annotated[Path | None, typer.Option(
-        "-o", "--output", help="Folder to write; runs/CELL-FILE when left out.")] = None,
+        "-o", "--output", help="Output folder. Default: runs/CELL-FILE.")] = None,
     network: Annotated[str, typer.Option(
-        help="auto, cifar, imagenet, language; auto looks at the keys.")] = "auto",
+        help="auto, cifar, imagenet or language; auto reads it from the keys.")] = "auto",
     select: Select = None,
 ) -> None:
-    """Make an artifact folder from a checkpoint of the official DARTS release or of its forks.
+    """Import a checkpoint of the official DARTS release or its forks as an artifact folder.
 
-    Channels, layers and classes are read from the shapes; nothing in the file is executed. What
-    wrappers (DataParallel, torch.compile, Lightning) put around a network is taken off.
+    Channels, layers and classes are read from the shapes; nothing in the file is executed.
+    Prefixes of wrappers (DataParallel, torch.compile, Lightning) are removed.
 
     \b
     Example:

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from zoo.data.text import TextData
 
 DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
-Files = Annotated[Path | None, typer.Option("--path", help="Folder that holds the data set.")]
+Files = Annotated[Path | None, typer.Option("--path", help="Folder of the data set.")]
 Size = Annotated[int | None, typer.Option(
-    "--size", help="Side of the images of --data folder and imagenet.")]
+    "--size", help="Image size in pixels, for --data folder and imagenet.")]
 By = Annotated[str | None, typer.Option(
-    "--by", help="What a token of a text is: word or char.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
+    "--by", help="Tokens of a text: word or char.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 
 
 def refuse(owner: str, **given: object) -> None:

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 def predict(
     directory: Annotated[Path, typer.Argument(help="An artifact folder.", show_default=False)],
-    pictures: Annotated[list[Path], typer.Argument(help="Picture files.", show_default=False)],
-    top: Annotated[int, typer.Option(help="Classes to show for each picture.")] = 3,
+    pictures: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
+    top: Annotated[int, typer.Option(help="Number of classes to show per image.")] = 3,
     as_json: Annotated[bool, typer.Option(
-        "--json", help="All probabilities, as one JSON object per line.")] = False,
+        "--json", help="Print all probabilities, one JSON object per line.")] = False,
 ) -> None:
-    """Classify pictures: their middle square, scaled down to the size of the network's images.
+    """Classify images: the center square, scaled to the input size of the network.
 
-    A file that cannot be read is told and left out; the exit code is 1 then.
+    A file that cannot be read is reported and skipped; the exit code is then 1.
 
     \b
     Example:

@@ -8,5 +8,5 @@ import typer
 
 Select = Annotated[str | None, typer.Option(
     "--select", metavar="N|NAME",
-    help="Of a file with several genotypes the one of this number (from 1) or name; the last when "
-         "left out.", show_default=False)]
+    help="Which genotype of a file with several: its number (from 1) or name. Default: the last.",
+    show_default=False)]

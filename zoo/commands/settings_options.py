@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 Config = Annotated[Path | None, typer.Option(
-    "--config", help="A YAML file of settings, or the config.json that a run keeps; options "
-    "override it.", show_default=False)]
+    "--config", help="YAML file of settings, or the config.json of a run; options override it.",
+    show_default=False)]
 Assignments = Annotated[list[str] | None, typer.Option(
-    "--set", metavar="NAME=VALUE", help="One setting, also of those that have no option; may be "
-    "given several times.", show_default=False)]
+    "--set", metavar="NAME=VALUE",
+    help="Any single setting, also one without an option; repeatable.", show_default=False)]
 Threads = Annotated[int | None, typer.Option(
-    "--threads", help="CPU threads; when left out, one or all, whichever is faster in the first "
-    "steps.", show_default=False)]
+    "--threads", help="CPU threads. Default: one or all, whichever is faster in the first steps.",
+    show_default=False)]

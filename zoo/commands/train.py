@@ -11,7 +11,6 @@ from zoo.cell_file import read_cell, shown_name
 from zoo.commands.options import (
     DATA_HELP,
     By,
-    Device,
     Files,
     Size,
     measured,
@@ -28,56 +27,58 @@ if TYPE_CHECKING:
 
 def train(
     name: Annotated[str | None, typer.Argument(
-        help="A cell, see `zoo list`, or a genotype file; may be left out with --config.",
+        help="A cell (see `zoo list`) or a genotype file; optional with --config.",
         show_default=False)] = None,
     data: Annotated[str | None, typer.Option(
-        "--data", help=f"{DATA_HELP}; digits when left out. For a recurrent cell "
-                       "sample, ptb, wikitext2 or a text file; the sample when left out.")] = None,
+        "--data", help=f"{DATA_HELP}. For a recurrent cell: sample, ptb, wikitext2 or a "
+                       "text file. Default: digits; sample for a recurrent cell.")] = None,
     output: Annotated[Path | None, typer.Option(
-        "-o", "--output", help="Folder to write; runs/NAME-DATA when left out.")] = None,
+        "-o", "--output", help="Output folder. Default: runs/NAME-DATA.")] = None,
     preset: Annotated[str | None, typer.Option(
-        help="Recipe: paper (as published), fast (a short modern schedule), small (for CPUs and "
-             "pages). Digits have small only, imagenet has no small. Left out: small for digits, "
-             "folder, sample and a text of one's own, else paper.")] = None,
+        help="Recipe: paper (as published), fast (a short modern schedule) or small (for CPUs and "
+             "pages). digits has small only, imagenet has no small. Default: small for digits, "
+             "folder, sample and your own text, else paper.")] = None,
     network: Annotated[str | None, typer.Option(
-        help="cifar, imagenet, language; that of the data, and language for a recurrent "
+        help="cifar, imagenet or language. Default: that of the data; language for a recurrent "
              "cell.")] = None,
     path: Files = None,
     size: Size = None,
     by: By = None,
     weights: Annotated[str | None, typer.Option(
-        help="Start from these: cifar10, digits (shipped), a checkpoint or .safetensors file, or "
-             "the folder of an artifact; the classifier may be for other classes.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
-    hidden: Annotated[int | None, typer.Option(help="Size of a recurrent cell.")] = None,
-    channels: Annotated[int | None, typer.Option(help="Width C of the first cell.")] = None,
+        help="Pretrained weights to start from: cifar10 or digits (shipped), a checkpoint, a "
+             ".safetensors file or an artifact folder; the number of classes may differ.")] = None,
+    epochs: Annotated[int | None, typer.Option(
+        help="Number of epochs. Default: the recipe's.")] = None,
+    hidden: Annotated[int | None, typer.Option(help="Hidden size of a recurrent cell.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Channels C of the first cell.")] = None,
     layers: Annotated[int | None, typer.Option(help="Number of cells.")] = None,
     batch_size: Annotated[int | None, typer.Option(
         help="Images per step, or parallel token streams of a text.")] = None,
     learning_rate: Annotated[float | None, typer.Option(
-        help="At the start or, after a warm-up, at the top.")] = None,
+        help="Initial learning rate; the peak with a warm-up.")] = None,
     validation: Annotated[float | None, typer.Option(
-        help="Training images held out, a number or a share such as 0.1; the epoch that is best on "
+        help="Training images to hold out, a number or a fraction such as 0.1; the best epoch on "
              "them is kept.")] = None,
     seed: Annotated[int | None, typer.Option(
-        help="Of weights, order and augmentation; 0 when left out.")] = None,
+        help="Random seed of initialization, order and augmentation. Default: 0.")] = None,
     config: Config = None,
     assignments: Assignments = None,
-    device: Device = "auto",
+    device: Annotated[str | None, typer.Option(
+        help="auto, cpu, cuda, cuda:N or mps. Default: auto.", show_default=False)] = None,
     precision: Annotated[str | None, typer.Option(
-        help="float32, bfloat16, or auto, which is the recipe's: float32 in paper, else bfloat16 "
-             "on a GPU that has it.", show_default=False)] = None,
+        help="float32, bfloat16 or auto, that of the recipe: float32 in paper, else bfloat16 on a "
+             "GPU that supports it. Default: auto.", show_default=False)] = None,
     threads: Threads = None,
     resume: Annotated[bool, typer.Option(
-        "--resume", help="Go on after the last whole epoch of an interrupted run.")] = False,
+        "--resume", help="Resume an interrupted run after its last completed epoch.")] = False,
     select: Select = None,
 ) -> None:
     """Train the network of a cell; the folder can then be evaluated, built and exported.
 
-    The recipes are in zoo/recipes; --config and --set reach every setting of one, options override
-    both. The folder keeps them all in config.json, which --config takes as well. The test set is
-    evaluated once, at the end. TensorBoard events go to tb/ in the folder. On several GPUs start
-    it with torchrun --nproc-per-node N -m zoo train ...
+    A recipe gives the defaults; --config and --set change any setting of it, options override
+    both. The folder keeps all settings in config.json, which --config reads. The test set is
+    evaluated once, at the end. TensorBoard events are written to tb/ in the folder. On several
+    GPUs: torchrun --nproc-per-node N -m zoo train ...
 
     \b
     Example:
@@ -96,8 +97,7 @@ def train(
     options = TrainOptions(
         cell=name, data=data, path=path, size=size, by=by, preset=preset, network=network,
         weights=weights, seed=seed, threads=threads,
-        precision=None if precision == "auto" else precision,
-        device=None if device == "auto" else device, given=read_assignments(assignments or []),
+        precision=precision, device=device, given=read_assignments(assignments or []),
         changes={"epochs": epochs, "hidden": hidden, "channels": channels, "layers": layers,
                  "batch_size": batch_size, "learning_rate": learning_rate,
                  "validation": (int(validation) if validation and validation.is_integer()
@@ -111,12 +111,14 @@ def train(
 
     from zoo.system import distributed
     from zoo.system.device import pick_device, pick_precision
+    from zoo.system.threads import check_threads
     from zoo.training.modalities import modality
 
+    check_threads(options.threads)
     kind = modality(cell, genotype, options.network)
     said = vars(options) | options.changes
     refuse(kind.others, **{setting: said[setting] for setting in kind.foreign})
-    if options.preset and not resume:  # so is a preset
+    if options.preset and not resume:  # an unknown preset as well
         kind.recipe(options.data or kind.data, options.preset)
     folder = output or Path("runs") / f"{cell}-{Path(options.data or kind.data).stem}"
     if resume:

@@ -132,8 +132,8 @@ def check(found: Need, what: str, remedy: str, *, copies: float, passes: float,
     if about <= free:
         return
     seconds = found.building + passes * found.multiply_adds() / multiply_adds_per_second(device)
-    said = (f"{what} takes about {in_words(about)} of memory and at least {duration(seconds)}, and "
-            f"{in_words(free)} are free; {remedy}")
+    said = (f"{what} takes about {in_words(about)} of memory and {duration(seconds)} or more; "
+            f"{in_words(free)} is free; {remedy}")
     # Beyond doubt: without the room that a heap takes beside what is in it.
     if activations / (2 if low_precision else 1) + rest > free:
         raise TooLargeError(said)
@@ -141,7 +141,7 @@ def check(found: Need, what: str, remedy: str, *, copies: float, passes: float,
 
 
 def multiply_adds_per_second(device: torch.device) -> float:
-    """How fast `device` multiplies matrices of float32, which no network exceeds."""
+    """How fast `device` multiplies matrices of float32: few networks come near it."""
     x = torch.ones(_SIDE, _SIDE, device=device)
     best = math.inf
     for _ in range(3):

@@ -19,43 +19,43 @@ class Recipe(Settings):
     """How a network is built and trained.  Raises ValueError for a value out of range."""
 
     # The network.
-    network: str = "cifar"  # kind of `zoo.create_model`
-    channels: int = 36
-    layers: int = 20
+    network: str = "cifar"  # kind: cifar or imagenet
+    channels: int = 36  # of the first cell
+    layers: int = 20  # number of cells
     # SGD with momentum.
-    epochs: int = 600
-    batch_size: int = 96
-    learning_rate: float = 0.025  # at the start or, after a warm-up, at the top
-    schedule: str = "cosine"  # see `zoo.recipes.schedule`
-    decay: float = 1.0  # of the rate in each epoch, for step-decay
-    warm_up: float = 0.0  # share of all steps, for warm-up-cosine
-    momentum: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 3e-4
-    norm_weight_decay: bool = True  # of batch-norm and biases too?
-    clip_norm: float = 5.0  # largest norm of the gradient
-    ema_decay: float = 0.0  # of the weights' moving average, 0.999; 0 takes the last weights
-    label_smoothing: float = 0.0
-    drop_path: float = 0.2  # where a line from 0 would be after the last epoch
-    auxiliary_weight: float = 0.4  # of the auxiliary head's loss; 0 leaves the head out
-    precision: str = "auto"  # see `zoo.system.device.pick_precision`
+    epochs: int = 600  # passes over the training set
+    batch_size: int = 96  # images per step
+    learning_rate: float = 0.025  # initial, or the peak with a warm-up
+    schedule: str = "cosine"  # cosine, step-decay or warm-up-cosine
+    decay: float = 1.0  # factor per epoch, for step-decay
+    warm_up: float = 0.0  # fraction of all steps, for warm-up-cosine
+    momentum: float = 0.9  # of SGD
+    nesterov: bool = False  # Nesterov momentum
+    weight_decay: float = 3e-4  # L2 penalty
+    norm_weight_decay: bool = True  # also of batch-norm and biases
+    clip_norm: float = 5.0  # maximum gradient norm
+    ema_decay: float = 0.0  # of the weights' moving average, e.g. 0.999; 0: none
+    label_smoothing: float = 0.0  # of the cross-entropy
+    drop_path: float = 0.2  # probability after the last epoch; rises linearly from 0
+    auxiliary_weight: float = 0.4  # weight of the auxiliary head's loss; 0: no head
+    precision: str = "auto"  # float32, bfloat16 or auto
     # Training images held out, a number or, below 1, a share; the best epoch on them is kept.
     validation: int | float = 0
     # Sides of the images, each for an equal share of the epochs; () takes them as they are.
     sizes: tuple[int, ...] = ()
     # Augmentation of pixels, see `zoo.data.transforms`.
-    crop_padding: int = 0  # pixels
-    flip: bool = False
-    cutout: int = 0  # side in pixels
-    resized_crop: float = 0.0  # smallest share of a large image that is cut out, 0.08
-    color: float = 0.0  # 0.4: brightness, contrast and saturation times 0.6 to 1.4
-    hue: float = 0.0  # 0.2: turned by up to a fifth of the circle
-    rotate: float = 0.0  # degrees
+    crop_padding: int = 0  # random crop after zero padding, in pixels
+    flip: bool = False  # random horizontal flip
+    cutout: int = 0  # side of the square, in pixels
+    resized_crop: float = 0.0  # smallest area fraction of a random resized crop, e.g. 0.08
+    color: float = 0.0  # jitter of brightness, contrast, saturation: 0.4 is 0.6 to 1.4
+    hue: float = 0.0  # jitter as a fraction of the color circle
+    rotate: float = 0.0  # up to so many degrees
     zoom: float = 0.0  # 0.15: each side scaled by 0.85 to 1.15
-    shift: float = 0.0  # pixels
-    shear: float = 0.0  # columns a row
-    stroke: float = 0.0  # 0.3: gray to the power 1/1.3 to 1.3
-    drawings: int = 0  # drawn digits added in each epoch, see `zoo.data.sets.synthetic_digits`
+    shift: float = 0.0  # up to so many pixels
+    shear: float = 0.0  # pixels per row
+    stroke: float = 0.0  # 0.3: gray values to the power 1/1.3 to 1.3
+    drawings: int = 0  # synthetic digits added per epoch
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))  # JSON knows lists only

@@ -19,28 +19,28 @@ SCHEDULES = ("constant", "cosine", "warm-up-cosine")
 class LanguageRecipe(Settings):
     """How a language model is built and trained.  Raises ValueError for a value out of range."""
 
-    hidden: int = 850  # also of the embedding
-    epochs: int = 8000
-    batch_size: int = 64  # parallel token streams that the text is cut into
-    bptt: int = 35  # steps that gradients flow back
-    random_bptt: bool = True  # lengths drawn around `bptt`, the rate in proportion
-    optimizer: str = "nt-asgd"  # SGD, then averaged: see `zoo.training.tasks.language`
+    hidden: int = 850  # hidden size, and that of the embedding
+    epochs: int = 8000  # passes over the text
+    batch_size: int = 64  # parallel token streams
+    bptt: int = 35  # truncated backpropagation: time steps
+    random_bptt: bool = True  # random lengths around bptt, learning rate in proportion
+    optimizer: str = "nt-asgd"  # nt-asgd, sgd or adamw
     nonmonotone: int = 5  # epochs that nt-asgd looks back
-    learning_rate: float = 20.0  # at the start or, after a warm-up, at the top
-    schedule: str = "constant"  # see `zoo.recipes.schedule`
-    warm_up: float = 0.0  # share of all steps, for warm-up-cosine
-    weight_decay: float = 8e-7
-    clip_norm: float = 0.25  # largest norm of the gradient
-    ema_decay: float = 0.0  # of the weights' moving average; 0 takes the last weights
+    learning_rate: float = 20.0  # initial, or the peak with a warm-up
+    schedule: str = "constant"  # constant, cosine or warm-up-cosine
+    warm_up: float = 0.0  # fraction of all steps, for warm-up-cosine
+    weight_decay: float = 8e-7  # L2 penalty
+    clip_norm: float = 0.25  # maximum gradient norm
+    ema_decay: float = 0.0  # of the weights' moving average; 0: none
     dropout: float = 0.75  # of the cell's output
-    dropout_words: float = 0.1
-    dropout_embedding: float = 0.2
-    dropout_hidden: float = 0.25
-    dropout_input: float = 0.75
-    ar_weight: float = 0.0  # of the size of outputs, alpha in the release
-    tar_weight: float = 1e-3  # of how much outputs change from step to step, beta there
-    precision: str = "auto"  # see `zoo.system.device.pick_precision`
-    test_columns: int = 10  # streams that the test text is cut into; 1 is exact, and slow
+    dropout_words: float = 0.1  # of whole words
+    dropout_embedding: float = 0.2  # of the embedded input
+    dropout_hidden: float = 0.25  # of the hidden state, one mask for all time steps
+    dropout_input: float = 0.75  # of the cell's input, one mask for all time steps
+    ar_weight: float = 0.0  # activation regularization (alpha in the release)
+    tar_weight: float = 1e-3  # temporal activation regularization (beta in the release)
+    precision: str = "auto"  # float32, bfloat16 or auto
+    test_columns: int = 10  # streams of the test text; 1 is exact and slow
 
     def __post_init__(self) -> None:
         for name in ("hidden", "epochs", "batch_size", "bptt", "nonmonotone", "test_columns"):

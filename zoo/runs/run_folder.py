@@ -60,19 +60,32 @@ def diverged(what: str, learning_rate: float) -> DivergedError:
                          f"{learning_rate})")
 
 
+_TRAINING = ("training run", {
+    MANIFEST: "a finished artifact;",
+    DIVERGED: "a training that diverged;",
+    CONFIG: "an unfinished training; go on with --resume, or"})
+
+
 def start(folder: Path, config: dict) -> None:
     """Make `folder` ready for a new training.  Raises RunError if it holds anything already."""
-    begin(folder, config, "training run", {
-        MANIFEST: "a finished artifact;",
-        DIVERGED: "a training that diverged;",
-        CONFIG: "an unfinished training; go on with --resume, or"})
+    begin(folder, config, *_TRAINING)
+
+
+def check_free(folder: Path) -> None:
+    """Raise RunError if `folder` holds anything already, so that no training can start there."""
+    refuse_used(folder, *_TRAINING)
 
 
 def begin(folder: Path, config: dict, kind: str, held: Mapping[str, str]) -> None:
-    """Make `folder` ready for a run of some `kind`; `held` says what each file there is one of.
+    """Make `folder` ready for a run of some `kind`.  Raises RunError as `refuse_used` does."""
+    refuse_used(folder, kind, held)
+    folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
+    write_whole(folder / CONFIG, json_bytes(config))
 
-    Raises RunError if it holds anything already.
-    """
+
+def refuse_used(folder: Path, kind: str, held: Mapping[str, str]) -> None:
+    """Raise RunError if `folder` holds anything already; `held` says what each file is one of."""
     check_is_folder(folder)
     for name, what in held.items():
         if (folder / name).exists():
@@ -80,9 +93,6 @@ def begin(folder: Path, config: dict, kind: str, held: Mapping[str, str]) -> Non
     if folder.exists() and any(not _is_part(path) for path in folder.iterdir()):
         raise RunError(f"{folder} is not empty and no {kind}, so it is left alone; choose another "
                        "folder with -o")
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    write_whole(folder / CONFIG, json_bytes(config))
 
 
 def check_is_folder(folder: Path) -> None:

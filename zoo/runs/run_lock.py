@@ -33,7 +33,7 @@ def at_work(folder: Path) -> Iterator[None]:
             raise
         finally:
             if lock.is_locked:
-                # While it is held: who waits with an old file open finds that its name is gone.
+                # While it is held; who has the old file open sees by `_is_current` that it is gone.
                 with contextlib.suppress(OSError):  # Windows, where it goes when it is released
                     (folder / LOCK).unlink()
                 lock.release()
@@ -44,6 +44,21 @@ def _acquire(lock: FileLock, folder: Path, stack: contextlib.ExitStack) -> None:
     stack.enter_context(made(folder))
     try:
         lock.acquire()
+        while not _is_current(folder / LOCK):
+            lock.release()
+            lock.acquire()
     except Timeout:
         raise RunError(f"another process is at work on {folder}; wait for it, or choose another "
                        "folder with -o") from None
+
+
+def _is_current(file: Path) -> bool:
+    """Is the lock that is held on the file of this name, rather than on one that was removed while
+    it was waited for?  Older releases of filelock do not look."""
+    other = FileLock(file, timeout=0)
+    try:
+        other.acquire()
+    except Timeout:
+        return True
+    other.release()
+    return False

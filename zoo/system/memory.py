@@ -63,9 +63,17 @@ def in_words(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
 
 
+def is_exhausted(error: BaseException) -> bool:
+    """Was there too little memory?  Torch says so in a RuntimeError whose class depends on the
+    device."""
+    text = str(error)
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and (
+        "allocate memory" in text or "out of memory" in text or "Storage size" in text))
+
+
 def check_memory(needed: float, what: str, remedy: str, device: torch.device | None = None) -> None:
     """Raise TooLargeError, before anything is made, where `what` takes more bytes than are free."""
     free = free_memory(device)
     if free is not None and needed > free:
         raise TooLargeError(f"{what} take about {in_words(needed)} of memory, and {in_words(free)} "
-                            f"are free; {remedy}")
+                            f"is free; {remedy}")

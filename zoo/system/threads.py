@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from zoo.messages.notes import note
+from zoo.messages.notes import say
 from zoo.system import distributed
 
 _ROUNDS = 5
 _SECONDS = 10.0  # after which no further round begins
+_MOST = 1024
 _GAIN = 0.95  # of the time: noise alone changes nothing
 
 
 @contextlib.contextmanager
 def use_threads(count: int) -> Iterator[None]:
-    """Compute with `count` threads: sums in another order are other sums of floats."""
+    """Compute with `count` threads.  Another number adds floats in another order, so that results
+    differ in their last digits."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -32,37 +34,38 @@ def use_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def fastest_threads(step: Callable[[], object], device: torch.device) -> int:
-    """One thread or all that torch has, whichever `step` takes less time with; says which.
+def fastest_threads(prepare: Callable[[], Callable[[], object]], device: torch.device) -> int:
+    """The number of threads with which a training step is faster, 1 or all of torch's; says which.
 
-    `step` is carried out a few times with either, and what it learns is to be thrown away.
-    Nothing is measured on a GPU, in one of several processes, or where torch has one thread.
+    `prepare` gives a function that does a step; it is called a few times with either number, and
+    its results are to be thrown away.  On a GPU, under torchrun and where torch has one thread
+    nothing is prepared or measured.
     """
     most = torch.get_num_threads()
     if device.type != "cpu" or most == 1 or distributed.is_started():
         return most
+    step = prepare()
     times: dict[int, list[float]] = {1: [], most: []}
     until = time.perf_counter() + _SECONDS
-    for turn in range(_ROUNDS + 1):
+    for _ in range(_ROUNDS + 1):
         for count, taken in times.items():
             with use_threads(count):
                 began = time.perf_counter()
                 step()
-            if turn:  # the first one builds caches
-                taken.append(time.perf_counter() - began)
-        if turn and time.perf_counter() > until:
+            taken.append(time.perf_counter() - began)
+        if time.perf_counter() > until:
             break
-    one, all_ = (min(taken) for taken in times.values())
+    one, all_ = (min(taken[1:] or taken) for taken in times.values())  # the first builds caches
     chosen = 1 if one < _GAIN * all_ else most
-    note(f"{_count(chosen)} of the CPU: a step takes {_seconds(one)} with 1, "
-         f"{_seconds(all_)} with {most}; --threads N takes another number")
+    say(f"{_count(chosen)}: a step takes {_seconds(one)} with 1, {_seconds(all_)} with {most} "
+        "(--threads N sets it)")
     return chosen
 
 
 def check_threads(count: int | None) -> None:
-    """Raise ValueError for a number of threads that there cannot be."""
-    if count is not None and (not isinstance(count, int) or count < 1):
-        raise ValueError(f"--threads must be at least 1, not {count}")
+    """Raise ValueError for a number of threads that torch cannot have."""
+    if count is not None and (type(count) is not int or not 1 <= count <= _MOST):
+        raise ValueError(f"--threads must be a whole number from 1 to {_MOST:,}, not {count}")
 
 
 def _count(number: int) -> str:

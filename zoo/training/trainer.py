@@ -1,4 +1,4 @@
-"""The training loop of images and texts, which is read in one sitting.
+"""The training loop of images and texts.
 
 `fit` trains a `Task` in a run folder (`zoo.runs.run_folder`): from the beginning, or from
 the checkpoint that an interrupted run has left.  What an epoch depends on is in the checkpoint,
@@ -52,14 +52,17 @@ def fit(task: Task, folder: Path, config: dict, *, seed: int, device: torch.devi
         report: Report | None = None, events: bool = False) -> Trainer:
     """Train in `folder`, which says by `config` what it holds, to the last epoch.
 
-    `threads` of the CPU are those that the run began with, or whichever are faster, where it is
-    None.  Of several processes (`zoo.system.distributed`) the first one writes and reports.
+    `threads` is the number of CPU threads; None keeps that of a resumed run, and takes the faster
+    of one and all for a new one.  Of several processes (`zoo.system.distributed`) the first one
+    writes and reports.
     Raises RunError for a folder that cannot be used, DivergedError when the loss is not finite.
     """
+    if not resume:
+        distributed.first(lambda: run_folder.check_free(folder))
     with seeded(seed, device):
         count = threads or (
             distributed.first(lambda: run_folder.threads(folder, task.recipe)) if resume else
-            fastest_threads(_first_step(task, folder, seed, device, dtype), device))
+            fastest_threads(lambda: _first_step(task, folder, seed, device, dtype), device))
     config = config | {"threads": count}
     with use_threads(count), seeded(seed, device):
         trainer = Trainer(task, folder, seed, device, dtype)
@@ -77,7 +80,7 @@ def fit(task: Task, folder: Path, config: dict, *, seed: int, device: torch.devi
 
 def _first_step(task: Task, folder: Path, seed: int, device: torch.device, dtype: torch.dtype
                 ) -> Callable[[], object]:
-    """The first step of a training as it is made again and again, on a network of its own."""
+    """A function that repeats the first step of a training, on a network of its own."""
     trainer = Trainer(task, folder, seed, device, dtype)
     task.begin_epoch(trainer.model.train(), 0)
     batch = next(iter(task.batches(trainer.model, 0, seed)))
@@ -207,7 +210,7 @@ class Trainer:
             found = self.task.validate(model)
             if math.isfinite(found[key]):
                 state = {"epoch": self.epochs, key: found[key], "model": model.state_dict()}
-                if self.task.rolls_back:
+                if self.task.rolls_back:  # to averaged weights where ASGD averages, as in 2018
                     state["training"] = self.state_dict()
                 run_folder.keep_best(self.folder, key, better, state)
         return found

@@ -1,5 +1,6 @@
 """Candidates: trained the same by any number and kind of workers, cut short without loss."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -18,7 +19,7 @@ import torch
 
 from search.candidates.base import Candidate, Result, read_record
 from search.candidates.image import ImageTraining, held_out, image_recipe
-from search.candidates.workers import Evaluator, WorkerError
+from search.candidates.workers import Evaluator, WorkerError, _unheard
 from search.spaces.hierarchical import HierarchicalSpace
 from search.spaces.space import ConvSpace
 from zoo.data.base import ImageData, Split
@@ -338,3 +339,15 @@ def test_without_ray_the_remedy_is_told(few, tasks, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ValueError, match="needs the package ray.*pip install 'genotype-zoo.ray.'"):
         Evaluator(ImageTraining(few, RECIPE), tmp_path, workers="ray").evaluate(tasks)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no such masks")
+def test_workers_that_are_just_starting_do_not_hear_ctrl_c():
+    """The main process says how to go on; a worker's traceback would stand beside it."""
+    code = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    heard = []
+    for block in (_unheard(signal.SIGINT), contextlib.nullcontext()):
+        with block:
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        heard.append(done.stdout.strip())
+    assert heard == ["True", "False"]

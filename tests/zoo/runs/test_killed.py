@@ -93,8 +93,9 @@ def test_one_at_a_time_and_the_hint_that_a_termination_gives(tmp_path):
     training.process.terminate()
     training.process.join(60)
     assert training.process.exitcode == 143
-    assert (tmp_path / "stderr").read_text().splitlines()[-1] == (
-        f"interrupted; go on with --resume (whole epochs are kept in {folder})")
+    last = (tmp_path / "stderr").read_text().splitlines()[-1]
+    assert last.startswith("terminated; go on with `zoo train DARTS ")
+    assert last.endswith(f" --resume` (whole epochs are kept in {folder})")
     assert not (folder / run_folder.LOCK).exists()
 
 

@@ -39,26 +39,27 @@ class Clock:
 @pytest.mark.parametrize("one, two, chosen", [
     (1.0, 3.0, 1), (3.0, 1.0, 2), (1.0, 1.0, 2), (0.99, 1.0, 2), (0.001, 0.002, 1)])
 def test_the_faster_number_is_taken(one, two, chosen, two_threads, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="zoo")
     clock = Clock(monkeypatch, {1: one, 2: two})
-    assert fastest_threads(clock.step, CPU) == chosen
+    assert fastest_threads(lambda: clock.step, CPU) == chosen
     assert torch.get_num_threads() == 2 and clock.seen[:4] == [1, 2, 1, 2]
-    assert f"{chosen} thread{'s' * (chosen > 1)} of the CPU" in caplog.text
+    assert f"{chosen} thread{'s' * (chosen > 1)}: a step takes" in caplog.text
 
 
 def test_long_steps_are_not_repeated(two_threads, monkeypatch):
     clock = Clock(monkeypatch, {1: 60, 2: 50})
-    assert fastest_threads(clock.step, CPU) == 2 and clock.seen == [1, 2, 1, 2]
+    assert fastest_threads(lambda: clock.step, CPU) == 2 and clock.seen == [1, 2]
 
 
 def test_nothing_is_measured_where_there_is_no_choice(two_threads, monkeypatch):
-    def step():
-        raise AssertionError("measured")
+    def prepare():
+        raise AssertionError("a network is built")
 
-    assert fastest_threads(step, torch.device("cuda")) == 2
+    assert fastest_threads(prepare, torch.device("cuda")) == 2
     with use_threads(1):
-        assert fastest_threads(step, CPU) == 1
+        assert fastest_threads(prepare, CPU) == 1
     monkeypatch.setattr(distributed, "size", lambda: 2)
-    assert fastest_threads(step, CPU) == 2
+    assert fastest_threads(prepare, CPU) == 2
 
 
 @pytest.fixture
@@ -66,8 +67,9 @@ def measured(two_threads, monkeypatch):
     """Trainings find one thread to be faster, after some steps with either."""
     steps = []
 
-    def measure(step, device):
+    def measure(prepare, device):
         assert device == CPU
+        step = prepare()
         for count in (1, 2, 1, 2):
             with use_threads(count):
                 steps.append(step())
@@ -113,7 +115,7 @@ def test_a_resumed_training_keeps_its_threads(few, tmp_path, measured, monkeypat
 
 
 def test_an_older_run_goes_on_with_those_of_torch(few, tmp_path, two_threads, monkeypatch):
-    monkeypatch.setattr(trainer, "fastest_threads", lambda step, device: 2)
+    monkeypatch.setattr(trainer, "fastest_threads", lambda prepare, device: 2)
     interrupted(few, tmp_path / "run", after_steps=8)
     file = tmp_path / "run/config.json"
     config = json.loads(file.read_text())
@@ -124,7 +126,7 @@ def test_an_older_run_goes_on_with_those_of_torch(few, tmp_path, two_threads, mo
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
 
 
-@pytest.mark.parametrize("value", [0, -1, "2", 1.5])
+@pytest.mark.parametrize("value", [0, -1, "2", 1.5, True, 2**40])
 def test_a_damaged_number_is_told(value, few, tmp_path):
     interrupted(few, tmp_path / "run", after_steps=8)
     file = tmp_path / "run/config.json"
@@ -133,8 +135,16 @@ def test_a_damaged_number_is_told(value, few, tmp_path):
         images(few, tmp_path / "run", resume=True)
 
 
+def test_nothing_is_measured_for_a_folder_that_cannot_be_used(few, tmp_path, measured):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/notes.txt").write_text("mine")
+    with pytest.raises(RunError, match="is not empty and no training run"):
+        images(few, tmp_path / "run")
+    assert not measured
+
+
 def test_no_threads_cannot_be_asked_for(few, tmp_path):
     for kind in (images, text):
-        with pytest.raises(ValueError, match="--threads must be at least 1, not 0"):
+        with pytest.raises(ValueError, match="--threads must be a whole number from 1 to 1,024"):
             kind(few, tmp_path / "run", threads=0)
     assert not (tmp_path / "run").exists()

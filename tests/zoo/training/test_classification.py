@@ -174,6 +174,7 @@ def test_a_last_step_that_destroys_the_weights_makes_no_artifact(few, tmp_path):
 @pytest.mark.parametrize("setting, value", [
     ("channels", 0), ("epochs", 1.5), ("batch_size", 1), ("learning_rate", 0.0),
     ("learning_rate", float("nan")), ("drop_path", 1.0), ("label_smoothing", -0.1),
+    ("weight_decay", -1.0), ("auxiliary_weight", float("nan")), ("cutout", -1),
 ])
 def test_recipes_out_of_range(setting, value):
     with pytest.raises(ValueError, match=setting):

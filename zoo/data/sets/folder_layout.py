@@ -88,8 +88,13 @@ def find(path: Path) -> Layout:
 
 
 def _folders(path: Path) -> list[Path]:
-    return sorted(entry for entry in path.iterdir()
-                  if entry.is_dir() and not entry.name.startswith("."))
+    return sorted((entry for entry in path.iterdir()
+                   if entry.is_dir() and not entry.name.startswith(".")), key=_name)
+
+
+def _name(path: Path) -> str:
+    """What paths are sorted by: paths themselves are sorted without regard to case on Windows."""
+    return path.name
 
 
 def _roles(path: Path) -> dict[str, Path]:
@@ -156,7 +161,7 @@ def _nested(folder: Path, split: Path) -> str:
 def _by_class(folder: Path) -> FileSplit:
     """A split that has a folder for each class."""
     split = FileSplit(folder, {})
-    for entry in sorted(folder.iterdir()):
+    for entry in sorted(folder.iterdir(), key=_name):
         if entry.is_dir() and not entry.name.startswith("."):
             images, beside = _pictures(entry, folder)
             split.files[entry.name] = images
@@ -269,7 +274,7 @@ def _split_off(whole: FileSplit) -> Layout:
     _check_classes(whole)
     train, test = FileSplit(whole.folder, {}, whole.beside), FileSplit(whole.folder, {})
     for name, images in whole.files.items():
-        # By names and not by numbers: one picture more leaves the others where they are.
+        # By names and not by numbers: an image more moves at most one of the others.
         ordered = sorted(images, key=lambda image: hashlib.sha256(
             f"{SEED}/{name}/{image.name}".encode(errors="surrogateescape")).digest())
         count = max(1, round(len(images) / _SHARE)) if len(images) > 1 else 0

@@ -256,7 +256,7 @@ def test_copies_of_training_images_in_the_test_set_are_told(tmp_path, said):
 def test_images_that_do_not_fit_in_memory_are_not_begun(tmp_path):
     write_folder(tmp_path)
     with pytest.raises(ValueError, match=r"4 images of 100000x100000 take about 180.0 GB of "
-                       r"memory, and [\d.]+ [GM]B are free; give a smaller --size"):
+                       r"memory, and [\d.]+ [GM]B is free; give a smaller --size"):
         load("folder", tmp_path, size=100_000)
 
 

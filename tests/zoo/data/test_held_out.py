@@ -1,0 +1,30 @@
+"""Training images that are held out: of each class its share, or one line that says why not."""
+
+import numpy as np
+import pytest
+
+from zoo.data.base import DataError, ImageData, Split, hold_out
+
+
+def data(labels):
+    split = Split(np.zeros((len(labels), 8, 8, 1), np.uint8), np.array(labels))
+    return ImageData("made", split, split, ["cat", "dog"], [0.5], [0.5])
+
+
+@pytest.mark.parametrize("labels, count, why", [
+    ([0, 0, 0, 1], 2, "class dog has one image; give it more"),
+    ([0, 0, 1, 1], 1, "there are 2 classes, and so many are the fewest"),
+    ([0, 0, 1, 1], 3, "at most 2 can be, so that each class keeps one"),
+    ([0, 0, 1, 1], 99, "at most 2 can be, so that each class keeps one"),
+])
+def test_why_images_cannot_be_held_out(labels, count, why):
+    with pytest.raises(DataError) as caught:
+        hold_out(data(labels), count, seed=0)
+    assert str(caught.value) == (f"made has too few training images to hold {count} out, of each "
+                                 f"class its share: {why}")
+
+
+def test_each_class_is_held_out_by_its_share():
+    rest, held = hold_out(data([0] * 6 + [1] * 3), 3, seed=0)
+    assert (held.labels.tolist().count(0), held.labels.tolist().count(1)) == (2, 1)
+    assert len(rest.train.labels) == 6
