@@ -117,6 +117,8 @@ def _is_same(source: Source, directory: Path, manifest: Manifest) -> bool:
     if (known.network, known.input, known.labels) != (
             manifest.network, manifest.input, manifest.labels):
         return False
+    if known.network.kind == "onnx":
+        return (known.origin, known.takes) == (manifest.origin, manifest.takes)
     model, _ = weights.load_artifact(directory)
     return (model.genotype == source.genotype
             and artifact.read_vocabulary(directory, manifest) == source.vocabulary

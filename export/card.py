@@ -11,6 +11,10 @@ from zoo.artifact.manifest import Input, Manifest
 
 def text(manifest: Manifest, folder: Path) -> str:
     """The card of a finished export; it quotes only what the manifest says."""
+    if manifest.network.kind == "onnx":
+        from export import foreign_card
+
+        return foreign_card.text(manifest, folder)
     parts = [_front_matter(manifest), f"# {manifest.name}\n", _summary(manifest)]
     if (folder / "cell.svg").exists():
         parts.append(f"![The cell {manifest.genotype}](cell.svg)\n")

@@ -46,7 +46,7 @@ def _rounding() -> str:
 
 def build(
     target: Annotated[str, typer.Argument(
-        help="A cell, a genotype file, or an artifact folder.")],
+        help="A cell, a genotype file, an artifact folder, or an .onnx file.")],
     export: Annotated[list[str], typer.Option(
         "--export", "-e", help=f"Formats: {', '.join(FORMATS)}; repeat, or separate by commas.")],
     output: Annotated[Path | None, typer.Option(
@@ -74,6 +74,8 @@ def build(
     hidden: Annotated[int | None, typer.Option(help="Hidden size of a language model.")] = None,
     seed: Annotated[int, typer.Option(help="Random seed of untrained weights.")] = 0,
     select: Select = None,
+    input_shape: Annotated[list[str] | None, typer.Option(
+        help="Input shape of an .onnx file with open sizes: NAME=1,3,224,224; repeat.")] = None,
     replace: Annotated[bool, typer.Option(
         "--replace", help="Replace what the folder holds instead of adding to it.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v",
@@ -89,6 +91,7 @@ def build(
       zoo build DARTS --export tfjs
       zoo build my_cell.json -e onnx,tflite --channels 16 --layers 8
       zoo build exports/DARTS-digits -e tfjs --precision float16 -o small
+      zoo build model.onnx -e tfjs,tflite --input-shape images=1,3,224,224
     """
     from export.pipeline import build as run
     from export.source import BuildOptions, find
@@ -97,7 +100,8 @@ def build(
     source = find(target, BuildOptions(
         network=network, data=data, path=path, weights=weights, channels=channels, layers=layers,
         num_classes=num_classes, in_channels=in_channels, size=size, vocabulary=vocabulary,
-        hidden=hidden, seed=seed, select=select))
+        hidden=hidden, seed=seed, select=select,
+        input_shape=tuple(input_shape) if input_shape else None))
     directory = output or Path("exports") / source.manifest.name
     formats = [name.strip() for item in export for name in item.split(",") if name.strip()]
     if not source.manifest.trained:
@@ -107,6 +111,8 @@ def build(
     with spinner() as say:
         manifest = run(source, formats, directory, precision, converter, verbose,
                        report=done.append, started=lambda hop: say(f"{hop} ..."), replace=replace)
+    for note in manifest.notes:
+        typer.echo(f"note: {note}", err=True)
     print_table(
         ("hop", "seconds", "max difference", "limit"),
         [(hop.name, f"{hop.seconds:.1f}", *_parity(hop)) for hop in done],
@@ -125,8 +131,9 @@ def build(
     if (directory / "tfjs").is_dir():
         shown = (manifest.input.channels in (1, 3) if manifest.task == "image-classification"
                  else "vocabulary.json" in manifest.files)  # by the page
+        proof = () if manifest.task == "tensors" else ("--runtime", "chromium")
         typer.echo("next: " + (command("zoo", "demo", directory) if shown else
-                               command("zoo", "verify", directory, "--runtime", "chromium")))
+                               command("zoo", "verify", directory, *proof)))
 
 
 def _parity(hop: Hop) -> tuple[str, str]:

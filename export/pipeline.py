@@ -60,6 +60,10 @@ class Source:
     test: np.ndarray | None = None
     vocabulary: list[str] | None = None
 
+    def pipeline(self, *given: Any) -> Pipeline:
+        """The hops of a build of this source, see `Pipeline`."""
+        return Pipeline(self, *given)
+
 
 def build(source: Source, formats: list[str], directory: Path | str, precision: str = "float32",
           converter: str = "zoo", verbose: bool = False,
@@ -90,7 +94,7 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
     stays = kept(source, formats, Path(directory), precision, converter, replace)
     source = dataclasses.replace(source, manifest=stays.known(source.manifest))
     with captured(verbose), artifact.writing(directory, stays.files) as folder:
-        pipeline = Pipeline(source, folder, formats, precision, converter, report, started, stays)
+        pipeline = source.pipeline(folder, formats, precision, converter, report, started, stays)
         pipeline.network()
         for hop in chain:
             pipeline.write(hop)

@@ -56,6 +56,7 @@ class BuildOptions:
     hidden: int | None = None
     seed: int = 0
     select: str | None = None  # of several genotypes in a file
+    input_shape: tuple[str, ...] | None = None  # NAME=1,3,224,224, of an ONNX file
 
 
 class _RealImages(TypedDict, total=False):
@@ -77,6 +78,16 @@ def find(target: str, wanted: BuildOptions) -> Source:
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
     path = Path(target)
+    if path.suffix.lower() == ".onnx" and not path.is_dir():
+        from export.foreign import from_file
+
+        if not path.is_file():
+            raise ValueError(f"there is no file {target}")
+        _refuse(wanted, f"{target} is an ONNX file, which brings its own settings",
+                [option.name for option in dataclasses.fields(wanted)
+                 if option.name not in ("input_shape", "size", "seed")])
+        return from_file(path, wanted.input_shape or (), wanted.size)
+    _refuse(wanted, f"{target} is no ONNX file", ("input_shape",))
     # A folder that is no artifact may have the name of a cell by chance.
     if path.is_dir() and ((path / artifact.MANIFEST).exists() or not registered(target)):
         return _from_artifact(path, wanted)

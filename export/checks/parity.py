@@ -7,7 +7,7 @@ float32 at the end.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -48,15 +48,23 @@ class Hop:
 
 @dataclass
 class Reference:
-    """Inputs by name, the float32 logits that they must give, and other outputs to compare."""
+    """Inputs by name, the float32 logits that they must give, and other outputs to compare.
+
+    With `scales`, those of a network of which nothing else is known, a difference counts as a share
+    of its output's scale, of which `allowed` is allowed.  One that is not `batched` takes its
+    inputs only as they are.
+    """
 
     inputs: dict[str, np.ndarray]
     outputs: dict[str, np.ndarray]
     real: int  # how many of the inputs, the first ones, are real images
+    scales: dict[str, float] = field(default_factory=dict)
+    allowed: float = LIMIT
+    batched: bool = True
 
     @property
     def count(self) -> int:
-        return len(self.outputs["logits"])
+        return len(next(iter(self.inputs.values()))) if self.batched else 1
 
 
 def in_range(images: np.ndarray, spec: Input) -> np.ndarray:
@@ -122,7 +130,10 @@ def _finite(values: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
 
 def limit(expected: Reference, precision: str = "float32") -> float:
     """The largest difference allowed: 1e-5, or 8 units in the last place of the largest logit
-    where that is more (from logits of 16 on, float32 itself is no finer)."""
+    where that is more (from logits of 16 on, float32 itself is no finer); a share of the scale of
+    the outputs where they have one."""
+    if expected.scales:
+        return max(expected.allowed, ROUNDED.get(precision, 0.0))
     largest = float(np.abs(expected.outputs["logits"]).max())
     if precision != "float32":
         return max(LIMIT, ROUNDED[precision] * largest)
@@ -143,7 +154,7 @@ def check_parity(hop: str, run: Runner, expected: Reference,
     """
     allowed = limit(expected, precision)
     worst = 0.0
-    for count in {expected.count, 1}:
+    for count in {expected.count, 1} if expected.batched else {None}:
         outputs = run({name: value[:count] for name, value in expected.inputs.items()})
         for name, value in expected.outputs.items():
             if name not in outputs:
@@ -153,12 +164,15 @@ def check_parity(hop: str, run: Runner, expected: Reference,
                 raise ParityError(f"{hop}: output {name!r} has shape {found.shape}, not "
                                   f"{value[:count].shape}")
             wanted = value[:count]
-            if name == "probabilities" and precision != "float32":
+            if name == "probabilities" and precision != "float32" and not expected.scales:
                 wanted = _softmax(np.asarray(outputs["logits"], np.float64))
                 if not np.abs(found - wanted).max() <= LIMIT:
                     raise ParityError(f"{hop}: the probabilities are not the logits' softmax")
-            difference = np.abs(found - wanted).max()
+            difference = np.abs(found - wanted).max(initial=0) / expected.scales.get(name, 1.0)
             worst = max(worst, float(difference)) if np.isfinite(difference) else np.inf
     if not worst <= allowed:
-        raise ParityError(f"{hop}: changed the numbers by {worst:.2g}, more than {allowed:.2g}")
-    return Parity(hop=hop, max_difference=worst, limit=allowed, inputs=expected.count)
+        of = " of the largest output" if expected.scales else ""
+        raise ParityError(f"{hop}: changed the numbers by {worst:.2g}{of}, more than "
+                          f"{allowed:.2g}")
+    return Parity(hop=hop, max_difference=worst, limit=allowed, inputs=expected.count,
+                  relative=bool(expected.scales))

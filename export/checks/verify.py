@@ -27,9 +27,8 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
     MissingPackageError when a format cannot be run here.
     """
     directory = Path(directory)
-    model, manifest = weights.load_artifact(directory)
+    manifest, expected = _reference(directory)
     folder.check_files(directory, manifest)
-    expected = parity.reference(model, manifest.input, None)
     rows = [Hop("files", verdict=f"{len(manifest.files)} as written")]
     for name, fmt in FORMATS.items():
         place = directory / fmt.place
@@ -44,6 +43,18 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
         build = command("zoo", "build", directory, "--export", "tfjs", "-o", "OTHER")
         raise folder.ArtifactError(f"{directory} holds no export; make one with `{build}`")
     return rows
+
+
+def _reference(directory: Path) -> tuple[Manifest, parity.Reference]:
+    """The manifest, and what the network computes: that in the folder, or of one that came as an
+    ONNX file what the fixture says."""
+    manifest = folder.read_manifest(directory)
+    if manifest.network.kind == "onnx":
+        from export.foreign import reference_of
+
+        return manifest, reference_of(directory, manifest)
+    model, manifest = weights.load_artifact(directory)
+    return manifest, parity.reference(model, manifest.input, None)
 
 
 def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None = None
@@ -62,6 +73,9 @@ def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None 
                                    f"build it again with --export {runtime.reads}")
     for package in runtime.packages:
         shims.require(package)
+    if runtime.verify and folder.read_manifest(directory).network.kind == "onnx":
+        raise ValueError(f"{name} proves networks of images and of text; {directory} is made from "
+                         "an ONNX file, whose formats are proved in Python: leave --runtime out")
     if runtime.verify is None:
         return _in_process(directory, runtime, chosen)
     return [_hop_of(f"{name} {outcome.backend}", outcome, asked=bool(backends))
@@ -69,8 +83,7 @@ def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None 
 
 
 def _in_process(directory: Path, runtime: Runtime, backends: Sequence[str]) -> list[Hop]:
-    model, manifest = weights.load_artifact(directory)
-    expected = parity.reference(model, manifest.input, None)
+    manifest, expected = _reference(directory)
     fmt = FORMATS[runtime.reads]
     assert runtime.load  # it has no `verify`
     return [_compared(f"{runtime.name} {backend}",

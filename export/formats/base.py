@@ -77,10 +77,11 @@ def _loader(module: str) -> Callable[[Path], Runner]:
     return lambda place: importlib.import_module(module).load(place)
 
 
-def _write_onnx(deployed: Deployed, place: Path, options: Options) -> onnx.ModelProto:
+def _write_onnx(made: Deployed | onnx.ModelProto, place: Path, options: Options
+                ) -> onnx.ModelProto:
     from export.formats import onnx
 
-    return onnx.write(deployed, place, options.metadata)
+    return onnx.write(made, place, options.metadata)
 
 
 def _write_saved_model(model: onnx.ModelProto, place: Path, options: Options) -> Path:

@@ -7,7 +7,7 @@ read, and takes a quarter of the time of the newer one on these networks.
 from __future__ import annotations
 
 import warnings
-from collections.abc import MutableSequence, Sequence
+from collections.abc import MutableSequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -26,11 +26,25 @@ if TYPE_CHECKING:
 OPSET = 17
 
 
-def write(deployed: Deployed, path: Path, metadata: dict) -> onnx.ModelProto:
-    """Write the ONNX file; the batch is dynamic, everything else static.
+def write(made: Deployed | onnx.ModelProto, path: Path, metadata: dict) -> onnx.ModelProto:
+    """Write the ONNX file of a deployed network, whose batch is dynamic and everything else
+    static, or of a graph as it is.
 
     `metadata` values go into ``metadata_props`` under ``zoo.<key>``, as JSON unless text.
     """
+    model = made if isinstance(made, onnx.ModelProto) else _exported(made, path)
+    model.producer_name, model.producer_version = "genotype-zoo", ""
+    for key, value in metadata.items():
+        entry = model.metadata_props.add()
+        entry.key = f"zoo.{key}"
+        entry.value = value if isinstance(value, str) else json_text.dumps(value)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return model
+
+
+def _exported(deployed: Deployed, path: Path) -> onnx.ModelProto:
+    """By torch's exporter, which writes to `path`."""
     names = list(deployed.example)
     axes = {name: {0: "batch"} for name in [*names, *deployed.outputs]}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,13 +58,6 @@ def write(deployed: Deployed, path: Path, metadata: dict) -> onnx.ModelProto:
     model = onnx.load(str(path))
     _drop_identities(model.graph)
     _merge_padding(model.graph)
-    model.producer_name, model.producer_version = "genotype-zoo", ""
-    for key, value in metadata.items():
-        entry = model.metadata_props.add()
-        entry.key = f"zoo.{key}"
-        entry.value = value if isinstance(value, str) else json_text.dumps(value)
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
     return model
 
 
@@ -129,15 +136,6 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
             needed.update(node.input)
         else:
             graph.node.remove(node)
-
-
-def same_padding(size: Sequence[int], kernel: Sequence[int], strides: Sequence[int],
-                 dilations: Sequence[int]) -> list[int]:
-    """[top, left, bottom, right] of TensorFlow's SAME."""
-    total = [max(0, (-(-n // stride) - 1) * stride + (k - 1) * dilation + 1 - n)
-             for n, k, stride, dilation in zip(size, kernel, strides, dilations)]
-    before = [n // 2 for n in total]
-    return before + [n - m for n, m in zip(total, before)]
 
 
 def load(path: Path, threads: int = 1) -> Runner:

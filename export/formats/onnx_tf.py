@@ -18,9 +18,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from export.converter.node import UnsupportedNodeError
+from export.converter.window import same_padding
 from export.formats import shims
-from export.formats.onnx import same_padding
-from export.formats.onnx_node import UnsupportedNodeError
 from export.formats.saved_model import signature
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from export.converter.value import as_narrow
 from export.formats import tfjs_repairs
 from export.formats.shims import tensorflowjs_converter
 from zoo.system import json_text
@@ -106,7 +107,7 @@ def load(directory: Path) -> Runner:
                             [tensor(name) for name in outputs.values()])
 
     def run(values: Arrays) -> Arrays:
-        results = pruned(*(tf.constant(values[name]) for name in inputs))
+        results = pruned(*(tf.constant(as_narrow(values[name])) for name in inputs))
         return {name: result.numpy() for name, result in zip(outputs, results)}
 
     return run

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 Weights = dict[str, np.ndarray]  # the value of every constant by node name
 
+#: What a fused node is without its bias and what follows.
+_UNFUSED = {"_FusedConv2D": "Conv2D", "_FusedMatMul": "MatMul",
+            "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative"}
+_MATMUL_ATTRIBUTES = {"T", "transpose_a", "transpose_b"}
 _CONV_ATTRIBUTES = {"T", "strides", "padding", "dilations", "data_format", "explicit_paddings"}
 
 
 def repair(model: dict, weights: Weights) -> Weights:
     """Make all repairs in `model`; returns the weights that are still read."""
     topology = model["modelTopology"]
-    topology["node"] = split_false_biases(topology["node"])
+    topology["node"] = split_false_biases(topology["node"], weights)
     topology["node"] = join_dilations(topology["node"], weights)
     topology["node"] = drop_unread_constants(topology["node"])
     model["signature"]["outputs"] = name_outputs(model)
@@ -43,25 +47,26 @@ def name_outputs(model: dict) -> dict:
             for index, key in enumerate(keys)}
 
 
-def split_false_biases(nodes: list[dict]) -> list[dict]:
-    """Fused convolutions whose "bias" is an image, as a convolution and an addition again.
+def split_false_biases(nodes: list[dict], weights: Weights) -> list[dict]:
+    """Fused convolutions and products whose "bias" is none, as a convolution and an addition again.
 
     Where a bias is zero, as in an untrained network, Grappler drops it and then takes the sum
-    of two convolutions for a bias; TF.js accepts only vectors there.
+    of two convolutions for a bias, or the 3 of a hard swish; TF.js accepts only vectors there.
     """
-    constants = {node["name"] for node in nodes if node["op"] == "Const"}
+    vectors = {name for name, value in weights.items() if value.ndim == 1}
     kept = []
     for node in nodes:
-        if node["op"] != "_FusedConv2D" or node["input"][2] in constants:
+        if node["op"] not in _UNFUSED or len(node["input"]) < 3 or node["input"][2] in vectors:
             kept.append(node)
             continue
         fused = [base64.b64decode(step).decode() for step in node["attr"]["fused_ops"]["list"]["s"]]
-        operations = ["Conv2D", "AddV2", *fused[1:]]
-        attributes = {key: value for key, value in node["attr"].items() if key in _CONV_ATTRIBUTES}
+        operations = [_UNFUSED[node["op"]], "AddV2", *fused[1:]]
+        own = _MATMUL_ATTRIBUTES if node["op"] == "_FusedMatMul" else _CONV_ATTRIBUTES
+        attributes = {key: value for key, value in node["attr"].items() if key in own}
         names = [f"{node['name']}/{operation}" for operation in operations[:-1]] + [node["name"]]
         inputs = [node["input"][:2], [names[0], node["input"][2]], *([name] for name in names[1:])]
-        for name, operation, reads in zip(names, operations, inputs):
-            attr = attributes if operation == "Conv2D" else {"T": attributes["T"]}
+        for place, (name, operation, reads) in enumerate(zip(names, operations, inputs)):
+            attr = attributes if place == 0 else {"T": attributes["T"]}
             kept.append({"name": name, "op": operation, "input": reads, "attr": attr})
     return kept
 

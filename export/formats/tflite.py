@@ -6,6 +6,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export.converter.value import as_narrow
+
 if TYPE_CHECKING:
     from export.formats.arrays import Runner
 
@@ -27,4 +29,4 @@ def load(path: Path, threads: int = 1) -> Runner:
         warnings.simplefilter("ignore")  # announces its move to another package
         interpreter = tf.lite.Interpreter(str(path), num_threads=threads)
     runner = interpreter.get_signature_runner("serving_default")
-    return lambda inputs: runner(**inputs)
+    return lambda inputs: runner(**{name: as_narrow(value) for name, value in inputs.items()})

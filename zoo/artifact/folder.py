@@ -95,7 +95,10 @@ def check_files(directory: Path | str, manifest: Manifest) -> None:
 
 
 def read_genotype(directory: Path | str, manifest: Manifest) -> Genotype:
-    """The genotype of an artifact.  Raises ArtifactError when it is damaged."""
+    """The genotype of an artifact.  Raises ArtifactError when it is damaged or has none."""
+    if manifest.network.kind == "onnx":
+        raise ArtifactError(f"{directory} is made from an ONNX file: it has no cell, and runs as "
+                            "the formats that it holds")
     try:
         return parse(read_file(directory, manifest, "genotype.json").decode())
     except (GenotypeError, UnicodeDecodeError) as error:

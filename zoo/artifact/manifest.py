@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 MOST_LAYERS = 1000
-NetworkKind = Literal["cifar", "imagenet", "language"]
+NetworkKind = Literal["cifar", "imagenet", "language", "onnx"]
 
 
 class _Part(BaseModel):
@@ -66,12 +66,14 @@ class Input(_Part):
 
 
 class Parity(_Part):
-    """The largest difference of logits that a hop made, over `inputs` inputs."""
+    """The largest difference of logits that a hop made, over `inputs` inputs; with `relative` of
+    any output, as a share of its scale."""
 
     hop: str
     max_difference: float
     limit: float
     inputs: Count
+    relative: bool = False
 
 
 class Agreement(_Part):
@@ -103,6 +105,22 @@ class Fixture(_Part):
     labels: list[int] | None = None
 
 
+class Tensor(_Part):
+    """An input or output of a network that is no cell; a size of None is the batch, which is
+    open."""
+
+    name: str
+    dtype: str
+    shape: list[int | None]
+
+
+class Origin(_Part):
+    """The file that a network that is no cell was read from."""
+
+    file: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class File(_Part):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0)]
@@ -113,18 +131,22 @@ class Manifest(_Part):
 
     format: Literal[1] = 1
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    genotype: str
+    genotype: str = ""  # of a cell; others have an `origin`, and what they take and give
     paper: str = ""  # of the cell, in one line: authors: title, year, link
     source: str = ""  # of a cell of the user's own, in one line: where it comes from
-    task: Literal["image-classification", "language-model-step"] = "image-classification"
+    task: Literal["image-classification", "language-model-step", "tensors"] = "image-classification"
     network: Network
     input: Input
     outputs: list[str] = ["logits", "probabilities"]
+    origin: Origin | None = None
+    takes: list[Tensor] = []
+    gives: list[Tensor] = []
+    notes: list[str] = []  # what else is to be known of the conversion, a sentence each
     labels: list[str] = []
     trained: bool
     metrics: dict[str, Any] = {}
     licence: str = ""  # of the trained weights
-    parameters: Count
+    parameters: Annotated[int, Field(ge=0)]
     multiply_adds: Count | None = None
     opset: int | None = None
     precision: Literal["float32", "float16", "uint8"] | None = None
@@ -140,7 +162,8 @@ class Manifest(_Part):
     def _goes_together(self) -> Manifest:
         if self.task == "image-classification" and not self.input.mean:
             raise ValueError("input has no mean and std, which a network of images needs")
-        if (self.task == "image-classification") == (self.network.kind == "language"):
+        tasks = {"language": "language-model-step", "onnx": "tensors"}
+        if self.task != tasks.get(self.network.kind, "image-classification"):
             raise ValueError(f"a network of kind {self.network.kind} is not for {self.task}")
         if self.task == "image-classification":
             low_high = self.input.range

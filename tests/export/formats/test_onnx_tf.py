@@ -5,9 +5,10 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from export.converter.node import UnsupportedNodeError
+from export.converter.window import same_padding
 from export.formats import onnx as onnx_hop
 from export.formats import shims
-from export.formats.onnx_node import UnsupportedNodeError
 from export.network.deploy import deploy
 from zoo import create_model
 from zoo.artifact.manifest import Input
@@ -174,5 +175,5 @@ def test_available_gives_the_reason(monkeypatch):
     (8, 3, 1, 2, (2, 2)), (8, 1, 2, 1, (0, 0)), (32, 7, 2, 1, (2, 3)),
 ])
 def test_same_padding(size, kernel, stride, dilation, pads):
-    got = onnx_hop.same_padding([size] * 2, [kernel] * 2, [stride] * 2, [dilation] * 2)
+    got = same_padding([size] * 2, [kernel] * 2, [stride] * 2, [dilation] * 2)
     assert got == [pads[0]] * 2 + [pads[1]] * 2
