@@ -1,4 +1,4 @@
-"""Normalisations by statistics that are stored, or by those of the values themselves."""
+"""Normalizations by statistics that are stored, or by those of the values themselves."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def batch_normalization(node: Node, inputs: Inputs) -> Value:
     return elementwise(tf.add, [scaled, _per_channel(x, shift)])
 
 
-def _standardised(x: Value, axes: Sequence[int], epsilon: float) -> tuple[Value, Value, Value]:
+def _standardized(x: Value, axes: Sequence[int], epsilon: float) -> tuple[Value, Value, Value]:
     """`x` of mean 0 and variance 1 along `axes`, its means, and 1 / its deviations."""
     mean = over_axes(tf.reduce_mean, x, axes, keep=True)
-    centred = elementwise(tf.subtract, [x, mean])
-    squares = elementwise(tf.square, [centred])
+    centered = elementwise(tf.subtract, [x, mean])
+    squares = elementwise(tf.square, [centered])
     variance = over_axes(tf.reduce_mean, squares, axes, keep=True)
     inverse = elementwise(lambda v: tf.math.rsqrt(v + epsilon), [variance])
-    return elementwise(tf.multiply, [centred, inverse]), mean, inverse
+    return elementwise(tf.multiply, [centered, inverse]), mean, inverse
 
 
 def _affine(x: Value, scale: Value | None, shift: Value | None) -> Value:
@@ -62,7 +62,7 @@ def _affine(x: Value, scale: Value | None, shift: Value | None) -> Value:
 def layer_normalization(node: Node, inputs: Inputs) -> list[Value]:
     x, scale, shift = [*inputs, None][:3]
     axes = range(node.get("axis", -1) % x.rank, x.rank)
-    y, mean, inverse = _standardised(x, axes, node.get("epsilon", 1e-5))
+    y, mean, inverse = _standardized(x, axes, node.get("epsilon", 1e-5))
     return [_affine(y, scale, shift), mean, inverse][:len(node.output)]
 
 
@@ -79,7 +79,7 @@ def rms_normalization(node: Node, inputs: Inputs) -> Value:
 @converts("InstanceNormalization", 1, 6, 22)
 def instance_normalization(node: Node, inputs: Inputs) -> Value:
     x, scale, shift = inputs
-    y, _, _ = _standardised(x, range(2, x.rank), node.get("epsilon", 1e-5))
+    y, _, _ = _standardized(x, range(2, x.rank), node.get("epsilon", 1e-5))
     return _affine(y, _per_channel(x, scale), _per_channel(x, shift))
 
 
@@ -93,7 +93,7 @@ def group_normalization(node: Node, inputs: Inputs) -> Value:
         scale, shift = (Value(np.repeat(v.constant, each)) if v.constant is not None
                         else Value(tf.repeat(v.logical(), each)) for v in (scale, shift))
     split = reshaped(x, [x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]])
-    y, _, _ = _standardised(split, range(2, split.rank), node.get("epsilon", 1e-5))
+    y, _, _ = _standardized(split, range(2, split.rank), node.get("epsilon", 1e-5))
     return _affine(reshaped(y, x.shape), _per_channel(x, scale), _per_channel(x, shift))
 
 
@@ -102,9 +102,9 @@ def mean_variance_normalization(node: Node, inputs: Inputs) -> Value:
     (x,) = inputs
     axes = list(node.get("axes") or (0, 2, 3))
     mean = over_axes(tf.reduce_mean, x, axes, keep=True)
-    centred = elementwise(tf.subtract, [x, mean])
-    variance = over_axes(tf.reduce_mean, elementwise(tf.square, [centred]), axes, keep=True)
-    return elementwise(lambda c, v: c / (tf.sqrt(v) + 1e-9), [centred, variance])
+    centered = elementwise(tf.subtract, [x, mean])
+    variance = over_axes(tf.reduce_mean, elementwise(tf.square, [centered]), axes, keep=True)
+    return elementwise(lambda c, v: c / (tf.sqrt(v) + 1e-9), [centered, variance])
 
 
 @converts("LpNormalization", 1, 22)

@@ -1,6 +1,6 @@
 """Integers of 8 bits that stand for real numbers.
 
-The browser's runtimes compute in float32 or int32: what is quantised is computed on the numbers
+The browser's runtimes compute in float32 or int32: what is quantized is computed on the numbers
 that it stands for, with the same rounding.
 """
 
