@@ -149,7 +149,8 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     if options.name is not None:
         registry.check_free(options.name, options.replace)  # before hours of search
     searched = domain(space)
-    data_name = options.data or searched.data
+    data_name, path = searched.placed(options.data or searched.data, options.path)
+    options = dataclasses.replace(options, path=path)
     preset = options.preset or searched.preset(data_name)
     settings, training = _settings(found, searched, preset, data_name, options)
     data = searched.load(data_name, options.path, options.size, options.by)

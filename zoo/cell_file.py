@@ -11,6 +11,7 @@ from zoo import registry
 from zoo.checkpoints.first_bytes import is_safetensors, is_torch
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.reader import read
+from zoo.messages.notes import printable
 from zoo.registry import CellRecord
 from zoo.system.encoding import EncodingError, decode
 
@@ -32,7 +33,7 @@ def read_cell(name: str, select: str | None = None) -> CellRecord:
     Raises UnknownCellError, GenotypeError, OSError.
     """
     if (name.lower().endswith(_SUFFIXES) or "/" in name or os.sep in name
-            or (Path(name).is_file() and not registry.registered(name))):
+            or (Path(name).exists() and not registry.registered(name))):
         return read_file(Path(name), select)
     if select is not None:
         raise GenotypeError(f"--select is of a file with several genotypes, and {name} is a cell's "
@@ -46,6 +47,10 @@ def read_file(path: Path, select: str | None = None) -> CellRecord:
     What was left out, and which of several was taken, is told on stderr.  Raises GenotypeError,
     OSError.
     """
+    if path.is_dir():
+        there = path / "genotype.json"
+        raise GenotypeError(f"{path} is a folder; name the genotype file" + (
+            f" in it, {there}" if there.is_file() else ", or a cell of `zoo list`"))
     content = path.read_bytes()
     if is_torch(content) or is_safetensors(content):
         raise GenotypeError(f"{path} holds weights, not a genotype; name their cell, as in `zoo "
@@ -58,6 +63,6 @@ def read_file(path: Path, select: str | None = None) -> CellRecord:
     except GenotypeError as error:
         raise GenotypeError(f"{path}: {error}") from None
     for note in found.notes:
-        print(f"note: {path}: {note}", file=sys.stderr)
+        print(f"note: {printable(f'{path}: {note}')}", file=sys.stderr)
     return CellRecord(found.name or path.stem, found.genotype, origin="file", path=path,
                       source=found.source)

@@ -88,8 +88,8 @@ def _one_line(error: Exception, options: Collection[str]) -> str:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         where = f"{' -> '.join(names)}: " if names else ""
         remedy = "; free some and run it again" if error.errno == errno.ENOSPC else ""
-        return f"{where}{error.strerror}{remedy}"
-    return " ".join(str(error).split()) or type(error).__name__
+        return notes.printable(f"{where}{error.strerror}{remedy}")
+    return notes.printable(" ".join(str(error).split())) or type(error).__name__
 
 
 def _value_error(message: str) -> str:
@@ -121,6 +121,7 @@ class OneLineErrors(TyperGroup):
     def make_context(self, *given: Any, **settings: Any) -> Any:
         """Read the words before the command."""
         interrupts.begin()
+        notes.print_anything()
         try:
             return super().make_context(*given, **settings)
         except KeyboardInterrupt:

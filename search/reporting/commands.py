@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.messages.command_line import command
+from zoo.messages.notes import printable
 
 if TYPE_CHECKING:
     from search.reporting.history import RunRecord
@@ -33,7 +34,7 @@ def list_runs(
     folder = folder or Path("runs")
     records, damaged = read_runs(folder)
     for line in damaged:
-        typer.echo(f"warning: {line}", err=True)
+        typer.echo(f"warning: {printable(line)}", err=True)
     if not records:
         typer.echo(f"no search runs in {folder}; `search run` makes one")
         return
@@ -64,7 +65,7 @@ def show(folder: RunFolder) -> None:
     record = read_run(folder)
     config = record.config
     typer.echo(f"{record.strategy} on {record.data}, {record.space} space, seed {record.seed}")
-    for title, values in (("settings", config["settings"]),
+    for title, values in (("settings", record.settings),
                           ("training", config.get("training") or {})):
         if values:
             typer.echo(f"{title}: " + ", ".join(f"{k} {v}" for k, v in values.items()))

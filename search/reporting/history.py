@@ -18,6 +18,8 @@ CONFIG, HISTORY, SECONDS, RESULT = "config.json", "history.jsonl", "seconds.json
 GENOTYPE = "genotype.json"
 TRAINED = "trained/manifest.json"  # `zoo train NAME -o RUN/trained` writes it
 
+_NUMBERS = ("loss", "accuracy", "perplexity", "gap", "learning_rate")  # fields that end so
+
 
 class HistoryError(ValueError):
     """A folder without a search run, or with a damaged one; the message names the file."""
@@ -150,11 +152,14 @@ def read_run(folder: Path | str) -> RunRecord:
     units = {name for row in rows for name in row["cost"]}
     if len(units) > 1:
         raise _damaged(folder / HISTORY, f"cost in {' and '.join(sorted(units))}")
+    result = _read_json(folder / RESULT)
+    if result is not None and (wrong := _check_result(result)):
+        raise _damaged(folder / RESULT, wrong)
     times = {row["epoch"]: row["seconds"] for row in _read_lines(folder / SECONDS, _check_time)}
     manifest = _read_json(folder / TRAINED)
     metrics = None if manifest is None else manifest.get("metrics")
     return RunRecord(folder, config, tuple(rows),
-                     tuple(times.get(row["epoch"]) for row in rows), _read_json(folder / RESULT),
+                     tuple(times.get(row["epoch"]) for row in rows), result,
                      metrics if isinstance(metrics, dict) else None)
 
 
@@ -195,10 +200,32 @@ def _check_row(row: dict[str, Any], number: int) -> str | None:
     for name in ("alphas", "entropy", "operations", "skip_connections", "genotype"):
         if not isinstance(row.get(name, {}), dict):
             return f"has a field {name} that is not an object"
+    for name, value in row.items():
+        if name.endswith(_NUMBERS) and not _is_number(value):
+            return f"has a field {name} that is not a number"
+    if not all(map(_is_number, row.get("entropy", {}).values())):
+        return "has an entropy that is not a number"
+    if not all(isinstance(counts, dict) for counts in row.get("operations", {}).values()):
+        return "has operations without their counts"
+    if not isinstance(row.get("warnings") or [], list):
+        return "has warnings that are not a list"
     if not isinstance(row.get("candidates", []), list) \
             or not all(isinstance(one, dict) for one in row.get("candidates", [])):
         return "has candidates that are not a list of objects"
     return None
+
+
+def _check_result(result: dict[str, Any]) -> str | None:
+    """What is wrong with the result of a finished run, if anything."""
+    for name, kind in (("name", str), ("why", str), ("chosen_epoch", int)):
+        if not isinstance(result.get(name), kind):
+            return f"has no {name}"
+    return None
+
+
+def _is_number(value: object) -> bool:
+    """One that may be NaN, or none where it is not known."""
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
 def _check_time(row: dict[str, Any], number: int) -> str | None:

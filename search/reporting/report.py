@@ -43,7 +43,7 @@ def write_report(record: RunRecord) -> Path:
     Raises HistoryError for rows that cannot be shown, OSError when the page cannot be written.
     """
     path = record.folder / REPORT
-    write_whole(path, page(record).encode())
+    write_whole(path, page(record).encode(errors="replace"))
     return path
 
 

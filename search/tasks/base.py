@@ -37,6 +37,10 @@ class Domain(ABC):
         """The preset of a data set where none is named."""
         return "quick" if data == self.data else "paper"
 
+    def placed(self, name: str, path: Path | None) -> tuple[str, Path | None]:
+        """The data set and the path that `name` and `path` stand for."""
+        return name, path
+
     @abstractmethod
     def load(self, name: str, path: Path | None, size: int | None, by: str | None) -> Any:
         """The data set `name`.  Raises DataError, ValueError for an option it has no use for."""

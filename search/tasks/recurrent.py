@@ -14,16 +14,22 @@ from search.settings import TEXT_PRESETS, TextSettings
 from search.spaces.space import RecurrentSpace
 from search.tasks.base import Domain
 from search.tasks.text import TextSearchTask
-from zoo.data.text import TextData, load_text
+from zoo.data.text import TEXT_NAMES, TextData, named_text
 
 
 class RecurrentDomain(Domain):
     space, data, supernets = "recurrent", "sample", TEXT_PRESETS
 
+    def placed(self, name: str, path: Path | None) -> tuple[str, Path | None]:
+        """A file of one's own may be named in place of a data set, as for `zoo train`."""
+        if name not in TEXT_NAMES and path is None and Path(name).is_file():
+            return "text", Path(name)
+        return name, path
+
     def load(self, name: str, path: Path | None, size: int | None, by: str | None) -> TextData:
         if size is not None:
             raise ValueError("--size is for images; a text has none")
-        return load_text(name, path, by)
+        return named_text(name, path, by)
 
     def fingerprint(self, data: TextData) -> str:
         return hashlib.sha256(data.train.tobytes() + data.valid.tobytes()).hexdigest()

@@ -20,6 +20,7 @@ from zoo.artifact.manifest import Manifest
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.reader import parse
 from zoo.genotypes.serialization import Genotype
+from zoo.messages.command_line import command
 from zoo.messages.validation import reason
 from zoo.system import json_text, swap
 from zoo.system.files import read_synced, write_whole
@@ -45,10 +46,8 @@ def read_manifest(directory: Path | str) -> Manifest:
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        raise ArtifactError(f"{directory} is not an artifact folder: " + (
-            "it is a file; `zoo import` makes an artifact of a checkpoint"
-            if Path(directory).is_file() else
-            f"it has no {MANIFEST}; `zoo train`, `zoo import` and `zoo build` write one")) from None
+        raise ArtifactError(f"{directory} is not an artifact folder: "
+                            f"{_why_none(Path(directory))}") from None
     except UnicodeDecodeError:
         raise ArtifactError(f"{path}: not a text file; build the artifact again") from None
     try:
@@ -60,6 +59,19 @@ def read_manifest(directory: Path | str) -> Manifest:
     for name in manifest.files:
         inside(directory, name)
     return manifest
+
+
+def _why_none(directory: Path) -> str:
+    """What is where an artifact folder is expected, and the remedy."""
+    if directory.is_file():
+        return "it is a file; `zoo import` makes an artifact of a checkpoint"
+    if not directory.exists():
+        return "there is none such; `zoo train`, `zoo import` and `zoo build` write one"
+    if (directory / CONFIG).exists():
+        resumed = command("zoo", "train", "CELL", "--resume", "-o", directory)
+        return (f"it holds a run without a {MANIFEST}: a training that is not finished (go on with "
+                f"`{resumed}`) or a search (train the cell that it found with `zoo train`)")
+    return f"it has no {MANIFEST}; `zoo train`, `zoo import` and `zoo build` write one"
 
 
 def inside(directory: Path | str, name: str) -> Path:
@@ -101,7 +113,10 @@ def read_genotype(directory: Path | str, manifest: Manifest) -> Genotype:
                             "the formats that it holds")
     try:
         return parse(read_file(directory, manifest, "genotype.json").decode())
-    except (GenotypeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ArtifactError(f"{directory}/genotype.json: not a text file; build the artifact "
+                            "again") from None
+    except GenotypeError as error:
         raise ArtifactError(f"{directory}/genotype.json: {error}") from None
 
 
@@ -131,7 +146,9 @@ def read_vocabulary(directory: Path | str, manifest: Manifest) -> list[str] | No
 
 def json_bytes(value: object) -> bytes:
     """`value` as indented JSON with a last newline."""
-    return (json_text.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    # Bytes of a path that are no text become escapes, of which JSON readers make the same path.
+    return (json_text.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(
+        errors="backslashreplace")
 
 
 def finalize(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()) -> Manifest:

@@ -44,11 +44,9 @@ def is_torch(content: bytes) -> bool:
     return content[:1] == b"\x80" and _TORCH_MAGIC in content[:32]
 
 
-def others(content: bytes, name: str) -> str:
-    """What a file of neither form is, and what to do: the end of a sentence after its name.
-
-    `name` is how lines of Python may call the file.
-    """
+def left_by_download(content: bytes) -> str | None:
+    """The end of a sentence about a file of any kind, after its name, where a download has left
+    something else in its place; None where it has not."""
     start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not content:
         return "is empty (0 bytes), as after a download that failed or on a full disk; get it again"
@@ -59,7 +57,19 @@ def others(content: bytes, name: str) -> str:
     if start[:5].lower() == b"<?xml" or start.startswith(b"<Error"):
         return ("is an XML page, which a server sends for a file that is gone or not public; get "
                 "the file itself from its page in a browser")
-    if start[:2] == b"PK":
+    if not content.strip(b"\0"):
+        return "holds nothing but zeros, as a download that was cut off leaves; get it again"
+    return None
+
+
+def others(content: bytes, name: str) -> str:
+    """What a file of neither form is, and what to do: the end of a sentence after its name.
+
+    `name` is how lines of Python may call the file.
+    """
+    if left := left_by_download(content):
+        return left
+    if content[:2] == b"PK":
         return _zip(content, name)
     if content[257:262] == b"ustar":
         return _tar(content)
@@ -74,8 +84,6 @@ def others(content: bytes, name: str) -> str:
     if content[4:8] == b"TFL3" or re.match(rb"\x08[\x03-\x20]\x12", content):
         what = "a TFLite" if content[4:8] == b"TFL3" else "an ONNX"
         return f"is {what} file, not weights of torch; {_NEEDED}"
-    if not content.strip(b"\0"):
-        return "holds nothing but zeros, as a download that was cut off leaves; get it again"
     return _text(content) or (
         f"is no file of torch.save and no safetensors file (it begins with the bytes "
         f"{content[:8].hex(' ')}): damaged, or something else; get it again")

@@ -52,7 +52,7 @@ def list_cells(
     """
     found = registry.records(pattern, kind and kind.value)
     for problem in registry.broken_user_cells():
-        typer.echo(f"warning: {problem}", err=True)
+        typer.echo(f"warning: {notes.printable(problem)}", err=True)
     shown = found if all_cells or pattern != "*" else [
         cell for cell in found if cell.headline or cell.origin == "user"]
     if not shown and pattern != "*":

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from zoo.cell_file import read_cell
 from zoo.commands.options import Device
 
 
@@ -46,7 +47,11 @@ def generate(
         loaded(file_content(Path(weights)), weights)  # what is no weights is told as elsewhere
         raise ValueError(f"{weights} is a file of weights, which has no vocabulary; name the "
                          "folder of a trained language model, or shipped weights")
-    model = source if weights is None else create_model(source, "language", weights=weights)
+    model: object = source
+    if weights is not None:
+        cell = read_cell(source)
+        model = create_model(cell.genotype if cell.origin == "file" else cell.name, "language",
+                             weights=weights)
     assert isinstance(model, (str, LanguageModel))
     coming = tokens(model, prompt, count, temperature, seed, pick_device(device))
     began, written = time.perf_counter(), 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.messages.command_line import command
-from zoo.messages.notes import listed, note
+from zoo.messages.notes import listed, note, printable
 from zoo.system import json_text
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def predict(
         try:
             read.append((picture, read_picture(picture, manifest.input)))
         except (DataError, FileNotFoundError) as error:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {printable(str(error))}", err=True)
     if read:
         _answer(directory, model, manifest, read, top, as_json)
     if len(read) < len(pictures):

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 import typer
 
+from zoo.messages.notes import printable
+
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]],
                 right: Collection[str] = (), shorten: str = "",
@@ -18,7 +20,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]],
     `whole`, goes on a line of its own; in a file or a pipe neither happens.
     """
     below: dict[int, str] = {}
-    rows = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    rows = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *rows)]
     if sys.stdout.isatty() and shorten:
         index = columns.index(shorten)

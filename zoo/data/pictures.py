@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.artifact.manifest import Input
+from zoo.checkpoints.first_bytes import left_by_download
 from zoo.data.base import DataError
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 #: What Pillow raises on files that it cannot decode; DecompressionBombError is none of them.
 DAMAGED = (OSError, SyntaxError, ValueError, RuntimeError)
+#: What phones take, by the brand that it says at its beginning.
+_BRANDS = {b"heic": ".heic", b"heix": ".heic", b"hevc": ".heic", b"mif1": ".heic",
+           b"msf1": ".heic", b"avif": ".avif", b"avis": ".avif"}
 _MOST_PIXELS = 2 ** 27  # of a picture scaled on the way to its middle
 
 
@@ -104,8 +108,24 @@ def told(file: Path | str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:  # of the file, not what is in it
             raise PictureError(f"{file}: {error.strerror}; make it readable, or leave it "
                                "out") from None
-        raise PictureError(f"{file} is no image that can be read: it is damaged, cut off or of "
-                           "another kind; get it again, or leave it out") from None
+        raise PictureError(f"{file} {_unread(Path(file))}") from None
+
+
+def _unread(file: Path) -> str:
+    """What is in a file that Pillow does not read: the end of a sentence after its name."""
+    from zoo.data.picture_files import suffixes  # which needs Pillow
+
+    with open(file, "rb") as stream:
+        start = stream.read(65536)
+    if start[4:8] == b"ftyp" and _BRANDS.get(start[8:12], ".") not in (".", *suffixes()):
+        return (f"is a {_BRANDS[start[8:12]][1:].upper()} picture, whatever its suffix is, which "
+                "Pillow does not read here; save it as JPEG or PNG, or leave it out")
+    if re.match(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<svg", start, re.DOTALL):
+        return "is an SVG drawing, which has no pixels; save it as PNG, or leave it out"
+    if left := left_by_download(start):
+        return f"{left}, or leave it out"
+    return ("is no image that can be read: it is damaged, cut off or of another kind; get it "
+            "again, or leave it out")
 
 
 def on_white(image: Image.Image) -> np.ndarray:

@@ -36,7 +36,8 @@ def from_fields(fields: dict[str, object], notes: list[str]) -> Genotype:
         raise GenotypeError(
             f"found the fields {', '.join(fields) or 'none'}; a convolutional genotype has normal, "
             "normal_concat, reduce, reduce_concat, a recurrent one recurrent, concat, a "
-            f"hierarchical one level_2, level_3, ...; missing here: {', '.join(missing)}")
+            f"hierarchical one level_2, level_3, ...; missing here: {', '.join(missing)}"
+            + _other_cell(missing))
     if rest := [name for name in fields if name not in names]:
         notes.append(f"left out: {', '.join(rest)}")
     if names is RECURRENT_FIELDS:
@@ -47,6 +48,15 @@ def from_fields(fields: dict[str, object], notes: list[str]) -> Genotype:
         Cell.read(nodes_of(_list(fields, name), fields[f"{name}_concat"], name, notes),
                   fields[f"{name}_concat"])
         for name in ("normal", "reduce")))
+
+
+def _other_cell(missing: list[str]) -> str:
+    """Where one of the two cells is there: the remedy."""
+    for name in ("normal", "reduce"):
+        if missing == [name, f"{name}_concat"]:
+            return (f"; a search that fixes the {name} cell, as GDAS (FRC) does, writes the other "
+                    "one alone: add the one that its network has")
+    return ""
 
 
 def nodes_of(edges: list[object], concat: object, name: str, notes: list[str]) -> list[object]:

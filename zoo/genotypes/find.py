@@ -19,6 +19,7 @@ _NAME = re.compile(r"^[ \t]*(\w+)[ \t]*(?::[ \t]*[\w.]+[ \t]*)?=[ \t(]*(?:\\\r?\
 _TOKEN = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|['\"]|#[^\n]*|[()\[\]{}]"
                     r"|(?<!\w)Genotype[ \t]*\(")
 _DICT_KEY = re.compile(r"['\"](?:normal|reduce|recurrent|level_2|[\w:]*edge_normal_)")
+_COMPACT = re.compile(r"(?:[(\[]\s*){3}\d{1,3}\s*,\s*\d{1,3}\s*[)\]]\s*,")
 #: A genotype is a few hundred characters; a hierarchical one of many motifs some thousands.
 _LONGEST = 200_000
 _HEAD = 300  # so much of what stands before an expression is looked at
@@ -57,6 +58,17 @@ def calls(text: str) -> list[Found]:
 def dicts(text: str) -> list[Found]:
     """Every outermost ``{...}`` that has a genotype's key, in the order of the text."""
     return [found for found in _braces(text) if _DICT_KEY.search(found.text)]
+
+
+def tuples(text: str) -> list[Found]:
+    """Every ``(((0, 6), (1, 4), ...), (...))``, in the order of the text."""
+    found: list[Found] = []
+    end = 0
+    for match in _COMPACT.finditer(text):
+        if match.start() >= end:
+            found.append(_found(text, match.start(), match.start()))
+            end = match.start() + len(found[-1].text)
+    return found
 
 
 def _braces(text: str) -> Iterator[Found]:

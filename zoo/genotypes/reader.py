@@ -110,7 +110,7 @@ def _read_found(text: str, select: int | str | None) -> Reading:
         if len(live) < len(found):
             notes.append(f"left out: genotypes in comments ({len(found) - len(live)})")
         found = live
-    found = found or find.dicts(text)
+    found = found or find.dicts(text) or find.tuples(text)
     if not found:
         if string := dialects.nb201(text):
             raise GenotypeError(dialects.NB201_REFUSAL.format(string))

@@ -7,8 +7,11 @@ the logger "zoo", as any other's.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
+import sys
 from collections.abc import Sequence
 
 import typer
@@ -36,6 +39,26 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
+def printable(text: str) -> str:
+    """`text` in one line, with the escapes of Python for what a terminal would not show: line
+    ends and control characters in names of files, and bytes of theirs that are no text.
+
+    >>> printable("a\\nb")
+    'a\\\\nb'
+    """
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode()
+                   for char in text)
+
+
+def print_anything() -> None:
+    """From here on what a terminal's encoding lacks is printed as escapes, rather than an error:
+    names of files need not be text."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(io.UnsupportedOperation):
+                stream.reconfigure(errors="backslashreplace")
+
+
 class _OnStderr(logging.Handler):
     """Echoes each note once; of several processes that torchrun started the first one does."""
 
@@ -44,7 +67,7 @@ class _OnStderr(logging.Handler):
         self.said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
+        text = printable(record.getMessage())
         first = os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
         if first and text not in self.said:
             self.said.add(text)

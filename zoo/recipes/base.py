@@ -84,6 +84,9 @@ class Settings:
 
     def changed(self, values: Mapping[str, Any], where: str = "") -> Self:
         """These settings with others from `values`.  Raises as `read` does."""
+        if not isinstance(values, Mapping):  # from a file, which may hold anything
+            raise ValueError(f"{where or 'settings: '}expected one `name: value` per setting, "
+                             f"found {values!r}")
         known = self.names()
         values = current_names(values, known)
         check_known(values, known, where)

@@ -9,13 +9,14 @@ artifact (`zoo.artifact.folder`), whose manifest is written last.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
 import os
 import pickle
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -201,13 +202,23 @@ def load_checkpoint(folder: Path, *keys: str, name: str = CHECKPOINT) -> dict | 
     executed.
     """
     path = folder / name
-    try:
+    if not path.exists():
+        return None
+    with reading(path):
         state = torch.load(path, map_location="cpu", weights_only=True)
         for key in keys:
             state[key]
         return state
-    except FileNotFoundError:
-        return None
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever is raised on a checkpoint that holds something else as a RunError that names it: on
+    reading it, and on filling what trains from it."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
     except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, LookupError,
             AttributeError, TypeError, AssertionError, struct.error):
         raise RunError(f"{path} is damaged; begin anew in another folder with -o") from None

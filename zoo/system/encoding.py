@@ -27,9 +27,11 @@ def decode(content: bytes) -> str:
     try:
         text = content.decode(code)
     except UnicodeDecodeError as error:
+        remedy = ("convert it from the code that it is in, for example a text of Western Windows "
+                  "with iconv -f WINDOWS-1252 -t UTF-8" if code.startswith("utf-8") else
+                  "it is cut off or damaged, so get it again")
         raise EncodingError(f"is not {code.removesuffix('-sig').upper()} text (byte {error.start} "
-                            f"is 0x{error.object[error.start]:02x}); convert it, for example with "
-                            "iconv -t UTF-8") from None
+                            f"is 0x{error.object[error.start]:02x}); {remedy}") from None
     if "\0" in text:  # valid in UTF-8, and in every second byte of English in UTF-16
         raise EncodingError("holds NUL characters: it is UTF-16 or UTF-32 without a mark at its "
                             "beginning, or no text; convert it, for example with iconv -f "

@@ -230,7 +230,8 @@ class Trainer:
             return self.ema.model if self.ema else self.model
         best = distributed.first(functools.partial(
             run_folder.load_best, self.folder, "model", self.task.measure[0], "epoch"))
-        self.model.load_state_dict(best["model"])
+        with run_folder.reading(self.folder / run_folder.BEST):
+            self.model.load_state_dict(best["model"])
         self.best_epoch = best["epoch"]
         return self.model
 
@@ -259,14 +260,18 @@ class Trainer:
     def restore(self) -> None:
         """Go back to the checkpoint, if there is one.  Raises RunError when it is damaged."""
         if state := distributed.first(self._read):
-            self.load_state_dict(state)
-            self.seconds = state["seconds"]
+            with run_folder.reading(self.folder / run_folder.CHECKPOINT):
+                self.load_state_dict(state)
+                self.seconds = state["seconds"]
 
     def _read(self) -> dict | None:
         """The checkpoint, and the history cut to where it stands."""
         unknown = {"rollbacks"} if self.ema else {"rollbacks", "average"}  # to older runs
         state = run_folder.load_checkpoint(self.folder, *self.state_dict().keys() - unknown)
         if state:
+            with run_folder.reading(self.folder / run_folder.CHECKPOINT):
+                if state["epoch"] not in range(1, self.recipe.epochs + 1):
+                    raise ValueError
             run_folder.check_history(self.history, state["epoch"])
         run_folder.keep_lines(self.history, state["epoch"] if state else 0)
         return state

@@ -302,8 +302,8 @@ def test_register_refuses_what_is_taken_or_broken(tmp_path):
     assert failed("register", "bad.txt").startswith("bad.txt: found the fields normal")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     assert failed("register", "binary.json") == (
-        "binary.json is not UTF-16 text (byte 2 is 0x00); convert it, for example with iconv -t "
-        "UTF-8, or name a file that holds JSON or Genotype(...)")
+        "binary.json is not UTF-16 text (byte 2 is 0x00); it is cut off or damaged, so get it "
+        "again, or name a file that holds JSON or Genotype(...)")
     (tmp_path / "data/cells/one.json").write_text(TEXT, encoding="utf-16-le")
     assert "one.json: holds NUL" in failed("show", "one")
 

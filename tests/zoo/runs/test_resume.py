@@ -216,3 +216,29 @@ def test_a_run_of_another_kind_of_network_is_not_called_damaged(few, tmp_path):
     interrupted(few, tmp_path / "images", after_steps=1)
     with pytest.raises(RunError, match="images is a run of an image network, DARTS; go on with"):
         run_folder.read_config(tmp_path / "images", LanguageRecipe)
+
+
+@pytest.mark.parametrize("change", [
+    lambda state: state["model"].update({"stem.0.w": state["model"].pop("stem.0.weight")}),
+    lambda state: state["model"].update({"stem.0.weight": torch.zeros(3)}),
+    lambda state: state.update(optimizer={"state": {}, "param_groups": []}),
+    lambda state: state.update(random={}), lambda state: state.update(seconds=None, epoch=None),
+])
+def test_a_checkpoint_that_holds_something_else_is_damaged(change, few, tmp_path):
+    """The zip of torch.save is not checked where it is read."""
+    interrupted(few, tmp_path / "run", 8)
+    path = tmp_path / "run/checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    change(state)
+    torch.save(state, path)
+    with pytest.raises(ValueError, match="is damaged"):
+        train("DARTS", few, TINY, tmp_path / "run", seed=3, device="cpu", resume=True)
+
+
+@pytest.mark.parametrize("threads", [True, 0, 10**30, "2"])
+def test_a_number_of_threads_that_there_cannot_be(threads, few, tmp_path):
+    interrupted(few, tmp_path / "run", 8)
+    path = tmp_path / "run/config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"threads": threads}))
+    with pytest.raises(ValueError, match="config.json is damaged"):
+        train("DARTS", few, TINY, tmp_path / "run", seed=3, device="cpu", resume=True)

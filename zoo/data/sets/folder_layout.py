@@ -251,11 +251,19 @@ def _check_classes(train: FileSplit) -> None:
     if count < 2:
         raise DataError(f"{train.folder} has {count or 'no'} class folder{'s' * (count == 0)}; a "
                         "classifier needs at least two")
+    if odd := [name for name in train.files if not _is_text(name)]:
+        raise DataError(f"{train.folder} has a class folder whose name is not text, {odd[0]!r}; "
+                        "rename it: its name becomes the label")
     if empty := [name for name, images in train.files.items() if not images]:
         more = "" if len(empty) < 2 or not train.count else (
             f", nor {'do' if len(empty) > 2 else 'does'} {listed(empty[1:])}")
         where = train.folder / empty[0] if train.count else train.folder
         raise DataError(f"{where} {_LABELS}{more}; put some in, or take the folder out")
+
+
+def _is_text(name: str) -> bool:
+    """Can it be written to a file and shown in a line?"""
+    return name.isprintable()
 
 
 def _refuse_other_classes(train: FileSplit, test: FileSplit) -> None:

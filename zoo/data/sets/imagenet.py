@@ -65,7 +65,7 @@ class LazyImages:
         """The side, and names and sizes of the files, which stand for what is in them."""
         return f"{self.size}\n".encode() + "".join(
             f"{file.parent.name}/{file.name} {file.stat().st_size}\n"
-            for file in self.files).encode()
+            for file in self.files).encode(errors="surrogateescape")
 
 
 #: The images of a split and the numbers of their classes.

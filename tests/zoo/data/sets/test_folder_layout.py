@@ -262,7 +262,8 @@ def test_images_that_do_not_fit_in_memory_are_not_begun(tmp_path):
 
 @pytest.mark.parametrize("damage, said", [
     (lambda raw: b"not an image", "is no image that can be read"),
-    (lambda raw: raw[:len(raw) // 2], "is no image that can be read"), (lambda raw: b"", "is no"),
+    (lambda raw: raw[:len(raw) // 2], "is no image that can be read"),
+    (lambda raw: b"", "is empty"),
 ])
 def test_folders_and_single_pictures_are_refused_in_the_same_words(tmp_path, damage, said):
     from zoo.data.pictures import PictureError, decode
