@@ -228,7 +228,8 @@ def verify(
 
 
 def bench(
-    cells: Annotated[list[str], typer.Argument(help="Registered cells.", show_default=False)],
+    cells: Annotated[list[str], typer.Argument(
+        help="Cells or genotype files.", show_default=False)],
     channels: Annotated[int, typer.Option(help="Channels of the first cell.")] = 16,
     layers: Annotated[int, typer.Option(help="Number of cells.")] = 8,
     size: Annotated[int, typer.Option(help="Height and width of the images.")] = 32,

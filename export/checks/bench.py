@@ -22,10 +22,11 @@ from export.logs import captured
 from export.network.deploy import Deployed, deploy
 from export.runtimes.base import RUNTIMES, Runtime, find_runtime
 from zoo.artifact.manifest import Input
+from zoo.cell_file import read_cell, shown_name
 from zoo.create import create_model
 from zoo.messages.spelling import choices
 from zoo.models.cost import cost
-from zoo.registry import genotype
+from zoo.system.threads import use_threads
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def timed_runtimes(names: Sequence[str] | None) -> list[Runtime]:
 
 def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs: int,
             runtimes: Sequence[str] | None = None) -> Measured:
-    """Time the CIFAR network of `cell` on one (size, size, 3) image, all runtimes in turn.
+    """Time the CIFAR network of `cell`, a name or a genotype file, on one (size, size, 3) image, all
+    runtimes in turn.
 
     Raises MissingPackageError without a runtime or what writes its format, ValueError for a number
     below 1 or a runtime that cannot be timed here.
@@ -67,26 +69,23 @@ def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs
     check_packages(hops(each.reads for each in chosen), Options.converter)
     for package in (package for each in chosen for package in each.packages):
         shims.require(package)
-    if genotype(cell).kind == "recurrent":
+    record = read_cell(cell)
+    genotype = record.genotype
+    if genotype.kind == "recurrent":
         raise ValueError(f"{cell} is a recurrent cell, and bench times networks of images; leave "
                          "it out")
     spec = Input(height=size, width=size, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
-    fits.check_images(genotype(cell), "cifar", {"channels": channels, "layers": layers}, spec)
-    model = create_model(cell, channels=channels, layers=layers).eval()
+    fits.check_images(genotype, "cifar", {"channels": channels, "layers": layers}, spec)
+    model = create_model(genotype, channels=channels, layers=layers).eval()
     price = cost(model, (3, size, size))
     pixels = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with tempfile.TemporaryDirectory() as folder, captured(), torch.no_grad():
-            runners = _loaded(deploy(model, spec), chosen, Path(folder), threads)
-            pytorch_ms, *others = interleaved(
-                [lambda: model(images),
-                 *(partial(run, {spec.name: pixels}) for run in runners)], runs)
-    finally:
-        torch.set_num_threads(before)
-    return Measured(cell, price.parameters, price.multiply_adds, pytorch_ms,
+    with use_threads(threads), tempfile.TemporaryDirectory() as folder, captured(), torch.no_grad():
+        runners = _loaded(deploy(model, spec), chosen, Path(folder), threads)
+        pytorch_ms, *others = interleaved(
+            [lambda: model(images),
+             *(partial(run, {spec.name: pixels}) for run in runners)], runs)
+    return Measured(shown_name(cell, record), price.parameters, price.multiply_adds, pytorch_ms,
                     {each.name: ms for each, ms in zip(chosen, others)})
 
 

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from export import commands
+from zoo.registry import genotype
 
 ZOO = str(Path(sys.executable).with_name("zoo"))
 
@@ -260,10 +261,11 @@ def test_tensorflow_is_not_timed_on_threads_that_nobody_asked_for(tmp_path, monk
 
 
 def test_bench_compares_cells(tmp_path):
-    result = zoo("bench", "DARTS", "NASNet", "--channels", 4, "--layers", 3, "--runs", 2,
+    (tmp_path / "mine.txt").write_text(str(genotype("NASNet")))
+    result = zoo("bench", "DARTS", "mine.txt", "--channels", 4, "--layers", 3, "--runs", 2,
                  cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "DARTS" in result.stdout and "NASNet" in result.stdout
+    assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == ["DARTS", "mine"]
 
 
 @pytest.mark.parametrize("arguments, word", [
