@@ -55,8 +55,8 @@ def timed_runtimes(names: Sequence[str] | None) -> list[Runtime]:
 
 def measure(cell: str, channels: int, layers: int, size: int, threads: int, runs: int,
             runtimes: Sequence[str] | None = None) -> Measured:
-    """Time the CIFAR network of `cell`, a name or a genotype file, on one (size, size, 3) image, all
-    runtimes in turn.
+    """Time the CIFAR network of `cell`, a name or a genotype file, on one (size, size, 3) image,
+    all runtimes in turn.
 
     Raises MissingPackageError without a runtime or what writes its format, ValueError for a number
     below 1 or a runtime that cannot be timed here.
