@@ -126,8 +126,8 @@ def _checked(folder: Path, values: dict) -> RunConfig:
     begun, now = config.processes, distributed.size()
     if begun != now:
         remedy = f"with torchrun --nproc-per-node {begun}" if begun > 1 else "without torchrun"
-        raise RunError(f"{folder} was begun by {begun} process{'es' * (begun > 1)}, and the sums "
-                       f"of {now} would be others; resume it {remedy}")
+        raise RunError(f"{folder} was started with {begun} process{'es' * (begun > 1)}, and {now} "
+                       f"would give other sums; resume it {remedy}")
     return config
 
 

@@ -146,7 +146,7 @@ def test_a_run_is_written_and_told_once_and_resumed(here):
     alone = subprocess.run([sys.executable, "-m", "search", "resume", str(run)],
                            capture_output=True, text=True)
     assert alone.returncode == 1 and errors(alone.stderr) == [
-        f"error: {run} was begun by 2 processes, and the sums of 1 would be others; resume it "
+        f"error: {run} was started with 2 processes, and 1 would give other sums; resume it "
         "with torchrun --nproc-per-node 2"]
 
 

@@ -35,9 +35,9 @@ _SIDE = 1024  # of the matrices that show how fast a device multiplies
 
 @dataclass(frozen=True)
 class Need:
-    """`weights` in float32, `activations()` at the peak of a pass, which are `at_most` so many, in
-    bytes; `multiply_adds()` of an image in a forward pass; `building`, the seconds that it takes to
-    make the modules."""
+    """Bytes of the float32 `weights` and of the activations at the peak of a pass (`activations()`,
+    with the upper bound `at_most`); `multiply_adds()` per image of a forward pass; `building`, the
+    seconds that creating the modules takes."""
 
     weights: float
     at_most: float
@@ -88,7 +88,7 @@ def need(genotype: Genotype, kind: str, settings: dict[str, int | bool],
 
 
 def _at(layers: int, measured: Callable[[int], Tensor]) -> Tensor:
-    """What `measured` gives for so many layers, a straight line from two shallow networks on."""
+    """`measured(layers)`, extrapolated linearly from two shallow networks where it is deep."""
     low, high = _SHALLOW
     if layers <= high:
         return measured(layers).double()

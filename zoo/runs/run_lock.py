@@ -19,8 +19,8 @@ def at_work(folder: Path) -> Iterator[None]:
     """Hold the lock of the run in `folder`, which the system releases however the process ends, and
     write down why the run diverges, if it does.
 
-    The folder is made for it, and goes again when nothing was written there.  Of several processes
-    of one run the first one holds it.  Raises RunError while another run is at work there.
+    The folder is created, and removed again if nothing was written to it.  Of several processes of
+    one run the first one holds the lock.  Raises RunError while another run is at work there.
     """
     lock = FileLock(folder / LOCK, timeout=0)
     with contextlib.ExitStack() as stack:

@@ -22,7 +22,8 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 class _State:
-    """Of the command of this process: how it goes on, whether Ctrl-C was heard, and it was said."""
+    """State of the running command: how to continue it, whether Ctrl-C was pressed, and whether the
+    user was told."""
 
     def __init__(self) -> None:
         self.way: Callable[[], str] | None = None

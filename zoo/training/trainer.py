@@ -72,7 +72,7 @@ def fit(task: Task, folder: Path, config: dict, *, seed: int, device: torch.devi
         writes = distributed.rank() == 0
         try:
             trainer.run(report if writes else None, events and writes)
-        except DataError:  # a file is damaged, and without it this is another run
+        except DataError:  # a damaged file: without it this would be a different run
             run_folder.abandon(folder)
             raise
     return trainer

@@ -289,9 +289,8 @@ def _split_off(whole: FileSplit) -> Layout:
         test.files[name] = sorted(ordered[:count])
         train.files[name] = sorted(ordered[count:])
     if not test.count:
-        raise DataError(f"{whole.folder} has one picture in each class; of which none is left to "
-                        "test with, so put more in")
+        raise DataError(f"{whole.folder} has one picture in each class, and a test set needs more; "
+                        "add some")
     note(f"{whole.folder} has no train/ and test/: a fifth of each class, {test.count:,} of "
-         f"{whole.count:,} images, is the test set, drawn with seed {SEED} and the same each time; "
-         "of the others hold a share out with --validation")
+         f"{whole.count:,} images, is the test set (seed {SEED}, the same every time)")
     return Layout(list(whole.files), train, test)

@@ -166,8 +166,7 @@ def test_one_folder_of_classes_is_split_and_that_is_told(tmp_path, said):
     assert np.bincount(data.test.labels).tolist() == [2, 1]
     told, lacking = said()
     assert told == (f"{tmp_path} has no train/ and test/: a fifth of each class, 3 of 17 images, "
-                    "is the test set, drawn with seed 0 and the same each time; of the others hold "
-                    "a share out with --validation")
+                    "is the test set (seed 0, the same every time)")
     assert "no test image of the class train" in lacking
     whole = {image.tobytes() for split in (data.train, data.test) for image in split.images}
     assert len(whole) == 17
