@@ -21,12 +21,12 @@ _LOGGER = logging.getLogger("zoo")
 
 def note(text: str) -> None:
     """Say `text`, one line without a full stop."""
-    _LOGGER.warning("%s", text)
+    _LOGGER.warning("%s", printable(text))
 
 
 def say(text: str) -> None:
     """Say `text`, a fact that is no surprise, as `note` does."""
-    _LOGGER.info("%s", text)
+    _LOGGER.info("%s", printable(text))
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
@@ -67,7 +67,7 @@ class _OnStderr(logging.Handler):
         self.said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = printable(record.getMessage())
+        text = record.getMessage()
         first = os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
         if first and text not in self.said:
             self.said.add(text)
