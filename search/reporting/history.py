@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.messages.command_line import command
 from zoo.runs.tensorboard import finite
 
 CONFIG, HISTORY, SECONDS, RESULT = "config.json", "history.jsonl", "seconds.jsonl", "result.json"
@@ -273,4 +274,8 @@ def _read_text(path: Path) -> str | None:
 
 
 def _damaged(path: Path, why: str) -> HistoryError:
-    return HistoryError(f"{path} is damaged ({why}); search anew into another folder with -o")
+    remedy = "search anew into another folder with -o"
+    if path.name == RESULT:  # which follows from the history
+        remedy = (f"remove it and go on with `{command('search', 'resume', path.parent)}`, which "
+                  "writes it anew")
+    return HistoryError(f"{path} is damaged ({why}); {remedy}")

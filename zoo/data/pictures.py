@@ -115,7 +115,8 @@ def _unread(file: Path) -> str:
     """What is in a file that Pillow does not read: the end of a sentence after its name."""
     from zoo.data.picture_files import suffixes  # which needs Pillow
 
-    with open(file, "rb") as stream:
+    start = b"?"  # of a row of a table, which is no file
+    with contextlib.suppress(OSError), open(file, "rb") as stream:
         start = stream.read(65536)
     if start[4:8] == b"ftyp" and _BRANDS.get(start[8:12], ".") not in (".", *suffixes()):
         return (f"is a {_BRANDS[start[8:12]][1:].upper()} picture, whatever its suffix is, which "

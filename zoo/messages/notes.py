@@ -55,7 +55,7 @@ def print_anything() -> None:
     names of files need not be text."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            with contextlib.suppress(io.UnsupportedOperation):
+            with contextlib.suppress(OSError, ValueError):  # no file behind it, or none to seek in
                 stream.reconfigure(errors="backslashreplace")
 
 
