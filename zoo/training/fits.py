@@ -39,7 +39,7 @@ def check_images(genotype: Genotype, data: ImageData, recipe: Recipe, device: to
                  batch / distributed.size(), step)
     check(found, f"a training of {recipe.layers:,} layers of {recipe.channels:,} channels on "
           f"{batch:,} images of {width}x{height} at a time", IMAGES,
-          copies=2 + bool(recipe.ema_decay),
+          copies=2 + bool(recipe.ema_decay),  # with the momentum; gradients are in `found`
           passes=_STEP * count * recipe.epochs / distributed.size(), device=device,
           low_precision=dtype != torch.float32)
     check_layers(recipe.layers)
@@ -51,6 +51,8 @@ def check_text(genotype: Genotype, data: TextData, recipe: LanguageRecipe, devic
     streams = recipe.batch_size / distributed.size()
     found = language_need(genotype, data.vocabulary_size, recipe.hidden, streams * recipe.bptt)
     tokens = len(data.train) * recipe.epochs / distributed.size()
+    # Weights, gradients, and the average of nt-asgd or the two moments of AdamW.
+    copies = 3 + (recipe.optimizer == "adamw") + bool(recipe.ema_decay)
     check(found, f"a training of a language model with --hidden {recipe.hidden:,} and "
-          f"{data.vocabulary_size:,} {data.by}s", TEXTS, copies=3, passes=_STEP * tokens,
+          f"{data.vocabulary_size:,} {data.by}s", TEXTS, copies=copies, passes=_STEP * tokens,
           device=device, low_precision=dtype != torch.float32)
