@@ -34,10 +34,12 @@ def write(made: Deployed | onnx.ModelProto, path: Path, metadata: dict) -> onnx.
     """
     model = made if isinstance(made, onnx.ModelProto) else _exported(made, path)
     model.producer_name, model.producer_version = "genotype-zoo", ""
-    for key, value in metadata.items():
-        entry = model.metadata_props.add()
-        entry.key = f"zoo.{key}"
-        entry.value = value if isinstance(value, str) else json_text.dumps(value)
+    # What the file said of itself stays, but for what an earlier export of ours has written there.
+    properties = {entry.key: entry.value for entry in model.metadata_props
+                  if not entry.key.startswith("zoo.")}
+    properties |= {f"zoo.{key}": value if isinstance(value, str) else json_text.dumps(value)
+                   for key, value in metadata.items()}
+    onnx.helper.set_model_props(model, properties)
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
     return model

@@ -100,6 +100,18 @@ def test_formats_are_added_and_another_file_is_refused(built, tmp_path):
         build(from_file(tmp_path / "net.onnx"), ["onnx"], tmp_path / "out")
 
 
+def test_an_export_of_ours_is_a_source_too(built, tmp_path):
+    first = onnx.load(built[0] / "onnx/model.onnx")
+    entry = first.metadata_props.add()
+    entry.key, entry.value = "author", "somebody"
+    onnx.save(first, tmp_path / "again.onnx")
+    run("build", tmp_path / "again.onnx", "-e", "onnx", "-o", tmp_path / "out")
+    before, after = ({entry.key: entry.value for entry in graph.metadata_props} for graph in (
+        first, onnx.load(tmp_path / "out/onnx/model.onnx")))
+    assert after["author"] == "somebody" and before.keys() == after.keys()
+    assert before["zoo.name"] != after["zoo.name"] == "again"
+
+
 def test_a_damaged_fixture_is_found(built, tmp_path):
     shutil.copytree(built[0], tmp_path / "copy")
     (tmp_path / "copy/fixtures/outputs.bin").write_bytes(b"")
