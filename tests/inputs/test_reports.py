@@ -33,8 +33,8 @@ GDAS_FRC = """{'normal': [
 
 def test_a_search_with_a_fixed_reduction_cell_logs_the_normal_one_alone():
     """D-X-Y/AutoDL-Projects #87."""
-    with pytest.raises(GenotypeError, match="missing here: reduce, reduce_concat; a search that "
-                                            "fixes the reduce cell, as GDAS"):
+    with pytest.raises(GenotypeError, match="missing: reduce, reduce_concat; a search that fixes "
+                                            "the reduce cell, as GDAS"):
         read(GDAS_FRC.replace("OPERATION", "sep_conv_5x5").replace("REDUCE", ""))
     with pytest.raises(GenotypeError, match=r"unknown operation 'dua_sepc_5x5'.*at line 2, col"):
         read(GDAS_FRC.replace("OPERATION", "dua_sepc_5x5").replace(
@@ -76,7 +76,7 @@ def test_a_log_that_prints_its_genotype_twice():
            f"08/31 03:18:25 PM | GENOTYPE={text}\n")
     reading = read(log)
     assert reading.genotype == read(text).genotype and reading.name == ""
-    assert reading.notes[0].startswith("took the last of 2 genotypes, from line 5")
+    assert reading.notes[0].startswith("read the last of 2 genotypes, from line 5")
 
 
 COMPACT = ("(((0, 6), (1, 4), (0, 0), (1, 5), (1, 4), (3, 2), (0, 6), (3, 2)),\n"

@@ -1,1 +1,1 @@
-"""What describes a cell: the genotypes of every kind, as values, JSON and text."""
+"""Genotypes: the description of a cell, as a value, as JSON and as text."""

@@ -1,4 +1,4 @@
-"""What genotypes of every kind are made of: edges, the cell, and the error that names one."""
+"""The parts shared by all genotypes: edges, cells, and the error for an invalid one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoo.messages.spelling import choices
 
 
 class GenotypeError(ValueError):
-    """A genotype that describes no cell; the message names the edge and what is allowed."""
+    """An invalid genotype; the message names the edge and the allowed values."""
 
 
 Edge = tuple[str, int]
@@ -20,8 +20,8 @@ Edge = tuple[str, int]
 class Cell:
     """One cell: ``nodes[j]`` holds the edges of intermediate node j, ``concat`` the output nodes.
 
-    Edges may be given as any nested sequence; they are stored as tuples, so that a cell is
-    hashable.  Checked against its operations by the genotype that it belongs to.
+    Any nested sequence of edges is accepted and stored as tuples, which makes a cell hashable.
+    The genotype that contains the cell checks its operations.
 
     Examples:
         >>> import zoo
@@ -34,58 +34,57 @@ class Cell:
 
     def __init__(self, nodes: Iterable[Iterable[Edge]], concat: Iterable[int]) -> None:
         try:
-            kept = tuple(tuple((op, source) for op, source in edges) for edges in nodes)
+            node_edges = tuple(tuple((op, source) for op, source in edges) for edges in nodes)
             outputs = tuple(concat)
         except (TypeError, ValueError):
             raise GenotypeError(
                 "a cell needs nodes, a list of lists of (operation, input) edges, "
                 "and concat, a list of node numbers"
             ) from None
-        object.__setattr__(self, "nodes", kept)
+        object.__setattr__(self, "nodes", node_edges)
         object.__setattr__(self, "concat", outputs)
 
     @classmethod
     def read(cls, nodes: object, concat: object) -> Cell:
-        """The cell of two values from a file, whatever they are.  Raises GenotypeError."""
-        # The constructor refuses what has another form, the genotype what has other values.
+        """A cell from two untrusted values of a file.  Raises GenotypeError."""
+        # The constructor rejects any other structure, the genotype any other values.
         return cls(cast("Iterable[Iterable[Edge]]", nodes), cast("Iterable[int]", concat))
 
     @property
     def edges(self) -> tuple[Edge, ...]:
-        """All edges in the order of their nodes."""
+        """All edges, ordered by node."""
         return tuple(edge for edges in self.nodes for edge in edges)
 
 
 def is_list(value: object) -> TypeGuard[list[object] | tuple[object, ...]]:
-    """A list or a tuple, of anything."""
+    """Whether `value` is a list or a tuple, of anything."""
     return isinstance(value, (list, tuple))
 
 
 def is_object(value: object) -> TypeGuard[dict[str, object]]:
-    """What JSON calls an object."""
+    """Whether `value` is a JSON object."""
     return isinstance(value, dict)
 
 
 def is_node_number(value: object) -> bool:
-    """A whole number, which True is not here."""
+    """Whether `value` is an integer; booleans do not count."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_operation(value: object, operations: Iterable[str]) -> bool:
-    """One of the names in `operations`; a value from a file may be anything."""
+    """Whether `value`, which may be of any type, is one of the names in `operations`."""
     return isinstance(value, str) and value in operations
 
 
 def edge_text(cell: Cell) -> list[Edge] | list[list[Edge]]:
-    """The classic flat pair list where every node has two edges, else one list per node."""
+    """The classic flat list of pairs if every node has two edges, else one list per node."""
     if all(len(edges) == 2 for edges in cell.nodes):
         return list(cell.edges)
     return [list(edges) for edges in cell.nodes]
 
 
 def validate(cell: object, where: str, operations: Iterable[str], first_node: int) -> None:
-    """Raise GenotypeError unless `cell` is a Cell of which every edge and the concat can be built.
-    """
+    """Raise GenotypeError unless `cell` is a Cell whose edges and concat are valid."""
     if not isinstance(cell, Cell):
         raise GenotypeError(f"{where}: expected a Cell, found {type(cell).__name__}")
     if not cell.nodes:
@@ -99,7 +98,7 @@ def validate(cell: object, where: str, operations: Iterable[str], first_node: in
             if not is_node_number(source) or not 0 <= source < number:
                 raise GenotypeError(
                     f"{edge}: reads from node {source!r}; node {number} may read nodes "
-                    f"0 to {number - 1}, the ones before it"
+                    f"0 to {number - 1}"
                 )
     last = first_node + len(cell.nodes) - 1
     if not cell.concat:

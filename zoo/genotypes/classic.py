@@ -1,9 +1,8 @@
-"""The fields of a ``Genotype(...)`` or of a dict like it, in all the ways they are written.
+"""The fields of a ``Genotype(...)``, or of an equivalent dict, in every published notation.
 
-Edges are pairs (operation, input) in one list, two for each node (Liu et al. 2019, arXiv
-1806.09055), or one list per node (GDAS, Dong and Yang 2019, arXiv 1910.04465), with the strength
-behind them, or (operation, target, source) triples (FairDARTS, Chu et al. 2020, arXiv
-1911.12126).
+Edges are (operation, input) pairs in one list, two per node (Liu et al. 2019, arXiv 1806.09055);
+one list per node, each edge followed by its strength (GDAS, Dong and Yang 2019, arXiv 1910.04465);
+or (operation, target, source) triples (FairDARTS, Chu et al. 2020, arXiv 1911.12126).
 """
 
 from __future__ import annotations
@@ -22,10 +21,9 @@ _MOST_NODES = 1000
 
 
 def from_fields(fields: dict[str, object], notes: list[str]) -> Genotype:
-    """The genotype of a convolutional, recurrent or hierarchical cell's fields.
+    """The genotype with these fields: convolutional, recurrent or hierarchical.
 
-    Adds to `notes` a line for whatever is left out or might have been meant otherwise.  Raises
-    GenotypeError.
+    Appends a line to `notes` for everything ignored or ambiguous.  Raises GenotypeError.
     """
     fields = {name.replace("reduction", "reduce", 1): field for name, field in fields.items()}
     if "level_2" in fields:
@@ -36,10 +34,10 @@ def from_fields(fields: dict[str, object], notes: list[str]) -> Genotype:
         raise GenotypeError(
             f"found the fields {', '.join(fields) or 'none'}; a convolutional genotype has normal, "
             "normal_concat, reduce, reduce_concat, a recurrent one recurrent, concat, a "
-            f"hierarchical one level_2, level_3, ...; missing here: {', '.join(missing)}"
+            f"hierarchical one level_2, level_3, ...; missing: {', '.join(missing)}"
             + _other_cell(missing))
     if rest := [name for name in fields if name not in names]:
-        notes.append(f"left out: {', '.join(rest)}")
+        notes.append(f"ignored: {', '.join(rest)}")
     if names is RECURRENT_FIELDS:
         nodes = [[_pair(edge, "recurrent", notes)] if _is_edge(edge) else edge
                  for edge in _list(fields, "recurrent")]
@@ -51,35 +49,38 @@ def from_fields(fields: dict[str, object], notes: list[str]) -> Genotype:
 
 
 def _other_cell(missing: list[str]) -> str:
-    """Where one of the two cells is there: the remedy."""
+    """The remedy if only one of the two cells is missing, else nothing."""
     for name in ("normal", "reduce"):
         if missing == [name, f"{name}_concat"]:
-            return (f"; a search that fixes the {name} cell, as GDAS (FRC) does, writes the other "
-                    "one alone: add the one that its network has")
+            return (f"; a search that fixes the {name} cell, as GDAS (FRC) does, writes only the "
+                    f"other one: add the {name} cell of its network")
     return ""
 
 
 def nodes_of(edges: list[object], concat: object, name: str, notes: list[str]) -> list[object]:
-    """The edges of a cell as one list per node; `concat` says how many nodes triples leave."""
+    """The edges of a cell as one list per node.
+
+    Triples do not mention nodes without edges; `concat` then tells how many nodes there are.
+    """
     flat = all(_is_edge(edge) for edge in edges)
-    alone = edges if flat else [edge for node in edges if is_list(node) for edge in node]
-    if alone and all(_is_triple(edge) for edge in alone):
-        return _by_target(alone, concat, name, notes)
+    all_edges = edges if flat else [edge for node in edges if is_list(node) for edge in node]
+    if all_edges and all(_is_triple(edge) for edge in all_edges):
+        return _by_target(all_edges, concat, name, notes)
     if not flat:
         return [[_pair(edge, name, notes) for edge in node] if is_list(node) else node
                 for node in edges]
     if len(edges) % 2:
         raise GenotypeError(
-            f"{name} cell: {len(edges)} edges in a flat list, which means two for each node; "
-            f"edge {len(edges) - 1} {_pair(edges[-1], name, [])!r} has no partner. For other "
-            "numbers of edges write one list per node: [[('sep_conv_3x3', 1)], [...]]"
+            f"{name} cell: {len(edges)} edges in a flat list, which needs two per node; "
+            f"edge {len(edges) - 1} {_pair(edges[-1], name, [])!r} has no partner. For any other "
+            "number of edges, write one list per node: [[('sep_conv_3x3', 1)], [...]]"
         )
     pairs = [_pair(edge, name, notes) for edge in edges]
     return [pairs[i:i + 2] for i in range(0, len(pairs), 2)]
 
 
 def _by_target(edges: list[object], concat: object, name: str, notes: list[str]) -> list[object]:
-    """Nodes of (operation, target, source) triples, or of (operation, source, target) ones."""
+    """The nodes of (operation, target, source) or (operation, source, target) triples."""
     triples = [(edge[0], edge[1], edge[2]) for edge in edges if is_list(edge)]
     numbers = [(second, third) for _, second, third in triples
                if isinstance(second, int) and isinstance(third, int)]
@@ -89,16 +90,16 @@ def _by_target(edges: list[object], concat: object, name: str, notes: list[str])
         target, order = 1, "source, target"
     else:
         raise GenotypeError(f"{name} cell: triples {tuple(triples[0])!r}, ... are neither all "
-                            "(operation, target, source) nor all (operation, source, target): a "
-                            "source comes before its target; write one list of (operation, "
-                            "source) pairs per node")
+                            "(operation, target, source) nor all (operation, source, target), with "
+                            "each source before its target; write one list of (operation, source) "
+                            "pairs per node")
     targets = [pair[target] for pair in numbers]
     ends = [end for end in concat if isinstance(end, int)] if is_list(concat) else []
     if min(targets) < 2 or max(targets) > _MOST_NODES:
         raise GenotypeError(f"{name} cell: an edge leads to node "
                             f"{min(targets) if min(targets) < 2 else max(targets)}; read as "
-                            f"(operation, {order}), a target is a node from 2 on; if the last "
-                            "number is a strength, write it with a point, as in 1.0")
+                            f"(operation, {order}), targets start at node 2; if the last "
+                            "number is a strength, write it with a decimal point, as in 1.0")
     _note(notes, f"edges read as (operation, {order})")
     nodes: list[list[object]] = [[] for _ in range(2, min(max(*targets, *ends, 2),
                                                           _MOST_NODES) + 1)]
@@ -108,7 +109,8 @@ def _by_target(edges: list[object], concat: object, name: str, notes: list[str])
 
 
 def _pair(edge: object, name: str, notes: list[str]) -> object:
-    """(operation, input) of an edge as it is written; what is none is left to `Cell`."""
+    """The (operation, input) pair of a written edge; any other value as it is, for `Cell` to
+    reject."""
     if not is_list(edge) or not _is_edge(edge):
         return edge
     if is_node_number(edge[0]):
@@ -116,9 +118,9 @@ def _pair(edge: object, name: str, notes: list[str]) -> object:
         return edge[1], edge[0]
     if len(edge) == _TRIPLE:
         if not isinstance(edge[2], float):
-            raise GenotypeError(f"{name} cell: edge {tuple(edge)!r}: its third value is neither a "
-                                "strength, such as 0.31, nor, as in all others, a node")
-        _note(notes, "left out: the strengths of the edges")
+            raise GenotypeError(f"{name} cell: edge {tuple(edge)!r}: the third value must be a "
+                                "strength, such as 0.31, or, in every edge of the cell, a node")
+        _note(notes, "ignored: the strengths of the edges")
     return edge[0], edge[1]
 
 
@@ -130,7 +132,7 @@ def _is_edge(value: object) -> bool:
 
 
 def _is_triple(value: object) -> bool:
-    """(operation, node, node); a strength is a float."""
+    """Whether `value` is (operation, node, node); a float in third place is a strength."""
     return (is_list(value) and len(value) == _TRIPLE and isinstance(value[0], str)
             and is_node_number(value[1]) and is_node_number(value[2]))
 

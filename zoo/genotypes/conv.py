@@ -1,14 +1,14 @@
-"""The genotype of a convolutional cell, a small frozen value.
+"""The genotype of a convolutional cell, an immutable value.
 
 Zoph et al. 2018 (arXiv 1707.07012) and Liu et al. 2019 (arXiv 1806.09055, section 2.1).
 
 A cell is a directed acyclic graph.  In a convolutional cell node 0 is the output of cell k-2,
 node 1 the output of cell k-1, and nodes 2, 3, ... are intermediate: each is the sum of its
 edges, and an edge ``(operation, input)`` applies an operation to an earlier node.  The cell's
-output is the concatenation of the ``concat`` nodes along the channels.  The other kinds
-are in `zoo.genotypes.recurrent` and, made of motifs, in `zoo.genotypes.hierarchical`.
+output is the concatenation of the ``concat`` nodes along the channels.  See also
+`zoo.genotypes.recurrent` and `zoo.genotypes.hierarchical`.
 
-Nothing here imports anything heavy: names can be listed and printed without torch.
+This package does not import torch, so listing and printing cells is fast.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Literal
 
 from zoo.genotypes.cell import Cell, GenotypeError, edge_text, validate
 
-#: Convolutional operations and what each one computes (C channels in, C channels out).
-#: ``zoo.models.operations`` holds the module of each name.
+#: Convolutional operations by name and what they compute (C channels in, C channels out);
+#: `zoo.models.operations` has their modules.
 CONV_OPERATIONS = {
     "none": "nothing: the edge contributes zero",
     "skip_connect": "identity; at stride 2 a factorized reduce",
@@ -50,10 +50,10 @@ CONV_OPERATIONS = {
 
 @dataclass(frozen=True)
 class ConvGenotype:
-    """A normal and a reduction cell, which need have nothing in common.
+    """A normal and a reduction cell, independent of each other.
 
-    Raises GenotypeError for an unknown operation, an edge from a later node, an empty or
-    impossible concat.
+    Raises GenotypeError for an unknown operation, an edge from a later node, and an empty or
+    invalid concat.
 
     Examples:
         >>> import zoo
@@ -71,7 +71,7 @@ class ConvGenotype:
             validate(cell, f"{name} cell", CONV_OPERATIONS, first_node=2)
             if not any(number < 2 or cell.nodes[number - 2] for number in cell.concat):
                 raise GenotypeError(f"{name} cell: no node of its concat {list(cell.concat)} "
-                                    "has an edge; name one that has")
+                                    "has an edge; add a node that has one")
 
     def cells(self) -> dict[str, Cell]:
         """The two cells by name."""

@@ -1,8 +1,8 @@
 """Genotypes as other tools write them: NNI, NAS-Bench-301, NASLib.
 
-A dialect is a line in `DIALECTS`: what it is called, how its values are known, how they are read.
-The first that knows a value reads it.  A form that names no DARTS-like cell is known in order to
-be refused by its name.
+A dialect is a row of `DIALECTS`: its name, a test for its values and their reader.  The first
+dialect that recognizes a value reads it.  Formats that cannot describe a DARTS-like cell are in
+the table so that the error can name them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.serialization import from_dict
 from zoo.messages.spelling import choices
 
-#: The operations of DARTS by number, as NASLib (search_spaces/nasbench301) and NNI have them.
+#: The operations of DARTS by number, as in NASLib (search_spaces/nasbench301) and NNI.
 OPERATIONS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5",
                "dil_conv_3x3", "dil_conv_5x5")
 _NNI_NAMES = {**{name.replace("_", "").removesuffix("3x3") if "pool" in name else
@@ -29,13 +29,13 @@ _RETIARII = re.compile(r"(?:.*/)?(normal|reduce)/(op|input)_(\d{1,3})_(\d{1,3})"
 _SWITCH = re.compile(r"(normal|reduce)_n(\d{1,3})_(?:p(\d{1,3})|switch)")
 _NB201 = re.compile(r"\|[a-z]\w*~\d\|(?:\+\|(?:[a-z]\w*~\d\|)+)+")
 
-NB201_REFUSAL = ("{} is a cell of NAS-Bench-201, one of another kind (operations on the edges of "
-                 "four nodes, no reduction cell), which is not read yet; a DARTS-like cell is "
-                 "written Genotype(normal=[...], normal_concat=[...], reduce=[...], ...)")
+NB201_REFUSAL = ("{} is a cell of NAS-Bench-201 (operations on the edges of four nodes, no "
+                 "reduction cell), which is not supported; write a DARTS-like cell as "
+                 "Genotype(normal=[...], normal_concat=[...], reduce=[...], ...)")
 
 
 class Dialect(NamedTuple):
-    """A form: what it is called, whether a value has it, and how it is read (value, notes)."""
+    """A format: its name, the test for its values, and their reader (value, notes)."""
 
     name: str
     knows: Callable[[object], bool]
@@ -43,7 +43,7 @@ class Dialect(NamedTuple):
 
 
 def read(value: object, notes: list[str]) -> Genotype:
-    """The genotype of a plain value.  Raises GenotypeError, with the forms where none fits."""
+    """The genotype in a plain value.  Raises GenotypeError, which lists the supported formats."""
     for dialect in DIALECTS:
         if dialect.knows(value):
             if dialect.name:
@@ -55,16 +55,16 @@ def read(value: object, notes: list[str]) -> Genotype:
                  if is_object(item) and any(dialect.knows(item) for dialect in DIALECTS)}
         if len(inner) > 1:
             raise GenotypeError(f"{len(inner)} genotypes in one object, {', '.join(inner)}; keep "
-                                "one of them in the file")
+                                "only one of them in the file")
         for item in inner.values():
             return read(item, notes)
-        return from_dict(value)  # says what is missing
+        return from_dict(value)  # its error names the missing keys
     raise GenotypeError("expected one Genotype(normal=[...], normal_concat=[...], ...), or the "
-                        "form of NNI, NAS-Bench-301 or NASLib")
+                        "format of NNI, NAS-Bench-301 or NASLib")
 
 
 def nb201(text: str) -> str:
-    """The first NAS-Bench-201 string of a text, or nothing."""
+    """The first NAS-Bench-201 string in a text, or nothing."""
     match = _NB201.search(text)
     return match[0] if match else ""
 
@@ -76,16 +76,16 @@ def _keys(pattern: re.Pattern[str]) -> Callable[[object], bool]:
     return lambda value: is_object(value) and any(pattern.fullmatch(str(key)) for key in value)
 
 
-def _ours(value: object) -> bool:
+def _is_native(value: object) -> bool:
     return is_object(value) and ("kind" in value or any(
         is_object(value.get(name)) for name in (*_CELLS, "recurrent")))
 
 
-def _read_ours(value: object, notes: list[str]) -> Genotype:
+def _read_native(value: object, notes: list[str]) -> Genotype:
     return from_dict(value)
 
 
-def _fields(value: object) -> bool:
+def _has_fields(value: object) -> bool:
     return is_object(value) and any(
         is_list(value.get(name)) for name in (*CONV_FIELDS, "reduction", *RECURRENT_FIELDS,
                                               "level_2"))
@@ -96,8 +96,8 @@ def _read_fields(value: object, notes: list[str]) -> Genotype:
 
 
 def _read_nb301(value: object, notes: list[str]) -> Genotype:
-    """``edge_normal_7: op`` and ``inputs_node_normal_4: 0_2``; edges are counted through all
-    nodes (Zela et al. 2022, arXiv 2008.09777; nasbench301's ConfigSpace)."""
+    """``edge_normal_7: op`` and ``inputs_node_normal_4: 0_2``; edges are numbered across nodes
+    (Zela et al. 2022, arXiv 2008.09777; nasbench301's ConfigSpace)."""
     parts = _parts(value, _NB301, notes)
     cells: list[Cell] = []
     for cell in _CELLS:
@@ -117,7 +117,7 @@ def _read_nb301(value: object, notes: list[str]) -> Genotype:
                 for _, source in edges}
         given = {int(key[2]) for key in parts if key[:2] == ("edge", cell)}
         if given - used:
-            raise GenotypeError(f"NAS-Bench-301: edge_{cell}_{min(given - used)} is of an input "
+            raise GenotypeError(f"NAS-Bench-301: edge_{cell}_{min(given - used)} reads an input "
                                 "that inputs_node does not name")
         cells.append(Cell(nodes, range(2, 6)))
     return ConvGenotype(*cells)
@@ -143,7 +143,7 @@ def _read_retiarii(value: object, notes: list[str]) -> Genotype:
         if not nodes:
             raise GenotypeError(f"NNI: {cell}/op_2_0 is missing; both cells are needed")
         cells[cell] = nodes
-    _say_concat(cells, notes)
+    _note_concat(cells, notes)
     return ConvGenotype(*(Cell(nodes, range(2, len(nodes) + 2)) for nodes in cells.values()))
 
 
@@ -170,7 +170,7 @@ def _read_switch(value: object, notes: list[str]) -> Genotype:
         cells.append(Cell(nodes, range(2, len(nodes) + 2)))
     if left := sorted(name for name in parts if int(re.findall(r"_n(\d+)", name)[0]) >
                       len(cells[_CELLS.index(name.split("_")[0])].nodes) + 1):
-        raise GenotypeError(f"NNI: {left[0]} has no switch of its node before it")
+        raise GenotypeError(f"NNI: {left[0]} has no matching _switch entry")
     return ConvGenotype(*cells)
 
 
@@ -186,26 +186,26 @@ def _nni_operation(value: object, key: str) -> str:
 
 
 def _hot(value: object) -> object:
-    """The positions that are true of a list of truth values; anything else as it is."""
+    """The indices of the true entries in a list of booleans; any other value as it is."""
     if is_list(value) and value and all(isinstance(item, bool) for item in value):
         return [place for place, item in enumerate(value) if item]
     return value
 
 
-def _say_concat(cells: dict[str, list[list[tuple[str, int]]]], notes: list[str]) -> None:
-    """NNI's DARTS concatenates all nodes, its NASNet, ENAS and AmoebaNet those not used."""
+def _note_concat(cells: dict[str, list[list[tuple[str, int]]]], notes: list[str]) -> None:
+    """Note that NNI's NASNet, ENAS and AmoebaNet concatenate unused nodes only, its DARTS all."""
     for nodes in cells.values():
         if len(nodes) > 4 and any(source > 1 for edges in nodes for _, source in edges):
             notes.append("all nodes are concatenated, as in NNI's DARTS and PNAS; its NASNet, ENAS "
-                         "and AmoebaNet concatenate only those that no other node reads: write "
-                         "it as Genotype(...) if it is one of them")
+                         "and AmoebaNet concatenate only the nodes that no other node reads: write "
+                         "such a cell as Genotype(...)")
             return
 
 
 # --- tuples -------------------------------------------------------------------------------
 
 
-def _compact(value: object) -> bool:
+def _is_compact(value: object) -> bool:
     return is_list(value) and len(value) == len(_CELLS) and all(
         is_list(cell) and cell and all(
             is_list(edge) and len(edge) == 2 and all(map(is_node_number, edge)) for edge in cell)
@@ -213,53 +213,53 @@ def _compact(value: object) -> bool:
 
 
 def _read_compact(value: object, notes: list[str]) -> Genotype:
-    """(normal, reduce) of (input, number of the operation) pairs, two for each of four nodes
+    """(normal, reduce) as (input, operation number) pairs, two for each of four nodes
     (Li and Talwalkar 2019, arXiv 1902.07638, as in naslib/search_spaces/nasbench301)."""
-    notes.append("operations numbered from max_pool_3x3 = 0, as in NASLib; BANANAS, which numbers "
-                 "them from none = 0, means others")
+    notes.append("operations numbered from max_pool_3x3 = 0, as in NASLib; BANANAS numbers them "
+                 "from none = 0")
     cells: list[Cell] = []
     for name, cell in zip(_CELLS, value if is_list(value) else [], strict=True):
         edges: list[tuple[str, int]] = []
         for edge in cell if is_list(cell) else []:
-            source, operation = cast("tuple[int, int]", edge)  # as `_compact` has found
+            source, operation = cast("tuple[int, int]", edge)  # `_is_compact` checked the types
             if not 0 <= operation < len(OPERATIONS):
-                raise GenotypeError(f"NASLib: {name} cell: operation {operation}; there are 0 to "
+                raise GenotypeError(f"NASLib: {name} cell: operation {operation}; use 0 to "
                                     f"{len(OPERATIONS) - 1}, {', '.join(OPERATIONS)}")
             edges.append((OPERATIONS[operation], source))
         if len(edges) != 8:
-            raise GenotypeError(f"NASLib: {name} cell: {len(edges)} edges; it needs 8, two for "
+            raise GenotypeError(f"NASLib: {name} cell: {len(edges)} edges; a cell has 8, two for "
                                 "each of 4 nodes")
         cells.append(Cell([edges[i:i + 2] for i in range(0, 8, 2)], range(2, 6)))
     return ConvGenotype(*cells)
 
 
-def _six(value: object) -> bool:
+def _is_nb201(value: object) -> bool:
     return is_list(value) and len(value) == 6 and all(map(is_node_number, value))
 
 
-def _refuse_six(value: object, notes: list[str]) -> Genotype:
+def _refuse_nb201(value: object, notes: list[str]) -> Genotype:
     raise GenotypeError(NB201_REFUSAL.format(
-        f"{tuple(value) if is_list(value) else value}, NASLib's six numbers,"))
+        f"{tuple(value) if is_list(value) else value}, six numbers as in NASLib,"))
 
 
 DIALECTS = (
-    Dialect("", _ours, _read_ours),
-    Dialect("", _fields, _read_fields),
+    Dialect("", _is_native, _read_native),
+    Dialect("", _has_fields, _read_fields),
     Dialect("a NAS-Bench-301 configuration", _keys(_NB301), _read_nb301),
     Dialect("NNI's cell (nni.nas.hub), all nodes concatenated", _keys(_RETIARII), _read_retiarii),
     Dialect("NNI's older form (_switch), all nodes concatenated", _keys(_SWITCH), _read_switch),
-    Dialect("NASLib's compact (input, operation) tuples", _compact, _read_compact),
-    Dialect("", _six, _refuse_six),
+    Dialect("NASLib's compact (input, operation) tuples", _is_compact, _read_compact),
+    Dialect("", _is_nb201, _refuse_nb201),
 )
 
 
 def _parts(value: object, pattern: re.Pattern[str],
            notes: list[str]) -> dict[tuple[str, ...], object]:
-    """The entries whose keys match, by the parts of the key; the others are told."""
+    """The entries whose keys match, by the groups of `pattern`; the other keys are noted."""
     entries = value if is_object(value) else {}
     if rest := [key for key in entries if not pattern.fullmatch(key)]:
         more = f" and {len(rest) - 5} more" if len(rest) > 5 else ""
-        notes.append(f"left out: {', '.join(key[:40] for key in rest[:5])}{more}")
+        notes.append(f"ignored: {', '.join(key[:40] for key in rest[:5])}{more}")
     return {match.groups(): item for key, item in entries.items()
             if (match := pattern.fullmatch(key))}
 
@@ -269,7 +269,7 @@ def _operation(value: object, where: str, among: tuple[str, ...] = OPERATIONS) -
         raise GenotypeError(f"{where} is missing")
     if not isinstance(value, str):
         raise GenotypeError(f"{where}: unknown operation {choices(value, among)}")
-    return value  # the genotype knows which there are
+    return value  # the genotype checks the name
 
 
 def _source(value: object, where: str) -> int:
@@ -277,6 +277,6 @@ def _source(value: object, where: str) -> int:
     if isinstance(number, str) and re.fullmatch(r"\d{1,3}", number):
         number = int(number)
     if not isinstance(number, int) or not is_node_number(number):
-        raise GenotypeError(f"{where} is {'missing' if value is None else repr(value)}; it needs "
-                            "the number of a node")
+        raise GenotypeError(f"{where} is {'missing' if value is None else repr(value)}; it must be "
+                            "a node number")
     return number

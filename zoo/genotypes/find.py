@@ -1,7 +1,7 @@
-"""Where in a text genotypes stand: logs, modules, dicts, whatever lies around them.
+"""Locates genotypes in any text: logs, modules, dicts.
 
-Finds expressions without reading them.  What is before and after is prose, whose quotes and
-brackets mean nothing; inside of an expression those of Python hold.
+Expressions are found here and parsed elsewhere.  The surrounding text is prose, whose quotes and
+brackets mean nothing; inside an expression Python's rules hold.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _TOKEN = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|['\"]|#[^\n]*|[
                     r"|(?<!\w)Genotype[ \t]*\(")
 _DICT_KEY = re.compile(r"['\"](?:normal|reduce|recurrent|level_2|[\w:]*edge_normal_)")
 _COMPACT = re.compile(r"(?:[(\[]\s*){3}\d{1,3}\s*,\s*\d{1,3}\s*[)\]]\s*,")
-#: A genotype is a few hundred characters; a hierarchical one of many motifs some thousands.
+#: A genotype has a few hundred characters, a hierarchical one with many motifs a few thousand.
 _LONGEST = 200_000
-_HEAD = 300  # so much of what stands before an expression is looked at
+_HEAD = 300  # characters before an expression that may hold its name
 
 
 @dataclass(frozen=True)
 class Found:
-    """One expression: its text, where it begins (both from 1), the name it is given.
+    """One expression: its text, its line and column (from 1), and the name assigned to it.
 
-    `unfinished` is empty, or says what is missing; `comment` is of one that is commented out.
+    `unfinished` is empty or says what is missing; `comment` is true if it is commented out.
     """
 
     text: str
@@ -40,13 +40,13 @@ class Found:
     comment: bool = False
 
     def place(self, line: int = 1, column: int = 1) -> str:
-        """A position inside of the expression as one of the whole text."""
+        """A position inside the expression, in terms of the whole text."""
         column += self.column - 1 if line == 1 else 0
         return f"line {self.line + line - 1}, column {column}"
 
 
 def calls(text: str) -> list[Found]:
-    """Every ``Genotype(...)``, in the order of the text."""
+    """Every ``Genotype(...)``, in text order."""
     found: list[Found] = []
     for match in _CALL.finditer(text):
         line = _line_starts(text)[_position(text, match.start())[0] - 1]
@@ -56,12 +56,12 @@ def calls(text: str) -> list[Found]:
 
 
 def dicts(text: str) -> list[Found]:
-    """Every outermost ``{...}`` that has a genotype's key, in the order of the text."""
+    """Every outermost ``{...}`` that has a genotype's key, in text order."""
     return [found for found in _braces(text) if _DICT_KEY.search(found.text)]
 
 
 def tuples(text: str) -> list[Found]:
-    """Every ``(((0, 6), (1, 4), ...), (...))``, in the order of the text."""
+    """Every ``(((0, 6), (1, 4), ...), (...))``, in text order."""
     found: list[Found] = []
     end = 0
     for match in _COMPACT.finditer(text):
@@ -75,23 +75,23 @@ def _braces(text: str) -> Iterator[Found]:
     position, tries = text.find("{"), 0
     while position >= 0 and tries < 1000:
         one = _found(text, position, position)
-        tries += bool(one.unfinished) * 50  # each of these has looked at much text in vain
+        tries += bool(one.unfinished) * 50  # each of these scanned up to _LONGEST in vain
         yield one
         position = text.find("{", position + (1 if one.unfinished else len(one.text)))
 
 
 def whole(text: str) -> Found:
-    """All of the text as one expression."""
+    """The whole text as one expression."""
     return Found(text.strip(), *_position(text, len(text) - len(text.lstrip())))
 
 
 def aliases(text: str) -> dict[str, str]:
-    """``DARTS = DARTS_V2`` of a module: what a name stands for."""
+    """The aliases of a module, such as ``DARTS = DARTS_V2``, by name."""
     return dict(re.findall(r"^(\w+)[ \t]*=[ \t]*(\w+)[ \t]*(?:#.*)?\r?$", text, re.MULTILINE))
 
 
 def fields_of_tuple(text: str) -> list[str]:
-    """The field names in a ``namedtuple('Genotype', ...)`` of the text; empty without one."""
+    """The field names of ``namedtuple('Genotype', ...)`` if the text has one, else nothing."""
     match = re.search(r"namedtuple\(\s*['\"]Genotype['\"]\s*,\s*([\[(][^\])]*[\])]|'[^']*'"
                       r"|\"[^\"]*\")", text)
     return re.findall(r"\w+", match[1]) if match else []
@@ -100,16 +100,16 @@ def fields_of_tuple(text: str) -> list[str]:
 def _found(text: str, start: int, opening: int, comment: bool = False) -> Found:
     end, unfinished = _end(text, opening)
     starts, line = _line_starts(text), _position(text, start)[0]
-    head = text[max(starts[max(line - 2, 0)], start - _HEAD):start]  # NAME = \ stands a line above
-    named = _NAME.search(_QUALIFIER.sub("", head))
-    name = (named[1] or named[2]) if named else ""
-    # Logs say "genotype = Genotype(...)", which names none of them.
+    head = text[max(starts[max(line - 2, 0)], start - _HEAD):start]  # `NAME = \` is a line above
+    match = _NAME.search(_QUALIFIER.sub("", head))
+    name = (match[1] or match[2]) if match else ""
+    # The "genotype = Genotype(...)" of a log is not a name.
     name = "" if name.casefold() in ("genotype", "arch", "geno") else name
     return Found(text[start:end], *_position(text, start), name, unfinished, comment)
 
 
 def _end(text: str, opening: int) -> tuple[int, str]:
-    """Where the bracket at `opening` is closed, and what is missing if it is not."""
+    """Where the bracket at `opening` closes; if it does not, what is missing."""
     depth, end = 0, min(len(text), opening + _LONGEST)
     for token in _TOKEN.finditer(text, opening, end):
         if token[0] in "([{":

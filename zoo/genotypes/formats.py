@@ -1,6 +1,6 @@
-"""Genotypes in the forms of other tools, to be written; `zoo.genotypes.dialects` reads them.
+"""Writes genotypes in the formats of other tools; `zoo.genotypes.dialects` reads them.
 
-A format is a line in `FORMATS`: its name, the cells that it can hold, and what writes them.
+A format is a row of `FORMATS`: its name, its writer, and the cells it can represent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zoo.genotypes.serialization import Genotype, to_dict
 from zoo.messages.spelling import choices
 from zoo.system import json_text
 
-#: Those of the spaces in nni/nas/hub/pytorch/nasnet.py that this zoo has too.
+#: The operations that nni/nas/hub/pytorch/nasnet.py and this zoo have in common.
 _NNI_OPERATIONS = (*OPERATIONS, "conv_1x1", "conv_3x3", "conv_3x1_1x3", "conv_7x1_1x7",
                    "sep_conv_7x7")
 _NB301_PREFIX = "NetworkSelectorDatasetInfo:darts:"
@@ -24,10 +24,10 @@ _NB301_PREFIX = "NetworkSelectorDatasetInfo:darts:"
 
 @dataclass(frozen=True)
 class Limits:
-    """The convolutional cells of a space whose nodes have two edges each and are all concatenated.
+    """A space of convolutional cells with two edges per node and all nodes concatenated.
 
-    `tool` names the space in messages; `nodes` is the number of intermediate nodes, None for any,
-    as many in both cells; with `distinct` the two edges of a node have different inputs.
+    `tool` names the space in messages; `nodes` is the number of intermediate nodes of both cells,
+    None for any; with `distinct` the two edges of a node have different inputs.
     """
 
     tool: str
@@ -36,39 +36,39 @@ class Limits:
     distinct: bool = False
 
     def misfit(self, genotype: Genotype) -> str:
-        """Why the space does not have the genotype; empty where it has."""
+        """Why the genotype is outside the space; empty if it is inside."""
         if not isinstance(genotype, ConvGenotype):
-            return f"a {genotype.kind} cell, and {self.tool} has convolutional ones only"
-        found = [f"{name} cell: {fault}" for name, cell in genotype.cells().items()
-                 for fault in self._faults(cell)]
+            return f"it is a {genotype.kind} cell, and {self.tool} has only convolutional cells"
+        faults = [f"{name} cell: {fault}" for name, cell in genotype.cells().items()
+                  for fault in self._faults(cell)]
         normal, reduce = len(genotype.normal.nodes), len(genotype.reduce.nodes)
-        if not found and normal != reduce:
-            return (f"{normal} nodes in the normal and {reduce} in the reduction cell, and "
-                    f"{self.tool} has as many in both")
-        return found[0] if found else ""
+        if not faults and normal != reduce:
+            return (f"the normal cell has {normal} nodes and the reduction cell {reduce}; "
+                    f"{self.tool} needs the same number in both")
+        return faults[0] if faults else ""
 
     def _faults(self, cell: Cell) -> Iterator[str]:
         if self.nodes not in (None, len(cell.nodes)):
-            yield f"{_of(len(cell.nodes), 'node')}, and {self.tool} has {self.nodes}"
+            yield f"{_count(len(cell.nodes), 'node')}, and {self.tool} has {self.nodes}"
         for number, edges in enumerate(cell.nodes, start=2):
             if len(edges) != 2:
-                yield (f"node {number} has {_of(len(edges), 'edge')}, and {self.tool} has 2 at "
-                       "every node")
+                yield (f"node {number} has {_count(len(edges), 'edge')}, and {self.tool} has 2 per "
+                       "node")
             elif self.distinct and edges[0][1] == edges[1][1]:
-                yield (f"both edges of node {number} read node {edges[0][1]}, and {self.tool} has "
-                       "two different inputs")
+                yield (f"both edges of node {number} read node {edges[0][1]}, and {self.tool} "
+                       "needs two different inputs")
             for operation, _ in edges:
                 if operation not in self.operations:
                     yield f"node {number} has {operation}, which {self.tool} does not have"
         every = tuple(range(2, len(cell.nodes) + 2))
         if cell.concat != every:
-            yield (f"it concatenates the nodes {_listed(cell.concat)}, and {self.tool} keeps no "
-                   f"concat: there it is all of them, {_listed(every)}")
+            yield (f"its concat is {_listed(cell.concat)}, and {self.tool} always concatenates "
+                   f"all nodes, {_listed(every)}")
 
 
 class Format(NamedTuple):
-    """A form: its name, its text of a genotype and of the facts known besides, the cells that it
-    can hold (None: all), and whether it keeps the order of a node's edges."""
+    """A format: its name, its writer (genotype, metadata), the cells it can represent (None: all),
+    and whether it keeps the order of a node's edges."""
 
     name: str
     text: Callable[[Genotype, Mapping[str, object]], str]
@@ -78,10 +78,10 @@ class Format(NamedTuple):
 
 def write(genotype: Genotype, name: str, facts: Mapping[str, object] | None = None
           ) -> tuple[str, list[str]]:
-    """The text of a genotype in the format `name`, and what it does not keep.
+    """The text of a genotype in the format `name`, and notes on what that text loses.
 
-    `facts` are what is known besides, for a format with room for it.  Raises ValueError for an
-    unknown name, GenotypeError for a cell that the form cannot hold.
+    `facts` is metadata of the cell, which only some formats store.  Raises ValueError for an
+    unknown name, GenotypeError for a cell that the format cannot represent.
     """
     if name not in FORMATS:
         raise ValueError(f"unknown format {choices(name, FORMATS)}")
@@ -91,11 +91,11 @@ def write(genotype: Genotype, name: str, facts: Mapping[str, object] | None = No
     lost = not form.ordered and any(
         edges[0][1] > edges[1][1] for cell in genotype.cells().values() for edges in cell.nodes)
     return form.text(genotype, facts or {}), [
-        f"{name} keeps no order of a node's edges; they are read back by their inputs"
+        f"{name} does not keep the order of a node's edges; they are read back sorted by input"
     ] if lost else []
 
 
-# --- how each is written --------------------------------------------------------------------
+# --- writers --------------------------------------------------------------------------------
 
 
 def _classic(genotype: Genotype, facts: Mapping[str, object]) -> str:
@@ -108,7 +108,7 @@ def _json(genotype: Genotype, facts: Mapping[str, object]) -> str:
 
 def _nni(genotype: Genotype, facts: Mapping[str, object]) -> str:
     """``normal/op_2_0: op`` and ``normal/input_2_0: [0]``, the sample that freezes a space of
-    nni.nas.hub (NNI 3; `DARTS` for its operations and 4 nodes, `PNAS` for 5, else `NDS`)."""
+    nni.nas.hub (NNI 3: `DARTS` for its operations and 4 nodes, `PNAS` for 5, else `NDS`)."""
     sample = {f"{cell}/{what}_{node}_{number}": value
               for cell, graph in genotype.cells().items()
               for node, edges in enumerate(graph.nodes, start=2)
@@ -118,11 +118,11 @@ def _nni(genotype: Genotype, facts: Mapping[str, object]) -> str:
 
 
 def _nb301(genotype: Genotype, facts: Mapping[str, object]) -> str:
-    """The instance of nasbench301's ConfigSpace, as its `convert_genotype_to_config` makes it."""
+    """A configuration of nasbench301's ConfigSpace, as by its `convert_genotype_to_config`."""
     config: dict[str, str] = {}
     for name, cell in genotype.cells().items():
         for node, edges in enumerate(cell.nodes, start=2):
-            first = sum(range(2, node))  # edges are counted through all nodes
+            first = sum(range(2, node))  # edges are numbered across nodes
             for operation, source in sorted(edges, key=lambda edge: edge[1]):
                 config[f"{_NB301_PREFIX}edge_{name}_{first + source}"] = operation
             if node > 2:  # node 2 has two inputs and no choice
@@ -132,8 +132,8 @@ def _nb301(genotype: Genotype, facts: Mapping[str, object]) -> str:
 
 
 def _naslib(genotype: Genotype, facts: Mapping[str, object]) -> str:
-    """Tuples (input, operation), as `convert_genotype_to_compact` of
-    naslib/search_spaces/nasbench301/conversions.py makes them."""
+    """(input, operation) tuples, as by `convert_genotype_to_compact` in
+    naslib/search_spaces/nasbench301/conversions.py."""
     return str(tuple(tuple((source, OPERATIONS.index(operation)) for operation, source in
                            cell.edges) for cell in genotype.cells().values()))
 
@@ -148,7 +148,7 @@ FORMATS: dict[str, Format] = {form.name: form for form in (
 )}
 
 
-def _of(count: int, what: str) -> str:
+def _count(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 

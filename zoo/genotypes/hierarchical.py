@@ -1,16 +1,15 @@
 """The hierarchical genotype: motifs made of motifs made of operations.
 
 Liu et al. 2018, Hierarchical Representations for Efficient Architecture Search (arXiv
-1711.00436, section 2): level 1 are the operations, a motif of a higher level is a small graph
-whose edges are motifs of the level below, and the one motif of the highest level is the cell.
-The paper's size, which is also the default of its search, is six motifs of four nodes at level 2
-and a cell of five nodes at level 3; with level 2 alone the genotype is the paper's *flat* one.
+1711.00436, section 2).  Level 1 holds the operations, a motif of a higher level is a small graph
+whose edges are motifs of the level below, and the only motif of the highest level is the cell.
+The paper searches six motifs of four nodes at level 2 and a cell of five nodes at level 3, which
+is also the default of the search here; a genotype with level 2 alone is the paper's *flat* one.
 
-In a motif of n nodes, node 0 is the input, node n-1 the output, and a node is the concatenation,
-along the channels, of all edges that lead to it.  An edge i -> j, i < j, is an operation, or
-'none' where there is no edge.  A node that no edge reaches has no channels, so nothing that
-leaves it counts either; a motif whose output is such a node is as good as 'none' where it is
-used.  `zoo.models.hierarchical` builds the network.
+In a motif of n nodes, node 0 is the input and node n-1 the output.  A node concatenates all its
+incoming edges along the channels.  An edge i -> j, i < j, is an operation, or 'none' if there is
+no edge.  A node without incoming edges has no channels, and its outgoing edges are dropped; a
+motif whose output is such a node acts as 'none'.  `zoo.models.hierarchical` builds the network.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from typing import Literal, cast
 from zoo.genotypes.cell import Cell, GenotypeError, is_operation
 from zoo.messages.spelling import choices
 
-#: The operations of level 1.  A convolution gives C channels, the width of the cell, whatever
-#: comes in; the others keep the channels they get.  `identity` and the pools are those of the
-#: other genotypes; their convolutions are not, they have the ReLU in front.
+#: The operations of level 1.  A convolution outputs C channels, the width of the cell; all others
+#: keep their number of channels.  Unlike the convolutions of `CONV_OPERATIONS`, these have the
+#: ReLU at the end.
 PRIMITIVES = {
     "none": "nothing: there is no edge",
-    "identity": "the value itself",
+    "identity": "identity",
     "conv_1x1_relu": "1x1 convolution to C channels, batch-norm, ReLU",
     "dep_conv_3x3_relu": "3x3 depthwise convolution, batch-norm, ReLU",
     "sep_conv_3x3_relu": "3x3 depthwise-separable convolution to C channels, applied once, "
@@ -37,7 +36,7 @@ PRIMITIVES = {
     "avg_pool_3x3": "3x3 average pooling, padding not counted",
 }
 
-_FORM = ("a motif is a list of nodes without the input, each the list of the operations of its "
+_FORM = ("a motif is a list of its nodes after the input, each the list of the operations on its "
          "edges from node 0, 1, ...: [['identity'], ['none', 'max_pool_3x3']]")
 
 
@@ -45,8 +44,8 @@ _FORM = ("a motif is a list of nodes without the input, each the list of the ope
 class Motif:
     """A small graph: ``nodes[j - 1][i]`` is the operation of the edge i -> j.
 
-    Given as any nested sequence and stored as tuples, so that a motif is hashable.  Its
-    operations are checked by the genotype that it belongs to.  Raises GenotypeError.
+    Any nested sequence is accepted and stored as tuples, which makes a motif hashable.  The
+    genotype that contains the motif checks its operations.  Raises GenotypeError.
     """
 
     nodes: tuple[tuple[str, ...], ...]
@@ -60,11 +59,11 @@ class Motif:
         except TypeError:
             raise GenotypeError(_FORM) from None
         if not kept:
-            raise GenotypeError("has no node besides its input; it needs an output")
+            raise GenotypeError("has only an input node; add an output node")
         for number, node in enumerate(kept, start=1):
             if len(node) != number:
                 raise GenotypeError(f"node {number} has {len(node)} edges; it needs {number}, one "
-                                    f"from each node before it ('none' where there is none)")
+                                    f"from each earlier node ('none' for no edge)")
         object.__setattr__(self, "nodes", kept)
 
     def __len__(self) -> int:
@@ -76,10 +75,10 @@ class Motif:
 class HierarchicalGenotype:
     """``levels[k]`` holds the motifs of level k + 2; the last level has one, the cell.
 
-    Motif number m of a level is called ``motif_m`` by the level above it, m = 1, 2, ...
+    The level above refers to motif m = 1, 2, ... as ``motif_m``.
 
-    Raises GenotypeError for an operation that its level does not have, a highest level of more
-    than one motif, and a cell without a path of edges from its input to its output.
+    Raises GenotypeError for an operation unknown at its level, a highest level with more than one
+    motif, and a cell without a path from its input to its output.
 
     Examples:
         >>> import zoo
@@ -97,7 +96,7 @@ class HierarchicalGenotype:
         kept: list[tuple[Motif, ...]] = []
         for level, motifs in enumerate(levels, start=2):
             if not isinstance(motifs, (list, tuple)) or not motifs:
-                raise GenotypeError(f"level {level}: expected a list of at least one motif")
+                raise GenotypeError(f"level {level}: expected a non-empty list of motifs")
             kept.append(tuple(_motif(motif, level, number)
                               for number, motif in enumerate(motifs, start=1)))
         object.__setattr__(self, "levels", tuple(kept))
@@ -112,7 +111,7 @@ class HierarchicalGenotype:
                                 "highest level has one, the cell")
         if not self.live_edges(self.height, 1):
             raise GenotypeError(f"level {self.height}, motif 1: no path of edges leads from the "
-                                "cell's input to its output; give an edge of it an operation")
+                                "cell's input to its output; replace a 'none' by an operation")
 
     @property
     def height(self) -> int:
@@ -124,13 +123,13 @@ class HierarchicalGenotype:
         return self.levels[level - 2][number - 1]
 
     def allowed(self, level: int) -> tuple[str, ...]:
-        """The names that an edge of a motif of `level` may have."""
+        """The operations allowed on the edges of a motif of `level`."""
         if level == 2:
             return tuple(PRIMITIVES)
         return "none", *(f"motif_{n}" for n in range(1, len(self.levels[level - 3]) + 1))
 
     def edges(self) -> Iterator[tuple[int, int, int, int]]:
-        """(level, motif, source, target) of every edge that could be, 'none' ones too."""
+        """(level, motif, source, target) of every possible edge, 'none' included."""
         for level, motifs in enumerate(self.levels, start=2):
             for number, motif in enumerate(motifs, start=1):
                 for target in range(1, len(motif)):
@@ -138,14 +137,14 @@ class HierarchicalGenotype:
                         yield level, number, source, target
 
     def operation(self, level: int, motif: int, source: int, target: int) -> str:
-        """The name on one edge."""
+        """The operation on one edge."""
         return self.motif(level, motif).nodes[target - 1][source]
 
     def with_operation(self, level: int, motif: int, source: int, target: int,
                        operation: str) -> HierarchicalGenotype:
-        """This genotype with another operation on one edge, which is the paper's mutation.
+        """A copy with another operation on one edge: the paper's mutation.
 
-        Raises GenotypeError as the class does.
+        Raises GenotypeError as the constructor does.
         """
         nodes = [list(node) for node in self.motif(level, motif).nodes]
         nodes[target - 1][source] = operation
@@ -155,31 +154,31 @@ class HierarchicalGenotype:
 
     def live_edges(self, level: int, motif: int) -> tuple[tuple[int, int, str], ...]:
         """(source, target, operation) of the edges on paths from a motif's input to its output,
-        by target and source: those that are built.  Empty where the motif is as good as none."""
+        ordered by target and source.  Empty if the motif acts as 'none'."""
         return self._live[level, motif]
 
     @cached_property
     def _live(self) -> dict[tuple[int, int], tuple[tuple[int, int, str], ...]]:
         found: dict[tuple[int, int], tuple[tuple[int, int, str], ...]] = {}
         for level, motifs in enumerate(self.levels, start=2):
-            dead = {"none"} | {f"motif_{number}" for (below, number), edges in found.items()
-                               if below == level - 1 and not edges}
+            dead = {"none"} | {f"motif_{number}" for (below, number), live in found.items()
+                               if below == level - 1 and not live}
             for number, motif in enumerate(motifs, start=1):
-                there = [(source, target, name) for target, node in enumerate(motif.nodes, start=1)
+                edges = [(source, target, name) for target, node in enumerate(motif.nodes, start=1)
                          for source, name in enumerate(node) if name not in dead]
-                fed, used = {0}, {len(motif) - 1}
-                for source, target, _ in there:
-                    if source in fed:
-                        fed.add(target)
-                for source, target, _ in reversed(there):
+                reached, used = {0}, {len(motif) - 1}
+                for source, target, _ in edges:
+                    if source in reached:
+                        reached.add(target)
+                for source, target, _ in reversed(edges):
                     if target in used:
                         used.add(source)
-                found[level, number] = tuple(edge for edge in there
-                                             if edge[0] in fed and edge[1] in used)
+                found[level, number] = tuple(edge for edge in edges
+                                             if edge[0] in reached and edge[1] in used)
         return found
 
     def used(self) -> set[tuple[int, int]]:
-        """(level, motif) of the cell and of every motif that it is made of."""
+        """(level, motif) of the cell and of every motif it contains."""
         found: set[tuple[int, int]] = set()
         open_ = [(self.height, 1)]
         while open_:
@@ -191,9 +190,9 @@ class HierarchicalGenotype:
         return found
 
     def cells(self) -> dict[str, Cell]:
-        """The cell and below it all motifs, as graphs of the form of the other genotypes.
+        """The cell and all motifs by title, converted to `Cell`.
 
-        Node 0 is the input, edges that are 'none' are left out, the concat is the output node.
+        Node 0 is the input, 'none' edges are omitted, and the concat is the output node.
         """
         return {
             self.title(level, number): Cell(
@@ -204,7 +203,7 @@ class HierarchicalGenotype:
         }
 
     def title(self, level: int, number: int) -> str:
-        """What a motif is called in `cells`; with the level only where two levels have motifs."""
+        """The name of a motif in `cells`; it includes the level if several levels have motifs."""
         if level == self.height:
             return "cell"
         return f"motif_{number}" if self.height == 3 else f"level {level} motif_{number}"
@@ -216,12 +215,12 @@ class HierarchicalGenotype:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, object]) -> HierarchicalGenotype:
-        """The genotype that `fields` gave.  Raises GenotypeError for anything else."""
+        """The inverse of `fields`.  Raises GenotypeError for anything else."""
         names = [f"level_{level}" for level in range(2, len(fields) + 2)]
         if not fields or set(fields) != set(names):
             raise GenotypeError(f"found the fields {', '.join(fields) or 'none'}; a hierarchical "
-                                "genotype has level_2, level_3, ... without a gap")
-        # The constructor refuses what has another form.
+                                "genotype has level_2, level_3, ... without gaps")
+        # The constructor rejects any other structure.
         return cls(cast("Sequence[Sequence[Motif]]", [fields[name] for name in names]))
 
     def __str__(self) -> str:

@@ -1,7 +1,8 @@
-"""Values from Python's syntax tree, never evaluated.
+"""Values read from Python's syntax tree, without evaluating anything.
 
-What people's genotypes are written in: literals, ``range(2, 2 + 4)``, ``list(range(2, 6))``,
-``np.int64(1)``, ``tensor(0.31)``, ``dict(normal=...)``, sums of numbers and of lists.
+Supports the expressions used in published genotypes: literals, ``range(2, 2 + 4)``,
+``list(range(2, 6))``, ``np.int64(1)``, ``tensor(0.31)``, ``dict(normal=...)``, and sums of numbers
+and of lists.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import cast
 
 from zoo.genotypes.cell import GenotypeError, is_list, is_node_number
 
-#: The position of a line and column of the expression in the text that it comes from.
+#: Maps a line and column of the expression to a position in the original text.
 Place = Callable[[int, int], str]
 
-#: Calls whose value is their one argument's; the part before a dot is not looked at.
+#: Calls that stand for their only argument; the part before a dot is ignored.
 _WRAPPERS = ("list", "tuple", "int", "float", "str", "str_", "array", "tensor", "OrderedDict",
              "item", *(f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in
                        (8, 16, 32, 64)))
@@ -24,7 +25,7 @@ _LARGEST = 10**6
 
 
 def syntax_tree(text: str, place: Place) -> ast.expr:
-    """The tree of an expression.  Raises GenotypeError with the place of the first mistake."""
+    """The syntax tree of an expression.  Raises GenotypeError with the place of a syntax error."""
     try:
         return ast.parse(text, mode="eval").body
     except SyntaxError as error:
@@ -36,7 +37,7 @@ def syntax_tree(text: str, place: Place) -> ast.expr:
 
 
 def value(node: ast.expr, place: Place) -> object:
-    """The value of a literal.  Raises GenotypeError for whatever would have to be evaluated."""
+    """The value of a literal.  Raises GenotypeError for anything that needs evaluation."""
     if isinstance(node, ast.Constant) and not isinstance(node.value, (bytes, complex)):
         return node.value
     if isinstance(node, (ast.List, ast.Tuple)):
@@ -54,7 +55,7 @@ def value(node: ast.expr, place: Place) -> object:
 
 
 def call_name(node: ast.Call) -> str:
-    """The last part of what is called: int64 of np.int64."""
+    """The last part of a call's name: int64 for np.int64."""
     func = node.func
     return func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
 
@@ -67,7 +68,7 @@ def _call(node: ast.Call, place: Place) -> object:
         return _range([value(bound, place) for bound in node.args], node, place)
     if name not in _WRAPPERS or len(node.args) != 1:
         raise _refused(node, place)
-    # `tensor(0.31, device='cuda:0')`: how a number was kept says nothing of the cell.
+    # In `tensor(0.31, device='cuda:0')` only the number concerns the cell.
     return value(node.args[0], place)
 
 
@@ -77,7 +78,7 @@ def _range(bounds: list[object], node: ast.Call, place: Place) -> list[int]:
     except (TypeError, ValueError):
         raise _refused(node, place) from None
     if numbers[_LONGEST_RANGE:]:
-        raise GenotypeError(f"{numbers} at {_of(node, place)} is longer than any cell")
+        raise GenotypeError(f"{numbers} at {_where(node, place)} is longer than any cell")
     return list(numbers)
 
 
@@ -104,16 +105,16 @@ def _minus(number: object, node: ast.expr, place: Place) -> int | float:
 
 def _key(node: ast.expr | None, place: Place) -> object:
     if node is None:
-        raise GenotypeError("** in a dict is not read; write its fields out")
+        raise GenotypeError("** in a dict is not supported; write its fields out")
     return value(node, place)
 
 
-def _of(node: ast.expr, place: Place) -> str:
+def _where(node: ast.expr, place: Place) -> str:
     return place(node.lineno, node.col_offset + 1)
 
 
 def _refused(node: ast.expr, place: Place) -> GenotypeError:
     text = " ".join(ast.unparse(node).split())
     text = text if len(text) <= 60 else f"{text[:57]}..."
-    return GenotypeError(f"found {text} at {_of(node, place)}; only names in quotes, numbers, "
-                         "lists, range(a, b) and their sums are read, nothing is evaluated")
+    return GenotypeError(f"found {text} at {_where(node, place)}; nothing is evaluated, so write "
+                         "only quoted names, numbers, lists, range(a, b) and their sums")

@@ -1,7 +1,7 @@
-"""The one reader of genotypes: JSON, ``Genotype(...)`` anywhere in a text, other tools' forms.
+"""Reads genotypes: JSON, ``Genotype(...)`` anywhere in a text, and the formats of other tools.
 
-A text may hold several, as the log of a search or a ``genotypes.py`` does: the last one is
-taken, unless another is selected by its number or its name.  Nothing is evaluated.
+If a text holds several, such as a search log or a ``genotypes.py``, the last one is read unless
+another is selected by number or name.  Nothing is evaluated.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from zoo.messages.spelling import choices
 
 @dataclass(frozen=True)
 class Reading:
-    """A genotype, the name and the source that the text gives it, and what is to be told: which
-    of several it is, what was left out, which form was recognized."""
+    """A genotype, its name and source in the text, and notes for the user: which of several
+    genotypes it is, what was ignored, which format was recognized."""
 
     genotype: Genotype
     name: str = ""
@@ -33,12 +33,12 @@ class Reading:
 
 
 def parse(text: str, select: int | str | None = None) -> Genotype:
-    """Read a genotype from text: JSON, ``Genotype(normal=[...], ...)`` in a log or a module, the
-    forms of NNI, NAS-Bench-301 and NASLib.
+    """Read a genotype from text: JSON, ``Genotype(normal=[...], ...)`` in a log or a module, or
+    the format of NNI, NAS-Bench-301 or NASLib.
 
-    Of several the last one is taken, or the one that `select` names or numbers (from 1).  A
-    warning tells what was left out or might have been meant otherwise.  Raises GenotypeError
-    with the place and what is allowed.
+    If there are several, `select` names one or gives its number (from 1); the default is the last.
+    Warns about everything ignored or ambiguous.  Raises GenotypeError, which names the place and
+    the allowed values.
 
     Examples:
         >>> import zoo
@@ -55,7 +55,7 @@ def parse(text: str, select: int | str | None = None) -> Genotype:
 
 
 def read(text: str, select: int | str | None = None) -> Reading:
-    """What `parse` gives, with the name, and with notes instead of warnings.
+    """Like `parse`, but returns the name too, and notes instead of warnings.
 
     Raises GenotypeError.
     """
@@ -63,7 +63,7 @@ def read(text: str, select: int | str | None = None) -> Reading:
     try:
         reading = _read_json(text)
         if reading and select is not None:
-            raise GenotypeError(f"there is one genotype here, so none to select; leave out "
+            raise GenotypeError(f"nothing to select, the text is a single genotype; omit "
                                 f"{select!r}")
         return reading or _read_found(text, select)
     except RecursionError:
@@ -74,17 +74,17 @@ def read(text: str, select: int | str | None = None) -> Reading:
 
 
 def _read_json(text: str) -> Reading | None:
-    """The genotype of a JSON object; None for what is not JSON."""
+    """The genotype in a JSON object; None if the text is not JSON."""
     if not text.lstrip().startswith("{"):
         return None
     try:
         content: object = json.loads(text)
     except json.JSONDecodeError as error:
-        # A dict of Python, or lines of JSON: there are other ways to read those.
+        # A Python dict or JSON lines are read elsewhere.
         if find.calls(text) or "'" in text or error.msg == "Extra data":
             return None
         raise GenotypeError(f"not valid JSON: {error.msg} (line {error.lineno})") from None
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:  # a number with thousands of digits
         raise GenotypeError(f"not valid JSON: {error}") from None
     if not is_object(content) or (find.calls(text) and not _is_genotype(content)):
         return None
@@ -100,7 +100,7 @@ def _is_genotype(content: object) -> bool:
     return any(dialect.knows(content) for dialect in dialects.DIALECTS)
 
 
-# --- what is found in text ----------------------------------------------------------------
+# --- text -----------------------------------------------------------------------------------
 
 
 def _read_found(text: str, select: int | str | None) -> Reading:
@@ -108,7 +108,7 @@ def _read_found(text: str, select: int | str | None) -> Reading:
     found = find.calls(text)
     if live := [one for one in found if not one.comment]:
         if len(live) < len(found):
-            notes.append(f"left out: genotypes in comments ({len(found) - len(live)})")
+            notes.append(f"ignored: genotypes in comments ({len(found) - len(live)})")
         found = live
     found = found or find.dicts(text) or find.tuples(text)
     if not found:
@@ -116,10 +116,10 @@ def _read_found(text: str, select: int | str | None) -> Reading:
             raise GenotypeError(dialects.NB201_REFUSAL.format(string))
         found = [find.whole(text)] if text.lstrip().startswith(("(", "[")) else []
     if not found:
-        raise GenotypeError("expected one Genotype(normal=[...], normal_concat=[...], ...) or "
-                            "JSON; there is none in the text")
+        raise GenotypeError("the text has no genotype; expected Genotype(normal=[...], "
+                            "normal_concat=[...], ...) or JSON")
     one = _select(found, select, find.aliases(text), notes)
-    hint = (f"; it is the {_which(one, found)}, --select N or a name takes another"
+    hint = (f"; it is the {_which(one, found)}, use --select with a number or a name for another"
             if len(found) > 1 else "")
     try:
         return Reading(_genotype(one, find.fields_of_tuple(text), notes), one.name, "", notes)
@@ -135,29 +135,29 @@ def _which(one: Found, found: list[Found]) -> str:
 
 def _select(found: list[Found], select: int | str | None, aliases: dict[str, str],
             notes: list[str]) -> Found:
-    """The one that is asked for, or the last.  Raises GenotypeError where there is none such."""
+    """The selected expression, by default the last.  Raises GenotypeError if there is none."""
     if select is None:
         if len(found) > 1:
-            notes.append(f"took the {_which(found[-1], found)}, from line {found[-1].line}; "
-                         "--select N or a name takes another")
+            notes.append(f"read the {_which(found[-1], found)}, from line {found[-1].line}; use "
+                         "--select with a number or a name for another")
         return found[-1]
     if isinstance(select, int) or (select.isdecimal() and len(select) < 10):
         if not 1 <= int(select) <= len(found):
             raise GenotypeError(f"there is no genotype {select}; select one of 1 to {len(found)}")
         return found[int(select) - 1]
     if not select.strip():
-        raise GenotypeError("--select is empty; give a number from 1 or a name, or leave it out")
-    wanted = {select.casefold(), aliases.get(select, select).casefold()}
-    named = [one for one in found if one.name.casefold() in wanted]
-    if not named:
+        raise GenotypeError("--select is empty; give a number from 1 or a name, or omit it")
+    spellings = {select.casefold(), aliases.get(select, select).casefold()}
+    matches = [one for one in found if one.name.casefold() in spellings]
+    if not matches:
         names = dict.fromkeys(one.name for one in found if one.name)
         raise GenotypeError(f"no genotype here is named {choices(select, names)}" if names else
-                            f"no genotype here has a name, so none is {select!r}; select one of 1 "
-                            f"to {len(found)}")
-    if len(named) > 1:
-        notes.append(f"{len(named)} genotypes are named {select}; took the last, from line "
-                     f"{named[-1].line}")
-    return named[-1]
+                            f"cannot select {select!r}, the genotypes here have no names; select "
+                            f"one of 1 to {len(found)}")
+    if len(matches) > 1:
+        notes.append(f"{len(matches)} genotypes are named {select}; read the last, from line "
+                     f"{matches[-1].line}")
+    return matches[-1]
 
 
 def _genotype(one: Found, tuple_fields: list[str], notes: list[str]) -> Genotype:
@@ -174,18 +174,18 @@ def _genotype(one: Found, tuple_fields: list[str], notes: list[str]) -> Genotype
 
 
 def _fields(call: ast.Call, one: Found, tuple_fields: list[str]) -> dict[str, object]:
-    """The fields by name; positions have those of the namedtuple in the text, or the usual ones."""
-    usual = RECURRENT_FIELDS if len(call.args) + len(call.keywords) == len(
+    """The fields by name; positional ones are named by the text's namedtuple or by convention."""
+    conventional = RECURRENT_FIELDS if len(call.args) + len(call.keywords) == len(
         RECURRENT_FIELDS) else (*CONV_FIELDS, "connectN", "connects")
-    names = tuple_fields or list(usual)
+    names = tuple_fields or list(conventional)
     if len(call.args) > len(names):
-        raise GenotypeError(f"{len(call.args)} values without a name; a Genotype has "
+        raise GenotypeError(f"{len(call.args)} positional values; a Genotype has only "
                             f"{', '.join(names)}")
     fields: dict[str, object] = {}
     for name, node in (*zip(names, call.args, strict=False),
                        *((keyword.arg, keyword.value) for keyword in call.keywords)):
         if name is None:
-            raise GenotypeError("** is not read; write the fields out, as in normal=[...]")
+            raise GenotypeError("** is not supported; write the fields out, as in normal=[...]")
         if name in fields:
             raise GenotypeError(f"{name} is given twice")
         try:
@@ -196,7 +196,7 @@ def _fields(call: ast.Call, one: Found, tuple_fields: list[str]) -> dict[str, ob
 
 
 def _place_of(tree: ast.expr, one: Found, message: str) -> str:
-    """Where the fault stands that `message` tells of, unless it tells that itself."""
+    """The position of the error in `message`; empty if the message names it already."""
     if " at line " in message:
         return ""
     for node in ast.walk(tree):

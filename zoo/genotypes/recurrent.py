@@ -1,4 +1,4 @@
-"""The genotype of a recurrent cell, and what its operations are.
+"""The genotype of a recurrent cell and its operations.
 
 Liu et al. 2019 (arXiv 1806.09055, section 3.1.2).  Node 0 is the gated initial state, every later
 node has one edge, and the output is the mean of the ``concat`` nodes.
@@ -11,13 +11,13 @@ from typing import Literal
 
 from zoo.genotypes.cell import Cell, GenotypeError, validate
 
-#: Recurrent operations: the activation of a node (arXiv 1806.09055, section 3.1.2).
+#: Recurrent operations: the activation functions of nodes (arXiv 1806.09055, section 3.1.2).
 RECURRENT_OPERATIONS = {
     "none": "zero",
     "tanh": "hyperbolic tangent",
     "relu": "rectified linear unit",
     "sigmoid": "logistic sigmoid",
-    "identity": "the value itself",
+    "identity": "identity",
 }
 
 
@@ -46,7 +46,7 @@ class RecurrentGenotype:
                 )
 
     def cells(self) -> dict[str, Cell]:
-        """The one cell by name."""
+        """The cell by name."""
         return {"recurrent": self.recurrent}
 
     def __str__(self) -> str:

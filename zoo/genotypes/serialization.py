@@ -1,6 +1,6 @@
-"""Genotypes of every kind as JSON, and back.
+"""Converts genotypes of every kind to JSON and back.
 
-`str` of a genotype is the classic text form; `zoo.genotypes.reader` reads both.
+``str(genotype)`` is the classic text form; `zoo.genotypes.reader` reads both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Genotype = ConvGenotype | RecurrentGenotype | HierarchicalGenotype
 
 
 def to_dict(genotype: Genotype) -> dict[str, object]:
-    """Plain lists and dicts, ready for ``json.dump``."""
+    """The genotype as plain lists and dicts, ready for ``json.dump``."""
     if isinstance(genotype, HierarchicalGenotype):
         return {"kind": genotype.kind, **genotype.fields()}
     cells = {
@@ -31,7 +31,7 @@ def to_dict(genotype: Genotype) -> dict[str, object]:
 
 
 def from_dict(value: object) -> Genotype:
-    """The genotype that `to_dict` gave.  Raises GenotypeError for anything else."""
+    """The inverse of `to_dict`.  Raises GenotypeError for anything else."""
     if not is_object(value):
         raise GenotypeError(f"expected a JSON object, found {type(value).__name__}")
     kinds = {"conv": (ConvGenotype, ("normal", "reduce")),
@@ -57,7 +57,7 @@ def from_dict(value: object) -> Genotype:
 
 
 def to_json(genotype: Genotype) -> str:
-    """JSON text with one node (or motif) per line, so that a diff of two cells can be read."""
+    """JSON text with one node (or motif) per line, for readable diffs."""
     lines = [f'  "kind": "{genotype.kind}"']
     if isinstance(genotype, HierarchicalGenotype):
         for name, level in genotype.fields().items():

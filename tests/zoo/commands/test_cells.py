@@ -140,14 +140,14 @@ def test_show_prints_the_forms_of_other_tools(form, tmp_path):
 
 def test_a_form_that_cannot_hold_a_cell_says_why():
     assert failed("show", "NASNet", "--format", "nni") == (
-        "NASNet_A cannot be written as nni: reduce cell: it concatenates the nodes 4, 5, 6, and "
-        "NNI keeps no concat: there it is all of them, 2, 3, 4, 5, 6")
+        "NASNet_A cannot be written as nni: reduce cell: its concat is 4, 5, 6, and NNI always "
+        "concatenates all nodes, 2, 3, 4, 5, 6")
     assert failed("show", "DARTS", "--format", "nnni").startswith(
         "unknown format 'nnni'; did you mean nni?")
     result = run("show", "DARTS_V2", "--format", "nasbench301")
     assert result.exit_code == 0
-    assert result.stderr == ("note: nasbench301 keeps no order of a node's edges; they are read "
-                             "back by their inputs\n")
+    assert result.stderr == ("note: nasbench301 does not keep the order of a node's edges; they "
+                             "are read back sorted by input\n")
 
 
 def test_show_reads_a_file(tmp_path):
@@ -257,8 +257,8 @@ def test_of_a_log_or_module_one_genotype_is_taken_and_it_is_said(tmp_path):
     (tmp_path / "genotypes.py").write_text(f"A = {TEXT}\nB = genotypes.{TEXT}\nBEST = A\n")
     last = run("show", "search.log", "--text")
     assert "('dil_conv_3x3', 0)" in last.stdout
-    assert last.stderr == ("note: search.log: took the last of 3 genotypes, from line 4; --select "
-                           "N or a name takes another\n")
+    assert last.stderr == ("note: search.log: read the last of 3 genotypes, from line 4; use "
+                           "--select with a number or a name for another\n")
     assert "('sep_conv_5x5', 0)" in succeeded("show", "search.log", "--select", "2", "--text")
     assert "wrote A.svg" in succeeded("plot", "genotypes.py", "--select", "BEST")
     assert "registered B" in succeeded("register", "genotypes.py", "--select", "b")
@@ -288,8 +288,8 @@ def test_every_command_reads_a_file_the_same_way(command, tmp_path):
     (tmp_path / "bad.log").write_text(f"{LOG}\nlast = Genotype(normal=[('sep")
     line = failed(*("bad.log" if word == "FILE" else word for word in command))
     assert line == ("bad.log: cannot be read as Genotype(...): unfinished at line 4, column 26: "
-                    "the quote is not closed; it is the last of 4 genotypes (last), --select N or "
-                    "a name takes another")
+                    "the quote is not closed; it is the last of 4 genotypes (last), use --select "
+                    "with a number or a name for another")
 
 
 def test_register_refuses_what_is_taken_or_broken(tmp_path):

@@ -60,13 +60,13 @@ PAIR = [("skip_connect", 0), ("skip_connect", 1)]
 
 
 @pytest.mark.parametrize("form, genotype, reason", [
-    ("nni", "DARTS_V2_RNN", "a recurrent cell, and NNI has convolutional ones only"),
+    ("nni", "DARTS_V2_RNN", "it is a recurrent cell, and NNI has only convolutional cells"),
     ("nni", conv([PAIR, PAIR[:1]], (2, 3)), "normal cell: node 3 has 1 edge, and NNI has 2"),
-    ("nni", conv([PAIR, PAIR], (3,)), "it concatenates the nodes 3, and NNI keeps no concat: "
-                                      "there it is all of them, 2, 3"),
-    ("nni", conv([PAIR, PAIR], (3, 2)), "concatenates the nodes 3, 2"),
+    ("nni", conv([PAIR, PAIR], (3,)), "its concat is 3, and NNI always concatenates all "
+                                      "nodes, 2, 3"),
+    ("nni", conv([PAIR, PAIR], (3, 2)), "its concat is 3, 2"),
     ("nni", conv([PAIR], (2,), Cell([PAIR] * 2, (2, 3))),
-     "1 nodes in the normal and 2 in the reduction cell"),
+     "the normal cell has 1 nodes and the reduction cell 2"),
     ("nni", conv([[("none", 0), ("skip_connect", 1)]], (2,)), "node 2 has none, which NNI"),
     ("nasbench301", conv([PAIR] * 5, range(2, 7)), "5 nodes, and NAS-Bench-301 has 4"),
     ("nasbench301", conv([PAIR] * 3 + [PAIR[:1] * 2], range(2, 6)),
@@ -130,8 +130,8 @@ def test_darts_v2_as_each_tool_writes_it():
 
 def test_an_order_that_is_not_kept_is_said():
     _, lost = write(CELLS["DARTS_V2"], "nasbench301")
-    assert lost == ["nasbench301 keeps no order of a node's edges; they are read back by their "
-                    "inputs"]
+    assert lost == ["nasbench301 does not keep the order of a node's edges; they are read back "
+                    "sorted by input"]
     assert write(by_inputs(CELLS["DARTS_V2"]), "nasbench301")[1] == []
     assert write(CELLS["DARTS_V2"], "naslib")[1] == []
 

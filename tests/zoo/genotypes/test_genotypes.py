@@ -153,14 +153,14 @@ def test_an_odd_pair_list_names_the_edge_without_partner():
     ('{"kind": []}', r"unknown kind \[\]; there are conv, recurrent"),
     ('{"kind": "conv", "normal": []}', "'normal' must be an object with 'nodes' and 'concat'"),
     ('{"kind": "conv", "normal": {"nodes": 1, "concat": []}}', "normal cell: a cell needs nodes"),
-    ("", "expected one Genotype"),
+    ("", "the text has no genotype; expected Genotype"),
     ("Genotype(", "cannot be read as Genotype"),
     ("Genotype(normal=[])", "found the fields normal; a convolutional genotype has"),
     ("Genotype([], [2], [], [2])", "normal cell: has no nodes"),
     ("Genotype(recurrent=3, concat=[1])", "recurrent: expected a list"),
     ("Genotype(recurrent=[('tanh', 0)], concat=range(0, 10**9))", "concat: "),
     ("Genotype(recurrent=[('tanh', 0)], concat=range(0, 1000000000))", "longer than any cell"),
-    ("Genotype(recurrent=[('tanh', 0)], concat=range(0, 9, 0))", "concat: .*only names in quotes"),
+    ("Genotype(recurrent=[('tanh', 0)], concat=range(0, 9, 0))", "concat: .*only quoted names"),
     ("[1, 2]", "expected one Genotype"),
 ])
 def test_text_that_is_no_genotype_says_why(text, message):

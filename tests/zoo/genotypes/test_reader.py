@@ -93,8 +93,8 @@ def test_files_of_every_encoding(form, encoding, tmp_path):
 
 
 @pytest.mark.parametrize("form, note", [
-    ("strengths", "left out: the strengths of the edges"),
-    ("GDAS", "left out: connectN, connects"),
+    ("strengths", "ignored: the strengths of the edges"),
+    ("GDAS", "ignored: connectN, connects"),
 ])
 def test_what_is_left_out_is_said(form, note):
     assert read(AS_WRITTEN[form]).notes == [note]
@@ -124,11 +124,11 @@ def test_triples_are_sorted_by_their_targets(order, edges):
 
 
 @pytest.mark.parametrize("edges, message", [
-    ("[('sep_conv_3x3', 2, 0), ('sep_conv_3x3', 1, 2)]", "neither all .* source comes before"),
+    ("[('sep_conv_3x3', 2, 0), ('sep_conv_3x3', 1, 2)]", "neither all .* each source before"),
     ("[('sep_conv_3x3', 0, 1), ('sep_conv_3x3', 1, 3)]", "leads to node 1; .*strength, write it"),
     ("[('sep_conv_3x3', 10**9, 1)]", r"found 10 \*\* 9"),
     ("[('sep_conv_3x3', 99999999, 1)]", "leads to node 99999999"),
-    ("[('sep_conv_3x3', 0, 'x'), ('sep_conv_3x3', 1, 0.1)]", "neither a strength"),
+    ("[('sep_conv_3x3', 0, 'x'), ('sep_conv_3x3', 1, 0.1)]", "the third value must be a strength"),
 ])
 def test_triples_that_may_mean_two_things_are_refused(edges, message):
     with pytest.raises(GenotypeError, match=message):
@@ -167,8 +167,8 @@ def test_of_several_the_last_is_taken_and_said():
     reading = read(LOG)
     assert reading.genotype == small("dil_conv_3x3")
     assert reading.name == ""
-    assert reading.notes == ["took the last of 3 genotypes, from line 3; "
-                             "--select N or a name takes another"]
+    assert reading.notes == ["read the last of 3 genotypes, from line 3; "
+                             "use --select with a number or a name for another"]
 
 
 @pytest.mark.parametrize("select, operation", [
@@ -177,19 +177,19 @@ def test_of_several_the_last_is_taken_and_said():
 ])
 def test_a_number_or_a_name_selects(select, operation):
     assert read(MODULE, select).genotype == small(operation)
-    assert read(MODULE, select).notes == ["left out: genotypes in comments (1)"]
+    assert read(MODULE, select).notes == ["ignored: genotypes in comments (1)"]
 
 
 @pytest.mark.parametrize("select, message", [
-    (None, r"normal: found gene_normal at line 14, column \d+; only names .* nothing is evaluated; "
-           "it is the last of 4 genotypes, --select N"),
+    (None, r"normal: found gene_normal at line 14, column \d+; nothing is evaluated, so .*; "
+           "it is the last of 4 genotypes, use --select with a number"),
     ("0", "there is no genotype 0; select one of 1 to 4"), (5, "there is no genotype 5"),
     ("frist", "named 'frist'; did you mean First"),
 ])
 def test_what_cannot_be_selected_says_so(select, message):
     with pytest.raises(GenotypeError, match=message):
         read(MODULE, select)
-    with pytest.raises(GenotypeError, match="no genotype here has a name"):
+    with pytest.raises(GenotypeError, match="the genotypes here have no names"):
         read(LOG, "x")
 
 
@@ -210,10 +210,10 @@ def test_names():
      r"sep_conv_3x3\?.* \(at line 2, column 24\)"),
     ("\nGenotype(normal=[('a', 0) ('b', 1)])", r"line 2"),
     ("Genotype(normal=[('a', )))", "unmatched|line 1"),
-    ("Genotype(normal=[], normal_concat=[2])", "missing here: reduce, reduce_concat"),
-    ("Genotype(1, 2, 3, 4, 5, 6, 7)", "7 values without a name"),
+    ("Genotype(normal=[], normal_concat=[2])", "missing: reduce, reduce_concat"),
+    ("Genotype(1, 2, 3, 4, 5, 6, 7)", "7 positional values"),
     ("Genotype([], normal=[], a=1, b=2)", "normal is given twice"),
-    ("no genotype here", "expected one Genotype.*there is none in the text"),
+    ("no genotype here", "the text has no genotype; expected Genotype"),
 ])
 def test_wrong_text_says_where_and_what(text, message):
     if text.startswith("Genotype(normal=[(\n"):
@@ -308,15 +308,16 @@ def without(made, *keys):
       "NetworkSelectorDatasetInfo:darts:inputs_node_normal_3": "0_1"},
      "NAS-Bench-301: edge_normal_2 is missing"),
     (without(nb301(SORTED, ""), "inputs_node_reduce_5"), "inputs_node_reduce_5 is missing; it"),
-    (nb301(SORTED, "") | {"edge_normal_13": "skip_connect"}, "edge_normal_13 is of an input"),
+    (nb301(SORTED, "") | {"edge_normal_13": "skip_connect"}, "edge_normal_13 reads an input"),
     (without(nni(SORTED), "normal/input_3_1"), "NNI: normal/input_3_1 is missing"),
     ({key: op for key, op in nni(SORTED).items() if "normal" in key}, "NNI: reduce/op_2_0 is miss"),
     (without(switch(SORTED, OPERATIONS.index, lambda _, source: source), "normal_n3_switch"),
-     "NNI: normal_n3_p0 has no switch"),
+     "NNI: normal_n3_p0 has no matching _switch"),
     (switch(SORTED, lambda name: 9, lambda _, source: source), "NNI: .*unknown operation 9"),
-    (((((0, 9),) * 8),) * 2, "NASLib: normal cell: operation 9; there are 0 to 6"),
-    (((((0, 1),) * 4),) * 2, "NASLib: normal cell: 4 edges; it needs 8"),
-    ((4, 0, 3, 1, 4, 3), r"\(4, 0, 3, 1, 4, 3\), NASLib's six numbers, is a cell of NAS-Bench-201"),
+    (((((0, 9),) * 8),) * 2, "NASLib: normal cell: operation 9; use 0 to 6"),
+    (((((0, 1),) * 4),) * 2, "NASLib: normal cell: 4 edges; a cell has 8"),
+    ((4, 0, 3, 1, 4, 3),
+     r"\(4, 0, 3, 1, 4, 3\), six numbers as in NASLib, is a cell of NAS-Bench-201"),
 ])
 def test_other_tools_forms_that_are_not_whole_are_refused(value, message):
     with pytest.raises(GenotypeError, match=message):
@@ -331,11 +332,11 @@ def test_nas_bench_201_is_refused_by_its_name():
 
 def test_what_is_beside_a_tools_cell_is_said():
     reading = read(repr(nni(SORTED) | {"depth": 8, "width": 16}))
-    assert (reading.genotype, reading.notes[1]) == (SORTED, "left out: depth, width")
+    assert (reading.genotype, reading.notes[1]) == (SORTED, "ignored: depth, width")
 
 
 def test_several_in_one_object_are_refused():
-    with pytest.raises(GenotypeError, match="2 genotypes in one object, a, b; keep one"):
+    with pytest.raises(GenotypeError, match="2 genotypes in one object, a, b; keep only one"):
         read(repr({"a": nni(SORTED), "b": nni(SORTED), "normal": 3}))
 
 

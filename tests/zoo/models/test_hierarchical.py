@@ -106,11 +106,11 @@ def test_it_is_kept_listed_and_shown(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("levels, message", [
     ([], "a hierarchical genotype needs a list of levels, level 2 first"),
-    ([[]], "level 2: expected a list of at least one motif"),
-    ([["identity"]], "level 2, motif 1: a motif is a list of nodes without the input, each"),
-    ([[[]]], "level 2, motif 1: has no node besides its input; it needs an output"),
+    ([[]], "level 2: expected a non-empty list of motifs"),
+    ([["identity"]], "level 2, motif 1: a motif is a list of its nodes after the input, each"),
+    ([[[]]], "level 2, motif 1: has only an input node; add an output node"),
     ([[[["identity"], ["identity"]]]],
-     "level 2, motif 1: node 2 has 1 edges; it needs 2, one from each node before it"),
+     "level 2, motif 1: node 2 has 1 edges; it needs 2, one from each earlier node"),
     ([[[["identity"]], [["sep_conv_3x3"]]], [[["motif_1"]]]],
      "level 2, motif 2, edge 0 -> 1: unknown operation 'sep_conv_3x3'; did you mean "
      "sep_conv_3x3_relu? there are none, identity, conv_1x1_relu, dep_conv_3x3_relu, "
@@ -121,7 +121,7 @@ def test_it_is_kept_listed_and_shown(tmp_path, monkeypatch):
     ([[[[["identity"]]]]], "level 2, motif 1, edge 0 -> 1: unknown operation ['identity']; "),
     ([[[["identity"]], [["identity"]]]], "level 2: has 2 motifs; the highest level has one"),
     ([[[["identity"], ["none", "none"]]]], "level 2, motif 1: no path of edges leads from the "
-     "cell's input to its output; give an edge of it an operation"),
+     "cell's input to its output; replace a 'none' by an operation"),
     ([[[["none"]]], [[["motif_1"]]]], "level 3, motif 1: no path of edges"),
 ])
 def test_it_names_level_motif_and_edge(levels, message):
@@ -131,11 +131,11 @@ def test_it_names_level_motif_and_edge(levels, message):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("Genotype(level_2=[[['identity']]], level_4=[[['motif_1']]])", "without a gap"),
+    ("Genotype(level_2=[[['identity']]], level_4=[[['motif_1']]])", "without gaps"),
     ("Genotype(level_2=[[['identity']]], concat=[1])", "found the fields level_2, concat"),
-    ("Genotype(level_2=7)", "level 2: expected a list"),
+    ("Genotype(level_2=7)", "level 2: expected a non-empty list"),
     ('{"kind": "hierarchical"}', "found the fields none"),
-    ('{"level_2": [{"edges": []}]}', "level 2, motif 1: a motif is a list of nodes"),
+    ('{"level_2": [{"edges": []}]}', "level 2, motif 1: a motif is a list of its nodes"),
 ])
 def test_text_and_json_that_hold_none_are_refused(text, message):
     with pytest.raises(GenotypeError, match=message):
