@@ -1,1 +1,1 @@
-"""The networks of genotypes, and what they cost."""
+"""Networks built from genotypes, and their cost."""

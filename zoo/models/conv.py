@@ -1,8 +1,8 @@
 """The CIFAR and ImageNet networks of a convolutional genotype.
 
-Liu et al. 2019 (arXiv 1806.09055, section 3.1.2 and 3.3, as in the official 2018 release):
-a stem, a stack of cells of which two reduce the size (at 1/3 and 2/3 of the depth, where the
-width doubles), global pooling, a linear classifier, and in training an auxiliary head.
+Liu et al. 2019 (arXiv 1806.09055, sections 3.1.2 and 3.3, as in the official 2018 release): a
+stem, a stack of cells, global pooling, a linear classifier, and in training an auxiliary head.
+Two of the cells, at 1/3 and 2/3 of the depth, halve the size and double the width.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from zoo.models.operations import FactorizedReduce, Identity, ReLUConvBN, operat
 
 
 class DropPath(nn.Module):
-    """Zeroes a whole path for some images of the batch (Larsson et al. 2016, 1605.07648).
+    """Zeroes a path for random images of the batch (Larsson et al. 2016, arXiv 1605.07648).
 
-    `probability` is set by the training loop; nothing happens at 0 or in eval mode.
+    The training loop sets `probability`; the identity at 0 and in eval mode.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class DropPath(nn.Module):
 
 
 def output_nodes(genotype: CellGenotype) -> tuple[int, ...]:
-    """The concat of a convolutional cell, less the nodes that have no edges (FairDARTS)."""
+    """The concat of a convolutional cell without nodes that have no edges (FairDARTS)."""
     return tuple(n for n in genotype.concat if n < 2 or genotype.nodes[n - 2])
 
 
@@ -47,7 +47,7 @@ class Cell(nn.Module):
     def __init__(self, genotype: CellGenotype, c_prev_prev: int, c_prev: int, channels: int,
                  reduction: bool, reduction_prev: bool) -> None:
         super().__init__()
-        # Cell k-2 is twice the size where cell k-1 has reduced.
+        # The output of cell k-2 is twice as large if cell k-1 is a reduction cell.
         self.preprocess0 = (FactorizedReduce(c_prev_prev, channels) if reduction_prev
                             else ReLUConvBN(c_prev_prev, channels, 1))
         self.preprocess1 = ReLUConvBN(c_prev, channels, 1)
@@ -55,8 +55,8 @@ class Cell(nn.Module):
         self.concat = output_nodes(genotype)
         self.reduction = reduction
         self.channels = channels
-        # Inputs are at full size in a reduction cell: edges from them stride, others do not,
-        # and an input that goes straight to the concatenation is reduced on its way.
+        # In a reduction cell only edges from the inputs have stride 2; an input in the concat is
+        # reduced separately.
         self._ops = nn.ModuleList(
             operation(name, channels, 2 if reduction and source < 2 else 1)
             for name, source in genotype.edges
@@ -74,7 +74,7 @@ class Cell(nn.Module):
             terms = []
             for (name, source), module in zip(edges, operations):
                 if name == "none":
-                    continue  # its module only keeps the numbering of the official release
+                    continue  # the module exists to keep the numbering of the official release
                 term = module(states[source])
                 terms.append(term if isinstance(module, Identity) else self.drop_path(term))
             states.append(sum(terms[1:], terms[0]) if terms else self._zeros(states[1]))
@@ -90,14 +90,14 @@ class Cell(nn.Module):
 
 
 class TwoByTwoPool(nn.Module):
-    """Average-pools any size to 2x2 by two overlapping windows per side.
+    """Average-pools any size to 2x2, with two overlapping windows per side.
 
-    Kernel 5 stride 3 on CIFAR's 8x8 and kernel 5 stride 2 on ImageNet's 7x7, as published; in
-    proportion elsewhere.
+    Kernel 5 stride 3 on CIFAR's 8x8 and kernel 5 stride 2 on ImageNet's 7x7, as published; other
+    sizes in proportion.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if min(x.shape[-2:]) < 2:  # a single row or column cannot be cut in two
+        if min(x.shape[-2:]) < 2:  # a single row or column does not give two windows
             x = F.interpolate(x, [max(2, n) for n in x.shape[-2:]])
         size = x.shape[-2:]
         stride = [max(1, n * 3 // 8) for n in size]
@@ -116,7 +116,7 @@ class AuxiliaryHead(nn.Module):
             nn.BatchNorm2d(128),
             nn.ReLU(),
             nn.Conv2d(128, 768, 2, bias=False),
-            # The ImageNet head was published without this batch-norm.
+            # The published ImageNet head lacks this batch-norm.
             *([nn.BatchNorm2d(768)] if last_norm else []),
             nn.ReLU(),
         )
@@ -127,15 +127,15 @@ class AuxiliaryHead(nn.Module):
 
 
 class _Network(nn.Module):
-    """Cells and classifier; a subclass brings the stem (`_build_stem`, `_stem`).
+    """Cells and classifier; subclasses add the stem (`_build_stem`, `_stem`).
 
-    In training mode with `auxiliary` the result is ``(logits, auxiliary logits)``, otherwise
-    logits, (N, num_classes).
+    Returns logits (N, num_classes); in training mode with `auxiliary`,
+    ``(logits, auxiliary logits)``.
     """
 
-    kind: Literal["cifar", "imagenet"]  # as `zoo.create_model` calls it
-    facts: dict[str, Any] = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
-    stem_reduces = False  # does the stem halve the size right before the first cell?
+    kind: Literal["cifar", "imagenet"]  # as in `zoo.create_model`
+    facts: dict[str, Any] = {}  # metadata of the loaded weights (`PretrainedWeights`)
+    stem_reduces = False  # whether the two inputs of the first cell differ in size
     auxiliary_norm = True
 
     def __init__(self, genotype: ConvGenotype, channels: int, layers: int, num_classes: int,
@@ -168,7 +168,7 @@ class _Network(nn.Module):
         self.set_drop_path(drop_path)
 
     def _build_stem(self, in_channels: int, channels: int) -> tuple[int, int]:
-        """Make the stem; the channels of the two inputs of the first cell."""
+        """Build the stem and return the channels of the two inputs of the first cell."""
         raise NotImplementedError
 
     def _stem(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -182,7 +182,7 @@ class _Network(nn.Module):
                 module.probability = probability
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """(N, in_channels, H, W) normalized images -> logits, see the class."""
+        """(N, in_channels, H, W) normalized images -> logits as described for the class."""
         s0, s1 = self._stem(images)
         auxiliary = None
         for index, cell in enumerate(self.cells):
@@ -194,7 +194,7 @@ class _Network(nn.Module):
 
 
 class CifarNetwork(_Network):
-    """For small images: a stem of 3C channels at full size."""
+    """The network for small images, with a stem of 3C channels at full size."""
 
     kind = "cifar"
 
@@ -211,7 +211,7 @@ class CifarNetwork(_Network):
 
 
 class ImageNetNetwork(_Network):
-    """For large images: a stem of three strided convolutions, 1/8 of the size before cell 0."""
+    """The network for large images, with a stem of three strided convolutions (1/8 of the size)."""
 
     kind = "imagenet"
     stem_reduces = True
@@ -219,8 +219,8 @@ class ImageNetNetwork(_Network):
 
     def _build_stem(self, in_channels: int, channels: int) -> tuple[int, int]:
         if channels < 2:
-            raise ValueError("an ImageNet network needs at least 2 channels, its stem has half of "
-                             "them")
+            raise ValueError("an ImageNet network needs at least 2 channels; its stem has half as "
+                             "many")
         half = channels // 2
         self.stem0 = nn.Sequential(
             nn.Conv2d(in_channels, half, 3, stride=2, padding=1, bias=False),

@@ -1,7 +1,7 @@
-"""What a network costs: parameters and multiply-adds, counted from its shapes.
+"""The cost of a network: parameters and multiply-adds, computed from tensor shapes.
 
-Multiply-adds are those of convolutions and linear layers for one image, as in Table 1 and 3 of
-Liu et al. 2019; batch-norm, pooling and additions are left out, the auxiliary head too.
+Counts the convolutions and linear layers for one image, as in Tables 1 and 3 of Liu et al. 2019,
+without batch-norm, pooling, additions and the auxiliary head.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Cost:
-    """`parameters` and `multiply_adds` of one forward pass of one image."""
+    """The number of `parameters`, and of `multiply_adds` in a forward pass of one image."""
 
     parameters: int
     multiply_adds: int
 
 
 def parameters(model: nn.Module) -> int:
-    """Number of trained values, without the auxiliary head."""
+    """The number of parameters, without the auxiliary head."""
     return sum(value.numel() for name, value in model.named_parameters()
                if not name.startswith("auxiliary_head."))
 
 
 def cost(model: nn.Module, input_shape: tuple[int, int, int]) -> Cost:
-    """The cost of `model`, built anywhere, for images of `input_shape` (channels, H, W).
+    """The cost of `model`, on any device, for images of `input_shape` (channels, H, W).
 
-    Runs on torch's meta device: shapes only, no arithmetic.
+    Runs on torch's meta device, without arithmetic.
     """
     total = 0
 

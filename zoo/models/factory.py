@@ -1,4 +1,4 @@
-"""The network of a genotype, by the kind of network, with random weights."""
+"""Builds the network of a genotype, with random weights."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from zoo.models.conv import CifarNetwork, ImageNetNetwork
 from zoo.models.hierarchical import HierarchicalNetwork
 from zoo.models.recurrent import LanguageModel
 
-#: What is built here.
 ImageNetwork: TypeAlias = CifarNetwork | ImageNetNetwork | HierarchicalNetwork
 ZooNetwork: TypeAlias = ImageNetwork | LanguageModel
 
 NETWORKS: dict[str, Callable[..., ZooNetwork]] = {
     "cifar": CifarNetwork, "imagenet": ImageNetNetwork, "language": LanguageModel}
 
-#: Published sizes: the defaults of `create_model`.
+#: Published sizes, the defaults of `create_model`.
 DEFAULTS = {
     "cifar": {"channels": 36, "layers": 20, "num_classes": 10},
     "imagenet": {"channels": 48, "layers": 14, "num_classes": 1000},
@@ -36,7 +35,7 @@ def check_network(network: str) -> None:
 
 def _definition(genotype: Genotype, network: str
                 ) -> tuple[Callable[..., ZooNetwork], dict[str, int]]:
-    """The class of a network, and its published size."""
+    """The class of a network and its published size."""
     if not isinstance(genotype, HierarchicalGenotype):
         return NETWORKS[network], DEFAULTS[network]
     if network != "cifar":
@@ -47,10 +46,9 @@ def _definition(genotype: Genotype, network: str
 
 def build_network(genotype: Genotype, network: str = "cifar",
                   **settings: float) -> ZooNetwork:
-    """The `network` ('cifar', 'imagenet' or 'language') of a genotype.
+    """Build the `network` ('cifar', 'imagenet' or 'language') of a genotype.
 
-    `settings` (whole numbers, probabilities and `auxiliary`, a bool) and errors are those of
-    `zoo.create_model`.
+    See `zoo.create_model` for the `settings` and errors.
     """
     check_network(network)
     build, default = _definition(genotype, network)

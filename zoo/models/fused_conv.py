@@ -1,14 +1,14 @@
-"""A training step of an image network in fewer passes over memory; the same mathematics.
+"""A training step of an image network with less memory traffic and the same result.
 
-`zoo.models.conv` is the definition and the reference.  Here the same modules, with the same
-parameters, are computed in another order:
+`zoo.models.conv` is the reference.  The same modules, with the same parameters, are evaluated in
+another order:
 
-* one ReLU of a state serves every operation and both later cells that read it;
-* cells hand on their nodes one by one and nothing is concatenated: besides the copies this spares
-  batch-norms gradients that are slices of wider maps, on which torch is ten times slower;
-* depthwise convolutions as in `zoo.models.depthwise`, dilated ones on the phases of their input.
+* the ReLU of a state is computed once, for every operation and for both later cells that read it;
+* cells pass on their nodes as a list instead of concatenating them, which saves the copies and
+  keeps gradients of batch-norms contiguous: on slices of wider maps torch is ten times slower;
+* depthwise convolutions use `zoo.models.depthwise`, dilated ones the phases of their input.
 
-An operation that is none of these is called directly.
+All other operations are called as they are.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from zoo.models.conv import Cell, _Network
 from zoo.models.depthwise import depthwise, join_phases, phases
 from zoo.models.operations import FactorizedReduce, Identity, ReLUConvBN, SepConv
 
-_SEPARABLE = 4  # modules of one ReLU, depthwise, pointwise, batch-norm
+_SEPARABLE = 4  # modules per repeat of a SepConv: ReLU, depthwise, pointwise, batch-norm
 
 
 def forward(model: nn.Module, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-    """What ``model(images)`` is in training mode, running statistics included.
+    """Compute ``model(images)`` in training mode and update the running statistics.
 
-    Networks that are none of `zoo.models.conv` are called directly.
+    Networks that are not defined in `zoo.models.conv` are called as they are.
     """
     if not isinstance(model, _Network) or not model.training:
         return model(images)
@@ -47,7 +47,7 @@ def forward(model: nn.Module, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
 
 
 class _State:
-    """What a cell gives on, (N, C, H, W) in parts along C, and their ReLU, taken once."""
+    """The output of a cell, (N, C, H, W) in parts along C, with a cached ReLU."""
 
     def __init__(self, parts: list[Tensor]) -> None:
         self.parts = parts
@@ -62,7 +62,7 @@ class _State:
 
 
 class _Node(_State):
-    """A node: one part, of which dilated convolutions share the phases."""
+    """A node: a single part, whose phases are cached for dilated convolutions."""
 
     def __init__(self, x: Tensor) -> None:
         super().__init__([x])
@@ -78,7 +78,7 @@ class _Node(_State):
 
 
 def _cell(cell: Cell, s0: _State, s1: _State) -> list[Tensor]:
-    """The nodes that `cell` gives on."""
+    """The output nodes of `cell`."""
     nodes = [_Node(_preprocess(cell.preprocess0, s0)), _Node(_preprocess(cell.preprocess1, s1))]
     operations = iter(cell._ops)
     for edges in cell.nodes:
@@ -92,7 +92,7 @@ def _cell(cell: Cell, s0: _State, s1: _State) -> list[Tensor]:
 def _preprocess(module: FactorizedReduce | ReLUConvBN, state: _State) -> Tensor:
     if not isinstance(module, FactorizedReduce):
         _, convolution, norm = module.op
-        return norm(_Joined.apply(convolution.weight, *state.positive))
+        return norm(_PointwiseOfParts.apply(convolution.weight, *state.positive))
     height, width = state.parts[0].shape[-2:]
     corners: tuple[list[Tensor], list[Tensor]] = [], []
     for part in state.positive:
@@ -101,13 +101,13 @@ def _preprocess(module: FactorizedReduce | ReLUConvBN, state: _State) -> Tensor:
         for first, corner in enumerate(corners):
             corner.append(part[:, :, first::2, first::2].contiguous(
                 memory_format=torch.channels_last))
-    halves = [_Joined.apply(convolution.weight, *corner)
+    halves = [_PointwiseOfParts.apply(convolution.weight, *corner)
               for convolution, corner in zip((module.conv_1, module.conv_2), corners)]
     return module.bn(torch.cat(halves, dim=1))
 
 
-class _Joined(torch.autograd.Function):
-    """A pointwise convolution (C_out, C_in, 1, 1) of maps that together have C_in channels."""
+class _PointwiseOfParts(torch.autograd.Function):
+    """A pointwise convolution (C_out, C_in, 1, 1) of maps whose channels add up to C_in."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, *maps: Tensor) -> Tensor:
@@ -122,18 +122,18 @@ class _Joined(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         weight, *maps = ctx.saved_tensors
         gradient = _rows(gradient)
-        by_weight = torch.cat([gradient.t() @ _rows(x) for x in maps], dim=1)
-        by_maps = [_maps(gradient @ piece, x) for x, piece in zip(maps, _pieces(weight, maps))]
-        return by_weight.to(weight.dtype).view_as(weight), *by_maps
+        grad_weight = torch.cat([gradient.t() @ _rows(x) for x in maps], dim=1)
+        grad_maps = [_maps(gradient @ piece, x) for x, piece in zip(maps, _pieces(weight, maps))]
+        return grad_weight.to(weight.dtype).view_as(weight), *grad_maps
 
 
 def _pieces(weight: Tensor, maps: Sequence[Tensor]) -> Sequence[Tensor]:
-    """The columns of a pointwise convolution that belong to each map, in its type."""
+    """The columns of a pointwise convolution for each map, in the dtype of the maps."""
     return weight[:, :, 0, 0].to(maps[0].dtype).split([x.shape[1] for x in maps], dim=1)
 
 
 def _rows(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N * H * W, C), without a copy where channels come last."""
+    """(N, C, H, W) -> (N * H * W, C); a view if the memory format is channels_last."""
     return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
 
 
@@ -143,7 +143,7 @@ def _maps(rows: Tensor, like: Tensor) -> Tensor:
 
 
 def _node(cell: Cell, terms: list[tuple[nn.Module, _Node]]) -> Tensor:
-    """The sum of the operations that arrive at a node, of which there is at least one."""
+    """The sum of a node's operations, at least one."""
     total: Tensor | None = None
     for module, node in terms:
         term = _separable(module, node) if isinstance(module, SepConv) else module(node.x)
@@ -167,7 +167,7 @@ def _separable(module: SepConv, node: _Node) -> Tensor:
             x = depthwise(node.positive[0], convolution.weight, stride)
         elif stride == 1:
             x = join_phases(depthwise(node.phases, convolution.weight), node.x.shape[-2:])
-        else:  # every second pixel, of which every neighbor is read
+        else:  # with stride 2, dilation 2 reads only every second pixel of every second row
             x = depthwise(node.positive[0][:, :, ::2, ::2].contiguous(
                 memory_format=torch.channels_last), convolution.weight)
         x = norm(pointwise(x))

@@ -1,14 +1,14 @@
 """The network of a hierarchical genotype.
 
-Liu et al. 2018 (arXiv 1711.00436, sections 2 and 4): a stem, a stack of cells and after each of
-them a 3x3 separable convolution, which brings what the cell has concatenated back to C channels;
-two of these, at 1/3 and 2/3 of the depth, halve the size and double C.  The paper's small model,
-of its search, has three cells of C = 16, its large one six of C = 64 or 128.
+Liu et al. 2018 (arXiv 1711.00436, sections 2 and 4): a stem and a stack of cells, each followed
+by a 3x3 separable convolution that reduces the cell's concatenated output to C channels.  Two of
+these convolutions, at 1/3 and 2/3 of the depth, halve the size and double C.  The paper's small
+model, used in the search, has three cells with C = 16, the large one six with C = 64 or 128.
 
-Edges that meet in a node are concatenated along the channels.  A convolution gives C channels,
-so a node is as wide as its edges are many; a motif below the cell ends in a 1x1 convolution to
+The edges into a node are concatenated along the channels.  A convolution outputs C channels, so a
+node's width grows with its number of edges; a motif below the cell ends in a 1x1 convolution to
 C channels ("to reduce the number of parameters").  Every convolution is followed by batch-norm
-and ReLU.  Read so, the cell that the paper draws in its appendix has the 15.7 million parameters
+and ReLU.  Under this reading the cell in the paper's appendix has the 15.7 million parameters
 that the paper reports for C = 64.
 """
 
@@ -49,7 +49,7 @@ def _separable(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-# name -> build(channels that come in, C); those of `zoo.genotypes.hierarchical.PRIMITIVES` but none
+# name -> build(input channels, C), for `zoo.genotypes.hierarchical.PRIMITIVES` except none
 _BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "identity": lambda c_in, c: Identity(),
     "conv_1x1_relu": _convolution,
@@ -58,13 +58,13 @@ _BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "max_pool_3x3": lambda c_in, c: Pool("max", 3, 1),
     "avg_pool_3x3": lambda c_in, c: Pool("average", 3, 1),
 }
-_GIVES_C = ("conv_1x1_relu", "sep_conv_3x3_relu")  # the others keep the channels they get
+_OUTPUTS_C = ("conv_1x1_relu", "sep_conv_3x3_relu")  # the others keep their number of channels
 
 
 class Motif(nn.Module):
     """A motif as a module: (N, c_in, H, W) -> (N, `width`, H, W).
 
-    `width` is C, but for the cell, which ends in its last concatenation.
+    `width` is C, except for the cell, which ends in a concatenation.
     """
 
     def __init__(self, genotype: HierarchicalGenotype, level: int, number: int, c_in: int,
@@ -82,7 +82,7 @@ class Motif(nn.Module):
                 width = module.width
             else:
                 module = _BUILDERS[name](widths[source], channels)
-                width = channels if name in _GIVES_C else widths[source]
+                width = channels if name in _OUTPUTS_C else widths[source]
             self.ops.append(module)
             widths[target] = widths.get(target, 0) + width
         self.width, self.narrow = widths[self.output], None
@@ -93,12 +93,12 @@ class Motif(nn.Module):
         states = {0: x}
         terms: dict[int, list[Tensor]] = {}
         for (source, target), module in zip(self.edges, self.ops):
-            # Edges are in the order of their targets: those into `source` have all been done.
+            # Edges are ordered by target, so all edges into `source` are done.
             if source not in states:
                 states[source] = _concatenated(terms[source])
             term = module(states[source])
-            # Drop-path takes operations, not identities, nor whole motifs, whose operations
-            # have had their turn.
+            # Drop-path applies to operations, not to identities or whole motifs, whose own
+            # operations have it already.
             if not isinstance(module, (Identity, Motif)):
                 term = self.drop_path(term)
             terms.setdefault(target, []).append(term)
@@ -111,13 +111,13 @@ def _concatenated(terms: list[Tensor]) -> Tensor:
 
 
 class HierarchicalNetwork(nn.Module):
-    """`layers` cells for small images, made and called as `zoo.models.conv.CifarNetwork`.
+    """`layers` cells for small images, with the interface of `zoo.models.conv.CifarNetwork`.
 
-    The auxiliary head reads what the second reduction gives.
+    The auxiliary head reads the output of the second reduction.
     """
 
-    kind: Literal["cifar"] = "cifar"  # as `zoo.create_model` calls it
-    facts: dict[str, Any] = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
+    kind: Literal["cifar"] = "cifar"  # as in `zoo.create_model`
+    facts: dict[str, Any] = {}  # metadata of the loaded weights (`PretrainedWeights`)
 
     def __init__(self, genotype: HierarchicalGenotype, channels: int, layers: int,
                  num_classes: int, in_channels: int = 3, auxiliary: bool = False,
@@ -154,8 +154,8 @@ class HierarchicalNetwork(nn.Module):
                 module.probability = probability
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """(N, in_channels, H, W) normalized images -> logits (N, num_classes), and in training
-        mode with `auxiliary` the auxiliary head's too."""
+        """(N, in_channels, H, W) normalized images -> logits (N, num_classes); in training mode
+        with `auxiliary`, ``(logits, auxiliary logits)``."""
         state, auxiliary = self.stem(images), None
         for index, (cell, connection) in enumerate(zip(self.cells, self.connections)):
             if self.training and self.auxiliary_head is not None and index == 2 * self.layers // 3:

@@ -1,7 +1,7 @@
-"""The baseline of recurrent cells: an LSTM in the same language model, with as many parameters.
+"""The baseline for recurrent cells: an LSTM in the same language model.
 
-Hochreiter & Schmidhuber 1997; dropped weights from state to state as in Merity et al. 2017
-(arXiv 1708.02182, section 2), where a cell of the zoo drops the state.
+Hochreiter & Schmidhuber 1997, with dropout on the hidden-to-hidden weights as in Merity et al.
+2017 (arXiv 1708.02182, section 2); the cells of the zoo apply dropout to the state instead.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from zoo.system.device import slow_in
 
 
 class LSTMCell(RecurrentLayer):
-    """Inputs (time, batch, hidden), state (2, batch, hidden) of outputs and memory -> outputs,
-    state."""
+    """Inputs (time, batch, hidden) and state (2, batch, hidden), output and memory -> outputs and
+    state of the same shapes."""
 
     states = 2
 
@@ -36,20 +36,20 @@ class LSTMCell(RecurrentLayer):
         if self.training and self.dropout_hidden:
             weights["weight_hh_l0"] = F.dropout(weights["weight_hh_l0"], self.dropout_hidden)
         kind = inputs.device.type
-        # A CPU without products in bfloat16 has no LSTM in it either, and cuDNN's would run in
-        # float16, whatever autocast is set to.
-        whole = torch.is_autocast_enabled(kind) and (kind == "cuda" or slow_in(
+        # A CPU without bfloat16 products has no bfloat16 LSTM, and cuDNN's would run in float16
+        # under any autocast dtype.
+        in_float32 = torch.is_autocast_enabled(kind) and (kind == "cuda" or slow_in(
             torch.get_autocast_dtype(kind), inputs.device))
-        with torch.autocast(kind, enabled=False) if whole else contextlib.nullcontext():
-            inputs = inputs.float() if whole else inputs
+        with torch.autocast(kind, enabled=False) if in_float32 else contextlib.nullcontext():
+            inputs = inputs.float() if in_float32 else inputs
             outputs, state = torch.func.functional_call(
                 self.lstm, weights, (inputs, tuple(hidden.to(inputs.dtype).split(1))))
-        # Autocast gives bfloat16, in which a state must not be carried from stretch to stretch.
+        # Under autocast the state is bfloat16, too coarse to be carried across segments.
         return outputs.to(hidden.dtype), torch.cat(state).to(hidden.dtype)
 
 
 class LSTMModel(TiedModel):
-    """Embedding, one LSTM and a tied decoder; dropouts as those of LanguageModel."""
+    """Embedding, one LSTM and a tied decoder, with the dropouts of `LanguageModel`."""
 
     def __init__(self, vocabulary: int, hidden: int, dropout: float = 0.0,
                  dropout_words: float = 0.0, dropout_embedding: float = 0.0,
@@ -59,13 +59,13 @@ class LSTMModel(TiedModel):
 
 
 def parameters(vocabulary: int, hidden: int) -> int:
-    """Of an LSTMModel: four gates from input and state, their two biases, the embedding."""
+    """The number of parameters of an `LSTMModel`: four gates with two biases, and the embedding."""
     return 8 * hidden * (hidden + 1) + vocabulary * (hidden + 1)
 
 
-def hidden_for(wanted: int, vocabulary: int) -> int:
-    """The size whose LSTMModel has the number of parameters nearest to `wanted`."""
+def hidden_for(target: int, vocabulary: int) -> int:
+    """The hidden size of the `LSTMModel` whose number of parameters is closest to `target`."""
     hidden = 1
-    while parameters(vocabulary, hidden + 1) <= wanted:
+    while parameters(vocabulary, hidden + 1) <= target:
         hidden += 1
-    return min((hidden, hidden + 1), key=lambda size: abs(parameters(vocabulary, size) - wanted))
+    return min((hidden, hidden + 1), key=lambda size: abs(parameters(vocabulary, size) - target))

@@ -1,8 +1,8 @@
-"""The memory and the arithmetic of a network, estimated before it is built.
+"""Estimates the memory and the arithmetic of a network before it is built.
 
-Shallow networks of the same width and input are run on torch's meta device, shapes only, and what
-they take is extrapolated: to the batch from two and four images, to the depth from nine and twelve
-cells.  Beyond that each three cells add one of the same size to each of the three stages.
+Shallow networks of the same width and input run on torch's meta device, and their memory is
+extrapolated linearly: from two and four images to the batch, and from nine and twelve cells to the
+depth, since every three further cells add one of the same size to each of the three stages.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,19 +26,16 @@ from zoo.models.factory import build_network
 from zoo.system.live_tensors import ROOM, LiveTensors
 from zoo.system.memory import TooLargeError, free_memory, in_words
 
-#: Remedies.
-IMAGES = "take a smaller --size or --batch-size, or fewer --layers or --channels"
-TEXTS = "take a smaller --hidden or --batch-size"
-
-_SHALLOW = 9, 12  # cells; of six the peak may be elsewhere
-_SIDE = 1024  # of the matrices that show how fast a device multiplies
+_CPU = torch.device("cpu")
+_SHALLOW = 9, 12  # cells; with six the peak may be elsewhere
+_SIDE = 1024  # of the matrices that measure a device's speed
 
 
 @dataclass(frozen=True)
 class Need:
     """Bytes of the float32 `weights` and of the activations at the peak of a pass (`activations()`,
-    with the upper bound `at_most`); `multiply_adds()` per image of a forward pass; `building`, the
-    seconds that creating the modules takes."""
+    at most `at_most`); `multiply_adds()` of a forward pass per image; `building`, the seconds to
+    create the modules."""
 
     weights: float
     at_most: float
@@ -49,14 +47,13 @@ class Need:
 def need(genotype: Genotype, kind: str, settings: dict[str, int | bool],
          shape: tuple[int, int, int], batch: float,
          run: Callable[[nn.Module, Tensor], object]) -> Need:
-    """What the network of `genotype` takes in `run(network, images)`.
+    """Estimate `run(network, images)` for the network of `genotype` and a `batch` of images.
 
-    `settings` are those of `build_network`, `shape` is (channels, H, W), `batch` how many images
-    there are; the network and the images are on the meta device.  Raises ValueError for settings
-    that no network has.
+    `settings` are those of `build_network`, `shape` is (channels, H, W).  `run` is called on the
+    meta device.  Raises ValueError for invalid settings.
     """
     layers = int(settings["layers"])
-    each: list[float] = []  # seconds to build a layer
+    each: list[float] = []  # seconds to build a layer, one value per network
 
     def built(layers: int) -> nn.Module:
         began = time.perf_counter()
@@ -82,13 +79,13 @@ def need(genotype: Genotype, kind: str, settings: dict[str, int | bool],
         _, four = _at(layers, functools.partial(memory, 4)).tolist()
         return two + (four - two) / 2 * (batch - 2)
 
-    # Gradients of weights are as large for any batch.
+    # The bound is not tight: gradients of weights do not grow with the batch.
     return Need(weights, two * max(1, batch / 2), activations,
                 lambda: _at(layers, multiply_adds).item(), layers * min(each))
 
 
 def _at(layers: int, measured: Callable[[int], Tensor]) -> Tensor:
-    """`measured(layers)`, extrapolated linearly from two shallow networks where it is deep."""
+    """`measured(layers)`, for deep networks extrapolated from two shallow ones."""
     low, high = _SHALLOW
     if layers <= high:
         return measured(layers).double()
@@ -97,51 +94,83 @@ def _at(layers: int, measured: Callable[[int], Tensor]) -> Tensor:
 
 
 def language_need(genotype: Genotype, vocabulary: int, hidden: int, tokens: float) -> Need:
-    """What the language model of a recurrent `genotype` takes on so many `tokens` at a time.
+    """Estimate the language model of a recurrent `genotype` on `tokens` tokens at a time.
 
-    The logits, of which only a few rows are there at a time, are left out.
+    Excludes the logits, which are computed a few rows at a time.
     """
     assert isinstance(genotype, RecurrentGenotype)
     nodes = len(genotype.recurrent.edges)
     values = vocabulary * (hidden + 1) + (nodes + 2) * 2 * hidden ** 2
-    # Of each node a gate, a candidate and a state.
+    # A gate, a candidate and a state per node.
     activations = 4.0 * tokens * hidden * 3 * (nodes + 1)
     return Need(4.0 * values, activations, lambda: activations, lambda: values)
 
 
 def check_layers(layers: int) -> None:
-    """Raise ValueError for a network deeper than an artifact's manifest may say."""
+    """Raise ValueError for a network deeper than an artifact's manifest allows."""
     if layers > MOST_LAYERS:
         raise ValueError(f"--layers must be at most {MOST_LAYERS:,}, not {layers:,}")
 
 
-def check(found: Need, what: str, remedy: str, *, copies: float, passes: float,
-          device: torch.device, low_precision: bool = False) -> None:
-    """Raise TooLargeError where `what` cannot fit in the memory that is free on `device`; where it
-    may not, a note says so.  `remedy` says what to do.
-
-    The weights are held `copies` times; the arithmetic is that of `passes` images through the
-    network.  `low_precision` is that of bfloat16, in which most activations are half as large.
+@dataclass(frozen=True)
+class Load:
+    """Work on a network: it holds its weights `copies` times and passes `passes` images or tokens
+    through it on `device`.  In `low_precision`, such as bfloat16, activations are half as large.
     """
-    free, rest = free_memory(device), copies * found.weights
-    room = ROOM.get(device.type, ROOM["cpu"])
-    if free is None or room * found.at_most + rest <= free:
+
+    copies: float
+    passes: float
+    device: torch.device = _CPU
+    low_precision: bool = False
+
+
+def check_image_network(work: str, genotype: Genotype, kind: str, settings: dict[str, Any],
+                        images: tuple[float, int, int, int],
+                        run: Callable[[nn.Module, Tensor], object], load: Load,
+                        remedy: str) -> None:
+    """`check` that an image network fits, then its number of layers.
+
+    `work` is a verb such as "training", `images` (N, channels, H, W) are passed to `run` at a time;
+    see `need`.  Raises TooLargeError, and ValueError for invalid settings.
+    """
+    batch, *shape = images
+    estimate = need(genotype, kind, settings, (shape[0], shape[1], shape[2]), batch, run)
+    check(estimate, f"{work} {settings['layers']:,} layers of {settings['channels']:,} channels on "
+          f"{batch:,.0f} images of {shape[2]}x{shape[1]} at a time", load, remedy)
+    check_layers(settings["layers"])
+
+
+def check_language_model(work: str, genotype: Genotype, vocabulary: int, hidden: int,
+                         tokens: float, load: Load, remedy: str) -> None:
+    """`check` that a language model fits; `tokens` are passed through it at a time."""
+    check(language_need(genotype, vocabulary, hidden, tokens),
+          f"{work} a language model with {hidden:,} hidden units and a vocabulary of "
+          f"{vocabulary:,}", load, remedy)
+
+
+def check(estimate: Need, what: str, load: Load, remedy: str) -> None:
+    """Raise TooLargeError if `what` cannot fit in the free memory of its device; print a note if
+    it may not fit.  `remedy` ends the message."""
+    free, rest = free_memory(load.device), load.copies * estimate.weights
+    room = ROOM.get(load.device.type, ROOM["cpu"])
+    if free is None or room * estimate.at_most + rest <= free:
         return
-    activations = found.activations()
-    about = room * activations + rest
-    if about <= free:
+    activations = estimate.activations()
+    total = room * activations + rest
+    if total <= free:
         return
-    seconds = found.building + passes * found.multiply_adds() / multiply_adds_per_second(device)
-    said = (f"{what} takes about {in_words(about)} of memory and {duration(seconds)} or more; "
-            f"{in_words(free)} is free; {remedy}")
-    # Beyond doubt: without the room that a heap takes beside what is in it.
-    if activations / (2 if low_precision else 1) + rest > free:
-        raise TooLargeError(said)
-    note(f"this may not fit: {said}")
+    seconds = estimate.building + (
+        load.passes * estimate.multiply_adds() / multiply_adds_per_second(load.device))
+    message = (f"{what} takes about {in_words(total)} of memory and {duration(seconds)} or more; "
+               f"{in_words(free)} is free; {remedy}")
+    # A lower bound: without the overhead of the heap.
+    if activations / (2 if load.low_precision else 1) + rest > free:
+        raise TooLargeError(message)
+    note(f"this may not fit: {message}")
 
 
 def multiply_adds_per_second(device: torch.device) -> float:
-    """How fast `device` multiplies matrices of float32: few networks come near it."""
+    """The speed of float32 matrix products on `device`, an upper bound for networks."""
     x = torch.ones(_SIDE, _SIDE, device=device)
     best = math.inf
     for _ in range(3):
@@ -152,7 +181,7 @@ def multiply_adds_per_second(device: torch.device) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the largest unit that fits.
+    """Seconds as text, in the largest suitable unit.
 
     >>> duration(7500), duration(3), duration(9e9)
     ('2 hours', '3 s', '285 years')

@@ -1,8 +1,8 @@
-"""One table from an operation's name to the module that computes it.
+"""The modules of convolutional operations, by name.
 
-Liu et al. 2019 (arXiv 1806.09055, section 3.1.1) for the usual eight; the others follow the
-code that their papers released.  All map (N, C, H, W) to (N, C, H/stride, W/stride), rounded
-up.  Parameter names are those of the official 2018 DARTS release, so its checkpoints load.
+Liu et al. 2019 (arXiv 1806.09055, section 3.1.1) for the eight of DARTS; the others follow the
+released code of their papers.  All map (N, C, H, W) to (N, C, H/stride, W/stride), rounded up.
+Parameters are named as in the official 2018 DARTS release, so its checkpoints load.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ReLUConvBN(nn.Module):
 
 
 class SepConv(nn.Module):
-    """`repeats` times (ReLU, depthwise, pointwise, batch-norm); the first one has the stride."""
+    """`repeats` times (ReLU, depthwise, pointwise, batch-norm), the first with the stride."""
 
     def __init__(self, channels: int, kernel: int, stride: int, repeats: int = 2,
                  dilation: int = 1) -> None:
@@ -59,21 +59,21 @@ def _separable(channels: int, kernel: int, stride: int, dilation: int) -> list[n
 
 
 class _EverySecond(nn.Conv2d):
-    """A pointwise convolution of every second pixel of every second row."""
+    """A pointwise convolution with stride 2."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not torch.is_grad_enabled() or x.device.type != "cpu":
             return super().forward(x)
-        # oneDNN's weight gradient of the strided one writes past its memory on CPUs with AVX2 but
-        # not AVX-512, where the channels are no multiple of 8 (oneDNN of torch 2.13).
+        # On CPUs with AVX2 but not AVX-512, oneDNN's weight gradient with stride 2 writes out of
+        # bounds unless the number of channels is a multiple of 8 (oneDNN of torch 2.13).
         return F.conv2d(x[:, :, ::2, ::2], self.weight)
 
 
 class FactorizedReduce(nn.Module):
-    """Halves the size without losing a pixel: two strided 1x1 convolutions, one shifted by one.
+    """Halves the size with two strided 1x1 convolutions, one of them shifted by one pixel.
 
-    For an odd size, which the 2018 release cannot do, the shifted half reads a zero beyond the
-    last row and column.
+    Odd sizes, which the 2018 release does not support, are padded with a row or column of zeros
+    for the shifted half.
     """
 
     def __init__(self, c_in: int, c_out: int) -> None:
@@ -91,9 +91,9 @@ class FactorizedReduce(nn.Module):
 
 
 class Pool(nn.Module):
-    """Max or average pooling that rounds sizes up; an average does not count the padding.
+    """Max or average pooling that rounds sizes up; averages exclude the padding.
 
-    An even window at stride 1 is padded right and below only.
+    An even window at stride 1 is padded on the right and below only.
     """
 
     def __init__(self, kind: str, kernel: int, stride: int) -> None:
@@ -106,8 +106,8 @@ class Pool(nn.Module):
             if self.kind == "max":
                 return F.max_pool2d(x, kernel, stride, kernel // 2)
             return F.avg_pool2d(x, kernel, stride, kernel // 2, count_include_pad=False)
-        # torch pads both sides alike; where the window hangs over the right or lower edge only,
-        # `ceil_mode` cuts it off there, which is what padding on that side alone means.
+        # torch pads both sides equally; `ceil_mode` clips the window at the right and lower edge,
+        # which is the same as padding on that side only.
         if stride > 1:
             pool = F.max_pool2d if self.kind == "max" else F.avg_pool2d
             return pool(x, kernel, stride, ceil_mode=True)
@@ -123,7 +123,7 @@ class Pool(nn.Module):
 
 
 class Zero(nn.Module):
-    """All zeros, at the size that the stride gives."""
+    """All zeros, in the output size of the stride."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()
@@ -134,11 +134,11 @@ class Zero(nn.Module):
 
 
 class Identity(nn.Identity):
-    """The skip connection at stride 1; drop-path spares it."""
+    """The skip connection at stride 1, exempt from drop-path."""
 
 
 def _rectangular(channels: int, kernel: int, stride: int) -> nn.Sequential:
-    """1xk then kx1, each striding along its own side (AmoebaNet's 1x7-7x1)."""
+    """A 1xk then a kx1 convolution, each strided along its long side (AmoebaNet's 1x7-7x1)."""
     half = kernel // 2
     return nn.Sequential(
         nn.ReLU(),

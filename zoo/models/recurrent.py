@@ -23,19 +23,20 @@ ACTIVATIONS = {
 
 
 class RecurrentLayer(nn.Module):
-    """Any recurrent layer: inputs (time, batch, features), state (states, batch, hidden) ->
-    outputs (time, batch, hidden), state."""
+    """A recurrent layer: inputs (time, batch, features) and state (states, batch, hidden) ->
+    outputs (time, batch, hidden) and state."""
 
-    hidden: int  # size of its outputs
-    states = 1  # vectors that a time step hands on
+    hidden: int  # size of the outputs
+    states = 1  # number of state vectors
 
 
 class HighwayCell(RecurrentLayer):
-    """One layer: inputs (time, batch, embedding), hidden (1, batch, hidden) -> outputs, hidden.
+    """A layer of highway nodes: inputs (time, batch, embedding) and hidden (1, batch, hidden) ->
+    outputs and hidden.
 
-    Every node is a highway step from its input node s: ``s + gate * (activation(h) - s)``.  A
-    subclass says in `step` which nodes there are; there are `nodes` of them after node 0.
-    Dropouts act in training mode, with one mask for all time steps (Gal & Ghahramani 2016).
+    A node with input s computes ``s + gate * (activation(h) - s)``.  Subclasses define the graph
+    of the `nodes` after node 0 in `step`.  In training mode each dropout uses one mask for all
+    time steps (Gal & Ghahramani 2016).
     """
 
     def __init__(self, nodes: int, embedding: int, hidden: int, dropout_hidden: float = 0.0,
@@ -54,7 +55,7 @@ class HighwayCell(RecurrentLayer):
         raise NotImplementedError
 
     def forward(self, inputs: Tensor, hidden: Tensor, *more: Tensor) -> tuple[Tensor, Tensor]:
-        """`more` is passed to every `step`."""
+        """Run all time steps; `more` is passed to every `step`."""
         input_mask, hidden_mask = self.masks(inputs, hidden)
         state, outputs = hidden[0], []
         for step in inputs.unbind(0):
@@ -63,7 +64,7 @@ class HighwayCell(RecurrentLayer):
         return torch.stack(outputs), state.unsqueeze(0)
 
     def masks(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """The dropout masks (batch, features) of the inputs and of the nodes; None: nothing."""
+        """The dropout masks (batch, features) of the inputs and the nodes, None for no dropout."""
         batch = hidden.shape[1]
         return (self._mask(inputs.new_ones(batch, inputs.shape[-1]), self.dropout_input),
                 self._mask(hidden.new_ones(batch, self.hidden), self.dropout_hidden))
@@ -75,17 +76,17 @@ class HighwayCell(RecurrentLayer):
 
     def gated(self, x: Tensor, state: Tensor, input_mask: Tensor | None = None,
               hidden_mask: Tensor | None = None) -> Tensor:
-        """Node 0: the previous state (batch, hidden), gated by the input x (batch, embedding)."""
+        """Node 0: the previous state (batch, hidden) gated by the input x (batch, embedding)."""
         joined = torch.cat([masked(x, input_mask), masked(state, hidden_mask)], dim=-1) @ self._W0
         gate, candidate = joined.split(self.hidden, dim=-1)
         return state + gate.sigmoid() * (candidate.tanh() - state)
 
 
 class RecurrentCell(HighwayCell):
-    """The cell of a genotype, see HighwayCell.
+    """The `HighwayCell` of a genotype.
 
-    `step` is its definition; `forward` computes what that of HighwayCell does with it, faster
-    and differentiable once, see `zoo.models.fused_recurrent`.
+    `step` is the reference; `forward` computes the same with `zoo.models.fused_recurrent`, which
+    is faster and differentiable once.
     """
 
     def __init__(self, genotype: RecurrentGenotype, embedding: int, hidden: int,
@@ -121,14 +122,15 @@ class RecurrentCell(HighwayCell):
 
 
 def masked(state: Tensor, mask: Tensor | None) -> Tensor:
+    """`state` with dropout `mask`; None for no dropout."""
     return state if mask is None else state * mask
 
 
 class TiedModel(nn.Module):
     """Embedding, one recurrent cell, and a decoder tied to the embedding.
 
-    Dropouts act in training mode only: `dropout` on the output, `dropout_words` drops whole
-    words of the embedding, `dropout_embedding` its features; a cell brings its own.
+    Dropouts act in training mode only: `dropout` on the output, `dropout_words` on whole words of
+    the embedding, `dropout_embedding` on its features; the cell has its own.
     """
 
     def __init__(self, cell: RecurrentLayer, vocabulary: int, dropout: float = 0.0,
@@ -145,20 +147,20 @@ class TiedModel(nn.Module):
         self.decoder.weight = self.encoder.weight
 
     def initial_hidden(self, batch: int) -> Tensor:
-        """Zeros, (states of the cell, batch, hidden): one but for an LSTM."""
+        """Zeros, (states, batch, hidden), with two states for an LSTM and one for all others."""
         return self.encoder.weight.new_zeros(self._states, batch, self.hidden)
 
     def logits(self, tokens: Tensor, hidden: Tensor, *more: Tensor
                ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Logits (time, batch, vocabulary) of the next token, the next hidden state, and the
-        cell's outputs (time, batch, hidden) before and after their dropout, to be regularized."""
+        cell's outputs (time, batch, hidden) before and after dropout, for regularization."""
         outputs, dropped, hidden = self.states(tokens, hidden, *more)
         return self.decoder(dropped), hidden, outputs, dropped
 
     def states(self, tokens: Tensor, hidden: Tensor, *more: Tensor
                ) -> tuple[Tensor, Tensor, Tensor]:
-        """The cell's outputs (time, batch, hidden) before and after their dropout, of which the
-        decoder makes logits, and the next hidden state."""
+        """The cell's outputs (time, batch, hidden) before and after dropout, the latter being the
+        decoder's input, and the next hidden state."""
         outputs, hidden = self.rnns[0](self._embed(tokens), hidden, *more)
         return outputs, self._locked(outputs, self.dropout), hidden
 
@@ -178,14 +180,14 @@ class TiedModel(nn.Module):
 class LanguageModel(TiedModel):
     """The cell of a genotype between embedding and decoder.
 
-    `forward` takes token ids (time, batch) and hidden (1, batch, hidden), and gives the log
-    probabilities (time, batch, vocabulary) of the next token and the next hidden state.  The
-    dropouts are those of TiedModel and, inside the cell, `dropout_hidden` and `dropout_input`.
-    Raises ValueError when embedding and hidden differ: the tied decoder needs them equal.
+    `forward` maps token ids (time, batch) and hidden (1, batch, hidden) to the log probabilities
+    (time, batch, vocabulary) of the next token and the next hidden state.  The dropouts are those
+    of `TiedModel` and, inside the cell, `dropout_hidden` and `dropout_input`.
+    Raises ValueError if embedding and hidden differ, because the decoder is tied.
     """
 
     kind = "language"
-    facts: dict = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
+    facts: dict = {}  # metadata of the loaded weights (`PretrainedWeights`)
 
     def __init__(self, genotype: RecurrentGenotype, vocabulary: int, embedding: int = 850,
                  hidden: int = 850, dropout: float = 0.0, dropout_words: float = 0.0,
@@ -193,7 +195,7 @@ class LanguageModel(TiedModel):
                  dropout_input: float = 0.0) -> None:
         if not isinstance(genotype, RecurrentGenotype):
             raise ValueError("the language model needs a recurrent genotype; "
-                            "for a convolutional one use network='cifar' or 'imagenet'")
+                             "for a convolutional one use network='cifar' or 'imagenet'")
         if embedding != hidden:
             raise ValueError(f"embedding ({embedding}) and hidden ({hidden}) must be equal: "
                              "the decoder shares the embedding's weights")

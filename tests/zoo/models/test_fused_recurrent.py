@@ -60,7 +60,7 @@ def test_the_sequence_is_step_after_step(genotype, mode):
 def test_slopes_of_all_time_steps_at_once(monkeypatch):
     cell = cell_of(ODD, dropout_hidden=0.2)
     found = results(cell, cell)
-    monkeypatch.setattr(fused_recurrent, "_AT_ONCE", 100)  # as on a GPU
+    monkeypatch.setattr(fused_recurrent, "_STEPS_AT_ONCE", 100)  # as on a GPU
     assert_same(results(cell, cell), found)
 
 

@@ -12,7 +12,7 @@ from zoo.cli import app
 from zoo.models import need as needs
 from zoo.models.cost import cost
 from zoo.models.factory import build_network
-from zoo.models.need import Need, check, duration, language_need, need
+from zoo.models.need import Load, Need, check, duration, language_need, need
 from zoo.system import memory
 from zoo.system.live_tensors import LiveTensors
 from zoo.system.memory import TooLargeError, free_memory, in_words
@@ -51,14 +51,13 @@ def test_that_of_a_language_model_counts_its_weights():
 
 def test_what_cannot_fit_is_refused_and_what_may_not_is_told(monkeypatch, caplog):
     found = Need(weights=100e6, at_most=2e9, activations=lambda: 1e9, multiply_adds=lambda: 1e9)
-    words = "a net", "take less"
-    limits = {"copies": 2, "passes": 10, "device": CPU}
+
     for free, low, refused, told in ((1.1e9, False, True, False), (1.1e9, True, False, True),
                                      (1.3e9, False, False, True), (2.4e9, False, False, False)):
         caplog.clear()
         monkeypatch.setattr(needs, "free_memory", lambda device, free=free: free)
         try:
-            check(found, *words, **limits, low_precision=low)
+            check(found, "a net", Load(copies=2, passes=10, low_precision=low), "take less")
             assert not refused
         except TooLargeError as error:
             assert refused
@@ -84,7 +83,7 @@ def test_commands_refuse_it_in_one_line_before_they_begin(words, tmp_path, monke
     assert time.monotonic() - began < 30
     assert result.exit_code == 1 and not result.stdout, result.output
     line, = result.stderr.splitlines()
-    assert re.search(r"^error: a (training|build) of .* takes about [\d,.]+ [GT]B of memory "
+    assert re.search(r"^error: (training|building) .* takes about [\d,.]+ [GT]B of memory "
                      r"and [\d,]+ \w+ or more; 8.0 GB is free; take ", line), line
     assert list(tmp_path.iterdir()) == []
 
