@@ -1,6 +1,6 @@
-# Two commands matter: `make demo` and `make test`.  Both set up what is missing.
+# The main commands are `make demo` and `make test`; both install what is missing.
 
-# The first that has wheels of everything: TensorFlow has none yet for 3.14.
+# The first Python with wheels of every dependency: TensorFlow has none for 3.14 yet.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10; do \
 	$$python -c 'import sys, ensurepip, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
 	2>/dev/null && echo $$python && break; done)
@@ -26,20 +26,20 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 
-# The site, and in it the demo page with two exports.
+# The site, including the demo page with two exports.
 docs: check-python check-node install page
 	$(BIN)/python -m mkdocs build --strict
 	$(BIN)/zoo build DARTS --export tfjs -o build/demo/DARTS-digits
 	$(BIN)/zoo build DARTS_V2 --data cifar10 --export tfjs --precision float16 -o build/demo/DARTS_V2-cifar10
 	$(BIN)/zoo demo build/demo --build site/demo
 
-# From a source distribution, so that nothing of an earlier build is in it.
+# Built from a source distribution, so that it contains no files of an earlier build.
 wheel: check-python check-node install page
 	$(BIN)/python -m build
 
 install: $(VENV)/.installed
 
-# torch first and alone: whatever else would ask for it takes the pinned one.
+# torch first and alone, so that later packages find the pinned version.
 $(VENV)/.installed: setup.cfg constraints.txt constraints-no-deps.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip

@@ -1,10 +1,10 @@
-"""How many test images get the answer of float32 from float16 and uint8 files, a line a network.
+"""Share of test images that float16 and uint8 exports classify as float32 does, a row per network.
 
     python -m benchmarks.agreement --path ~/cifar10
     python -m benchmarks.agreement --path ~/cifar10 --images 500 --record
 
-The shipped weights are exported; TensorFlow in Python answers on all test images, with `--images`
-Chromium (wasm) on the first ones.  `--record` states both on the cards in zoo/weights.
+The shipped weights are exported; TensorFlow in Python classifies all test images and, with
+`--images`, Chromium (wasm) the first ones.  `--record` writes both to the cards in zoo/weights.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ PRECISIONS = ("float16", "uint8")
 
 def measure(cell: str, data: str, path: Path | None, images: int, folder: Path
             ) -> list[Agreement]:
-    """Of one network, both precisions, Python first."""
+    """The agreement of one network in both precisions, Python first."""
     found = []
     for precision in PRECISIONS:
         source = find(cell, BuildOptions(data=data, path=path))
-        source.manifest = source.manifest.model_copy(update={"agreement": []})  # the card's
+        source.manifest = source.manifest.model_copy(update={"agreement": []})  # drop the card's
         with captured():
             manifest = build(source, ["tfjs"], folder / precision, precision)
         found += manifest.agreement
@@ -45,7 +45,7 @@ def measure(cell: str, data: str, path: Path | None, images: int, folder: Path
 
 
 def state(cell: str, data: str, found: list[Agreement]) -> None:
-    """Write it on the card of the weights, beside what was measured elsewhere."""
+    """Write the figures to the card of the weights, keeping those measured elsewhere."""
     card = packaged(cell, data)
     measured = {(one.precision, one.where) for one in found}
     kept = [one for one in card.get("agreement", [])
@@ -57,15 +57,15 @@ def state(cell: str, data: str, found: list[Agreement]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="cifar10")
-    parser.add_argument("--path", type=Path, help="where the data set lies")
+    parser.add_argument("--path", type=Path, help="folder of the data set")
     parser.add_argument("--images", type=int, default=0, help="test images for Chromium")
-    parser.add_argument("--cells", nargs="+", help="only these; all that are shipped if left out")
-    parser.add_argument("--record", action="store_true", help="write it on the cards")
+    parser.add_argument("--cells", nargs="+", help="default: all shipped cells")
+    parser.add_argument("--record", action="store_true", help="write the figures to the cards")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    there = packaged_cells(given.data)
-    cells = [record(cell).name for cell in given.cells or there]
-    if missing := [cell for cell in cells if cell not in there]:
+    shipped = packaged_cells(given.data)
+    cells = [record(cell).name for cell in given.cells or shipped]
+    if missing := [cell for cell in cells if cell not in shipped]:
         parser.error(f"no weights of {', '.join(missing)} for {given.data} are shipped")
     print("| cell | weights | where | images | same answer | bytes |\n"
           "|---|---|---|---:|---:|---:|")

@@ -1,12 +1,12 @@
-"""The default converter beside the onnx-tf package: seconds, graph, size and speed in one run.
+"""The default converter against the onnx-tf package: seconds, graph, size and speed in one run.
 
     python -m benchmarks.export            # DARTS_V2, 36 channels, 20 cells
     python -m benchmarks.export --small    # 12 channels, 8 cells
     python -m benchmarks.export --browser wasm --browser webgl
 
-One ONNX file, made once, goes through every route to TF.js files.  "onnx-tf as it comes" is the
-package alone: its own export, without our rewrites before and after it.  Seconds are of the
-conversion: imports are paid before, and parity is not in them.
+One ONNX file is written once and takes every route to TF.js files.  "onnx-tf alone" is the export
+of the package itself, without our rewrites before and after it.  Seconds are those of the
+conversion, without imports and parity.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class Measured:
     browser_ms: dict[str, float | None] = field(default_factory=dict)
 
 
-def as_it_comes(model: onnx.ModelProto, directory: Path) -> None:
-    """What onnx-tf's own three lines write."""
+def onnx_tf_alone(model: onnx.ModelProto, directory: Path) -> None:
+    """Write a SavedModel as onnx-tf does by itself."""
     shims.onnx_tf().prepare(model, logging_level="ERROR").export_graph(str(directory))
 
 
 def plain_tfjs(saved_model: Path, directory: Path) -> None:
-    """What tensorflowjs writes, without our repairs but for the outputs' names."""
+    """Write TF.js files as tensorflowjs does, repairing only the names of the outputs."""
     shims.tensorflowjs_converter().convert_tf_saved_model(
         str(saved_model), str(directory), signature_def="serving_default",
         saved_model_tags="serve", use_structured_outputs_names=True,
@@ -74,12 +74,12 @@ def our_tfjs(saved_model: Path, directory: Path) -> None:
 ROUTES = {
     "zoo": (tensorflow.write_saved_model, our_tfjs),
     "onnx-tf": (onnx_tf.write_saved_model, our_tfjs),
-    "onnx-tf as it comes": (as_it_comes, plain_tfjs),
+    "onnx-tf alone": (onnx_tf_alone, plain_tfjs),
 }
 
 
 def network(cell: str, channels: int, layers: int) -> torch.nn.Module:
-    """Untrained, but with biases: those of an untrained network are zero, and optimized away."""
+    """An untrained network with random batch-norm statistics: zero biases would be folded away."""
     torch.manual_seed(0)
     model = create_model(cell, channels=channels, layers=layers).eval()
     for module in model.modules():
@@ -97,12 +97,12 @@ def seconds(work: Callable[[], object]) -> float:
 
 def measure(model: torch.nn.Module, cell: str, backends: list[str], folder: Path,
             say: Callable[[str], None]) -> tuple[float, list[Measured]]:
-    """Seconds of PyTorch to ONNX, and what each route made of the file."""
+    """Seconds from PyTorch to ONNX, and the figures of each route."""
     source = from_model(model, cell, labels=[str(digit) for digit in range(10)])
     path = folder / "model.onnx"
     say("PyTorch to ONNX")
     with captured():
-        shims.onnx_tf(), shims.tensorflowjs_converter()  # imports are not what is measured
+        shims.onnx_tf(), shims.tensorflowjs_converter()  # imports are not measured
         onnx_s = seconds(lambda: onnx_hop.write(deploy(model, source.manifest.input), path, {}))
     pixels = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
     expected = onnx_hop.load(path)({"pixels": pixels})["logits"]
@@ -126,7 +126,7 @@ def through(route: str, model: onnx.ModelProto, pixels: np.ndarray, expected: np
     to_tensorflow, to_tfjs = ROUTES[route]
     saved_model_s = seconds(lambda: to_tensorflow(model, saved_model))
     tfjs_s = seconds(lambda: to_tfjs(saved_model, files))
-    # TensorFlow is stricter than TF.js and does not load what the plain converter wrote.
+    # TensorFlow is stricter than TF.js and does not load the plain converter's files.
     run = tfjs.load(files) if to_tfjs is our_tfjs else tensorflow.load(saved_model)
     logits = run({"pixels": pixels})["logits"]
     return Measured(route, saved_model_s, tfjs_s, tfjs.describe(files),
@@ -134,7 +134,7 @@ def through(route: str, model: onnx.ModelProto, pixels: np.ndarray, expected: np
 
 
 def latency(built: Path, files: Path, backends: list[str]) -> dict[str, float | None]:
-    """Steady milliseconds an image in Chromium; None where the backend is missing or fails."""
+    """Milliseconds per image in Chromium after warm-up; None if the backend is missing or fails."""
     from web_demo.verify import verify
 
     with tempfile.TemporaryDirectory() as folder:
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="12 channels and 8 cells")
     parser.add_argument("--browser", action="append", default=[], metavar="BACKEND",
                         choices=["wasm", "webgl", "webgpu", "cpu"],
-                        help="time the files in Chromium on this backend too; repeat for more")
+                        help="also time the files in Chromium on this backend; may be repeated")
     options = parser.parse_args()
     channels, layers = (12, 8) if options.small else (36, 20)
     torch.set_num_threads(1)

@@ -1,13 +1,13 @@
-"""What a GPU does for searching and training, in the minutes that it is lent for.
+"""Search and training on a GPU, within a given number of minutes.
 
     python -m benchmarks.gpu --path FOLDER --minutes 13             # FOLDER holds CIFAR-10
     python -m benchmarks.gpu --path FOLDER --only train --cells DARTS_V2 AmoebaNet
     python -m benchmarks.gpu --device cpu --tiny                    # the same on a few digits
 
-In this order, so that a cut loses the least: the step of a search (plain against merged, both
-precisions, with and without a CUDA graph), trainings of small networks side by side, and the speed
-of training for images and text.  Each part is a process of its own with its share of the minutes;
-what it prints is also in OUT/PART.txt, a training's run folder is OUT/CELL-CHANGES.
+The parts are the step of a search (plain against merged, both precisions, with and without a CUDA
+graph), trainings of small networks side by side, and the speed of training for images and text, in
+this order, so that a timeout loses the least.  Each part has its share of the minutes; its output
+is also in OUT/PART.txt, and a training's run folder is OUT/CELL-CHANGES.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from zoo.training.classification import train
 
 #: Shares of the minutes.
 PARTS = {"search": 3, "train": 8, "speed": 2}
-MEASURED = 3  # epochs that tell how many fit; the first ones warm up and are left out
-RESERVE = 25  # seconds of a training that are not epochs: imports, images, the test at the end
+MEASURED = 3  # epochs timed to see how many fit; the first warms up and is left out
+RESERVE = 25  # seconds of a training outside its epochs: imports, images, the final test
 
 
 def commands(part: str, given: argparse.Namespace) -> list[list[str]]:
@@ -40,7 +40,7 @@ def commands(part: str, given: argparse.Namespace) -> list[list[str]]:
     if part == "search":
         sizes = ["--batch", "2", "--steps", "1"] if given.tiny else ["--steps", "10"]
         orders = [["--order", "1"]] if given.tiny else [["--order", "1"], ["--order", "2"]]
-        # Each form by itself: one that does not end takes no other with it.
+        # One form per process, so that one that hangs does not stop the others.
         forms = [["--form", form] for form in ("merged", "plain", "merged, CUDA graph")]
         return [["benchmarks.search", *device, *sizes, *order, *form, "--precision", precision]
                 for order in orders for precision in ("bfloat16", "float32")
@@ -55,14 +55,14 @@ def commands(part: str, given: argparse.Namespace) -> list[list[str]]:
 
 
 def run(command: list[str], seconds: float, log: Path) -> None:
-    """A module's output, shown and kept; it is ended after `seconds`."""
+    """Run a module, killed after `seconds`; print its output and append it to `log`."""
     print(f"\n## python -m {' '.join(command)}", flush=True)
     try:
         done = subprocess.run([sys.executable, "-m", *command], timeout=max(1.0, seconds),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         output = done.stdout + (f"exit code {done.returncode}\n" if done.returncode else "")
     except subprocess.TimeoutExpired as late:
-        output = (late.stdout or b"").decode(errors="replace") + f"ended after {seconds:.0f} s\n"
+        output = (late.stdout or b"").decode(errors="replace") + f"killed after {seconds:.0f} s\n"
     with log.open("a") as file:
         file.write(f"## python -m {' '.join(command)}\n{output}")
     print(output, flush=True)
@@ -87,26 +87,26 @@ def train_one(cell: str, changes: dict, given: argparse.Namespace, seconds: floa
 
 def _epochs_in(seconds: float, cell: str, data: ImageData, settings: Recipe, device: str,
                began: float) -> int:
-    """How many epochs fit into `seconds` from `began`, by the first few."""
+    """The number of epochs that fit into `seconds` from `began`, from timing a few."""
     with tempfile.TemporaryDirectory() as folder:
         train(cell, data, settings.but(epochs=MEASURED), Path(folder) / "run", device=device)
         rows = (Path(folder) / "run" / "history.jsonl").read_text().splitlines()
     epoch = min(json.loads(row)["seconds"] for row in rows[1:])
     left = seconds - RESERVE - (time.perf_counter() - began)
     epochs = max(1, int(0.93 * left / epoch))  # some are slower
-    print(f"{cell}: {epoch:.2f} s an epoch after {time.perf_counter() - began:.0f} s of "
+    print(f"{cell}: {epoch:.2f} s per epoch after {time.perf_counter() - began:.0f} s of "
           f"preparation; {epochs} epochs", flush=True)
     return epochs
 
 
 def _name(cell: str, changes: dict) -> str:
-    """Of a run's folder: DARTS_V2, DARTS_V2-cutout_8."""
+    """The name of a run's folder: DARTS_V2, DARTS_V2-cutout_8."""
     return "-".join([cell, *(re.sub(r"\W+", "_", f"{name}_{value}").strip("_")
                              for name, value in changes.items())])
 
 
 def train_all(given: argparse.Namespace, seconds: float) -> None:
-    """All cells with all changes at once: a small network fills no GPU."""
+    """Train all cells with all changes at once: a small network does not fill a GPU."""
     runs = [(cell, changes) for cell in given.cells for changes in given.changes]
     print(f"\n## training {', '.join(_name(*run) for run in runs)} at once", flush=True)
     jobs = []
@@ -123,7 +123,7 @@ def train_all(given: argparse.Namespace, seconds: float) -> None:
             job.wait(max(1.0, end - time.perf_counter()))
         except subprocess.TimeoutExpired:
             job.kill()
-            print(f"{name} was ended after {seconds:.0f} s; its run folder goes on with --resume")
+            print(f"{name} was killed after {seconds:.0f} s; --resume continues its run folder")
         print((given.out / f"{name}.txt").read_text(), flush=True)
 
 
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=13.0)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--cells", nargs="+", default=["DARTS_V2"], help="trained side by side")
-    parser.add_argument("--epochs", type=int, help="instead of as many as fit")
+    parser.add_argument("--epochs", type=int, help="default: as many as fit")
     parser.add_argument("--validation", type=int, default=1000)
     parser.add_argument("--changes", type=json.loads, nargs="+", default=[{}],
                         help="settings of the recipe, compared side by side: '{}' "
@@ -157,13 +157,13 @@ def main() -> None:
     end = time.perf_counter()
     for part in given.only:
         share = 60 * given.minutes * PARTS[part] / whole
-        end += share  # what a part leaves over is the next one's
+        end += share  # time that a part leaves goes to the next
         if part == "train":
             train_all(given, end - time.perf_counter())
             continue
-        todo = commands(part, given)
-        for number, command in enumerate(todo):
-            left = (end - time.perf_counter()) / (len(todo) - number)
+        pending = commands(part, given)
+        for number, command in enumerate(pending):
+            left = (end - time.perf_counter()) / (len(pending) - number)
             run(command, left, given.out / f"{part}.txt")
 
 

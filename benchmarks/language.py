@@ -1,11 +1,11 @@
-"""Two recurrent cells, each beside an LSTM of equal parameters, trained alike: test perplexities.
+"""Two recurrent cells, each against an LSTM of equal size trained alike: test perplexities.
 
     python -m benchmarks.language --data shakespeare.txt -o runs     # hours on a CPU
     python -m benchmarks.language --epochs 1 --hidden 64             # minutes, on the sample
 
-Runs that were interrupted go on, and finished ones are not trained again; with other options, or
-on a device of another precision, they are refused.  An LSTM takes the recipe, data, seed and
-epochs of its cell, and the recipe's own rate where the cells are given another.
+Interrupted runs resume, and finished ones are not trained again; with other options, or on a device
+of another precision, they are refused.  An LSTM has the recipe, data, seed and epochs of its cell,
+but always the recipe's learning rate.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ CELLS = ("DARTS_V2_RNN", "ENAS_RNN")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default="sample", help="a text by name, or a text file")
-    parser.add_argument("--path", type=Path, help="folder of a text that is known by name")
+    parser.add_argument("--data", default="sample", help="name of a text, or a text file")
+    parser.add_argument("--path", type=Path, help="folder of a named text")
     parser.add_argument("--by", choices=["word", "char"])
     parser.add_argument("--preset", choices=PRESETS, default="small")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--hidden", type=int)
     parser.add_argument("--learning-rate", type=float,
-                        help="of the cells; an LSTM has the recipe's")
+                        help="of the cells; the LSTMs have the recipe's")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs"))
     given = parser.parse_args()
@@ -50,7 +50,7 @@ def main() -> None:
                 report=report)
         found[cell] = manifest.metrics | {"parameters": manifest.parameters}
         folder = given.output / f"LSTM-{cell}-{text.name}"
-        title = f"LSTM beside {cell}"
+        title = f"LSTM against {cell}"
         with progress.steps(title, 1, "tokens") as report:
             found[title] = lstm_baseline.train(
                 manifest.parameters, text, recipe, folder, precision=given.precision,

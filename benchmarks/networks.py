@@ -1,9 +1,9 @@
-"""Networks that nobody here wrote, through the converter to TF.js files, beside onnx-tf.
+"""ONNX files from other projects through our converter to TF.js files, against onnx-tf.
 
     python -m benchmarks.networks DIR [NAME ...]
 
-A row for each ``.onnx`` file in DIR: whether it arrived within the limit, the nodes and transposes
-of the graph that a browser runs, the largest difference from ONNX Runtime on the file as it is, as
+A row per ``.onnx`` file in DIR: whether it stays within the parity limit, the nodes and transposes
+of the graph that a browser runs, the largest difference from ONNX Runtime on the original file, as
 a share of the largest output, and seconds.
 """
 
@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import export  # noqa: F401  (its settings are for TensorFlow, which reads them when imported)
+import export  # noqa: F401  (sets environment variables that TensorFlow reads on import)
 from export.checks import parity
 from export.foreign import Foreign, from_file
 from export.formats import onnx_tf, saved_model, tfjs
@@ -23,7 +23,7 @@ from export.logs import captured
 from export.network.onnx_file import OnnxFileError, read, sizes, true_inputs
 from zoo.commands.table import print_table
 
-#: What the files leave open: height and width where they are said by nobody else.
+#: Height and width of inputs whose size the file leaves open.
 SIZES = {"ch_PP-OCRv4_det_infer": (224, 224), "ch_PP-OCRv4_rec_infer": (48, 320),
          "ch_ppocr_mobile_v2.0_cls_infer": (48, 192), "common": (64, 128), "common_old": (64, 128)}
 ROUTES = {"zoo": saved_model.write_saved_model, "onnx-tf": onnx_tf.write_saved_model}
@@ -40,7 +40,7 @@ class Row:
 
 
 def shapes(path: Path) -> list[str]:
-    """The --input-shape of a file whose sizes are open."""
+    """The --input-shape options of a file that leaves sizes open."""
     high, wide = SIZES.get(path.stem, (224, 224))
     found = []
     for value in true_inputs(read(path)):
@@ -51,7 +51,7 @@ def shapes(path: Path) -> list[str]:
 
 
 def measure(source: Foreign, route: str, folder: Path) -> Row:
-    """The graph of a source by one route to TF.js files, which are read back and compared."""
+    """Convert a source by one route to TF.js files, read these back and compare."""
     assert source.graph is not None and source.expected is not None
     start = time.perf_counter()
     try:
@@ -59,7 +59,7 @@ def measure(source: Foreign, route: str, folder: Path) -> Row:
             ROUTES[route](source.graph, folder / "saved_model")
             tfjs.write(folder / "saved_model", folder / "tfjs", "float32", {})
             found = parity.check_parity("tfjs", tfjs.load(folder / "tfjs"), source.expected)
-    except Exception as error:  # every network is to get its row
+    except Exception as error:  # every network gets a row
         return Row(" ".join(str(error).split())[:140] or type(error).__name__,
                    time.perf_counter() - start)
     seconds, graph = time.perf_counter() - start, tfjs.describe(folder / "tfjs")
@@ -72,10 +72,10 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("names", nargs="*", help="of files, without .onnx; default: all")
     parser.add_argument("--routes", nargs="*", default=list(ROUTES), choices=ROUTES)
-    wanted = parser.parse_args()
-    rows, arrived = [], dict.fromkeys(wanted.routes, 0)
-    paths = [path for path in sorted(wanted.directory.glob("*.onnx"))
-             if not wanted.names or path.stem in wanted.names]
+    given = parser.parse_args()
+    rows, passed = [], dict.fromkeys(given.routes, 0)
+    paths = [path for path in sorted(given.directory.glob("*.onnx"))
+             if not given.names or path.stem in given.names]
     for path in paths:
         start = time.perf_counter()
         try:
@@ -85,10 +85,10 @@ def main() -> None:
             continue
         read_s, batch = time.perf_counter() - start, (
             "open" if source.expected and source.expected.batched else "1")
-        for route in wanted.routes:
+        for route in given.routes:
             with tempfile.TemporaryDirectory() as folder:
                 row = measure(source, route, Path(folder))
-            arrived[route] += row.result == "agrees"
+            passed[route] += row.result == "agrees"
             rows.append((path.stem, route, row.result, batch, *("" if value is None else str(value)
                          for value in (row.nodes, row.transposes)),
                          "" if row.difference is None else f"{row.difference:.1e}",
@@ -99,8 +99,8 @@ def main() -> None:
     columns = ("network", "converter", "result", "batch", "nodes", "transposes", "difference", "MB",
                "seconds")
     print_table(columns, rows, right=columns[4:])
-    for route, count in arrived.items():
-        print(f"{route}: {count} of {len(paths)} arrive within the limit")
+    for route, count in passed.items():
+        print(f"{route}: {count} of {len(paths)} within the limit")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""A step of the supernet, as it is defined beside as it is run: seconds and peak memory, one run.
+"""A step of the supernet, reference against fused: seconds and peak memory in one run.
 
     python -m benchmarks.search                            # CIFAR shapes, batch 64, C=16, 8 cells
     python -m benchmarks.search --space recurrent          # batch 256, 35 steps, 300
     python -m benchmarks.search --batch 8 --order 1        # half a minute
     python -m benchmarks.search --device cuda --precision bfloat16
-    python -m benchmarks.search --form merged              # one of them alone
+    python -m benchmarks.search --form merged              # one form alone
 
-A step is what a search does with a batch of each half of its data: alphas, then weights, first
-and second order.  The forms take turns, so that a busy machine slows all of them.  CPU memory is
-the peak of a process of its own, less what it held before the first step.
+A step updates the alphas on a batch of one half of the data, then the weights on a batch of the
+other, first and second order.  The forms take turns, so that a busy machine slows all of them.  CPU
+memory is the peak of a separate process, minus its memory before the first step.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from search.supernets.recurrent import FastRecurrentCell, PlainRecurrentCell, Re
 from search.tasks import domain
 from zoo.system.cuda_graph import CapturedStep
 
-# The first is the reference of the ratios.
+# Ratios are relative to the first form.
 FORMS = {"conv": {"plain": PlainCell, "plain, channels last": PlainCell, "merged": MergedCell},
          "recurrent": {"plain": PlainRecurrentCell, "fast": FastRecurrentCell}}
 REPLAYED = ", CUDA graph"  # added to the name of the last form on a GPU
@@ -42,7 +42,7 @@ VOCABULARY = 10000
 
 
 def forms(sizes: argparse.Namespace) -> dict:
-    """The cell of each form that is measured."""
+    """The cell of each form to measure."""
     found = FORMS[sizes.space]
     last = list(found)[-1]
     found = found | ({last + REPLAYED: found[last]} if sizes.device == "cuda" else {})
@@ -50,7 +50,7 @@ def forms(sizes: argparse.Namespace) -> dict:
 
 
 def step_of(form: str, order: int, sizes: argparse.Namespace):
-    """A function that does one step of the published search, on random data."""
+    """A function that takes one step of the published search on random data."""
     torch.manual_seed(0)
     settings = domain(sizes.space).supernets["paper"]
     cell = forms(sizes)[form]
@@ -110,13 +110,13 @@ def seconds(order: int, sizes: argparse.Namespace) -> dict[str, float]:
 
 
 def peak(form: str, order: int, sizes: argparse.Namespace) -> float:
-    """Bytes that a step needs at most."""
+    """Peak bytes of a step."""
     if sizes.device == "cuda":
         torch.cuda.empty_cache()
         before = torch.cuda.memory_allocated()
         step = step_of(form, order, sizes)
         torch.cuda.reset_peak_memory_stats()
-        for _ in range(5 if form.endswith(REPLAYED) else 1):  # the graph's own memory too
+        for _ in range(5 if form.endswith(REPLAYED) else 1):  # including the graph's memory
             step()
         return torch.cuda.max_memory_allocated() - before
     with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -138,16 +138,16 @@ def _peak_here(form: str, order: int, sizes: argparse.Namespace) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--space", choices=FORMS, default="conv")
-    parser.add_argument("--batch", type=int, help="images or columns; as published if left out")
+    parser.add_argument("--batch", type=int, help="images or columns; default: as published")
     parser.add_argument("--steps", type=int, default=3, help="timed steps of each form and order")
     parser.add_argument("--order", type=int, action="append", choices=[1, 2], default=[])
-    parser.add_argument("--form", action="append", help="instead of all: plain, merged, ...")
+    parser.add_argument("--form", action="append", help="plain, merged, ...; default: all")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     sizes = parser.parse_args()
     if not forms(sizes):
-        parser.error(f"there is no form {sizes.form[0]!r}")
+        parser.error(f"unknown form {sizes.form[0]!r}")
     sizes.batch = sizes.batch or domain(sizes.space).supernets["paper"].batch_size
     torch.set_num_threads(sizes.threads)
     progress = Console(stderr=True)
@@ -160,7 +160,7 @@ def main() -> None:
     for column in ("order", "form", "s", "times faster", "peak GB", "of the memory"):
         table.add_column(column, justify="left" if column == "form" else "right")
     orders = sizes.order or [1, 2]
-    progress.print("memory")  # first: a process inherits the peak of the one that started it
+    progress.print("memory")  # first, since a process inherits the peak of its parent
     memory = {order: {form: peak(form, order, sizes) / 1e9 for form in forms(sizes)}
               for order in orders}
     for order in orders:

@@ -1,15 +1,14 @@
-"""Does a search beat chance?  DARTS against random cells, at equal cost, over seeds.
+"""Does a search beat chance?  DARTS against random cells at equal cost, over several seeds.
 
     python -m benchmarks.search_against_random --data digits
     python -m benchmarks.search_against_random --data cifar10 --path FOLDER --images 5000
 
-The question of Li & Talwalkar 2019 (arXiv 1902.07638).  Three searches a seed: first-order DARTS;
-random cells that see as many training images; random cells that take as many seconds of a CPU
-(one thread; a busy machine does not count).  What each
-finds is trained from scratch with one recipe and measured on the test images, which no search
-sees.  The cells' zoo is in the output folder; a stopped benchmark goes on where it was.
-`--path` holds train.parquet and test.parquet; `--images` takes so many of the training images,
-every class alike.
+The question of Li & Talwalkar 2019 (arXiv 1902.07638).  Three searches per seed: first-order DARTS,
+random cells with as many training images, and random cells with as many CPU seconds (one thread, so
+that a busy machine does not matter).  The cell of each is trained from scratch with one recipe and
+measured on the test images, which no search sees.  The cells are registered in the output folder;
+an interrupted benchmark resumes.  `--path` holds train.parquet and test.parquet; `--images` takes
+that many training images, balanced over the classes.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ import torch
 
 SEARCHES = {"darts": "DARTS, first order", "random-images": "random cells, equal images",
             "random-seconds": "random cells, equal seconds"}
-# The supernet, what a candidate's training is, and the training of what was found.
+# Settings of the supernet, of a candidate's training, and of the final training.
 SIZES = {
     "digits": {"search": {"epochs": 20}, "candidate": {"epochs": 2},
                "final": {"epochs": 30, "drawings": 0, "channels": 8, "layers": 5}},
@@ -47,7 +46,7 @@ def main() -> None:
     options.add_argument("--images", type=int, help="training images to take")
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options.add_argument("--upto", choices=SEARCHES, default=list(SEARCHES)[-1],
-                         help="last kind of search; each is given what those before it cost")
+                         help="last kind of search; the cost of the earlier ones is its budget")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("-o", "--output", type=Path)
     chosen = options.parse_args()
@@ -69,7 +68,7 @@ def main() -> None:
 
 
 def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, seconds: dict):
-    """The finished run in `folder`."""
+    """Run or resume the search in `folder`; return its finished record."""
     from search import runner
     from search.config import SearchOptions, plan
     from search.reporting.history import read_run
@@ -82,7 +81,7 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
             wanted.strategy, wanted.changes = "random", sizes["candidate"]
             if kind == "random-images":
                 wanted.budget = seconds["images"]
-            else:  # as many as fit into the time of DARTS, measured once
+            else:  # as many as fit into the CPU time of DARTS, measured once
                 wanted.changes = wanted.changes | {
                     "candidates": max(1, round(seconds["darts"] / seconds["candidate"]))}
         runner.start(folder, plan(wanted)[0])
@@ -92,7 +91,7 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
     before = json.loads(file.read_text()) if file.exists() else 0.0
     try:
         runner.run(folder, workers=1)
-    finally:  # a stopped one is added to what goes on later
+    finally:  # an interrupted run adds its time when it is resumed
         if not finished:
             file.write_text(json.dumps(round(before + time.process_time() - began, 1)))
     took, record = json.loads(file.read_text()), read_run(folder)
@@ -106,7 +105,7 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
 
 
 def trained(record, data: str, path: Path | None) -> None:
-    """Train the found cell from scratch; a finished training is only compared with the options."""
+    """Train the found cell from scratch; for a finished training only the options are compared."""
     import zoo
     from zoo.data.images import load
     from zoo.recipes.image import recipe
@@ -120,7 +119,7 @@ def trained(record, data: str, path: Path | None) -> None:
 
 
 def subset(path: Path, folder: Path, count: int) -> Path:
-    """The first `count` training images of a parquet data set, every class alike."""
+    """The first `count` training images of a parquet data set, balanced over the classes."""
     import numpy as np
     from pyarrow import parquet
 
@@ -137,7 +136,7 @@ def subset(path: Path, folder: Path, count: int) -> Path:
 
 
 def table(folders: list[Path]) -> None:
-    """Mean and standard deviation over seeds, a line a kind of search."""
+    """Print the mean and standard deviation over seeds, a row per kind of search."""
     from statistics import mean, stdev
 
     from search.reporting.history import read_run

@@ -1,10 +1,10 @@
-"""Commands on an idle machine and beside a busy core: all threads beside the number they choose.
+"""Commands on an idle machine and next to a busy core: all threads against the number they choose.
 
-    python -m benchmarks.threads                  # a quick search, a quick training: some minutes
+    python -m benchmarks.threads                  # a quick search and training: a few minutes
     python -m benchmarks.threads --epochs 2
 
-The busy core runs a loop of Python's.  Seconds of an epoch, the fastest one: what begins a command
-does not depend on threads.
+The busy core runs a Python loop.  Seconds are those of the fastest epoch; start-up does not depend
+on threads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COMMANDS = {"search run": ["search", "run"], "zoo train DARTS": ["zoo", "train",
 
 @contextlib.contextmanager
 def busy_core() -> Iterator[None]:
-    """Another process that never rests."""
+    """Keep one core busy with another process."""
     loop = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         yield
@@ -37,7 +37,7 @@ def busy_core() -> Iterator[None]:
 
 
 def seconds(words: list[str], epochs: int, threads: int | None) -> tuple[float, int]:
-    """Of the fastest epoch of a command, and the threads that it had."""
+    """Seconds of the fastest epoch of a command, and its number of threads."""
     chosen = [] if threads is None else ["--threads", str(threads)]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "run"

@@ -1,12 +1,12 @@
-"""Images a second in training: the plain eager float32 loop beside the forms of `zoo train`.
+"""Images per second in training: the plain eager float32 loop against the forms of `zoo train`.
 
     python -m benchmarks.train
     python -m benchmarks.train --cells DARTS_V2 NASNet --preset fast --device cuda
 
-A step is forward, loss, backward, clipping and update, on random images of the shapes of CIFAR
-that are on the device already; augmentation and the average of weights are left out.  Rounds
-alternate between the forms, so that a noisy machine disturbs them alike; the table has medians
-and ratios.  `--profile` adds what bounds each form.
+A step is forward, loss, backward, clipping and update, on random images of CIFAR's shape that are
+already on the device, without augmentation and weight averaging.  The forms take turns, so that a
+busy machine slows all of them; the table has medians and ratios.  `--profile` adds the operations
+that dominate each form.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from zoo.models import fused_conv
 from zoo.recipes.image import recipe
 from zoo.system.cuda_graph import CapturedStep
 
-#: name -> (channels last, computed by `zoo.models.fused_conv`, type)
+#: name -> (channels last, uses `zoo.models.fused_conv`, dtype)
 FORMS = {
     "plain eager, float32": (False, False, torch.float32),
     "channels last": (True, False, torch.float32),
@@ -77,7 +77,7 @@ class Loop:
         return (loss.detach(),)
 
     def seconds(self, steps: int) -> float:
-        """Of a step, the mean over `steps`."""
+        """Mean seconds of a step over `steps`."""
         self._wait()
         began = time.perf_counter()
         for _ in range(steps):
@@ -94,7 +94,7 @@ def measure(cell: str, settings, device: torch.device, rounds: int, steps: int) 
     loops = {form: Loop(cell, form, settings, device) for form in forms(device)}
     for loop in loops.values():
         for _ in range(5 if device.type == "cuda" else 1):
-            loop.step()  # the first ones allocate, and record
+            loop.step()  # the first steps allocate memory and capture the graph
     times = {form: [] for form in loops}
     for _ in range(rounds):
         for form, loop in loops.items():
@@ -107,7 +107,7 @@ def measure(cell: str, settings, device: torch.device, rounds: int, steps: int) 
 
 
 def profile(cell: str, form: str, settings, device: torch.device) -> None:
-    """The operations that a step spends its time in."""
+    """Print the operations that dominate a step."""
     loop = Loop(cell, form, settings, device)
     loop.step()
     kinds = [torch.profiler.ProfilerActivity.CPU]

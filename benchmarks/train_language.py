@@ -1,13 +1,13 @@
-"""Tokens a second of training a language model: the loop as published beside ours, in one run.
+"""Tokens per second in training a language model: the published loop against ours, in one run.
 
     python -m benchmarks.train_language                          # 850 units, 10,000 words: PTB
     python -m benchmarks.train_language --hidden 200 --vocabulary 65 --batch 32 --time 48
     python -m benchmarks.train_language --device cuda --profile
 
-The plain loop is eager float32: the cell node by node and step by step as its definition reads,
-log-softmax and negative log-likelihood of the whole batch, SGD.  Ours is that of `zoo train`, in
-float32 and with products in bfloat16.  The forms take turns, so that a busy machine slows all of
-them; medians of processor time (of wall time on a GPU).
+The plain loop is eager float32: the cell node by node and step by step as defined, log-softmax and
+negative log-likelihood of the whole batch, SGD.  Ours is that of `zoo train`, in float32 and with
+bfloat16 products.  The forms take turns, so that a busy machine slows all of them; medians of CPU
+time (wall time on a GPU).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def forms(device: torch.device) -> dict:
 
 
 def step_of(form: str, given: argparse.Namespace):
-    """A function that does one training step on random tokens."""
+    """A function that takes one training step on random tokens."""
     torch.manual_seed(0)
     loss_of, dtype, fused = forms(given.device)[form]
     model = LanguageModel(zoo.genotype(given.cell), given.vocabulary, given.hidden, given.hidden,
@@ -93,10 +93,10 @@ def main() -> None:
     parser.add_argument("--vocabulary", type=int, default=10000)
     parser.add_argument("--batch", type=int, default=RECIPE.batch_size)
     parser.add_argument("--time", type=int, default=RECIPE.bptt)
-    parser.add_argument("--steps", type=int, default=5, help="timed ones of each form")
+    parser.add_argument("--steps", type=int, default=5, help="timed steps of each form")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", type=torch.device, default="cpu")
-    parser.add_argument("--profile", action="store_true", help="say what takes the time")
+    parser.add_argument("--profile", action="store_true", help="print the slowest kernels")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     clock = time.process_time if given.device.type == "cpu" else time.perf_counter
@@ -111,7 +111,7 @@ def main() -> None:
                 taken[form].append(clock() - began)
     seconds = {form: statistics.median(values) for form, values in taken.items()}
     count, first = given.time * given.batch, next(iter(seconds.values()))
-    table = Table("form", "ms a step", "tokens/s", "ratio", title=(
+    table = Table("form", "ms/step", "tokens/s", "ratio", title=(
         f"{given.cell}, {given.hidden} units, {given.vocabulary:,} words, batch {given.batch}, "
         f"{given.time} steps; {hardware(given.device)}"))
     for form, value in seconds.items():
@@ -124,7 +124,7 @@ def main() -> None:
 
 
 def _profile(form: str, step, device: str) -> Table:
-    """The kernels that take most of a step."""
+    """The kernels that dominate a step."""
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device == "cuda")
     with profile(activities=activities) as seen:
         step()

@@ -1,13 +1,13 @@
-"""The table of shipped weights that README quotes, and a plot of accuracy against latency.
+"""The table of shipped weights in the README, and a plot of accuracy against latency.
 
     python -m benchmarks.zoo_table                         # cells with weights for cifar10
     python -m benchmarks.zoo_table --data digits --plot docs/digits.svg
     python -m benchmarks.zoo_table --no-browser            # without the column of TF.js
 
-Accuracies, parameters and multiply-adds are those of the cards.  Latencies are measured here and
-now: one image, one thread, medians; ONNX Runtime and TF.js on wasm in Chromium, the networks in
-turn, so that a busy moment meets all alike.  The download is what a page fetches: model.json and
-the weights in float16.
+Accuracies, parameters and multiply-adds come from the cards.  Latencies are measured: one image,
+one thread, medians, with ONNX Runtime and with TF.js on wasm in Chromium; the networks take turns,
+so that a busy machine slows all of them.  The download is what a page fetches: model.json and the
+weights in float16.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from zoo.registry import record
 from zoo.weights import packaged, packaged_cells
 
 RUNS = 200
-PAGES = 15  # times that a page measures a network; one of them tells within a factor of two
+PAGES = 15  # pages that measure each network; a single one varies by a factor of two
 
 
 @dataclass
 class Row:
-    """A network, in the units of its columns; `wasm_ms` None where no browser ran."""
+    """A network, in the units of its columns; `wasm_ms` is None if no browser ran."""
 
     cell: str
     parameters: int
@@ -84,7 +84,7 @@ def _row(card: dict, folder: Path, onnx_ms: float, wasm_ms: float | None) -> Row
 
 
 def shown(cell: str) -> str:
-    """The cell by the name that people know."""
+    """The common name of the cell."""
     found = record(cell)
     return found.aliases[0] if found.aliases else cell
 
@@ -97,7 +97,7 @@ def _in_onnx(folder: Path, size: dict) -> Callable[[], object]:
 
 
 def _in_wasm(folder: Path) -> list[float]:
-    """The milliseconds; none where the page failed, which is said."""
+    """The milliseconds in a list, which is empty if the page fails; prints the error."""
     from web_demo.verify import verify
 
     row, = verify(folder, "chromium", ["wasm"])
@@ -109,7 +109,7 @@ def _in_wasm(folder: Path) -> list[float]:
 
 
 def plot(rows: list[Row], data: str, path: Path) -> None:
-    """Accuracy against latency, a point a network."""
+    """Plot accuracy against latency, a point per network."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -121,7 +121,7 @@ def plot(rows: list[Row], data: str, path: Path) -> None:
         figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
         points = np.array([(row.wasm_ms if kind == "TF.js wasm" else row.onnx_ms,
                             row.accuracy * 100) for row in rows])
-        reach = np.ptp(points, axis=0) / 5  # as far as a label reaches to the side and down
+        reach = np.ptp(points, axis=0) / 5  # about the width and height of a label
         for row, point in zip(rows, points):
             axes.scatter(*point, s=row.parameters / 2000, color="#0072b2", alpha=0.6, linewidths=0)
             aside, down = (point - points).T
@@ -131,7 +131,7 @@ def plot(rows: list[Row], data: str, path: Path) -> None:
                           va="bottom" if above else "top", fontsize=9)
         axes.margins(x=0.25, y=0.15)
         axes.grid(alpha=0.25)
-        axes.set(xlabel=f"{kind}, ms an image", ylabel="test accuracy, %")
+        axes.set(xlabel=f"{kind}, ms per image", ylabel="test accuracy, %")
         axes.set_title(f"Shipped weights, {data} (epochs); area: parameters", fontsize=10)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
         pyplot.close(figure)

@@ -1,1 +1,1 @@
-"""Finds new cells: data set -> search -> genotype, registered in the user's zoo."""
+"""Neural architecture search: data set -> search -> genotype, registered in the user's zoo."""

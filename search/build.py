@@ -1,4 +1,4 @@
-"""From the settings of a run to the strategy that carries it out."""
+"""Builds the strategy of a run from its settings."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def strategy(config: RunConfig, data: Any, folder: Path, workers: int | str | No
 
 
 def rehearse(config: RunConfig, data: Any, workers: int | str | None = None) -> int:
-    """Build everything once, networks without memory, so that nothing is begun that cannot go
-    on; the rows that the run will have.
+    """Build everything once, without allocating networks; return the number of epochs.
 
-    Raises ValueError for what does not go together, DataError for data that cannot be searched on.
+    A run that cannot work fails here, before it writes anything.  Raises ValueError for settings
+    that do not go together, DataError for data that cannot be searched on.
     """
     if config.entry.shares_weights:
         if workers not in (None, "auto"):
-            raise ValueError(f"--workers is for strategies that train candidates, and "
+            raise ValueError(f"--workers is for strategies that train candidates, but "
                              f"{config.strategy} trains one supernet; leave it out")
         return _one_shot(config, data, torch.device("meta")).epochs
     with strategy(config, data, Path(), workers) as built:
@@ -53,8 +53,7 @@ def rehearse(config: RunConfig, data: Any, workers: int | str | None = None) -> 
 
 
 def threads(config: RunConfig, data: Any) -> int:
-    """The number of threads with which a step of the supernet is faster; 1 where candidates are
-    trained, each by one thread."""
+    """The number of threads with the fastest step of the supernet; 1 if candidates are trained."""
     device = pick_device(config.device)
 
     def prepare() -> Callable[[], object]:
@@ -71,10 +70,10 @@ def threads(config: RunConfig, data: Any) -> int:
 def _one_shot(config: RunConfig, data: Any, device: torch.device) -> OneShot:
     settings, share = config.strategy_settings(), (distributed.rank(), distributed.size())
     if settings.batch_size % share[1]:
-        raise ValueError(f"a batch of {settings.batch_size} cannot be shared by {share[1]} "
-                         "processes; take a multiple with --batch-size")
+        raise ValueError(f"a batch of {settings.batch_size} cannot be split among {share[1]} "
+                         "processes; choose a multiple with --batch-size")
     task = config.domain.supernet_task(data, settings, device, config.seed, share)
     dtype = torch.float32 if device.type == "meta" else getattr(torch, config.precision)
     built = config.entry.load()(task, settings, config.seed, dtype)
-    assert isinstance(built, OneShot)  # as all strategies that share weights are
+    assert isinstance(built, OneShot)  # every strategy that shares weights is one
     return built

@@ -120,7 +120,7 @@ def run(
     from zoo.recipes.config_file import read_assignments
 
     if path is None and (data in NAMES) == (space != "recurrent"):
-        hub.check(data)  # before the seconds that torch takes
+        hub.check(data)  # fail before torch's slow import
 
     from search import build
     from search import runner as runs
@@ -141,8 +141,8 @@ def run(
     if config is not None:
         options = options.over_file(config)
     if threads is not None and not entry(options.strategy or DEFAULT).shares_weights:
-        raise ValueError(f"{options.strategy} trains each candidate with one thread, --workers of "
-                         "them at a time; leave --threads out")
+        raise ValueError(f"{options.strategy} trains --workers candidates at a time, with one "
+                         "thread each; leave --threads out")
     learned = None
 
     def prepare() -> Path:
@@ -150,14 +150,14 @@ def run(
         planned, learned = plan(options)
         planned = dataclasses.replace(planned, epochs=build.rehearse(planned, learned, workers))
         folder = output or _free_folder(planned)
-        begun.append(folder)
+        started.append(folder)
         runs.start(folder, planned)
         return folder
 
-    begun: list[Path] = []
-    with interrupts.go_on(lambda: _way(*begun)), \
+    started: list[Path] = []
+    with interrupts.go_on(lambda: _remedy(*started)), \
             distributed.group(pick_device(options.device or "auto")):
-        _carry_out(distributed.first(prepare), learned, workers, early_stop)
+        _execute(distributed.first(prepare), learned, workers, early_stop)
 
 
 @app.command()
@@ -168,16 +168,16 @@ def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop =
     Example:
       search resume runs/search-darts-digits-0
     """
-    _carry_out(folder, None, workers, early_stop)
+    _execute(folder, None, workers, early_stop)
 
 
-def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
+def _execute(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     from search import runner as runs
     from search.reporting.history import read_run
     from search.reporting.terminal import display
     from zoo.system import distributed
 
-    with interrupts.go_on(lambda: _way(folder)), \
+    with interrupts.go_on(lambda: _remedy(folder)), \
             display(shown=distributed.is_main_process()) as screen:
         screen.say(f"{read_run(folder).strategy} in {folder}")
         found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)
@@ -195,22 +195,22 @@ def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
                f"      {command('zoo', 'build', found.name, '--export', 'tfjs')}")
 
 
-def _way(folder: Path | None = None) -> str:
-    """How an interrupted run goes on: as it began, before anything of it is in its folder."""
+def _remedy(folder: Path | None = None) -> str:
+    """How to continue after an interrupt: resume, or repeat the command if no run exists yet."""
     from search.reporting.history import CONFIG
 
-    begun = folder is not None and (folder / CONFIG).exists()
-    return f"go on with `{command('search', 'resume', folder) if begun else typed()}`"
+    started = folder is not None and (folder / CONFIG).exists()
+    return f"continue with `{command('search', 'resume', folder) if started else typed()}`"
 
 
 def _free_folder(config: RunConfig) -> Path:
-    """runs/search-..., with a number when an earlier run has that name."""
+    """runs/search-..., numbered if an earlier run has that name."""
     base = f"search-{config.label}-{config.data}-{config.seed}"
     folder, number = Path("runs") / base, 1
     while folder.exists():
         if not (folder / "result.json").exists() and (folder / "config.json").exists():
             resumed = command("search", "resume", folder)
-            typer.echo(f"note: {folder} is unfinished; `{resumed}` goes on with it", err=True)
+            typer.echo(f"note: {folder} is unfinished; `{resumed}` continues it", err=True)
         number += 1
         folder = Path("runs") / f"{base}-{number}"
     return folder

@@ -1,4 +1,4 @@
-"""The settings of a run: from what a user asked for to `config.json`, and back.
+"""The settings of a run: from the user's options to `config.json`, and back.
 
 Presets come first, then a file (`--config`), then single values (`--set`), then options.
 """
@@ -32,8 +32,8 @@ from zoo.training.trainer import check_seed
 
 @dataclass
 class SearchOptions(Options):
-    """`settings` are those of the strategy and `training` those of its candidates, as a run's
-    file has them."""
+    """Options of `search run`; `settings` (strategy) and `training` (candidates) are as in a run's
+    `config.json`."""
 
     strategy: str | None = None
     space: str | None = None
@@ -52,10 +52,10 @@ class SearchOptions(Options):
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All that a run depends on, as it is kept in `config.json`.
+    """Everything a run depends on, as stored in `config.json`.
 
-    `settings` are the strategy's, `training` those of each candidate's training where the
-    strategy trains candidates; `epochs` is the number of rows that a whole run has.
+    `settings` are the strategy's; `training` is the recipe of its candidates, None for a strategy
+    that shares weights; `epochs` is the number of rows of the whole run.
     """
 
     strategy: str
@@ -67,7 +67,7 @@ class RunConfig:
     seed: int
     device: str
     precision: str
-    threads: int | None  # None: to be found by the first steps
+    threads: int | None  # None: measured on the first steps
     processes: int
     settings: dict[str, Any]
     training: dict[str, Any] | None
@@ -82,10 +82,10 @@ class RunConfig:
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> RunConfig:
-        """Raises ValueError for values that no run has written."""
+        """Parse a stored `config.json`.  Raises ValueError if it is invalid."""
         from pydantic import TypeAdapter
 
-        # As JSON, of which a strict dataclass can be made; nothing is converted.
+        # Through JSON: strict pydantic builds a dataclass from JSON but not from a dict.
         config = TypeAdapter(cls).validate_json(json.dumps(dict(values)), strict=True)
         check_threads(config.threads)
         config.strategy_settings()
@@ -100,26 +100,26 @@ class RunConfig:
         return domain(self.space)
 
     def strategy_settings(self) -> Any:
-        """Those of the strategy as a value.  Raises ValueError for damaged ones."""
+        """The strategy's settings, parsed.  Raises ValueError if they are damaged."""
         found = self.entry
         if found.shares_weights:
             return self.domain.read_supernet_settings(self.settings)
         return next(iter(found.presets().values())).changed(self.settings)
 
     def load_data(self) -> Any:
-        """The data set from where it was.  Raises DataError."""
+        """Load the run's data set.  Raises DataError."""
         return self.domain.load(self.data, Path(self.path) if self.path else None, self.size,
                                 self.by)
 
     @property
     def label(self) -> str:
-        """The strategy in names of folders and cells: "darts2", "evolution"."""
+        """The strategy's name in folders and cells: "darts2", "evolution"."""
         order = self.settings.get("order") if self.strategy == "darts" else None
         return f"{self.strategy}{order or ''}"
 
     @property
     def digest(self) -> str:
-        """sha256 of all that a checkpoint's numbers depend on: it fits no other search."""
+        """sha256 of everything a checkpoint's numbers depend on, to reject those of other runs."""
         facts = {name: getattr(self, name) for name in (
             "strategy", "space", "data_sha256", "seed", "precision", "processes", "settings",
             "training", "budget")}
@@ -127,9 +127,9 @@ class RunConfig:
 
 
 def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
-    """The run that is asked for, and its data set.
+    """The configuration of the run that `options` describe, and its data set.
 
-    Raises ValueError for what does not go together, DataError for data that cannot be read.
+    Raises ValueError for options that do not go together, DataError for unreadable data.
 
     Examples:
         >>> config, data = plan(SearchOptions(strategy="darts", changes={"epochs": 2}))
@@ -147,7 +147,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     check_threads(options.threads)
     check_early_stop(name, options.early_stop)
     if options.name is not None:
-        registry.check_free(options.name, options.replace)  # before hours of search
+        registry.check_free(options.name, options.replace)  # fail before hours of search
     searched = domain(space)
     data_name, path = searched.placed(options.data or searched.data, options.path)
     options = dataclasses.replace(options, path=path)
@@ -156,8 +156,8 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     data = searched.load(data_name, options.path, options.size, options.by)
     fingerprint = searched.fingerprint(data)
     if options.data_sha256 not in (None, fingerprint):
-        raise ValueError(f"the settings are of a run on other data than {data_name} is now; leave "
-                         "data_sha256 out to search on this")
+        raise ValueError(f"{data_name} is not the data that the settings' run used; leave "
+                         "data_sha256 out to search on it")
     if found.shares_weights and options.budget is not None:
         settings = searched.within(options.budget, data, settings)
     device = pick_device(options.device or "auto")
@@ -180,20 +180,20 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
 
 
 def check_early_stop(strategy: str, early_stop: bool) -> None:
-    """Raise ValueError for a strategy whose epochs show no collapse to stop at."""
+    """Raise ValueError if `early_stop` is set for a strategy without a supernet."""
     if early_stop and not entry(strategy).shares_weights:
-        raise ValueError(f"{strategy} trains candidates, and no supernet that could collapse; "
+        raise ValueError(f"{strategy} trains candidates, not a supernet that could collapse; "
                          "leave --early-stop out")
 
 
 def _settings(found: Entry, searched: Domain, preset: str, data: str, options: SearchOptions
               ) -> tuple[Any, Any]:
-    """The strategy's settings, and those of each candidate's training where it trains them."""
+    """The strategy's settings, and the recipe of its candidates or None."""
     changes = {name: value for name, value in options.changes.items() if value is not None}
     names = settings_of(found, searched)
     for name in (*changes, *(set(found.unused) & set(options.given))):
         if name not in names:
-            raise _no_setting(name, options, searched.space, name in changes)
+            raise _foreign_setting(name, options, searched.space, name in changes)
     if found.shares_weights and options.training:
         raise ValueError(f"{options.strategy} trains no candidates from scratch; leave the "
                          "settings below training out")
@@ -206,18 +206,18 @@ def _settings(found: Entry, searched: Domain, preset: str, data: str, options: S
     settings = presets[preset].changed(options.settings or {}, "settings: ")
     training = searched.recipe(preset, data).changed(options.training or {}, "training: ")
     for values in (options.given, changes):
-        theirs = {name: value for name, value in values.items()
+        recipe = {name: value for name, value in values.items()
                   if name not in settings.names() or (values is changes and name != "candidates")}
-        own = {name: value for name, value in values.items() if name not in theirs}
-        theirs = current_names(theirs, training.names())
-        check_known(theirs, [*settings.names(), *training.names()])
-        settings, training = settings.changed(own), training.changed(theirs)
+        own = {name: value for name, value in values.items() if name not in recipe}
+        recipe = current_names(recipe, training.names())
+        check_known(recipe, [*settings.names(), *training.names()])
+        settings, training = settings.changed(own), training.changed(recipe)
     return settings, training
 
 
 def settings_of(found: Entry, searched: Domain) -> list[str]:
-    """The names of the settings that options give a strategy in a space: those of its supernet, or
-    the number of candidates and those of their training, which a controller may have too."""
+    """Names of the settings that options can change: the supernet's, or the number of candidates
+    and the settings of their training, even if the controller has one of the same name."""
     if found.shares_weights:
         names = next(iter(searched.supernets.values())).names()
     else:
@@ -226,8 +226,8 @@ def settings_of(found: Entry, searched: Domain) -> list[str]:
     return [name for name in names if name not in found.unused]
 
 
-def _no_setting(name: str, options: SearchOptions, space: str, as_option: bool) -> ValueError:
-    """The setting is another strategy's or of another space; says whose."""
+def _foreign_setting(name: str, options: SearchOptions, space: str, as_option: bool) -> ValueError:
+    """The error for a setting of another strategy or space; it names the owner."""
     strategy = options.strategy or DEFAULT
     option = f"--{name.replace('_', '-')}" if as_option else f"--set {name}"
     spaces = [other for other in entry(strategy).spaces

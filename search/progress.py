@@ -1,11 +1,11 @@
-"""How a search reports its progress inside an epoch."""
+"""Progress reports within an epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeAlias
 
-#: Called inside an epoch with (steps done, steps in total, current metrics).
+#: Called within an epoch with (steps done, steps in total, current metrics).
 Report: TypeAlias = Callable[[int, int, dict], None]
 
 

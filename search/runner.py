@@ -1,11 +1,11 @@
 """One loop for every strategy: a folder, a lock, checkpoints, a history, and a genotype at the end.
 
-The folder holds `config.json`, `history.jsonl` (a row an epoch), `seconds.jsonl` and
-`checkpoint.pt`, `candidates/` where candidates are trained, `tensorboard/` with events,
+The folder holds `config.json`, `history.jsonl` (one row per epoch), `seconds.jsonl`,
+`checkpoint.pt`, `candidates/` if candidates are trained, `tensorboard/` with events,
 `report.html`, and at the end `genotype.json` and `result.json`.
 
-A run that is killed at any moment and resumed ends with the same history and genotype as one
-that is not: an epoch depends on the checkpoint and its own number, and a row counts only when the
+A run that is killed and resumed ends with the same history and genotype as an uninterrupted one:
+an epoch depends only on the checkpoint and its own number, and a row counts only once the
 checkpoint after it is written.
 """
 
@@ -52,14 +52,13 @@ from zoo.system.files import write_whole
 from zoo.system.memory import is_exhausted
 from zoo.system.threads import use_threads
 
-#: Called with "done" and the epochs done and "strategy" before the first
-#: step, with "row" after each epoch.
+#: Called with "done" (epochs done) and "strategy" before the first step, "row" after each epoch.
 OnEvent = Callable[[str, Any], None]
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a run has found: a genotype, of which epoch and why, and its name in the zoo."""
+    """The genotype that a run found, its epoch and why that was chosen, and its name in the zoo."""
 
     run: RunRecord
     genotype: Genotype
@@ -73,26 +72,26 @@ class SearchResult:
 
 
 def start(folder: Path, config: RunConfig) -> None:
-    """Make `folder` ready for a run of `config` (see `search.config.plan`).
+    """Create the folder of a run (see `search.config.plan` for its configuration).
 
-    What is found will be registered as `config.name`, or by what it is.
-    Raises RunError if the folder holds anything already.
+    The found cell will be registered as `config.name`, by default STRATEGY_DATA_SEED.
+    Raises RunError if the folder is not empty.
     """
     run_folder.begin(folder, dataclasses.asdict(config), "search run", {
         RESULT: f"a finished search, see `{command('search', 'show', folder)}`;",
-        CONFIG: f"a search already; go on with `{command('search', 'resume', folder)}`, or"})
+        CONFIG: f"a search already; continue with `{command('search', 'resume', folder)}`, or"})
 
 
 def run(folder: Path, data: Any = None, workers: int | str | None = None,
         early_stop: bool = False, report: Report = silent,
         on_event: OnEvent = lambda what, value: None) -> SearchResult:
-    """Carry out, or go on with, the run in `folder`, and register what it finds.
+    """Run or resume the search in `folder`, and register the cell that it finds.
 
-    `data` is read from where the run's settings say when left out.  With `early_stop` the run
-    ends when three epochs on end show a collapse.
+    `data` defaults to the run's data set.  With `early_stop` the run ends when three consecutive
+    epochs show a collapse.
 
     Raises RunError for a folder that holds no run, is used by another process, is damaged or
-    cannot be written, DivergedError for a loss that is NaN or infinite, DataError.
+    cannot be written, DivergedError for a loss that is NaN or infinite, DataError for the data.
     """
     record = read_run(folder)
     if record.result is not None:
@@ -101,13 +100,13 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
         config = distributed.first(lambda: _checked(folder, record.config))
         check_early_stop(config.strategy, early_stop)
         with _disk_errors_in_one_line(folder), at_work(folder):
-            record = read_run(folder)  # no other process writes any more
+            record = read_run(folder)  # again, now that no other process writes
             if data is None:
                 data = config.load_data()
             if config.domain.fingerprint(data) != config.data_sha256:
-                raise RunError(f"{folder} was started with other data than what is at "
-                               f"{config.path or config.data} now; put that back, or search "
-                               "into another folder with -o")
+                raise RunError(f"{folder} was started on different data than "
+                               f"{config.path or config.data} holds now; restore that data, or "
+                               "search in another folder with -o")
             with build.strategy(config, data, folder, workers) as strategy:
                 record = _epochs(record, config, data, strategy,
                                  early_stop or config.early_stop, report, on_event)
@@ -115,25 +114,25 @@ def run(folder: Path, data: Any = None, workers: int | str | None = None,
 
 
 def _checked(folder: Path, values: dict) -> RunConfig:
-    """What `start` has written.  Raises RunError for a damaged file, for other processes, and for a
-    run that has diverged."""
+    """The stored configuration.  Raises RunError if it is damaged, if the number of processes has
+    changed, or if the run has diverged."""
     try:
         config = RunConfig.read(values)
     except (TypeError, ValueError):
-        raise RunError(f"{folder / CONFIG} is damaged; search anew into another folder with "
+        raise RunError(f"{folder / CONFIG} is damaged; search again in another folder with "
                        "-o") from None
     run_folder.refuse_diverged(folder)
-    begun, now = config.processes, distributed.size()
-    if begun != now:
-        remedy = f"with torchrun --nproc-per-node {begun}" if begun > 1 else "without torchrun"
-        raise RunError(f"{folder} was started with {begun} process{'es' * (begun > 1)}, and {now} "
-                       f"would give other sums; resume it {remedy}")
+    before, now = config.processes, distributed.size()
+    if before != now:
+        remedy = f"with torchrun --nproc-per-node {before}" if before > 1 else "without torchrun"
+        raise RunError(f"{folder} was started with {before} process{'es' * (before > 1)}, and "
+                       f"{now} would change the results; resume it {remedy}")
     return config
 
 
 def _epochs(record: RunRecord, config: RunConfig, data: Any, strategy: Strategy, early_stop: bool,
             report: Report, on_event: OnEvent) -> RunRecord:
-    """The run with the rows of all its epochs, computed with the threads that it began with."""
+    """Run the remaining epochs, with the run's number of threads; return the complete record."""
     folder, writes = record.folder, distributed.is_main_process()
     first = _restore(record, strategy, config.digest)
     record = dataclasses.replace(record, rows=record.rows[:first], seconds=record.seconds[:first])
@@ -166,22 +165,22 @@ def _epochs(record: RunRecord, config: RunConfig, data: Any, strategy: Strategy,
 
 
 def _choose_threads(record: RunRecord, config: RunConfig, data: Any) -> int:
-    """The number of threads of a run that has made no step yet; its file keeps it."""
+    """Measure the best number of threads, and store it in the run's configuration."""
     count = build.threads(config, data)
     write_whole(record.folder / CONFIG, json_bytes(record.config | {"threads": count}))
     return count
 
 
 def _restore(record: RunRecord, strategy: Strategy, digest: str) -> int:
-    """Go back to the checkpoint, if there is one: the number of epochs done."""
+    """Load the checkpoint, if there is one; return the number of epochs done."""
     folder = record.folder
     state = run_folder.load_checkpoint(folder, "epoch", "search")
     if state is None:
         return 0
     path = folder / run_folder.CHECKPOINT
     if state["search"] != digest:
-        raise RunError(f"{path} is of another search than {CONFIG}, or the settings there were "
-                       "changed; put the right one back, or search into another folder with -o")
+        raise RunError(f"{path} belongs to another search than {CONFIG}, or the settings there "
+                       "were changed; restore the right one, or search in another folder with -o")
     try:
         epoch = state["epoch"]
         if epoch not in range(1, strategy.epochs + 1):
@@ -190,33 +189,33 @@ def _restore(record: RunRecord, strategy: Strategy, digest: str) -> int:
     except (LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         if is_exhausted(error):
             raise
-        raise RunError(f"{path} is damaged or of another version; search anew into another folder "
+        raise RunError(f"{path} is damaged or from another version; search again in another folder "
                        "with -o (the history is kept)") from None
     if len(record.rows) < epoch:
-        raise RunError(f"{folder / HISTORY} lacks rows of epochs that are done; search anew into "
-                       "another folder with -o")
+        raise RunError(f"{folder / HISTORY} lacks rows of finished epochs; search again in another "
+                       "folder with -o")
     return epoch
 
 
 @contextlib.contextmanager
 def _disk_errors_in_one_line(folder: Path) -> Iterator[None]:
-    """Say of a disk that is full or cannot be written how the run goes on."""
+    """Report a full or read-only disk in one line that says how to continue the run."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "free some space"
-        elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and not _lies_elsewhere(
+        elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and not _is_outside(
                 error.filename, folder):
             remedy = "make it writable"
         else:
             raise
-        raise RunError(f"{error.filename or folder}: {error.strerror}; {remedy} and go on with "
+        raise RunError(f"{error.filename or folder}: {error.strerror}; {remedy} and continue with "
                        f"`{command('search', 'resume', folder)}`") from None
 
 
-def _lies_elsewhere(name: str | bytes | int | None, folder: Path) -> bool:
-    """Is it a file of the data, say, and not one of the run?"""
+def _is_outside(name: str | bytes | int | None, folder: Path) -> bool:
+    """Is the file outside the run's folder, as the data set's files are?"""
     path = Path(name) if isinstance(name, str) else folder
     return path.exists() and not path.resolve().is_relative_to(folder.resolve())
 
@@ -248,27 +247,28 @@ def choose(rows: list[dict]) -> tuple[int, str]:
 
 
 def _register(record: RunRecord, config: RunConfig, genotype: Genotype) -> str:
-    """Keep the genotype in the user's zoo; a name that is taken meanwhile gets a number.
+    """Register the genotype in the user's zoo, with a number after the name if that is taken.
 
-    Raises RunError for a name that no cell can have.
+    Raises RunError for an invalid name.
     """
     source = (f"search run {record.folder.resolve().name}: {record.strategy} on {config.data}, "
               f"seed {config.seed}")
     base = config.name or f"{config.label}_{config.data}_{config.seed}".replace(
-        "-", "_").upper()[:90]  # a number has to fit after it
+        "-", "_").upper()[:90]  # leaves room for a number
     replace = config.replace and config.name is not None
     for name in itertools.chain([base], (f"{base}_{number}" for number in itertools.count(2))):
         try:
             return registry.register(name, genotype, source, replace).stem
         except ValueError as error:
             if not registry.registered(name):
-                raise RunError(f"{record.folder / CONFIG}: {error}; mend the name there and go on "
-                               f"with `{command('search', 'resume', record.folder)}`") from None
-        with contextlib.suppress(ValueError):  # of a damaged cell of the user's
+                raise RunError(f"{record.folder / CONFIG}: {error}; correct the name there and "
+                               "continue with "
+                               f"`{command('search', 'resume', record.folder)}`") from None
+        with contextlib.suppress(ValueError):  # the registered cell is damaged
             known = registry.record(name)
             if known.source == source and known.genotype == genotype:
-                return known.name  # killed right after this was registered
-    raise AssertionError("there is always another number")
+                return known.name  # registered just before this run was killed
+    raise AssertionError("the numbers never end")
 
 
 def _result(record: RunRecord) -> SearchResult:
@@ -278,6 +278,6 @@ def _result(record: RunRecord) -> SearchResult:
         return SearchResult(record, genotype, result["chosen_epoch"], result["why"],
                             result["name"])
     except (KeyError, ValueError, FileNotFoundError):
-        raise RunError(f"{folder / RESULT} or {GENOTYPE} beside it is damaged; remove it and go "
-                       f"on with `{command('search', 'resume', folder)}`, which writes both "
-                       "anew") from None
+        raise RunError(f"{folder / RESULT} or {GENOTYPE} next to it is damaged; remove it and "
+                       f"continue with `{command('search', 'resume', folder)}`, which rewrites "
+                       "both") from None

@@ -1,8 +1,8 @@
-"""The settings of a weight-sharing search, every one in sight; presets by space and name.
+"""Settings of weight-sharing searches, and their presets by space and name.
 
 `paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A.1) as in the official 2018 release.
-`quick`: ours, about two minutes on two CPU cores; the alphas' rate is that of `paper` times the
-ratio of their numbers of steps, so that alphas can go as far.
+`quick`: ours, about two minutes on two CPU cores; the learning rate of the alphas is scaled by the
+ratio of the numbers of steps, so that they can move as far as with `paper`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoo.recipes.base import Settings, check_not_negative
 
 @dataclass(frozen=True)
 class SupernetSettings(Settings):
-    """What both spaces have.  Raises ValueError for a value out of range."""
+    """Settings common to both spaces.  Raises ValueError for a value out of range."""
 
     epochs: int = 50  # passes over the training data
     warm_up: int = 0  # epochs before the alphas are trained
@@ -40,17 +40,17 @@ class SupernetSettings(Settings):
         if not all(0 <= beta < 1 for beta in self.alpha_betas):
             raise ValueError(f"alpha_betas must be in [0, 1), not {self.alpha_betas!r}")
         if self.order not in (1, 2):
-            raise ValueError(f"the order is 1 or 2, not {self.order!r}")
+            raise ValueError(f"order must be 1 or 2, not {self.order!r}")
 
 
 @dataclass(frozen=True)
 class ConvSettings(SupernetSettings):
-    """The supernet of images and how it is trained.  Raises ValueError as its base does."""
+    """The image supernet and its training.  Raises ValueError as the base class does."""
 
     channels: int = 16  # of the first cell
     layers: int = 8  # number of cells
     batch_size: int = 64  # images per step
-    # Weights: SGD; the rate falls on a cosine, epoch by epoch.
+    # Weights: SGD with a cosine schedule, by epoch.
     learning_rate: float = 0.025  # initial, of the weights
     last_learning_rate: float = 0.001  # at the end of the cosine
     momentum: float = 0.9  # of SGD
@@ -75,12 +75,12 @@ class ConvSettings(SupernetSettings):
 
 @dataclass(frozen=True)
 class TextSettings(SupernetSettings):
-    """The recurrent supernet and how it is trained.  Raises ValueError as its base does."""
+    """The recurrent supernet and its training.  Raises ValueError as the base class does."""
 
     hidden: int = 300  # hidden size, and that of the embedding
     batch_size: int = 256  # parallel token streams that the text is cut into
     bptt: int = 35  # truncated backpropagation: time steps; random lengths around it
-    # Weights: SGD at one rate, shortened with the piece.
+    # Weights: SGD at a constant rate, scaled by the length of the sequence.
     learning_rate: float = 20.0  # initial, of the weights
     momentum: float = 0.0  # of SGD
     weight_decay: float = 5e-7  # of the weights
@@ -117,6 +117,6 @@ TEXT_PRESETS = {
 
 
 def check_preset(name: str, among: Iterable[str]) -> None:
-    """Raise ValueError for a name that is not `among` the presets."""
+    """Raise ValueError for a name that is not `among` the known presets."""
     if name not in among:
         raise ValueError(f"unknown preset {choices(name, among)}")

@@ -1,4 +1,4 @@
-"""A candidate to train, how that is done, what came of it, and the record that is kept of that.
+"""Candidates, their training, its results, and the stored records of these.
 
 As in Zoph et al. 2018 (arXiv 1707.07012), Real et al. 2018 (arXiv 1802.01548) and the random
 search of Liu et al. 2019 (arXiv 1806.09055).  `search.candidates.workers` trains many at a time.
@@ -40,10 +40,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a candidate.
+    """The result of training a candidate.
 
-    `value` is the accuracy or the perplexity on held-out data, None when the training diverged;
-    `measure` says which; `cost` counts the images or tokens that the budget is charged.
+    `value` is the accuracy or perplexity on held-out data, None if the training diverged;
+    `measure` says which; `cost` is in images or tokens, charged to the budget.
     """
 
     measure: str  # "valid_accuracy" or "valid_perplexity"
@@ -53,17 +53,17 @@ class Result:
 
     @property
     def score(self) -> float:
-        """More is better: the accuracy or one over the perplexity, 0 where training diverged."""
+        """Higher is better: accuracy or 1 / perplexity, 0 if the training diverged."""
         if self.value is None:
             return 0.0
         return self.value if self.measure == "valid_accuracy" else 1 / self.value
 
 
 class CandidateTraining(ABC):
-    """How every candidate of a search is trained, and measured on held-out data.
+    """The training of every candidate of a search, and its evaluation on held-out data.
 
-    `cost` is what one candidate costs, in images or tokens (`unit`) that its weights are updated
-    with; `measure` says what its value is.
+    `cost` is the number of training images or tokens (`unit`) of one candidate; `measure` names
+    the metric.
     """
 
     unit: ClassVar[str]
@@ -84,10 +84,10 @@ class CandidateTraining(ABC):
         """Accuracy or perplexity of a trained network; None where it is NaN or infinite."""
 
     def train(self, candidate: Candidate, folder: Path) -> Result:
-        """Train in `folder`, where a training that was cut short goes on, or begins again."""
+        """Train in `folder`, resuming an interrupted training where possible."""
         try:
             trainer, value = self._fit(candidate, folder)
-        except RunError:  # nothing that can go on
+        except RunError:  # not resumable
             shutil.rmtree(folder)
             trainer, value = self._fit(candidate, folder)
         return Result(self.measure, value, parameters(trainer.model), self.cost)
@@ -107,7 +107,7 @@ class CandidateTraining(ABC):
 
 
 def device_of(name: str, number: int) -> torch.device:
-    """Candidates take turns on the GPUs of a machine that has several."""
+    """The device of candidate `number`: candidates take turns on several GPUs."""
     place = pick_device(name)
     if place.type == "cuda" and place.index is None:
         return torch.device("cuda", number % torch.cuda.device_count())
@@ -115,14 +115,14 @@ def device_of(name: str, number: int) -> torch.device:
 
 
 def folder_of(directory: Path, candidate: Candidate) -> Path:
-    """Where a candidate trains; gone when it is finished."""
+    """The folder in which a candidate trains; removed when it is finished."""
     return directory / f"candidate-{candidate.number:03d}"
 
 
 def read_record(directory: Path, candidate: Candidate) -> Result | None:
-    """The result of a candidate that is finished, else None.
+    """The result of a finished candidate, else None.
 
-    Raises RunError when the file is damaged or is that of another candidate.
+    Raises RunError if the file is damaged or belongs to another candidate.
     """
     path = _record(directory, candidate)
     try:
@@ -133,14 +133,14 @@ def read_record(directory: Path, candidate: Candidate) -> Result | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        raise RunError(f"{path} is damaged; remove it and go on with `search resume`") from None
+        raise RunError(f"{path} is damaged; remove it and continue with `search resume`") from None
     if not same:
-        raise RunError(f"{path} is of another search; choose another folder with -o")
+        raise RunError(f"{path} belongs to another search; choose another folder with -o")
     return result
 
 
 def write_record(directory: Path, candidate: Candidate, result: Result) -> None:
-    """Keep the result of a candidate; a kill leaves the whole file or none."""
+    """Store the result of a candidate, atomically."""
     write_whole(_record(directory, candidate), (json_text.dumps({
         "genotype": to_dict(candidate.genotype), "seed": candidate.seed,
         "result": dataclasses.asdict(result)}) + "\n").encode())

@@ -1,4 +1,4 @@
-"""Convolutional candidates: small networks that are trained on images."""
+"""Convolutional candidates: small networks trained on images."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from zoo.training.tasks.image import ImageTask
 
 @dataclass(frozen=True)
 class ImageTraining(CandidateTraining):
-    """`data` comes from `held_out`, which makes the validation images the test split.
+    """Training on images; the test split of `data` holds the validation images (see `held_out`).
 
-    Raises ValueError for settings that a candidate's training has no use for.
+    Raises ValueError for settings that do not apply to candidates.
     """
 
     data: ImageData
@@ -36,8 +36,8 @@ class ImageTraining(CandidateTraining):
             raise ValueError("validation is not a setting of candidates: a search holds out a "
                              "fifth of the training images itself; leave it out")
         if self.recipe.drawings:
-            raise ValueError("drawings are not for candidates, whose cost counts the images of "
-                             "the data set; leave it out")
+            raise ValueError("drawings is not a setting of candidates: their cost counts images "
+                             "of the data set only; leave it out")
 
     @property
     def cost(self) -> int:
@@ -63,9 +63,9 @@ def held_out(data: ImageData, seed: int, share: float = 0.2) -> ImageData:
     return dataclasses.replace(rest, test=valid)
 
 
-#: Short trainings of small networks, without what only long ones need.  `quick` is ours: four
-#: seconds of one CPU core for a cell on the digits.  `paper` is the network of Real et al. 2018,
-#: section 4 (N = 3 makes 11 cells, F = 24, 25 epochs).
+#: Short trainings of small networks, without the regularization of long ones.  `quick` is ours:
+#: four seconds of one CPU core for a cell on the digits.  `paper` is the network of Real et al.
+#: 2018, section 4 (N = 3 makes 11 cells, F = 24, 25 epochs).
 IMAGE_PRESETS = {
     "quick": {"channels": 8, "layers": 5, "epochs": 4, "batch_size": 64, "learning_rate": 0.05,
               "cutout": 0},
@@ -80,13 +80,13 @@ HIERARCHICAL_PRESETS = {
 
 
 def image_recipe(preset: str, data: str, hierarchical: bool = False) -> Recipe:
-    """How the candidates of a search on the data set `data` are trained, augmented as there.
+    """The recipe of candidates on the data set `data`, with the augmentation of that data set.
 
-    Raises ValueError for a preset that there is not.
+    Raises ValueError for an unknown preset.
     """
     presets = HIERARCHICAL_PRESETS if hierarchical else IMAGE_PRESETS
     check_preset(preset, presets)
-    # As published where that is known: a schedule without a warm-up suits few epochs.
+    # As published, if it is: a schedule without warm-up suits few epochs.
     base = recipe(data, "paper" if "paper" in RECIPES.get(data, {}) else None)
     return base.but(drop_path=0.0, auxiliary_weight=0.0, drawings=0, precision="auto",
                     **presets[preset])

@@ -1,7 +1,7 @@
-"""What a sampled recurrent cell is worth: a small language model, trained for a fixed budget.
+"""Recurrent candidates: small language models, trained for a fixed budget.
 
 As in the final training of Liu et al. 2019 (arXiv 1806.09055, appendix A.3.2), which follows
-Merity et al. 2017 (arXiv 1708.02182), without its averaging of weights.
+Merity et al. 2017 (arXiv 1708.02182), without weight averaging.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from zoo.training.tasks.language import LanguageTask, text_columns
 
 @dataclass(frozen=True)
 class TextRecipe(LanguageRecipe):
-    """How a candidate is trained.  Raises ValueError for a value out of range."""
+    """The recipe of a candidate.  Raises ValueError for a value out of range."""
 
     hidden: int = 300
     epochs: int = 25
@@ -36,12 +36,12 @@ class TextRecipe(LanguageRecipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.optimizer == "nt-asgd":
-            raise ValueError("nt-asgd needs a validation after each epoch, and a candidate is "
-                             "measured once; choose sgd or adamw as the optimizer")
+            raise ValueError("nt-asgd needs a validation after each epoch, but a candidate is "
+                             "validated once; choose sgd or adamw as the optimizer")
 
 
-#: `quick` is ours; `paper` is the network of the published search with the published training
-#: of the cells that it finds, cut to 25 epochs.
+#: `quick` is ours; `paper` is the network of the published search, with the published final
+#: training cut to 25 epochs.
 TEXT_RECIPES = {
     "quick": TextRecipe(hidden=64, epochs=2, batch_size=32, dropout=0.1, dropout_words=0.0,
                         dropout_embedding=0.0, dropout_hidden=0.0, dropout_input=0.0,
@@ -51,14 +51,14 @@ TEXT_RECIPES = {
 
 
 def text_recipe(preset: str) -> TextRecipe:
-    """How the candidates of a search are trained.  Raises ValueError for an unknown preset."""
+    """The recipe of the candidates of a search.  Raises ValueError for an unknown preset."""
     check_preset(preset, TEXT_RECIPES)
     return TEXT_RECIPES[preset]
 
 
 @dataclass(frozen=True)
 class TextTraining(CandidateTraining):
-    """On the training text, measured on the validation text.
+    """Training on the training text, with evaluation on the validation text.
 
     Raises DataError for a text that is too small for the recipe's batch.
     """
@@ -70,7 +70,7 @@ class TextTraining(CandidateTraining):
     measure: ClassVar[str] = "valid_perplexity"
 
     def __post_init__(self) -> None:
-        text_columns(self.data.train, self.recipe)  # else the first worker would find out
+        text_columns(self.data.train, self.recipe)  # fail here, not in the first worker
 
     @property
     def cost(self) -> int:

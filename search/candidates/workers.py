@@ -1,7 +1,7 @@
-"""Train candidates in parallel: in processes of this machine, or on a Ray cluster.
+"""Trains candidates in parallel, in processes of this machine or on a Ray cluster.
 
-Moritz et al. 2018 (arXiv 1712.05889).  A result depends on its task only, so the number and kind
-of workers change the duration of a search and nothing else.
+Ray: Moritz et al. 2018 (arXiv 1712.05889).  A result depends only on its task, so the number and
+kind of workers change nothing but the duration of a search.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 
 
 class WorkerError(ValueError):
-    """A candidate could not be trained to its end; the message says how to go on."""
+    """The training of a candidate failed; the message says how to continue."""
 
 
 class _Pool(Protocol):
     """Where candidates are trained."""
 
     def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
-        """Train every task; each with its result, in the order in which they finish."""
+        """Train every task; yield each with its result, in the order in which they finish."""
         ...
 
     def close(self) -> None:
@@ -60,11 +60,11 @@ class Evaluator:
     """Trains candidates as `training` says, in subfolders of `directory`.
 
     `workers` is a number of processes, by default one per core (or GPU); "ray" for the Ray cluster
-    of this machine, which is started if there is none; "ray://HOST:PORT" for a remote one, whose
-    machines have this package installed and need no shared disk.  The workers start with the first
-    candidate; `close` ends them, as does a ``with``.
+    of this machine, started if there is none; "ray://HOST:PORT" for a remote one, whose machines
+    have this package installed and need no shared disk.  The workers start with the first
+    candidate and end with `close` or the ``with`` block.
 
-    Raises ValueError for other workers and where Ray is not installed or does not answer.
+    Raises ValueError for invalid `workers`, or if Ray is missing or does not answer.
     """
 
     def __init__(self, training: CandidateTraining, directory: Path,
@@ -80,8 +80,8 @@ class Evaluator:
         Results of an earlier call or run are read from their records; an interrupted training is
         resumed.  `report(candidates done, in total, metrics)` is called as each one finishes.
 
-        Raises WorkerError when a worker is killed or runs out of memory, RunError when
-        `directory` holds candidates of another run.
+        Raises WorkerError if a worker is killed or runs out of memory, RunError if `directory`
+        holds candidates of another run.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         results: dict[int, Result] = {}
@@ -116,7 +116,7 @@ class Evaluator:
             return _Ray(self.training, self._workers)
         if self._workers > 1:
             return _Processes(self.training, self.directory, self._workers)
-        return _Here(self.training, self.directory)
+        return _InProcess(self.training, self.directory)
 
     def close(self) -> None:
         """End the workers, at once if they are still training."""
@@ -144,28 +144,28 @@ def _parse(workers: int | str | None, device: str) -> int | str:
         return workers
     if str(workers).isdecimal() and int(workers) > 0:
         return int(workers)
-    raise ValueError(f"--workers is a number from 1, ray or ray://HOST:PORT, not {workers!r}")
+    raise ValueError(f"--workers must be a number from 1, ray or ray://HOST:PORT, not {workers!r}")
 
 
 def _trained(training: CandidateTraining, task: Candidate, directory: Path) -> Result:
-    """Train one candidate.  Raises WorkerError when memory runs out."""
+    """Train one candidate.  Raises WorkerError if memory runs out."""
     try:
-        with use_threads(1):  # so that a result is the same with any number of workers
+        with use_threads(1):  # the same result with any number of workers
             return training.train(task, folder_of(directory, task))
     except (MemoryError, RuntimeError) as error:
         if not is_exhausted(error):
             raise
-        raise WorkerError(f"candidate {task.number} does not fit in memory; go on with `search "
+        raise WorkerError(f"candidate {task.number} does not fit in memory; continue with `search "
                           "resume` and fewer --workers, or search with a smaller network") from None
 
 
 def _killed(tasks: list[Candidate]) -> WorkerError:
     numbers = ", ".join(str(task.number) for task in sorted(tasks, key=lambda task: task.number))
     return WorkerError(f"a worker was killed, perhaps for lack of memory, before candidates "
-                       f"{numbers} were done; go on with `search resume` and fewer --workers")
+                       f"{numbers} were done; continue with `search resume` and fewer --workers")
 
 
-class _Here:
+class _InProcess:
     """Trains in this process, one candidate after another."""
 
     def __init__(self, training: CandidateTraining, directory: Path) -> None:
@@ -185,21 +185,21 @@ class _Here:
 class _Processes:
     """Processes that hold the data and train one candidate after another.
 
-    They exit when this process closes its end of their lifeline, in `close` or because it died.
-    Else a killed search would leave workers that write where the resumed search writes.
+    They exit when this process closes its end of their lifeline, in `close` or by dying.
+    Otherwise the workers of a killed search would write into the folder of the resumed one.
     """
 
     def __init__(self, training: CandidateTraining, directory: Path, workers: int) -> None:
         context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
         lifeline, self._lifeline = context.Pipe(duplex=False)
         self._pool = concurrent.futures.ProcessPoolExecutor(
-            workers, context, _begin, (training, directory, lifeline))
+            workers, context, _start_worker, (training, directory, lifeline))
 
     def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
         left = {task.number: task for task in tasks}
         try:
-            with _unheard(signal.SIGINT):  # by the processes that this starts
-                futures = {self._pool.submit(_work, task): task for task in tasks}
+            with _blocked(signal.SIGINT):  # in the processes that this starts
+                futures = {self._pool.submit(_train_in_worker, task): task for task in tasks}
             for future in concurrent.futures.as_completed(futures):
                 result = future.result()
                 yield left.pop(futures[future].number), result
@@ -212,9 +212,8 @@ class _Processes:
 
 
 @contextlib.contextmanager
-def _unheard(number: signal.Signals) -> Iterator[None]:
-    """Block a signal in this thread, which hears it after the block, and in processes that the
-    block starts, which do not."""
+def _blocked(number: signal.Signals) -> Iterator[None]:
+    """Delay a signal to this thread until the block ends; block it in processes started within."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -225,15 +224,15 @@ def _unheard(number: signal.Signals) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_of_process: tuple[CandidateTraining, Path] | None = None  # of a worker, set when it starts
+_worker_state: tuple[CandidateTraining, Path] | None = None  # set when a worker starts
 
 
-def _begin(training: CandidateTraining, directory: Path, lifeline: _ConnectionBase[Any, Any]
-           ) -> None:
-    global _of_process
+def _start_worker(training: CandidateTraining, directory: Path,
+                  lifeline: _ConnectionBase[Any, Any]) -> None:
+    global _worker_state
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles Ctrl-C
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _of_process = training, directory
+    _worker_state = training, directory
 
     def watch() -> None:
         with contextlib.suppress(EOFError, OSError):
@@ -243,9 +242,9 @@ def _begin(training: CandidateTraining, directory: Path, lifeline: _ConnectionBa
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _work(task: Candidate) -> Result:
-    assert _of_process is not None  # the pool has called `_begin`
-    training, directory = _of_process
+def _train_in_worker(task: Candidate) -> Result:
+    assert _worker_state is not None  # the pool has called `_start_worker`
+    training, directory = _worker_state
     return _trained(training, task, directory)
 
 
@@ -253,13 +252,13 @@ def _work(task: Candidate) -> Result:
 
 
 class _Ray:
-    """Tasks of a Ray cluster, one core each; each trains in a temporary folder of its machine."""
+    """Tasks of a Ray cluster, with one core and a temporary folder each."""
 
     def __init__(self, training: CandidateTraining, workers: str) -> None:
         try:
             import ray
         except ModuleNotFoundError:
-            raise ValueError(f"--workers {workers} needs the package ray, which is not installed: "
+            raise ValueError(f"--workers {workers} needs ray, which is not installed: "
                              "pip install 'genotype-zoo[ray]'") from None
         self.ray, self.ours = ray, not ray.is_initialized()
         if self.ours:
@@ -274,17 +273,17 @@ class _Ray:
                                  "it was started with") from None
         on_gpu = training.device.startswith("cuda") or (
             training.device == "auto" and torch.cuda.is_available())
-        self._work = ray.remote(num_cpus=1, num_gpus=int(on_gpu))(_work_far)
+        self._remote = ray.remote(num_cpus=1, num_gpus=int(on_gpu))(_train_on_ray)
         self._training = ray.put(training)
 
     def train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
-        left = {self._work.remote(self._training, task): task for task in tasks}
+        left = {self._remote.remote(self._training, task): task for task in tasks}
         while left:
             ready, _ = self.ray.wait(list(left))
             try:
                 result = self.ray.get(ready[0])
             except self.ray.exceptions.RayTaskError as error:
-                raise error.cause from None  # as if it had been raised here
+                raise error.cause from None  # as if raised here
             except self.ray.exceptions.RayError:
                 raise _killed(list(left.values())) from None
             yield left.pop(ready[0]), result
@@ -294,6 +293,6 @@ class _Ray:
             self.ray.shutdown()
 
 
-def _work_far(training: CandidateTraining, task: Candidate) -> Result:
+def _train_on_ray(training: CandidateTraining, task: Candidate) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         return _trained(training, task, Path(folder))

@@ -30,7 +30,7 @@ def list_runs(
     from zoo.commands.table import print_table
 
     if folder is not None and not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}; name one that holds runs")
+        raise ValueError(f"no folder {folder}; name one that holds runs")
     folder = folder or Path("runs")
     records, damaged = read_runs(folder)
     for line in damaged:
@@ -77,7 +77,7 @@ def show(folder: RunFolder) -> None:
         took = "" if record.total_seconds is None else f", {duration(record.total_seconds)}"
         typer.echo(f"cost: {record.cost[-1]:,} {record.unit}{took}")
     if record.result is None:
-        typer.echo(f"unfinished; go on with `{command('search', 'resume', folder)}`")
+        typer.echo(f"unfinished; continue with `{command('search', 'resume', folder)}`")
         return
     typer.echo(f"found {record.result['name']} (epoch {record.chosen_epoch}, "
                f"{record.result['why']}), {folder / GENOTYPE}")

@@ -1,8 +1,8 @@
-"""Compares searches over seeds: what each strategy found, and at what cost.
+"""Compares strategies over seeds: the quality of the cells found, and the cost.
 
-Follows Li & Talwalkar 2019 (arXiv 1902.07638): several seeds with mean and standard deviation, the
-cost in one unit for all, and the found cells trained from scratch.  The validation metric of a
-weight-sharing strategy is that of the supernet, not of a trained cell, and the table says so.
+Follows Li & Talwalkar 2019 (arXiv 1902.07638): mean and standard deviation over several seeds, one
+unit of cost for all, and the found cells trained from scratch.  The validation metric of a
+weight-sharing strategy is the supernet's, not a trained cell's, and the table says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from zoo.system import json_text
 
 
 class CompareError(ValueError):
-    """Runs that cannot be compared in one table; the message names two of them and why."""
+    """Runs that cannot be compared in one table; the message names two of them and the reason."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Group:
 
     @property
     def shares_weights(self) -> bool:
-        """Was a supernet validated rather than trained cells?"""
+        """Is the validation metric that of a supernet, not of trained cells?"""
         return self.runs[0].shares_weights
 
     @property
     def cost(self) -> Spread | None:
-        """Images or tokens seen by training in a whole run."""
+        """Training images or tokens of a whole run."""
         return Spread.of([run.cost[-1] for run in self.runs])
 
     @property
@@ -79,9 +79,9 @@ class Group:
                           for run in self.runs])
 
     def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Costs, and mean and standard deviation over the runs of the best value so far.
+        """Costs, and the mean and standard deviation over runs of the best value so far.
 
-        From the cost at which every run has a value to that at which the first run ends.
+        The costs begin where every run has a value and end where the shortest run ends.
         """
         steps = [best_over_cost(run) for run in self.runs]
         steps = [step for step in steps if step]
@@ -107,7 +107,7 @@ class Comparison:
     groups: tuple[Group, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything that the table shows, in JSON's types."""
+        """Everything that the table shows, as JSON types."""
         def plain(spread: Spread | None) -> dict[str, Any] | None:
             return None if spread is None else asdict(spread)
 
@@ -123,13 +123,13 @@ class Comparison:
 
 
 def compare(runs: Sequence[RunRecord]) -> Comparison:
-    """The runs, grouped by everything but their seed, in the order given.
+    """Group the runs by everything but their seed, in the order given.
 
     Raises CompareError for runs on different spaces, data or units, for a run without a finished
     epoch, and for the same search given twice.
     """
     if not runs:
-        raise CompareError("there is no run to compare; name at least one folder")
+        raise CompareError("no run to compare; name at least one folder")
     for run in runs:
         if not run.rows:
             raise CompareError(f"{run.folder} has no finished epoch yet; leave it out")
@@ -156,7 +156,7 @@ def compare(runs: Sequence[RunRecord]) -> Comparison:
 
 
 def best_over_cost(run: RunRecord) -> list[tuple[float, float]]:
-    """(cost, best so far) after every row, or after every candidate where there are some."""
+    """(cost, best so far) after every row and every candidate."""
     steps: list[tuple[float, float]] = []
     best: float | None = None
     cost: float = 0
@@ -207,12 +207,12 @@ def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
 
 
 def _search(run: RunRecord) -> tuple[str, str]:
-    """What the runs of a group have in common: strategy and settings."""
+    """The key of a group: strategy and settings."""
     return run.strategy, json_text.dumps(_facts(run), sort_keys=True)
 
 
 def _facts(run: RunRecord) -> dict[str, Any]:
-    """Its settings, including those of its candidates' training."""
+    """The run's settings, including those of its candidates' training."""
     training = {f"training_{name}": value
                 for name, value in (run.config.get("training") or {}).items()}
     budget = {} if run.shares_weights else {"budget": run.config.get("budget")}
@@ -220,14 +220,14 @@ def _facts(run: RunRecord) -> dict[str, Any]:
 
 
 def _label(run: RunRecord, groups: dict[tuple[str, str], list[RunRecord]]) -> str:
-    """The strategy, with the settings in which it differs from others of the same name."""
+    """The strategy, with the settings that distinguish the group from others of that strategy."""
     own = _facts(run)
     others = [_facts(group[0]) for (strategy, _), group in groups.items()
               if strategy == run.strategy]
     names = sorted({name for settings in others for name in settings
                     if any(other.get(name) != settings[name] for other in others)})
-    told = ", ".join(f"{name.replace('_', ' ')} {own.get(name)}" for name in names)
-    return f"{run.strategy} ({told})" if told else run.strategy
+    differences = ", ".join(f"{name.replace('_', ' ')} {own.get(name)}" for name in names)
+    return f"{run.strategy} ({differences})" if differences else run.strategy
 
 
 def _held(steps: list[tuple[float, float]], grid: np.ndarray) -> np.ndarray:
@@ -240,7 +240,7 @@ def _text(spread: Spread | None, form: str) -> str:
     if spread is None:
         return "–"
     text = form.format(spread.mean)
-    # mostly 0 for the cost: runs of one strategy train equally long
+    # usually 0 for the cost: runs of one strategy train equally long
     return f"{text} ± {form.format(spread.deviation)}" if spread.deviation else text
 
 
@@ -249,7 +249,7 @@ def _time(spread: Spread | None) -> str:
 
 
 def _score(spread: Spread | None, accuracy: bool, of: int | None = None) -> str:
-    """93.1 ± 0.4 %; with `of`, also how many of the runs have a value if not all do."""
+    """93.1 ± 0.4 %; given `of` runs, also how many of them have a value unless all do."""
     if spread is None:
         return "–"
     scale = 100 if accuracy else 1

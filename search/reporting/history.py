@@ -1,7 +1,7 @@
 """Reads the folder of a search run, finished or not.
 
-A run may still be running, or may have been killed while it wrote: then the last line of its
-history is incomplete, and is skipped.  Reads no checkpoint and needs no torch.
+The last line of a history may be incomplete, in a run that is still writing or was killed; it is
+skipped.  Reads no checkpoint and needs no torch.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ CONFIG, HISTORY, SECONDS, RESULT = "config.json", "history.jsonl", "seconds.json
 GENOTYPE = "genotype.json"
 TRAINED = "trained/manifest.json"  # `zoo train NAME -o RUN/trained` writes it
 
-_NUMBERS = ("loss", "accuracy", "perplexity", "gap", "learning_rate")  # fields that end so
+_NUMBERS = ("loss", "accuracy", "perplexity", "gap", "learning_rate")  # suffixes of numeric fields
 
 
 class HistoryError(ValueError):
-    """A folder without a search run, or with a damaged one; the message names the file."""
+    """A folder with no search run or a damaged one; the message names the file."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
     """One run: its settings, one row per epoch as in history.jsonl, the seconds of each row.
 
-    `seconds` has None for an epoch whose duration is unknown; `result` is None until the run is
-    finished; `trained` holds the metrics of the found cell trained from scratch, if it was.
+    `seconds` holds None for an unknown duration; `result` is None until the run is finished;
+    `trained` holds the metrics of the found cell trained from scratch, or None.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class RunRecord:
 
     @property
     def data(self) -> str:
-        """Name of the data set; for a file or folder of the user, the last part of its path."""
+        """Name of the data set; for the user's file or folder, the last part of its path."""
         return Path(str(self.config.get("data", "?"))).name or "?"
 
     @property
@@ -84,18 +84,17 @@ class RunRecord:
 
     @property
     def shares_weights(self) -> bool:
-        """Was a supernet validated, rather than cells that were each trained from scratch?"""
+        """Is the validation metric that of a supernet, not of cells trained from scratch?"""
         return not any("candidates" in row and "train_loss" not in row for row in self.rows)
 
     @property
     def cost(self) -> tuple[int, ...]:
-        """Images or tokens seen by training up to each row."""
+        """Training images or tokens up to each row."""
         return tuple(row["cost"][self.unit] for row in self.rows)
 
     @property
     def validation(self) -> tuple[float | None, ...]:
-        """Accuracy or perplexity on validation data of each row; None where it is not
-        finite."""
+        """Validation accuracy or perplexity of each row; None if it is not finite."""
         return tuple(finite(row.get(f"valid_{self.metric}")) for row in self.rows)
 
     def better(self, one: float | None, other: float | None) -> float | None:
@@ -127,7 +126,7 @@ class RunRecord:
 
     @property
     def epochs(self) -> int | None:
-        """Rows of the whole run, as far as its settings say."""
+        """Number of rows of the whole run, None if its settings do not say."""
         return self.config.get("epochs") or self.settings.get("epochs")
 
     @property
@@ -137,16 +136,16 @@ class RunRecord:
 
     @property
     def finished(self) -> bool:
-        """Has the run a result?"""
+        """Does the run have a result?"""
         return self.result is not None
 
 
 def read_run(folder: Path | str) -> RunRecord:
-    """The run in `folder`.  Raises HistoryError when there is none or a file is damaged."""
+    """Read the run in `folder`.  Raises HistoryError if there is none or a file is damaged."""
     folder = Path(folder)
     config = _read_json(folder / CONFIG)
     if config is None or "strategy" not in config:
-        raise HistoryError(f"{folder} holds no search run; `search list` shows those there are")
+        raise HistoryError(f"{folder} holds no search run; `search list` shows the runs")
     if not isinstance(config.get("settings") or {}, dict):
         raise _damaged(folder / CONFIG, "settings are not an object")
     rows = _read_lines(folder / HISTORY, _check_row)
@@ -154,8 +153,8 @@ def read_run(folder: Path | str) -> RunRecord:
     if len(units) > 1:
         raise _damaged(folder / HISTORY, f"cost in {' and '.join(sorted(units))}")
     result = _read_json(folder / RESULT)
-    if result is not None and (wrong := _check_result(result)):
-        raise _damaged(folder / RESULT, wrong)
+    if result is not None and (fault := _check_result(result)):
+        raise _damaged(folder / RESULT, fault)
     times = {row["epoch"]: row["seconds"] for row in _read_lines(folder / SECONDS, _check_time)}
     manifest = _read_json(folder / TRAINED)
     metrics = None if manifest is None else manifest.get("metrics")
@@ -165,7 +164,7 @@ def read_run(folder: Path | str) -> RunRecord:
 
 
 def read_runs(parent: Path | str) -> tuple[list[RunRecord], list[str]]:
-    """All search runs in the folder `parent`, by name, and a message for each damaged one."""
+    """Read all search runs in the folder `parent`: records by name, a message per damaged run."""
     parent = Path(parent)
     records: list[RunRecord] = []
     damaged: list[str] = []
@@ -192,7 +191,7 @@ def duration(seconds: float) -> str:
 
 
 def _check_row(row: dict[str, Any], number: int) -> str | None:
-    """What is wrong with row `number` of a history, if anything."""
+    """The fault of row `number` of a history, or None."""
     if row.get("epoch") != number:
         return f"is not the row of epoch {number}"
     cost = row.get("cost")
@@ -217,7 +216,7 @@ def _check_row(row: dict[str, Any], number: int) -> str | None:
 
 
 def _check_result(result: dict[str, Any]) -> str | None:
-    """What is wrong with the result of a finished run, if anything."""
+    """The fault of the result of a finished run, or None."""
     for name, kind in (("name", str), ("why", str), ("chosen_epoch", int)):
         if not isinstance(result.get(name), kind):
             return f"has no {name}"
@@ -225,7 +224,7 @@ def _check_result(result: dict[str, Any]) -> str | None:
 
 
 def _is_number(value: object) -> bool:
-    """One that may be NaN, or none where it is not known."""
+    """Is it a number, possibly NaN, or None (unknown)?"""
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
@@ -246,9 +245,9 @@ def _read_lines(path: Path, check: Callable[[dict[str, Any], int], str | None]
             if number > len(lines):
                 break
             raise _damaged(path, f"line {number} is not JSON") from None
-        wrong = check(row, number) if isinstance(row, dict) else "is not an object"
-        if wrong:
-            raise _damaged(path, f"line {number} {wrong}")
+        fault = check(row, number) if isinstance(row, dict) else "is not an object"
+        if fault:
+            raise _damaged(path, f"line {number} {fault}")
         rows.append(row)
     return rows
 
@@ -266,7 +265,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _read_text(path: Path) -> str | None:
-    # A power failure may leave arbitrary bytes at the end; they are not JSON either way.
+    # A power failure may leave arbitrary bytes at the end; decoded or not, they are not JSON.
     try:
         return path.read_bytes().decode(errors="replace")
     except (FileNotFoundError, NotADirectoryError):
@@ -274,8 +273,8 @@ def _read_text(path: Path) -> str | None:
 
 
 def _damaged(path: Path, why: str) -> HistoryError:
-    remedy = "search anew into another folder with -o"
-    if path.name == RESULT:  # which follows from the history
-        remedy = (f"remove it and go on with `{command('search', 'resume', path.parent)}`, which "
-                  "writes it anew")
+    remedy = "search again in another folder with -o"
+    if path.name == RESULT:  # derived from the history
+        remedy = (f"remove it and continue with `{command('search', 'resume', path.parent)}`, "
+                  "which rewrites it")
     return HistoryError(f"{path} is damaged ({why}); {remedy}")

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 
 def peak_memory(strategy: OneShot) -> int:
-    """Peak memory of a step of `strategy` in bytes, in addition to what the process has now.
+    """Peak memory of a step of `strategy` in bytes, on top of the process's current memory.
 
-    The live tensors are counted on batches of two and of four, and extrapolated linearly to the
-    batch size.  Added are the momentum of the weights and, at order 2, the copies that they are
-    restored from.
+    The live tensors are counted on batches of two and of four and extrapolated linearly to the
+    batch size.  Momentum buffers are added and, at order 2, copies of the weights.
     """
     settings = strategy.settings
     two, four = (_live_tensors(strategy, size) for size in (2, 4))
@@ -47,7 +46,7 @@ def _live_tensors(strategy: OneShot, size: int) -> int:
     peaks = []
     with torch.random.fork_rng():
         for learning, autocast in passes:
-            with _learning_alone(learning, weights + alphas), \
+            with _gradients_only_of(learning, weights + alphas), \
                     LiveTensors(weights + alphas + list(batch)) as live:
                 with autocast():
                     mixing = getattr(strategy, "weigh", strategy.mixing)()
@@ -58,13 +57,13 @@ def _live_tensors(strategy: OneShot, size: int) -> int:
 
 
 @contextlib.contextmanager
-def _learning_alone(some: Sequence[Tensor], of: Sequence[Tensor]) -> Iterator[None]:
-    """Only `some` of the tensors get gradients."""
+def _gradients_only_of(some: Sequence[Tensor], tensors: Sequence[Tensor]) -> Iterator[None]:
+    """Require gradients for `some` of the `tensors` only."""
     chosen = {id(tensor) for tensor in some}
-    for tensor in of:
+    for tensor in tensors:
         tensor.requires_grad_(id(tensor) in chosen)
     try:
         yield
     finally:
-        for tensor in of:
+        for tensor in tensors:
             tensor.requires_grad_(True)

@@ -1,6 +1,6 @@
-"""Plots of runs for papers and slides, by matplotlib: SVG, PNG or PDF, chosen by the suffix.
+"""Plots of runs for papers and slides, with matplotlib: SVG, PNG or PDF, by the file's suffix.
 
-The color-blind safe palette of Okabe & Ito, with a line style for each color.
+Colors are the color-blind safe palette of Okabe & Ito, each with its own line style.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STYLE: dict[RcKeyType, Any] = {
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
     "legend.frameon": False,
 }
-# As in the drawing of a cell; of two kernel sizes the larger is darker.
+# As in the drawing of a cell; the larger kernel is darker.
 _OPERATIONS = {
     "skip_connect": "#8b95a3", "identity": "#8b95a3", "none": "#e3e6eb",
     "max_pool_3x3": "#48a868", "avg_pool_3x3": "#2ba3a3",
@@ -42,7 +42,7 @@ Panel: TypeAlias = Callable[["Axes"], None]
 
 
 def plot_comparison(comparison: Comparison, path: Path | str) -> Path:
-    """Best value so far against cost: the mean of each group ± one standard deviation."""
+    """Plot the best value so far against cost: the mean of each group ± one standard deviation."""
     def panel(axes: Axes) -> None:
         for number, group in enumerate(comparison.groups):
             cost, mean, deviation = group.curve()
@@ -67,7 +67,7 @@ def plot_comparison(comparison: Comparison, path: Path | str) -> Path:
 
 
 def plot_run(record: RunRecord, path: Path | str) -> Path:
-    """The curves of a run, and the operations of its cells over the epochs.
+    """Plot the curves of a run and the operations of its cells over the epochs.
 
     Raises ValueError for a run without a finished epoch.
     """
@@ -139,7 +139,7 @@ def _candidates(record: RunRecord) -> Panel:
 
 
 def _counts(record: RunRecord) -> list[Panel]:
-    """How often each operation stands in each cell, epoch by epoch."""
+    """Stacked counts of the operations of each cell, epoch by epoch."""
     cells = record.rows[-1].get("operations") or {}
     rows = [row.get("operations") or {} for row in record.rows]
 
@@ -192,13 +192,12 @@ def _save(panels: list[Panel], path: Path | str, title: str = "", width: float =
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{path} does not end in {', '.join(SUFFIXES)}, which select the "
-                         "format; choose such a file name with -o")
+                         "format; choose another file name with -o")
     try:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError:
-        raise ValueError("plots need the package matplotlib; pip install "
-                         "'genotype-zoo[search]' adds it") from None
+        raise ValueError("plots need matplotlib: pip install 'genotype-zoo[search]'") from None
     columns = min(3, len(panels))
     rows = math.ceil(len(panels) / columns)
     content = io.BytesIO()
@@ -209,7 +208,7 @@ def _save(panels: list[Panel], path: Path | str, title: str = "", width: float =
             panel(figure.add_subplot(rows, columns, place))
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
-        # without a date, so that the same runs give the same file
+        # no date, so that the same runs give the same file
         stamp = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
         figure.savefig(content, format=path.suffix[1:].lower(), dpi=160,
                        metadata=stamp.get(path.suffix.lower()))

@@ -1,7 +1,7 @@
 """Writes report.html: a self-contained page that shows a search run epoch by epoch.
 
-Summary, curves, the weights of the operations over time, and the cell of each epoch, with one
-slider for all of them.  The page (`report_template/`) is plain HTML, CSS and JavaScript; the run is
+It shows a summary, curves, the weights of the operations over time, and the cell of each epoch,
+all with one slider.  The page (`report_template/`) is plain HTML, CSS and JavaScript; the run is
 embedded as JSON, and names and warnings are escaped.
 """
 
@@ -40,7 +40,7 @@ _SPACES = {"conv": "convolutional cells", "recurrent": "a recurrent cell",
 def write_report(record: RunRecord) -> Path:
     """Write report.html into the folder of a run, atomically, and return its path.
 
-    Raises HistoryError for rows that cannot be shown, OSError when the page cannot be written.
+    Raises HistoryError for damaged rows, OSError if the page cannot be written.
     """
     path = record.folder / REPORT
     write_whole(path, page(record).encode(errors="replace"))
@@ -54,14 +54,14 @@ def page(record: RunRecord) -> str:
         "title": escape(f"{record.strategy} on {record.data}"),
         "style": _part("page.css"),
         "script": "\n".join(map(_part, _SCRIPTS)),
-        # Inside <script> only these two could end the data early.
+        # Only these two sequences could end the data early inside <script>.
         "data": data.replace("</", "<\\/").replace("<!--", "\\u003c!--"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: fields[found[1]], _part("page.html"))
 
 
 def page_data(record: RunRecord) -> dict[str, Any]:
-    """Everything the page shows, in JSON's types; lists over time have one entry per epoch."""
+    """Everything the page shows, as JSON types; lists over time have one entry per epoch."""
     genotypes = [_genotype(record, row) for row in record.rows]
     texts = list(dict.fromkeys(map(str, genotypes)))
     return {
@@ -108,7 +108,7 @@ def _state(record: RunRecord) -> str:
 
 
 def _facts(record: RunRecord) -> list[list[str]]:
-    """Triples of a label, its value, and a remark or ''."""
+    """Rows of label, value, and remark or ''."""
     facts = [["Strategy", record.strategy, f"searching {_SPACES.get(record.space, record.space)}"],
              ["Data", record.data, f"seed {record.seed}"]]
     if record.rows:
@@ -161,7 +161,7 @@ def _genotype(record: RunRecord, row: dict[str, Any]) -> Genotype:
         return from_dict(row.get("genotype"))
     except GenotypeError as error:
         raise HistoryError(f"{record.folder / HISTORY} is damaged (epoch {row['epoch']}: {error}); "
-                           "search anew into another folder with -o") from None
+                           "search again in another folder with -o") from None
 
 
 def _cells(record: RunRecord, genotypes: list[Genotype]) -> list[dict[str, Any]]:
@@ -199,13 +199,13 @@ def _counts(operations: dict[str, dict[str, int]], name: str) -> Counter[str]:
 
 
 def _is_darts(genotype: Genotype) -> bool:
-    """Has it cells of nodes and edges, which are drawn separately?"""
+    """Does it have cells of nodes and edges, drawn separately?"""
     return isinstance(genotype, (ConvGenotype, RecurrentGenotype))
 
 
 def _tidy(genotype: Genotype) -> Genotype:
-    """The same cells with the edges of a node sorted by their inputs instead of their strength, so
-    that the drawing changes only when the cell does."""
+    """The same cells with the edges of a node sorted by input instead of strength, so that the
+    drawing changes only when the cell does."""
     return replace(genotype, **{
         name: Cell(tuple(tuple(sorted(node, key=lambda edge: edge[::-1])) for node in cell.nodes),
                    cell.concat)
@@ -228,8 +228,8 @@ def _drawing(genotype: Genotype, name: str) -> dict[str, Any]:
 
 def _of_cell(record: RunRecord, key: str, name: str) -> list[float | None] | None:
     """A value per epoch; for a hierarchical cell ('') the sum over all its motifs."""
-    told = [row.get(key) or {} for row in record.rows]
-    values = [_short(of.get(name) if name else sum(of.values()) if of else None) for of in told]
+    by_cell = [row.get(key) or {} for row in record.rows]
+    values = [_short(of.get(name) if name else sum(of.values()) if of else None) for of in by_cell]
     return values if any(value is not None for value in values) else None
 
 
@@ -246,9 +246,9 @@ def _alphas(record: RunRecord, name: str) -> dict[str, Any] | None:
         except (KeyError, TypeError, ValueError):
             raise HistoryError(
                 f"{record.folder / HISTORY} is damaged (epoch {row['epoch']}: the alphas of "
-                f"{name} are not {shape[0]} x {shape[1]} numbers); search anew into another "
+                f"{name} are not {shape[0]} x {shape[1]} numbers); search again in another "
                 "folder with -o") from None
-        table = np.nan_to_num(table)  # so that a diverged run can be shown too
+        table = np.nan_to_num(table)  # a diverged run can be shown too
         table = np.exp(table - table.max(axis=1, keepdims=True))
         table /= table.sum(axis=1, keepdims=True)
         weights.append((10_000 * table).round().astype(int).ravel().tolist())
@@ -256,7 +256,7 @@ def _alphas(record: RunRecord, name: str) -> dict[str, Any] | None:
 
 
 def _candidates(record: RunRecord) -> list[dict[str, Any]]:
-    """Every cell that was evaluated, with the cost of the run up to it."""
+    """Every evaluated cell, with the cost of the run up to it."""
     out: list[dict[str, Any]] = []
     cost: float = 0
     for row in record.rows:

@@ -21,7 +21,7 @@ _NAMES = {"train_loss": "loss/train", "valid_loss": "loss/valid",
 
 
 class Events(tensorboard.Events):
-    """The events in the folder tensorboard/ of a run, starting with those of its rows."""
+    """The events in a run's tensorboard/ folder, starting with those of its rows."""
 
     def __init__(self, run: RunRecord) -> None:
         super().__init__(run.folder / FOLDER, [{**row, "seconds": took}
@@ -30,7 +30,7 @@ class Events(tensorboard.Events):
     def add(self, row: dict[str, Any], seconds: float | None = None) -> None:
         """Write the points of a row of the history, which took `seconds`.
 
-        Raises OSError when the disk is full.
+        Raises OSError if the disk is full.
         """
         super().add({**row, "seconds": seconds})
 

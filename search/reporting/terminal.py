@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _SHORT = {"skip_connect": "skip", "max_pool_3x3": "max", "avg_pool_3x3": "avg",
           "sep_conv_3x3": "sep3", "sep_conv_5x5": "sep5", "dil_conv_3x3": "dil3",
           "dil_conv_5x5": "dil5"}
-_WIDE = 100  # terminal columns from which a progress bar fits too
+_WIDE = 100  # terminal columns that leave room for a progress bar
 _SECONDS = 1 / 8  # between two updates of the live lines
-STEPS = 10  # after which the duration of the whole run is estimated
+STEPS = 10  # steps before the duration of the whole run is estimated
 
 
 def cell_line(row: dict[str, Any]) -> str:
@@ -43,7 +43,7 @@ def row_line(row: dict[str, Any], epochs: int) -> str:
 
 
 def _scores(row: dict[str, Any], split: str) -> str:
-    """'valid loss 0.729 accuracy 78.44%', those of them that the row has."""
+    """The metrics that the row has: 'valid loss 0.729 accuracy 78.44%'."""
     forms = {"loss": "{:.3f}", "accuracy": "{:.2%}", "perplexity": "{:.1f}"}
     found = [f"{name} {form.format(row[f'{split}_{name}'])}" for name, form in forms.items()
              if row.get(f"{split}_{name}") is not None]
@@ -78,7 +78,7 @@ class Display:
             self.say(row_line(value, self.epochs))
             for warning in value.get("warnings", ()):
                 self.say(f"  warning: {warning}")
-            # Shorter than in the row: eighty columns have to do.
+            # Shorter than in the row, to fit eighty columns.
             self.scores = _scores(value, "valid").replace("loss ", "").replace("accuracy", "acc")
             self.cell = cell_line(value)
             self.done = value["epoch"]
@@ -115,7 +115,7 @@ def _clock(seconds: float) -> str:
 
 
 def describe(strategy: OneShot | SampleStrategy) -> Iterator[str]:
-    """The cost of a run, before its first step."""
+    """Lines on the cost of a run, before its first step."""
     from search.strategies.sampled import SampleStrategy
 
     if isinstance(strategy, SampleStrategy):
@@ -140,9 +140,9 @@ def describe(strategy: OneShot | SampleStrategy) -> Iterator[str]:
 
 @contextlib.contextmanager
 def display(shown: bool = True) -> Iterator[Display]:
-    """Two live lines on a terminal, else one line per epoch; all on stderr.
+    """Show two live lines on a terminal, else one line per epoch; all on stderr.
 
-    Not `shown`, as in all but the first of several processes, it prints nothing.
+    With `shown` false, as in all processes but the first, nothing is printed.
     """
     if not shown or not sys.stderr.isatty():
         yield Display(lambda line: print(line, file=sys.stderr, flush=True) if shown else None,
@@ -156,7 +156,7 @@ def display(shown: bool = True) -> Iterator[Display]:
 
     console = Console(stderr=True, highlight=False)
     shown_at = -math.inf
-    # Refreshed by the steps, not by a timer thread: the first one is always shown.
+    # Refreshed by the steps, not by a timer thread, so the first one is always shown.
     with Live(console=console, auto_refresh=False, transient=True) as live:
         def show(share: float, lines: list[str]) -> None:
             nonlocal shown_at

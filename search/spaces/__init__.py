@@ -1,1 +1,1 @@
-"""What is searched in: edges, operations, samples, and their discretization."""
+"""Search spaces: edges, operations, sampling, and discretization."""

@@ -1,4 +1,4 @@
-"""The known ways in which a differentiable search collapses, checked after every epoch.
+"""The collapse of differentiable searches, checked after every epoch.
 
 Skip connections crowd out the operations with weights: Liang et al. 2019 (DARTS+, arXiv
 1909.06035), Zela et al. 2020 (arXiv 1909.09656), Chu et al. 2020 (arXiv 1911.12126).
@@ -13,7 +13,7 @@ from zoo.genotypes.serialization import Genotype
 #: Share of a cell's edges.  The published DARTS_V1 has 3 of 8 in its normal cell; in a recurrent
 #: cell, whose gates learn on every edge, the identity does less harm.
 _SKIPS = {"conv": 0.5, "recurrent": 0.75}
-_PATIENCE = 3  # epochs: near-equal alphas may look like anything once
+_PATIENCE = 3  # epochs: while the alphas are nearly equal, a single one means little
 _FREE = ("skip_connect", "identity", "max_pool_3x3", "avg_pool_3x3", "none")
 
 
@@ -38,19 +38,19 @@ def collapsed(row: dict) -> bool:
 
 
 def persists(rows: Sequence[dict]) -> bool:
-    """Have the last epochs all collapsed?  Then `--early-stop` ends the run."""
+    """Have the last epochs all collapsed, so that `--early-stop` ends the run?"""
     return len(rows) >= _PATIENCE and all(map(collapsed, rows[-_PATIENCE:]))
 
 
 def choose(rows: Sequence[dict]) -> tuple[int, str]:
-    """The epoch whose genotype a weight-sharing run is to keep, and why.
+    """The epoch whose genotype a weight-sharing run keeps, and why.
 
-    The last one, unless the search has collapsed by then: then the last before it did.
+    It is the last epoch, or the last one before a collapse.
     """
     last = rows[-1]["epoch"]
     if not collapsed(rows[-1]):
         return last, "the last epoch"
-    sound = [row["epoch"] for row in rows if not collapsed(row)]
-    if not sound:
+    healthy = [row["epoch"] for row in rows if not collapsed(row)]
+    if not healthy:
         return last, "the last epoch, though every epoch shows a collapse"
-    return sound[-1], f"the last epoch before the collapse ({rows[-1]['warnings'][0]})"
+    return healthy[-1], f"the last epoch before the collapse ({rows[-1]['warnings'][0]})"

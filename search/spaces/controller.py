@@ -39,16 +39,16 @@ class Controller(nn.Module):
 
         The last two are sums over the decisions and carry gradients.
         """
-        return self._write(n, lambda number, log_probs: torch.multinomial(
+        return self._unroll(n, lambda number, log_probs: torch.multinomial(
             log_probs.detach().exp(), 1, generator=generator).squeeze(1))
 
     def log_prob(self, choices: Tensor) -> tuple[Tensor, Tensor]:
         """Log probabilities (n,) and entropies (n,) of choices (n, decisions), with gradients."""
-        return self._write(len(choices), lambda number, log_probs: choices[:, number])[1:]
+        return self._unroll(len(choices), lambda number, log_probs: choices[:, number])[1:]
 
-    def _write(self, n: int, choose: Callable[[int, Tensor], Tensor]
-               ) -> tuple[Tensor, Tensor, Tensor]:
-        """`choose` gives the choices (n,) of a decision from its number and log probabilities."""
+    def _unroll(self, n: int, choose: Callable[[int, Tensor], Tensor]
+                ) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the LSTM; `choose` maps a decision's number and log probabilities to choices (n,)."""
         inputs, state = self.start.expand(n, -1), None
         choices, chosen, entropies = [], [], []
         for number, head in enumerate(self.heads):

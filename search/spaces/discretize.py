@@ -1,7 +1,7 @@
-"""From the weights of the operations on each edge to a genotype, and statistics of both.
+"""Discretization of operation weights to a genotype, and statistics of both.
 
-Liu et al. 2019 (arXiv 1806.09055, section 2.4): on every edge the strongest operation that is
-not `none`, into every node the two strongest edges; in a recurrent cell the strongest one.
+Liu et al. 2019 (arXiv 1806.09055, section 2.4): the strongest operation of every edge, except
+`none`, and the two strongest edges into every node (one in a recurrent cell).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONV_OPERATIONS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_
 RECURRENT_OPERATIONS = ("none", "tanh", "relu", "sigmoid", "identity")
 NODES = {"conv": 4, "recurrent": 8}  # intermediate nodes of a cell
 
-#: The table of each cell: (edges, operations) alphas, or the weights made from them.
+#: The table of each cell: alphas (edges, operations), or the weights derived from them.
 Mixing: TypeAlias = dict[str, Tensor]
 
 
@@ -64,9 +64,9 @@ def _cell(table: Tensor, kind: str) -> Cell:
 
 
 def one_hot(genotype: Genotype, like: Mixing) -> Mixing:
-    """The mixing that keeps the edges of `genotype` at weight 1 and nothing else.
+    """The mixing with weight 1 on the edges of `genotype` and 0 elsewhere.
 
-    Raises ValueError for a genotype that is not of the DARTS space.
+    Raises ValueError for a genotype outside the DARTS space.
     """
     kind = genotype.kind
     if kind != kind_of(like):
@@ -91,6 +91,6 @@ def entropy(alphas: Mixing) -> dict[str, float]:
 
 
 def operation_counts(genotype: Genotype) -> dict[str, dict[str, int]]:
-    """How often each operation stands in each cell, most frequent first."""
+    """The number of edges with each operation in each cell, most frequent first."""
     return {name: dict(Counter(operation for operation, _ in cell.edges).most_common())
             for name, cell in genotype.cells().items()}

@@ -19,7 +19,7 @@ from zoo.genotypes.serialization import Genotype
 class HierarchicalSpace:
     """`motifs[k]` motifs of `sizes[k]` nodes at level k + 2; the paper's numbers by default.
 
-    A sample is the trivial genotype, whose motifs are all chains of identities, after
+    A sample is the trivial genotype, all of whose motifs are chains of identities, after
     `mutations` random mutations.
     """
 
@@ -47,10 +47,10 @@ class HierarchicalSpace:
 
         Level, motif, target node, source node and operation are sampled in this order; changing
         to 'none' removes an edge, changing from it adds one.  A change that would leave no path
-        through the cell is sampled again.  Raises ValueError for a genotype of another kind.
+        through the cell is resampled.  Raises ValueError for a genotype of another kind.
         """
         if not isinstance(genotype, HierarchicalGenotype):
-            raise ValueError(f"{genotype} is not of the search space")
+            raise ValueError(f"{genotype} is not in the search space")
         while True:
             level = rng.randrange(len(self.motifs))
             number = rng.randrange(self.motifs[level])

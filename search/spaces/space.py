@@ -3,8 +3,7 @@
 Liu et al. 2019 (arXiv 1806.09055, section 3.1); mutations as in Real et al. 2018 (AmoebaNet,
 arXiv 1802.01548, section 3.2).
 
-In a genotype of a space the edges of a node are sorted by their inputs, so that equal cells
-compare equal.
+The edges of a node are sorted by input, so that equal cells compare equal.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 
 @dataclass(frozen=True)
 class _Space:
-    """What the two spaces share: cells whose nodes have `edges` edges from different inputs.
+    """Base of the two spaces: cells whose nodes have `edges` edges from different inputs.
 
     A subclass defines the cells of a genotype, their operations, and the number of the first node
     after the inputs.
@@ -68,10 +67,10 @@ class _Space:
         operation.  Raises ValueError for a genotype of another space.
         """
         if genotype not in self:
-            raise ValueError(f"{genotype} is not of the search space")
+            raise ValueError(f"{genotype} is not in the search space")
         cells = [[list(edges) for edges in cell.nodes] for cell in genotype.cells().values()]
         nodes = rng.choice(cells)
-        # A node that reads all earlier nodes has no other input to take.
+        # A node that reads all earlier nodes has no other input.
         free = [number for number in self._numbers() if number > self.edges]
         if free and rng.random() < 0.5:
             number = rng.choice(free)
@@ -92,8 +91,8 @@ class _Space:
         """The number of options of each decision that makes up a genotype, in order.
 
         For every cell and every node: an input for each edge, then an operation for each edge.
-        The second input is chosen among those that the first left; where only one is left, the
-        decision has one option.
+        The second input is chosen among those left by the first; if one is left, the decision has
+        one option.
         """
         return [size for _ in self.cells for number in self._numbers()
                 for size in (*range(number, number - self.edges, -1),

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a strategy is defined and which spaces it searches; `changes` are its settings where
-    they differ from those of DARTS, by preset, `unused` those it does not use."""
+    """Where a strategy is defined, and which spaces it searches.
+
+    `changes` are its differences from the settings of DARTS, by preset; `unused` are the settings
+    that it ignores.
+    """
 
     module: str
     name: str
@@ -29,7 +32,7 @@ class Entry:
     unused: tuple[str, ...] = ()
 
     def load(self) -> Callable[..., Strategy]:
-        """Its class.  What it is built from depends on `shares_weights`."""
+        """The strategy's class; its arguments depend on `shares_weights`."""
         return getattr(self._module(), self.name)
 
     def presets(self) -> dict[str, Settings]:
@@ -42,7 +45,7 @@ class Entry:
 
 _BOTH = ("conv", "recurrent")
 
-#: The strategy where none is named.
+#: The default strategy.
 DEFAULT = "darts"
 STRATEGIES = {
     "darts": Entry("darts", "Darts", _BOTH, True, "differentiable, order 1 or 2"),
@@ -70,7 +73,7 @@ STRATEGIES = {
 
 
 def entry(name: str) -> Entry:
-    """The strategy of that name.  Raises ValueError for an unknown name, with the nearest one."""
+    """The strategy `name`.  Raises ValueError for an unknown name, suggesting the nearest."""
     if name not in STRATEGIES:
         raise ValueError(f"unknown strategy {choices(name, STRATEGIES)}")
     return STRATEGIES[name]

@@ -1,8 +1,8 @@
-"""The interface of search strategies and of the tasks that one-shot strategies train on.
+"""The interfaces of search strategies, and of the tasks that one-shot strategies train on.
 
 The loop that runs a strategy (`search.runner`) gets one row of the history per epoch.  The state of
-a strategy holds everything that its next epoch depends on, so that a run that was killed and
-resumed ends as one that was not.
+a strategy holds everything that its next epoch depends on, so that a killed and resumed run ends
+like an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Strategy(ABC):
 
     @abstractmethod
     def epoch(self, number: int, report: Report) -> dict[str, Any]:
-        """Run epoch `number`, from 1; its row of the history, which holds no times."""
+        """Run epoch `number` (from 1); return its row of the history, without times."""
 
     @abstractmethod
     def genotype(self) -> Genotype:
@@ -42,15 +42,15 @@ class Strategy(ABC):
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """All that the next epoch depends on: tensors, numbers, text, lists and dicts of them."""
+        """Everything the next epoch depends on: tensors, numbers, strings, lists and dicts."""
 
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state that `state_dict` gave."""
+        """Restore a state from `state_dict`."""
 
 
 class SearchTask(Protocol):
-    """The data that a one-shot strategy trains a supernet on, and how the supernet is measured.
+    """The data that a one-shot strategy trains a supernet on, and the evaluation of the supernet.
 
     `unit` ("images" or "tokens") is the unit of the cost, `metric` "accuracy" or "perplexity",
     `space` the search space of the supernet.
@@ -75,29 +75,29 @@ class SearchTask(Protocol):
         ...
 
     def carry(self, train: StepOutput, valid: StepOutput | None) -> None:
-        """Take the hidden states that the next batches begin with."""
+        """Store the hidden states for the next batches."""
 
     def evaluate(self, network: Alphas, mixing: Mixing) -> dict[str, float]:
         """`loss` and `metric` on all validation data."""
         ...
 
     def example(self, size: int) -> Batch:
-        """A batch of `size` images or columns for this process, to measure memory with."""
+        """A batch of `size` images or columns for this process, for measuring memory."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next epoch depends on."""
+        """Everything the next epoch depends on."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state that `state_dict` gave."""
+        """Restore a state from `state_dict`."""
 
 
 class ClassificationTask(SearchTask, Protocol):
     """A task whose metric is accuracy."""
 
     def num_correct(self, outcome: StepOutput, batch: Batch) -> Tensor:
-        """How many of a batch are classified correctly."""
+        """The number of correct predictions of a batch."""
         ...
 
 

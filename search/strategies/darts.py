@@ -17,7 +17,7 @@ from zoo.system import distributed
 
 
 class Darts(OneShot):
-    """On the convolutional and the recurrent space; `settings.order` is 1 or 2."""
+    """DARTS on the convolutional or recurrent space; `settings.order` is 1 or 2."""
 
     def prepare(self) -> None:
         """Build the optimizers of the weights and of the alphas."""
@@ -34,7 +34,7 @@ class Darts(OneShot):
             autocast=lambda: self.autocast(), mixing=self.weigh, average=distributed.average)
 
     def weigh(self) -> Mixing:
-        """The weights of the operations in one step."""
+        """The weights of the operations for one step."""
         return self.network.mixing()
 
     def step(self, train: Batch, valid: Batch, number: int

@@ -28,7 +28,7 @@ _CLIP = 5.0
 
 
 class Enas(SingleCell):
-    """Temperature 5 and tanh constant 2.5, as in section 3 of the paper."""
+    """ENAS with temperature 5 and tanh constant 2.5, as in section 3 of the paper."""
 
     def prepare(self) -> None:
         """Build the optimizers and the controller."""
@@ -53,7 +53,7 @@ class Enas(SingleCell):
         return trained, self.teach(valid)
 
     def teach(self, batch: Batch) -> StepOutput:
-        """One REINFORCE step of the controller, with the reward on a validation batch."""
+        """Take one REINFORCE step of the controller, with the reward on a validation batch."""
         choices, log_prob, entropy = self.controller.sample(1, torch.default_generator)
         with torch.no_grad(), self.autocast():
             outcome = self.network.loss(batch, one_hot(

@@ -1,9 +1,9 @@
 """Aging evolution: mutate the best of a sample, remove the oldest.
 
 Real et al. 2018, Regularized Evolution for Image Classifier Architecture Search (AmoebaNet,
-arXiv 1802.01548).  There, workers update one population asynchronously; here, the parents of a
-wave are selected from the population at its start, and its children are added in the order of
-their numbers, so that a search is reproducible from its seed.
+arXiv 1802.01548).  Their workers update one population asynchronously; here the parents of a wave
+are selected from the population at its start, and the children are added in the order of their
+numbers, so that a search is reproducible from its seed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from zoo.genotypes.serialization import Genotype
 
 @dataclass(frozen=True)
 class EvolutionSettings(SampleSettings):
-    """Raises ValueError for a value out of range."""
+    """Settings of aging evolution.  Raises ValueError for a value out of range."""
 
     population: int  # P: the first P candidates are sampled at random
     sample: int  # S: a parent is the best of S, sampled with replacement
@@ -33,19 +33,19 @@ class EvolutionSettings(SampleSettings):
         super().__post_init__()
         if self.wave > self.population:
             raise ValueError(f"a wave of {self.wave} is larger than the population of "
-                             f"{self.population}; take a smaller one with --set wave=N, or a "
+                             f"{self.population}; choose a smaller one with --set wave=N, or a "
                              "larger population with --set population=N")
         if self.candidates < self.population:
             raise ValueError(f"{self.candidates} candidates do not fill the population of "
-                             f"{self.population}; take --candidates {self.population}, or a "
-                             "smaller one with --set population=N")
+                             f"{self.population}; use --candidates {self.population}, or a "
+                             "smaller population with --set population=N")
 
     @property
     def fewest(self) -> int:
         return self.population
 
 
-#: `paper`: section 4 of Real et al. 2018, whose 450 workers are a wave of 50 here.
+#: `paper`: section 4 of Real et al. 2018, with a wave of 50 instead of its 450 workers.
 PRESETS = {"quick": EvolutionSettings(candidates=32, wave=4, population=12, sample=4),
            "paper": EvolutionSettings(candidates=20000, wave=50, population=100, sample=25)}
 
@@ -59,7 +59,7 @@ class MutableSpace(SampleSpace, Protocol):
 
 
 class Evolution(SampleStrategy):
-    """On every space with mutations."""
+    """Aging evolution on every space with mutations."""
 
     space: MutableSpace
     settings: EvolutionSettings
@@ -67,7 +67,7 @@ class Evolution(SampleStrategy):
     def __init__(self, space: MutableSpace, evaluator: CandidateEvaluator,
                  settings: EvolutionSettings, seed: int = 0, budget: int | None = None) -> None:
         super().__init__(space, evaluator, settings, seed, budget)
-        self.population: list[Trial] = []  # the oldest first
+        self.population: list[Trial] = []  # oldest first
 
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
         """Random genotypes until the population is full, then mutations of the best of a sample."""
@@ -81,7 +81,7 @@ class Evolution(SampleStrategy):
         return proposals
 
     def contestants(self) -> list[Trial]:
-        """A sample of the population, the best of which becomes a parent."""
+        """A sample of the population, whose best becomes a parent."""
         return self.rng.choices(self.population, k=self.settings.sample)
 
     def learn(self, candidates: list[Trial]) -> None:

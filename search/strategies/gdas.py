@@ -2,7 +2,7 @@
 
 Dong & Yang 2019, Searching for a Robust Neural Architecture in Four GPU Hours (arXiv
 1910.04465, section 3.2): straight-through Gumbel-softmax with a temperature annealed from 10 to
-0.1: the forward pass uses the sampled operation, the backward pass the gradient of the softmax.
+0.1.  The forward pass uses the sampled operation, the backward pass the gradient of the softmax.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HOT, COLD = 10.0, 0.1
 
 
 class Gdas(Darts):
-    """First order on both spaces."""
+    """GDAS, first order, on both spaces."""
 
     temperature: float = HOT
 

@@ -1,4 +1,4 @@
-"""Evolution of hierarchical genotypes: tournament selection, no candidate is removed.
+"""Evolution of hierarchical genotypes by tournament selection, without removal of candidates.
 
 Liu et al. 2018, Hierarchical Representations for Efficient Architecture Search (arXiv
 1711.00436, section 3).  Waves as in `search.strategies.evolution`.
@@ -14,9 +14,12 @@ from search.strategies.sampled import Trial
 
 @dataclass(frozen=True)
 class HierarchicalSettings(EvolutionSettings):
-    """As for aging evolution, without a fixed sample.  Raises ValueError."""
+    """Settings of aging evolution, with a sample that grows with the population.
 
-    sample: int = 2  # candidates in a tournament, at least
+    Raises ValueError for a value out of range.
+    """
+
+    sample: int = 2  # least number of candidates in a tournament
     share: float = 0.05  # of the population in a tournament
 
     def __post_init__(self) -> None:
@@ -31,7 +34,7 @@ PRESETS = {"quick": HierarchicalSettings(candidates=32, wave=4, population=12),
 
 
 class Hierarchical(Evolution):
-    """`space` is a HierarchicalSpace."""
+    """Tournament evolution in a `HierarchicalSpace`."""
 
     settings: HierarchicalSettings
 

@@ -1,8 +1,8 @@
 """Base of the one-shot strategies, which train one supernet with shared weights.
 
-Named as in Bender et al. 2018.  An epoch is one pass over the training data, in whole batches.
-Its random numbers depend on the seed and the number of the epoch only, so a resumed run gives
-the same results as one without a break.
+The name is from Bender et al. 2018.  An epoch is one pass over the training data, in whole batches.
+Its random numbers depend only on the seed and the number of the epoch, so a resumed run gives the
+same results as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ OneShotSettings: TypeAlias = "ConvSettings | TextSettings"
 
 
 class OneShot(Strategy):
-    """A strategy over a `task` (`search.tasks.image` or `search.tasks.text`).
+    """A strategy on a `task` (`search.tasks.image` or `search.tasks.text`).
 
-    A subclass implements `step`; it may build another network, and define which mixing represents
-    the search so far.
+    A subclass implements `step`; it may build another network, and define the mixing that
+    represents the search so far.
     """
 
     spaces: tuple[str, ...] = ("conv", "recurrent")
@@ -71,8 +71,8 @@ class OneShot(Strategy):
     @abstractmethod
     def step(self, train: Batch, valid: Batch, number: int
              ) -> tuple[StepOutput, StepOutput | None]:
-        """Train on a training and a validation batch of epoch `number`; the outputs on both, None
-        where the validation batch was not used."""
+        """Train on a training and a validation batch of epoch `number`; return both outputs, None
+        for an unused validation batch."""
 
     def mixing(self) -> Mixing:
         """The weights of the operations that represent the search so far."""
@@ -86,13 +86,13 @@ class OneShot(Strategy):
     # --- an epoch ---------------------------------------------------------------------------
 
     def epoch(self, number: int, report: Report = silent) -> dict[str, Any]:
-        """Train for epoch `number`, evaluate, and discretize; the row of the history."""
+        """Train for epoch `number`, evaluate and discretize; return the row of the history."""
         with _seeded(self.task.device, self.seed, number):
             train = self._learn(number, report)
             return self._row(number, train)
 
     def _learn(self, number: int, report: Report) -> dict[str, float]:
-        """Loss and accuracy or perplexity over the training data."""
+        """Train for an epoch; return the loss and the accuracy or perplexity on training data."""
         rate, steps = self._rate(number), self.task.steps_in(number)
         self.network.train()
         loss = torch.zeros((), device=self.task.device, dtype=torch.float64)
@@ -134,7 +134,7 @@ class OneShot(Strategy):
             what = ("an alpha is NaN or infinite" if math.isfinite(loss) else
                     f"the loss is {loss}")
             raise DivergedError(
-                f"{what} in epoch {number}; search into a new folder with a smaller "
+                f"{what} in epoch {number}; search in a new folder with a smaller "
                 f"--learning-rate (it was {self.settings.learning_rate:g}); the history so far is "
                 "kept")
 
@@ -156,7 +156,7 @@ class OneShot(Strategy):
             "train_loss": train["loss"], f"train_{metric}": train[metric],
             "valid_loss": valid["loss"], f"valid_{metric}": valid[metric],
             f"discrete_{metric}": discrete[metric],
-            "discretisation_gap": gap if metric == "accuracy" else -gap,  # above 0: it costs
+            "discretisation_gap": gap if metric == "accuracy" else -gap,  # above 0: a loss
             "operations": counts, "skip_connections": skips,
             "warnings": collapse.warnings(genotype),
             "genotype": to_dict(genotype),
@@ -168,7 +168,7 @@ class OneShot(Strategy):
         return row
 
     def shown_alphas(self) -> Mixing:
-        """The tables that the history keeps; empty for a strategy without alphas."""
+        """The tables to store in the history; empty for a strategy without alphas."""
         return self.network.alphas
 
     # --- state ------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class OneShot(Strategy):
 
 @contextlib.contextmanager
 def _seeded(device: torch.device, *numbers: int) -> Iterator[None]:
-    """Seed torch's generators with the numbers, and restore them afterwards."""
+    """Seed torch's generators from the numbers, and restore them afterwards."""
     words = np.random.SeedSequence(numbers).generate_state(2)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)

@@ -1,4 +1,4 @@
-"""PC-DARTS: operations see a quarter of the channels, and edges have weights of their own.
+"""PC-DARTS: operations act on a quarter of the channels, and edges have weights too.
 
 Xu et al. 2020, Partial Channel Connections for Memory-Efficient Architecture Search (arXiv
 1907.05737).  See `search.supernets.conv_fused.PartialCell` for the channels.
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class EdgeNormalized(Supernet):
-    """A supernet with a weight for each edge too: a softmax over the edges of a node.
+    """A supernet with edge normalization: a softmax over the edges of a node.
 
-    `alphas` has `normal_edges` and `reduce_edges` (14,) beside the tables; an operation's weight
-    is its own in its edge times the edge's in its node.
+    `alphas` has `normal_edges` and `reduce_edges` (14,) in addition to the tables; the weight of an
+    operation is its share of the edge times the edge's share of the node.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -41,7 +41,7 @@ class EdgeNormalized(Supernet):
 
 
 class PcDarts(Darts):
-    """On the convolutional space."""
+    """PC-DARTS on the convolutional space."""
 
     spaces = ("conv",)
     task: ImageSearchTask
@@ -51,5 +51,5 @@ class PcDarts(Darts):
         return self.task.supernet(PartialCell, EdgeNormalized)
 
     def shown_alphas(self) -> Mixing:
-        """Logarithms of the weights, which include those of the edges."""
+        """Logarithms of the weights, edge weights included."""
         return {name: table.log() for name, table in self.mixing().items()}

@@ -1,7 +1,7 @@
-"""Random search: sampled cells, each trained from scratch with the same budget, the best one kept.
+"""Random search: the best of many sampled cells, each trained from scratch with the same budget.
 
 The baseline of Liu et al. 2019 (arXiv 1806.09055, section 3.2) and of Li & Talwalkar 2019
-(arXiv 1902.07638), which many search methods do not beat.
+(arXiv 1902.07638), which many search methods fail to beat.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PRESETS = {"quick": SampleSettings(candidates=32, wave=4),
 
 
 class Random(SampleStrategy):
-    """Samples uniformly from `space`."""
+    """Random search: samples uniformly from `space`."""
 
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
         """Random genotypes."""

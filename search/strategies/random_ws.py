@@ -46,7 +46,7 @@ class SingleCell(OneShot):
         return {name: table.detach() for name, table in self.network.alphas.items()}
 
     def train_on(self, genotype: Genotype, batch: Batch) -> StepOutput:
-        """One step of the weights that `genotype` uses."""
+        """Take one step of the weights that `genotype` uses."""
         with self.autocast():
             outcome = self.network.training_loss(batch, one_hot(genotype, self.like()))
         outcome.loss.backward()
@@ -63,7 +63,7 @@ class SingleCell(OneShot):
         return self.train_on(self.draw(), train), None
 
     def epoch(self, number: int, report: Report = silent) -> dict[str, Any]:
-        """As in `OneShot`, without the metrics of a discretization."""
+        """`OneShot.epoch` without the metrics of discretization."""
         row = super().epoch(number, report)
         row.pop("discretisation_gap")  # a single cell is discrete already
         row.pop(f"discrete_{self.task.metric}")
@@ -105,4 +105,4 @@ class SingleCell(OneShot):
 
 
 class RandomWs(SingleCell):
-    """Cells are sampled uniformly from the space."""
+    """Random search with weight sharing: samples cells uniformly from the space."""

@@ -26,7 +26,7 @@ from zoo.recipes.base import check_not_negative
 
 @dataclass(frozen=True)
 class ReinforceSettings(SampleSettings):
-    """Raises ValueError for a value out of range."""
+    """Settings of the controller.  Raises ValueError for a value out of range."""
 
     hidden: int = 100  # of the controller's LSTM
     learning_rate: float = 3.5e-4  # of Adam
@@ -64,7 +64,7 @@ class DecisionSpace(SampleSpace, Protocol):
 
 
 class Reinforce(SampleStrategy):
-    """On every space whose genotypes are sequences of decisions."""
+    """Proximal policy optimization on every space whose genotypes are sequences of decisions."""
 
     space: DecisionSpace
     settings: ReinforceSettings
@@ -96,8 +96,8 @@ class Reinforce(SampleStrategy):
         for _ in range(settings.updates):
             log_probs, entropies = self.controller.log_prob(self.choices)
             ratio = (log_probs - self.log_probs).exp()
-            held = ratio.clamp(1 - settings.clip, 1 + settings.clip)
-            surrogate = torch.minimum(ratio * advantage, held * advantage)
+            clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
+            surrogate = torch.minimum(ratio * advantage, clipped * advantage)
             loss = -(surrogate + settings.entropy * entropies).mean()
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()

@@ -1,7 +1,7 @@
 """Base of the strategies that train every candidate from scratch: propose, evaluate, learn.
 
-One epoch of the run is one *wave* of candidates, which are trained in parallel.  Its size is a
-setting, not the number of workers, so that the result does not depend on the machine.
+One epoch of the run is one *wave* of candidates, trained in parallel.  Its size is a setting
+instead of the number of workers, so that the result does not depend on the machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from zoo.recipes.base import Settings
 
 @dataclass(frozen=True)
 class SampleSettings(Settings):
-    """Raises ValueError for a value out of range."""
+    """Settings of every sampling strategy.  Raises ValueError for a value out of range."""
 
     candidates: int  # cells trained in total
     wave: int  # candidates proposed together and trained in parallel
@@ -37,17 +37,17 @@ class SampleSettings(Settings):
 
     @property
     def fewest(self) -> int:
-        """Candidates of the shortest run that there is with these settings."""
+        """The least number of candidates of a run with these settings."""
         return 1
 
     def within(self, budget: int, cost: int, unit: str) -> SampleSettings:
-        """As many candidates as `budget` pays for at `cost` each, both in `unit`s of training.
+        """The settings with as many candidates as `budget` pays for at `cost` each, in `unit`s.
 
-        Raises ValueError when it pays for too few.
+        Raises ValueError if it pays for too few.
         """
         if budget // cost < self.fewest:
             paid = f"{budget // cost} candidates" if budget >= cost else "no candidate"
-            least = f", and {self.fewest} are the fewest here" if self.fewest > 1 else ""
+            least = f", and a run needs {self.fewest}" if self.fewest > 1 else ""
             raise ValueError(f"a budget of {budget:,} {unit} pays for {paid}{least}; the smallest "
                              f"that works is --budget {self.fewest * cost}")
         return dataclasses.replace(self, candidates=budget // cost)
@@ -55,7 +55,7 @@ class SampleSettings(Settings):
 
 @dataclass(frozen=True)
 class Trial:
-    """A cell that was tried; `parent` is the number of the candidate it is a mutation of."""
+    """An evaluated cell; `parent` is the number of the candidate that it mutates."""
 
     number: int
     genotype: Genotype
@@ -69,13 +69,13 @@ class Trial:
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Trial:
-        """The candidate that `to_dict` gave."""
+        """The trial from its `to_dict`."""
         return cls(**value | {"genotype": from_dict(value["genotype"]),
                               "result": Result(**value["result"])})
 
 
 class SampleSpace(Protocol):
-    """A search space that random genotypes come from; a strategy may need more of it."""
+    """A search space to sample from; a strategy may need more methods."""
 
     def sample(self, rng: random.Random) -> Genotype:
         """A random genotype."""
@@ -99,9 +99,9 @@ class CandidateEvaluator(Protocol):
 
 
 class SampleStrategy(Strategy):
-    """Samples candidates from `space` and has `evaluator` train them.
+    """Samples candidates from `space` and trains them with `evaluator`.
 
-    With a `budget`, in the evaluator's unit, there are as many candidates as it pays for.
+    A `budget`, in the evaluator's unit, determines the number of candidates.
 
     Examples:
         >>> class Uniform(SampleStrategy):
@@ -129,7 +129,7 @@ class SampleStrategy(Strategy):
         """Update the strategy with the results of a wave.  Random search does not learn."""
 
     def epoch(self, number: int, report: Report = silent) -> dict[str, Any]:
-        """Propose a wave, train it and learn from it; the row of the history."""
+        """Propose a wave, train it and learn from it; return the row of the history."""
         first = (number - 1) * self.settings.wave
         numbers = range(first, min(first + self.settings.wave, self.settings.candidates))
         proposals = self.propose(numbers)
@@ -141,7 +141,7 @@ class SampleStrategy(Strategy):
         self.learn(candidates)
         self.cost += sum(result.cost for result in results)
         known = candidates if self.best is None else [self.best, *candidates]
-        best = max(known, key=lambda candidate: candidate.result.score)  # the first of equals
+        best = max(known, key=lambda candidate: candidate.result.score)  # the first if tied
         self.best = best
         return self._row(number, best, candidates)
 
@@ -167,7 +167,7 @@ class SampleStrategy(Strategy):
         }
 
     def genotype(self) -> Genotype:
-        """That of the best candidate.  Raises ValueError before the first epoch."""
+        """The best candidate's genotype.  Raises ValueError before the first epoch."""
         if self.best is None:
             raise ValueError("no candidate has been trained yet")
         return self.best.genotype
@@ -185,7 +185,7 @@ class SampleStrategy(Strategy):
 
 
 def _seed_of(seed: int, number: int) -> int:
-    """The seed of a candidate's training, a function of the run's seed and its number only."""
+    """The seed of a candidate's training, from the run's seed and the candidate's number."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 

@@ -1,1 +1,1 @@
-"""Networks that hold every cell of a space at once."""
+"""Supernets: networks that contain every cell of a space."""

@@ -1,4 +1,4 @@
-"""What supernets of every space share: architecture parameters, loss, and output of a step."""
+"""Base of the supernets: architecture parameters, loss, and the output of a step."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Batch: TypeAlias = tuple[Tensor, ...]
 
 @dataclass
 class StepOutput:
-    """`loss` (mean cross-entropy, plus regularization where there is any), the logits, and the
-    hidden state that the next batch of a text begins with."""
+    """`loss` (mean cross-entropy plus any regularization), the logits and, for text, the hidden
+    state for the next batch."""
 
     loss: Tensor
     logits: Tensor
@@ -29,12 +29,12 @@ class StepOutput:
 class Alphas(nn.Module, ABC):
     """A supernet with architecture parameters: a table for each cell, a row for each edge.
 
-    They are leaf tensors that move with the module to a device or dtype, but are not among its
+    These are leaf tensors that move with the module to a device or dtype, but are not among its
     parameters or in its state dict: another optimizer updates them.
     """
 
     def __init__(self, shapes: dict[str, tuple[int, int]], **settings: object) -> None:
-        super().__init__(**settings)  # of the other base class, where there is one
+        super().__init__(**settings)  # for another base class, if any
         self.alphas: Mixing = {name: (1e-3 * torch.randn(shape)).requires_grad_()
                                for name, shape in shapes.items()}
 

@@ -28,13 +28,12 @@ Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
 
 
 class Bilevel:
-    """Takes the steps of a whole search.
+    """The steps of the weights and of the alphas.
 
     The unrolled step has the learning rate, momentum and weight decay of `weight_optimizer`.
-    `clip_unrolled` clips its gradients too, as the recurrent space does, and `unmoved` weights
-    stay as they are in it: the tied embedding of the recurrent space, which the 2018 release
-    restores when it loads the unrolled weights.  `average` averages gradients over all processes,
-    in place.
+    `clip_unrolled` clips its gradients too, as the recurrent space does.  It leaves the `unmoved`
+    weights as they are: the tied embedding of the recurrent space, which the 2018 release restores
+    when it loads the unrolled weights.  `average` averages gradients over all processes, in place.
     """
 
     def __init__(self, network: Alphas, weight_optimizer: torch.optim.SGD,
@@ -45,7 +44,7 @@ class Bilevel:
                  mixing: Callable[[], Mixing] | None = None,
                  average: Callable[[Sequence[Tensor]], None] = lambda gradients: None) -> None:
         if order not in (1, 2):
-            raise ValueError(f"the order is 1 or 2, not {order!r}")
+            raise ValueError(f"order must be 1 or 2, not {order!r}")
         self.network, self.order = network, order
         self.weight_optimizer, self.alpha_optimizer = weight_optimizer, alpha_optimizer
         self.clip_norm, self.clip_unrolled, self.radius = clip_norm, clip_unrolled, radius
@@ -55,16 +54,16 @@ class Bilevel:
         self.weights, self.alphas = _parameters(weight_optimizer), _parameters(alpha_optimizer)
 
     def step(self, train: Batch, valid: Batch) -> tuple[StepOutput, StepOutput]:
-        """Update the alphas, then the weights; the outputs on both batches."""
+        """Update the alphas, then the weights; return the outputs on both batches."""
         valid_outcome = self.alpha_step(train, valid)
         return self.weight_step(train), valid_outcome
 
     def weight_step(self, train: Batch) -> StepOutput:
-        """One step of SGD on the training loss; alphas get no gradient and cost nothing."""
+        """One SGD step on the training loss; no gradients of the alphas are computed."""
         mixing = {name: table.detach() for name, table in self.mixing().items()}
         with self.autocast():
             outcome = self.network.training_loss(train, mixing)
-        # Where an operation is sampled on no edge, its weights have no gradient.
+        # The weights of an operation that is sampled on no edge have no gradient.
         gradients = torch.autograd.grad(outcome.loss, self.weights, allow_unused=True)
         self.average([gradient for gradient in gradients if gradient is not None])
         for weight, gradient in zip(self.weights, gradients):
@@ -84,8 +83,8 @@ class Bilevel:
         return outcome
 
     def first_order(self, valid: Batch) -> tuple[Tensors, StepOutput]:
-        """Gradients of the alphas at the current weights, which get none."""
-        with self._weights_at_rest():
+        """Gradients of the alphas at the current weights."""
+        with self._frozen_weights():
             outcome = self._loss(valid)
             gradients = torch.autograd.grad(outcome.loss, self.alphas, materialize_grads=True)
         self.average(gradients)
@@ -94,7 +93,7 @@ class Bilevel:
     def second_order(self, train: Batch, valid: Batch) -> tuple[Tensors, StepOutput]:
         """Gradients of the alphas after one unrolled step of the weights (equation 7).
 
-        The weights are moved and restored; no network is copied.
+        The weights are moved and restored in place; the network is not copied.
         """
         group = self.weight_optimizer.param_groups[0]
         rate = group["lr"]
@@ -129,7 +128,7 @@ class Bilevel:
         """d/d(alpha) d/d(weights) of the training loss, times `vector`, by central differences.
 
         The weights move along `vector` to both sides, by a distance of norm `radius` (equation
-        8).  No autocast: bfloat16 would round most of so small a step away.
+        8).  No autocast: bfloat16 would round off most of so small a step.
         """
         distance = self.radius / torch.cat([part.flatten() for part in vector]).norm()
         before = [weight.detach().clone() for weight in self.weights]
@@ -140,7 +139,7 @@ class Bilevel:
                     shift = foreach._foreach_mul(vector, sign * distance)
                     moved = foreach._foreach_add(before, shift)
                     foreach._foreach_copy_(self.weights, moved)
-                with self._weights_at_rest():
+                with self._frozen_weights():
                     loss = self.network.loss(train, self.mixing()).loss
                     sides.append(torch.autograd.grad(loss, self.alphas))
         finally:
@@ -152,8 +151,8 @@ class Bilevel:
         return product
 
     @contextlib.contextmanager
-    def _weights_at_rest(self) -> Iterator[None]:
-        """The weights need no gradient, and nothing is saved for one."""
+    def _frozen_weights(self) -> Iterator[None]:
+        """Turn the gradients of the weights off, so that nothing is saved for them."""
         for weight in self.weights:
             weight.requires_grad_(False)
         try:
@@ -167,9 +166,9 @@ class Bilevel:
             return self.network.loss(batch, self.mixing())
 
     def _clip(self, gradients: Tensors) -> Tensor | float:
-        """Clip `gradients` in place to `clip_norm`; the factor, also where it is above 1.
+        """Clip `gradients` in place to `clip_norm`; return the factor, even if it is above 1.
 
-        The 2018 release multiplies by that factor whether or not anything was clipped.
+        The 2018 release multiplies by this factor whether or not anything was clipped.
         """
         if not self.clip_unrolled:
             return 1.0

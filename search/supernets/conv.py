@@ -1,9 +1,9 @@
 """The supernet of the convolutional space: a weighted sum of all operations on every edge.
 
-Liu et al. 2019 (arXiv 1806.09055, section 2.2 and 3.1.1), as in the 2018 release: a stem of 3C
+Liu et al. 2019 (arXiv 1806.09055, sections 2.2 and 3.1.1), as in the 2018 release: a stem of 3C
 channels, cells of four nodes, reductions at 1/3 and 2/3 of the depth, global pooling, a linear
-classifier.  Two implementations of the cell: `search.supernets.conv_reference`, one module
-for each edge and operation, for reading; `search.supernets.conv_fused`, for speed.
+classifier.  The cell has two implementations: `search.supernets.conv_reference`, with one module
+per edge and operation, for reading, and `search.supernets.conv_fused`, for speed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ CellClass: TypeAlias = "type[MergedCell] | type[PlainCell]"
 class Supernet(Alphas):
     """Images (N, in_channels, H, W) and a mixing -> logits (N, num_classes).
 
-    A `cell` is built from (c_prev_prev, c_prev, channels, reduction, reduction_prev); it is called
-    with (s0, s1, weights (14, 8)) and returns (N, 4 * channels, H, W).
+    `cell` is called as cell(c_prev_prev, c_prev, channels, reduction, reduction_prev); the module
+    maps (s0, s1, weights (14, 8)) to (N, 4 * channels, H, W).
     """
 
     def __init__(self, cell: CellClass, channels: int = 16, layers: int = 8,
@@ -69,7 +69,7 @@ class Supernet(Alphas):
     training_loss = loss  # no regularizer for images
 
     def load_plain(self, state: dict[str, Tensor]) -> None:
-        """Copy the weights from the state dict of a supernet of `PlainCell` of the same size."""
+        """Copy the weights from the state dict of a `PlainCell` supernet of the same size."""
         for index, cell in enumerate(self.cells):
             prefix = f"cells.{index}."
             own = {key.removeprefix(prefix): value for key, value in state.items()

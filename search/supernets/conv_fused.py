@@ -1,12 +1,12 @@
-"""The fast cell of the supernet: what `conv_reference` computes, with far fewer kernels.
+"""The fast cell of the supernet: the outputs of `conv_reference`, with far fewer kernels.
 
 The computation of Liu et al. 2019 (arXiv 1806.09055), reordered:
 
 * one ReLU, one max-pool, one average pool and their batch-norms per source node, shared by all
   outgoing edges; a dilated convolution is a plain one on the four phases of its input;
 * the last pointwise convolution of an operation, its batch-norm and its weight are one matrix,
-  so the input of a node is one sum of matrix products, see `search.supernets.normalized`;
-* operations of weight 0 (`none`, or those not sampled) are not computed.
+  so the input of a node is one sum of matrix products (see `search.supernets.normalized`);
+* operations of weight 0 (`none`, or unsampled ones) are skipped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KERNELS = {"sep_conv_3x3": 3, "sep_conv_5x5": 5, "dil_conv_3x3": 3, "dil_conv_5
 
 
 def no_running_stats(module: nn.Module) -> nn.Module:
-    """`module` with batch-norms that have neither scale and shift nor running statistics."""
+    """`module` with batch-norms that lack scale, shift and running statistics."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
             setattr(module, name, nn.BatchNorm2d(child.num_features, affine=False,
@@ -41,10 +41,10 @@ def no_running_stats(module: nn.Module) -> nn.Module:
 
 
 class MergedCell(nn.Module):
-    """See `search.supernets.conv.Supernet`.
+    """A mixed cell, see `search.supernets.conv.Supernet`.
 
-    The weights of an operation are one parameter with a row for each edge; those of the second
-    half of a separable convolution have `_2` after their name.
+    The weights of an operation are one parameter with a row for each edge; the names of those of
+    the second half of a separable convolution end in `_2`.
     """
 
     memory_format = torch.channels_last  # twice as fast, on CPUs too
@@ -96,16 +96,16 @@ class MergedCell(nn.Module):
         return torch.cat(states[2:], dim=1)
 
     def _seen(self, state: Tensor) -> Tensor:
-        """What the operations see of a state."""
+        """The part of a state that the operations act on."""
         return state
 
     def _complete(self, node: Tensor, states: list[Tensor], rows: list[int], weights: Tensor
                   ) -> Tensor:
-        """The whole node; `node` is the sum of the operations."""
+        """The whole node, given the sum `node` of its operations."""
         return node
 
     def _node(self, sources: list[_Source], rows: list[int], weights: Tensor) -> Tensor:
-        """The sum of all active operations on the edges `rows`, the s-th of which leaves s."""
+        """The sum of all active operations on the edges `rows`, one from each source."""
         normed: list[tuple[Tensor, Tensor, Tensor]] = []  # (weight, pointwise, map)
         phased: list[tuple[Tensor, Tensor, Tensor]] = []
         added: list[tuple[Tensor, Tensor]] = []  # (weight, map)
@@ -136,14 +136,14 @@ class MergedCell(nn.Module):
         return sum(parts[1:], parts[0]) if parts else sources[0].zeros()
 
     def _factorized(self, row: int) -> tuple[Tensor, Tensor]:
-        """The two pointwise convolutions of a factorized reduce, each giving half the channels."""
+        """The two pointwise convolutions of a factorized reduce, with half the channels each."""
         strided = [r for r, (_, source) in enumerate(EDGES) if self._stride(source) == 2]
         weight = self.skip[strided.index(row)]
         half = self.channels // 2
         return (F.pad(weight[:half], (0, 0, 0, self.channels - half)),
                 F.pad(weight[half:], (0, 0, half, 0)))
 
-    # --- from the plain cell ----------------------------------------------------------------
+    # --- weights of the plain cell ----------------------------------------------------------
 
     def load_plain(self, state: dict[str, Tensor]) -> None:
         """Copy the weights from the state dict of a `PlainCell`."""
@@ -170,9 +170,9 @@ class MergedCell(nn.Module):
 class PartialCell(MergedCell):
     """The cell of PC-DARTS: operations act on a quarter of the channels, the rest bypasses them.
 
-    Xu et al. 2020 (arXiv 1907.05737, section 3.1 and 3.2).  The bypassed channels of an edge are
+    Xu et al. 2020 (arXiv 1907.05737, sections 3.1 and 3.2).  The bypassed channels of an edge are
     weighted by the sum of its row, which is not 1 with edge normalization.  The channels are
-    shuffled, so that the operations of the next node see another quarter.
+    shuffled, so that the operations of the next node act on another quarter.
     """
 
     part = 4
@@ -198,10 +198,10 @@ def shuffle(x: Tensor, groups: int) -> Tensor:
 
 
 def _active(weights: Tensor) -> list[list[bool]]:
-    """Which operations of which edges are computed: those whose weight is not 0.
+    """Which operations of each edge to compute: those whose weight is not 0.
 
-    While a CUDA graph is captured no value can be read, and the graph is replayed with other
-    weights: then all but `none` are computed.
+    During the capture of a CUDA graph, all but `none`: values cannot be read then, and replays use
+    other weights.
     """
     if weights.is_cuda and torch.cuda.is_current_stream_capturing():
         return [[name != "none" for name in CONV_OPERATIONS]] * len(EDGES)
@@ -209,15 +209,15 @@ def _active(weights: Tensor) -> list[list[bool]]:
 
 
 def _uniform(fan_in: int, *shape: int) -> nn.Parameter:
-    """A parameter, initialized as torch does a convolution of `fan_in` inputs."""
+    """A parameter, initialized like a torch convolution with `fan_in` inputs."""
     bound = fan_in ** -0.5
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
 
 
 class _Source:
-    """A state, and what its outgoing edges share, computed on first use.
+    """A state and the intermediate maps that its outgoing edges share, computed on first use.
 
-    `leaving` has the rows on which each operation is active; `kernels` and `matrices` are the
+    `leaving` lists the rows on which each operation is active; `kernels` and `matrices` are the
     cell's weights by operation and row.  An operation is computed for all its rows at once.
     """
 
@@ -226,10 +226,10 @@ class _Source:
                  ) -> None:
         self.x, self.stride, self.leaving = x, stride, leaving
         self.kernels, self.matrices = kernels, matrices
-        self._kept: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {}
 
     def separable(self, name: str, row: int) -> Tensor:
-        """All of a separable convolution but its last pointwise and batch-norm."""
+        """A separable convolution up to its last pointwise convolution and batch-norm."""
         return self._once("separable", self._separable)[name][row]
 
     def _separable(self) -> dict[str, dict[int, Tensor]]:
@@ -250,7 +250,7 @@ class _Source:
                               stride)
 
     def dilated(self, name: str, row: int) -> Tensor:
-        """A dilated convolution without its pointwise and batch-norm, as phases if `has_phases`."""
+        """A dilated convolution before its pointwise and batch-norm, as phases if `has_phases`."""
         def compute() -> dict[int, Tensor]:
             maps = self._convolved(name, [self.spread], name)
             if self.stride == 1 and not self.has_phases:
@@ -266,19 +266,19 @@ class _Source:
         return self.stride == 1 and not (height % 2 or width % 2)
 
     def _once(self, name: str, compute: Callable[[], T]) -> T:
-        """The result of `compute`, called only the first time that `name` is asked for."""
-        if name not in self._kept:
-            self._kept[name] = compute()
-        return self._kept[name]
+        """The result of `compute`, cached under `name`."""
+        if name not in self._cache:
+            self._cache[name] = compute()
+        return self._cache[name]
 
     @property
     def positive(self) -> Tensor:
-        """After the ReLU."""
+        """The state after the ReLU."""
         return self._once("positive", lambda: F.relu(self.x))
 
     @property
     def spread(self) -> Tensor:
-        """The map on which a plain convolution equals a dilated one on `positive`."""
+        """The map whose plain convolution equals the dilated one of `positive`."""
         if self.stride == 2:
             return self._once("spread", lambda: self.positive[:, :, ::2, ::2].contiguous(
                 memory_format=torch.channels_last))
@@ -294,7 +294,7 @@ class _Source:
         return self.spread, shifted
 
     def pooled(self, name: str) -> Tensor:
-        """Pooled and batch-normalized."""
+        """The state, pooled and batch-normalized."""
         def compute() -> Tensor:
             pool = (F.max_pool2d(self.x, 3, self.stride, 1) if name.startswith("max") else
                     F.avg_pool2d(self.x, 3, self.stride, 1, count_include_pad=False))
@@ -307,5 +307,5 @@ class _Source:
         return torch.Size([(size - 1) // self.stride + 1 for size in self.x.shape[-2:]])
 
     def zeros(self) -> Tensor:
-        """A node that no operation contributes to."""
+        """A node without operations."""
         return self.x.new_zeros(*self.x.shape[:2], *self.output_size)

@@ -1,7 +1,7 @@
 """The reference cell of the supernet: one module for each edge and operation.
 
-Liu et al. 2019 (arXiv 1806.09055), the 2018 release's ``model_search.py`` with its parameter
-names.  The reference that `search.supernets.conv_fused` is tested and measured against.
+Liu et al. 2019 (arXiv 1806.09055): ``model_search.py`` of the 2018 release, with its parameter
+names.  `search.supernets.conv_fused` is tested and measured against it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoo.models.operations import FactorizedReduce, ReLUConvBN, operation
 
 
 def without_affine(module: nn.Module) -> nn.Module:
-    """`module` with batch-norms without scale and shift: only the alphas scale operations."""
+    """`module` with batch-norms that lack scale and shift: only the alphas scale operations."""
     for child in module.modules():
         if isinstance(child, nn.BatchNorm2d):
             child.affine = False
@@ -61,12 +61,12 @@ class PartialOperation(MixedOperation):
 
 
 class PlainCell(nn.Module):
-    """See `search.supernets.conv.Supernet`."""
+    """The reference cell, see `search.supernets.conv.Supernet`."""
 
     edge: ClassVar[type[MixedOperation]] = MixedOperation
 
     memory_format = torch.contiguous_format
-    running_stats = True  # as published, and never used: searches stay in training mode
+    running_stats = True  # as published, but unused: searches stay in training mode
 
     def __init__(self, c_prev_prev: int, c_prev: int, channels: int, reduction: bool,
                  reduction_prev: bool) -> None:
@@ -96,6 +96,6 @@ def _total(terms: list[Tensor]) -> Tensor:
 
 
 class PlainPartialCell(PlainCell):
-    """The cell of PC-DARTS, which `search.supernets.conv_fused.PartialCell` is tested against."""
+    """The cell of PC-DARTS, the reference of `search.supernets.conv_fused.PartialCell`."""
 
     edge = PartialOperation

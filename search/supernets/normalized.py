@@ -1,4 +1,4 @@
-"""Pointwise convolution and batch-norm of many maps: one matrix product per map, few kernels.
+"""Pointwise convolution and batch-norm of many maps, with one matrix product per map.
 
 A batch-norm without scale and shift (Ioffe & Szegedy 2015, arXiv 1502.03167) of ``y = P d`` has
 mean ``P E[d]`` and variance ``diag(P Cov[d] P')``, so y is never computed:
@@ -25,16 +25,16 @@ def normalized_sum(weights: Sequence[Tensor], pointwise: Sequence[Tensor],
                    maps: Sequence[Tensor]) -> Tensor:
     """Sum over k of ``weights[k] * batch_norm(conv1x1(maps[k], pointwise[k]))``.
 
-    `weights` are scalars, `pointwise` (C_out, C_in), `maps` (N, C_in, H, W); (N, C_out, H, W).
+    `weights` are scalars, `pointwise` (C_out, C_in), `maps` (N, C_in, H, W) -> (N, C_out, H, W).
     """
-    with torch.autocast(maps[0].device.type, enabled=False):  # it would round the statistics
+    with torch.autocast(maps[0].device.type, enabled=False):  # autocast would round the statistics
         return _NormalizedSum.apply(torch.stack(list(weights)), torch.stack(list(pointwise)),
                                     *maps)
 
 
 def normalized_sum_reference(weights: Iterable[Tensor | float], pointwise: Iterable[Tensor],
                              maps: Iterable[Tensor]) -> Tensor:
-    """What `normalized_sum` computes, by its definition."""
+    """`normalized_sum` by definition."""
     terms = [weight * F.batch_norm(F.conv2d(x, matrix[:, :, None, None]), None, None,
                                    training=True)
              for weight, matrix, x in zip(weights, pointwise, maps)]
@@ -49,7 +49,7 @@ def normalized_each(pointwise: Tensor, maps: Sequence[Tensor]) -> Sequence[Tenso
 
 def normalized_each_reference(pointwise: Iterable[Tensor], maps: Iterable[Tensor]
                               ) -> Sequence[Tensor]:
-    """What `normalized_each` computes, by its definition."""
+    """`normalized_each` by definition."""
     return [F.relu(normalized_sum_reference([1.0], [matrix], [x]))
             for matrix, x in zip(pointwise, maps)]
 
@@ -83,7 +83,7 @@ def _backward(saved: Sequence[Tensor], gradients: Sequence[Tensor], needed: Sequ
               ) -> tuple[Tensor | None, Tensor | None, list[Tensor | None]]:
     """Gradients of the weights, of `pointwise` and of the maps, from the gradient of each term.
 
-    `needed` says which are wanted: weights, pointwise, every map.
+    `needed` says which to compute: weights, pointwise, each map.
     """
     weights, pointwise, means, squares, scale, *maps = saved
     rows, count, kind = [_rows(x) for x in maps], len(gradients[0]), gradients[0].dtype

@@ -3,8 +3,8 @@
 Liu et al. 2019 (arXiv 1806.09055, section 3.1.2 and appendix A.1.2), as in the 2018 release:
 eight nodes after the gated initial state, each the weighted sum of a highway step from every
 earlier node through every activation; batch-norm without scale and shift after each node; the
-mean of the eight as output.  Two implementations of the cell: `PlainRecurrentCell` for reading,
-`FastRecurrentCell` for speed.
+mean of the eight as output.  The cell has two implementations: `PlainRecurrentCell` for reading
+and `FastRecurrentCell` for speed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PlainRecurrentCell(HighwayCell):
     def __init__(self, hidden: int, dropout_hidden: float = 0.0, dropout_input: float = 0.0
                  ) -> None:
         super().__init__(NODES["recurrent"], hidden, hidden, dropout_hidden, dropout_input)
-        # As published, and never used: see `normalize`.
+        # As published, but unused: see `normalize`.
         self.bn = nn.BatchNorm1d(hidden, affine=False)
 
     def step(self, x: Tensor, state: Tensor, input_mask: Tensor | None,
@@ -63,12 +63,11 @@ class PlainRecurrentCell(HighwayCell):
 
 
 class FastRecurrentCell(HighwayCell):
-    """The same cell, computed source node by source node instead of target by target.
+    """The fast cell: `PlainRecurrentCell` computed by source node instead of by target node.
 
     A state is multiplied once by the weights of all later nodes, as one matrix; each activation
-    is computed once for all outgoing edges; and the sum over activations has a hand-written
-    backward, so that none of its intermediates is kept.  The input's part of the gate is one
-    product for all time steps.
+    is computed once for all outgoing edges; the sum over activations has a hand-written backward
+    that stores no intermediates.  The input's part of the gate is one product for all time steps.
     """
 
     def __init__(self, hidden: int, dropout_hidden: float = 0.0, dropout_input: float = 0.0
@@ -111,10 +110,10 @@ class _LeavingEdges(torch.autograd.Function):
     product (batch, 2 * targets * hidden): pre-activations of the gates, then of the candidates;
     state (batch, hidden); share (targets, 4): the weights of tanh, relu, sigmoid, identity; sums
     (batch, targets, hidden) of the edges from earlier sources to the same nodes, or None.
-    -> the next node (batch, hidden), complete now, and the sums of those after it.
+    -> the next node (batch, hidden), now complete, and the sums of the nodes after it.
     """
 
-    # In place where possible: on a CPU, allocating memory costs more than the arithmetic.
+    # In place where possible: on a CPU, allocation costs more than arithmetic.
 
     @staticmethod
     def forward(ctx: FunctionContext, product: Tensor, state: Tensor, share: Tensor,
@@ -179,10 +178,10 @@ def _views(product: Tensor, state: Tensor, share: Tensor) -> tuple[Tensor, ...]:
 class RecurrentSupernet(Alphas, TiedModel):
     """A language model with a mixed cell; `Bilevel` and the strategies use it like `Supernet`.
 
-    `cell` is one of the two above; the dropouts are those of `zoo.models.recurrent.LanguageModel`.
-    `tar_weight` and `ar_weight` are those of the regularizers of the training loss: the mean
-    squared difference of successive outputs of the cell, and the mean square of the outputs after
-    dropout (Merity et al. 2017, arXiv 1708.01009).
+    The dropouts are those of `zoo.models.recurrent.LanguageModel`.  `tar_weight` and `ar_weight`
+    weight the regularizers of the training loss: the mean squared difference of successive outputs
+    of the cell, and the mean square of the outputs after dropout (Merity et al. 2017, arXiv
+    1708.01009).
     """
 
     def __init__(self, cell: type[FastRecurrentCell] | type[PlainRecurrentCell] = FastRecurrentCell,
@@ -198,7 +197,7 @@ class RecurrentSupernet(Alphas, TiedModel):
         self.ar_weight, self.tar_weight = ar_weight, tar_weight
 
     def load_plain(self, state: dict[str, Tensor]) -> None:
-        """Copy the weights from the state dict of a network of plain cells or the 2018 release."""
+        """Copy the weights from the state dict of a plain-cell network or of the 2018 release."""
         self.load_state_dict({key: value for key, value in state.items() if ".bn." not in key})
 
     def forward(self, tokens: Tensor, hidden: Tensor, mixing: Mixing) -> tuple[Tensor, Tensor]:

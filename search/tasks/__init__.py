@@ -1,4 +1,4 @@
-"""What a search learns, by search space: images or a text."""
+"""Search spaces with their data, images or text: the table of domains."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOMAINS = {"conv": ("conv", "ConvDomain"), "recurrent": ("recurrent", "Recurrent
 
 
 def domain(space: str) -> Domain:
-    """The domain of a search space.  Raises ValueError for a name that there is not."""
+    """The domain of a search space.  Raises ValueError for an unknown name."""
     if space not in DOMAINS:
         raise ValueError(f"unknown search space {choices(space, DOMAINS)}")
     module, name = DOMAINS[space]

@@ -1,7 +1,4 @@
-"""What a search does differently in each search space: one `Domain`, a file and a line of a table.
-
-The table is in `search.tasks`.
-"""
+"""The interface of a search space: one `Domain` per file, listed in the table of `search.tasks`."""
 
 from __future__ import annotations
 
@@ -22,11 +19,10 @@ from zoo.recipes.base import Settings
 
 
 class Domain(ABC):
-    """A search space with the data that is searched on, and how it is learned from.
+    """A search space, its data, and the training of supernets and candidates.
 
-    `data` is the data set where none is named, whose preset is "quick" then.  `supernets` holds
-    the settings of weight-sharing strategies by preset; it is empty for a space that no supernet
-    spans.
+    `data` is the default data set, whose preset is "quick".  `supernets` holds the settings of
+    weight-sharing strategies by preset; it is empty for a space without a supernet.
     """
 
     space: ClassVar[str]
@@ -34,30 +30,30 @@ class Domain(ABC):
     supernets: ClassVar[Mapping[str, SupernetSettings]] = {}
 
     def preset(self, data: str) -> str:
-        """The preset of a data set where none is named."""
+        """The default preset of a data set."""
         return "quick" if data == self.data else "paper"
 
     def placed(self, name: str, path: Path | None) -> tuple[str, Path | None]:
-        """The data set and the path that `name` and `path` stand for."""
+        """The data set and the path that `name` and `path` refer to."""
         return name, path
 
     @abstractmethod
     def load(self, name: str, path: Path | None, size: int | None, by: str | None) -> Any:
-        """The data set `name`.  Raises DataError, ValueError for an option it has no use for."""
+        """Load the data set `name`.  Raises DataError, ValueError for an option of other data."""
 
     @abstractmethod
     def fingerprint(self, data: Any) -> str:
-        """sha256 of the training data: a run goes on only with what it began with."""
+        """sha256 of the training data: a run resumes only on the data that it started with."""
 
     # --- strategies that share weights ------------------------------------------------------
 
     def supernet_settings(self, preset: str, data: str) -> SupernetSettings:
-        """Raises ValueError for a preset that there is not."""
+        """The settings of a preset.  Raises ValueError for an unknown one."""
         check_preset(preset, self.supernets)
         return self.supernets[preset]
 
     def read_supernet_settings(self, values: Mapping[str, Any]) -> SupernetSettings:
-        """The settings that a run has stored."""
+        """Parse the settings of a stored run."""
         return next(iter(self.supernets.values())).changed(values)
 
     @abstractmethod
@@ -67,10 +63,10 @@ class Domain(ABC):
     @abstractmethod
     def supernet_task(self, data: Any, settings: Any, device: torch.device, seed: int,
                       share: tuple[int, int]) -> SearchTask:
-        """What a supernet learns; `share` (rank, of) is that of one of several processes."""
+        """The task of a supernet; `share` is (rank, number of processes)."""
 
     def within(self, budget: int, data: Any, settings: SupernetSettings) -> SupernetSettings:
-        """As many epochs as the budget pays for.  Raises ValueError where it pays for none."""
+        """`settings` with as many epochs as the budget allows.  Raises ValueError for none."""
         cost = self.epoch_cost(data, settings)
         epochs = int(budget // cost)
         if epochs < 1:
@@ -86,12 +82,12 @@ class Domain(ABC):
 
     @abstractmethod
     def recipe(self, preset: str, data: str) -> Settings:
-        """How a candidate is trained on the data set `data`."""
+        """The recipe of candidates on the data set `data`."""
 
     @abstractmethod
     def read_recipe(self, values: Mapping[str, Any]) -> Settings:
-        """The recipe that a run has stored."""
+        """Parse the recipe of a stored run."""
 
     @abstractmethod
     def candidates(self, data: Any, recipe: Any, seed: int, device: str) -> CandidateTraining:
-        """The training of candidates.  Raises DataError for data that none can learn from."""
+        """The training of candidates.  Raises DataError for data that cannot be searched on."""

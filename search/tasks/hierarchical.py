@@ -1,6 +1,6 @@
 """The hierarchical space: motifs of motifs, as the cells of image networks.
 
-Liu et al. 2018 (arXiv 1711.00436).  No supernet spans it.
+Liu et al. 2018 (arXiv 1711.00436).  It has no supernet.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Searching on images: the two halves of a training set on the device, batch by batch.
 
 Liu et al. 2019 (arXiv 1806.09055, section 3.1): weights learn on one half, alphas on the other.
-Everything random is a function of the generator that torch has been seeded with.
+All randomness comes from torch's seeded generator.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from search.supernets.conv_fused import MergedCell
 from zoo.data.base import DataError, ImageData
 from zoo.data.transforms import cutout, normalize, random_crop, random_flip
 
-SMALLEST = 4  # pixels a side that two reductions leave something of
+SMALLEST = 4  # pixels per side that survive two reductions
 
 
 class ImageSearchTask:
-    """`share` (rank, of) gives each of several processes its own part of every batch.
+    """The task of an image supernet; `share` is (rank, number of processes).
 
-    Raises DataError for a data set with one class only, images that two reductions would reduce
-    to nothing, or too few images for two halves.
+    Each process has its own part of every batch.  Raises DataError for a data set with a single
+    class, images too small for two reductions, or too few images for two halves.
     """
 
     unit, metric, space = "images", "accuracy", "conv"
@@ -75,13 +75,13 @@ class ImageSearchTask:
         return self.steps
 
     def carry(self, train: StepOutput, valid: StepOutput | None) -> None:
-        """Images have no state to hand on."""
+        """Do nothing: images have no hidden state."""
 
     def state_dict(self) -> dict:
         return {}
 
     def load_state_dict(self, state: dict) -> None:
-        """Nothing lasts from epoch to epoch."""
+        """Do nothing: no state outlasts an epoch."""
 
     def _batch(self, half: tuple[Tensor, Tensor], chosen: Tensor) -> Batch:
         rank, of = self.share
@@ -97,7 +97,7 @@ class ImageSearchTask:
         return images.contiguous(memory_format=torch.channels_last), half[1][chosen]
 
     def num_correct(self, outcome: StepOutput, batch: Batch) -> Tensor:
-        """How many of a batch are recognized."""
+        """The number of correct predictions of a batch."""
         return (outcome.logits.detach().argmax(1) == batch[1]).sum()
 
     @torch.no_grad()
@@ -116,22 +116,22 @@ class ImageSearchTask:
         return {"loss": loss / count, "accuracy": right / count}
 
     def example(self, size: int) -> Batch:
-        """A batch of `size` images for this process, to measure memory with."""
+        """A batch of `size` images for this process, for measuring memory."""
         chosen = torch.arange(size).repeat_interleave(self.share[1]) % len(self.train[1])
         return self._batch(self.train, chosen)
 
 
 def _endless(count: int, size: int) -> Iterator[Tensor]:
-    """Whole batches of `size`, in a new order every time around."""
+    """Full batches of `size` indices, shuffled anew in every pass."""
     while True:
         yield from torch.randperm(count).split(size)[:count // size]
 
 
 def check_images(data: ImageData) -> None:
-    """Raise DataError for what no search can learn from: one class, images too small, or files."""
+    """Raise DataError for data that no search can use: one class, tiny images, images on disk."""
     if not isinstance(data.train.images, np.ndarray):
-        raise DataError(f"{data.name} is read from files a batch at a time, a search needs its "
-                        "images in memory; give --data folder with a --size")
+        raise DataError(f"{data.name} is read from disk batch by batch, but a search needs its "
+                        "images in memory; use --data folder with --size")
     found = np.unique(data.train.labels)
     if len(data.labels) < 2 or len(found) < 2:
         only = data.labels[found[0]] if len(found) else "none"
@@ -139,5 +139,5 @@ def check_images(data: ImageData) -> None:
                         "search needs at least two")
     side = min(data.train.images.shape[1:3])
     if side < SMALLEST:
-        raise DataError(f"the images of {data.name} are {side} pixels small; two reductions need "
-                        f"at least {SMALLEST} (scale a folder's images with --size)")
+        raise DataError(f"the images of {data.name} have sides of {side} pixels; two reductions "
+                        f"need at least {SMALLEST} (scale a folder's images with --size)")

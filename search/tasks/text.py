@@ -25,9 +25,10 @@ from zoo.system import distributed
 
 
 class TextSearchTask:
-    """`share` (rank, of) gives each of several processes its own columns of the text.
+    """The task of a recurrent supernet; `share` is (rank, number of processes).
 
-    Raises DataError for a text that is too small for the batch.
+    Each process has its own columns of the text.  Raises DataError for a text that is too small
+    for the batch.
     """
 
     unit, metric, space = "tokens", "perplexity", "recurrent"
@@ -60,13 +61,13 @@ class TextSearchTask:
         return len(self._batches.lengths(number))
 
     def carry(self, train: StepOutput, valid: StepOutput | None) -> None:
-        """Hand the hidden states on to the next batches."""
+        """Pass the hidden states on to the next batches."""
         assert train.hidden is not None
         self._batches.carry(train.hidden, None if valid is None else valid.hidden)
 
     @torch.no_grad()
     def evaluate(self, network: RecurrentSupernet, mixing: Mixing) -> dict[str, float]:
-        """`loss` of a token of the validation text, in nats, and `perplexity`; no dropout."""
+        """`loss` per token of the validation text, in nats, and `perplexity`; no dropout."""
         was_training = network.training
         network.eval()
         hidden = torch.zeros(1, self.valid.shape[1], self.settings.hidden, device=self.device)
@@ -83,14 +84,14 @@ class TextSearchTask:
         return {"loss": mean, "perplexity": math.exp(min(mean, 700))}
 
     def example(self, size: int) -> Batch:
-        """A batch of `size` columns, to measure memory with."""
+        """A batch of `size` columns, for measuring memory."""
         tokens = torch.zeros(self.settings.bptt, size, dtype=torch.int64, device=self.device)
         hidden = torch.zeros(1, size, self.settings.hidden, device=self.device)
         return tokens, tokens.flatten(), hidden
 
     def state_dict(self) -> dict:
         state = self._batches.state_dict()
-        if self._of > 1:  # every process has the hidden states of its own columns
+        if self._of > 1:  # each process has the hidden states of its own columns only
             state["valid_hidden"] = distributed.gather(state["valid_hidden"])
         return state
 

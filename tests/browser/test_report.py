@@ -64,7 +64,7 @@ def test_the_slider_moves_the_cell_and_the_weights(read, name):
                        page.locator(".heat").first.inner_text(),
                        page.locator(".heat td.kept").count(),
                        page.locator(".strip .at").first.get_attribute("style"),
-                       page.inner_text("#genotype"), page.inner_text("#said")]
+                       page.inner_text("#genotype"), page.inner_text("#readout")]
     cell, weights, kept, cursor, text, said = zip(*seen.values())
     for pair in (cell, weights, cursor, text, said):
         assert pair[0] != pair[1]
@@ -75,7 +75,7 @@ def test_the_slider_moves_the_cell_and_the_weights(read, name):
 def test_it_opens_at_the_chosen_epoch(read):
     page = read("darts")
     expect(page.locator("#cell-title")).to_have_text("The cell at epoch 6")
-    expect(page.locator("#said")).to_contain_text("chosen")
+    expect(page.locator("#readout")).to_contain_text("chosen")
     expect(page.locator("#facts")).to_contain_text("the last epoch before skip connections")
 
 

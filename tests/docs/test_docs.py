@@ -58,7 +58,7 @@ def test_recipes_have_a_column_per_preset():
             assert f"{data} `{preset}`" in head
 
 
-def test_a_format_of_ones_own_is_in_the_table(monkeypatch):
+def test_a_new_format_is_in_the_table(monkeypatch):
     monkeypatch.setitem(FORMATS, "mine", FORMATS["tflite"])
     assert "`mine`" in hooks.TABLES["formats"]()
 

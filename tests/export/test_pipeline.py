@@ -184,7 +184,7 @@ def test_a_built_artifact_can_be_built_again(artifact, tmp_path):
         find(str(artifact), BuildOptions(channels=3))
 
 
-def test_a_converter_of_ones_own(tmp_path, monkeypatch):
+def test_a_new_converter(tmp_path, monkeypatch):
     """A module and a line in the table, as CONTRIBUTING says."""
     own = types.ModuleType("own_converter")
     own.write_saved_model = saved_model.write_saved_model
@@ -199,7 +199,7 @@ def test_a_converter_of_ones_own(tmp_path, monkeypatch):
     build(small(), ["onnx"], tmp_path / "other", converter="own")  # does not come to it
 
 
-def test_a_format_of_ones_own(tmp_path, monkeypatch):
+def test_a_new_format(tmp_path, monkeypatch):
     """A value in the table: it is built after its source, compared and verified as the others."""
     def write(model, place, options):
         place.write_bytes(model.SerializeToString())

@@ -25,7 +25,7 @@ def plain(text):
     return " ".join(text.split())
 
 
-def test_a_runtime_of_ones_own(artifact, monkeypatch):
+def test_a_new_runtime(artifact, monkeypatch):
     """A value in the table: verify runs it, doctor, bench and help name it."""
     monkeypatch.setitem(RUNTIMES, "own", Runtime(
         "own", "onnx", ("cpu",), ("onnx",), title="My runtime",

@@ -1,4 +1,4 @@
-"""What many searches of a few steps leave out."""
+"""Fixtures of many searches of a few steps."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from tests.search.small_data import without_estimate
 
 @pytest.fixture
 def no_estimate(monkeypatch):
-    """No estimate of the memory: see `without_estimate`."""
+    """Skip the memory estimate: see `without_estimate`."""
     without_estimate(monkeypatch.setattr)

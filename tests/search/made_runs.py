@@ -1,4 +1,4 @@
-"""Run folders as `search run` leaves them, made up in a moment: what the tests of reports read."""
+"""Run folders like those of `search run`, made up quickly for the tests of reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WARNING = 'skip connections took over: 5 of 8 edges of <b>"normal"</b> & more to
 
 def darts_run(folder: Path, seed: int = 0, epochs: int = 10, order: int = 2, finished: bool = True,
               data: str = "digits", move: float = 0.6) -> Path:
-    """First or second order DARTS: alphas drift, skip connections win in the end."""
+    """First or second order DARTS: the alphas drift, and skip connections win in the end."""
     generator = torch.Generator().manual_seed(seed)
     drift = {name: torch.randn(14, 8, generator=generator) for name in ("normal", "reduce")}
     alphas = {name: torch.zeros(14, 8) for name in drift}
@@ -81,7 +81,7 @@ def recurrent_run(folder: Path, seed: int = 0, epochs: int = 8) -> Path:
 
 def evolution_run(folder: Path, seed: int = 0, epochs: int = 12, each: int = 4,
                   strategy: str = "evolution") -> Path:
-    """Cells trained one by one; `each` of them an epoch."""
+    """Cells trained one by one, `each` per epoch."""
     rng = random.Random(seed)
     rows, everything, cost = [], [], 0
     for epoch in range(1, epochs + 1):

@@ -38,8 +38,9 @@ def short_text(file: Path, characters: int = 1600) -> Path:
 
 
 def without_estimate(set_attribute: Callable[..., object] = setattr) -> None:
-    """Let a search say any number for its memory; to find the right one takes as long as a search
-    this small.  test_memory.py tests it and that it changes nothing, test_cli.py that it is told.
+    """Replace the memory estimate, which takes as long as a search this small, by a constant.
+
+    test_memory.py tests the estimate itself, test_cli.py that it is printed.
     """
     from search.reporting import memory
 

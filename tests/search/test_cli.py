@@ -34,7 +34,7 @@ def search(*words, code=0):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """An empty folder in which three searches are started, one of them for the second time."""
+    """A new folder with three searches, the last a repetition of the first."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
@@ -52,7 +52,7 @@ def at_home(home, monkeypatch):
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(home[0] / "mine"))
 
 
-def test_a_run_says_what_it_costs_what_it_found_and_what_is_next(home):
+def test_a_run_prints_its_cost_its_cell_and_the_next_command(home):
     _, (result, *_) = home
     lines = result.stderr.splitlines()
     assert lines[0] == "darts order 1 in runs/search-darts1-digits-0"
@@ -100,13 +100,13 @@ def test_show():
         "genotype.json" in output
 
 
-def test_an_unfinished_run_is_named_where_one_looks(home, monkeypatch):
+def test_an_unfinished_run_is_reported_by_list_show_and_run(home, monkeypatch):
     folder = home[0] / "runs" / "search-darts1-digits-7"
     shutil.copytree(home[0] / "runs" / "search-darts1-digits-0", folder)
     try:
         (folder / "result.json").unlink()
         assert "unfinished" in search("list").stdout
-        assert f"go on with `search resume {folder}`" in search("show", folder).stdout
+        assert f"continue with `search resume {folder}`" in search("show", folder).stdout
         refused = search("run", *DIGITS, "--seed", 7, "--learning-rate", "1e18", code=1)
         assert "note: runs/search-darts1-digits-7 is unfinished; `search resume" in refused.stderr
     finally:
@@ -164,11 +164,11 @@ def test_recurrent_and_sampled_runs_from_the_start_to_the_next_command(home, tmp
     assert "\nepoch 2/3  " in search("show", tmp_path / "random").stdout
 
 
-# --- help, and how fast it is ---------------------------------------------------------------
+# --- help, without slow imports -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_help_has_an_example_that_is_a_command(command):
+def test_every_help_has_a_valid_example(command):
     output = search(command, "--help").stdout
     examples = re.findall(rf"^ +(search {command}.*)$", output.partition("Example:")[2], re.M)
     assert examples
@@ -189,7 +189,7 @@ def test_answers_without_torch(words):
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_the_next_command_can_be_typed_as_it_is_printed(tmp_path, monkeypatch):
+def test_the_next_command_can_be_pasted(tmp_path, monkeypatch):
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "mine"))
     images, run = tmp_path / "my images", tmp_path / "a run"
     digits_folder(images)

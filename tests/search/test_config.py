@@ -1,4 +1,4 @@
-"""Settings from outside: files, single values, a run's own settings given back; domains."""
+"""Settings from files, single values and a run's own config.json; domains."""
 
 import dataclasses
 import json
@@ -50,7 +50,7 @@ def options(data, space, **others):
     return SearchOptions(space=space, **source, preset="quick", device="cpu", **others)
 
 
-def test_a_run_given_back_is_the_same_run(here, data):
+def test_a_runs_own_config_repeats_the_run(here, data):
     search("run", "--data", "folder", "--path", data / "images", *TINY, "--epochs", 2, "--seed", 3,
            "--set", "weight_decay=1e-3", "--set", "alpha_betas=[0.4, 0.9]", "-o", "first")
     kept = json.loads((here / "first/config.json").read_text())
@@ -73,7 +73,7 @@ def test_every_strategy_plans_the_same_run_again(strategy, data, here):
         assert RunConfig.read(json.loads((here / "config.json").read_text())).digest == first.digest
 
 
-def test_options_go_before_single_values_and_those_before_a_file(data, here):
+def test_options_override_single_values_and_these_a_file(data, here):
     (here / "a.yaml").write_text(yaml.safe_dump(
         {"strategy": "darts", "seed": 7, "channels": 8, "layers": 5, "epochs": 9, "momentum": 0.5,
          "device": "cpu", "data": "folder", "path": str(data / "images"), "preset": "quick"}))
@@ -85,7 +85,7 @@ def test_options_go_before_single_values_and_those_before_a_file(data, here):
 
 
 def test_a_candidates_training_has_settings_of_its_own(data):
-    """REINFORCE has a learning rate, and so has the training of its candidates."""
+    """Both REINFORCE and the training of its candidates have a learning rate."""
     planned, _ = plan(options(
         data, "conv", strategy="reinforce", settings={"learning_rate": 0.5},
         training={"learning_rate": 0.25}, given={"label_smoothing": 0.1}))
@@ -94,7 +94,7 @@ def test_a_candidates_training_has_settings_of_its_own(data):
     assert planned.training["label_smoothing"] == 0.1
 
 
-def test_names_of_an_earlier_release_are_read(data, here):
+def test_setting_names_of_an_earlier_release_are_read(data, here):
     planned, _ = plan(options(data, "recurrent"))
     stored = dataclasses.asdict(planned)
     for old, new in (("time", "bptt"), ("slowness", "tar_weight"), ("activation", "ar_weight")):
@@ -112,7 +112,7 @@ def test_names_of_an_earlier_release_are_read(data, here):
     ("a: b: c\n", "a.yaml is no YAML in line 1"),
     ("- 1\n", "a.yaml holds no settings"),
     ("training:\n  epochs: 3\n", "trains no candidates from scratch"),
-    ("data_sha256: abc\n", "settings are of a run on other data"),
+    ("data_sha256: abc\n", "folder is not the data that the settings' run used"),
 ])
 def test_a_file_that_cannot_be_used_is_one_line(here, data, text, message):
     (here / "a.yaml").write_text(text)
@@ -122,12 +122,12 @@ def test_a_file_that_cannot_be_used_is_one_line(here, data, text, message):
     assert not (here / "runs").exists()
 
 
-def test_a_file_that_is_not_there_and_a_value_without_a_name(here):
+def test_a_missing_file_and_a_value_without_a_name(here):
     assert "there is no file b.yaml" in search("run", "--config", "b.yaml", code=1).stderr
     assert "--set takes name=value, not 'x'" in search("run", "--set", "x", code=1).stderr
 
 
-def test_what_options_change_is_not_taken_from_a_runs_file(data, here):
+def test_options_override_a_runs_config(data, here):
     first, _ = plan(options(data, "conv", strategy="evolution"))
     kept = dataclasses.asdict(first)
     (here / "config.json").write_text(json.dumps(kept))
@@ -145,7 +145,7 @@ def test_what_options_change_is_not_taken_from_a_runs_file(data, here):
     assert over(seed=0).seed == 0 and over(seed=9).seed == 9
 
 
-def test_a_file_of_ones_own_may_have_settings_and_single_values(data, here):
+def test_a_users_file_may_have_settings_and_single_values(data, here):
     (here / "a.yaml").write_text("settings:\n  channels: 4\nepochs: 3\n")
     planned, _ = plan(options(data, "conv").over_file(here / "a.yaml"))
     assert (planned.settings["channels"], planned.settings["epochs"]) == (4, 3)
@@ -169,7 +169,7 @@ def test_the_seed_and_the_device_of_a_file_are_used(data, here):
     assert (planned.seed, planned.device) == (7, "cpu")
 
 
-def test_processes_meet_on_the_device_of_the_file(data, here, monkeypatch):
+def test_processes_use_the_device_of_the_file(data, here, monkeypatch):
     met = []
 
     def group(device):
@@ -184,7 +184,7 @@ def test_processes_meet_on_the_device_of_the_file(data, here, monkeypatch):
     assert "they met" in result.stderr and met == [torch.device("cpu")]
 
 
-def test_a_gpu_by_its_number_stays_that_one(data, monkeypatch):
+def test_a_numbered_gpu_is_kept(data, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -195,13 +195,13 @@ def test_a_gpu_by_its_number_stays_that_one(data, monkeypatch):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_an_unknown_data_set_is_told_whatever_the_strategy(strategy, here):
+def test_an_unknown_data_set_is_refused_by_every_strategy(strategy, here):
     result = search("run", "--strategy", strategy, "--data", "cifr10", code=1)
     assert "did you mean cifar10" in result.stderr and result.stderr.count("error: ") == 1
 
 
 @pytest.mark.parametrize("strategy", ["darts", "random"])
-def test_images_that_are_read_from_files_are_not_searched_on(strategy, here):
+def test_images_on_disk_are_refused(strategy, here):
     for split in ("train", "val"):
         for name in ("n01440764", "n02102040"):
             (here / "imagenet" / split / name).mkdir(parents=True)
@@ -216,13 +216,13 @@ def test_images_that_are_read_from_files_are_not_searched_on(strategy, here):
 
 @pytest.mark.parametrize("strategy, space, words, message", [
     ("random", "conv", ["--set", "validation=10"], "holds out a fifth"),
-    ("random", "conv", ["--set", "drawings=10"], "drawings are not for candidates"),
+    ("random", "conv", ["--set", "drawings=10"], "drawings is not a setting of candidates"),
     ("evolution", "recurrent", ["--set", "optimizer=nt-asgd"], "choose sgd or adamw"),
     ("random", "conv", ["--early-stop"], "leave --early-stop out"),
     ("random", "recurrent", ["--set", "random_bptt=true", "--batch-size", "half"],
      "3 are needed"),
 ])
-def test_what_candidates_have_no_use_for_is_refused(strategy, space, words, message, data, here):
+def test_settings_that_candidates_do_not_have(strategy, space, words, message, data, here):
     source = (["--data", "text", "--path", data / "text.txt"] if space == "recurrent"
               else ["--data", "folder", "--path", data / "images"])
     half = int(0.9 * len((data / "text.txt").read_text())) // 2  # columns of two tokens each
@@ -245,7 +245,7 @@ class Halves(ConvDomain):
 
 
 @pytest.mark.parametrize("strategy", ["darts", "random"])
-def test_a_domain_of_ones_own_is_a_class_and_a_line(strategy, data, monkeypatch):
+def test_a_new_domain_is_a_class_and_a_line(strategy, data, monkeypatch):
     monkeypatch.setattr(tasks.conv, "Halves", Halves, raising=False)
     monkeypatch.setitem(tasks.DOMAINS, "halves", ("conv", "Halves"))
     monkeypatch.setitem(STRATEGIES, strategy, dataclasses.replace(
@@ -259,6 +259,6 @@ def test_a_domain_of_ones_own_is_a_class_and_a_line(strategy, data, monkeypatch)
 
 def test_candidates_are_trained_by_one_thread_each(data, here):
     words = ["--data", "folder", "--path", data / "images", "--threads", 2]
-    assert "random trains each candidate with one thread" in search(
+    assert "random trains --workers candidates at a time" in search(
         "run", "--strategy", "random", *words, code=1).stderr
     assert plan(options(data, "conv", strategy="random"))[0].threads == 1

@@ -31,7 +31,7 @@ def here(tmp_path, monkeypatch):
 
 
 def torchrun(*words, module="search", processes=2, code=0):
-    """(stdout, stderr), which ends with torchrun's own report when a process has failed."""
+    """(stdout, stderr); stderr ends with torchrun's report if a process fails."""
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
          str(processes), "-m", module, *map(str, words)],
@@ -44,7 +44,7 @@ def errors(stderr):
     return [line for line in stderr.splitlines() if line.startswith("error: ")]
 
 
-# --- what each process computes: this file is run by torchrun as a module -------------------
+# --- the work of each process: torchrun runs this file as a module --------------------------
 
 ORDERS = (1, 2)
 
@@ -57,7 +57,7 @@ def tiny_search(path, share=(0, 1), order=1):
 
 
 def state_of_a_process(path: Path, output: Path, order: int) -> None:
-    """Saves what this process holds after an epoch, and gradients of its first batch."""
+    """Save the state of this process after an epoch, and gradients of its first batch."""
     rank = distributed.rank()
     darts = tiny_search(path, (rank, distributed.size()), order)
     batch = first_batch(darts)
@@ -91,7 +91,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
-    """A folder with images, and what both processes have saved of them."""
+    """A folder with images and the states that both processes saved."""
     folder = tmp_path_factory.mktemp("both")
     images = digits_folder(folder / "images")
     with pytest.MonkeyPatch.context() as patch:
@@ -120,7 +120,7 @@ def test_both_processes_hold_the_same_and_average_their_gradients(order, both):
 
 
 @pytest.mark.slow
-def test_a_run_is_written_and_told_once_and_resumed(here):
+def test_a_run_is_written_and_printed_once_and_resumed(here):
     images = digits_folder(here / "images")
     words = ["run", *TINY, "--data", "folder", "--path", images]
     stdout, stderr = torchrun(*words)
@@ -134,7 +134,7 @@ def test_a_run_is_written_and_told_once_and_resumed(here):
     assert [path.name for path in (here / "mine" / "cells").iterdir()] == ["DARTS1_FOLDER_0.json"]
     assert len(list((run / "tensorboard").iterdir())) == 1
 
-    # Without a checkpoint all rows come anew, and are the same.
+    # Without a checkpoint all rows are computed again, with the same result.
     whole = (run / "history.jsonl").read_bytes()
     (run / "result.json").unlink()
     (run / "checkpoint.pt").unlink()
@@ -146,13 +146,13 @@ def test_a_run_is_written_and_told_once_and_resumed(here):
     alone = subprocess.run([sys.executable, "-m", "search", "resume", str(run)],
                            capture_output=True, text=True)
     assert alone.returncode == 1 and errors(alone.stderr) == [
-        f"error: {run} was started with 2 processes, and 1 would give other sums; resume it "
+        f"error: {run} was started with 2 processes, and 1 would change the results; resume it "
         "with torchrun --nproc-per-node 2"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["darts", "recurrent", "enas"])
-def test_a_stopped_run_ends_as_one_that_was_not(kind, here, monkeypatch):
+def test_a_resumed_run_ends_like_an_uninterrupted_one(kind, here, monkeypatch):
     images, text = digits_folder(here / "images"), short_text(here / "text.txt")
     words = {"darts": [*TINY, "--data", "folder", "--path", images],
              "enas": ["--strategy", "enas", *TINY, "--data", "folder", "--path", images],
@@ -186,10 +186,10 @@ def test_candidates_are_not_trained_under_torchrun(monkeypatch):
         build.rehearse(planned, images)
 
 
-# The first process plans and refuses, whatever the reason; once is enough for most days.
+# The first process plans and refuses for any reason, so one case suffices outside slow tests.
 @pytest.mark.parametrize("words, message", [
-    (["--batch-size", "9"], "a batch of 9 cannot be shared by 2 processes; take a multiple with "
-     "--batch-size"),
+    (["--batch-size", "9"], "a batch of 9 cannot be split among 2 processes; choose a multiple "
+     "with --batch-size"),
     pytest.param(["--strategy", "random"], ALONE, marks=pytest.mark.slow),
     pytest.param(["--name", "DARTS"], "'DARTS' is the published cell DARTS_V1; choose another name",
                  marks=pytest.mark.slow),

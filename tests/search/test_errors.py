@@ -1,4 +1,4 @@
-"""What can go wrong in a search: one line with the remedy, nothing lost."""
+"""Errors of a search: one line with the remedy, nothing lost."""
 
 import errno
 import json
@@ -27,8 +27,8 @@ def search(*words):
 
 
 def refused(*words, also=0):
-    """The error line of a command that must fail; `also` lines may stand before it, beside that of
-    the classes found."""
+    """The error line of a command that must fail, after at most `also` other lines (and the one on
+    the classes found)."""
     result = search(*words)
     assert result.exit_code == 1, result.output + repr(result.exception)
     assert isinstance(result.exception, SystemExit), result.exception
@@ -61,7 +61,7 @@ class Stop(BaseException):
 
 @pytest.fixture(scope="module")
 def interrupted(images, tmp_path_factory):
-    """A run of three epochs of which one is done, of the strategy that is quickest."""
+    """A run of the quickest strategy, with one of three epochs done."""
     folder = tmp_path_factory.mktemp("interrupted") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENOTYPE_ZOO_DATA", str(folder.parent / "zoo"))
@@ -114,27 +114,27 @@ def run(interrupted, tmp_path):
     (["--strategy", "random-ws", "--alpha-learning-rate", "1"],
      "--alpha-learning-rate is a setting of darts, pc-darts and gdas, not of random-ws"),
     (["--strategy", "gdas", "--order", "2"], "leave --order out"),
-    (["--order", "3"], "the order is 1 or 2, not 3"),
+    (["--order", "3"], "order must be 1 or 2, not 3"),
     (["--epochs", "0"], "epochs must be a whole number of at least 1"),
     (["--learning-rate", "0"], "learning_rate must be above 0"),
     (["--batch-size", "1"], "batch-norm needs two images"),
     (["--strategy", "pc-darts", "--channels", "6"], "take a multiple of 4 for --channels"),
     (["--strategy", "evolution", "--candidates", "3"],
-     "3 candidates do not fill the population of 12; take --candidates 12, or a smaller one with "
-     "--set population=N"),
+     "3 candidates do not fill the population of 12; use --candidates 12, or a smaller population "
+     "with --set population=N"),
     (["--strategy", "evolution", "--set", "wave=50"], "a wave of 50 is larger than the population "
-     "of 12; take a smaller one with --set wave=N, or a larger population"),
+     "of 12; choose a smaller one with --set wave=N, or a larger population"),
     (["--budget", "700"], "a budget of 700 pays for no epoch; the smallest that works is "
                           "--budget 719"),
     (["--strategy", "random", "--budget", "9"], "a budget of 9 images pays for no candidate; the "
      "smallest that works is --budget 4596"),
     (["--strategy", "evolution", "--budget", "50000"],
-     "a budget of 50,000 images pays for 10 candidates, and 12 are the fewest here; the smallest "
+     "a budget of 50,000 images pays for 10 candidates, and a run needs 12; the smallest "
      "that works is --budget 55152"),
     (["--name", ""], "'' cannot name a cell"),
     (["--seed", "-1"], "the seed must be"),
-    (["--workers", "many", "--strategy", "random"], "--workers is a number from 1, ray or"),
-    (["--workers", "2"], "--workers is for strategies that train candidates, and darts trains"),
+    (["--workers", "many", "--strategy", "random"], "--workers must be a number from 1, ray or"),
+    (["--workers", "2"], "--workers is for strategies that train candidates, but darts trains"),
     (["--strategy", "reinforce", "--set", "learning_rate=-1"], "learning_rate must be above 0"),
     (["--strategy", "reinforce", "--set", "clip=-1"], "clip must be at least 0, not -1.0"),
     (["--strategy", "hierarchical", "--set", "share=2"], "share must be above 0 and at most 1"),
@@ -147,13 +147,13 @@ def run(interrupted, tmp_path):
     (["--name", "DARTS"], "'DARTS' is the published cell DARTS_V1; choose another name"),
     (["--name", "a/b"], "cannot name a cell"),
 ])
-def test_what_does_not_go_together(options, message, here):
+def test_invalid_options(options, message, here):
     assert message in refused("run", *options)
     assert not list(here.iterdir())
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_the_smallest_budget_that_is_told_is_the_smallest_that_works(strategy):
+def test_the_smallest_budget_in_the_message_works(strategy):
     def rows(budget):
         planned, data = plan(SearchOptions(strategy=strategy, budget=budget))
         return build.rehearse(planned, data)
@@ -166,14 +166,14 @@ def test_the_smallest_budget_that_is_told_is_the_smallest_that_works(strategy):
         rows(least - 1)
 
 
-def test_a_name_of_a_cell_of_the_users_needs_replace(here):
+def test_the_name_of_a_registered_cell_needs_replace(here):
     registry.register("MINE", registry.genotype("DARTS"))
     assert "already named 'MINE'" in refused("run", "--name", "mine")
     assert not (here / "runs").exists()
 
 
 @pytest.mark.parametrize("strategy", ["darts", "random"])
-def test_data_that_no_search_learns_from(strategy, here):
+def test_data_that_cannot_be_searched_on(strategy, here):
     def refused_on(folder):
         return refused("run", "--data", "folder", "--path", folder, "--strategy", strategy)
 
@@ -182,8 +182,8 @@ def test_data_that_no_search_learns_from(strategy, here):
     (here / "one" / "test" / "other").mkdir()
     assert "other" in refused_on(here / "one")
     small = digits_folder(here / "small", side=3)
-    assert "3 pixels small; two reductions need at least 4 (scale a folder's images with --size)" \
-        in refused_on(small)
+    assert ("sides of 3 pixels; two reductions need at least 4 (scale a folder's images with "
+            "--size)") in refused_on(small)
     few = digits_folder(here / "few", classes=2)
     for place in (few / "train").iterdir():
         for image in sorted(place.iterdir())[1:]:
@@ -228,30 +228,30 @@ def test_foreign_folders_are_left_alone(here, words, run):
     assert "is not a folder; choose another with -o" in refused(
         *words, "-o", foreign / "thesis.tex")
     before = (run / "config.json").read_bytes()
-    assert f"go on with `search resume {run}`" in refused(*words, "-o", run)
+    assert f"continue with `search resume {run}`" in refused(*words, "-o", run)
     assert (run / "config.json").read_bytes() == before
 
 
-def test_a_finished_run_is_not_to_be_resumed(words, run):
+def test_a_finished_run_is_not_overwritten(words, run):
     assert search("resume", run).exit_code == 0
     assert refused(*words, "-o", run) == (
         f"error: {run} holds a finished search, see `search show {run}`; choose another folder "
         "with -o")
 
 
-def test_a_folder_that_is_not_there_holds_no_runs(here):
+def test_listing_a_missing_or_empty_folder(here):
     assert refused("list", "nowhere") == (
-        "error: there is no folder nowhere; name one that holds runs")
+        "error: no folder nowhere; name one that holds runs")
     assert search("list").stdout == "no search runs in runs; `search run` makes one\n"
     (here / "empty").mkdir()
     assert search("list", "empty").exit_code == 0
 
 
 @pytest.mark.parametrize("command", ["show", "plot", "compare", "resume"])
-def test_what_is_no_run(command, here):
+def test_a_folder_without_a_run(command, here):
     (here / "empty").mkdir()
     for folder in (here / "nothing", here / "empty", here / "empty" / "x" / "y"):
-        assert "holds no search run; `search list` shows those" in refused(command, folder)
+        assert "holds no search run; `search list` shows the runs" in refused(command, folder)
     (here / "file").write_text("x")
     assert "holds no search run" in refused(command, here / "file")
     assert not list((here / "empty").iterdir())
@@ -259,18 +259,18 @@ def test_what_is_no_run(command, here):
 
 # --- while it runs --------------------------------------------------------------------------
 
-SAID = 9  # lines of a run that goes on, before its error
+LINES = 9  # of a resumed run before its error
 
 
 @pytest.mark.parametrize("strategy", ["darts", "gdas", "random-ws", "enas"])
-def test_a_loss_that_is_no_number(strategy, words, here):
+def test_a_diverging_loss(strategy, words, here):
     line = refused(*words, "--strategy", strategy, "--learning-rate", "1e18", "-o", "run",
-                   also=SAID)
+                   also=LINES)
     assert "in epoch" in line and "smaller --learning-rate (it was 1e+18)" in line
-    assert "smaller --learning-rate" in refused("resume", "run", also=SAID)
+    assert "smaller --learning-rate" in refused("resume", "run", also=LINES)
 
 
-def test_candidates_that_diverge_are_the_worst_and_no_error(images, here):
+def test_diverging_candidates_are_not_an_error(images, here):
     result = search("run", "--strategy", "random", "--data", "folder", "--path", images, *SAMPLED,
                     "--candidates", "2", "--learning-rate", "1e18")
     assert result.exit_code == 0, result.output
@@ -288,7 +288,7 @@ def test_out_of_memory(text, run, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(one_shot.OneShot, "epoch", full)
-        assert refused("resume", run, also=SAID) == (
+        assert refused("resume", run, also=LINES) == (
             "error: there is not enough memory for this network; free some and run it again, or go "
             "where there is more")
     assert (run / "history.jsonl").read_bytes() == history
@@ -296,15 +296,15 @@ def test_out_of_memory(text, run, monkeypatch):
 
 
 @pytest.mark.parametrize("call", ["append_line", "write_report", "write_whole"])
-@pytest.mark.parametrize("number, remedy", [(errno.ENOSPC, "free some space and go on with"),
-                                            (errno.EROFS, "make it writable and go on with")])
+@pytest.mark.parametrize("number, remedy", [(errno.ENOSPC, "free some space and continue with"),
+                                            (errno.EROFS, "make it writable and continue with")])
 def test_a_disk_that_is_full_or_read_only(call, number, remedy, run, monkeypatch):
     def fail(path, *_):
         raise OSError(number, "No way", None if call == "write_report" else str(path))
 
     with monkeypatch.context() as patch:
         patch.setattr(runs, call, fail)
-        line = refused("resume", run, also=SAID)
+        line = refused("resume", run, also=LINES)
         assert "No way; " in line and f"{remedy} `search resume {run}`" in line
     assert search("resume", run).exit_code == 0
 
@@ -337,7 +337,7 @@ def test_the_checkpoint_of_another_search(run, words, here):
     for change in ({"strategy": "darts"}, {"seed": 1},
                    {"settings": config["settings"] | {"learning_rate": 1.0}}):
         (run / "config.json").write_text(json.dumps(config | change))
-        assert "checkpoint.pt is of another search than config.json" in refused(
+        assert "checkpoint.pt belongs to another search than config.json" in refused(
             "resume", run, also=1)
 
 
@@ -352,32 +352,32 @@ def test_a_damaged_config(change, run):
     assert f"{path} is damaged" in line and "another folder with -o" in line
 
 
-def test_files_that_are_no_json(run):
+def test_files_that_are_not_json(run):
     history, config = run / "history.jsonl", run / "config.json"
     whole = history.read_bytes()
     for content in (b"x" + whole, b"[]\n", whole + whole):
         history.write_bytes(content)
         assert f"{history} is damaged" in refused("resume", run, also=1)
     history.write_bytes(whole[:300])
-    assert "history.jsonl lacks rows of epochs that are done" in refused("resume", run, also=1)
+    assert "history.jsonl lacks rows of finished epochs" in refused("resume", run, also=1)
     config.write_text("{")
     for command in ("resume", "show", "plot", "compare"):
         assert f"{config} is damaged (not JSON)" in refused(command, run, also=1)
 
 
-def test_a_damaged_result_is_written_anew(run):
+def test_a_damaged_result_is_rewritten(run):
     assert search("resume", run).exit_code == 0
     result = (run / "result.json").read_bytes()
     for name in ("result.json", "genotype.json"):
         (run / name).write_text("{}")
         line = refused("resume", run, also=1)
-        assert re.search(r"is damaged.*; remove .* and go on with `search resume ", line)
+        assert re.search(r"is damaged.*; remove .* and continue with `search resume ", line)
         (run / "result.json").unlink()
         assert search("resume", run).exit_code == 0
         assert (run / "result.json").read_bytes() == result
 
 
-def test_data_that_changed_or_went_since_the_start(images, here):
+def test_data_that_changed_or_vanished_since_the_start(images, here):
     mine = shutil.copytree(images, here / "images")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
         patch.setattr(one_shot.OneShot, "epoch", _stop)
@@ -385,7 +385,7 @@ def test_data_that_changed_or_went_since_the_start(images, here):
     first = next((mine / "train").rglob("*.png"))
     first.unlink()
     line = refused("resume", "run", also=1)
-    assert f"run was started with other data than what is at {mine} now" in line
+    assert f"run was started on different data than {mine} holds now" in line
     shutil.rmtree(mine)
     assert str(mine) in refused("resume", "run", also=1)
 

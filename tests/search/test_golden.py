@@ -1,4 +1,4 @@
-"""Optimizer steps of DARTS equal those of the 2018 definition, order 1 and 2, in both spaces."""
+"""Optimizer steps of DARTS equal those of the 2018 definition, order 1 and 2, on both spaces."""
 
 import json
 from pathlib import Path

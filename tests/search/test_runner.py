@@ -1,4 +1,4 @@
-"""Runs that are killed and resumed, by whatever and wherever, end as those that were not."""
+"""Runs that are killed at any moment and resumed end like uninterrupted ones."""
 
 import json
 import os
@@ -42,7 +42,7 @@ RUNS = {
                   "--set", "population=4", "--set", "sample=2"],
     "reinforce": ["--strategy", "reinforce", *SAMPLED, "--candidates", "6", "--set", "wave=3"],
 }
-QUICKEST = "gdas"  # for what is the same of every strategy
+QUICKEST = "gdas"  # for tests that do not depend on the strategy
 KEPT = ("history.jsonl", "genotype.json")
 
 
@@ -61,7 +61,7 @@ def arguments(kind, data):
 
 
 class Place:
-    """Where one user works: a folder of runs and the cells of the user's zoo."""
+    """A user's working place: the folder of a run and the cells of the user's zoo."""
 
     def __init__(self, path):
         self.path, self.folder, self.cells = path, path / "run", path / "zoo"
@@ -81,7 +81,7 @@ class Place:
         return (self.path / f"log.{stream}").read_text()
 
     def kept(self):
-        """All that two runs of the same search must agree on."""
+        """Everything two runs of the same search must agree on."""
         cells = {path.name: path.read_bytes() for path in (self.cells / "cells").iterdir()}
         return {name: (self.folder / name).read_bytes() for name in KEPT}, cells
 
@@ -96,7 +96,7 @@ def place(tmp_path):
 
 
 def kill(process, folder, after, number):
-    """Send a signal some seconds after the run has a folder; whether it hit a running process."""
+    """Signal the process some seconds after the run has a folder; was it still running?"""
     while process.is_alive() and not (folder / "config.json").exists():
         time.sleep(0.005)
     process.join(after)
@@ -118,10 +118,10 @@ def check_kills(kind, data, place, seed, kills):
     for turn in range(kills):
         number = (signal.SIGKILL, signal.SIGINT)[(turn + seed) % 2]
         hit = kill(process, cut.folder, chance.uniform(0.02, 0.9) * took, number)
-        over = (cut.folder / "result.json").exists()  # it was about to end by itself
+        over = (cut.folder / "result.json").exists()  # about to end by itself
         if hit and number == signal.SIGINT and not over:
             assert process.exitcode == 130
-            assert f"go on with `search resume {cut.folder}`" in cut.said("err")
+            assert f"continue with `search resume {cut.folder}`" in cut.said("err")
             assert "Traceback" not in cut.said("err")
         process = cut.begin("resume", cut.folder)
     process.join()
@@ -145,7 +145,7 @@ def test_killed_at_more_moments(kind, data, place, seed):
 
 
 class Killed(BaseException):
-    """Power goes: nothing after this runs but `finally`."""
+    """A power failure: nothing runs after it but `finally`."""
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def here(tmp_path, monkeypatch):
 
 
 def search(*words, code=0):
-    """What the command prints, run in this process."""
+    """The output of the command, run in this process."""
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == code, result.output + repr(result.exception)
     return result.stdout if code == 0 else result.stderr
@@ -175,7 +175,7 @@ def begin_and_be_killed(here, data, *words):
 
 
 def killed_in(monkeypatch, module, name, call, before=False, do=None):
-    """The `call`-th call of a function is the last thing that happens."""
+    """Raise Killed in or right after the `call`-th call of a function."""
     original, calls = getattr(module, name), []
 
     def last(*arguments, **options):
@@ -230,14 +230,14 @@ def test_killed_at_a_chosen_moment(moment, data, whole, here, monkeypatch):
     assert seconds == [1, 2, 3]
 
 
-def test_a_start_that_was_killed_leaves_room_for_another(here, data):
+def test_a_start_that_was_killed_can_be_repeated(here, data):
     here.folder.mkdir()
     (here.folder / "config.json.part").write_text("{")
     assert "holds no search run" in search("resume", here.folder, code=1)
     search(*arguments("random", data), "--candidates", 1, "-o", here.folder)
 
 
-def test_early_stop_is_kept_for_the_resumption(data, here, monkeypatch):
+def test_early_stop_is_kept_on_resume(data, here, monkeypatch):
     monkeypatch.setattr(runs.collapse, "persists", lambda rows: len(rows) >= 2)
     with monkeypatch.context() as patch:
         killed_in(patch, run_folder, "save_checkpoint", 1)
@@ -279,16 +279,15 @@ def test_a_name_that_is_taken_meanwhile_gets_a_number(data, here, whole, monkeyp
     assert registry.genotype("mine") == registry.genotype("DARTS")
 
 
-
-def test_a_name_that_no_cell_can_have_is_one_line(data, here, whole, monkeypatch):
+def test_an_invalid_name_is_one_line(data, here, whole, monkeypatch):
     with monkeypatch.context() as patch:
         killed_in(patch, run_folder, "save_checkpoint", 3)
         begin_and_be_killed(here, data, "--name", "MINE")
     file = here.folder / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"name": "../mine"}))
     said = search("resume", here.folder, code=1)
-    assert re.fullmatch(r"error: \S*config.json: .*'../mine'.*; mend the name there and go on with "
-                        r"`search resume \S+`", said.splitlines()[-1])
+    assert re.fullmatch(r"error: \S*config.json: .*'../mine'.*; correct the name there and "
+                        r"continue with `search resume \S+`", said.splitlines()[-1])
     file.write_text(json.dumps(json.loads(file.read_text()) | {"name": "mine"}))
     assert search("resume", here.folder).startswith("mine (")
 
@@ -299,7 +298,7 @@ def test_a_name_that_no_cell_can_have_is_one_line(data, here, whole, monkeypatch
 def test_a_second_process_is_refused_while_the_first_runs_on(data, whole, place):
     one, other = place("one"), place("other")
     process = one.begin(*arguments(QUICKEST, data), "-o", one.folder)
-    while not (one.folder / "history.jsonl").exists():  # written by who holds the lock
+    while not (one.folder / "history.jsonl").exists():  # written under the lock
         assert process.is_alive()
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGSTOP)
@@ -313,7 +312,7 @@ def test_a_second_process_is_refused_while_the_first_runs_on(data, whole, place)
     assert process.exitcode == 0 and one.kept() == whole.kept()
 
 
-def test_a_resumption_has_the_threads_of_the_start(data, here, monkeypatch):
+def test_resume_keeps_the_number_of_threads(data, here, monkeypatch):
     before = torch.get_num_threads()
     with monkeypatch.context() as patch:
         killed_in(patch, run_folder, "save_checkpoint", 1)
@@ -360,7 +359,7 @@ def test_a_search_killed_before_its_threads_are_known_measures_them(data, here, 
     assert json.loads((here.folder / "config.json").read_text())["threads"] is None
     search("resume", here.folder)
     assert json.loads((here.folder / "config.json").read_text())["threads"] >= 1
-def test_a_termination_says_how_to_go_on(data, place):
+def test_a_termination_says_how_to_continue(data, place):
     one = place("one")
     process = one.begin(*arguments(QUICKEST, data), "--epochs", "300", "-o", one.folder)
     while not (one.folder / "history.jsonl").exists():
@@ -370,14 +369,14 @@ def test_a_termination_says_how_to_go_on(data, place):
     process.join()
     assert process.exitcode == 143
     assert one.said("err").splitlines()[-1] == (
-        f"terminated; go on with `search resume {one.folder}`")
+        f"terminated; continue with `search resume {one.folder}`")
     assert not (one.folder / "lock").exists()
 
 
 def test_a_search_that_diverged_says_so_on_resume(data, here):
     words = [*arguments(QUICKEST, data), "--learning-rate", "1e30", "--set", "clip_norm=1e30"]
     first = search(*words, "-o", here.folder, code=1).splitlines()[-1]
-    assert "search into a new folder with a smaller --learning-rate" in first
+    assert "search in a new folder with a smaller --learning-rate" in first
     again = search("resume", here.folder, code=1).splitlines()[-1]
     assert again == first.replace(
         "error: ", f"error: {here.folder} has diverged and would do so again: ")

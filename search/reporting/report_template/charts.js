@@ -45,7 +45,7 @@ function short(value) {
 const percent = (value) => `${(100 * value).toFixed(1)} %`
 
 /**
- * A figure with a title, a legend that tells the values at the slider's epoch, and a plot.
+ * A figure with a title, a legend with the values at the slider's epoch, and a plot.
  * options: title, series [{name, values, color, between, dash}], format, tick (labels of y),
  * whole, zero (y begins at 0), low, high, reference {value, name}, stacked, log
  * Returns {show(epoch)}.
@@ -78,7 +78,7 @@ function chart(host, options, run, go) {
         const up = both.map(([, value, at]) => `${x(at + 1)},${y(value)}`).reverse()
         draw(plot, 'polygon', { class: 'between', points: [...down, ...up].join(' ') }).style.fill = `var(${one.color})`
       }
-      // a value that is no number (a loss that became NaN) is a gap in the line
+      // a value that is not a number (a loss of NaN) is a gap in the line
       const path = points.map((point, at) => (point ? `${at && points[at - 1] ? 'L' : 'M'}${point}` : '')).join('')
       const line = draw(plot, 'path', { class: 'series', d: path })
       line.style.stroke = `var(${one.color})`
@@ -143,8 +143,8 @@ function chart(host, options, run, go) {
       const value = one.values[epoch - 1]
       values[at].textContent = value === null || value === undefined ? '–' : format(value)
     })
-    const told = series.map((one, at) => `${one.name} ${values[at].textContent}`).join(', ')
-    title.textContent = `${options.title}; at epoch ${epoch}: ${told}`
+    const all = series.map((one, at) => `${one.name} ${values[at].textContent}`).join(', ')
+    title.textContent = `${options.title}; at epoch ${epoch}: ${all}`
   }
 
   follow(picture, (px) => {

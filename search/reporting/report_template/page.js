@@ -1,4 +1,4 @@
-// Fills the page from the run, and moves everything with the slider.
+// Fills the page with the run, and updates everything with the slider.
 
 const run = JSON.parse(document.getElementById('run').textContent)
 const byId = (id) => document.getElementById(id)
@@ -34,14 +34,14 @@ function headline() {
   }
   byId('settings').hidden = run.settings.length === 0
   byId('warnings').hidden = run.warnings.length === 0
-  // the same warning at one epoch after the other is told once
-  const told = []
+  // the same warning at consecutive epochs is shown once
+  const spans = []
   for (const { epoch, text } of run.warnings) {
-    const before = told.find((one) => one.text === text && one.last >= epoch - 1)
+    const before = spans.find((one) => one.text === text && one.last >= epoch - 1)
     if (before) before.last = epoch
-    else told.push({ first: epoch, last: epoch, text })
+    else spans.push({ first: epoch, last: epoch, text })
   }
-  for (const { first, last, text } of told) {
+  for (const { first, last, text } of spans) {
     const line = add(byId('warnings').querySelector('ul'), 'li')
     const button = add(line, 'button', '', first === last ? `Epoch ${first}` : `Epochs ${first}–${last}`)
     button.type = 'button'
@@ -82,7 +82,7 @@ function stage(cell) {
   })
 }
 
-/** Skip connections at the bottom, where their growth is seen. */
+/** Skip connections at the bottom, where their growth shows. */
 const rank = (operation) => ['--skip', '--none', '--max', '--average', '--separable', '--separable-large', '--dilated', '--dilated-large', '--convolution'].indexOf(colorOf(operation))
 
 /** Edges of a cell as text, by node. */
@@ -96,7 +96,7 @@ function difference(cell, number) {
   return { gone: before.filter((edge) => !now.includes(edge)), came: now.filter((edge) => !before.includes(edge)) }
 }
 
-/** What is new in a cell, in words. */
+/** The changes of a cell since the previous epoch, in words. */
 function changes(cell, number) {
   if (number === 1) return ['The first cell.']
   if (cell.drawingAt[number - 1] === cell.drawingAt[number - 2]) {
@@ -118,7 +118,7 @@ function genotypeText() {
     try {
       await navigator.clipboard.writeText(text.textContent)
     } catch {
-      // a page from a file may have no clipboard: select it, to be copied by hand
+      // a page opened from a file may have no clipboard: select the text instead
       getSelection().selectAllChildren(text)
       return
     }
@@ -202,7 +202,7 @@ function dock() {
   document.querySelector('.of').textContent = `of ${run.epochs}`
   byId('play').addEventListener('click', () => (timer ? stop() : play()))
   byId('play').disabled = run.epochs < 2
-  // bars over the slider: how many edges changed at an epoch
+  // bars above the slider: the number of edges that changed at an epoch
   const counts = run.cost.map((_, at) => (at ? run.cells.reduce((sum, cell) => sum + (cell.drawingAt[at] !== cell.drawingAt[at - 1] ? Math.max(1, difference(cell, at + 1).came.length) : 0), 0) : 0))
   const most = Math.max(1, ...counts)
   const warned = new Set(run.warnings.map((warning) => warning.epoch))
@@ -213,17 +213,17 @@ function dock() {
     bar.style.left = `${run.epochs > 1 ? (100 * at) / (run.epochs - 1) : 50}%`
   })
   const what = run.cells.some((cell) => cell.alphas)
-    ? 'What would be kept of the supernet if the search ended here: of every node the strongest edges, of every edge the strongest operation.'
+    ? 'The cell that the supernet would give if the search ended here: the strongest edges of every node, the strongest operation of every edge.'
     : 'The best cell so far.'
-  byId('cell-lead').textContent = `${what} Bars over the slider count the edges that changed; green is the chosen epoch, orange has a warning.`
+  byId('cell-lead').textContent = `${what} Bars above the slider count the edges that changed; green marks the chosen epoch, orange a warning.`
   views.push({
     show(number) {
       const value = run.sharesWeights ? run.series.valid?.[number - 1] : run.best[number - 1]
-      const said = []
-      if (value !== null && value !== undefined) said.push(`${run.sharesWeights ? 'validation' : 'best'} ${score(value)}`)
-      said.push(`${short(run.cost[number - 1])} ${run.unit}`)
-      if (number === run.chosen) said.push('chosen')
-      byId('said').textContent = said.join(' · ')
+      const parts = []
+      if (value !== null && value !== undefined) parts.push(`${run.sharesWeights ? 'validation' : 'best'} ${score(value)}`)
+      parts.push(`${short(run.cost[number - 1])} ${run.unit}`)
+      if (number === run.chosen) parts.push('chosen')
+      byId('readout').textContent = parts.join(' · ')
     },
   })
 }

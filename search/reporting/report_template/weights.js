@@ -1,4 +1,4 @@
-// The weights of the operations: of every edge at the slider's epoch, and of each over time.
+// The weights of the operations on every edge, at the slider's epoch and over time.
 
 const SHORT = {
   none: 'none', skip_connect: 'skip', max_pool_3x3: 'max 3×3', avg_pool_3x3: 'avg 3×3',
@@ -20,13 +20,13 @@ function colorOf(operation) {
   return '--convolution'
 }
 
-/** Names of the inputs and of the nodes, as the drawing and Genotype(...) have them. */
+/** The input and the node of an edge, named as in the drawing and in Genotype(...). */
 function edgeName(cell, node, source) {
   if (cell === 'recurrent') return `${source} → ${node + 1}`
   return `${['c_k−2', 'c_k−1'][source] ?? source} → ${node + 2}`
 }
 
-/** Colors on both sides of an even mixture: a weight is told by how many times even it is. */
+/** A color scale centered on an even mixture: a weight is colored by its ratio to an even one. */
 class Scale {
   constructor(cells) {
     let most = 0.05
@@ -66,7 +66,7 @@ class Scale {
 
 const css = (rgb) => `rgb(${rgb.join(' ')})`
 
-/** Black or white, whichever is read better on a color: at least 4.5 to 1 on any (WCAG 2). */
+/** Black or white, whichever has more contrast with a color: at least 4.5 to 1 (WCAG 2). */
 function inkOn(rgb) {
   const [r, g, b] = rgb.map((value) => (value <= 10 ? value / 3295 : ((value / 255 + 0.055) / 1.055) ** 2.4))
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? '#000000' : '#ffffff'
@@ -92,8 +92,8 @@ function weightsOf(host, cell, scale, run, go) {
   const both = add(section, 'div', 'weights')
   const table = heatTable(add(both, 'div'), cell, scale)
   const side = add(both, 'details', 'over-time')
-  side.open = !matchMedia('(max-width: 44rem)').matches // on a phone they are a long way to scroll
-  add(side, 'summary', '', 'Every edge over the epochs; a line under a color: in the cell')
+  side.open = !matchMedia('(max-width: 44rem)').matches // long to scroll past on a phone
+  add(side, 'summary', '', 'Every edge over the epochs; underlined: in the cell')
   const grid = add(side, 'div', 'strips')
   const strips = alphas.edges.map((_, edge) => strip(grid, cell, edge, scale, run, go))
   let epoch = 1

@@ -1,4 +1,4 @@
-"""Candidates: trained the same by any number and kind of workers, cut short without loss."""
+"""Candidates train the same with any number and kind of workers, and resume without loss."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ import torch
 
 from search.candidates.base import Candidate, Result, read_record
 from search.candidates.image import ImageTraining, held_out, image_recipe
-from search.candidates.workers import Evaluator, WorkerError, _unheard
+from search.candidates.workers import Evaluator, WorkerError, _blocked
 from search.spaces.hierarchical import HierarchicalSpace
 from search.spaces.space import ConvSpace
 from zoo.data.base import ImageData, Split
@@ -27,13 +27,13 @@ from zoo.data.images import load
 from zoo.runs.run_folder import RunError
 from zoo.training.classification import train
 
-# One worker trains the candidates that all others are compared with, and starts Ray.
+# One worker trains the candidates that the others are compared with, and starts Ray.
 pytestmark = pytest.mark.xdist_group("candidates")
 
 
 @pytest.fixture(scope="module")
 def few() -> ImageData:
-    """A few digits, of which some are held out."""
+    """A few digits, with some held out."""
     data = load("digits")
     split = held_out(data, 0, share=0.9)
     return ImageData(data.name, split.train, Split(split.test.images[:40], split.test.labels[:40]),
@@ -128,7 +128,7 @@ def test_finished_candidates_are_read_back(trained, few, tasks):
     with Evaluator(NoTraining(few, RECIPE), trained[0], workers=1) as evaluator:
         assert evaluator.evaluate(tasks) == trained[1]
         other = Candidate(0, tasks[1].genotype, 10)
-        with pytest.raises(RunError, match="of another search; choose another folder"):
+        with pytest.raises(RunError, match="belongs to another search; choose another folder"):
             evaluator.evaluate([other])
 
 
@@ -140,7 +140,7 @@ def test_a_damaged_record_is_named(tasks, tmp_path):
 
 @dataclass(frozen=True)
 class CutShort(ImageTraining):
-    """Training that is stopped after its first epoch."""
+    """Training that stops after its first epoch."""
 
     def task(self, candidate, device):
         task = super().task(candidate, device)
@@ -155,7 +155,7 @@ class CutShort(ImageTraining):
         return task
 
 
-def test_a_training_that_was_cut_short_goes_on(trained, few, tasks, tmp_path):
+def test_an_interrupted_training_resumes(trained, few, tasks, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         Evaluator(CutShort(few, RECIPE), tmp_path, workers=1).evaluate(tasks[:1])
     assert (tmp_path / "candidate-000" / "checkpoint.pt").exists()
@@ -163,7 +163,7 @@ def test_a_training_that_was_cut_short_goes_on(trained, few, tasks, tmp_path):
         assert evaluator.evaluate(tasks[:1]) == trained[1][:1]
 
 
-def test_what_cannot_go_on_begins_again(trained, few, tasks, tmp_path):
+def test_an_unresumable_training_starts_over(trained, few, tasks, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         Evaluator(CutShort(few, RECIPE), tmp_path, workers=1).evaluate(tasks[:1])
     (tmp_path / "candidate-000" / "checkpoint.pt").write_bytes(b"{")
@@ -186,7 +186,7 @@ def test_scores_order_accuracies_and_perplexities():
 
 
 @pytest.mark.parametrize("workers", [0, -1, "two", "1.5", "ray:8", ""])
-def test_workers_that_do_not_exist(few, tmp_path, workers):
+def test_invalid_workers(few, tmp_path, workers):
     with pytest.raises(ValueError, match="number from 1, ray or ray://HOST:PORT, not"):
         Evaluator(ImageTraining(few, RECIPE), tmp_path, workers)
 
@@ -202,7 +202,7 @@ def test_the_number_of_workers_does_not_matter(trained, few, tasks, tmp_path):
 
 @dataclass(frozen=True)
 class Trouble:
-    """Trainings that come to a bad end, each in its way."""
+    """Trainings that fail, in the way that `how` says."""
 
     how: str
     device: str = "cpu"
@@ -225,12 +225,12 @@ class Trouble:
 
 
 ENDS = [("killed", WorkerError, "a worker was killed.*candidates 0.*`search resume` and fewer"),
-        ("memory", WorkerError, "candidate 0 does not fit in memory; go on with `search resume`"),
+        ("memory", WorkerError, "candidate 0 does not fit in memory; continue with `search resu"),
         ("full disk", OSError, "No space left")]
 
 
 @pytest.mark.parametrize("how, error, message", ENDS)
-def test_a_worker_that_comes_to_a_bad_end_is_one_line(tasks, tmp_path, how, error, message):
+def test_a_failed_worker_is_one_line(tasks, tmp_path, how, error, message):
     workers = 1 if how == "memory" else 2
     with pytest.raises(error, match=message) as caught:
         Evaluator(Trouble(how), tmp_path, workers).evaluate(tasks[:2])
@@ -295,12 +295,12 @@ def quiet_ray(monkeypatch):
 
 def test_ray_trains_the_same(trained, few, tasks, tmp_path, quiet_ray):
     ray = pytest.importorskip("ray")
-    # Not one that has left its address on this machine.
+    # A new cluster, not one whose address was left on this machine.
     ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         with Evaluator(ImageTraining(few, RECIPE), tmp_path, workers="ray") as evaluator:
             assert evaluator.evaluate(tasks) == trained[1]
-        assert ray.is_initialized()  # it was there before
+        assert ray.is_initialized()  # as before
         assert {path.name for path in tmp_path.iterdir()} == {
             f"candidate-00{number}.json" for number in range(3)}
         for how, error, message in ENDS[1:]:
@@ -335,19 +335,19 @@ def test_a_ray_cluster_elsewhere_trains_the_same(trained, few, tasks, tmp_path, 
                   workers="ray://127.0.0.1:9971").evaluate(tasks)
 
 
-def test_without_ray_the_remedy_is_told(few, tasks, tmp_path, monkeypatch):
+def test_without_ray_the_error_names_the_remedy(few, tasks, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ValueError, match="needs the package ray.*pip install 'genotype-zoo.ray.'"):
+    with pytest.raises(ValueError, match="needs ray.*pip install 'genotype-zoo.ray.'"):
         Evaluator(ImageTraining(few, RECIPE), tmp_path, workers="ray").evaluate(tasks)
 
 
-@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no such masks")
-def test_workers_that_are_just_starting_do_not_hear_ctrl_c():
-    """The main process says how to go on; a worker's traceback would stand beside it."""
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no signal masks")
+def test_ctrl_c_is_blocked_in_starting_workers():
+    """The main process says how to continue; a worker would add its traceback."""
     code = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
-    heard = []
-    for block in (_unheard(signal.SIGINT), contextlib.nullcontext()):
+    blocked = []
+    for block in (_blocked(signal.SIGINT), contextlib.nullcontext()):
         with block:
             done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        heard.append(done.stdout.strip())
-    assert heard == ["True", "False"]
+        blocked.append(done.stdout.strip())
+    assert blocked == ["True", "False"]

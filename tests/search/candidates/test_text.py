@@ -1,5 +1,5 @@
-# ruff: noqa: F811 (the fixture of tests.zoo.waves is imported, and named as an argument)
-"""Recurrent candidates: language models that learn, are cut short without loss, seeds agree."""
+# ruff: noqa: F811 (the fixture of tests.zoo.waves is imported and is an argument's name)
+"""Recurrent candidates: language models learn, resume without loss, and follow their seed."""
 
 import dataclasses
 import math
@@ -38,7 +38,7 @@ def results(text, tasks, tmp_path_factory):
 def test_a_language_model_learns(text, tasks, results):
     for result in results:
         assert result.measure == "valid_perplexity" and result.score == 1 / result.value
-        assert result.value < 3.2  # 3.8 by how frequent each letter is
+        assert result.value < 3.2  # 3.8 from the letter frequencies alone
         assert result.cost == 2 * (2400 - 8)
     model = LanguageModel(tasks[0].genotype, 4, 16, 16)
     assert results[0].parameters == sum(value.numel() for value in model.parameters())
@@ -56,7 +56,7 @@ def test_perplexity_is_that_of_the_whole_text(text, tasks):
 
 
 @pytest.mark.parametrize("damage", [False, True])
-def test_a_training_that_was_cut_short_goes_on(text, tasks, results, tmp_path, monkeypatch, damage):
+def test_an_interrupted_training_resumes(text, tasks, results, tmp_path, monkeypatch, damage):
     training, folder = TextTraining(text, RECIPE), tmp_path / "candidate-000"
     save = Trainer._save
 

@@ -1,4 +1,4 @@
-"""Comparisons: what stands in the table, what is refused, and pictures that can be opened."""
+"""Comparisons: the table, the refusals, and the plots."""
 
 import json
 import statistics
@@ -94,7 +94,7 @@ def test_candidates_trained_otherwise_are_told_apart(tmp_path):
     assert [run.seed for run in short.runs] == [0, 1] and runs[0].epochs == 12
 
 
-def test_what_cannot_stand_in_one_table(runs, tmp_path):
+def test_incomparable_runs_are_refused(runs, tmp_path):
     text = read_run(recurrent_run(tmp_path / "text"))
     with pytest.raises(CompareError, match="searched the space conv, .*text recurrent; compare"):
         compare([runs[0], text])

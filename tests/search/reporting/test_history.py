@@ -1,4 +1,4 @@
-"""A run folder is read as far as it is sound; what is damaged is named in one line."""
+"""A run folder is read up to an incomplete last line; damage is named in one line."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from search.reporting.history import HistoryError, duration, read_run, read_runs
 from tests.search.made_runs import darts_run, evolution_run, recurrent_run
 
 
-def test_what_a_run_says_of_itself(tmp_path):
+def test_the_properties_of_a_run(tmp_path):
     run = read_run(darts_run(tmp_path / "run", seed=3))
     assert (run.strategy, run.space, run.data, run.seed) == ("darts order 2", "conv", "digits", 3)
     assert (run.unit, run.metric, run.shares_weights) == ("images", "accuracy", True)
@@ -52,7 +52,7 @@ def test_before_the_first_epoch(tmp_path):
     assert (run.unit, run.metric) == ("images", "accuracy")
 
 
-def test_values_that_are_no_numbers_are_passed_over(tmp_path):
+def test_values_that_are_not_finite_are_skipped(tmp_path):
     folder = darts_run(tmp_path / "run", epochs=3)
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     rows[2]["valid_accuracy"] = float("nan")

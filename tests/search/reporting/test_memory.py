@@ -1,4 +1,4 @@
-"""What a step is going to need: tensors are counted while they live, and nothing is changed."""
+"""The memory estimate counts tensors while they live, and changes nothing."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ def test_tensors_are_counted_while_they_live():
         two = one + 1
         assert live.now == live.peak == 8000
         view = two[:10]
-        before.add_(1)  # neither makes anything
+        before.add_(1)  # neither allocates
         del one
         assert live.now == 4000 and live.peak == 8000
         three = two.double()

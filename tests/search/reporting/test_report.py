@@ -1,4 +1,4 @@
-"""report.html is one file, small, and holds what the run holds; `tests/browser` looks at it."""
+"""report.html is one small file with the data of the run; `tests/browser` opens it."""
 
 import json
 import os
@@ -22,7 +22,7 @@ RUNS = {"darts": darts_run, "recurrent": recurrent_run, "evolution": evolution_r
 
 
 def data_in(path):
-    """The run as the page will read it."""
+    """The run as the page reads it."""
     text = path.read_text(encoding="utf-8")
     return json.loads(re.search(r'<script type="application/json" id="run">(.*?)</script>', text,
                                 re.DOTALL)[1])
@@ -36,7 +36,7 @@ def test_the_page_stands_alone(tmp_path, kind):
     assert not re.search(r"\{\{\w+\}\}", text)
     assert "default-src 'none'" in text
     addresses = set(re.findall(r"https?://[^\s\"'\\<]+", text))
-    assert addresses == {"http://www.w3.org/2000/svg"}  # a name space, which nobody fetches
+    assert addresses == {"http://www.w3.org/2000/svg"}  # a namespace, never fetched
     assert not re.search(r"<(link|script|img)[^>]+(href|src)=(?!\"data:)", text)
 
 
@@ -90,7 +90,7 @@ def test_facts(tmp_path):
     assert "of the supernet" in facts["Best validation accuracy"][1]
 
 
-def test_candidates_stand_at_the_cost_they_had(tmp_path):
+def test_candidates_are_placed_at_their_cost(tmp_path):
     folder = evolution_run(tmp_path / "run", epochs=3)
     record, data = read_run(folder), data_in(write_report(read_run(folder)))
     assert len(data["candidates"]) == 12
@@ -122,7 +122,7 @@ def test_names_and_warnings_are_text(tmp_path):
     assert WARNING in [warning["text"] for warning in data["warnings"]]
 
 
-def test_numbers_that_are_none(tmp_path):
+def test_values_that_are_not_finite(tmp_path):
     folder = darts_run(tmp_path / "run", epochs=3)
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     rows[1]["train_loss"], rows[2]["alphas"]["normal"][0][0] = float("nan"), float("inf")

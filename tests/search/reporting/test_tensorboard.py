@@ -1,4 +1,4 @@
-"""TensorBoard events hold the history of a run, each point once, whatever happened to the run."""
+"""TensorBoard events hold the history of a run, each point once, even after a kill."""
 
 import dataclasses
 import json
@@ -51,7 +51,7 @@ def test_a_run_killed_and_resumed_has_each_point_once(tmp_path):
 
 
 def test_relative_times_are_those_of_the_run(tmp_path):
-    folder = darts_run(tmp_path / "run", epochs=3)  # its seconds.jsonl says 11.5 an epoch
+    folder = darts_run(tmp_path / "run", epochs=3)  # 11.5 seconds per epoch in seconds.jsonl
     Events(read_run(folder)).close()
     _, events = points(folder)
     times = [point.wall_time for point in events.Scalars("loss/train")]
@@ -67,7 +67,7 @@ def test_other_kinds_of_run(tmp_path, make, tag):
     assert [step for step, _ in points(folder)[0][tag]] == [row["epoch"] for row in rows]
 
 
-def test_a_loss_that_is_no_number_is_left_out(tmp_path):
+def test_a_loss_of_nan_is_left_out(tmp_path):
     folder = darts_run(tmp_path / "run", epochs=2)
     run = read_run(folder)
     run.rows[1]["train_loss"] = float("nan")

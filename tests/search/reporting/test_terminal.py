@@ -1,4 +1,4 @@
-"""What a search shows on a terminal while it runs."""
+"""The display of a running search on a terminal."""
 
 import fcntl
 import os
@@ -22,9 +22,9 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def on_terminal(columns, *words, typed, home):
-    """(what a terminal of that width is sent, each line of it as it is seen).
+    """(the output to a terminal of that width, its lines without escape sequences).
 
-    The command is started as one is that is `typed`, or forked from what has imported all.
+    The command is started as if `typed`, or else forked from a process with all imports.
     """
     environment = {"GENOTYPE_ZOO_DATA": str(home), "TERM": "xterm-256color", "COLUMNS": None,
                    "LINES": None}
@@ -40,7 +40,7 @@ def on_terminal(columns, *words, typed, home):
     else:
         process = processes.begin("search", words, err=os.ttyname(theirs), prepare=without_estimate,
                                   environment=environment)
-        connection.wait([ours, process.sentinel])  # until it has opened the terminal
+        connection.wait([ours, process.sentinel])  # until the process opens the terminal
 
         def end():
             process.join()
@@ -51,7 +51,7 @@ def on_terminal(columns, *words, typed, home):
     while True:
         try:
             more = os.read(ours, 65536)
-        except OSError:  # Linux says so of a terminal that nobody holds any more
+        except OSError:  # Linux's end of a terminal that no process holds open
             break
         if not more:
             break
@@ -68,7 +68,7 @@ def test_two_lines_live_on_a_terminal(columns, typed, tmp_path):
     text, lines = on_terminal(columns, "run", "--strategy", "gdas", *TINY, "--batch-size", 16,
                               "--data", "folder", "--path", images, "-o", tmp_path / "run",
                               typed=typed, home=tmp_path / "mine")
-    assert max(map(len, lines)) <= columns  # nothing is left to the terminal to wrap
+    assert max(map(len, lines)) <= columns  # no line wraps
     live = [line for line in lines if " left  epoch 3/3 step " in line]
     assert re.search(r"\d+% \d:\d\d:\d\d left  epoch 3/3 step \d/6  loss \d+\.\d{3}  "
                      r"valid \d+\.\d{3} acc \d+\.\d\d%$", live[-1].rstrip())
@@ -89,7 +89,7 @@ def test_warnings_are_shown_on_a_terminal(tmp_path):
     assert any(re.search(r"epoch 1/1 candidate [12]/2", line) for line in lines)
 
 
-def test_time_is_told_after_ten_steps_even_if_they_come_at_once(monkeypatch):
+def test_the_duration_is_estimated_after_ten_steps_even_if_reported_at_once(monkeypatch):
     now = iter(range(0, 1000, 2))
     monkeypatch.setattr(terminal.time, "perf_counter", lambda: next(now))
     said, shown = [], []

@@ -12,7 +12,7 @@ SOUND = Cell([[("sep_conv_3x3", 0), ("sep_conv_3x3", 1)]] * 4, range(2, 6))
 
 
 def conv(*operations):
-    """A normal cell of these eight operations, and a sound reduction cell."""
+    """A normal cell of these eight operations, and a healthy reduction cell."""
     names = iter(operations)
     return ConvGenotype(Cell([[(next(names), 0), (next(names), 1)] for _ in range(4)],
                              range(2, 6)), SOUND)
@@ -22,12 +22,12 @@ def recurrent(*operations):
     return RecurrentGenotype(Cell([[(name, 0)] for name in operations], range(1, 9)))
 
 
-def test_published_cells_are_sound():
+def test_published_cells_are_healthy():
     for name in ("DARTS_V1", "DARTS_V2", "PC_DARTS_cifar", "DARTS_V2_RNN"):
         assert warnings(published(name)) == []
 
 
-def test_skip_connections_that_crowd_out_what_learns():
+def test_skip_connections_that_crowd_out_convolutions():
     learns, skips = ["sep_conv_3x3"], ["skip_connect"]
     assert warnings(conv(*learns * 5, *skips * 3)) == []
     assert warnings(conv(*learns * 4, *skips * 4)) == [
@@ -51,7 +51,7 @@ def test_identities_do_less_harm_in_a_recurrent_cell():
 
 
 def rows(pattern):
-    """A row for each letter: c has collapsed, s is sound."""
+    """A row for each letter: c has collapsed, s has not."""
     return [{"epoch": number, "warnings": ["collapse: here"] if letter == "c" else []}
             for number, letter in enumerate(pattern, start=1)]
 

@@ -1,4 +1,4 @@
-"""From alphas to a genotype by the published rule, and back."""
+"""Discretization from alphas to a genotype by the published rule, and back."""
 
 import math
 import random
@@ -23,7 +23,7 @@ from zoo.registry import genotype as published
 
 
 def published_rule(table, names, inputs, keep):
-    """`parse` of the 2018 release's ``model_search.py``, in its words."""
+    """`parse` of the 2018 release's ``model_search.py``."""
     gene, n, start = [], inputs, 0
     for i in range(4 if inputs == 2 else 8):
         end = start + n
@@ -84,7 +84,7 @@ def test_edges_are_in_the_order_of_the_release():
 
 
 def by_input(genotype):
-    """A genotype's edges as sets: their order within a node means nothing."""
+    """A genotype's edges as sets, since their order within a node is irrelevant."""
     return {name: [frozenset(node) for node in cell.nodes]
             for name, cell in genotype.cells().items()}
 

@@ -1,4 +1,4 @@
-"""Search spaces: what is drawn, changed or decoded is in the space, and seeds agree."""
+"""Search spaces: samples, mutations and decoded genotypes are in the space and reproducible."""
 
 import random
 
@@ -17,7 +17,7 @@ HIERARCHICAL = [HierarchicalSpace(mutations=50),
 
 
 def edges(one):
-    """All edges of a genotype, with the place that they have."""
+    """All edges of a genotype as (cell, node, edge)."""
     return [(cell, number, edge) for cell, value in one.cells().items()
             for number, node in enumerate(value.nodes) for edge in node]
 
@@ -97,7 +97,7 @@ def test_a_seed_gives_the_same_cells(space):
 
 
 @pytest.mark.parametrize("space", DARTS_SPACES)
-def test_decisions_write_every_genotype_of_the_space_and_no_other(space):
+def test_decisions_cover_the_space_and_nothing_else(space):
     rng, sizes = random.Random(5), space.decisions()
     found = {space.decode([rng.randrange(size) for size in sizes]) for _ in range(200)}
     assert all(one in space for one in found)
@@ -110,15 +110,15 @@ def test_decisions_write_every_genotype_of_the_space_and_no_other(space):
 
 
 def test_the_space_of_darts_has_the_published_number_of_inputs():
-    # Liu et al. 2019, section 3.2.1: (k + 1) k / 2 * 7^2 choices for node k, twice over for
-    # decisions, which know the order of the two edges.
+    # Liu et al. 2019, section 3.2.1: (k + 1) k / 2 * 7^2 choices for node k, times two for
+    # decisions, in which the two edges are ordered.
     normal = ConvSpace().decisions()[:16]
     assert normal == [2, 1, 7, 7, 3, 2, 7, 7, 4, 3, 7, 7, 5, 4, 7, 7]
     assert RecurrentSpace().decisions() == [n for k in range(1, 9) for n in (k, 4)]
 
 
-def test_what_is_not_of_the_space_is_refused():
-    with pytest.raises(ValueError, match="not of the search space"):
+def test_genotypes_outside_the_space_are_refused():
+    with pytest.raises(ValueError, match="not in the search space"):
         ConvSpace().mutate(random.Random(0), genotype("NASNet"))
     with pytest.raises(ValueError, match="32 numbers below"):
         ConvSpace().decode([0] * 31)

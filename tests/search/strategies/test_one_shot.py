@@ -1,4 +1,4 @@
-"""Strategies that share weights: an epoch of each, resumed and repeated, on a few small images."""
+"""Strategies that share weights: an epoch of each on a few small images, resumed and repeated."""
 
 import io
 import json
@@ -68,7 +68,7 @@ def make(name, space="conv", seed=0, dtype=torch.float32, **changes):
 
 
 def stored(state):
-    """What a checkpoint gives back."""
+    """The state after a round trip through a checkpoint."""
     file = io.BytesIO()
     torch.save(state, file)
     return torch.load(io.BytesIO(file.getvalue()), weights_only=True)
@@ -122,7 +122,7 @@ def check_row(row, name, space, number, images):
 
 
 @pytest.mark.parametrize("name, space", EVERY)
-def test_an_epoch_its_row_and_going_on_from_its_checkpoint(name, space):
+def test_an_epoch_its_row_and_its_checkpoint(name, space):
     strategy = make(name, space)
     seen = []
     row = json.loads(json.dumps(strategy.epoch(
@@ -137,7 +137,7 @@ def test_an_epoch_its_row_and_going_on_from_its_checkpoint(name, space):
     resumed.load_state_dict(state)
     assert resumed.genotype() == from_dict(row["genotype"])
     assert row_of(resumed, 2) == second
-    # All that a third epoch begins with.
+    # Everything a third epoch starts from.
     assert_same(stored(resumed.state_dict()), stored(strategy.state_dict()))
 
     assert row_of(make(name, space), 1) == row  # the same seed once more
@@ -152,7 +152,7 @@ def test_the_rate_falls_on_a_cosine():
         0.001 + 0.024 * (1 + math.cos(math.pi * 3 / 5)) / 2)  # as CosineAnnealingLR has it
 
 
-def test_alphas_rest_in_the_warm_up():
+def test_alphas_are_frozen_in_the_warm_up():
     strategy = make("darts", warm_up=1)
     before = {name: table.clone() for name, table in strategy.network.alphas.items()}
     strategy.epoch(1)
@@ -177,11 +177,11 @@ def test_evaluation_changes_nothing():
                for key, value in strategy.network.state_dict().items())
 
 
-def test_a_loss_that_is_no_number():
+def test_a_loss_of_nan():
     strategy = make("darts")
     with torch.no_grad():
         strategy.network.classifier.weight.fill_(float("nan"))
-    with pytest.raises(DivergedError, match="epoch 1; search into a new folder with a smaller "
+    with pytest.raises(DivergedError, match="epoch 1; search in a new folder with a smaller "
                                             "--learning-rate"):
         strategy.epoch(1)
 
@@ -198,7 +198,7 @@ def test_bfloat16_leaves_weights_and_alphas_in_float32(name, space):
     assert all(value.dtype == torch.float32 for value in
                [*half.network.parameters(), *half.network.alphas.values()])
     assert row["train_loss"] == pytest.approx(exact["train_loss"], rel=0.05)
-    assert row["train_loss"] != exact["train_loss"]  # it was used
+    assert row["train_loss"] != exact["train_loss"]  # bfloat16 was used
     assert row["valid_loss"] == pytest.approx(exact["valid_loss"], rel=0.1)
 
 
@@ -232,7 +232,7 @@ def test_draws_follow_the_alphas():
 
 
 def test_gdas_computes_only_what_is_drawn():
-    """Weights of operations that are not drawn get no gradient; the drawn rows do."""
+    """Only the weights of drawn operations get gradients."""
     strategy = make("gdas")
     torch.manual_seed(3)
     mixing = strategy.weigh()
@@ -276,7 +276,7 @@ def test_random_ws_keeps_the_best_cell():
     strategy.task.evaluate = lambda *arguments: {"accuracy": 0.5}
     kept = strategy.best
     strategy.choose()
-    assert strategy.best == kept  # nothing that is only as good replaces it
+    assert strategy.best == kept  # an equally good cell does not replace it
 
 
 def test_random_ws_trains_one_cell_a_step():
@@ -322,7 +322,7 @@ def test_the_controller_of_enas_learns_what_is_rewarded():
     assert strategy.controller.sample(16, torch.default_generator)[2].mean() < entropy
 
 
-def test_enas_gives_the_controllers_steps_no_weights():
+def test_a_step_of_the_controller_leaves_the_weights_alone():
     strategy = make("enas")
     before = stored(strategy.network.state_dict())
     _, valid, *_ = next(iter(strategy.task.batches(1)))
@@ -331,7 +331,7 @@ def test_enas_gives_the_controllers_steps_no_weights():
                for key, value in strategy.network.state_dict().items())
 
 
-# --- what does not go together ----------------------------------------------------------------
+# --- invalid combinations ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name, changes, message", [
@@ -339,7 +339,7 @@ def test_enas_gives_the_controllers_steps_no_weights():
                                   "for --channels"),
     ("gdas", {"order": 2}, "gdas samples anew in every step and has no second order; leave "
                            "--order"),
-    ("darts", {"order": 3}, "the order is 1 or 2, not 3"),
+    ("darts", {"order": 3}, "order must be 1 or 2, not 3"),
     ("darts", {"batch_size": 1}, "batch_size must be at least 2: batch-norm needs two images"),
     ("darts", {"channels": 0}, "channels must be a whole number of at least 1, not 0"),
     ("darts", {"learning_rate": -1.0}, "learning_rate must be above 0, not -1.0"),
@@ -362,7 +362,7 @@ def test_data_that_cannot_be_searched_on():
     few = Split(data.train.images[:2], np.array([0, 1]))
     tiny = Split(data.train.images[:, :3, :3], data.train.labels)
     for train, message in ((one, "are all of one class"), (few, "too few for two halves"),
-                           (tiny, "3 pixels small; two reductions need at least 4")):
+                           (tiny, "sides of 3 pixels; two reductions need at least 4")):
         with pytest.raises(DataError, match=message):
             ImageSearchTask(ImageData("made", train, data.test, data.labels, data.mean, data.std),
                       SMALL, CPU, 0)

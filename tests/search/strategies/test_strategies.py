@@ -1,4 +1,4 @@
-"""Strategies that train every candidate: what they propose and learn, on toy rewards."""
+"""Strategies that train every candidate: their proposals and learning, on toy rewards."""
 
 import io
 import random
@@ -21,7 +21,7 @@ from zoo.genotypes.serialization import from_dict
 
 
 class Toy:
-    """An evaluator whose networks are right as often as their edges are `favorite`."""
+    """An evaluator that scores a network by the share of its edges with the `favorite`."""
 
     unit, cost = "images", 10
 
@@ -62,11 +62,11 @@ MAKE = {
 every_strategy = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
 
 
-# --- what all of them do --------------------------------------------------------------------
+# --- all strategies -------------------------------------------------------------------------
 
 
 @every_strategy
-def test_rows_tell_what_was_tried_and_what_is_best(make):
+def test_rows_hold_the_candidates_and_the_best(make):
     toy = Toy()
     strategy = make(toy)
     rows = run(strategy)
@@ -93,13 +93,13 @@ def test_seeds_agree_and_differ(make):
 
 
 @every_strategy
-def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(make):
+def test_a_resumed_run_ends_like_an_uninterrupted_one(make):
     whole = run(make(Toy()))
     stopped = make(Toy())
     rows = run(stopped, last=3)
     file = io.BytesIO()
     torch.save(stopped.state_dict(), file)
-    stopped.epoch(4)  # killed in the next epoch, which is done anew
+    stopped.epoch(4)  # killed during the next epoch, which is repeated
     file.seek(0)
     resumed = make(Toy())
     resumed.load_state_dict(torch.load(file, weights_only=True))
@@ -108,7 +108,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(make):
 
 
 @every_strategy
-def test_diverged_candidates_are_told_and_count_as_the_worst(make):
+def test_diverged_candidates_are_reported_and_count_as_the_worst(make):
     rows = run(make(Toy(diverging=(0, 9))))
     assert rows[0]["candidates"][0]["valid_accuracy"] == 0
     assert [row["warnings"] for row in rows[:3]] == [
@@ -126,7 +126,7 @@ def test_perplexity_is_better_when_it_is_smaller():
     assert set(rows[0]["skip_connections"]) == {"recurrent"}
 
 
-def test_nothing_is_found_before_anything_was_tried():
+def test_there_is_no_genotype_before_the_first_epoch():
     with pytest.raises(ValueError, match="no candidate"):
         MAKE["random"](Toy()).genotype()
 
@@ -141,7 +141,7 @@ def test_a_budget_is_spent_on_whole_candidates():
     with pytest.raises(ValueError, match="9 images pays for no candidate; the smallest that works "
                                          "is --budget 10"):
         Random(ConvSpace(), Toy(), SampleSettings(4, 4), budget=9)
-    with pytest.raises(ValueError, match="pays for 9 candidates, and 12 are the fewest here"):
+    with pytest.raises(ValueError, match="pays for 9 candidates, and a run needs 12"):
         Evolution(ConvSpace(), Toy(), evolution.PRESETS["quick"], budget=99)
 
 
@@ -169,7 +169,7 @@ def test_published_settings():
 # --- evolution ------------------------------------------------------------------------------
 
 
-def test_the_oldest_die_and_children_differ_from_parents_by_one_edge():
+def test_the_oldest_die_and_parents_are_alive():
     toy = Toy()
     strategy = MAKE["evolution"](toy)
     rows = run(strategy)
@@ -245,7 +245,7 @@ def test_one_update_is_reinforce():
         assert torch.allclose(gradient, value, rtol=1e-4, atol=1e-7)
 
 
-def test_a_controller_rates_what_it_wrote_and_covers_the_space():
+def test_log_probabilities_match_the_samples_and_cover_the_space():
     generator = torch.Generator().manual_seed(0)
     decisions = [2, 1, 3]
     controller = Controller(decisions, hidden=8, generator=generator).double()

@@ -1,4 +1,4 @@
-"""The bilevel optimizer: exact products, weights that rest and come back, no copy of a network."""
+"""The bilevel optimizer: exact products, frozen and restored weights, no copy of the network."""
 
 import copy
 import functools
@@ -16,7 +16,7 @@ from search.supernets.recurrent import FastRecurrentCell, RecurrentSupernet
 
 
 def optimizer(network, order=1, **options):
-    """A bilevel optimizer in mid-search: the weights have a momentum."""
+    """A bilevel optimizer in mid-search, with momentum of the weights."""
     weights = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=3e-4)
     alphas = torch.optim.Adam(list(network.alphas.values()), lr=3e-3)
     return Bilevel(network, weights, alphas, order, **options)
@@ -47,7 +47,7 @@ def relative(found, wanted):
 
 
 class Smooth(torch.nn.Module):
-    """What the optimizer asks of a supernet, around a smooth loss of two layers."""
+    """The interface of a supernet, around a smooth loss of two layers."""
 
     def __init__(self):
         super().__init__()
@@ -69,8 +69,8 @@ class Smooth(torch.nn.Module):
     training_loss = loss
 
 
-def test_the_product_is_autograds_where_the_loss_is_smooth():
-    """The published radius, 0.01: the error of central differences falls with its square."""
+def test_the_product_equals_autograd_on_a_smooth_loss():
+    """At the published radius 0.01; the error of central differences falls with its square."""
     net = Smooth()
     torch.manual_seed(2)
     vector = [torch.randn_like(weight) for weight in net.parameters()]
@@ -84,10 +84,10 @@ def test_the_product_is_autograds_where_the_loss_is_smooth():
 
 
 @pytest.mark.parametrize("cell", [PlainCell, MergedCell])
-def test_the_product_is_autograds_on_the_supernet(cell):
-    """With a radius so small that no ReLU and no max-pool has a kink in between.
+def test_the_product_equals_autograd_on_the_supernet(cell):
+    """With a radius so small that no kink of a ReLU or max-pool lies within it.
 
-    At the published 0.01 this network has many, and the product is off by its own size.
+    At the published 0.01 this network has many, and the error is as large as the product.
     """
     plain, net = network(PlainCell), network(cell)
     if cell is PlainCell:
@@ -108,7 +108,7 @@ def test_the_product_is_autograds_on_the_supernet(cell):
 
 
 def test_the_product_is_taken_in_full_precision():
-    """bfloat16 would round most of the step away from both of its sides."""
+    """bfloat16 would round off most of the step to either side."""
     net = network().float()
     half = functools.partial(torch.autocast, "cpu", torch.bfloat16)
     images, labels = batch(3)
@@ -119,10 +119,10 @@ def test_the_product_is_taken_in_full_precision():
 
 
 def test_order_2_is_equation_7():
-    """The whole gradient, against the step ahead written out and differentiated through."""
+    """The whole gradient equals that of the unrolled step, written out and differentiated."""
     net = Smooth()
     bilevel = optimizer(net, 2, radius=1e-3)
-    bilevel.weight_step(batch(3))  # the momentum is no longer nothing
+    bilevel.weight_step(batch(3))  # so that there is momentum
     loss = net.loss(batch(5), net.mixing()).loss
     gradients = torch.autograd.grad(loss, bilevel.weights, create_graph=True)
     ahead = [weight - 0.05 * (
@@ -154,7 +154,7 @@ def test_order_1_gives_the_weights_no_gradient():
     assert not any(map(torch.equal, alphas, bilevel.alphas))
 
 
-def test_order_2_puts_the_weights_back():
+def test_order_2_restores_the_weights():
     net = network()
     bilevel = optimizer(net, 2)
     bilevel.weight_step(batch(1))
@@ -172,7 +172,7 @@ class Failure(Exception):
 
 @pytest.mark.parametrize("order, call", [(1, 1), (2, 1), (2, 2), (2, 3), (2, 4)])
 def test_a_failure_leaves_the_weights_as_they_were(order, call):
-    """In the step itself, in the loss ahead, and on either side of the product."""
+    """In the step itself, in the unrolled loss, and on either side of the product."""
     net = network()
     bilevel = optimizer(net, order)
     bilevel.weight_step(batch(1))
@@ -231,7 +231,7 @@ def test_weights_are_clipped_together():
     assert moved.item() == pytest.approx(0.05 * 1e-3, rel=1e-3)
 
 
-def test_unmoved_weights_stay_in_the_step_ahead():
+def test_the_unrolled_step_leaves_unmoved_weights_alone():
     torch.manual_seed(0)
     net = RecurrentSupernet(FastRecurrentCell, vocabulary=7, hidden=4, dropout=0.0,
                             dropout_words=0.0, dropout_embedding=0.0, dropout_hidden=0.0,
@@ -251,5 +251,5 @@ def test_unmoved_weights_stay_in_the_step_ahead():
 
 
 def test_the_order_is_1_or_2():
-    with pytest.raises(ValueError, match="the order is 1 or 2, not 3"):
+    with pytest.raises(ValueError, match="order must be 1 or 2, not 3"):
         optimizer(network(), 3)

@@ -1,4 +1,4 @@
-"""The convolutional supernet: the merged cell is the plain one, operation by operation."""
+"""The convolutional supernet: the merged cell equals the plain one, operation by operation."""
 
 import copy
 import random
@@ -56,7 +56,7 @@ def differences(plain, merged, images, mixing=None):
     if mixing is None:
         found += [(plain.alphas[name].grad, merged.alphas[name].grad) for name in plain.alphas]
     wanted = copy.deepcopy(merged)
-    wanted.load_plain(gradients_as_weights(plain))  # to where the merged net keeps each of them
+    wanted.load_plain(gradients_as_weights(plain))  # in the layout of the merged net
     found += [(value, torch.zeros_like(value) if own.grad is None else own.grad)
               for value, own in zip(wanted.parameters(), merged.parameters())]
     return max(((a - b).abs().max() / a.abs().max().clamp_min(1e-3)).item() for a, b in found)
@@ -112,7 +112,7 @@ def test_alphas_follow_the_network_and_stay_out_of_its_state():
     assert not any("alphas" in key for key in net.state_dict())
     own = {id(weight) for weight in net.parameters()}
     assert not own & {id(table) for table in net.alphas.values()}
-    assert not list(net.buffers())  # batch-norms of a search remember nothing
+    assert not list(net.buffers())  # batch-norms of a search have no running statistics
 
 
 # --- PC-DARTS ---------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def value_and_gradients(function, parts, cotangent):
 
 
 @pytest.mark.parametrize("dtype, limit", [(torch.float64, 1e-12), (torch.float32, 1e-4)])
-def test_normalized_sums_are_what_they_are_defined_to_be(dtype, limit):
+def test_normalized_sums_equal_their_definition(dtype, limit):
     parts = terms(dtype)
     cotangent = torch.randn(4, 5, 7, 7, dtype=dtype)
     fast, plain = (value_and_gradients(function, parts, cotangent)
@@ -188,7 +188,7 @@ def test_normalized_sums_are_what_they_are_defined_to_be(dtype, limit):
 
 
 @pytest.mark.parametrize("dtype, limit", [(torch.float64, 1e-12), (torch.float32, 1e-4)])
-def test_normalized_maps_are_what_they_are_defined_to_be(dtype, limit):
+def test_normalized_maps_equal_their_definition(dtype, limit):
     _, matrices, maps = terms(dtype)
     cotangents = torch.randn(3, 4, 5, 7, 7, dtype=dtype)
     fast, plain = (value_and_gradients(
@@ -199,7 +199,7 @@ def test_normalized_maps_are_what_they_are_defined_to_be(dtype, limit):
         assert (a - b).abs().max() <= limit * b.abs().max().clamp_min(1e-2)
 
 
-def test_normalized_sums_have_the_derivatives_that_finite_differences_find():
+def test_normalized_sums_pass_gradcheck():
     parts = terms(torch.float64, count=2, c_in=2, c_out=3, size=2)
     flat = [leaf for part in parts for leaf in part]
     assert torch.autograd.gradcheck(
@@ -217,7 +217,7 @@ def test_normalized_sums_in_bfloat16_keep_their_statistics_exact():
 
 
 def test_autocast_does_not_reach_the_statistics():
-    """A mean far from 0 leaves little of a variance that is taken in bfloat16."""
+    """With a mean far from 0, a variance computed in bfloat16 would be inaccurate."""
     torch.manual_seed(3)
     parts = [torch.ones(())], [torch.eye(6)], [torch.randn(4, 6, 7, 7) + 20]
     with torch.autocast("cpu", torch.bfloat16):
@@ -228,7 +228,7 @@ def test_autocast_does_not_reach_the_statistics():
     assert (each - wanted.relu()).abs().max() < 1e-3
 
 
-def test_gradients_that_nobody_wants_are_left_out():
+def test_unneeded_gradients_are_skipped():
     weights, matrices, maps = terms(torch.float64)
     for leaf in matrices + maps[1:]:
         leaf.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""The recurrent supernet: the fast cell is the plain one, and both are what was published."""
+"""The recurrent supernet: the fast cell equals the plain one, and both equal the published one."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ GENOTYPE = RecurrentGenotype(Cell(
 
 
 def network(cell=PlainRecurrentCell, hidden=7, **settings):
-    """A supernet in float64 with alphas that matter."""
+    """A supernet in float64 with random alphas."""
     torch.manual_seed(0)
     made = RecurrentSupernet(cell, vocabulary=13, hidden=hidden, **settings).double()
     with torch.no_grad():
@@ -84,10 +84,10 @@ def test_alphas_need_no_gradient_of_the_weights():
 
 
 @pytest.mark.parametrize("cell", [PlainRecurrentCell, FastRecurrentCell])
-def test_one_edge_a_node_is_the_cell_of_the_zoo_but_for_batch_norm(cell, monkeypatch):
+def test_one_edge_per_node_equals_the_zoos_cell_without_batch_norm(cell, monkeypatch):
     monkeypatch.setattr("search.supernets.recurrent.normalize", lambda x: x)
     net = network(cell)
-    # In the zoo `none` is a gate to zero; in the search it is the edge's absence.
+    # In the zoo `none` is a gate to zero; in the search it means no edge.
     genotype = RecurrentGenotype(Cell(
         [[("relu" if name == "none" else name, source)] for name, source
          in GENOTYPE.recurrent.edges], GENOTYPE.recurrent.concat))
@@ -124,10 +124,10 @@ def test_the_training_loss_adds_the_regularizers():
     added = (net.training_loss(batch(), net.mixing()).loss - net.loss(batch(), net.mixing()).loss)
     expected = (0.5 * (outputs[1:] - outputs[:-1]).pow(2).mean() + 0.25 * outputs.pow(2).mean())
     assert added.item() == pytest.approx(expected.item(), rel=1e-9)
-    assert net.training_loss(batch(time=1), net.mixing()).loss.isfinite()  # nothing to be slow in
+    assert net.training_loss(batch(time=1), net.mixing()).loss.isfinite()  # no successive outputs
 
 
-def test_the_alphas_are_no_weights():
+def test_the_alphas_are_not_among_the_weights():
     net = network(FastRecurrentCell)
     assert net.alphas["recurrent"].shape == (len(edges("recurrent")), 5)
     assert not any("alpha" in key for key in net.state_dict())
@@ -136,7 +136,7 @@ def test_the_alphas_are_no_weights():
 
 
 @pytest.mark.parametrize("order", [1, 2])
-def test_both_forms_search_alike(order):
+def test_both_cells_search_alike(order):
     tables = []
     for net in pair(tar_weight=1e-3):
         bilevel = Bilevel(net, torch.optim.SGD(net.parameters(), 2.0, weight_decay=5e-7),
@@ -150,7 +150,7 @@ def test_both_forms_search_alike(order):
         assert torch.allclose(a, b, rtol=1e-8, atol=1e-10)
 
 
-def test_the_step_ahead_leaves_the_unmoved_weights(monkeypatch):
+def test_the_unrolled_step_leaves_the_tied_embedding_alone(monkeypatch):
     net = network()
     seen = []
     loss = net.loss
