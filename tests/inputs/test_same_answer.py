@@ -125,7 +125,7 @@ _GENOTYPES = {
     "unknown operation": (str(zoo.genotype("DARTS")).replace("skip_connect", "skip").encode(),
                           "unknown operation 'skip'"),
     "of NAS-Bench-201": (b"|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|"
-                         b"nor_conv_3x3~1|skip_connect~2|", "is a cell of NAS-Bench-201"),
+                         b"nor_conv_3x3~1|", "reads from node 0, node 1; a NAS-Bench-201 node"),
     "a picture": (_picture(1), "is not UTF-8 text"),
     "not there": (None, "No such file or directory"),
 }

@@ -11,9 +11,10 @@ from __future__ import annotations
 from zoo.genotypes.cell import Cell, GenotypeError, is_list, is_node_number
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.hierarchical import HierarchicalGenotype
+from zoo.genotypes.nasbench201 import NasBench201Genotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 
-Genotype = ConvGenotype | RecurrentGenotype | HierarchicalGenotype
+Genotype = ConvGenotype | RecurrentGenotype | HierarchicalGenotype | NasBench201Genotype
 
 CONV_FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 RECURRENT_FIELDS = ("recurrent", "concat")

@@ -1,8 +1,7 @@
 """Genotypes as other tools write them: NNI, NAS-Bench-301, NASLib.
 
 A dialect is a line in `DIALECTS`: what it is called, how its values are known, how they are read.
-The first that knows a value reads it.  A form that names no DARTS-like cell is known in order to
-be refused by its name.
+The first that knows a value reads it.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import NamedTuple, cast
 from zoo.genotypes.cell import Cell, GenotypeError, is_list, is_node_number, is_object
 from zoo.genotypes.classic import CONV_FIELDS, RECURRENT_FIELDS, Genotype, from_fields
 from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.nasbench201 import NasBench201Genotype
 from zoo.genotypes.serialization import from_dict
 from zoo.messages.spelling import choices
 
@@ -27,11 +27,10 @@ _CELLS = ("normal", "reduce")
 _NB301 = re.compile(r"(?:.*:)?(edge|inputs_node)_(normal|reduce)_(\d{1,3})")
 _RETIARII = re.compile(r"(?:.*/)?(normal|reduce)/(op|input)_(\d{1,3})_(\d{1,3})")
 _SWITCH = re.compile(r"(normal|reduce)_n(\d{1,3})_(?:p(\d{1,3})|switch)")
-_NB201 = re.compile(r"\|[a-z]\w*~\d\|(?:\+\|(?:[a-z]\w*~\d\|)+)+")
-
-NB201_REFUSAL = ("{} is a cell of NAS-Bench-201, one of another kind (operations on the edges of "
-                 "four nodes, no reduction cell), which is not read yet; a DARTS-like cell is "
-                 "written Genotype(normal=[...], normal_concat=[...], reduce=[...], ...)")
+#: The operations of NAS-Bench-201 by number, as naslib/search_spaces/nasbench201/conversions.py
+#: has them, and the text's place of each of its edges (1, 2), (1, 3), (1, 4), (2, 3), ...
+_NB201_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
+_NB201_PLACES = (0, 1, 3, 2, 4, 5)
 
 
 class Dialect(NamedTuple):
@@ -61,12 +60,6 @@ def read(value: object, notes: list[str]) -> Genotype:
         return from_dict(value)  # says what is missing
     raise GenotypeError("expected one Genotype(normal=[...], normal_concat=[...], ...), or the "
                         "form of NNI, NAS-Bench-301 or NASLib")
-
-
-def nb201(text: str) -> str:
-    """The first NAS-Bench-201 string of a text, or nothing."""
-    match = _NB201.search(text)
-    return match[0] if match else ""
 
 
 # --- dicts --------------------------------------------------------------------------------
@@ -237,9 +230,13 @@ def _six(value: object) -> bool:
     return is_list(value) and len(value) == 6 and all(map(is_node_number, value))
 
 
-def _refuse_six(value: object, notes: list[str]) -> Genotype:
-    raise GenotypeError(NB201_REFUSAL.format(
-        f"{tuple(value) if is_list(value) else value}, NASLib's six numbers,"))
+def _read_six(value: object, notes: list[str]) -> Genotype:
+    """The number of the operation on each edge, in the order of naslib's EDGE_LIST."""
+    numbers = [number for number in (value if is_list(value) else []) if isinstance(number, int)]
+    if wrong := [number for number in numbers if not 0 <= number < len(_NB201_OPERATIONS)]:
+        raise GenotypeError(f"NASLib: operation {wrong[0]}; NAS-Bench-201 has 0 to "
+                            f"{len(_NB201_OPERATIONS) - 1}, {', '.join(_NB201_OPERATIONS)}")
+    return NasBench201Genotype.of(*(_NB201_OPERATIONS[numbers[place]] for place in _NB201_PLACES))
 
 
 DIALECTS = (
@@ -249,7 +246,7 @@ DIALECTS = (
     Dialect("NNI's cell (nni.nas.hub), all nodes concatenated", _keys(_RETIARII), _read_retiarii),
     Dialect("NNI's older form (_switch), all nodes concatenated", _keys(_SWITCH), _read_switch),
     Dialect("NASLib's compact (input, operation) tuples", _compact, _read_compact),
-    Dialect("", _six, _refuse_six),
+    Dialect("NASLib's six numbers of a NAS-Bench-201 cell", _six, _read_six),
 )
 
 

@@ -12,6 +12,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from zoo.genotypes.nasbench201 import TEXT
+
 _CALL = re.compile(r"(?<!\w)(?<!class )(?<!def )Genotype[ \t]*\(")
 _QUALIFIER = re.compile(r"[\w.]*\.\Z")
 _NAME = re.compile(r"^[ \t]*(\w+)[ \t]*(?::[ \t]*[\w.]+[ \t]*)?=[ \t(]*(?:\\\r?\n[ \t]*)?\Z"
@@ -71,6 +73,16 @@ def tuples(text: str) -> list[Found]:
     return found
 
 
+def edge_texts(text: str) -> list[Found]:
+    """Every NAS-Bench-201 cell, ``|op~0|+|op~0|op~1|+...``, in the order of the text."""
+    found: list[Found] = []
+    for match in TEXT.finditer(text):
+        head = text[:match.start()].removesuffix("'").removesuffix('"')
+        line, column = _position(text, match.start())
+        found.append(Found(match[0], line, column, _name(text, len(head))))
+    return found
+
+
 def _braces(text: str) -> Iterator[Found]:
     position, tries = text.find("{"), 0
     while position >= 0 and tries < 1000:
@@ -99,13 +111,17 @@ def fields_of_tuple(text: str) -> list[str]:
 
 def _found(text: str, start: int, opening: int, comment: bool = False) -> Found:
     end, unfinished = _end(text, opening)
+    return Found(text[start:end], *_position(text, start), _name(text, start), unfinished, comment)
+
+
+def _name(text: str, start: int) -> str:
+    """What the expression at `start` is given as a name; empty where it has none."""
     starts, line = _line_starts(text), _position(text, start)[0]
     head = text[max(starts[max(line - 2, 0)], start - _HEAD):start]  # NAME = \ stands a line above
     named = _NAME.search(_QUALIFIER.sub("", head))
     name = (named[1] or named[2]) if named else ""
     # Logs say "genotype = Genotype(...)", which names none of them.
-    name = "" if name.casefold() in ("genotype", "arch", "geno") else name
-    return Found(text[start:end], *_position(text, start), name, unfinished, comment)
+    return "" if name.casefold() in ("genotype", "arch", "geno") else name
 
 
 def _end(text: str, opening: int) -> tuple[int, str]:

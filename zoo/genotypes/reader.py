@@ -17,6 +17,7 @@ from zoo.genotypes.classic import CONV_FIELDS, RECURRENT_FIELDS, Genotype, from_
 from zoo.genotypes.conv import CONV_OPERATIONS
 from zoo.genotypes.find import Found
 from zoo.genotypes.literals import call_name, syntax_tree, value
+from zoo.genotypes.nasbench201 import NasBench201Genotype
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
 from zoo.messages.spelling import choices
 
@@ -34,7 +35,7 @@ class Reading:
 
 def parse(text: str, select: int | str | None = None) -> Genotype:
     """Read a genotype from text: JSON, ``Genotype(normal=[...], ...)`` in a log or a module, the
-    forms of NNI, NAS-Bench-301 and NASLib.
+    ``|op~0|+|op~0|op~1|+...`` of NAS-Bench-201, the forms of NNI, NAS-Bench-301 and NASLib.
 
     Of several the last one is taken, or the one that `select` names or numbers (from 1).  A
     warning tells what was left out or might have been meant otherwise.  Raises GenotypeError
@@ -86,7 +87,8 @@ def _read_json(text: str) -> Reading | None:
         raise GenotypeError(f"not valid JSON: {error.msg} (line {error.lineno})") from None
     except ValueError as error:  # a number of thousands of digits
         raise GenotypeError(f"not valid JSON: {error}") from None
-    if not is_object(content) or (find.calls(text) and not _is_genotype(content)):
+    if not is_object(content) or (
+            (find.calls(text) or find.edge_texts(text)) and not _is_genotype(content)):
         return None
     notes: list[str] = []
     genotype = dialects.read(content, notes)
@@ -110,14 +112,12 @@ def _read_found(text: str, select: int | str | None) -> Reading:
         if len(live) < len(found):
             notes.append(f"left out: genotypes in comments ({len(found) - len(live)})")
         found = live
-    found = found or find.dicts(text) or find.tuples(text)
+    found = found or find.dicts(text) or find.tuples(text) or find.edge_texts(text)
     if not found:
-        if string := dialects.nb201(text):
-            raise GenotypeError(dialects.NB201_REFUSAL.format(string))
         found = [find.whole(text)] if text.lstrip().startswith(("(", "[")) else []
     if not found:
-        raise GenotypeError("expected one Genotype(normal=[...], normal_concat=[...], ...) or "
-                            "JSON; there is none in the text")
+        raise GenotypeError("expected one Genotype(normal=[...], normal_concat=[...], ...), "
+                            "|op~0|+|op~0|op~1|+... or JSON; there is none in the text")
     one = _select(found, select, find.aliases(text), notes)
     hint = (f"; it is the {_which(one, found)}, --select N or a name takes another"
             if len(found) > 1 else "")
@@ -163,6 +163,8 @@ def _select(found: list[Found], select: int | str | None, aliases: dict[str, str
 def _genotype(one: Found, tuple_fields: list[str], notes: list[str]) -> Genotype:
     if one.unfinished:
         raise GenotypeError(f"cannot be read as Genotype(...): {one.unfinished}")
+    if one.text.startswith("|"):
+        return NasBench201Genotype.from_text(one.text)
     tree = syntax_tree(one.text, one.place)
     try:
         if isinstance(tree, ast.Call) and call_name(tree) == "Genotype":

@@ -10,10 +10,11 @@ import json
 from zoo.genotypes.cell import Cell, GenotypeError, is_object
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.hierarchical import HierarchicalGenotype
+from zoo.genotypes.nasbench201 import NasBench201Genotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.messages.spelling import choices
 
-Genotype = ConvGenotype | RecurrentGenotype | HierarchicalGenotype
+Genotype = ConvGenotype | RecurrentGenotype | HierarchicalGenotype | NasBench201Genotype
 
 
 def to_dict(genotype: Genotype) -> dict[str, object]:
@@ -35,7 +36,8 @@ def from_dict(value: object) -> Genotype:
     if not is_object(value):
         raise GenotypeError(f"expected a JSON object, found {type(value).__name__}")
     kinds = {"conv": (ConvGenotype, ("normal", "reduce")),
-             "recurrent": (RecurrentGenotype, ("recurrent",))}
+             "recurrent": (RecurrentGenotype, ("recurrent",)),
+             "nasbench201": (NasBench201Genotype, ("cell",))}
     kind = value.get("kind", "recurrent" if "recurrent" in value else
                      "hierarchical" if "level_2" in value else "conv")
     if kind == "hierarchical":

@@ -1,5 +1,6 @@
 """Genotypes as people bring them: every form is read as it was meant, or refused by its name."""
 
+import json
 import random
 import time
 
@@ -8,6 +9,7 @@ import pytest
 import zoo
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.reader import parse, read
+from zoo.genotypes.serialization import from_dict, to_json
 from zoo.system.encoding import decode
 
 PC_DARTS = zoo.genotype("PC_DARTS_cifar")
@@ -316,17 +318,46 @@ def without(made, *keys):
     (switch(SORTED, lambda name: 9, lambda _, source: source), "NNI: .*unknown operation 9"),
     (((((0, 9),) * 8),) * 2, "NASLib: normal cell: operation 9; there are 0 to 6"),
     (((((0, 1),) * 4),) * 2, "NASLib: normal cell: 4 edges; it needs 8"),
-    ((4, 0, 3, 1, 4, 3), r"\(4, 0, 3, 1, 4, 3\), NASLib's six numbers, is a cell of NAS-Bench-201"),
+    ((4, 0, 3, 1, 5, 3), "NASLib: operation 5; NAS-Bench-201 has 0 to 4, skip_connect, none"),
 ])
 def test_other_tools_forms_that_are_not_whole_are_refused(value, message):
     with pytest.raises(GenotypeError, match=message):
         read(repr(value))
 
 
-def test_nas_bench_201_is_refused_by_its_name():
-    with pytest.raises(GenotypeError, match="is a cell of NAS-Bench-201"):
-        parse("|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|"
-              "skip_connect~2|\n")
+NB201 = ("|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|"
+         "none~2|")
+
+
+@pytest.mark.parametrize("text, name", [
+    (f"{NB201}\n", ""),
+    (f"RESNET = '{NB201}'", "RESNET"),
+    (f"epoch 3 genotype: Structure(4 nodes with {NB201.replace('none', 'skip_connect')})\n"
+     f"epoch 4 genotype: Structure(4 nodes with {NB201})", ""),
+    (f'{{"epoch": 3, "arch": "{NB201}"}}', ""),
+    ('{"kind": "nasbench201", "name": "RESNET", "cell": {"nodes": [[["nor_conv_3x3", 0]], '
+     '[["nor_conv_3x3", 0], ["avg_pool_3x3", 1]], [["skip_connect", 0], ["nor_conv_1x1", 1], '
+     '["none", 2]]], "concat": [3]}}', "RESNET"),
+    # NASLib counts the edges by their sources: 0-1, 0-2, 0-3, 1-2, 1-3, 2-3.
+    ("(2, 2, 0, 4, 3, 1)", ""),
+])
+def test_a_nas_bench_201_cell_in_every_way_of_writing_it(text, name):
+    reading = read(text)
+    assert (str(reading.genotype), reading.name) == (NB201, name)
+    assert reading.genotype == from_dict(json.loads(to_json(reading.genotype)))
+
+
+@pytest.mark.parametrize("text, message", [
+    ("|nor_conv_3x3~0|+|skip_connect~0|conv_3x3~1|",
+     "cell, node 2, edge 1 .*unknown operation 'conv_3x3'; did you mean nor_conv_3x3"),
+    ("|none~0|+|none~1|none~0|", "node 2: reads from node 1, node 0; .* in this order"),
+    ("|none~0|+|none~0|", "node 2: reads from node 0; .* here node 0, node 1"),
+    ('{"kind": "nasbench201", "cell": {"nodes": [[["none", 0]]], "concat": [0]}}',
+     r"concat is \[0\]; the output"),
+])
+def test_a_nas_bench_201_cell_that_is_not_whole_is_refused(text, message):
+    with pytest.raises(GenotypeError, match=message):
+        read(text)
 
 
 def test_what_is_beside_a_tools_cell_is_said():
