@@ -70,7 +70,7 @@ def test_what_the_reader_has_to_say_is_told_once_with_its_row(table):
      "row 3, column genotype: .*unknown operation 'skip'"),
     (["genotype", quoted(DARTS), quoted("")], "row 3, column genotype: expected one Genotype"),
     (["genotype", quoted(DARTS), quoted(NASNET), quoted(DARTS)],
-     "rows 2 and 4 hold the same cell, 'Genotype"),
+     'rows 2 and 4 hold the same cell, "Genotype'),
     (["genotype,a", '"x'], "line 2: not CSV"),
 ])
 def test_what_is_no_table_is_refused(lines, message, table, tmp_path):
