@@ -17,7 +17,8 @@ from pathlib import Path
 
 import export  # noqa: F401  (sets environment variables that TensorFlow reads on import)
 from export.checks import parity
-from export.foreign import Foreign, from_file
+from export.sources.custom import CustomModel
+from export.sources.onnx_file import from_file
 from export.formats import onnx_tf, saved_model, tfjs
 from export.logs import captured
 from export.network.onnx_file import OnnxFileError, read, sizes, true_inputs
@@ -50,7 +51,7 @@ def shapes(path: Path) -> list[str]:
     return found
 
 
-def measure(source: Foreign, route: str, folder: Path) -> Row:
+def measure(source: CustomModel, route: str, folder: Path) -> Row:
     """Convert a source by one route to TF.js files, read these back and compare."""
     assert source.graph is not None and source.expected is not None
     start = time.perf_counter()

@@ -9,14 +9,16 @@ Examples:
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.artifact.manifest import Input, Manifest
 
 if TYPE_CHECKING:
-    from zoo.models.factory import ZooNetwork
+    from torch import Tensor, nn
+
+    from export.pipeline import Source
 
 __all__ = ["Input", "export"]
 
@@ -29,32 +31,62 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-def export(model: ZooNetwork, formats: str | Sequence[str], directory: Path | str, *,
+def export(model: nn.Module, formats: str | Sequence[str], directory: Path | str, *,
+           example: Tensor | Sequence[Tensor] | Mapping[str, Tensor] | None = None,
            name: str | None = None, input: Input | None = None, labels: Sequence[str] = (),
            vocabulary: Sequence[str] = (), precision: str = "float32", converter: str = "zoo",
            replace: bool = False) -> Manifest:
-    """Write the artifact of a network made by `zoo.create_model`, and return its manifest.
+    """Write the artifact of a network, and return its manifest.
 
-    `formats` are names of `export.formats.base.FORMATS`, such as 'tfjs'; `input`, an
-    `export.Input`, says what images or tokens the network takes, `labels` and `vocabulary` what
-    they are called (see `export.source.from_model`).  Formats are added to those of the same
-    network in `directory`; with `replace` they take their place.  Errors are those of
-    `export.pipeline.build`; nothing is written then.
+    `model` is a network made by `zoo.create_model`, or any other module in eval mode, which is left
+    as it was.  `formats` are names of `export.formats.base.FORMATS`, such as 'tfjs'.
+
+    Another module needs to be known what it takes.  Either `example`: a tensor, a sequence of them
+    or a mapping by the names of its arguments; the batch, their first axis, is open in the export
+    where the module allows.  Or, for a network that gives logits (N, classes) of images
+    (N, channels, H, W), `input`, an `export.Input`: the export then takes raw pixels
+    (N, H, W, channels), normalizes them, and gives `logits` and `probabilities`.
+
+    Of a network of the zoo `input` says what images or tokens it takes, and may be left out; see
+    `export.sources.cell.from_model`.  `labels` and `vocabulary` say what classes and tokens are
+    called.  Formats are added to those of the same network in `directory`; with `replace` they take
+    their place.  Errors are those of `export.pipeline.build`, and ProgramError, a ValueError that
+    names the line of the module's code, for one that cannot be exported; nothing is written then.
 
     Examples:
-        >>> import export, zoo
+        >>> import export, torch, zoo
         >>> model = zoo.create_model("DARTS", channels=4, layers=3, in_channels=1)
         >>> images = export.Input(height=8, width=8, channels=1, mean=[0.3], std=[0.4])
         >>> manifest = export.export(model, "onnx", "exports/small", input=images)
         >>> [(hop.hop, hop.max_difference <= hop.limit) for hop in manifest.parity]
         [('onnx', True)]
+        >>> linear = torch.nn.Linear(4, 2).eval()
+        >>> manifest = export.export(linear, "onnx", "exports/linear", example=torch.rand(1, 4))
+        >>> [(each.name, each.shape) for each in (*manifest.takes, *manifest.gives)]
+        [('input', [None, 4]), ('output', [None, 2])]
     """
     from export.pipeline import build
-    from export.source import from_model
 
     name = Path(directory).name if name is None else name
     if not name.strip():
         raise ValueError("the name of an export is empty; give one, or leave it out")
-    source = from_model(model, name, input, labels, vocabulary)
     wanted = [formats] if isinstance(formats, str) else list(formats)
-    return build(source, wanted, directory, precision, converter, replace=replace)
+    return build(_source(model, name, example, input, labels, vocabulary), wanted, directory,
+                 precision, converter, replace=replace)
+
+
+def _source(model: nn.Module, name: str, example: Any, input: Input | None, labels: Sequence[str],
+            vocabulary: Sequence[str]) -> Source:
+    from zoo.models.factory import ZooNetwork
+
+    if isinstance(model, ZooNetwork):
+        from export.source import from_model
+
+        if example is not None:
+            raise ValueError("a network of the zoo knows what it takes; leave example= out")
+        return from_model(model, name, input, labels, vocabulary)
+    from export.sources.module import from_module
+
+    if vocabulary:
+        raise ValueError("a vocabulary is for language models of the zoo; leave it out")
+    return from_module(model, name, example, input, labels)

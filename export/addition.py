@@ -15,7 +15,7 @@ from export.formats.base import FORMATS, hops, installed_version
 from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact.folder import ArtifactError
-from zoo.artifact.manifest import Manifest, Parity
+from zoo.artifact.manifest import CUSTOM, Manifest, Parity
 from zoo.weights.hub import WeightsError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _is_same(source: Source, directory: Path, manifest: Manifest) -> bool:
     if (known.network, known.input, known.labels) != (
             manifest.network, manifest.input, manifest.labels):
         return False
-    if known.network.kind == "onnx":
+    if known.network.kind in CUSTOM:
         return (known.origin, known.takes) == (manifest.origin, manifest.takes)
     model, _ = weights.load_artifact(directory)
     return (model.genotype == source.genotype

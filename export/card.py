@@ -6,15 +6,15 @@ from pathlib import Path
 
 import yaml
 
-from zoo.artifact.manifest import Input, Manifest
+from zoo.artifact.manifest import CUSTOM, Input, Manifest
 
 
 def text(manifest: Manifest, folder: Path) -> str:
     """The card of a finished export; it quotes only what the manifest says."""
-    if manifest.network.kind == "onnx":
-        from export import foreign_card
+    if manifest.network.kind in CUSTOM:
+        from export import custom_card
 
-        return foreign_card.text(manifest, folder)
+        return custom_card.text(manifest, folder)
     parts = [_front_matter(manifest), f"# {manifest.name}\n", _summary(manifest)]
     if (folder / "cell.svg").exists():
         parts.append(f"![The cell {manifest.genotype}](cell.svg)\n")
@@ -113,10 +113,11 @@ const label = model.metadata.zoo.labels[tf.argMax(probabilities, 1).dataSync()[0
 def _parity(manifest: Manifest) -> str:
     if not manifest.parity:
         return ""
-    rows = [f"| {p.hop} | {p.max_difference:.1e} | {p.limit:.1e} | {p.inputs} |"
-            for p in manifest.parity]
-    return "\n".join(["## Parity\n", "Largest difference of any output from PyTorch in float64.\n",
-                      "| hop | max difference | limit | inputs |", "|---|---|---|---|", *rows, ""])
+    from export import custom_card
+
+    notes = [f"* {note}" for note in manifest.notes]
+    return "\n".join([custom_card.parity(manifest, "PyTorch in float64"), *notes,
+                      *([""] if notes else [])])
 
 
 def _agreement(manifest: Manifest) -> str:

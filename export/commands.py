@@ -117,6 +117,7 @@ def build(
         ("hop", "seconds", "max difference", "limit"),
         [(hop.name, f"{hop.seconds:.1f}", *_parity(hop)) for hop in done],
         right=("seconds", "max difference", "limit"))
+    typer.echo(_judged_by(manifest))
     for entry in manifest.agreement:
         typer.echo(_agreement(entry))
     if manifest.precision not in (None, "float32") and not manifest.agreement:
@@ -141,6 +142,14 @@ def _parity(hop: Hop) -> tuple[str, str]:
     difference, limit = ("" if value is None else f"{value:.1e}"
                          for value in (hop.difference, hop.limit))
     return difference, limit
+
+
+def _judged_by(manifest: Manifest) -> str:
+    """What the differences of a build are measured by."""
+    entry = manifest.parity[-1]
+    if entry.relative:
+        return "differences are shares of the largest value of each output"
+    return f"differences are of logits, which go up to {entry.outputs['logits'].scale:.3g}"
 
 
 def _agreement(entry: Agreement) -> str:

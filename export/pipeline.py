@@ -266,6 +266,7 @@ class Pipeline:
             "parity": [entry.model_dump() for entry in stays.parity(self.parity)],
             "agreement": [entry.model_dump() for entry in self.agreements()],
             "fixture": self.fixture_entry.model_dump(),
+            "notes": self.expected.notes(),
         }
         manifest = Manifest.model_validate(known.model_dump() | fields)
         (self.folder / "README.md").write_text(card.text(manifest, self.folder), encoding="utf-8")

@@ -79,7 +79,7 @@ def find(target: str, wanted: BuildOptions) -> Source:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
     path = Path(target)
     if path.suffix.lower() == ".onnx" and not path.is_dir():
-        from export.foreign import from_file
+        from export.sources.onnx_file import from_file
 
         if not path.is_file():
             raise ValueError(f"there is no file {target}")

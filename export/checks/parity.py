@@ -1,28 +1,42 @@
 """Numerical parity: a check that a hop did not change the numbers.
 
 The reference is the PyTorch network in float64, as it was before any rewrite, rounded to
-float32 at the end.
+float32 at the end; of a network without one, ONNX Runtime on the file as it was.
+
+Differences are judged by the scale of their output: its largest value, or where the values of an
+output lie close together, as those of an untrained network do, the distance between them.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
 from export.formats.arrays import Runner
-from zoo.artifact.manifest import Input, Parity
+from zoo.artifact.manifest import Input, OutputParity, Parity
 from zoo.models.recurrent import LanguageModel
 from zoo.weights.hub import WeightsError
 from zoo.weights.numbers import check_output, unusable
 
-#: Largest |difference| of a logit that float32 arithmetic may make.
+#: The share of an output's scale that float32 arithmetic may change.
 LIMIT = 1e-5
 
-#: With rounded weights the numbers do change: allowed is this share of the largest logit.
+#: Values that lie closer together than this share of the largest are judged by their distance.
+CLOSE = 0.01
+
+#: Where float32 itself is further from the reference than LIMIT, so often that far is allowed.
+SLACK = 4
+
+#: Values have to lie so often as far apart as float32 is from them to be judged by their distance.
+RESOLVED = 10
+
+#: With rounded weights the numbers do change: allowed is this share of the largest value.
 ROUNDED = {"float16": 0.01, "uint8": 0.2}
 
 
@@ -48,23 +62,101 @@ class Hop:
 
 @dataclass
 class Reference:
-    """Inputs by name, the float32 logits that they must give, and other outputs to compare.
+    """Inputs by name, and the float32 outputs that they must give.
 
-    With `scales`, those of a network of which nothing else is known, a difference counts as a share
-    of its output's scale, of which `allowed` is allowed.  One that is not `batched` takes its
-    inputs only as they are.
+    `float32` is how far the network in plain float32 is from them, the largest difference of each
+    output; `scales` are what differences are judged by (see `scale_of`).  One that is not `batched`
+    takes its inputs only as they are.  What is found is told as a share of a scale; of a network
+    with `logits` and `probabilities` that is not `relative`, as a difference of logits.
+
+    Examples:
+        >>> expected = Reference({"x": np.eye(2)}, {"y": np.array([[3.0], [-5.0]])})
+        >>> expected.scales, expected.limit("y")
+        ({'y': 5.0}, 1e-05)
     """
 
     inputs: dict[str, np.ndarray]
     outputs: dict[str, np.ndarray]
-    real: int  # how many of the inputs, the first ones, are real images
-    scales: dict[str, float] = field(default_factory=dict)
-    allowed: float = LIMIT
+    real: int = 0  # how many of the inputs, the first ones, are real images
+    float32: dict[str, float] = field(default_factory=dict)
     batched: bool = True
+    scales: dict[str, float] = field(default_factory=dict)
+    relative: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value in self.outputs.items():
+            self.scales.setdefault(name, scale_of(value, self.float32.get(name, 0.0),
+                                                  self.batched))
 
     @property
     def count(self) -> int:
         return len(next(iter(self.inputs.values()))) if self.batched else 1
+
+    def nearest(self, name: str) -> float:
+        """How near float32 comes to an output: as the network in float32 does, and no nearer than
+        its last place."""
+        return _nearest(self.outputs[name], self.float32.get(name, 0.0))
+
+    def limit(self, name: str, precision: str = "float32") -> float:
+        """The share of the scale that an output may differ by: 1e-5, or four times what the
+        network in float32 does; with rounded weights a share of the largest value."""
+        allowed = max(LIMIT, SLACK * self.nearest(name) / self.scales[name])
+        if precision == "float32":
+            return allowed
+        if name == "probabilities" and not self.relative:  # compared with those of the logits found
+            return LIMIT / self.scales[name]
+        return max(allowed, ROUNDED[precision] * largest_of(self.outputs[name])
+                   / self.scales[name])
+
+    def notes(self) -> list[str]:
+        """What else is to be known of the limits, a sentence each."""
+        told = []
+        for name, value in self.outputs.items():
+            largest, scale = largest_of(value), self.scales[name]
+            near, allowed = self.nearest(name) / scale, f"{self.limit(name):.1e} is allowed"
+            if scale < largest:
+                told.append(f"The values of {name} lie close together, or hardly change from input "
+                            f"to input: differences are judged by {scale:.1e}, that distance"
+                            + (f"; float32 itself is {near:.1e} of it away, so {allowed}."
+                               if self.limit(name) > LIMIT else "."))
+            elif self.limit(name) > LIMIT:
+                told.append(f"Float32 is no nearer: the network itself in float32 is {near:.1e} of "
+                            f"the largest {name} away, so {allowed} instead of {LIMIT:.0e}.")
+        return told
+
+
+def _nearest(value: np.ndarray, float32: float) -> float:
+    if value.dtype.kind != "f":
+        return float32
+    return max(float32, float(np.spacing(np.float32(largest_of(value)))))
+
+
+def largest_of(value: np.ndarray) -> float:
+    """The largest magnitude of an output of real numbers; of others a difference is one."""
+    if value.dtype.kind != "f":
+        return 1.0
+    return max(float(np.abs(value.astype(np.float64)).max(initial=0)), 1e-30)
+
+
+def scale_of(value: np.ndarray, float32: float = 0.0, batched: bool = True) -> float:
+    """What differences of an output are judged by: its largest magnitude, or the distance between
+    its values, or how much it changes from input to input, where that is below 1 % of it.
+
+    A network that hardly answers to its input would else agree with one that does nothing.  A
+    distance that float32, so far away from the reference, cannot resolve is not counted.
+
+    >>> scale_of(np.array([[2.0, -4.0]])), scale_of(np.array([[8.0], [8.0 + 2**-10]]))
+    (4.0, 0.0009765625)
+    """
+    largest = largest_of(value)
+    if value.dtype.kind != "f" or not value.size:
+        return largest
+    wide = value.astype(np.float64)
+    distances = [float(wide.max() - wide.min())]
+    if batched and len(wide) > 1:
+        distances.append(float((wide.max(axis=0) - wide.min(axis=0)).max()))
+    finest = RESOLVED * _nearest(value, float32)
+    return min([largest, *(each for each in distances if finest < each < CLOSE * largest)])
 
 
 def in_range(images: np.ndarray, spec: Input) -> np.ndarray:
@@ -85,28 +177,59 @@ def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: in
         raise WeightsError(f"the network's {problem}; nothing can be exported of it, take other "
                            "weights")
     generator = np.random.default_rng(0)
-    model = copy.deepcopy(model).double().eval()
+    model = copy.deepcopy(model).eval()
+    run: Callable[..., dict[str, torch.Tensor]]
     if isinstance(model, LanguageModel):
         words, units = model.settings["vocabulary"], model.settings["hidden"]
-        tokens = generator.integers(0, words, random).astype(np.int32)
-        hidden = generator.uniform(-1, 1, (random, units)).astype(np.float32)
-        with torch.no_grad():
-            state = torch.from_numpy(hidden).double()[None]
-            log_prob, state = model(torch.from_numpy(tokens)[None].long(), state)
-            logits = model.decoder(state[0])
-        outputs = {"logits": logits, "probabilities": log_prob[0].exp(), "next_hidden": state[0]}
-        inputs = {"tokens": tokens, "hidden": hidden}
-        return Reference(inputs, _finite(outputs), real=0)
-    low, high = _range(spec)
-    pixels = generator.uniform(low, high, (random, *image_shape(spec))).astype(np.float32)
-    if real is not None:
-        pixels = np.concatenate([in_range(real, spec), pixels])
-    scaled = (torch.from_numpy(pixels).double() - low) / (high - low)
-    normalized = (scaled - torch.tensor(spec.mean).double()) / torch.tensor(spec.std).double()
+        inputs = {"tokens": generator.integers(0, words, random).astype(np.int32),
+                  "hidden": generator.uniform(-1, 1, (random, units)).astype(np.float32)}
+        run = _language_step
+    else:
+        pixels = generator.uniform(*_range(spec), (random, *image_shape(spec))).astype(np.float32)
+        if real is not None:
+            pixels = np.concatenate([in_range(real, spec), pixels])
+        inputs, run = {spec.name: pixels}, partial(classified, spec=spec)
+    narrow = computed(run, model.float(), inputs)
+    wide = computed(run, model.double(), inputs)
+    return Reference(inputs, rounded(wide), 0 if real is None else len(real),
+                     distances(narrow, wide), relative=False)
+
+
+def computed(run: Callable[..., dict[str, torch.Tensor]], model: nn.Module,
+             inputs: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """The outputs of `run(model, *tensors)` in the precision of its weights."""
+    weights = next((each for each in (*model.parameters(), *model.buffers())
+                    if each.is_floating_point()), torch.zeros(()))
+    tensors = [torch.from_numpy(value) for value in inputs.values()]
     with torch.no_grad():
-        logits = model(normalized.permute(0, 3, 1, 2))
-    outputs = _finite({"logits": logits, "probabilities": logits.softmax(dim=1)})
-    return Reference({spec.name: pixels}, outputs, 0 if real is None else len(real))
+        return run(model, *(each.to(weights.dtype) if each.is_floating_point() else each
+                            for each in tensors))
+
+
+def distances(narrow: dict[str, torch.Tensor], wide: dict[str, torch.Tensor]) -> dict[str, float]:
+    """How far the outputs in float32 are from those in float64, the largest difference of each."""
+    found = {}
+    for name, value in wide.items():
+        apart = (narrow[name].double() - value.double()).abs()
+        found[name] = float(apart.max()) if apart.numel() else 0.0
+    return found
+
+
+def _language_step(model: nn.Module, tokens: torch.Tensor, hidden: torch.Tensor
+                   ) -> dict[str, torch.Tensor]:
+    assert isinstance(model, LanguageModel)
+    log_prob, state = model(tokens[None].long(), hidden[None])
+    return {"logits": model.decoder(state[0]), "probabilities": log_prob[0].exp(),
+            "next_hidden": state[0]}
+
+
+def classified(model: nn.Module, pixels: torch.Tensor, spec: Input) -> dict[str, torch.Tensor]:
+    """Logits and probabilities of raw pixels (N, H, W, C) in the range of `spec`."""
+    low, high = _range(spec)
+    scaled = (pixels - low) / (high - low)
+    normalized = (scaled - pixels.new_tensor(spec.mean)) / pixels.new_tensor(spec.std)
+    logits = model(normalized.permute(0, 3, 1, 2))
+    return {"logits": logits, "probabilities": logits.softmax(dim=1)}
 
 
 def image_shape(spec: Input) -> tuple[int, int, int]:
@@ -120,27 +243,16 @@ def _range(spec: Input) -> tuple[float, float]:
     return spec.range
 
 
-def _finite(values: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    """The outputs as float32, which all hops compute in."""
-    rounded = {name: value.float() for name, value in values.items()}
-    for value in rounded.values():
+def rounded(values: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """The outputs as float32, which all hops compute in; NotFiniteError where one is not finite."""
+    narrow = {name: value.float() for name, value in values.items()}
+    for value in narrow.values():
         check_output(value, "the network")
-    return {name: value.numpy() for name, value in rounded.items()}
+    return {name: value.numpy() for name, value in narrow.items()}
 
 
-def limit(expected: Reference, precision: str = "float32") -> float:
-    """The largest difference allowed: 1e-5, or 8 units in the last place of the largest logit
-    where that is more (from logits of 16 on, float32 itself is no finer); a share of the scale of
-    the outputs where they have one."""
-    if expected.scales:
-        return max(expected.allowed, ROUNDED.get(precision, 0.0))
-    largest = float(np.abs(expected.outputs["logits"]).max())
-    if precision != "float32":
-        return max(LIMIT, ROUNDED[precision] * largest)
-    return max(LIMIT, 8 * float(np.spacing(np.float32(largest))))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """The probabilities of logits (N, classes)."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
 
@@ -149,30 +261,38 @@ def check_parity(hop: str, run: Runner, expected: Reference,
                  precision: str = "float32") -> Parity:
     """Run a hop on the inputs of the reference, all at once and the first one alone.
 
-    With rounded weights the limit is one for logits; probabilities must then be the softmax of
-    the logits found, to 1e-5.  Raises ParityError over the limit, for a missing output, or a NaN.
+    With rounded weights probabilities must be the softmax of the logits found, to 1e-5.  Raises
+    ParityError over the limit of an output, for a missing output, or a NaN.
     """
-    allowed = limit(expected, precision)
-    worst = 0.0
+    worst = dict.fromkeys(expected.outputs, 0.0)
+    soft = precision != "float32" and not expected.relative
     for count in {expected.count, 1} if expected.batched else {None}:
         outputs = run({name: value[:count] for name, value in expected.inputs.items()})
         for name, value in expected.outputs.items():
             if name not in outputs:
                 raise ParityError(f"{hop}: the graph has no output {name!r}")
-            found = np.asarray(outputs[name], np.float64)
-            if found.shape != value[:count].shape:
+            found, wanted = np.asarray(outputs[name], np.float64), value[:count]
+            if found.shape != wanted.shape:
                 raise ParityError(f"{hop}: output {name!r} has shape {found.shape}, not "
-                                  f"{value[:count].shape}")
-            wanted = value[:count]
-            if name == "probabilities" and precision != "float32" and not expected.scales:
-                wanted = _softmax(np.asarray(outputs["logits"], np.float64))
+                                  f"{wanted.shape}")
+            if soft and name == "probabilities":
+                wanted = softmax(np.asarray(outputs["logits"], np.float64))
                 if not np.abs(found - wanted).max() <= LIMIT:
                     raise ParityError(f"{hop}: the probabilities are not the logits' softmax")
-            difference = np.abs(found - wanted).max(initial=0) / expected.scales.get(name, 1.0)
-            worst = max(worst, float(difference)) if np.isfinite(difference) else np.inf
-    if not worst <= allowed:
-        of = " of the largest output" if expected.scales else ""
-        raise ParityError(f"{hop}: changed the numbers by {worst:.2g}{of}, more than "
-                          f"{allowed:.2g}")
-    return Parity(hop=hop, max_difference=worst, limit=allowed, inputs=expected.count,
-                  relative=bool(expected.scales))
+            difference = float(np.abs(found - wanted).max(initial=0))
+            worst[name] = max(worst[name], difference) if np.isfinite(difference) else np.inf
+    for name, difference in worst.items():
+        share, allowed = difference / expected.scales[name], expected.limit(name, precision)
+        if not share <= allowed:
+            raise ParityError(f"{hop}: changed the numbers of {name} by {difference:.2g}, "
+                              f"{share:.2g} of {expected.scales[name]:.3g}; {allowed:.2g} of it "
+                              "is allowed")
+    details = {name: OutputParity(
+        max_difference=difference, scale=expected.scales[name],
+        limit=expected.limit(name, precision) * expected.scales[name])
+        for name, difference in worst.items()}
+    told = details["logits"] if not expected.relative else max(
+        details.values(), key=lambda each: each.max_difference / each.limit)
+    unit = told.scale if expected.relative else 1.0
+    return Parity(hop=hop, max_difference=told.max_difference / unit, limit=told.limit / unit,
+                  inputs=expected.count, relative=expected.relative, outputs=details)

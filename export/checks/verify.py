@@ -15,7 +15,7 @@ from export.logs import captured
 from export.runtimes.base import Outcome, Runtime, chosen_backends, find_runtime
 from zoo import weights
 from zoo.artifact import folder
-from zoo.artifact.manifest import Manifest
+from zoo.artifact.manifest import CUSTOM, Manifest
 from zoo.messages.command_line import command
 
 
@@ -46,11 +46,11 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
 
 
 def _reference(directory: Path) -> tuple[Manifest, parity.Reference]:
-    """The manifest, and what the network computes: that in the folder, or of one that came as an
-    ONNX file what the fixture says."""
+    """The manifest, and what the network computes: that in the folder, or of a custom model what
+    the fixture says."""
     manifest = folder.read_manifest(directory)
-    if manifest.network.kind == "onnx":
-        from export.foreign import reference_of
+    if manifest.network.kind in CUSTOM:
+        from export.sources.custom import reference_of
 
         return manifest, reference_of(directory, manifest)
     model, manifest = weights.load_artifact(directory)
@@ -73,9 +73,9 @@ def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None 
                                    f"build it again with --export {runtime.reads}")
     for package in runtime.packages:
         shims.require(package)
-    if runtime.verify and folder.read_manifest(directory).network.kind == "onnx":
-        raise ValueError(f"{name} proves networks of images and of text; {directory} is made from "
-                         "an ONNX file, whose formats are proved in Python: leave --runtime out")
+    if runtime.verify and folder.read_manifest(directory).task == "tensors":
+        raise ValueError(f"{name} proves networks of images and of text; {directory} is a custom "
+                         "model, whose formats are proved in Python: leave --runtime out")
     if runtime.verify is None:
         return _in_process(directory, runtime, chosen)
     return [_hop_of(f"{name} {outcome.backend}", outcome, asked=bool(backends))

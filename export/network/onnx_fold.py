@@ -10,7 +10,7 @@ has to be what it says of each.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,10 +73,10 @@ def fixed_shapes(model: onnx.ModelProto, given: Mapping[str, Sequence[int]], siz
     return shapes
 
 
-def fold(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str, single: str = ""
-         ) -> Folded:
+def fold(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str, single: str = "",
+         other: Callable[[int], onnx.ModelProto] | None = None) -> Folded:
     """The graph at `shapes`, whose batch is open where it can be, unless it has to be a `single`
-    one for some reason.
+    one for some reason.  `other` gives the graph of another batch, where it is not this one.
 
     Raises OnnxFileError where ONNX Runtime cannot run it at these sizes.
     """
@@ -84,9 +84,9 @@ def fold(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str, single
     batches = {shape[0] if shape else None for shape in shapes.values()}
     if single or batches != {1}:
         return Folded(one, False, single or "an input has no batch of its own")
-    loose = _without_a_batch_of_one(model, shapes)
+    loose = None if other else _without_a_batch_of_one(model, shapes)
     try:
-        two, three = (_folded(loose, {name: [n, *shape[1:]] for name, shape in shapes.items()},
+        two, three = (_folded(loose or other(n), {name: [n, *shape[1:]] for name, shape in shapes.items()},
                               what) for n in (2, 3))
     except OnnxFileError:
         return Folded(one, False, "the graph takes one input at a time")

@@ -48,7 +48,12 @@ def test_the_folder_holds_what_the_design_says(artifact):
     artifacts.check_files(artifact, manifest)
     assert manifest.trained and manifest.metrics["test_accuracy"] >= 0.98
     assert [entry.hop for entry in manifest.parity] == ["onnx", "savedmodel", "tflite", "tfjs"]
-    assert all(entry.max_difference <= 1e-5 == entry.limit for entry in manifest.parity)
+    for entry in manifest.parity:  # 1e-5 of the largest logit, and of the largest probability
+        assert set(entry.outputs) == {"logits", "probabilities"} and not entry.relative
+        assert all(found.max_difference <= found.limit == pytest.approx(1e-5 * found.scale)
+                   for found in entry.outputs.values())
+        assert (entry.max_difference, entry.limit) == (
+            entry.outputs["logits"].max_difference, entry.outputs["logits"].limit)
 
 
 def test_metadata_travels_inside_the_files(artifact):

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import pydantic
 
-from zoo.artifact.manifest import Manifest
+from zoo.artifact.manifest import CUSTOM, Manifest
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.reader import parse
 from zoo.genotypes.serialization import Genotype
@@ -108,9 +108,9 @@ def check_files(directory: Path | str, manifest: Manifest) -> None:
 
 def read_genotype(directory: Path | str, manifest: Manifest) -> Genotype:
     """The genotype of an artifact.  Raises ArtifactError when it is damaged or has none."""
-    if manifest.network.kind == "onnx":
-        raise ArtifactError(f"{directory} is made from an ONNX file: it has no cell, and runs as "
-                            "the formats that it holds")
+    if manifest.network.kind in CUSTOM:
+        raise ArtifactError(f"{directory} is a custom model: it has no cell, and runs as the "
+                            "formats that it holds")
     try:
         return parse(read_file(directory, manifest, "genotype.json").decode())
     except UnicodeDecodeError:

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 MOST_LAYERS = 1000
-NetworkKind = Literal["cifar", "imagenet", "nasbench201", "language", "onnx"]
+NetworkKind = Literal["cifar", "imagenet", "nasbench201", "language", "onnx", "pt2", "module"]
+#: Kinds of networks without a genotype: from an ONNX file, a .pt2 file or a PyTorch module.
+CUSTOM = ("onnx", "pt2", "module")
 
 
 class _Part(BaseModel):
@@ -65,15 +67,26 @@ class Input(_Part):
         return self
 
 
+class OutputParity(_Part):
+    """The largest difference of an output that a hop made, the one allowed, and the largest value
+    of the output, or the distance of its values, that these are judged by."""
+
+    max_difference: float
+    limit: float
+    scale: float
+
+
 class Parity(_Part):
-    """The largest difference of logits that a hop made, over `inputs` inputs; with `relative` of
-    any output, as a share of its scale."""
+    """The largest difference of logits that a hop made, over `inputs` inputs, and of each of its
+    `outputs`; with `relative` of the output that is nearest to its limit, as a share of its scale.
+    """
 
     hop: str
     max_difference: float
     limit: float
     inputs: Count
     relative: bool = False
+    outputs: dict[str, OutputParity] = {}
 
 
 class Agreement(_Part):
@@ -106,16 +119,21 @@ class Fixture(_Part):
 
 
 class Tensor(_Part):
-    """An input or output of a network that is no cell; a size of None is the batch, which is
-    open."""
+    """An input or output of a network that is no cell; a size of None is the batch, which is open.
+
+    Differences of an output are judged by its `scale`; the network in plain float32 is `float32`
+    away from the reference.
+    """
 
     name: str
     dtype: str
     shape: list[int | None]
+    scale: float | None = None
+    float32: float = 0.0
 
 
 class Origin(_Part):
-    """The file that a network that is no cell was read from."""
+    """The file, or the class of the module, that a network that is no cell came from."""
 
     file: str
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -162,8 +180,9 @@ class Manifest(_Part):
     def _goes_together(self) -> Manifest:
         if self.task == "image-classification" and not self.input.mean:
             raise ValueError("input has no mean and std, which a network of images needs")
-        tasks = {"language": "language-model-step", "onnx": "tensors"}
-        if self.task != tasks.get(self.network.kind, "image-classification"):
+        tasks = {"language": ("language-model-step",)} | dict.fromkeys(
+            CUSTOM, ("tensors", "image-classification"))
+        if self.task not in tasks.get(self.network.kind, ("image-classification",)):
             raise ValueError(f"a network of kind {self.network.kind} is not for {self.task}")
         if self.task == "image-classification":
             low_high = self.input.range

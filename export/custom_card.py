@@ -1,4 +1,4 @@
-"""The model card of a network that came as an ONNX file: its tensors and its parity."""
+"""The model card of a custom model: its tensors and its parity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.artifact.manifest import Manifest, Tensor
 def text(manifest: Manifest, folder: Path) -> str:
     """The card of a finished export; it quotes only what the manifest says."""
     assert manifest.origin
-    fields = {"library_name": "genotype-zoo", "tags": ["onnx"]}
+    fields = {"library_name": "genotype-zoo", "tags": [manifest.network.kind]}
     lines = [f"---\n{yaml.safe_dump(fields, sort_keys=False)}---\n", f"# {manifest.name}\n",
              f"Made from `{manifest.origin.file}` (sha256 `{manifest.origin.sha256}`), "
              f"{manifest.parameters:,} parameters.\n", *(f"* {note}" for note in manifest.notes),
@@ -29,12 +29,24 @@ def text(manifest: Manifest, folder: Path) -> str:
                   "outputs = session.run(None, {"
                   + ", ".join(f"'{each.name}': ..." for each in manifest.takes) + "})", "```", ""]
     if manifest.parity:
-        lines += ["## Parity\n", "Largest difference from ONNX Runtime on the file as it was, as "
-                  "a share of the largest value of the output.\n",
-                  "| hop | max difference | limit | inputs |", "|---|---|---|---|",
-                  *(f"| {p.hop} | {p.max_difference:.1e} | {p.limit:.1e} | {p.inputs} |"
-                    for p in manifest.parity), ""]
+        reference = ("ONNX Runtime on the file as it was" if manifest.network.kind == "onnx"
+                     else "PyTorch in float64")
+        lines += [parity(manifest, reference)]
     return "\n".join(lines)
+
+
+def parity(manifest: Manifest, reference: str) -> str:
+    """What every hop was found to change, output by output."""
+    lines = ["## Parity\n", f"Largest difference from {reference}, beside the scale of each output: "
+             "its largest value, or the distance of values that lie close together.\n",
+             "| hop | output | max difference | limit | scale | inputs |", "|---|---|---|---|---|---|"]
+    for entry in manifest.parity:
+        lines += [f"| {entry.hop} | `{name}` | {found.max_difference:.1e} | {found.limit:.1e} | "
+                  f"{found.scale:.3g} | {entry.inputs} |" for name, found in entry.outputs.items()]
+        if not entry.outputs:  # of an earlier version
+            lines.append(f"| {entry.hop} | | {entry.max_difference:.1e} | {entry.limit:.1e} | | "
+                         f"{entry.inputs} |")
+    return "\n".join([*lines, ""])
 
 
 def _row(side: str, tensor: Tensor) -> str:

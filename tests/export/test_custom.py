@@ -14,7 +14,7 @@ import export  # noqa: F401  (its settings are for TensorFlow, which reads them 
 
 pytest.importorskip("tensorflow")
 from export.checks import verify  # noqa: E402
-from export.foreign import from_file  # noqa: E402
+from export.sources.onnx_file import from_file  # noqa: E402
 from export.formats import tfjs  # noqa: E402
 from export.pipeline import build  # noqa: E402
 from export.source import BuildOptions, find  # noqa: E402

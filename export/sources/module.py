@@ -1,0 +1,362 @@
+"""A torch.nn.Module as a source: any network in eval mode, traced by `torch.export`.
+
+The reference is the module itself in float64, called from Python as ever; what is exported is its
+graph in float32.  The module is left as it was.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from export.checks import parity
+from export.network import onnx_fold, torch_program
+from export.network.deploy import ImageClassifier
+from export.network.torch_program import Program, ProgramError, one_line
+from export.sources import custom
+from export.sources.custom import CustomModel
+from zoo.artifact.manifest import Input
+
+#: Inputs of the parity check where the batch is open: the example's, and others made of its values.
+_INPUTS = 4
+
+Example = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+
+
+@dataclass
+class Call:
+    """How a network is called: positional and keyword arguments, with `names` for the tensors among
+    them, in order."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    names: list[str]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        return pytree.tree_leaves((self.args, self.kwargs))
+
+    def of(self, tensors: Sequence[Tensor]) -> Call:
+        """The same call with other tensors."""
+        _, spec = pytree.tree_flatten((self.args, self.kwargs))
+        args, kwargs = pytree.tree_unflatten(list(tensors), spec)
+        return Call(args, kwargs, self.names)
+
+    def run(self, module: nn.Module) -> Any:
+        with torch.no_grad(), torch.random.fork_rng():
+            return module(*self.args, **self.kwargs)
+
+    @property
+    def batch(self) -> int | None:
+        """The size of the first axis, where all tensors share it."""
+        sizes = {tuple(each.shape[:1]) for each in self.tensors}
+        return sizes.pop()[0] if len(sizes) == 1 and all(sizes) and () not in sizes else None
+
+
+def from_module(module: nn.Module, name: str, example: Example | None = None,
+                images: Input | None = None, labels: Sequence[str] = ()) -> CustomModel:
+    """The source of `module`, which takes tensors like those of `example`, or with `images`
+    classifies them, normalized as that says, into `labels`.
+
+    Raises ProgramError for a module that cannot be exported: in training mode, does not take the
+    example, cannot be traced, gives what is no tensor or not finite.
+    """
+    what = type(module).__name__
+    _check_mode(module, what)
+    if (example is None) == (images is None):
+        raise ProgramError(f"{what}: give either example=, tensors that it takes, or input=, an "
+                           "export.Input for a network that classifies images")
+    try:
+        plain = copy.deepcopy(module).cpu().requires_grad_(False)
+    except Exception as error:
+        raise ProgramError(f"{what} cannot be copied: {one_line(error)}") from None
+    _check_weights(plain, what)
+    notes = _in_float32(plain)
+    wide = copy.deepcopy(module).cpu().requires_grad_(False).double()
+    parameters = sum(each.numel() for each in module.parameters())
+    origin = f"{type(module).__module__}.{type(module).__qualname__}"
+    if images is None:
+        assert example is not None
+        call = call_of(module, example, what)
+        outputs = outputs_of(call, plain, what)
+        traced: nn.Module = plain
+    else:
+        call, labels = _classify(plain, images, labels, what)
+        outputs = {"logits": 0, "probabilities": 1}
+        traced = ImageClassifier(plain, images).eval()
+        wide = _Reference(wide, images)
+
+    def made(single: str = "") -> CustomModel:
+        program, batched = _program(traced, call, what, single)
+        found = folded(program, call, outputs, what, batched, single)
+        expected, told = reference(plain if images is None else _Reference(plain, images), wide,
+                                   program, call, outputs, found.open_batch, what)
+        expected.relative = images is None
+        return custom.source(
+            "module", name, found, expected, origin, parameters, len(program.graph.nodes),
+            [*notes, *told], images, labels,
+            single=lambda: made("a node needs a known one"))
+
+    return made()
+
+
+class _Reference(nn.Module):
+    """Logits and probabilities of raw pixels, as plainly as they are defined."""
+
+    def __init__(self, network: nn.Module, spec: Input) -> None:
+        super().__init__()
+        self.network, self.spec = network, spec
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        found = parity.classified(self.network, pixels, self.spec)
+        return found["logits"], found["probabilities"]
+
+
+def _check_mode(module: nn.Module, what: str) -> None:
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ProgramError(f"{what} is a TorchScript module, which torch.export does not trace; "
+                           "export the module that it was made from")
+    for name, each in module.named_modules():
+        if each.training:
+            where = f"its module {name} is" if name and not module.training else "it is"
+            raise ProgramError(f"{what}: {where} in training mode; call .eval() first")
+
+
+def _check_weights(module: nn.Module, what: str) -> None:
+    for name, value in module.state_dict().items():
+        if isinstance(value, Tensor) and value.is_meta:
+            raise ProgramError(f"{what}: {name} is on the meta device and has no values")
+        if isinstance(value, Tensor) and value.is_floating_point() and not value.isfinite().all():
+            raise ProgramError(f"{what}: its weights {name} are not finite; take other weights")
+
+
+def _in_float32(module: nn.Module) -> list[str]:
+    """All weights in float32, in place; returns a note where they were others."""
+    kinds = {value.dtype for value in (*module.parameters(), *module.buffers())
+             if value.is_floating_point() and value.dtype != torch.float32}
+    module.float()
+    names = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
+    return [f"Numbers of {names} are computed in float32."] if kinds else []
+
+
+def call_of(module: nn.Module, example: Example, what: str) -> Call:
+    """How `example` is given to a module: a mapping by keyword, a sequence by position."""
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    if isinstance(example, Mapping):
+        kwargs, names = dict(example), list(example)
+    else:
+        args = (example,) if isinstance(example, Tensor) else tuple(example)
+        plain = [each.name for each in parameters
+                 if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+        names = (plain + [f"input_{place}" for place in range(len(plain), len(args))])[:len(args)]
+    for name, value in zip(names, (*args, *kwargs.values())):
+        if not isinstance(value, Tensor):
+            raise ProgramError(f"{what}: the example's {name} is no tensor but of "
+                               f"{type(value).__name__}; give a tensor, a tuple or a dict of them")
+        if value.is_complex() or value.is_sparse or value.is_quantized:
+            raise ProgramError(f"{what}: the example's {name} is of {value.dtype} and "
+                               f"{value.layout}, which no browser takes")
+    if not names:
+        raise ProgramError(f"{what}: the example has no tensors")
+
+    def plainly(value: Tensor) -> Tensor:
+        value = value.detach().cpu()
+        return (value.float() if value.is_floating_point() else value).contiguous()
+
+    return Call(tuple(map(plainly, args)), {key: plainly(each) for key, each in kwargs.items()},
+                [str(name) for name in names])
+
+
+def outputs_of(call: Call, module: nn.Module, what: str) -> dict[str, int]:
+    """The place of every tensor that a module gives, among all that it gives, by name.
+
+    Raises ProgramError where it does not take the example, or gives what is not exported.
+    """
+    try:
+        first, second = call.run(module), call.run(module)
+    except Exception as error:
+        shapes = ", ".join(f"{name} {tuple(each.shape)}"
+                           for name, each in zip(call.names, call.tensors))
+        raise ProgramError(f"{what} does not take the example ({shapes}): {one_line(error)}"
+                           ) from None
+    found, _ = pytree.tree_flatten_with_path(first)
+    again = pytree.tree_leaves(second)
+    names: dict[str, int] = {}
+    for place, ((path, value), other) in enumerate(zip(found, again)):
+        name = "_".join(str(getattr(each, "key", getattr(each, "idx", getattr(each, "name", each))))
+                        for each in path)
+        name = "output" if not name else f"output_{name}" if name[0].isdigit() else name
+        if value is None or isinstance(value, (bool, int, float, str)):
+            continue  # known without running it
+        if not isinstance(value, Tensor):
+            raise ProgramError(f"{what}: its output {name} is of {type(value).__name__}; tensors, "
+                               "and tuples, lists and dicts of them are exported")
+        if value.is_complex():
+            raise ProgramError(f"{what}: its output {name} is of complex numbers, which no browser "
+                               "has")
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ProgramError(f"{what}: its output {name} is not finite for the example, so "
+                               "nothing could be proved")
+        if value.shape != other.shape or not torch.allclose(
+                value.double(), other.double(), rtol=1e-3, atol=1e-6):
+            raise ProgramError(f"{what}: its output {name} is another one at every call; a graph "
+                               "has no random numbers and no memory")
+        while name in names or name in call.names:
+            name += "_"
+        names[name] = place
+    if not names:
+        raise ProgramError(f"{what} gives no tensor")
+    return names
+
+
+def _classify(module: nn.Module, images: Input, labels: Sequence[str], what: str
+              ) -> tuple[Call, list[str]]:
+    """The call of a classifier of images, and its labels."""
+    if not (images.height and images.width and images.channels and images.range):
+        raise ProgramError(f"{what}: input= needs height, width and channels of the images")
+    if not images.mean:
+        raise ProgramError(f"{what}: input= needs mean and std, as the network was trained with; "
+                           f"mean={[0.0] * images.channels}, std={[1.0] * images.channels} leaves "
+                           "pixels that are scaled to 0..1")
+    low, high = images.range
+    shape = images.height, images.width, images.channels
+    count = 8 if math.prod(shape[:2]) <= 64 * 64 else 2
+    pixels = np.random.default_rng(0).uniform(low, high, (count, *shape)).astype(np.float32)
+    channels_first = torch.zeros(1, images.channels, images.height, images.width)
+    call = Call((torch.from_numpy(pixels),), {}, [images.name])
+    outputs_of(Call((channels_first,), {}, [images.name]), module, what)
+    logits = Call((channels_first,), {}, [images.name]).run(module)
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.is_floating_point():
+        shown = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ProgramError(f"{what}: a network that classifies images gives one tensor, (images, "
+                           f"classes), not {shown}; leave input= out, and give an example=")
+    classes = logits.shape[1]
+    if labels and len(labels) != classes:
+        raise ProgramError(f"{what}: {len(labels)} labels for {classes} classes")
+    return call, list(labels) or [f"class {index}" for index in range(classes)]
+
+
+def _program(module: nn.Module, call: Call, what: str, single: str
+             ) -> tuple[torch.export.ExportedProgram, bool]:
+    """The traced module, and whether its batch is open."""
+    if call.batch is not None and not single:
+        pair = call.of([torch.cat([each[:1], each[:1]]) for each in call.tensors])
+        try:
+            program = torch_program.trace(module, pair.args, pair.kwargs, what, open_batch=True)
+        except ProgramError:  # said again without an open batch, where that is not why
+            pass
+        else:
+            if all(_is_open(node) for node in _inputs(program)):
+                torch_program.check(program, what)
+                return program, True
+    alone = call.of([each[:1] for each in call.tensors]) if call.batch == 1 else call
+    program = torch_program.trace(module, alone.args, alone.kwargs, what)
+    torch_program.check(program, what)
+    return program, False
+
+
+def _inputs(program: torch.export.ExportedProgram) -> list[torch.fx.Node]:
+    given = set(program.graph_signature.user_inputs)
+    return [node for node in program.graph.nodes
+            if node.op == "placeholder" and node.name in given]
+
+
+def _is_open(node: torch.fx.Node) -> bool:
+    value = node.meta.get("val")
+    return isinstance(value, Tensor) and value.ndim > 0 and not isinstance(value.shape[0], int)
+
+
+def folded(program: torch.export.ExportedProgram, call: Call, outputs: dict[str, int], what: str,
+           batched: bool, single: str = "") -> onnx_fold.Folded:
+    """The graph of a program, whose batch is open where that is proved."""
+    first = call.of([each[:1] for each in call.tensors]) if batched else call
+
+    def at(batch: int) -> Any:
+        tensors = [each.repeat(batch, *[1] * (each.ndim - 1)) for each in first.tensors]
+        return torch_program.to_onnx(program, tensors, call.names, outputs, what)
+
+    one = at(1) if batched else torch_program.to_onnx(program, call.tensors, call.names, outputs,
+                                                      what)
+    shapes = {name: list(each.shape) for name, each in zip(call.names, first.tensors)}
+    if not batched and not single:
+        single = "the module takes no other" if call.batch is not None else \
+            "the inputs share no batch"
+    return onnx_fold.fold(one, shapes, what, single, other=at if batched else None)
+
+
+def reference(plain: nn.Module, wide: nn.Module, program: torch.export.ExportedProgram, call: Call,
+              outputs: dict[str, int], batched: bool, what: str
+              ) -> tuple[parity.Reference, list[str]]:
+    """What the network computes in float64, each input alone, and how far it is from that in
+    float32."""
+    told: list[str] = []
+    calls = _calls(plain, call, outputs) if batched else [call]
+    narrow = _outputs(plain, calls, outputs)
+    try:
+        exact = _outputs(wide, [_widened(each) for each in calls], outputs)
+    except Exception as error:
+        reason = one_line(error)
+        try:  # the graph, with every cast to float32 written as one to float64
+            graph = Program(program, list(outputs.values()), wide=True).double()
+            places = {name: place for place, name in enumerate(outputs)}
+            exact = [dict(zip(places, graph(*(each.double() if each.is_floating_point() else each
+                                              for each in one.tensors)))) for one in calls]
+            told.append("The reference is the traced graph in float64, as the module itself does "
+                        f"not run in it ({reason}).")
+        except Exception:
+            exact = narrow
+            told.append(f"The reference is PyTorch in float32: it does not run in float64 "
+                        f"({reason}).")
+    together = [{name: torch.cat([each[name] for each in side]) if batched else side[0][name]
+                 for name in outputs} for side in (narrow, exact)]
+    for name, value in together[1].items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ProgramError(f"{what}: its output {name} is not finite, so nothing could be "
+                               "proved")
+    inputs = {name: np.ascontiguousarray(torch.cat(each).numpy()) if batched else each[0].numpy()
+              for name, each in zip(call.names, zip(*(one.tensors for one in calls)))}
+    values = {name: (value.float() if value.is_floating_point() else value).numpy()
+              for name, value in together[1].items()}
+    return parity.Reference(inputs, values, 0, parity.distances(*together), batched), told
+
+
+def _calls(module: nn.Module, call: Call, outputs: dict[str, int]) -> list[Call]:
+    """Calls with one input each: those of the example, and where they are few more whose values
+    are the example's in another order."""
+    rows = [call.of([each[place:place + 1] for each in call.tensors])
+            for place in range(cast("int", call.batch))]
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(_INPUTS - len(rows)):
+        other = rows[0].of([each.flatten()[torch.randperm(each.numel(), generator=generator)]
+                            .reshape(each.shape) for each in rows[0].tensors])
+        try:
+            found = _outputs(module, [other], outputs)[0]
+        except Exception:  # not every order is an input
+            continue
+        if all(value.isfinite().all() for value in found.values()):
+            rows.append(other)
+    return rows
+
+
+def _outputs(module: nn.Module, calls: Sequence[Call], outputs: dict[str, int]
+             ) -> list[dict[str, Tensor]]:
+    found = []
+    for call in calls:
+        leaves = pytree.tree_leaves(call.run(module), is_leaf=lambda each: each is None)
+        found.append({name: leaves[place].detach() for name, place in outputs.items()})
+    return found
+
+
+def _widened(call: Call) -> Call:
+    return call.of([each.double() if each.is_floating_point() else each for each in call.tensors])
