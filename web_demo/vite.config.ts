@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { defineConfig, type Plugin } from 'vite';
+import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 
 /** Vite's development server injects styles into the page, which the page's own policy forbids. */
 const withoutPolicyInDevelopment: Plugin = {
@@ -28,6 +28,14 @@ export default defineConfig({
   // Relative addresses: the built page works in any folder of any static server.
   base: './',
   plugins: [withoutPolicyInDevelopment, selfContainedThreads],
+  // ONNX Runtime Web without the script that starts its WebAssembly inside: that is an asset of its own.
+  resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
+  // Runtimes run in a worker and come when they are chosen, which takes a worker of modules.
+  worker: {
+    format: 'es',
+    plugins: () => [selfContainedThreads],
+    rolldownOptions: { output: { comments: { legal: false } } }, // as in the page
+  },
   build: {
     target: 'es2022',
     // The policy allows no data: addresses.
@@ -39,6 +47,7 @@ export default defineConfig({
       input: {
         index: resolve(import.meta.dirname, 'index.html'),
         verify: resolve(import.meta.dirname, 'verify.html'),
+        bench: resolve(import.meta.dirname, 'bench.html'),
       },
     },
   },

@@ -11,16 +11,8 @@ import {
   type StepManifest,
 } from './artifact/artifact';
 import { describeInput } from './ui/answer';
-import {
-  bestBackend,
-  dropBackend,
-  startBackend,
-  surveyBackends,
-  TITLES,
-  waitNoLonger,
-  type Availability,
-  type Backend,
-} from './runtime/backends';
+import { bestBackend, surveyBackends, TITLES, type Availability, type Backend } from './runtime/backends';
+import { dropBackend, startBackend, waitNoLonger } from './runtime/tfjs_backends';
 import { downloadFixture, downloadModel, downloadStepFixture, downloadVocabulary, type Fixture } from './artifact/download';
 import { Failure, sentence } from './artifact/failure';
 import { forgetFacts, showFacts } from './ui/facts';
@@ -100,7 +92,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   forgetMeasures();
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
-  const artifact = await readArtifact(page, entry.path, ['image-classification', 'language-model-step'], signal);
+  const artifact = await readArtifact(page, entry.path, ['image-classification', 'language-model-step'], 'tfjs', signal);
   signal.throwIfAborted();
   const { manifest } = artifact;
   if (!isStep(artifact)) refuseOtherPixels(artifact.manifest);

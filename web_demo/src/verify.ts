@@ -1,12 +1,10 @@
-/** `verify.html?model=models/NAME/&backend=wasm`: the fixture on exactly that backend, for `zoo verify`. */
+/** `verify.html?model=models/NAME/&runtime=litert&backend=wasm`: the fixture in exactly that runtime, for `zoo verify`. */
 
-import { isStep, readArtifact } from './artifact/artifact';
-import { BACKENDS, startBackend, surveyBackends, type Backend } from './runtime/backends';
-import { downloadFixture, downloadModel, downloadStepFixture } from './artifact/download';
+import { givesOf } from './artifact/artifact';
 import { Failure, sentence } from './artifact/failure';
-import { Network } from './runtime/network';
-import { checkParity, maxDifference, verdict } from './runtime/parity';
-import { StepNetwork } from './runtime/step';
+import { Judge, median, runCases } from './runtime/agreement';
+import type { BackendName } from './runtime/runtime';
+import { begin, whyNot, type Trial } from './runtime/trial';
 
 interface Verification {
   backend: string;
@@ -27,45 +25,44 @@ declare global {
   }
 }
 
-const TASKS = ['image-classification', 'language-model-step'] as const;
+async function verify(model: string, runtime: string, backend: BackendName): Promise<Partial<Verification>> {
+  const reason = await whyNot(backend);
+  if (reason !== null) return { available: false, reason };
+  const trial = await begin(model, runtime, backend);
+  const { artifact, cases, session, reads } = trial;
+  const judge = new Judge(artifact.manifest, cases, givesOf(artifact), reads, backend);
+  const times = await runCases(session, cases, judge);
+  if (artifact.manifest.task === 'image-classification') window.zooClassify = classifier(trial);
+  const { ok, difference, limit, output } = judge.verdict();
+  const steady = times.length > 1 ? times.slice(1) : times; // the first compiles and fills caches
+  const error = ok ? null : `${output} differs`;
+  return { ok, max_difference: difference, limit, ms: median(steady), error };
+}
 
-async function verify(model: string, backend: Backend): Promise<Partial<Verification>> {
-  const found = (await surveyBackends()).find((one) => one.backend === backend)!;
-  if (found.reason !== null) return { available: false, reason: found.reason };
-  const artifact = await readArtifact(new URL('.', location.href), model, TASKS);
-  const [files, fixture] = await Promise.all([
-    downloadModel(artifact, () => {}),
-    isStep(artifact) ? downloadStepFixture(artifact) : downloadFixture(artifact),
-  ]);
-  await startBackend(backend, () => {}).catch((error: unknown) => {
-    throw new Failure(`${sentence(error)}: leave this backend out with --backend, or try another browser.`);
-  });
-  const network = isStep(artifact)
-    ? await StepNetwork.load(artifact.manifest, files)
-    : await Network.load(artifact.manifest, files);
-  const classes = fixture.logits[0]!.length;
-  const { parity, timing } = await checkParity(network, artifact.manifest, fixture, backend);
-  const together = await network.run(fixture.together);
-  const difference = Math.max(parity.maxDifference, maxDifference(together.logits, joined(fixture.logits)));
-  if (network instanceof Network) {
-    window.zooClassify = async (pixels) => {
-      const { logits } = await network.run(floats(pixels));
-      return Array.from({ length: logits.length / classes }, (_, i) => {
-        const one = logits.subarray(i * classes, (i + 1) * classes);
-        return one.indexOf(Math.max(...one));
-      });
-    };
-  }
-  const { ok, limit } = verdict(difference, artifact.manifest, fixture, backend);
-  return { ok, max_difference: difference, limit, ms: timing.steady };
+/** Runs images as many at a time as the session takes. */
+function classifier({ session, cases }: Trial): (pixels: string) => Promise<number[]> {
+  const [name, { shape }] = Object.entries(cases.each[0]!.inputs)[0]!;
+  const size = shape.reduce((product, one) => product * one, 1);
+  return async (pixels) => {
+    const all = floats(pixels);
+    const at = session.openBatch ? all.length : size;
+    const answers: number[] = [];
+    for (let first = 0; first < all.length; first += at) {
+      const data = all.slice(first, first + at);
+      const input = { data, shape: [data.length / size, ...shape.slice(1)] };
+      const { logits } = (await session.run({ [name]: input }, ['logits'])).outputs;
+      const classes = logits!.shape.at(-1)!;
+      for (let row = 0; row < logits!.data.length; row += classes) {
+        const one = logits!.data.slice(row, row + classes);
+        answers.push(one.indexOf(Math.max(...one)));
+      }
+    }
+    return answers;
+  };
 }
 
 function floats(base64: string): Float32Array {
   return new Float32Array(Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0)).buffer);
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  return Float32Array.from(parts.flatMap((part) => [...part]));
 }
 
 const asked = new URLSearchParams(location.search);
@@ -81,10 +78,10 @@ const report: Verification = {
   error: null,
 };
 try {
-  const known = BACKENDS.find((name) => name === backend);
-  if (!known) throw new Failure(`"${backend}" is no backend: ask for one of ${BACKENDS.join(', ')}.`);
-  Object.assign(report, await verify(asked.get('model') ?? '', known));
+  const runtime = asked.get('runtime') ?? 'tfjs';
+  Object.assign(report, await verify(asked.get('model') ?? '', runtime, backend as BackendName));
 } catch (error) {
+  if (!(error instanceof Failure)) console.error(error);
   report.error = sentence(error);
 }
 window.zooVerify = report;

@@ -1,6 +1,7 @@
 /** An artifact folder as `zoo build` writes it: the list of them, and the manifest of one. */
 
 import { Failure } from './failure';
+import type { Described } from '../runtime/runtime';
 
 /** A line of models/index.json. */
 export interface Entry {
@@ -22,9 +23,12 @@ export interface AnyManifest {
   readonly source?: string;
   readonly trained: boolean;
   readonly parameters: number;
-  readonly precision: string;
+  /** Of the weights of formats that can round them; null where there is none of them. */
+  readonly precision: string | null;
   readonly agreement?: readonly Agreement[];
-  readonly parity: readonly { readonly hop: string; readonly limit: number }[];
+  readonly outputs: readonly string[];
+  /** With `relative` the limit is a share of the largest value of each output. */
+  readonly parity: readonly { readonly hop: string; readonly limit: number; readonly relative?: boolean }[];
   readonly fixture: {
     readonly input: string;
     readonly logits: string;
@@ -71,6 +75,13 @@ export interface StepManifest extends AnyManifest {
   readonly metrics: { readonly test_perplexity?: number; readonly data?: string };
 }
 
+/** A network of which nothing is known but what it takes and gives. */
+export interface TensorsManifest extends AnyManifest {
+  readonly task: 'tensors';
+  readonly takes: readonly Described[];
+  readonly gives: readonly Described[];
+}
+
 /** What a token of a text is. */
 export type Unit = 'word' | 'char';
 
@@ -83,6 +94,7 @@ export interface Artifact<M extends AnyManifest = Manifest> {
 interface Tasks {
   'image-classification': Artifact;
   'language-model-step': Artifact<StepManifest>;
+  tensors: Artifact<TensorsManifest>;
 }
 
 const FORMAT = 1;
@@ -106,11 +118,15 @@ export async function readIndex(page: URL): Promise<Entry[]> {
   return entries;
 }
 
-/** Reads the manifest in `path`, and refuses one whose task is not of `tasks`, or that lacks a part. */
+/**
+ * Reads the manifest in `path`, and refuses one whose task is not of `tasks`, that has no files of the format that
+ * a runtime `reads`, or that lacks a part.
+ */
 export async function readArtifact<T extends keyof Tasks>(
   page: URL,
   path: string,
   tasks: readonly T[],
+  reads: string,
   signal: AbortSignal | null = null,
 ): Promise<Tasks[T]> {
   const folder = inside(page, path.endsWith('/') ? path : `${path}/`);
@@ -131,9 +147,10 @@ export async function readArtifact<T extends keyof Tasks>(
       `${manifest.name ?? path} has the task "${manifest.task}", and this page runs only "${tasks.join('" and "')}": choose another model, or use its files from your own code.`,
     );
   }
-  if (!isRecord(manifest.files) || !('tfjs/model.json' in manifest.files)) {
+  const files = isRecord(manifest.files) ? Object.keys(manifest.files) : [];
+  if (!files.some((file) => file.startsWith(`${reads}/`))) {
     throw new Failure(
-      `${manifest.name ?? path} was exported without TensorFlow.js: build it again with "${buildCommand(manifest)}".`,
+      `${manifest.name ?? path} was exported without ${reads}: build it again with "${buildCommand(manifest, reads)}".`,
     );
   }
   if (!isAnyManifest(manifest) || !CHECKS[task](manifest)) {
@@ -144,8 +161,18 @@ export async function readArtifact<T extends keyof Tasks>(
   return { folder, manifest: manifest as AnyManifest } as Tasks[T];
 }
 
+export type AnyArtifact = Tasks[keyof Tasks];
+
 export function isStep(artifact: Artifact | Artifact<StepManifest>): artifact is Artifact<StepManifest> {
-  return artifact.manifest.task === 'language-model-step';
+  return isStepManifest(artifact.manifest);
+}
+
+function isStepManifest(manifest: AnyManifest): manifest is StepManifest {
+  return manifest.task === 'language-model-step';
+}
+
+function isTensors(manifest: AnyManifest): manifest is TensorsManifest {
+  return manifest.task === 'tensors';
 }
 
 /** The page has gray and colored pictures, and prompts. */
@@ -153,11 +180,13 @@ export function isShown(channels: number | null | undefined): boolean {
   return channels == null || channels === 1 || channels === 3;
 }
 
-/** The command that exports the cell of a manifest anew, as a shell takes it. */
-export function buildCommand({ genotype }: { readonly genotype?: unknown }): string {
-  const cell = typeof genotype === 'string' ? genotype : 'NAME';
+/** The command that exports the network of a manifest anew, as a shell takes it. */
+export function buildCommand(manifest: { readonly genotype?: unknown; readonly origin?: unknown }, format = 'tfjs'): string {
+  const { genotype, origin } = manifest;
+  const file = isRecord(origin) && isText(origin.file) ? origin.file : 'NAME';
+  const cell = isText(genotype) && genotype !== '' ? genotype : file;
   const word = /^[\w@%+=:,./-]+$/.test(cell) ? cell : `'${cell.replaceAll("'", `'"'"'`)}'`;
-  return `zoo build ${word} --export tfjs`;
+  return `zoo build ${word} --export ${format}`;
 }
 
 /** The name of a class; an artifact need not have any. */
@@ -178,12 +207,38 @@ export function inside(folder: URL, path: string): URL {
   return address;
 }
 
-/** Bytes of the model's files in the browser. */
-export function downloadBytes(manifest: AnyManifest): number {
+/** Bytes of the files that a runtime of that format loads. */
+export function downloadBytes(manifest: AnyManifest, reads = 'tfjs'): number {
   return Object.entries(manifest.files).reduce(
-    (sum, [path, file]) => sum + (path.startsWith('tfjs/') ? file.bytes : 0),
+    (sum, [path, file]) => sum + (path.startsWith(`${reads}/`) ? file.bytes : 0),
     0,
   );
+}
+
+/** What the graph of an artifact takes. */
+export function takesOf({ manifest }: AnyArtifact): readonly Described[] {
+  if (isTensors(manifest)) return manifest.takes;
+  if (isStepManifest(manifest)) {
+    return [
+      { name: 'tokens', dtype: 'int32', shape: [null] },
+      { name: 'hidden', dtype: 'float32', shape: [null, manifest.network.hidden] },
+    ];
+  }
+  const { name, height, width, channels } = manifest.input;
+  return [{ name, dtype: 'float32', shape: [null, height, width, channels] }];
+}
+
+/** What it gives, in the order of the fixture, which may hold only the first of them. */
+export function givesOf({ manifest }: AnyArtifact): readonly Described[] {
+  if (isTensors(manifest)) return manifest.gives;
+  const [units, hidden] = isStepManifest(manifest)
+    ? [manifest.network.vocabulary, manifest.network.hidden]
+    : [manifest.network.num_classes, 0];
+  return manifest.outputs.map((name) => ({
+    name,
+    dtype: 'float32',
+    shape: [null, name === 'next_hidden' ? hidden : units],
+  }));
 }
 
 async function readJson(
@@ -244,8 +299,10 @@ function isAnyManifest(value: Record<string, unknown>): value is Record<string, 
   return (
     isText(value.name) &&
     isText(value.genotype) &&
-    isText(value.precision) &&
-    isCount(value.parameters) &&
+    (value.precision === null || isText(value.precision)) &&
+    Number.isSafeInteger(value.parameters) &&
+    Array.isArray(value.outputs) &&
+    value.outputs.every(isText) &&
     isRecord(value.metrics) &&
     Array.isArray(parity) &&
     isRecord(fixture) &&
@@ -254,6 +311,16 @@ function isAnyManifest(value: Record<string, unknown>): value is Record<string, 
     isCount(fixture.count) &&
     isRecord(files) &&
     Object.values(files).every((file) => isRecord(file) && isText(file.sha256) && Number.isSafeInteger(file.bytes))
+  );
+}
+
+function isDescribed(value: unknown): value is Described {
+  return (
+    isRecord(value) &&
+    isText(value.name) &&
+    isText(value.dtype) &&
+    Array.isArray(value.shape) &&
+    value.shape.every((size) => size === null || Number.isSafeInteger(size))
   );
 }
 
@@ -271,4 +338,6 @@ const CHECKS: Readonly<Record<keyof Tasks, (manifest: Record<string, unknown>) =
     isCount(input.channels),
   'language-model-step': ({ input, network }) =>
     isRecord(input) && isRecord(network) && isCount(network.vocabulary) && isCount(network.hidden),
+  tensors: ({ takes, gives }) =>
+    [takes, gives].every((side) => Array.isArray(side) && side.every(isDescribed)),
 };

@@ -1,22 +1,9 @@
-/** The files of an artifact, byte by byte: counted while they come, checked before anything uses them. */
+/** The model, the fixture and the vocabulary of an artifact, for TensorFlow.js. */
 
 import { io } from '@tensorflow/tfjs-core';
-import {
-  brokenOff,
-  buildCommand,
-  downloadBytes,
-  inside,
-  request,
-  type AnyManifest,
-  type Artifact,
-  type StepManifest,
-} from './artifact';
+import { downloadBytes, inside, type AnyManifest, type Artifact, type StepManifest } from './artifact';
 import { Failure } from './failure';
-
-export interface Progress {
-  readonly loaded: number;
-  readonly total: number;
-}
+import { downloadListed, rebuild, type Progress } from './files';
 
 /** The fixture that `zoo build` computed with PyTorch: images, and the logits they must give. */
 export interface Fixture {
@@ -110,60 +97,6 @@ async function downloadFloats(
   return { inputs: new Float32Array(inputs), logits: slices(new Float32Array(logits), classes) };
 }
 
-/** A file that the manifest lists, refused unless it has the length and the sha256 given there. */
-async function downloadListed(
-  artifact: Artifact<AnyManifest>,
-  path: string,
-  signal: AbortSignal | null,
-  onBytes: (bytes: number) => void = () => {},
-): Promise<ArrayBuffer> {
-  const { folder, manifest } = artifact;
-  const name = `${path} of ${manifest.name}`;
-  const listed = manifest.files[path];
-  if (!listed)
-    throw new Failure(`${name} is not listed in its manifest.json, and is not loaded: ${rebuild(artifact)}.`);
-  const response = await request(inside(folder, path), name, rebuild(artifact), signal);
-  const wrong = new Failure(
-    `${name} is not the file that its manifest.json describes (its sha256 differs), and is not used: ${rebuild(artifact)}.`,
-  );
-  const bytes = await readBytes(response, listed.bytes, onBytes, wrong).catch((error: unknown) => {
-    signal?.throwIfAborted();
-    throw error === wrong ? wrong : brokenOff(name);
-  });
-  if ((await sha256(bytes)) !== listed.sha256) throw wrong;
-  return bytes;
-}
-
-async function readBytes(
-  response: Response,
-  expected: number,
-  onBytes: (bytes: number) => void,
-  wrong: Failure,
-): Promise<ArrayBuffer> {
-  const bytes = new Uint8Array(expected);
-  let at = 0;
-  const reader = response.body!.getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    if (at + part.value.length > expected) {
-      await reader.cancel();
-      throw wrong;
-    }
-    bytes.set(part.value, at);
-    at += part.value.length;
-    onBytes(part.value.length);
-  }
-  if (at < expected) throw wrong;
-  return bytes.buffer;
-}
-
-async function sha256(bytes: ArrayBuffer): Promise<string> {
-  if (!globalThis.crypto?.subtle) {
-    throw new Failure('This browser checks files only on a secure page: open the page over https, or at 127.0.0.1.');
-  }
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 function parseModel(artifact: Artifact<AnyManifest>, bytes: ArrayBuffer): io.ModelJSON {
   const model = parseJson(bytes) as io.ModelJSON | null;
   if (model?.modelTopology && Array.isArray(model.weightsManifest)) return model;
@@ -183,9 +116,6 @@ function shardPath(artifact: Artifact<AnyManifest>, path: string): string {
   const home = inside(artifact.folder, 'tfjs/');
   return inside(home, path).href.slice(artifact.folder.href.length);
 }
-
-const rebuild = (artifact: Artifact<AnyManifest>) =>
-  `build the artifact again with "${buildCommand(artifact.manifest)}"`;
 
 function slices(values: Float32Array, length: number): Float32Array[] {
   return Array.from({ length: values.length / length }, (_, i) => values.slice(i * length, (i + 1) * length));

@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { loadGraphModel, type GraphModel } from '@tensorflow/tfjs-converter';
 import { buildCommand, type AnyManifest, type Manifest } from '../artifact/artifact';
-import { whileItLasts } from './backends';
+import { whileItLasts } from './tfjs_backends';
 import { Failure } from '../artifact/failure';
 
 export interface Answer {

@@ -66,7 +66,7 @@ export function verdict(difference: number, manifest: AnyManifest, fixture: Fixt
     limit,
     ok: difference <= limit,
     images: fixture.images.length,
-    precision: manifest.precision,
+    precision: manifest.precision ?? 'float32',
   };
 }
 

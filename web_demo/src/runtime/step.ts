@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { GraphModel } from '@tensorflow/tfjs-converter';
 import type { StepManifest } from '../artifact/artifact';
-import { whileItLasts } from './backends';
+import { whileItLasts } from './tfjs_backends';
 import { loadGraph } from './network';
 
 export class StepNetwork {

@@ -1,7 +1,7 @@
 /** Where the network runs: progress of the download, choice of backend, times, parity. */
 
 import { TITLES, type Availability, type Backend } from '../runtime/backends';
-import type { Progress } from '../artifact/download';
+import type { Progress } from '../artifact/files';
 import { bytes, element, make, milliseconds, row } from './page';
 import type { Parity, Timing } from '../runtime/parity';
 

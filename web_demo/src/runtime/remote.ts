@@ -1,0 +1,94 @@
+/** A session in a worker of its own: the page never waits, and no two runtimes share what is global to them. */
+
+import { Failure } from '../artifact/failure';
+import type { Answer, BackendName, Model, Options, Session, Tensors } from './runtime';
+import type { Runtime } from './runtimes';
+import type { LoadRequest, Reply, Request, Work } from './worker';
+
+/** Loads a network into a runtime in a new worker; fails with a sentence, or at once with `signal`. */
+export async function loadInWorker(
+  runtime: Runtime,
+  model: Model,
+  backend: BackendName,
+  options: Options = {},
+  signal: AbortSignal | null = null,
+): Promise<Session> {
+  signal?.throwIfAborted();
+  const remote = new RemoteSession(`${runtime.title} on ${backend}`, options.onLost);
+  const stop = () => remote.dispose();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    await remote.load({ runtime: runtime.name, model, backend, threads: options.threads });
+    return remote;
+  } catch (error) {
+    remote.dispose();
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+interface Waiting {
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: Failure) => void;
+}
+
+class RemoteSession implements Session {
+  threads: number | null = null;
+  openBatch = false;
+  private readonly worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+  private readonly waiting = new Map<number, Waiting>();
+  private last = 0;
+  private ended: Failure | null = null;
+
+  constructor(name: string, onLost: ((sentence: string) => void) | undefined) {
+    this.worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
+      if ('lost' in data) {
+        this.end(new Failure(`${data.lost}.`));
+        onLost?.(data.lost);
+        return;
+      }
+      const one = this.waiting.get(data.id);
+      this.waiting.delete(data.id);
+      if ('failed' in data) one?.reject(new Failure(data.failed));
+      else one?.resolve(data.done as never);
+    });
+    // What a runtime throws outside a request: a script that did not come, memory that ran out.
+    this.worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      this.end(new Failure(`${name} broke down (${event.message || 'its worker did not start'}).`));
+    });
+  }
+
+  async load(load: LoadRequest): Promise<void> {
+    const { threads, openBatch } = await this.ask<Pick<Session, 'threads' | 'openBatch'>>({ load });
+    this.threads = threads;
+    this.openBatch = openBatch;
+  }
+
+  run(inputs: Tensors, wanted?: readonly string[]): Promise<Answer> {
+    return this.ask<Answer>({ inputs, wanted });
+  }
+
+  /** Ends the worker, and with it everything that the runtime holds. */
+  dispose(): void {
+    this.end(new Failure('This network was given up.'));
+    this.worker.terminate();
+  }
+
+  private ask<T>(work: Work): Promise<T> {
+    if (this.ended) return Promise.reject(this.ended);
+    const id = ++this.last;
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ id, work } satisfies Request);
+    });
+  }
+
+  private end(why: Failure): void {
+    this.ended ??= why;
+    for (const { reject } of this.waiting.values()) reject(why);
+    this.waiting.clear();
+  }
+}

@@ -1,0 +1,122 @@
+/** TensorFlow.js: a graph model on WebAssembly, WebGL, WebGPU or plain JavaScript. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { loadGraphModel, type GraphModel } from '@tensorflow/tfjs-converter';
+import { Failure, sentence } from '../../artifact/failure';
+import {
+  isReal,
+  threadsOf,
+  type Answer,
+  type BackendName,
+  type Described,
+  type Load,
+  type Model,
+  type Session,
+  type Tensor,
+  type Tensors,
+} from '../runtime';
+import { startBackend, whileItLasts } from '../tfjs_backends';
+
+export const load: Load = async (model, backend, options) => {
+  const lost = options.onLost ?? (() => {});
+  await startBackend(backend, lost, null, options.threads).catch((error: unknown) => {
+    throw new Failure(`${sentence(error)}: choose another backend, or another browser.`);
+  });
+  const graph = await loadGraphModel({ load: async () => readFiles(model) });
+  try {
+    const threads = { wasm: threadsOf(options.threads), cpu: 1, webgl: null, webgpu: null }[backend];
+    return new GraphSession(graph, backend, model, threads);
+  } catch (error) {
+    graph.dispose();
+    throw error;
+  }
+};
+
+class GraphSession implements Session {
+  readonly openBatch = true;
+  /** The node of the graph behind the name of each output. */
+  private readonly nodes: ReadonlyMap<string, string>;
+  private readonly takes: readonly Described[];
+
+  constructor(
+    private readonly graph: GraphModel,
+    private readonly backend: BackendName,
+    model: Model,
+    readonly threads: number | null,
+  ) {
+    this.nodes = new Map(model.gives.map(({ name }) => [name, outputNode(graph, model.name, name)]));
+    this.takes = model.takes;
+  }
+
+  async run(inputs: Tensors, wanted: readonly string[] = [...this.nodes.keys()]): Promise<Answer> {
+    // Several may run in turn in one page.
+    if (tf.getBackend() !== this.backend) await tf.setBackend(this.backend);
+    const start = performance.now();
+    const given: tf.NamedTensorMap = {};
+    let found: tf.Tensor[] = [];
+    try {
+      for (const { name, dtype } of this.takes) given[name] = asTensor(inputs[name]!, dtype);
+      const nodes = wanted.map((name) => this.nodes.get(name)!);
+      found = [await this.execute(given, nodes)].flat();
+      const numbers = await whileItLasts(Promise.all(found.map((tensor) => tensor.data())));
+      const outputs: Record<string, Tensor> = {};
+      wanted.forEach((name, i) => {
+        const { shape, dtype } = found[i]!;
+        const data = numbers[i] as Float32Array | Int32Array | Uint8Array;
+        outputs[name] = { data: dtype === 'float32' ? Float32Array.from(data) : Int32Array.from(data), shape };
+      });
+      return { outputs, ms: performance.now() - start };
+    } finally {
+      tf.dispose([...Object.values(given), ...found]);
+    }
+  }
+
+  dispose(): void {
+    this.graph.dispose();
+  }
+
+  /** Operations whose shapes depend on numbers have to be waited for. */
+  private execute(given: tf.NamedTensorMap, nodes: string[]): tf.Tensor | tf.Tensor[] | Promise<tf.Tensor | tf.Tensor[]> {
+    return this.isDynamic ? this.graph.executeAsync(given, nodes) : this.graph.execute(given, nodes);
+  }
+
+  private get isDynamic(): boolean {
+    const { executor } = this.graph as unknown as { executor?: { isDynamicModel?: boolean } };
+    return executor?.isDynamicModel ?? false;
+  }
+}
+
+function asTensor({ data, shape }: Tensor, dtype: string): tf.Tensor {
+  const kind = dtype === 'bool' ? 'bool' : isReal(dtype) ? 'float32' : 'int32';
+  return tf.tensor(kind === 'bool' ? Uint8Array.from(data) : data, [...shape], kind);
+}
+
+/** model.json and the weights that it names, in memory. */
+async function readFiles({ name, files }: Model): Promise<tf.io.ModelArtifacts> {
+  const text = files.get('tfjs/model.json');
+  const broken = new Failure(`tfjs/model.json of ${name} is not a TensorFlow.js graph model: build the artifact again.`);
+  let json: tf.io.ModelJSON;
+  try {
+    json = JSON.parse(new TextDecoder().decode(text)) as tf.io.ModelJSON;
+  } catch {
+    throw broken;
+  }
+  if (!json?.modelTopology || !Array.isArray(json.weightsManifest)) throw broken;
+  const parts = json.weightsManifest.flatMap((group) => group.paths).map((path) => {
+    const part = files.get(`tfjs/${path}`);
+    if (!part) throw new Failure(`tfjs/${path} of ${name} is not listed in its manifest.json: build the artifact again.`);
+    return part;
+  });
+  const specs = json.weightsManifest.flatMap((group) => group.weights);
+  return tf.io.getModelArtifactsForJSON(json, async () => [specs, parts]);
+}
+
+/** The graph's node behind a named output; the converter numbers its nodes and keeps the names in the signature. */
+function outputNode(graph: GraphModel, model: string, name: string): string {
+  const signature = graph.modelSignature as { outputs?: Record<string, { name: string }> } | undefined;
+  const named = signature?.outputs?.[name]?.name ?? graph.outputs.find((output) => output.name === name)?.name;
+  const structured = (graph.modelStructuredOutputKeys as string[] | undefined)?.indexOf(name) ?? -1;
+  const node = named ?? graph.outputNodes[structured];
+  if (node === undefined) throw new Failure(`tfjs/model.json of ${model} has no output "${name}": build the artifact again.`);
+  return node.replace(/:0$/, '');
+}

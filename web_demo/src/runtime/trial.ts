@@ -1,0 +1,39 @@
+/** An artifact in one runtime and backend, from its address to a session; for `zoo verify` and `zoo bench`. */
+
+import { givesOf, readArtifact, takesOf, type AnyArtifact } from '../artifact/artifact';
+import { downloadCases, type Cases } from '../artifact/cases';
+import { Failure } from '../artifact/failure';
+import { downloadFiles } from '../artifact/files';
+import { BACKENDS, surveyBackends } from './backends';
+import { loadInWorker } from './remote';
+import type { BackendName, Session } from './runtime';
+import { findRuntime } from './runtimes';
+
+const TASKS = ['image-classification', 'language-model-step', 'tensors'] as const;
+
+export interface Trial {
+  readonly artifact: AnyArtifact;
+  readonly cases: Cases;
+  readonly session: Session;
+  readonly backend: BackendName;
+  readonly reads: string;
+  /** From the files in memory to a session. */
+  readonly loadMs: number;
+}
+
+/** Why this browser has no such backend; null where it has. */
+export async function whyNot(backend: string): Promise<string | null> {
+  const found = (await surveyBackends()).find((one) => one.backend === backend);
+  if (!found) throw new Failure(`"${backend}" is no backend: ask for one of ${BACKENDS.join(', ')}.`);
+  return found.reason;
+}
+
+export async function begin(path: string, name: string, backend: BackendName, threads?: number): Promise<Trial> {
+  const runtime = findRuntime(name);
+  const artifact = await readArtifact(new URL('.', location.href), path, TASKS, runtime.reads);
+  const [files, cases] = await Promise.all([downloadFiles(artifact, runtime.reads), downloadCases(artifact)]);
+  const model = { name: artifact.manifest.name, files, takes: takesOf(artifact), gives: givesOf(artifact) };
+  const start = performance.now();
+  const session = await loadInWorker(runtime, model, backend, { threads });
+  return { artifact, cases, session, backend, reads: runtime.reads, loadMs: performance.now() - start };
+}
