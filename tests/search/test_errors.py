@@ -222,7 +222,7 @@ def test_foreign_folders_are_left_alone(here, words, run):
     foreign = here / "foreign"
     foreign.mkdir()
     (foreign / "thesis.tex").write_text("mine")
-    assert "is not empty and no search run, so it is left alone" in refused(
+    assert "is not empty and not a search run; choose another" in refused(
         *words, "-o", foreign)
     assert [path.name for path in foreign.iterdir()] == ["thesis.tex"]
     assert "is not a folder; choose another with -o" in refused(
@@ -359,7 +359,7 @@ def test_files_that_are_no_json(run):
         history.write_bytes(content)
         assert f"{history} is damaged" in refused("resume", run, also=1)
     history.write_bytes(whole[:300])
-    assert "history.jsonl lacks rows of epochs that are done" in refused("resume", run, also=1)
+    assert "history.jsonl lacks rows of finished epochs" in refused("resume", run, also=1)
     config.write_text("{")
     for command in ("resume", "show", "plot", "compare"):
         assert f"{config} is damaged (not JSON)" in refused(command, run, also=1)
