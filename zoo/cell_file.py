@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from zoo import registry
+from zoo.artifact.names import GENOTYPE
 from zoo.checkpoints.first_bytes import is_safetensors, is_torch
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.reader import read
@@ -48,7 +49,7 @@ def read_file(path: Path, select: str | None = None) -> CellRecord:
     OSError.
     """
     if path.is_dir():
-        there = path / "genotype.json"
+        there = path / GENOTYPE
         raise GenotypeError(f"{path} is a folder; name the genotype file" + (
             f" in it, {there}" if there.is_file() else ", or a cell of `zoo list`"))
     content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""`create_model`: the network of a named cell or of a genotype, by the kind of network."""
+"""`create_model`: the network of a named cell or a genotype."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ def create_model(cell: str | Genotype, network: str = "cifar",
                  weights: str | Path | None = None, **settings: float) -> ZooNetwork:
     """Build the `network` ('cifar', 'imagenet', 'nasbench201' or 'language') of a cell.
 
-    `cell` is a registered name or a genotype; a hierarchical one has a 'cifar' network only, one
-    of NAS-Bench-201 its own, which 'cifar' means too.
+    `cell` is a registered name or a genotype; a hierarchical cell has only a 'cifar' network, a
+    NAS-Bench-201 cell only its own, which 'cifar' also selects.
     Image networks take channels, layers, num_classes, in_channels, auxiliary and drop_path (a
-    probability); the language model vocabulary, embedding, hidden and its dropouts (see
+    probability); the language model takes vocabulary, embedding, hidden and its dropouts (see
     `zoo.models.recurrent.LanguageModel`).
 
-    `weights` names a data set whose trained weights are shipped ("digits"), a file of weights (of
-    torch.save or safetensors, see `zoo.checkpoints`), or the folder of an artifact; shipped
-    weights and artifacts bring their settings, and the network comes in eval mode.
+    `weights` is the name of a data set with shipped weights ("digits"), a weights file (of
+    torch.save or safetensors, see `zoo.checkpoints`), or an artifact's folder.  Shipped weights and
+    artifacts define the settings; with `weights` the network is in eval mode.
 
-    Raises UnknownCellError for a name that is not registered, ValueError for a genotype of the
-    wrong kind and for a network or a setting that does not exist, is out of range or is not that
-    of the weights.
+    Raises UnknownCellError for an unknown name, ValueError for a genotype of the wrong kind and for
+    an unknown network or a setting that is unknown, out of range or does not fit the weights.
 
     Examples:
         >>> import torch, zoo
@@ -46,15 +45,15 @@ def create_model(cell: str | Genotype, network: str = "cifar",
 
 def _trained(cell: str | Genotype, network: str, weights: str | Path,
              settings: dict[str, float]) -> ZooNetwork:
-    """The network that `weights` fit, filled with them, in eval mode."""
+    """The network with `weights`, in eval mode."""
     found = find(weights, cell)
     genotype = named(cell) if isinstance(cell, str) else cell
     for name, value in found.settings.items():
         given = network_kind(genotype, network) if name == "kind" else settings.get(name, value)
         if given != value:
             label = "network" if name == "kind" else name
-            raise ValueError(f"{found.where} is for {label}={value!r}, not {given!r}; leave it "
-                             "out, or train that network with `zoo train`")
+            raise ValueError(f"{found.where} is for {label}={value!r}, not {given!r}; omit it, "
+                             "or train that network with `zoo train`")
     fixed = {name: value for name, value in found.settings.items() if name != "kind"}
     model = create_model(cell, network, None, **(fixed | settings))
     load_weights(model, found.content, found.where)

@@ -161,9 +161,9 @@ def test_folders_in_the_place_of_genotypes(answers):
 
 
 @pytest.mark.parametrize("content, part", [
-    (b"no picture", "is no image that can be read"), (b"", "is empty (0 bytes)"),
+    (b"no picture", "is not a readable image"), (b"", "is empty (0 bytes)"),
     (b"<html>gone</html>", "is a web page (HTML)"),
-    (_picture(1)[:50], "is no image that can be read"),
+    (_picture(1)[:50], "is not a readable image"),
 ])
 def test_pictures(content, part, answers):
     Path("first/train/a/0.png").write_bytes(content)

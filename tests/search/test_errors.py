@@ -222,7 +222,7 @@ def test_foreign_folders_are_left_alone(here, words, run):
     foreign = here / "foreign"
     foreign.mkdir()
     (foreign / "thesis.tex").write_text("mine")
-    assert "is not empty and no search run, so it is left alone" in refused(
+    assert "is not empty and not a search run; choose another" in refused(
         *words, "-o", foreign)
     assert [path.name for path in foreign.iterdir()] == ["thesis.tex"]
     assert "is not a folder; choose another with -o" in refused(

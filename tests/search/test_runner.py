@@ -305,7 +305,7 @@ def test_a_second_process_is_refused_while_the_first_runs_on(data, whole, place)
     try:
         other.search("resume", one.folder, code=1)
         said = other.said("err").splitlines()[-1]
-        assert said.startswith(f"error: another process is at work on {one.folder}; wait for it")
+        assert said.startswith(f"error: another process is using {one.folder}; wait for it")
     finally:
         os.kill(process.pid, signal.SIGCONT)
     process.join()

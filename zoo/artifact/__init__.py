@@ -1,1 +1,1 @@
-"""The folder in which a network is kept, and its manifest."""
+"""The artifact: the folder of a network, with its manifest."""

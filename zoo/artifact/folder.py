@@ -1,8 +1,8 @@
-"""The artifact: one folder that holds a network, what is known of it, and its exports.
+"""The artifact: a folder with a network, its metadata and its exports.
 
-`zoo train`, `zoo import` and `zoo build` write it, everything else reads it.  It is written
-whole in a temporary folder beside its place and then swapped in, so that at any moment the
-place holds the old folder or the new one.
+Written by `zoo train`, `zoo import` and `zoo build`, read by everything else.  It is written to a
+temporary folder next to its destination and then swapped in, so that the destination always holds
+either the old folder or the new one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 import pydantic
 
 from zoo.artifact.manifest import CUSTOM, Manifest
+from zoo.artifact.names import CONFIG, GENOTYPE, HISTORY, MANIFEST, VOCABULARY
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.reader import parse
 from zoo.genotypes.serialization import Genotype
@@ -25,29 +26,25 @@ from zoo.messages.validation import reason
 from zoo.system import json_text, swap
 from zoo.system.files import read_synced, write_whole
 
-MANIFEST = "manifest.json"
-VOCABULARY = "vocabulary.json"  # of a language model: a JSON list, tokens in order of their ids
-CONFIG, HISTORY = "config.json", "history.jsonl"  # of a training, which nothing can make again
-
 
 class ArtifactError(ValueError):
-    """A folder that is no artifact, or one that has been damaged; the message names the file."""
+    """A folder that is not an artifact or is damaged; the message names the file."""
 
 
 # --- reading ------------------------------------------------------------------------------
 
 
 def read_manifest(directory: Path | str) -> Manifest:
-    """The checked manifest of an artifact folder.
+    """Read and validate the manifest of an artifact folder.
 
-    Raises ArtifactError when it is missing, is not what we write, or names a path outside.
+    Raises ArtifactError if it is missing or invalid, or names a path outside the folder.
     """
     path = Path(directory) / MANIFEST
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         raise ArtifactError(f"{directory} is not an artifact folder: "
-                            f"{_why_none(Path(directory))}") from None
+                            f"{_why_not_artifact(Path(directory))}") from None
     except UnicodeDecodeError:
         raise ArtifactError(f"{path}: not a text file; build the artifact again") from None
     try:
@@ -61,16 +58,16 @@ def read_manifest(directory: Path | str) -> Manifest:
     return manifest
 
 
-def _why_none(directory: Path) -> str:
-    """What is where an artifact folder is expected, and the remedy."""
+def _why_not_artifact(directory: Path) -> str:
+    """Why `directory` is not an artifact, and the remedy."""
     if directory.is_file():
-        return "it is a file; `zoo import` makes an artifact of a checkpoint"
+        return "it is a file; `zoo import` converts a checkpoint to an artifact"
     if not directory.exists():
-        return "there is none such; `zoo train`, `zoo import` and `zoo build` write one"
+        return "it does not exist; `zoo train`, `zoo import` and `zoo build` write one"
     if (directory / CONFIG).exists():
-        resumed = command("zoo", "train", "CELL", "--resume", "-o", directory)
-        return (f"it holds a run without a {MANIFEST}: a training that is not finished (go on with "
-                f"`{resumed}`) or a search (train the cell that it found with `zoo train`)")
+        resume = command("zoo", "train", "CELL", "--resume", "-o", directory)
+        return (f"it holds a run without a {MANIFEST}: an unfinished training (resume it with "
+                f"`{resume}`) or a search (train the cell it found with `zoo train`)")
     return f"it has no {MANIFEST}; `zoo train`, `zoo import` and `zoo build` write one"
 
 
@@ -80,12 +77,13 @@ def inside(directory: Path | str, name: str) -> Path:
     path = Path(directory) / name
     leaves = parts.is_absolute() or ".." in parts.parts or "\\" in name or ":" in name
     if leaves or not path.resolve().is_relative_to(Path(directory).resolve()):
-        raise ArtifactError(f"{directory}: the manifest names {name!r}, which lies outside")
+        raise ArtifactError(f"{directory}: the manifest names {name!r}, which is outside the "
+                            "folder; build the artifact again")
     return path
 
 
 def read_file(directory: Path | str, manifest: Manifest, name: str) -> bytes:
-    """The bytes of a listed file.  Raises ArtifactError when they are not those of the manifest."""
+    """Read a listed file.  Raises ArtifactError if it does not match the manifest."""
     if name not in manifest.files:
         raise ArtifactError(f"{directory}: the manifest lists no {name}; build the artifact again")
     try:
@@ -95,35 +93,34 @@ def read_file(directory: Path | str, manifest: Manifest, name: str) -> bytes:
                             "build the artifact again") from None
     entry = manifest.files[name]
     if len(content) != entry.bytes or hashlib.sha256(content).hexdigest() != entry.sha256:
-        raise ArtifactError(f"{directory}: {name} is not the file that was written (its sha256 "
-                            "differs from the manifest); build the artifact again")
+        raise ArtifactError(f"{directory}: {name} has changed (its sha256 differs from the "
+                            "manifest); build the artifact again")
     return content
 
 
 def check_files(directory: Path | str, manifest: Manifest) -> None:
-    """Raise ArtifactError unless every file of the manifest is there, unchanged."""
+    """Raise ArtifactError unless every file of the manifest exists unchanged."""
     for name in manifest.files:
         read_file(directory, manifest, name)
 
 
 def read_genotype(directory: Path | str, manifest: Manifest) -> Genotype:
-    """The genotype of an artifact.  Raises ArtifactError when it is damaged or has none."""
+    """The genotype of an artifact.  Raises ArtifactError if it is damaged or missing."""
     if manifest.network.kind in CUSTOM:
-        raise ArtifactError(f"{directory} is a custom model: it has no cell, and runs as the "
-                            "formats that it holds")
+        raise ArtifactError(f"{directory} is a custom model and has no cell; use the exports in it")
     try:
-        return parse(read_file(directory, manifest, "genotype.json").decode())
+        return parse(read_file(directory, manifest, GENOTYPE).decode())
     except UnicodeDecodeError:
-        raise ArtifactError(f"{directory}/genotype.json: not a text file; build the artifact "
+        raise ArtifactError(f"{directory}/{GENOTYPE}: not a text file; build the artifact "
                             "again") from None
     except GenotypeError as error:
-        raise ArtifactError(f"{directory}/genotype.json: {error}") from None
+        raise ArtifactError(f"{directory}/{GENOTYPE}: {error}") from None
 
 
 def read_vocabulary(directory: Path | str, manifest: Manifest) -> list[str] | None:
-    """The tokens of a language model in order of their ids; None when the artifact has none.
+    """The tokens of a language model, ordered by id; None if the artifact has no vocabulary.
 
-    Raises ArtifactError when the file is damaged or has not a token for each id.
+    Raises ArtifactError if the file is damaged or does not have a token for each id.
     """
     if VOCABULARY not in manifest.files:
         return None
@@ -145,16 +142,16 @@ def read_vocabulary(directory: Path | str, manifest: Manifest) -> list[str] | No
 
 
 def json_bytes(value: object) -> bytes:
-    """`value` as indented JSON with a last newline."""
-    # Bytes of a path that are no text become escapes, of which JSON readers make the same path.
+    """`value` as indented JSON with a final newline."""
+    # Undecodable bytes of a path become escapes, which JSON readers turn into the same path.
     return (json_text.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(
         errors="backslashreplace")
 
 
 def finalize(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()) -> Manifest:
-    """List every file of `folder` with its sha256 and size, and write the manifest, whole.
+    """Write the manifest with the sha256 and size of every file in `folder`, and return it.
 
-    Files named in `leaving_out` are not listed; the others are on the disk before the manifest.
+    Files in `leaving_out` are not listed; all others are synced to disk before the manifest.
     """
     part = folder / f"{MANIFEST}.part"
     files = {}
@@ -164,21 +161,21 @@ def finalize(folder: Path, manifest: Manifest, leaving_out: Collection[str] = ()
             content = read_synced(path)
             files[name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     manifest = Manifest.model_validate(manifest.model_dump() | {"files": files})
-    # A training run is finished exactly when this is there.
+    # The manifest marks a training run as finished.
     write_whole(folder / MANIFEST, json_bytes(manifest.model_dump(mode="json")))
     return manifest
 
 
 @contextlib.contextmanager
 def writing(directory: Path | str, keep: Collection[str] | None = None) -> Iterator[Path]:
-    """A fresh folder that takes the place of `directory` when the block ends without an error.
+    """A new folder that replaces `directory` if the block ends without an error.
 
-    `keep` names the files of an artifact there that the new one takes over; they are in the fresh
-    folder from the beginning.  None: nobody has looked at what is there, see `check_loss`.
+    `keep` names files of the existing artifact to copy into the new folder; None if the caller has
+    not inspected it, see `check_loss`.
 
-    Raises ArtifactError, before anything is written, when the place is a file, holds anything
-    that is not ours or would be lost, is where the command runs, or a file to keep is damaged;
-    OSError when it cannot be written.
+    Raises ArtifactError, before anything is written, if `directory` is a file, holds foreign files
+    or files that would be lost, is the current directory, or a file to keep is damaged; OSError if
+    it cannot be written.
     """
     target = Path(os.path.abspath(directory))
     refuse_here(target)
@@ -199,14 +196,14 @@ def writing(directory: Path | str, keep: Collection[str] | None = None) -> Itera
 
 
 def refuse_here(target: Path) -> None:
-    """Raise ArtifactError where a folder that is to be replaced is the one that this runs in."""
+    """Raise ArtifactError if the folder to be replaced contains the current directory."""
     if Path.cwd().is_relative_to(target.resolve()):
-        raise ArtifactError(f"{target} is the folder this runs in, and would be replaced under "
-                            "it; run from elsewhere, or choose another folder")
+        raise ArtifactError(f"{target} contains the current directory and cannot be replaced; run "
+                            "from elsewhere, or choose another folder")
 
 
 def check_place(target: Path) -> None:
-    """Raise ArtifactError unless nothing at `target` is foreign."""
+    """Raise ArtifactError if `target` is not a folder or holds files of others."""
     if not target.exists() and not target.is_symlink():
         return
     if not target.is_dir() or target.is_symlink():
@@ -216,19 +213,18 @@ def check_place(target: Path) -> None:
     if not found:
         return
     try:
-        ours = {*read_manifest(target).files, MANIFEST}
+        listed = {*read_manifest(target).files, MANIFEST}
     except ArtifactError:
-        raise ArtifactError(f"{target} is not empty and not an artifact of ours, so it is left "
-                            "alone; choose another folder with -o") from None
-    if foreign := sorted(found - ours):
-        raise ArtifactError(f"{target} holds {foreign[0]}, which is not ours, so nothing is "
-                            "replaced; move it away or choose another folder with -o")
+        raise ArtifactError(f"{target} is not empty and not an artifact; choose another folder "
+                            "with -o") from None
+    if foreign := sorted(found - listed):
+        raise ArtifactError(f"{target} holds {foreign[0]}, which is not part of the artifact; move "
+                            "it away or choose another folder with -o")
 
 
 def check_loss(target: Path, keep: Collection[str] | None = None) -> None:
-    """Raise ArtifactError where an artifact at `target` has files that nothing can make again, or
-    that nobody has looked at: those of a training that `keep` does not name and, without a `keep`,
-    exports."""
+    """Raise ArtifactError if replacing `target` would lose files that cannot be recreated: those of
+    a training that `keep` does not name and, without `keep`, exports."""
     if not (target / MANIFEST).exists():
         return
     manifest = read_manifest(target)

@@ -1,4 +1,4 @@
-"""The manifest of an artifact: what is in the folder, how it was made, and what was checked."""
+"""The manifest of an artifact: its files, how it was made, and how it was verified."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Part(BaseModel):
 
 
 class Network(_Part):
-    """The settings of `zoo.create_model`, for the kinds of network that have them."""
+    """The settings of `zoo.create_model`; None for those that the kind of network lacks."""
 
     kind: NetworkKind
     channels: Count | None = None
@@ -31,16 +31,16 @@ class Network(_Part):
     hidden: Count | None = None
 
     def settings(self) -> dict[str, int]:
-        """Keyword arguments for `create_model`, less the kind."""
+        """Keyword arguments for `create_model`, without the kind."""
         return self.model_dump(exclude={"kind"}, exclude_none=True)
 
 
 class Input(_Part):
     """Raw pixels (batch, height, width, channels) in `range`, or token ids and a state.
 
-    `mean` and `std`, one per channel, normalize pixels scaled to 0..1; the exported graph does
-    that inside.  `data` names the data set whose images it expects.  `unit` says what a token
-    of a language model is; the tokens stand in ``vocabulary.json``, in order of their ids.
+    `mean` and `std`, one per channel, normalize pixels scaled to 0..1; exported graphs include the
+    normalization.  `data` names the data set of the images.  `unit` is the unit of a language
+    model's tokens, which are in ``vocabulary.json``, ordered by id.
 
     Examples:
         >>> import export
@@ -77,9 +77,8 @@ class OutputParity(_Part):
 
 
 class Parity(_Part):
-    """The largest difference of logits that a hop made, over `inputs` inputs, and of each of its
-    `outputs`; with `relative` of the output that is nearest to its limit, as a share of its scale.
-    """
+    """The largest difference of logits after a hop, over `inputs` inputs, and of each of its
+    `outputs`; with `relative`, of the output nearest to its limit, as a share of its scale."""
 
     hop: str
     max_difference: float
@@ -90,9 +89,9 @@ class Parity(_Part):
 
 
 class Agreement(_Part):
-    """How often the TF.js files gave the answer, the most probable class, of the float32 network.
+    """How often the TF.js files predict the same class as the float32 network.
 
-    `share` of `images` test images of `data`; `where` they ran.  Bytes are those of the weights.
+    `share` of `images` test images of `data`; `where` is the runtime; `bytes` are the weights'.
     """
 
     precision: Literal["float32", "float16", "uint8"]
@@ -105,12 +104,14 @@ class Agreement(_Part):
 
 
 class Rewrite(_Part):
+    """The number of times a graph rewrite was applied."""
+
     rewrite: str
     count: Count
 
 
 class Fixture(_Part):
-    """Inputs and the logits that they must give; `labels` when the inputs are real images."""
+    """Inputs and their expected logits; `labels` if the inputs are real images."""
 
     input: str
     logits: str
@@ -119,10 +120,10 @@ class Fixture(_Part):
 
 
 class Tensor(_Part):
-    """An input or output of a network that is no cell; a size of None is the batch, which is open.
+    """An input or output of a network without a cell; a size of None is the variable batch size.
 
-    Differences of an output are judged by its `scale`; the network in plain float32 is `float32`
-    away from the reference.
+    `scale` is what differences of an output are measured against; `float32` is the distance of the
+    plain float32 network from the reference.
     """
 
     name: str
@@ -133,25 +134,27 @@ class Tensor(_Part):
 
 
 class Origin(_Part):
-    """The file, or the class of the module, that a network that is no cell came from."""
+    """The source of a network without a cell: its file, or the class of the module."""
 
     file: str
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class File(_Part):
+    """The checksum and size of a file."""
+
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0)]
 
 
 class Manifest(_Part):
-    """What ``manifest.json`` holds; the export fields are empty before `zoo build`."""
+    """The content of ``manifest.json``; the export fields are empty before `zoo build`."""
 
     format: Literal[1] = 1
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    genotype: str = ""  # of a cell; others have an `origin`, and what they take and give
+    genotype: str = ""  # the cell; a network without one has `origin`, `takes` and `gives`
     paper: str = ""  # of the cell, in one line: authors: title, year, link
-    source: str = ""  # of a cell of the user's own, in one line: where it comes from
+    source: str = ""  # of a custom cell, in one line
     task: Literal["image-classification", "language-model-step", "tensors"] = "image-classification"
     network: Network
     input: Input
@@ -159,7 +162,7 @@ class Manifest(_Part):
     origin: Origin | None = None
     takes: list[Tensor] = []
     gives: list[Tensor] = []
-    notes: list[str] = []  # what else is to be known of the conversion, a sentence each
+    notes: list[str] = []  # remarks on the conversion, one sentence each
     labels: list[str] = []
     trained: bool
     metrics: dict[str, Any] = {}
@@ -177,18 +180,20 @@ class Manifest(_Part):
     files: dict[str, File] = {}
 
     @model_validator(mode="after")
-    def _goes_together(self) -> Manifest:
+    def _consistent(self) -> Manifest:
         if self.task == "image-classification" and not self.input.mean:
-            raise ValueError("input has no mean and std, which a network of images needs")
+            raise ValueError("input has no mean and std, which an image network needs")
         tasks = {"language": ("language-model-step",)} | dict.fromkeys(
             CUSTOM, ("tensors", "image-classification"))
         if self.task not in tasks.get(self.network.kind, ("image-classification",)):
-            raise ValueError(f"a network of kind {self.network.kind} is not for {self.task}")
+            raise ValueError(f"a network of kind {self.network.kind} does not fit the task "
+                             f"{self.task}")
         if self.task == "image-classification":
             low_high = self.input.range
             if None in (self.input.height, self.input.width) or low_high is None \
                     or not low_high[0] < low_high[1]:
-                raise ValueError("input has no height, width or range, which images need")
+                raise ValueError("input has no height, width or range, which an image network "
+                                 "needs")
             if self.network.in_channels not in (None, self.input.channels):
                 raise ValueError(f"input has {self.input.channels} channels, the network "
                                  f"{self.network.in_channels}")
@@ -198,7 +203,7 @@ class Manifest(_Part):
 
 
 def plain_name(text: str) -> str:
-    """`text` as the name of a manifest: what is not a letter, digit, '.', '_' or '-' becomes '-'.
+    """`text` as a manifest name: characters except letters, digits, '.', '_' and '-' become '-'.
 
     >>> plain_name("my cell-digits")
     'my-cell-digits'

@@ -1,1 +1,1 @@
-"""Weights as other programs leave them: one reader for `zoo import` and every `--weights`."""
+"""Reads checkpoints of other programs, for `zoo import` and every `--weights`."""

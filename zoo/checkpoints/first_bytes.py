@@ -1,7 +1,7 @@
-"""What a file is by its first bytes, whatever it is called.
+"""Identifies a file by its first bytes, whatever its name.
 
-A download that failed leaves a page, a pointer or nothing under the name of a checkpoint; each
-has a sentence of its own, with what to do about it.
+A failed download leaves a web page, a pointer or an empty file under the name of a checkpoint;
+the message names each case and its remedy.
 """
 
 from __future__ import annotations
@@ -11,33 +11,34 @@ import io
 import json
 import re
 
-#: The number that begins the files of torch before 1.6, pickled as `torch.serialization` does.
+#: The pickled magic number at the start of files of torch before 1.6.
 _TORCH_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 _WEIGHTS_SUFFIX = re.compile(r"\.(pt|pth|pth\.tar|ckpt|bin|safetensors|th)$", re.IGNORECASE)
-_PACKED = {  # first bytes of what is to be unpacked first -> name, how
-    b"\x1f\x8b": ("gzip", "gunzip, or tar xzf where it is a .tar.gz"),
-    b"BZh": ("bzip2", "bunzip2, or tar xjf where it is a .tar.bz2"),
-    b"\xfd7zXZ\x00": ("xz", "unxz, or tar xJf where it is a .tar.xz"),
+_PACKED = {  # first bytes of compressed files -> name, how to unpack
+    b"\x1f\x8b": ("gzip", "gunzip, or tar xzf for a .tar.gz"),
+    b"BZh": ("bzip2", "bunzip2, or tar xjf for a .tar.bz2"),
+    b"\xfd7zXZ\x00": ("xz", "unxz, or tar xJf for a .tar.xz"),
     b"\x28\xb5\x2f\xfd": ("zstd", "unzstd"),
     b"7z\xbc\xaf\x27\x1c": ("7-Zip", "7z x"),
     b"Rar!": ("RAR", "unrar x")}
-_OTHERS = {  # first bytes -> what they begin
+_OTHERS = {  # first bytes -> kind of file
     b"\x89HDF": "an HDF5 file, as Keras writes", b"\x93NUMPY": "a NumPy array",
     b"GGUF": "a GGUF file", b"%PDF": "a PDF", b"\x89PNG": "a picture (PNG)",
     b"\xff\xd8\xff": "a picture (JPEG)", b"\x7fELF": "a program"}
-_NEEDED = "name a state dict of torch.save or a .safetensors file"
+_NEEDED = "give a state dict of torch.save or a .safetensors file"
 
 
 def is_safetensors(content: bytes) -> bool:
-    """Whether a safetensors file begins so; it may be damaged further on."""
+    """Whether the content starts like a safetensors file."""
     return content[8:9] == b"{" and 2 <= int.from_bytes(content[:8], "little") < 2**32
 
 
 def is_torch(content: bytes) -> bool:
-    """Whether a file of `torch.save` begins so, the zip of today or the pickles of before."""
+    """Whether the content starts like a file of `torch.save`: a zip, or pickles before torch 1.6.
+    """
     if content[:4] == b"PK\x03\x04":
         names = _names_in_zip(content)
-        # Without its end a zip lists nothing; torch writes the pickle first.
+        # A truncated zip has no list of names; torch writes the pickle first.
         return (b"/data.pkl" in content[30:300] if names is None else
                 any(name.endswith("/data.pkl") for name in names)
                 and not any(name.endswith("/constants.pkl") for name in names))
@@ -45,28 +46,26 @@ def is_torch(content: bytes) -> bool:
 
 
 def left_by_download(content: bytes) -> str | None:
-    """The end of a sentence about a file of any kind, after its name, where a download has left
-    something else in its place; None where it has not."""
+    """A message that continues a file's name if a failed download left something else in its
+    place, else None."""
     start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not content:
-        return "is empty (0 bytes), as after a download that failed or on a full disk; get it again"
+        return "is empty (0 bytes), as after a failed download or on a full disk; get it again"
     if start.startswith(b"version https://git-lfs"):
         return _pointer(start)
     if re.match(rb"<(!doctype html|!--|html|head|body|script|meta)", start, re.IGNORECASE):
         return _page(content)
     if start[:5].lower() == b"<?xml" or start.startswith(b"<Error"):
-        return ("is an XML page, which a server sends for a file that is gone or not public; get "
+        return ("is an XML page, which a server sends for a missing or private file; get "
                 "the file itself from its page in a browser")
     if not content.strip(b"\0"):
-        return "holds nothing but zeros, as a download that was cut off leaves; get it again"
+        return "holds nothing but zeros, as after an interrupted download; get it again"
     return None
 
 
 def others(content: bytes, name: str) -> str:
-    """What a file of neither form is, and what to do: the end of a sentence after its name.
-
-    `name` is how lines of Python may call the file.
-    """
+    """The kind of a file that is neither of torch nor safetensors, with the remedy: a message that
+    continues its name.  `name` is the path for code in the message."""
     if left := left_by_download(content):
         return left
     if content[:2] == b"PK":
@@ -75,7 +74,7 @@ def others(content: bytes, name: str) -> str:
         return _tar(content)
     for magic, (packer, how) in _PACKED.items():
         if content.startswith(magic):
-            return f"is packed with {packer}; unpack it ({how}) and name the checkpoint in it"
+            return f"is packed with {packer}; unpack it ({how}) and give the checkpoint in it"
     if content[:1] == b"\x80" and content[1:2] in b"\x02\x03\x04\x05":
         return _pickle(name)
     for magic, what in _OTHERS.items():
@@ -85,40 +84,39 @@ def others(content: bytes, name: str) -> str:
         what = "a TFLite" if content[4:8] == b"TFL3" else "an ONNX"
         return f"is {what} file, not weights of torch; {_NEEDED}"
     return _text(content) or (
-        f"is no file of torch.save and no safetensors file (it begins with the bytes "
-        f"{content[:8].hex(' ')}): damaged, or something else; get it again")
+        f"is neither a torch.save nor a safetensors file (it starts with the bytes "
+        f"{content[:8].hex(' ')}); get it again")
 
 
 def _pointer(start: bytes) -> str:
     size = re.search(rb"^size (\d{1,18})$", start, re.MULTILINE)
-    of = f" of {int(size[1]):,} byte{'s' * (int(size[1]) != 1)}" if size else ""
-    return (f"is a git-lfs pointer, which only stands for the file{of}; run `git lfs pull` in its "
-            "repository, or download the file from its page")
+    of_size = f" of {int(size[1]):,} byte{'s' * (int(size[1]) != 1)}" if size else ""
+    return (f"is a git-lfs pointer to the file{of_size}, not the file itself; run `git lfs pull` "
+            "in its repository, or download the file from its page")
 
 
 def _page(content: bytes) -> str:
     text = content[:65536].decode("utf-8", "replace")
     title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
     shown = " ".join(title[1].split())[:60] if title else ""
-    said = f" ({shown!r})" if shown else ""
-    return (f"is a web page (HTML){said}, which a download has left in place of the file: a "
-            "sign-in, a warning or a quota that is exceeded; open its address in a browser and get "
-            "the file itself")
+    quoted = f" ({shown!r})" if shown else ""
+    return (f"is a web page (HTML){quoted} instead of the file, such as a sign-in, a warning or an "
+            "exceeded quota; open its address in a browser and get the file itself")
 
 
 def _names_in_zip(content: bytes) -> list[str] | None:
-    import zipfile  # only here, as tarfile: genotype files are looked at by the same functions
+    import zipfile  # lazy like tarfile, since genotype files are checked by the same functions
 
     try:
         return zipfile.ZipFile(io.BytesIO(content)).namelist()
-    except Exception:  # of a damaged file zipfile raises what it happens to meet
+    except Exception:  # a damaged file can make zipfile raise anything
         return None
 
 
 def _zip(content: bytes, name: str) -> str:
     names = _names_in_zip(content)
     if names is None:
-        return "is a zip file that is damaged or cut off; get it again"
+        return "is a damaged or truncated zip file; get it again"
     if any(each.endswith("/constants.pkl") for each in names):
         return ("is a TorchScript archive, which holds code; save its weights: "
                 f"`model = torch.jit.load({name!r})`, then `torch.save(model.state_dict(), "
@@ -138,25 +136,25 @@ def _tar(content: bytes) -> str:
             if len(names) == 100:
                 break
     if {"storages", "tensors", "pickle"} <= set(names):
-        return ("is in the form of torch before 0.2, which cannot be read safely; load it with an "
-                "old torch and save its state_dict() again")
+        return ("is in the format of torch before 0.2, which cannot be read safely; load it with "
+                "an old torch and save its state_dict() again")
     return f"is a tar archive{_contents(names)}"
 
 
 def _contents(names: list[str]) -> str:
     inside = [name for name in names if _WEIGHTS_SUFFIX.search(name)]
     what = f", such as {inside[0]!r}" if inside else ""
-    return f"; unpack it and name the checkpoint in it{what}"
+    return f"; unpack it and give the checkpoint in it{what}"
 
 
 def _pickle(name: str) -> str:
     return ("is a pickle that torch.save did not write, which could run any code, so it is not "
-            "loaded; where you trust it: `state = pickle.load(open("
+            "loaded; if you trust it: `state = pickle.load(open("
             f"{name!r}, 'rb'))`, then `torch.save(state, {state_name(name)!r})`")
 
 
 def _text(content: bytes) -> str | None:
-    """The sentence for a text; None for what is none."""
+    """The message for a text file; None if the content is not text."""
     try:
         text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else
                               "utf-8-sig")
@@ -165,18 +163,18 @@ def _text(content: bytes) -> str | None:
     if re.search(r"[\x00-\x08\x0e-\x1f]", text[:4096]):
         return None
     if re.search(r"Genotype\s*\(|\"normal\"\s*:|\"recurrent\"\s*:", text[:65536]):
-        return "is a text with a genotype, not weights; it is what --cell takes"
+        return "is a text with a genotype, not weights; give it as --cell"
     if text.lstrip()[:1] in ("{", "["):
         with contextlib.suppress(ValueError, RecursionError):
             json.loads(text)
-            index = " (it is the index of weights in several files)" * ("weight_map" in text)
+            index = " (the index of weights in several files)" * ("weight_map" in text)
             return f"is JSON, not weights{index}; {_NEEDED}"
     shown = " ".join(text.split())[:40]
     return f"is a text ({shown!r}), not weights; {_NEEDED}"
 
 
 def state_name(name: str) -> str:
-    """How a state dict that is saved from the file `name` may be called.
+    """A name for the state dict saved from the file `name`.
 
     >>> state_name("runs/model.pth.tar")
     'model-state.pt'
@@ -185,7 +183,7 @@ def state_name(name: str) -> str:
 
 
 def plain_stem(name: str) -> str:
-    """The name of a file of weights without folders and endings.
+    """The name of a weights file without folders and suffixes.
 
     >>> plain_stem("runs/model_best.pth.tar")
     'model_best'

@@ -1,7 +1,7 @@
-"""Does a state fit a network, and if not, which one does it fit?
+"""Checks whether a state dict fits a network and, if not, finds the network that it fits.
 
-Kind and sizes of a network follow from its shapes.  So do the operations of its cell, but for
-those without weights; which node reads which does not, so that a cell is never guessed.
+The kind and sizes of a network follow from its shapes, and so do the operations of its cell that
+have weights.  The edges of the cell do not, so a cell is never guessed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from zoo.models.factory import build_network
 from zoo.models.operations import operation
 from zoo.registry import CellRecord, records
 
-#: By these a network of any kind is found in a checkpoint.
+#: Names that identify a network of any kind in a checkpoint.
 NAMES = (*darts.NAMES, *recurrent.NAMES)
 _MARKS: dict[NetworkKind, str] = {
     "cifar": darts.MARKS["cifar"], "imagenet": darts.MARKS["imagenet"],
@@ -32,39 +32,38 @@ Sizes = tuple[NetworkKind, dict[str, int]]
 
 
 def infer(tensors: dict[str, Tensor], where: str, network: str = "auto") -> Sizes:
-    """The kind of network and its settings, from the shapes.  Raises WeightsError."""
+    """Infer the kind of network and its settings from the shapes.  Raises WeightsError."""
     for name in tensors:
         if darts.is_supernet(name) or recurrent.is_supernet(name):
             raise WeightsError(f"{where} is the supernet of a search (it has {name}), not the "
-                               "network of one cell; train the cell that it found, `zoo train`")
-    kinds = [kind for kind, mark in _MARKS.items() if mark in tensors]
+                               "network of one cell; train the cell it found with `zoo train`")
+    kinds: list[NetworkKind] = [kind for kind, mark in _MARKS.items() if mark in tensors]
     if not kinds:
         first = next(iter(tensors), None)
-        raise WeightsError(f"{where} is no network of the 2018 release: it has none of "
+        raise WeightsError(f"{where} is not a network of the 2018 release: it has none of "
                            + ", ".join(_MARKS.values())
-                           + (f", its first tensor is {first}" if first else ""))
-    kind = kinds[-1]  # the stem of NAS-Bench-201 is named as that of a CIFAR network
+                           + (f"; its first tensor is {first}" if first else ""))
+    kind = kinds[-1]  # a NAS-Bench-201 network has the stem of a CIFAR network too
     if network not in ("auto", kind):
         raise WeightsError(f"{where} is a {kind} network (it has {_MARKS[kind]}), not "
-                           f"{network}; leave --network out")
+                           f"{network}; omit --network")
     if kind == "language":
         return kind, recurrent.sizes(tensors, where)
     return kind, darts.sizes(kind, tensors, where)
 
 
 def shapes(genotype: Genotype, kind: NetworkKind, settings: dict[str, int]) -> dict[str, Tensor]:
-    """Names and shapes of a network, without memory or arithmetic.  Raises ValueError for
-    settings that no network has."""
+    """Names and shapes of a network, as meta tensors.  Raises ValueError for invalid settings."""
     with torch.device("meta"):
         model = build_network(genotype, kind, **settings)
-    # Tied copies cannot be told apart on the meta device, the language model has one.
+    # On the meta device ties cannot be detected; the language model has one.
     return {name: value for name, value in model.state_dict().items() if name != "decoder.weight"}
 
 
 def fitted(content: bytes, own: dict[str, Tensor], where: str) -> State:
-    """The state in a file of weights that is most like `own`, under its names.
+    """The state in a weights file that matches `own` best, under its names.
 
-    Raises WeightsError for a file that holds no state.
+    Raises WeightsError for a file without a state.
     """
     found = [completed(state.without_extras(own), where)
              for state in states(loaded(content, where), {*own, *NAMES}, where)]
@@ -72,38 +71,38 @@ def fitted(content: bytes, own: dict[str, Tensor], where: str) -> State:
 
 
 def completed(state: State, where: str) -> State:
-    """A state with what its own torch did not write, and without what it wrote twice."""
+    """A state with counters that old torch omits, and without copies of tied weights."""
     tensors = darts.counted(recurrent.tied(state.tensors, where))
     return State(tensors, state.place, state.prefix, state.left_out)
 
 
-# --- what does not fit ------------------------------------------------------------------------
+# --- mismatches -------------------------------------------------------------------------------
 
 
 def check(own: dict[str, Tensor], state: State, where: str, genotype: Genotype) -> None:
-    """Raise WeightsError, with the cells that a state is one of, where it does not fit `own`,
-    names and shapes of a network of `genotype`."""
+    """Raise WeightsError, naming the cells that would fit, unless a state fits `own`, the names and
+    shapes of a network of `genotype`."""
     if problem := misfit(own, state.tensors):
         raise WeightsError(misfit_sentence(problem, state.tensors, where, genotype))
 
 
 def misfit_sentence(problem: str, tensors: dict[str, Tensor], where: str, genotype: Genotype
                     ) -> str:
-    """What does not fit, and what would.  Raises WeightsError for what is no network at all."""
+    """The message for a state that does not fit.  Raises WeightsError if it is not a network."""
     found = infer(tensors, where)
     what = f"{where} does not fit the network: "
-    if (made_of := family(found[0], tensors)) != genotype.kind:
-        what += f"it is of a {made_of} cell, the network of a {genotype.kind} one"
+    if (kind := family(found[0], tensors)) != genotype.kind:
+        what += f"it has a {kind} cell, the network a {genotype.kind} one"
     elif _differs(genotype, tensors, found) is None:
-        return f"{what}{problem}; it is of this cell in other sizes, {_sizes_of(found)}: give these"
+        return f"{what}{problem}; it has this cell in other sizes, give {_sizes_of(found)}"
     else:
         what += problem
     return f"{what}; {cells_of(tensors, found, problem)}"
 
 
 def cells_of(tensors: dict[str, Tensor], found: Sizes, known_problem: str = "") -> str:
-    """Which registered cells have these shapes, or else the nearest and where it differs, unless
-    that is known already."""
+    """The registered cells with these shapes, else the closest cell and its first difference,
+    unless that is `known_problem`."""
     what = f"({_sizes_of(found)})"
     known = _by_likeness(tensors, found)
     if not known:
@@ -113,7 +112,7 @@ def cells_of(tensors: dict[str, Tensor], found: Sizes, known_problem: str = "") 
     nearest = known[0][0]
     problem = _differs(nearest.genotype, tensors, found)
     differs = f": {problem}" if problem != known_problem else ""
-    return f"no registered cell has its shapes {what}, the nearest is {nearest.name}{differs}"
+    return f"no registered cell has its shapes {what}; the closest is {nearest.name}{differs}"
 
 
 def _sizes_of(found: Sizes) -> str:
@@ -122,15 +121,15 @@ def _sizes_of(found: Sizes) -> str:
 
 
 def _differs(genotype: Genotype, tensors: dict[str, Tensor], found: Sizes) -> str | None:
-    """In what a state is not the network of `genotype` in its sizes; None where it is."""
+    """The first difference from the network of `genotype` in the inferred sizes, or None."""
     try:
         return misfit(shapes(genotype, *found), tensors)
-    except ValueError as error:  # sizes that no network has
+    except ValueError as error:  # invalid sizes
         return str(error)
 
 
 def cells_with(tensors: dict[str, Tensor], found: Sizes) -> list[CellRecord]:
-    """The registered cells whose network has these names and shapes, by name."""
+    """The registered cells whose network has these names and shapes, sorted by name."""
     fitting = [record for record, likeness in _by_likeness(tensors, found) if likeness == 1
                and _differs(record.genotype, tensors, found) is None]
     return sorted(fitting, key=lambda record: record.name)
@@ -143,7 +142,7 @@ def _by_likeness(tensors: dict[str, Tensor], found: Sizes) -> list[tuple[CellRec
 
 
 def family(kind: NetworkKind, tensors: dict[str, Tensor]) -> str:
-    """The kind of genotype that a network is made of."""
+    """The kind of genotype of a network."""
     if kind == "language":
         return "recurrent"
     if kind == "nasbench201":
@@ -152,22 +151,22 @@ def family(kind: NetworkKind, tensors: dict[str, Tensor]) -> str:
 
 
 def _likeness(record: CellRecord, tensors: dict[str, Tensor], found: Sizes) -> float:
-    """Which share of names and shapes agree, 0 to 1; of a convolutional cell those of the
-    operations of one normal and one reduction cell, which is quick and rarely wrong."""
+    """The share of names and shapes that agree, 0 to 1; for a convolutional cell only of the
+    operations in one normal and one reduction cell, which is fast and rarely wrong."""
     (kind, settings), genotype = found, record.genotype
     if not isinstance(genotype, ConvGenotype):
         return _share(_sizes(shapes(genotype, kind, settings)), _sizes(tensors))
     first, channels = settings["layers"] // 3, settings["channels"]
     shares = [_share(_operations(genotype.reduce, 2 * channels, True),
                      _sizes(tensors, f"cells.{first}._ops."))]
-    if settings["layers"] > 2:  # of two layers both reduce
+    if settings["layers"] > 2:  # with two layers both are reduction cells
         shares.append(_share(_operations(genotype.normal, channels, False),
                              _sizes(tensors, "cells.0._ops.")))
     return sum(shares) / len(shares)
 
 
 def _operations(cell: Cell, channels: int, reduction: bool) -> dict[str, torch.Size]:
-    """Shapes of the operations of a cell, as `zoo.models.conv.Cell` numbers them."""
+    """Shapes of a cell's operations, numbered as in `zoo.models.conv.Cell`."""
     return {f"{number}.{name}": shape for number, (kind, source) in enumerate(cell.edges)
             for name, shape in _operation(kind, channels, 2 if reduction and source < 2 else 1)}
 
@@ -179,7 +178,7 @@ def _operation(kind: str, channels: int, stride: int) -> list[tuple[str, torch.S
 
 
 def _sizes(tensors: dict[str, Tensor], start: str = "") -> dict[str, torch.Size]:
-    """The shapes of those whose names begin so, by the rest of their names."""
+    """The shapes of tensors whose names begin with `start`, by the rest of the name."""
     return {name.removeprefix(start): value.shape for name, value in tensors.items()
             if name.startswith(start)}
 

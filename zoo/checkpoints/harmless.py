@@ -1,8 +1,8 @@
-"""What may lie beside the weights of a checkpoint: settings, scores, dates, states of generators.
+"""Stand-ins for harmless classes in checkpoints: settings, metrics, dates, generator states.
 
-`torch.load(weights_only=True)` refuses every class that it does not know.  For those listed here
-it gets stand-ins, which take what a pickle gives them and keep nothing: no code of the class
-itself is called, whatever the file makes of it, and nothing needs to be installed.
+`torch.load(weights_only=True)` refuses classes that it does not know.  The stand-ins for those
+listed here accept any arguments and discard them, so no code of the real class runs and its
+package need not be installed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Nothing:
-    """Stands in for a value that is not looked at."""
+    """Stands in for a value that is not needed."""
 
     def __new__(cls, *_: object) -> Any:
         return super().__new__(cls)
@@ -25,14 +25,14 @@ class Nothing:
 
 
 class _Mapping:
-    """Stands in for a kind of dict, which may hold the weights."""
+    """Stands in for a dict class, which may hold the weights."""
 
     def __new__(cls, *_: object) -> Any:
         return OrderedDict()
 
 
 class _Sequence:
-    """Stands in for a kind of list."""
+    """Stands in for a list class."""
 
     def __new__(cls, *_: object) -> Any:
         return []
@@ -51,14 +51,14 @@ _MAPPINGS = {  # module -> its classes
     **{f"{module}.utilities.parsing": "AttributeDict" for module in _LIGHTNING}}
 _SEQUENCES = {"collections": "deque"}
 _VALUES = {
-    # Kinds of values as values, such as the list of a defaultdict(list).
+    # Types as values, such as list in defaultdict(list).
     "builtins": "bool int float str bytes list tuple dict object type slice range frozenset",
     "copyreg": "_reconstructor __newobj__",
     "datetime": "date datetime time timedelta timezone",
     "pathlib": _KINDS_OF_PATH, "pathlib._local": _KINDS_OF_PATH,
     "argparse": "Namespace", "types": "SimpleNamespace", "decimal": "Decimal",
     "fractions": "Fraction", "uuid": "UUID SafeUUID", "typing": "Any",
-    # Its module was called core before NumPy 2.
+    # The module was named core before NumPy 2.
     "numpy.core.multiarray": _ARRAYS, "numpy._core.multiarray": _ARRAYS,
     "numpy.core.numeric": "_frombuffer", "numpy._core.numeric": "_frombuffer",
     "numpy": "dtype ndarray bool bool_ int8 int16 int32 int64 uint8 uint16 uint32 uint64 longlong "
@@ -77,14 +77,14 @@ _VALUES = {
     "omegaconf.base": "Metadata ContainerMetadata SCMode",
     "omegaconf.nodes": "ValueNode AnyNode StringNode IntegerNode FloatNode BooleanNode BytesNode "
                        "PathNode EnumNode InterpolationResultNode",
-    # Lightning called the states of its callbacks by their classes.
+    # Lightning keyed the states of callbacks by their classes.
     **{f"{module}.{name}": kind for module in _LIGHTNING for name, kind in (
         ("trainer.states", "TrainerFn"), ("callbacks.model_checkpoint", "ModelCheckpoint"),
         ("callbacks.early_stopping", "EarlyStopping"))}}
 
 
 def stand_in(name: str, base: type = Nothing) -> type:
-    """A class that torch takes for the one called `name`, 'module.Class'."""
+    """A class that torch accepts as the one named `name`, 'module.Class'."""
     module, _, short = name.rpartition(".")
     return type(short, (base,), {"__module__": module, "__qualname__": short})
 
@@ -94,6 +94,6 @@ def _stand_ins(classes: dict[str, str], base: type) -> list[type]:
             for module, names in classes.items() for name in names.split()]
 
 
-#: What `torch.serialization.safe_globals` is given.
+#: The argument of `torch.serialization.safe_globals`.
 STAND_INS: list[Any] = [*_stand_ins(_VALUES, Nothing), *_stand_ins(_MAPPINGS, _Mapping),
                         *_stand_ins(_SEQUENCES, _Sequence)]

@@ -1,6 +1,6 @@
-"""Checkpoints as artifacts: `zoo import`.
+"""Converts checkpoints to artifacts: `zoo import`.
 
-What a checkpoint does not say, the genotype, is given; the rest is read from the shapes.
+The user gives the genotype, which a checkpoint lacks; everything else is inferred from the shapes.
 Nothing in the file is executed.
 """
 
@@ -14,6 +14,7 @@ import torch
 import zoo
 from zoo.artifact.folder import check_place, finalize, read_manifest, writing
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
+from zoo.artifact.names import GENOTYPE, LABELS
 from zoo.cell_file import read_cell, shown_name
 from zoo.checkpoints import fit
 from zoo.checkpoints.file import WeightsError, file_content, loaded
@@ -31,16 +32,16 @@ from zoo.weights import WEIGHTS, fill, save_weights
 
 def import_checkpoint(path: Path | str, cell: str | CellRecord, directory: Path | str,
                       network: str = "auto") -> Manifest:
-    """Write the artifact of the checkpoint at `path`, a network of `cell`; its manifest.
+    """Write the checkpoint at `path`, a network of `cell`, as an artifact; return its manifest.
 
-    `cell` is a name, a genotype file, or what `zoo.cell_file.read_cell` gave; `network` ('cifar',
-    'imagenet', 'language') is what the checkpoint must be of.  Raises UnknownCellError,
-    GenotypeError, WeightsError for a file that holds no network of the cell, ArtifactError for a
-    folder that is not ours to replace, OSError.
+    `cell` is a name, a genotype file, or a record of `zoo.cell_file.read_cell`; `network` ('cifar',
+    'imagenet', 'language') is the required kind of network.  Raises UnknownCellError,
+    GenotypeError, WeightsError for a file without a network of the cell, ArtifactError for a
+    folder that must not be replaced, OSError.
     """
     path, record = Path(path), read_cell(cell) if isinstance(cell, str) else cell
     name = shown_name(cell if isinstance(cell, str) else record.name, record)
-    check_place(Path(directory))  # before the work
+    check_place(Path(directory))  # fail early
     where, genotype = str(path), record.genotype
     state, (kind, settings) = _chosen(read_states(path), where, genotype, network)
     fit.check(fit.shapes(genotype, kind, settings), state, where, genotype)
@@ -50,13 +51,13 @@ def import_checkpoint(path: Path | str, cell: str | CellRecord, directory: Path 
     twins = [other.name for other in fit.cells_with(state.tensors, (kind, settings))
              if other.genotype != genotype]
     if twins:
-        note(f"{where}: its shapes are those of {' and '.join(twins)} too; they do not say which "
-             f"node reads which{', nor by what activation' * (kind == 'language')}")
+        note(f"{where}: the shapes also fit {' and '.join(twins)}; they do not determine the "
+             f"edges{' or activations' * (kind == 'language')} of a cell")
     manifest = _manifest(model, name, plain_stem(where), (kind, settings))
     with writing(directory) as folder:
         save_weights(model, folder / WEIGHTS)
-        (folder / "genotype.json").write_text(to_json(genotype), encoding="utf-8")
-        (folder / "labels.txt").write_text("".join(f"{label}\n" for label in manifest.labels),
+        (folder / GENOTYPE).write_text(to_json(genotype), encoding="utf-8")
+        (folder / LABELS).write_text("".join(f"{label}\n" for label in manifest.labels),
                                            encoding="utf-8")
         return finalize(folder, manifest)
 
@@ -66,21 +67,21 @@ def read_states(path: Path) -> list[State]:
     ArtifactError for a folder, OSError."""
     if path.is_dir():
         read_manifest(path)
-        raise WeightsError(f"{path} is an artifact already; every command takes it as it is, and "
-                           f"its weights alone are {path / WEIGHTS}")
+        raise WeightsError(f"{path} is already an artifact; use it as it is, or its weights, "
+                           f"{path / WEIGHTS}")
     where = str(path)
     return [fit.completed(state.without_extras(()), where) for state in states(
         loaded(file_content(path), where), fit.NAMES, where)]
 
 
 def fitting_cells(path: Path) -> str:
-    """Which cells a checkpoint has the shapes of, in words.  Raises as `read_states` does."""
+    """The cells that fit the shapes of a checkpoint, in words.  Raises as `read_states` does."""
     state, found = _inferred(read_states(path), str(path), "auto")[0]
     return fit.cells_of(state.tensors, found)
 
 
 def _inferred(found: list[State], where: str, network: str) -> list[tuple[State, fit.Sizes]]:
-    """The states that are networks, with their sizes.  Raises WeightsError where none is."""
+    """The states that are networks, with their sizes.  Raises WeightsError if there is none."""
     networks: list[tuple[State, fit.Sizes]] = []
     errors: list[WeightsError] = []
     for state in found:
@@ -95,20 +96,20 @@ def _inferred(found: list[State], where: str, network: str) -> list[tuple[State,
 
 def _chosen(found: list[State], where: str, genotype: Genotype, network: str
             ) -> tuple[State, fit.Sizes]:
-    """The state that is most like a network of `genotype`, with its sizes."""
+    """The state that matches a network of `genotype` best, with its sizes."""
     networks = _inferred(found, where, network)
-    ours = [(state, sizes) for state, sizes in networks
-            if fit.family(sizes[0], state.tensors) == genotype.kind]
-    if not ours:
+    candidates = [(state, sizes) for state, sizes in networks
+                  if fit.family(sizes[0], state.tensors) == genotype.kind]
+    if not candidates:
         raise WeightsError(fit.misfit_sentence("", networks[0][0].tensors, where, genotype))
-    best, most = ours[0], -1.0
-    for state, sizes in ours:  # most often all are of the same sizes
+    best, most = candidates[0], -1.0
+    for state, sizes in candidates:
         own = fit.shapes(genotype, *sizes)
         likeness = sum(same_shape(own, state.tensors, name) for name in own) / len(own)
         if likeness > most:
             best, most = (state, sizes), likeness
     sizes = best[1]
-    return chosen([state for state, _ in ours], fit.shapes(genotype, *sizes)), sizes
+    return chosen([state for state, _ in candidates], fit.shapes(genotype, *sizes)), sizes
 
 
 # --- the manifest ---------------------------------------------------------------------------

@@ -1,10 +1,8 @@
-"""The state of a network in what a checkpoint holds: where it lies, what is in front of its
-names, what lies beside it.
+"""Finds the state dict of a network in a checkpoint.
 
-A checkpoint may be the state itself, or dicts in dicts with optimizers and settings around it;
-every wrapper (DataParallel, torch.compile, Lightning, an average of weights) puts its own name in
-front of all names.  So a state is known by its names alone: whatever stands in front of names that
-the network has is what was wrapped around it.
+A checkpoint may be the state dict itself, or nested dicts with optimizers and settings; every
+wrapper (DataParallel, torch.compile, Lightning, an average of weights) adds a prefix to all names.
+A state is therefore recognized by its names, and anything before a name of the network is a prefix.
 """
 
 from __future__ import annotations
@@ -22,14 +20,14 @@ from zoo.checkpoints.file import WeightsError
 from zoo.checkpoints.first_bytes import state_name
 from zoo.messages.notes import listed, note
 
-#: What wrappers put between the names of a network's own modules.
+#: Parts that wrappers insert between the names of a network's own modules.
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
-#: What others call a network where none of its names is known.
+#: Common prefixes, for a network whose names are all unknown.
 _PREFIXES = _WRAPPERS | {"model", "net", "network", "state_dict", "backbone"}
 _OPTIMIZER = re.compile(r"optimi[sz]er|\boptim\b|momentum|exp_avg|^grad|scheduler", re.IGNORECASE)
 _AVERAGE = re.compile(r"(?i:(^|[_.])ema|[_.]ema$|averag|shadow|(^|[_.])swa)|EMA")
 _DEEPEST = 12
-_EXTRAS = {  # what may lie among a network's tensors, by name
+_EXTRAS = {  # tensors that do not belong to a network, by name
     "thop's counters": re.compile(r"(.*\.)?total_(ops|params)$"),
     "the auxiliary head": re.compile(r"auxiliary_head\."),
     "alphas of a search": re.compile(
@@ -40,10 +38,10 @@ _EXTRAS = {  # what may lie among a network's tensors, by name
 
 @dataclass
 class State:
-    """Tensors by the names that a network gives them.
+    """Tensors by their names in a network.
 
-    `place` are the keys of the dicts around them, `prefix` what stood in front of their names,
-    `left_out` says what lay beside them.
+    `place` are the keys of the enclosing dicts, `prefix` the removed prefix of the names, and
+    `left_out` describes what was ignored.
     """
 
     tensors: dict[str, Tensor]
@@ -52,16 +50,16 @@ class State:
     left_out: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        """Where they lie, as ``state_dict, model.``."""
+        """The place and prefix, such as ``state_dict, model.*``."""
         return ", ".join((*self.place, *([f"{self.prefix}*"] if self.prefix else []))) or "the top"
 
     @property
     def averaged(self) -> bool:
-        """Whether the average of a training's weights is what they are called."""
+        """Whether the place or prefix indicates averaged weights."""
         return any(_AVERAGE.search(name) for name in (*self.place, self.prefix))
 
     def without_extras(self, names: Collection[str]) -> State:
-        """The same without what belongs to no network; `names` are those that this one has."""
+        """A copy without tensors that do not belong to a network, except for `names`."""
         kept, counts = dict(self.tensors), Counter[str]()
         for name in [name for name in kept if name not in names]:
             for what, pattern in _EXTRAS.items():
@@ -74,26 +72,26 @@ class State:
 
 
 def states(content: Any, names: Collection[str], where: str) -> list[State]:
-    """Each set of tensors in `content` that has some of `names`, most of them first.
+    """The state dicts in `content` with some of `names`, those with the most of them first.
 
-    Where none has any, the largest set.  Raises WeightsError where there are no tensors by name.
+    If none has any, the largest one.  Raises WeightsError if there are no named tensors.
     """
     found: list[State] = []
-    held = list(_dicts(content, set()))
-    for place, tensors in held:
+    dicts = list(_dicts(content, set()))
+    for place, tensors in dicts:
         found += _by_prefix(place, tensors, names)
     if found:
         return sorted(found, key=lambda state: -sum(name in state.tensors for name in names))
-    if not held:
-        raise WeightsError(f"{where} holds no state dict, tensors by name; it holds "
-                           f"{_described(content)}; save one: {_remedy(content, where)}")
-    place, tensors = max(held, key=lambda entry: len(entry[1]))
+    if not dicts:
+        raise WeightsError(f"{where} holds {_described(content)} and no state dict; save one: "
+                           f"{_remedy(content, where)}")
+    place, tensors = max(dicts, key=lambda entry: len(entry[1]))
     return [State(_unwrapped(tensors), place)]
 
 
 def _dicts(value: Any, seen: set[int], place: tuple[str, ...] = ()
            ) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
-    """Every dict with tensors by name, from the outside in, with the keys that lead there."""
+    """Every dict with named tensors and its keys, from the outside in."""
     if id(value) in seen or len(place) > _DEEPEST:
         return
     if isinstance(value, (list, tuple)) and len(value) <= 100:
@@ -113,28 +111,28 @@ def _dicts(value: Any, seen: set[int], place: tuple[str, ...] = ()
 
 def _by_prefix(place: tuple[str, ...], tensors: dict[str, Tensor], names: Collection[str]
                ) -> list[State]:
-    """The states in one dict, in which each may have a prefix of its own."""
+    """The states in one dict, which may have different prefixes."""
     split = {name: _split(name, names) for name in tensors}
     counts = Counter(prefix for prefix in split.values() if prefix is not None)
-    # "auxiliary_head." stands in front of a classifier's two names as well.
+    # Rare prefixes do not count: "auxiliary_head." precedes two names of a classifier.
     prefixes = [prefix for prefix, count in counts.items() if 2 * count > max(counts.values())]
     found = {prefix: State({}, place, prefix) for prefix in prefixes}
-    beside: list[str] = []
+    others: list[str] = []
     for name, value in tensors.items():
         fitting = [prefix for prefix in prefixes if name.startswith(prefix)]
         if fitting:
             prefix = max(fitting, key=len)
             found[prefix].tensors[_plain(name[len(prefix):])] = value
         else:
-            beside.append(name)
-    if beside:
+            others.append(name)
+    if others:
         for state in found.values():
-            state.left_out.append(f"what lies beside the network ({listed(beside, most=2)})")
+            state.left_out.append(f"tensors outside the network ({listed(others, most=2)})")
     return list(found.values())
 
 
 def _split(name: str, names: Collection[str]) -> str | None:
-    """What stands in front of one of `names` in `name`; None where it ends in none of them."""
+    """The prefix of `name` before one of `names`; None if it does not end in any of them."""
     parts = name.split(".")
     for start, part in enumerate(parts[:_DEEPEST]):
         if part not in _WRAPPERS and _plain(".".join(parts[start:])) in names:
@@ -143,12 +141,12 @@ def _split(name: str, names: Collection[str]) -> str | None:
 
 
 def _plain(name: str) -> str:
-    """A name without what wrappers put between its parts."""
+    """A name without the parts inserted by wrappers."""
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 
 
 def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Names without what others put in front of all of them."""
+    """Remove common prefixes shared by all names."""
     while len(firsts := {name.partition(".")[0] for name in tensors}) == 1 and (
             firsts <= _PREFIXES) and all("." in name for name in tensors):
         tensors = {name.partition(".")[2]: value for name, value in tensors.items()}
@@ -160,12 +158,12 @@ def _described(content: Any) -> str:
         names = [repr(name) if isinstance(name, str) else str(name) for name in content]
         arrays = ", NumPy arrays" * _holds_arrays(content)
         return f"a dict of {listed(names, most=4)}{arrays}" if names else "an empty dict"
-    return {Tensor: "one tensor", list: "a list", tuple: "a tuple"}.get(
+    return {Tensor: "a single tensor", list: "a list", tuple: "a tuple"}.get(
         type(content), f"a value of type {type(content).__name__}")
 
 
 def _holds_arrays(content: Any) -> bool:
-    """Whether all that a dict holds are arrays of NumPy, by their stand-ins."""
+    """Whether a dict holds only NumPy arrays, by their stand-ins."""
     return isinstance(content, dict) and bool(content) and all(
         type(value).__name__ == "_reconstruct" for value in content.values())
 
@@ -177,13 +175,12 @@ def _remedy(content: Any, where: str) -> str:
             f"torch.as_tensor(array) for name, array in arrays.items()}}, {state_name(where)!r})`")
 
 
-# --- which one --------------------------------------------------------------------------------
+# --- choosing a state -------------------------------------------------------------------------
 
 
 def chosen(found: list[State], own: dict[str, Tensor]) -> State:
-    """The state of which most is as `own` has it; of equals the average of a training's weights,
-    which is what such a training measures (`timm.models.load_checkpoint` takes it too), then the
-    first."""
+    """The state with the most names and shapes of `own`.  Of several, averaged weights, which are
+    what a training evaluates (like `timm.models.load_checkpoint`), else the first."""
     scores = [sum(same_shape(own, state.tensors, name) for name in own) for state in found]
     best = [state for state, score in zip(found, scores) if score == max(scores)]
     averages = [one for one in best if one.averaged or any(
@@ -193,14 +190,14 @@ def chosen(found: list[State], own: dict[str, Tensor]) -> State:
     if others:
         average = "the averaged weights, " if averages else ""
         state.left_out.append(f"{listed([str(one) for one in others], most=3)}, which fits as "
-                              f"well (taken: {average}{state})")
-    if less := [str(one) for one, score in zip(found, scores) if score < max(scores)]:
-        state.left_out.append(f"{listed(less, most=3)}, which fits less well (taken: {state})")
+                              f"well (used: {average}{state})")
+    if worse := [str(one) for one, score in zip(found, scores) if score < max(scores)]:
+        state.left_out.append(f"{listed(worse, most=3)}, which fits less well (used: {state})")
     return state
 
 
 def same_shape(own: dict[str, Tensor], state: dict[str, Tensor], name: str) -> bool:
-    """Whether both have a tensor of this name, of one shape."""
+    """Whether both have a tensor of this name with the same shape."""
     return name in own and name in state and own[name].shape == state[name].shape
 
 
@@ -208,38 +205,38 @@ def _equal(one: State, other: State) -> bool:
     try:
         return one.tensors.keys() == other.tensors.keys() and all(
             torch.equal(value, other.tensors[name]) for name, value in one.tensors.items())
-    except RuntimeError:  # of tensors that are no plain numbers
+    except RuntimeError:  # quantized or sparse tensors
         return False
 
 
 def misfit(own: dict[str, Tensor], state: dict[str, Tensor]) -> str | None:
-    """The first key, shape or kind of number of `state` that is not that of `own`, in words; None
-    if all fit."""
+    """The first key, shape or dtype in which `state` differs from `own`, in words; None if it
+    fits."""
     for name, value in own.items():
         if name not in state:
-            return f"{name} is missing, the network's has shape {tuple(value.shape)}"
+            return f"{name} is missing, which has shape {tuple(value.shape)} in the network"
         if state[name].shape != value.shape:
             return (f"{name} has shape {tuple(state[name].shape)}, "
-                    f"the network's has {tuple(value.shape)}")
+                    f"in the network {tuple(value.shape)}")
         if problem := _unlike(value, state[name]):
             return f"{name} {problem}"
     extra = next((name for name in state if name not in own), None)
-    return f"{extra} is not part of the network, it has shape {tuple(state[extra].shape)}" \
+    return f"{extra}, of shape {tuple(state[extra].shape)}, is not part of the network" \
         if extra else None
 
 
 def _unlike(own: Tensor, value: Tensor) -> str | None:
-    """Why the numbers of `value` are not those of a network."""
+    """Why a network cannot use the numbers of `value`, or None."""
     if value.is_quantized or value.layout != torch.strided:
         return "is quantized or sparse; save it with dequantize() or to_dense()"
     if value.device.type != "cpu":
         return f"has no values (device {value.device}); save the network with its weights"
     if value.is_complex() or (own.is_floating_point() and not value.is_floating_point()):
-        return f"holds {value.dtype}, the network's holds {own.dtype}"
+        return f"has dtype {value.dtype}, in the network {own.dtype}"
     return None
 
 
 def say_left_out(state: State, where: str) -> None:
-    """Note what of a checkpoint was not taken."""
+    """Note the parts of a checkpoint that are ignored."""
     if state.left_out:
-        note(f"{where}: left out {', '.join(state.left_out)}")
+        note(f"{where}: ignored {', '.join(state.left_out)}")

@@ -1,1 +1,1 @@
-"""Data sets of images and texts, and how batches are made of them."""
+"""Data sets of images and texts, and their batches."""

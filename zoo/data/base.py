@@ -1,4 +1,4 @@
-"""What data sets are made of: splits of raw pixels with labels, and the error of all of them."""
+"""The parts shared by all data sets: splits, checksums, statistics and the error."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 
 class DataError(ValueError):
-    """A data set that cannot be read; the message names what is missing and the remedy."""
+    """A data set that cannot be read; the message names the fault and the remedy."""
 
 
 @dataclass(frozen=True)
 class Split:
     """`images` (N, H, W, C), uint8 or float32, 0..255, and `labels` (N,), int64.
 
-    Images are an array, or `zoo.data.sets.imagenet.LazyImages`, whose parts `np.asarray` reads.
+    Images are an array or `zoo.data.sets.imagenet.LazyImages`, which `np.asarray` reads.
     """
 
     images: np.ndarray
@@ -26,10 +26,10 @@ class Split:
 
 @dataclass(frozen=True)
 class ImageData:
-    """Two splits, the classes' names, and mean and deviation of each channel.
+    """A data set: its splits, class names, and statistics of each channel.
 
-    `mean` and `std` are those of the training pixels scaled to 0..1.  `valid` are validation images
-    that come with the data set, where some do.
+    `mean` and `std` are those of the training pixels scaled to 0..1.  `valid` is the validation
+    split that comes with the data set, if any.
     """
 
     name: str
@@ -41,28 +41,26 @@ class ImageData:
     valid: Split | None = None
 
 
-#: Mean and deviation of the ILSVRC training images, scaled to 0..1, as everybody uses them.
+#: The customary mean and standard deviation of the ILSVRC training images, scaled to 0..1.
 IMAGENET_STATISTICS = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 
 
 def fingerprint(data: ImageData) -> str:
-    """sha256 of what is learned from, and of the images that the best epoch is chosen by: a run
-    goes on only with those that it began with."""
+    """sha256 of the training and validation images, which a resumed run must match."""
     digest = hashlib.sha256()
     for split in (data.train, data.valid):
         if split:
             images = split.images
-            whole = isinstance(images, np.ndarray)
-            digest.update(images.tobytes() if whole else images.fingerprint())
+            in_memory = isinstance(images, np.ndarray)
+            digest.update(images.tobytes() if in_memory else images.fingerprint())
             digest.update(split.labels.tobytes())
     return digest.hexdigest()
 
 
 def hold_out(data: ImageData, count: float, seed: int) -> tuple[ImageData, Split]:
-    """`data` without `count` of its training images, a number or, below 1, a share of them, and
-    those: of each class its share.
+    """Split `count` training images off `data`, stratified by class; below 1, `count` is a share.
 
-    Raises DataError when that leaves nothing to train on, or a class has too few images.
+    Returns the remaining data and the split.  Raises DataError if a class has too few images.
     """
     from sklearn.model_selection import train_test_split
 
@@ -73,22 +71,22 @@ def hold_out(data: ImageData, count: float, seed: int) -> tuple[ImageData, Split
     except ValueError:
         numbers, sizes = np.unique(labels, return_counts=True)
         if sizes.min() < 2:
-            why = f"class {data.labels[numbers[sizes.argmin()]]} has one image; give it more"
+            why = f"class {data.labels[numbers[sizes.argmin()]]} has one image; add more"
         elif count < len(numbers):
-            why = f"there are {len(numbers)} classes, and so many are the fewest"
+            why = f"hold out at least {len(numbers)}, one for each class"
         else:
             most = max(0, len(labels) - len(numbers))
-            why = f"at most {most} can be, so that each class keeps one"
-        raise DataError(f"{data.name} has too few training images to hold {count} out, of each "
-                        f"class its share: {why}") from None
+            why = f"hold out at most {most}, so that each class keeps one"
+        raise DataError(f"cannot hold out {count} training images of {data.name}, stratified by "
+                        f"class: {why}") from None
     rest, held = (Split(images[part], labels[part]) for part in map(np.sort, parts))
     return dataclasses.replace(data, train=rest), held
 
 
 def statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel of (N, H, W, C) 0..255, for 0..1.
+    """Mean and standard deviation of each channel of (N, H, W, C) 0..255, scaled to 0..1.
 
-    A channel in which nothing varies gets deviation 1.
+    A constant channel gets standard deviation 1.
     """
     pixels = images.reshape(-1, images.shape[-1])
     mean = pixels.mean(axis=0, dtype=np.float64) / 255

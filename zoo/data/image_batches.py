@@ -1,9 +1,8 @@
-"""A training set cut into augmented batches, in a new order each epoch.
+"""Augmented batches of a training set, in a new order each epoch.
 
-Small images stay whole on the device and are augmented there, a batch at a time; those of
-`zoo.data.sets.imagenet` are read and cut out by worker processes.  All randomness comes from
-torch's global generators or is a function of seed, epoch and image, so that a run that restores the
-generators' states goes on exactly where it stopped.
+Small data sets are kept on the device and augmented there, batch by batch; worker processes read
+and crop the images of `zoo.data.sets.imagenet`.  Randomness comes from torch's global generators or
+is a function of seed, epoch and image, so that restoring the generators resumes a run exactly.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from zoo.system import distributed
 
 
 class Batches:
-    """An epoch has `steps` batches, of which each process of a group gets its part.
+    """The batches of a training set: `steps` per epoch, each divided among the processes.
 
-    Raises ValueError for a batch, or a data set, that is too small for the processes.
+    Raises ValueError for a batch or a data set that is too small for the number of processes.
     """
 
     def __init__(self, data: ImageData, recipe: Recipe, seed: int, device: torch.device) -> None:
@@ -36,26 +35,27 @@ class Batches:
         processes = distributed.size()
         if recipe.batch_size < 2 * processes:
             raise ValueError(f"a batch of {recipe.batch_size} images is too small for {processes} "
-                             "processes: batch-norm needs two images in each; start fewer")
+                             "processes: batch-norm needs two images in each; start fewer "
+                             "processes")
         self.count = len(data.train.labels) + recipe.drawings
-        # A last batch of a single image would leave batch-norm nothing to average over.
-        rest = self.count % recipe.batch_size // processes > 1
-        self.steps = self.count // recipe.batch_size + rest
+        # Drops a last batch with one image per process, for which batch-norm is undefined.
+        keep_last = self.count % recipe.batch_size // processes > 1
+        self.steps = self.count // recipe.batch_size + keep_last
         if self.steps == 0:
             raise ValueError(f"{self.count} training images are too few for {processes} processes: "
-                             "batch-norm needs two in each; start fewer")
+                             "batch-norm needs two in each; start fewer processes")
         self._labels = torch.from_numpy(data.train.labels).to(device)
-        whole = isinstance(data.train.images, np.ndarray)
-        self._pixels = self._move(data.train.images) if whole else None
+        in_memory = isinstance(data.train.images, np.ndarray)
+        self._pixels = self._move(data.train.images) if in_memory else None
 
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Images (N, C, H, W), float32, normalized, channels last, and labels (N,)."""
         pixels, labels = self._pixels, self._labels
-        if self.recipe.drawings:  # new ones in every epoch, the same ones after a resume
+        if self.recipe.drawings:  # new in every epoch, but the same after a resume
             assert pixels is not None  # only digits, which are in memory, have drawings
-            drawn, named = draw(self.recipe.drawings, [self.seed, number])
-            pixels = torch.cat([pixels, self._move(drawn)])
-            labels = torch.cat([labels, torch.from_numpy(named).to(self.device)])
+            drawings, drawing_labels = draw(self.recipe.drawings, [self.seed, number])
+            pixels = torch.cat([pixels, self._move(drawings)])
+            labels = torch.cat([labels, torch.from_numpy(drawing_labels).to(self.device)])
         chosen = self._choose(number)
         if pixels is None:
             from zoo.data.sets.imagenet import (  # needs Pillow
@@ -75,10 +75,10 @@ class Batches:
             yield self._prepare(batch, number), labels[part.to(self.device)]
 
     def _choose(self, number: int) -> list[Tensor]:
-        """The numbers of the images in each batch, or in this process's part of it."""
+        """The image indices of each batch, or of this process's part of it."""
         rank, size = distributed.rank(), distributed.size()
         generator = None
-        if size > 1:  # all of them must draw the same, whatever else each has drawn
+        if size > 1:  # the same order in all processes
             generator = torch.Generator().manual_seed(
                 distributed.seed_of(self.seed, number, everywhere=True))
         order = torch.randperm(self.count, generator=generator)
@@ -91,7 +91,7 @@ class Batches:
         if self.recipe.cutout:
             images = cutout(images, self.recipe.cutout)
         if sizes := self.recipe.sizes:
-            left = self.recipe.epochs - 1 - epoch  # from the end: the last epoch is of full size
+            left = self.recipe.epochs - 1 - epoch  # counted back: the last epoch is full size
             size = sizes[-1 - left * len(sizes) // self.recipe.epochs]
             images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
         return images.contiguous(memory_format=torch.channels_last)

@@ -1,8 +1,8 @@
-"""Data sets of images by name: raw pixels 0..255, in memory but for imagenet, and labels.
+"""Loads image data sets by name: raw pixels 0..255, in memory except for imagenet, and labels.
 
 CIFAR-10 and CIFAR-100: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny
-Images".  They come from the Hugging Face Hub, from parquet files with its schema, or from the
-official binary files; images of one's own come from a folder.
+Images", from the Hugging Face Hub, parquet files with its schema, or the official binary files.
+Custom images come from a folder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zoo.artifact.manifest import Input  # brings pydantic, which `zoo list` does not wait for
 
 
-#: What `load` takes, and what is said of each in `zoo train --help`.
+#: The names that `load` accepts, with their help texts.
 NAMES = {
     "digits": "scikit-learn's 8x8 scans, nothing to download",
     "cifar10": "CIFAR-10, from the Hugging Face Hub or --path",
@@ -29,50 +29,48 @@ NAMES = {
     "imagenet": "as folder, for large images that do not fit in memory; cut to 224 pixels",
 }
 
-_SCALED = ("folder", "imagenet")  # the others have a size of their own
+_SCALED = ("folder", "imagenet")  # the others have a fixed size
 
 
 def load(name: str, path: Path | str | None = None, size: int | None = None) -> ImageData:
-    """The data set `name`; `path` is where its files are, `size` scales those of a folder.
+    """Load the data set `name` from `path`; `size` scales the images of a folder.
 
-    Raises DataError (ValueError) for an unknown name, files that are missing, damaged or of
-    another kind, images of differing size, fewer than two classes.
+    Raises DataError (ValueError) for an unknown name, missing, damaged or wrong files, images of
+    different sizes, and fewer than two classes.
     """
     if name not in NAMES:
         raise DataError(f"unknown data set {choices(name, NAMES)}")
     if size is not None and name not in _SCALED:
-        raise DataError(f"--size is for --data folder and imagenet; {name} has a size of its own")
+        raise DataError(f"--size is for --data folder and imagenet; {name} has a fixed size")
     if path is not None:
         path = Path(path)
         if name == "digits":
-            raise DataError("digits come with scikit-learn; leave --path out")
+            raise DataError("digits come with scikit-learn; omit --path")
         if not path.is_dir():
-            raise DataError(f"{path} is not a folder; --path names the folder of the data set")
+            raise DataError(f"{path} is not a folder; give the folder of the data set as --path")
     if name in _SCALED and path is None:
-        raise DataError(f"--data {name} needs --path, the folder that holds train/ and test/")
+        raise DataError(f"--data {name} needs --path, a folder with train/ and test/")
     try:
         data = _read(name, path, size)
     except ModuleNotFoundError as error:
         raise DataError(f"{name} needs the package {error.name}, which is not installed: "
                         "pip install 'genotype-zoo[data]'") from None
-    for split, what, then in ((data.train, "training", "no network learns to know"),
-                              (data.valid, "validation", "no epoch is chosen by"),
-                              (data.test, "test", "no accuracy tells of")):
-        known = set(split.labels.tolist()) if split else set(range(len(data.labels)))
-        if missing := [label for n, label in enumerate(data.labels) if n not in known]:
-            note(f"{name} has no {what} image of the class{'es' * (len(missing) > 1)} "
-                 f"{listed(missing)}, which {then}")
+    for split, role in ((data.train, "training"), (data.valid, "validation"), (data.test, "test")):
+        present = set(split.labels.tolist()) if split else set(range(len(data.labels)))
+        if missing := [label for n, label in enumerate(data.labels) if n not in present]:
+            note(f"{name} has no {role} images of the class{'es' * (len(missing) > 1)} "
+                 f"{listed(missing)}")
     return data
 
 
 def load_for(spec: Input, name: str, path: Path | str | None = None) -> ImageData:
-    """`load`, with images of one's own scaled to what a network reads.  Raises as `load` does."""
+    """`load`, with custom images scaled to the input size of a network.  Raises as `load` does."""
     scaled = name in _SCALED and spec.height == spec.width
     return load(name, path, spec.height if scaled else None)
 
 
 def _read(name: str, path: Path | None, size: int | None) -> ImageData:
-    # Each reader is loaded when it is asked for: they bring different libraries.
+    # The readers are imported lazily, since they need different libraries.
     valid = None
     if name == "digits":
         from zoo.data.sets.digits import load_digits
@@ -82,14 +80,14 @@ def _read(name: str, path: Path | None, size: int | None) -> ImageData:
     elif name == "folder":
         from zoo.data.sets import image_folder
 
-        assert path is not None  # `load` refuses that
+        assert path is not None  # checked by `load`
         train, test, valid, labels = image_folder.load(path, size)
     elif name == "imagenet":
         from zoo.data.sets import imagenet
 
         assert path is not None
         *splits, labels = imagenet.load(path, size)
-        # They stand for an array to all that read parts of them by `np.asarray`.
+        # LazyImages act as an array for code that reads parts of them with `np.asarray`.
         train, test, held = (split and Split(cast("np.ndarray", split[0]), split[1])
                              for split in splits)
         assert train and test

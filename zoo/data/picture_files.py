@@ -1,4 +1,4 @@
-"""Which files are pictures: by their suffix, all that the installed Pillow reads."""
+"""Recognizes picture files by suffix: all formats that the installed Pillow reads."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from functools import lru_cache
 
 from PIL import Image, ImageFile
 
-# Known to Pillow by name and not read: films, and PostScript, which it has Ghostscript run.
+# Registered with Pillow but not read: films, and PostScript, which runs Ghostscript.
 _NOT_READ = {"MPEG", "EPS"}
 
 
 @lru_cache(maxsize=1)
 def suffixes() -> frozenset[str]:
-    """Those of the formats that can be read here, in small letters, with their dot."""
+    """The suffixes of the readable formats, in lower case, with the dot."""
     Image.init()
     return frozenset(suffix for suffix, name in Image.registered_extensions().items()
                      if name in Image.OPEN and name not in _NOT_READ and not _is_stub(name))
 
 
 def _is_stub(name: str) -> bool:
-    """Is it a format that Pillow tells from others, and needs somebody else's code to read?"""
+    """Whether Pillow only identifies the format and needs a plugin to read it."""
     reader = Image.OPEN[name][0]
     if not (isinstance(reader, type) and issubclass(reader, ImageFile.StubImageFile)):
         return False
@@ -29,6 +29,8 @@ def _is_stub(name: str) -> bool:
 
 
 def is_picture(name: str) -> bool:
-    """Is `name` that of a picture file?  Those of dot-files are not: macOS keeps notes of ``a.png``
-    in ``._a.png``, which ends like one."""
+    """Whether `name` is that of a picture file.
+
+    Hidden files are not: macOS stores metadata of ``a.png`` in ``._a.png``.
+    """
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes()

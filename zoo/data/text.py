@@ -1,8 +1,8 @@
-"""Texts by name, whole in memory, as the token numbers that a language model learns from.
+"""Loads texts by name into memory, as token ids.
 
 Penn Treebank: Marcus et al. 1993, prepared by Mikolov et al. 2010; WikiText-2: Merity et al. 2016
-(arXiv 1609.07843).  They come from the Hugging Face hub or from text files in a folder; any text
-of one's own is one file.  How they are read on in stretches is `zoo.data.text_batches`.
+(arXiv 1609.07843), both from the Hugging Face Hub or from text files in a folder.  A custom text is
+a single file.  `zoo.data.text_batches` divides texts into batches.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from zoo.messages.command_line import command
 from zoo.messages.spelling import choices
 from zoo.system.encoding import EncodingError, decode
 
-#: What `load_text` takes, and what is said of each in `--help`.
+#: The names that `load_text` accepts, with their help texts.
 TEXT_NAMES = {
     "sample": "100 kB of Shakespeare, nothing to download",
-    "ptb": "Penn Treebank, from the hub or a folder at --path",
-    "wikitext2": "WikiText-2, from the hub or a folder at --path",
+    "ptb": "Penn Treebank, from the Hugging Face Hub or a folder at --path",
+    "wikitext2": "WikiText-2, from the Hugging Face Hub or a folder at --path",
     "text": "the text file at --path",
 }
 UNITS = ("word", "char")
-END_OF_LINE = "<eos>"  # closes every line of a text in words
+END_OF_LINE = "<eos>"  # ends every line of a text read by word
 
 _SAMPLE = Path(__file__).with_name("shakespeare.txt")
 _SPLITS = ("train", "valid", "test")
 _FILES = ("{}.txt", "wiki.{}.tokens", "ptb.{}.txt", "wiki.{}.raw")
-_COLUMNS = {"ptb": "sentence", "wikitext2": "text"}  # of the rows of the hub
-_SHARES = (0.90, 0.95)  # of one file: where training text ends, and where validation text ends
+_COLUMNS = {"ptb": "sentence", "wikitext2": "text"}  # in the data sets of the hub
+_SHARES = (0.90, 0.95)  # ends of the training and the validation text in a single file
 
 
 @dataclass(frozen=True)
 class TextData:
-    """Three stretches of token numbers, int64, and what each number stands for.
+    """Token ids, int64, of the three splits, and the vocabulary: the token of each id.
 
-    `by` says what a token is, "word" or "char".
+    `by` is the unit of a token, "word" or "char".
     """
 
     name: str
@@ -56,13 +56,13 @@ class TextData:
 
 
 def load_text(name: str, path: Path | str | None = None, by: str | None = None) -> TextData:
-    """The text `name`; `path` is the folder, for "text" the file, that holds it.
+    """Load the text `name` from `path`, a folder, or for "text" a file.
 
-    `by` "word" splits at blanks and closes each line with <eos>, "char" takes every character;
-    None is by word for ptb and wikitext2, else by character.  One file is cut 90/5/5 in order.
-    Every token of all three parts has a number, as in the 2018 release.
-    Raises DataError (ValueError) for an unknown name, files that are missing, empty, not Unicode
-    or too small, a text of one token only, a hub that cannot be reached.
+    `by` "word" splits at whitespace and ends each line with <eos>, "char" reads characters; None
+    is by word for ptb and wikitext2, else by character.  A single file is split 90/5/5 in order.
+    The vocabulary covers all three splits, as in the 2018 release.
+    Raises DataError (ValueError) for an unknown name, missing, empty, non-Unicode or too small
+    files, a text with a single distinct token, and an unreachable hub.
     """
     if name not in TEXT_NAMES:
         raise DataError(f"unknown text {choices(name, TEXT_NAMES)}")
@@ -75,21 +75,22 @@ def load_text(name: str, path: Path | str | None = None, by: str | None = None) 
         parts = _cut(parts[0], path or name, by)
     for split, part in zip(_SPLITS, parts):
         if len(part) < 2:
-            raise DataError(f"the {split} text of {path or name} has {len(part)} {by}s, and 2 are "
-                            "needed: one to read and one to predict; give a longer one")
+            raise DataError(f"the {split} text of {path or name} has {len(part)} {by}s and needs "
+                            "at least 2, one to read and one to predict; give a longer one")
     numbers: dict[str, int] = {}
     ids = [np.array([numbers.setdefault(token, len(numbers)) for token in part], np.int64)
            for part in parts]
     if len(numbers) < 2:
-        raise DataError(f"{path or name} holds one {by} over and over; there is nothing to learn")
+        raise DataError(f"{path or name} repeats a single {by}, so there is nothing to learn; give "
+                        "another text")
     train, valid, test = ids
     return TextData(name, by, train, valid, test, list(numbers))
 
 
 def named_text(data: str, path: Path | str | None = None, by: str | None = None) -> TextData:
-    """`load_text`, or the text of the file `data`, which is then called after the file.
+    """Load `data`, the name of a text or a file; a file's text is named after the file.
 
-    Raises DataError when there is neither such a name nor such a file.
+    Raises DataError as `load_text` does.
     """
     if data in TEXT_NAMES:
         return load_text(data, path, by)
@@ -98,7 +99,7 @@ def named_text(data: str, path: Path | str | None = None, by: str | None = None)
         raise DataError("there is no text file and no known text "
                         f"{choices(data, TEXT_NAMES)}, or the path of a file of your own")
     if path is not None:
-        raise DataError(f"{data} is a file already; leave --path out")
+        raise DataError(f"--data {data} is already a file; omit --path")
     name = f"{file.stem}_text" if file.stem in TEXT_NAMES else file.stem
     return dataclasses.replace(load_text("text", file, by), name=name)
 
@@ -106,7 +107,7 @@ def named_text(data: str, path: Path | str | None = None, by: str | None = None)
 def _tokens(text: str, by: str) -> list[str]:
     if by == "char":
         return list(text)
-    # Lines end at \n alone, as where a file is read; `splitlines` knows eight more ends.
+    # Lines end at \n only, as when reading a file; `splitlines` splits at eight more characters.
     lines = text.removesuffix("\n").split("\n")
     return [token for line in lines for token in (*line.split(), END_OF_LINE)]
 
@@ -115,27 +116,27 @@ def _cut(tokens: list[str], where: object, by: str) -> list[list[str]]:
     first, second = (int(share * len(tokens)) for share in _SHARES)
     parts = [tokens[:first], tokens[first:second], tokens[second:]]
     if min(map(len, parts)) < 2:
-        raise DataError(f"{where} is too small: {len(tokens)} {by}s, of which 5% for validation "
-                        "leave nothing to predict; give a longer text")
+        raise DataError(f"{where} is too small: of {len(tokens)} {by}s, 5% for validation leaves "
+                        "nothing to predict; give a longer text")
     return parts
 
 
-# --- where texts come from --------------------------------------------------------------------
+# --- sources ----------------------------------------------------------------------------------
 
 
 def _texts(name: str, path: Path | None) -> list[str]:
-    """The whole text, or training, validation and test text."""
+    """The whole text, or the training, validation and test texts."""
     if name == "sample":
         if path is not None:
-            raise DataError("the sample comes with the package; leave --path out, or use "
+            raise DataError("the sample comes with the package; omit --path, or use "
                             f"{command('--data', 'text', '--path', path)}")
         return [_read(_SAMPLE)]
     if name == "text":
         if path is None:
-            raise DataError("--data text needs --path, the text file")
+            raise DataError("--data text needs --path, a text file")
         if path.is_dir():
-            raise DataError(f"{path} is a folder; --data text reads one file (folders with "
-                            "train.txt, valid.txt and test.txt are --data ptb or wikitext2)")
+            raise DataError(f"{path} is a folder; --data text reads a file (use --data ptb or "
+                            "wikitext2 for a folder with train.txt, valid.txt and test.txt)")
         return [_read(path)]
     if path is None:
         return _from_hub(name)
@@ -145,29 +146,29 @@ def _texts(name: str, path: Path | None) -> list[str]:
 def _split_files(name: str, folder: Path) -> list[Path]:
     if folder.is_file():
         raise DataError(f"{folder} is a file; {name} is a folder with train.txt, valid.txt and "
-                        "test.txt; for one file use "
+                        "test.txt; for a single file use "
                         f"{command('--data', 'text', '--path', folder)}")
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}; --path names the folder with train.txt, "
-                        "valid.txt and test.txt")
+        raise DataError(f"there is no folder {folder}; give a folder with train.txt, valid.txt and "
+                        "test.txt as --path")
     found = {split: next((file for pattern in _FILES
                           if (file := folder / pattern.format(split)).is_file()), None)
              for split in _SPLITS}
     missing = [split for split, file in found.items() if file is None]
     if missing:
-        here = [file.name for file in found.values() if file is not None]
+        present = [file.name for file in found.values() if file is not None]
         names = " or ".join(pattern.format(missing[0]) for pattern in _FILES[:3])
         remedy = ""
-        if here:
-            alone = command("--data", "text", "--by", "word", "--path", folder / here[0])
-            remedy = f"; it has {' and '.join(here)}; add it, or use one file alone: {alone}"
+        if present:
+            single = command("--data", "text", "--by", "word", "--path", folder / present[0])
+            remedy = f"; it has {' and '.join(present)}; add it, or use a single file: {single}"
         raise DataError(f"{folder} has no {missing[0]} split of {name}: {names} "
                         f"is missing{remedy}")
     return [file for file in found.values() if file is not None]
 
 
 def _read(file: Path) -> str:
-    """A text with \n as the end of each line, whichever of the three ends it has."""
+    """Read a text, with all line endings converted to newlines."""
     try:
         text = decode(file.read_bytes())
     except EncodingError as error:

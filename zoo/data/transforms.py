@@ -1,8 +1,8 @@
-"""Random changes of training images, on whole batches (N, C, H, W) and on any device.
+"""Random augmentation of training images, on batches (N, C, H, W) on any device.
 
-Cutout: DeVries & Taylor 2017 (arXiv 1708.04552), a square per image as in the 2018 DARTS
-release.  All randomness comes from torch's global generators, so that a run that restores
-their states goes on exactly where it stopped.
+Cutout: DeVries & Taylor 2017 (arXiv 1708.04552), one square per image as in the 2018 DARTS
+release.  All randomness comes from torch's global generators, so that restoring them resumes a run
+exactly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoo.recipes.image import Recipe
 
 
 def augment(pixels: Tensor, recipe: Recipe) -> Tensor:
-    """The changes of `recipe` that act on raw pixels 0..255, where 0 is the background."""
+    """Apply the augmentation of `recipe` to raw pixels 0..255, where 0 is the background."""
     if recipe.crop_padding:
         pixels = random_crop(pixels, recipe.crop_padding)
     if recipe.flip:
@@ -30,7 +30,7 @@ def augment(pixels: Tensor, recipe: Recipe) -> Tensor:
 
 
 def random_crop(pixels: Tensor, padding: int) -> Tensor:
-    """Shift each image by up to `padding` pixels per side; zeros come in."""
+    """Crop each image at random after padding it with `padding` zeros per side."""
     count, _, height, width = pixels.shape
     padded = F.pad(pixels, [padding] * 4)
     top, left = torch.randint(2 * padding + 1, (2, count, 1), device=pixels.device)
@@ -41,20 +41,20 @@ def random_crop(pixels: Tensor, padding: int) -> Tensor:
 
 
 def random_flip(pixels: Tensor) -> Tensor:
-    """Mirror left and right in half of the images."""
+    """Flip each image horizontally with probability 0.5."""
     chosen = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
     return torch.where(chosen, pixels.flip(-1), pixels)
 
 
 def random_affine(pixels: Tensor, rotate: float, zoom: float, shift: float,
                   shear: float) -> Tensor:
-    """Turn by up to `rotate` degrees, scale each side by 1 +- `zoom`, slant by up to `shear`
-    (columns per row), move by up to `shift` pixels; bilinear, zeros come in."""
+    """Rotate by up to `rotate` degrees, scale each side by 1 +- `zoom`, shear by up to `shear`
+    (columns per row), shift by up to `shift` pixels; bilinear, padded with zeros."""
     count, _, height, width = pixels.shape
     angle, wide, high, slant, right, down = _uniform(6, count, pixels.device)
     angle = angle * math.radians(rotate)
     cos, sin = angle.cos(), angle.sin()
-    # The matrix tells each target pixel where to read, in coordinates -1..1.
+    # Maps each target pixel to its source, in coordinates -1..1.
     across, along = 1 + zoom * wide, 1 + zoom * high
     matrix = torch.stack([
         torch.stack([cos * across, (shear * slant - sin) * across, 2 * shift / width * right], -1),
@@ -65,16 +65,16 @@ def random_affine(pixels: Tensor, rotate: float, zoom: float, shift: float,
 
 
 def random_stroke(pixels: Tensor, strength: float) -> Tensor:
-    """Make gray edges of strokes darker or lighter: a thicker or thinner pen.
+    """Vary the apparent stroke width by darkening or lightening gray edges.
 
-    Raises pixels scaled to 0..1 to a power between 1/(1 + `strength`) and 1 + `strength`.
+    Applies a random power between 1/(1 + `strength`) and 1 + `strength` to pixels scaled to 0..1.
     """
     power = _uniform(1, len(pixels), pixels.device).view(-1, 1, 1, 1) * math.log1p(strength)
     return (pixels / 255).clamp(0, 1).pow(power.exp()) * 255
 
 
 def cutout(images: Tensor, length: int) -> Tensor:
-    """Zero a square of `length` pixels around a random place, cut off at the border."""
+    """Zero a square of `length` pixels around a random position, clipped at the border."""
     count, _, height, width = images.shape
     device = images.device
     row = torch.randint(height, (count, 1), device=device)
@@ -87,14 +87,14 @@ def cutout(images: Tensor, length: int) -> Tensor:
 
 
 def _uniform(rows: int, count: int, device: torch.device) -> Tensor:
-    """(rows, count) in -1..1."""
+    """Uniform random numbers in -1..1, (rows, count)."""
     return torch.rand(rows, count, device=device) * 2 - 1
 
 
 def normalize(pixels: Tensor, mean: list[float] | Tensor, std: list[float] | Tensor) -> Tensor:
-    """Raw pixels (N, C, H, W) 0..255 -> what the network reads; `mean`, `std` for 0..1."""
+    """Normalize raw pixels (N, C, H, W) 0..255; `mean` and `std` are for pixels in 0..1."""
     def per_channel(values: list[float] | Tensor) -> Tensor:
-        # Nothing is copied, and a GPU does not wait, where they are tensors there already.
+        # Tensors that are already on the device are not copied, which would synchronize a GPU.
         return torch.as_tensor(values, dtype=torch.float32, device=pixels.device).view(1, -1, 1, 1)
 
     return (pixels / 255 - per_channel(mean)) / per_channel(std)

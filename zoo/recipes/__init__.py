@@ -1,1 +1,1 @@
-"""How networks are trained: published and shorter settings."""
+"""Training recipes: published settings and shorter ones."""

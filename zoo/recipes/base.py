@@ -1,6 +1,6 @@
-"""What all settings have: changes by name, and values read from files and the command line.
+"""The base of all settings: changes by name, from files and the command line.
 
-An unknown name is told with the nearest one, and a value is converted to its field's type.
+The error for an unknown name suggests the closest one; values are converted to their field's type.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing_extensions import Self
 from zoo.messages.spelling import choices
 from zoo.messages.validation import reason
 
-#: Names until release 0.3, which runs of that time hold and which are still read.
+#: Names until release 0.3, still read from older runs.
 RENAMED = {"average": "ema_decay", "time": "bptt", "random_time": "random_bptt",
            "activation": "ar_weight", "slowness": "tar_weight", "colour": "color"}
 
 
 def current_names(values: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """`values` by the names of today, where they have those of an earlier release."""
+    """`values` by their current names."""
     known = set(known)
     return {RENAMED[name] if name not in known and RENAMED.get(name) in known else name: value
             for name, value in values.items()}
 
 
 def check_known(values: Iterable[str], known: Iterable[str], where: str = "") -> None:
-    """Raise ValueError for the first of `values` that is not `known`, with the nearest one."""
+    """Raise ValueError for the first of `values` that is not `known`, suggesting the closest."""
     known = list(known)
     for name in values:
         if name not in known:
@@ -35,7 +35,7 @@ def check_known(values: Iterable[str], known: Iterable[str], where: str = "") ->
 
 
 def check_not_negative(settings: object, *names: str) -> None:
-    """Raise ValueError for the first of the settings that is below 0, NaN or infinite."""
+    """Raise ValueError for the first of the settings that is negative, NaN or infinite."""
     for name in names:
         value = getattr(settings, name)
         if not 0 <= value < float("inf"):
@@ -46,9 +46,9 @@ T = TypeVar("T")
 
 
 def validated(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
-    """A dataclass `kind` of `values`, each converted to the type of its field.
+    """Create the dataclass `kind` from `values`, converted to the types of its fields.
 
-    Raises ValueError in one line, which `where` begins.
+    Raises ValueError with a one-line message that starts with `where`.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -63,27 +63,27 @@ def validated(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
 
 
 class Settings:
-    """Base of the frozen dataclasses that hold settings."""
+    """The base of frozen dataclasses of settings."""
 
     if TYPE_CHECKING:  # its subclasses are dataclasses
         __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
     @classmethod
     def names(cls) -> list[str]:
-        """Of all settings."""
+        """The names of all settings."""
         return list(cls.__dataclass_fields__)
 
     @classmethod
     def read(cls, values: Mapping[str, Any], where: str = "") -> Self:
-        """Settings from `values` of a file or the command line, the others at their defaults.
+        """Settings with `values` from a file or the command line, and defaults for the others.
 
-        Raises ValueError for an unknown name, with the nearest one, and for a value of another
-        type or out of range; `where` begins the message.
+        Raises ValueError, starting with `where`, for an unknown name and for a value of the wrong
+        type or out of range.
         """
         return cls().changed(values, where)
 
     def changed(self, values: Mapping[str, Any], where: str = "") -> Self:
-        """These settings with others from `values`.  Raises as `read` does."""
+        """A copy with `values` from a file or the command line.  Raises as `read` does."""
         if not isinstance(values, Mapping):  # from a file, which may hold anything
             raise ValueError(f"{where or 'settings: '}expected one `name: value` per setting, "
                              f"found {values!r}")
@@ -93,6 +93,6 @@ class Settings:
         return validated(type(self), {name: getattr(self, name) for name in known} | values, where)
 
     def but(self, **changes: Any) -> Self:
-        """These settings with those that are not None in `changes`."""
+        """A copy with those `changes` that are not None."""
         given = {name: value for name, value in changes.items() if value is not None}
         return dataclasses.replace(self, **current_names(given, self.names()))

@@ -1,4 +1,4 @@
-"""Settings from outside: a YAML file (`--config`) and single values (`--set name=value`)."""
+"""Reads settings from a YAML file (`--config`) and from `--set name=value`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from zoo.system.encoding import EncodingError, decode
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file, or in the JSON that a run keeps.
+    """Read the settings of a YAML file, or of a run's config.json.
 
-    Raises ValueError for a file that cannot be read or holds something else.
+    Raises ValueError for a file that cannot be read or does not hold settings.
     """
     try:
         values = yaml.safe_load(decode(path.read_bytes()))
     except FileNotFoundError:
-        raise ValueError(f"there is no file {path}; name a YAML file with --config") from None
+        raise ValueError(f"there is no file {path}; give a YAML file as --config") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except EncodingError as error:
@@ -27,7 +27,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
-        raise ValueError(f"{path} is no YAML{line}: "
+        raise ValueError(f"{path} is not valid YAML{line}: "
                          f"{getattr(error, 'problem', None) or 'damaged'}") from None
     if values is None:
         return {}
@@ -46,5 +46,5 @@ def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         try:
             values[name.strip()] = yaml.safe_load(value)
         except yaml.YAMLError:
-            raise ValueError(f"--set {text}: the value is no YAML") from None
+            raise ValueError(f"--set {text}: the value is not valid YAML") from None
     return values

@@ -1,7 +1,7 @@
-"""The settings of a training: presets for each data set, every setting in sight.
+"""The settings of an image training, with presets for each data set.
 
-`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A) as in the official 2018
-release.  `fast` and `small` are ours: short, with what has been learned since.
+`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A) as in the official 2018 release.  `fast`
+and `small` are shorter recipes of this zoo, with more recent techniques.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Recipe(Settings):
     drawings: int = 0  # synthetic digits added per epoch
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(self.sizes))  # JSON knows lists only
+        object.__setattr__(self, "sizes", tuple(self.sizes))  # a list in JSON
         if not all(isinstance(size, int) and size >= 8 for size in self.sizes):
             raise ValueError("sizes must be whole numbers of at least 8 pixels, "
                              f"not {list(self.sizes)}")
@@ -89,7 +89,7 @@ class Recipe(Settings):
 
 
 PAPER = Recipe(crop_padding=4, flip=True, cutout=16, precision="float32")
-#: Of `fast` and `small`.  Norms and biases are not decayed as in He et al. 2019 (1812.01187).
+#: The base of `fast` and `small`; no decay of norms and biases, as in He et al. 2019 (1812.01187).
 MODERN = Recipe(schedule="warm-up-cosine", warm_up=0.1, nesterov=True, learning_rate=0.1,
                 weight_decay=5e-4, norm_weight_decay=False, ema_decay=0.999, label_smoothing=0.1,
                 flip=True, crop_padding=4)
@@ -98,30 +98,30 @@ SMALL = MODERN.but(channels=16, layers=8, epochs=36, batch_size=128, drop_path=0
 CIFAR = {
     "paper": PAPER,
     "fast": MODERN.but(epochs=150, batch_size=256, cutout=16),
-    # Three quarters of the epochs on smaller images: half of the time.
+    # Smaller images in three quarters of the epochs halve the time.
     "small": SMALL.but(sizes=(16, 16, 24, 32)),
 }
-# Augmented as in the official release: crops of 8 % to all of the image.
+# Augmentation as in the official release: crops of 8 % to all of the image.
 IMAGENET = PAPER.but(network="imagenet", channels=48, layers=14, epochs=250, batch_size=128,
                      learning_rate=0.1, schedule="step-decay", decay=0.97, weight_decay=3e-5,
                      label_smoothing=0.1, drop_path=0.0, crop_padding=0, cutout=0,
                      resized_crop=0.08, color=0.4, hue=0.2)
 
-#: By data set and preset; the first preset of a data set is taken when none is named.
+#: Recipes by data set and preset; the first preset is the default.
 RECIPES: dict[str, dict[str, Recipe]] = {
-    # Ours, for 8x8 scans and a drawing page: minutes on one CPU core.  Label smoothing keeps
-    # the logits small, which float32 parity of an export to 1e-5 needs.
+    # For 8x8 scans and the drawing page: minutes on one CPU core.  Label smoothing keeps the
+    # logits small, as required for float32 parity of exports to 1e-5.
     "digits": {"small": Recipe(
         channels=12, layers=8, epochs=60, batch_size=96, learning_rate=0.08,
         label_smoothing=0.1, drop_path=0.1, rotate=10, zoom=0.15, shift=1,
         shear=0.2, stroke=0.3, drawings=600)},
     "cifar10": CIFAR,
     "cifar100": CIFAR,
-    # Images of one's own are fewer, so that they are seen more often.
+    # Custom data sets are small, hence more epochs.
     "folder": {"small": SMALL.but(epochs=100), "paper": PAPER, "fast": CIFAR["fast"]},
     "imagenet": {
         "paper": IMAGENET,
-        # Goyal et al. 2017 (1706.02677): the rate grows with the batch.
+        # Goyal et al. 2017 (1706.02677): the learning rate scales with the batch.
         "fast": IMAGENET.but(epochs=100, batch_size=512, learning_rate=0.4,
                              schedule="warm-up-cosine", warm_up=0.05, nesterov=True, decay=1.0,
                              norm_weight_decay=False, ema_decay=0.9999, precision="auto"),

@@ -1,7 +1,7 @@
-"""The settings of a language model's training, every one in sight; presets by data set.
+"""The settings of a language model's training, with presets for each data set.
 
 `paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A.3.2) as in the official 2018 release, which
-follows Merity et al. 2017 (arXiv 1708.02182).  `fast` and `small` are ours.
+follows Merity et al. 2017 (arXiv 1708.02182).  `fast` and `small` are recipes of this zoo.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LanguageRecipe(Settings):
     def __post_init__(self) -> None:
         for name in ("hidden", "epochs", "batch_size", "bptt", "nonmonotone", "test_columns"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, a whole number, "
+                raise ValueError(f"{name} must be a whole number of at least 1, "
                                  f"not {getattr(self, name)!r}")
         for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < float("inf"):
@@ -63,10 +63,11 @@ class LanguageRecipe(Settings):
             raise ValueError("nt-asgd averages the weights itself; leave ema_decay at 0")
 
     def dropouts(self) -> dict[str, float]:
+        """The dropout settings by name."""
         return {name: value for name, value in vars(self).items() if name.startswith("dropout")}
 
 
-#: As in the release, whose 8000 epochs are an upper limit; dropped words as in the paper.
+#: As in the release, whose 8000 epochs are an upper limit; `dropout_words` as in the paper.
 PTB = LanguageRecipe(precision="float32", test_columns=1)
 FAST = LanguageRecipe(
     epochs=60, batch_size=128, bptt=70, random_bptt=False, optimizer="adamw", learning_rate=2e-3,
@@ -78,7 +79,7 @@ SMALL = FAST.but(
     tar_weight=0.0)
 
 PRESETS = ("paper", "fast", "small")
-# Words are fewer than characters, and are learned by heart sooner.
+# A text has fewer words than characters, so the model overfits sooner.
 _WORDS = {"epochs": 16, "learning_rate": 4e-3, "dropout": 0.4, "dropout_words": 0.1,
           "dropout_embedding": 0.1, "dropout_input": 0.4}
 _CHANGES = {
@@ -89,8 +90,8 @@ _CHANGES = {
 
 
 def language_recipe(data: str, preset: str | None = None) -> LanguageRecipe:
-    """The recipe of a text by its name; where none is named, `paper` for ptb and wikitext2, else
-    `small`.  Raises ValueError for a preset that does not exist."""
+    """The recipe of a text; the default preset is `paper` for ptb and wikitext2, else `small`.
+    Raises ValueError for an unknown preset."""
     preset = preset or ("paper" if data in ("ptb", "wikitext2") else "small")
     if preset not in PRESETS:
         raise ValueError(f"language models have no preset {choices(preset, PRESETS)}")

@@ -1,4 +1,4 @@
-"""What a user asks of a run: options over a file of settings, or over those of an earlier run."""
+"""The options of a run, on top of a settings file or the settings of an earlier run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from zoo.recipes.config_file import read_config_file
 
 @dataclass
 class Options:
-    """Base of the options of `zoo train` and `search run`; None or False where nothing was said.
+    """The base of the options of `zoo train` and `search run`; None or False means not given.
 
-    `changes` are settings as options give them, `given` such of a file or of `--set`.  With a
-    `data_sha256` no other data will do; the settings of a finished or begun run have one.
+    `changes` are settings from options, `given` those from a file or `--set`.  The data must match
+    `data_sha256`, which the settings of an earlier run include.
     """
 
     data: str | None = None
@@ -35,9 +35,9 @@ class Options:
     changes: dict[str, Any] = field(default_factory=dict)
     given: dict[str, Any] = field(default_factory=dict)
 
-    #: What a run's own file has besides, which follows from the rest.
+    #: Entries of a run's config.json that follow from the others.
     derived: ClassVar[tuple[str, ...]] = ()
-    #: What does not hold any more where another is given anew, in any file and in a run's own.
+    #: Entries that a new value of another option invalidates, in any file and in a run's config.
     stale: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     stale_of_run: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     _of_data: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -45,29 +45,29 @@ class Options:
         "size": ("data_sha256",), "by": ("data_sha256",)}
 
     def over_file(self, path: Path) -> Self:
-        """These options over those of a YAML file, which may be the config.json of a run.
+        """These options on top of a YAML file, which may be the config.json of a run.
 
-        Raises ValueError for a file that cannot be read, and values of another type.
+        Raises ValueError for a file that cannot be read, and for values of the wrong type.
         """
         return self.over(read_config_file(path), f"{path}: ")
 
     def over(self, values: Mapping[str, Any], where: str = "") -> Self:
-        """These options over `values` by name; those that are no option are settings.
+        """These options on top of `values`, whose other names are settings.
 
-        Raises ValueError for values of another type, in one line that `where` begins.
+        Raises ValueError for values of the wrong type, with a message that starts with `where`.
         """
         of_run = {"data", "data_sha256"} <= values.keys()
         own = {one.name for one in dataclasses.fields(self)} - {"changes", "given"}
-        said = {name: getattr(self, name) for name in own
-                if getattr(self, name) is not None and getattr(self, name) is not False}
+        given = {name: getattr(self, name) for name in own
+                 if getattr(self, name) is not None and getattr(self, name) is not False}
         rules = [self._of_data, self.stale, *([self.stale_of_run] if of_run else [])]
-        dropped = {old for rule in rules for new in rule.keys() & said.keys()
+        dropped = {old for rule in rules for new in rule.keys() & given.keys()
                    for old in rule[new]
-                   if (new in values or of_run) and str(said[new]) != str(values.get(new))}
+                   if (new in values or of_run) and str(given[new]) != str(values.get(new))}
         dropped |= set(self.derived) if of_run else set()
         values = {name: value for name, value in values.items() if name not in dropped}
         options = validated(type(self), {
             name: value for name, value in values.items() if name in own}, where)
         settings = {name: value for name, value in values.items() if name not in own}
-        return dataclasses.replace(options, **said, changes=self.changes,
+        return dataclasses.replace(options, **given, changes=self.changes,
                                    given=settings | self.given)

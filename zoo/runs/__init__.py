@@ -1,1 +1,1 @@
-"""What a training or a search keeps on disk: its folder, its lock, TensorBoard events."""
+"""The files of a training or a search: run folder, lock, TensorBoard events."""

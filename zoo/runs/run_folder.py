@@ -1,10 +1,9 @@
-"""The folder of a training run while it trains: settings, history, checkpoint.
+"""The folder of a training run: settings, history, checkpoints.
 
-``config.json`` says what is trained, ``history.jsonl`` gets a row an epoch, ``checkpoint.pt``
-holds everything that the next epoch depends on, ``best.pt`` the weights of the best epoch where
-validation images or text tell which that is, of a language model all that the epoch after it
-depends on.  When the run is finished the folder becomes an
-artifact (`zoo.artifact.folder`), whose manifest is written last.
+``config.json`` holds the settings, ``history.jsonl`` one row per epoch, ``checkpoint.pt``
+everything that the next epoch depends on.  With validation data ``best.pt`` holds the weights of
+the best epoch, for a language model its whole training state.  A finished run becomes an artifact
+(`zoo.artifact.folder`), whose manifest is written last.
 """
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from zoo.artifact.folder import CONFIG, HISTORY, MANIFEST, VOCABULARY, finalize, json_bytes
+from zoo.artifact.folder import finalize, json_bytes
 from zoo.artifact.manifest import Manifest
+from zoo.artifact.names import CONFIG, GENOTYPE, HISTORY, LABELS, MANIFEST, VOCABULARY
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.recipes.image import Recipe
 from zoo.recipes.language import LanguageRecipe
@@ -36,27 +36,26 @@ from zoo.weights import WEIGHTS, save_weights
 CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
 LOCK = "lock"  # see `zoo.runs.run_lock`
 DIVERGED = "diverged.txt"  # why the run cannot go on, in one line
-# What a kill in the middle of a `write_whole` leaves behind.
+# Files that a killed `write_whole` leaves behind.
 _PARTS = {f"{name}.part" for name in (
-    CONFIG, HISTORY, CHECKPOINT, BEST, MANIFEST, VOCABULARY, "model.safetensors", "genotype.json",
-    "labels.txt")}
+    CONFIG, HISTORY, CHECKPOINT, BEST, MANIFEST, VOCABULARY, WEIGHTS, GENOTYPE, LABELS)}
 
 
-_ANEW = "put the right one back, or train anew into another folder with -o"
+_RESTORE = "restore it, or train into another folder with -o"
 # The recipe is compared setting by setting; data and weights may have moved.
 _NOT_COMPARED = ("recipe", "started_from", "weights_sha256", "path", "size", "weights")
 
 
 class RunError(ValueError):
-    """A folder in which this training cannot start or go on; the message says what to do."""
+    """A folder in which a run cannot start or resume; the message has the remedy."""
 
 
 class DivergedError(ValueError):
-    """What is learned or computed is not a number any more."""
+    """A loss or an output that is infinite or NaN."""
 
 
 def diverged(what: str, learning_rate: float) -> DivergedError:
-    """The error of a training in which `what` has happened, with the remedy."""
+    """The error for a diverged training; `what` describes the symptom."""
     return DivergedError(f"{what}; train into a new folder with a smaller --learning-rate (it was "
                          f"{learning_rate})")
 
@@ -64,21 +63,21 @@ def diverged(what: str, learning_rate: float) -> DivergedError:
 _TRAINING = ("training run", {
     MANIFEST: "a finished artifact;",
     DIVERGED: "a training that diverged;",
-    CONFIG: "an unfinished training; go on with --resume, or"})
+    CONFIG: "an unfinished training; continue it with --resume, or"})
 
 
 def start(folder: Path, config: dict) -> None:
-    """Make `folder` ready for a new training.  Raises RunError if it holds anything already."""
+    """Prepare `folder` for a new training.  Raises RunError unless it is empty."""
     begin(folder, config, *_TRAINING)
 
 
 def check_free(folder: Path) -> None:
-    """Raise RunError if `folder` holds anything already, so that no training can start there."""
+    """Raise RunError unless `folder` is empty or missing, as a new training needs it."""
     refuse_used(folder, *_TRAINING)
 
 
 def begin(folder: Path, config: dict, kind: str, held: Mapping[str, str]) -> None:
-    """Make `folder` ready for a run of some `kind`.  Raises RunError as `refuse_used` does."""
+    """Prepare `folder` for a run of some `kind`.  Raises RunError as `refuse_used` does."""
     refuse_used(folder, kind, held)
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
@@ -86,34 +85,33 @@ def begin(folder: Path, config: dict, kind: str, held: Mapping[str, str]) -> Non
 
 
 def refuse_used(folder: Path, kind: str, held: Mapping[str, str]) -> None:
-    """Raise RunError if `folder` holds anything already; `held` says what each file is one of."""
+    """Raise RunError unless `folder` is empty; `held` says what a file in it belongs to."""
     check_is_folder(folder)
     for name, what in held.items():
         if (folder / name).exists():
             raise RunError(f"{folder} holds {what} choose another folder with -o")
     if folder.exists() and any(not _is_part(path) for path in folder.iterdir()):
-        raise RunError(f"{folder} is not empty and no {kind}, so it is left alone; choose another "
-                       "folder with -o")
+        raise RunError(f"{folder} is not empty and not a {kind}; choose another folder with -o")
 
 
 def check_is_folder(folder: Path) -> None:
-    """Raise RunError where something else than a folder stands at `folder`."""
+    """Raise RunError if `folder` exists and is not a folder."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise RunError(f"{folder} exists and is not a folder; choose another with -o")
 
 
 def read_config(folder: Path, recipe: type[Recipe] | type[LanguageRecipe] = Recipe) -> dict:
-    """The settings of the run in `folder`, those that are newer than the run at their defaults.
+    """The settings of the run in `folder`, with defaults for settings newer than the run.
 
-    `recipe` is the class of the run's recipe; settings that were renamed have today's names.
-    Raises RunError when there is none to go on with, or one of another kind of network.
+    `recipe` is the class of the run's recipe; renamed settings have their current names.
+    Raises RunError if there is no run to resume, or one of another kind of network.
     """
     path = folder / CONFIG
     config: Any = None
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise RunError(f"{folder} holds no training to resume; leave --resume out") from None
+        raise RunError(f"{folder} holds no training to resume; omit --resume") from None
     except ValueError:
         pass  # not JSON
     _check_kind(folder, config, recipe)
@@ -125,38 +123,36 @@ def read_config(folder: Path, recipe: type[Recipe] | type[LanguageRecipe] = Reci
                 raise TypeError(name)
         check_threads(config.get("threads"))
     except (KeyError, TypeError, ValueError):
-        raise RunError(f"{path} is damaged; train anew into another folder with "
-                       "-o") from None
+        raise RunError(f"{path} is damaged; train into another folder with -o") from None
     return config
 
 
 def threads(folder: Path, recipe: Recipe | LanguageRecipe) -> int:
-    """With how many threads of the CPU the run in `folder` began; torch's own number for an older
-    run, which does not say.  Raises as `read_config`."""
+    """The number of CPU threads of the run in `folder`; for an older run, which does not store it,
+    torch's default.  Raises as `read_config` does."""
     return read_config(folder, type(recipe)).get("threads") or torch.get_num_threads()
 
 
 def _check_kind(folder: Path, config: object, recipe: type) -> None:
-    """Raise RunError for a language model where an image network is meant, or the reverse."""
+    """Raise RunError for a language model instead of an image network, or the reverse."""
     if not isinstance(config, dict) or not isinstance(config.get("recipe"), dict):
         return
-    known = ("a language model" if config.get("network") == "language" else
-             "an image network" if "network" in config["recipe"] else None)
-    wanted = "an image network" if recipe is Recipe else "a language model"
-    if known and known != wanted:
-        raise RunError(f"{folder} is a run of {known}, {config.get('cell')}; go on with that cell "
-                       "or choose another folder with -o")
+    actual = ("a language model" if config.get("network") == "language" else
+              "an image network" if "network" in config["recipe"] else None)
+    expected = "an image network" if recipe is Recipe else "a language model"
+    if actual and actual != expected:
+        raise RunError(f"{folder} is a run of {actual}, {config.get('cell')}; resume it with that "
+                       "cell or choose another folder with -o")
 
 
 def check_same(folder: Path, config: dict) -> None:
-    """Make the run in `folder` ready to go on: files half-written when it was killed are removed.
+    """Prepare the run in `folder` to be resumed with `config`; removes half-written files.
 
-    Raises RunError naming the first setting in which `config` differs from the run's, and for a run
-    that has diverged.
+    Raises RunError, naming the first setting that differs, and for a run that has diverged.
     """
     recipe = LanguageRecipe if config.get("network") == "language" else Recipe
     stored: dict[str, Any] = read_config(folder, recipe)
-    stored.setdefault("threads", config.get("threads"))  # which older runs lack
+    stored.setdefault("threads", config.get("threads"))  # missing in older runs
     if stored["data"] == config["data"] and stored["data_sha256"] != config["data_sha256"]:
         what, options = (("other training images", "--path and --size") if recipe is Recipe
                          else ("another text", "--data, --path and --by"))
@@ -164,7 +160,7 @@ def check_same(folder: Path, config: dict) -> None:
                        "another folder with -o")
     if stored.get("weights_sha256") != config.get("weights_sha256"):
         raise RunError(f"{folder} was started from other weights "
-                       f"({stored.get('started_from') or 'random ones'}); give the same --weights "
+                       f"({stored.get('started_from') or 'random'}); give the same --weights "
                        "or choose another folder with -o")
     pairs = [(name, stored.get(name), value) for name, value in config.items()
              if name not in _NOT_COMPARED]
@@ -172,34 +168,33 @@ def check_same(folder: Path, config: dict) -> None:
               for name, value in config["recipe"].items()]
     for name, before, now in pairs:
         if before != now:
-            raise RunError(f"{folder} was started with {name} {before}, not {now}; go on with the "
-                           "same settings or choose another folder with -o")
+            raise RunError(f"{folder} was started with {name} {before}, not {now}; give the same "
+                           "settings or choose another folder with -o")
     refuse_diverged(folder)
     _sweep(folder)
 
 
 def refuse_diverged(folder: Path) -> None:
-    """Raise RunError, with what went wrong, for a run that has diverged: it would do so again."""
+    """Raise RunError, with the reason, for a run that has diverged, since it would do so again."""
     if (folder / DIVERGED).exists():
         why = (folder / DIVERGED).read_text(encoding="utf-8", errors="replace")
         raise RunError(f"{folder} has diverged and would do so again: {' '.join(why.split())}")
 
 
 def save_checkpoint(folder: Path, state: dict, name: str = CHECKPOINT) -> None:
-    """Replace a checkpoint in one step: a kill leaves the old one or the new one.
+    """Replace a checkpoint atomically: a kill leaves the old or the new one.
 
-    Raises OSError when the disk is full.
+    Raises OSError if the disk is full.
     """
-    content = io.BytesIO()  # torch.save on a path calls a full disk a RuntimeError
+    content = io.BytesIO()  # torch.save to a path raises RuntimeError on a full disk
     torch.save(state, content)
     write_whole(folder / name, content.getbuffer())
 
 
 def load_checkpoint(folder: Path, *keys: str, name: str = CHECKPOINT) -> dict | None:
-    """A checkpoint on the CPU, the last one unless `name` says another; None if there is none.
+    """Load a checkpoint on the CPU, by default the last; None if there is none.
 
-    Raises RunError when the file is damaged or lacks one of `keys`; nothing in it is ever
-    executed.
+    Raises RunError if the file is damaged or lacks one of `keys`.  Never executes code from it.
     """
     path = folder / name
     if not path.exists():
@@ -213,37 +208,36 @@ def load_checkpoint(folder: Path, *keys: str, name: str = CHECKPOINT) -> dict | 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever is raised on a checkpoint that holds something else as a RunError that names it: on
-    reading it, and on filling what trains from it."""
+    """Turn the errors of reading or loading a damaged checkpoint into a RunError that names it."""
     try:
         yield
     except torch.OutOfMemoryError:
         raise
     except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, LookupError,
             AttributeError, TypeError, AssertionError, struct.error):
-        raise RunError(f"{path} is damaged; begin anew in another folder with -o") from None
+        raise RunError(f"{path} is damaged; start over in another folder with -o") from None
 
 
 def keep_best(folder: Path, measure: str, better: Callable[[float, float], bool],
               state: dict) -> None:
-    """Write `state`, of which "model" and `measure` are parts, to best.pt, unless what is there
-    is as good: `better` (operator.lt or gt) compares the two by `measure`."""
-    # The file says what it holds: a kill may come between it and the checkpoint.
+    """Write `state`, which has the keys "model" and `measure`, to best.pt if it is `better`
+    (operator.lt or gt) by `measure` than the state in the file."""
+    # Compared with the file itself, since a kill may come between it and the checkpoint.
     best = load_checkpoint(folder, measure, "model", name=BEST)
     if best is None or better(state[measure], best[measure]):
         save_checkpoint(folder, state, BEST)
 
 
 def load_best(folder: Path, *keys: str) -> dict:
-    """What `keep_best` wrote.  Raises RunError when it is gone, damaged or lacks one of `keys`."""
+    """Load the file of `keep_best`.  Raises RunError if it is missing, damaged or lacks a key."""
     best = load_checkpoint(folder, *keys, name=BEST)
     if best is None:
-        raise RunError(f"{folder / BEST} is gone; begin anew in another folder with -o")
+        raise RunError(f"{folder / BEST} is missing; start over in another folder with -o")
     return best
 
 
 def random_states(device: torch.device) -> dict[str, torch.Tensor]:
-    """The states of torch's generators that a training on `device` draws from."""
+    """The states of the torch generators that a training on `device` uses."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -251,14 +245,14 @@ def random_states(device: torch.device) -> dict[str, torch.Tensor]:
 
 
 def set_random_states(states: dict[str, torch.Tensor], device: torch.device) -> None:
-    """Go back to what `random_states` gave."""
+    """Restore the states of `random_states`."""
     torch.set_rng_state(states["cpu"])
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)
 
 
 def append_line(path: Path, row: dict) -> None:
-    """Add a row to a file of JSON lines, and see it on the disk."""
+    """Append a row to a file of JSON lines and flush it to disk."""
     with open(path, "a", encoding="utf-8") as file:
         file.write(json_text.dumps(row) + "\n")
         file.flush()
@@ -269,25 +263,25 @@ def check_history(path: Path, count: int) -> None:
     """Raise RunError unless the first `count` lines are the rows of epochs 1 to `count`."""
     lines = path.read_bytes().splitlines() if path.exists() else []
     if len(lines) < count:
-        raise RunError(f"{path} lacks rows of epochs that are done; {_ANEW}")
+        raise RunError(f"{path} lacks rows of finished epochs; {_RESTORE}")
     for number, line in enumerate(lines[:count], start=1):
         try:
             row = json.loads(line)
-        except (ValueError, RecursionError):  # bytes that are no text, too
+        except (ValueError, RecursionError):  # includes bytes that are not text
             row = None
         if not isinstance(row, dict) or row.get("epoch") != number:
             raise RunError(f"{path} is damaged (line {number} is not the row of epoch {number}); "
-                           f"{_ANEW}")
+                           f"{_RESTORE}")
 
 
 def keep_lines(path: Path, count: int) -> None:
-    """Keep the first `count` lines: a kill may come between a row and its checkpoint."""
+    """Truncate to `count` lines, since a kill may come between a row and its checkpoint."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     write_whole(path, b"".join(lines[:count]))
 
 
 def abandon(folder: Path) -> None:
-    """Take back `start`, where no epoch is kept yet: another run may begin in the folder."""
+    """Undo `start` if there is no checkpoint yet, so that another run can use the folder."""
     if not (folder / CHECKPOINT).exists():
         for name in (CONFIG, HISTORY, BEST, DIVERGED):
             (folder / name).unlink(missing_ok=True)
@@ -295,17 +289,17 @@ def abandon(folder: Path) -> None:
 
 
 def finish(folder: Path, model: nn.Module, genotype: Genotype, manifest: Manifest) -> Manifest:
-    """Make the folder of a run an artifact; its manifest, with the checksums of its files."""
+    """Turn the folder of a run into an artifact; return its manifest with file checksums."""
     save_weights(model, folder / WEIGHTS)
-    write_whole(folder / "genotype.json", to_json(genotype).encode())
+    write_whole(folder / GENOTYPE, to_json(genotype).encode())
     manifest = finalize(folder, manifest, leaving_out={CHECKPOINT, BEST, LOCK})
     clean(folder)
     return manifest
 
 
 def clean(folder: Path) -> None:
-    """Remove what only a running training needs; comes after the manifest is written."""
-    sync_names(folder)  # the manifest must outlast a power cut before the checkpoint goes
+    """Remove the files that only a running training needs, after the manifest is written."""
+    sync_names(folder)  # the manifest must be on disk before the checkpoint is removed
     for name in (CHECKPOINT, BEST):
         (folder / name).unlink(missing_ok=True)
     _sweep(folder)
@@ -316,7 +310,7 @@ def _is_part(path: Path) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove half-written files of ours, no others."""
+    """Remove half-written files of a run, and nothing else."""
     for path in filter(_is_part, list(folder.iterdir())):
-        if path.name != LOCK:  # that of this process
+        if path.name != LOCK:  # held by this process
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Work in the folder of a training or a search: one process at a time; a divergence is noted."""
+"""Locks the folder of a training or a search for one process, and records a divergence."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from zoo.system.swap import made
 @contextlib.contextmanager
 def at_work(folder: Path) -> Iterator[None]:
     """Hold the lock of the run in `folder`, which the system releases however the process ends, and
-    write down why the run diverges, if it does.
+    record the reason of a DivergedError.
 
-    The folder is created, and removed again if nothing was written to it.  Of several processes of
-    one run the first one holds the lock.  Raises RunError while another run is at work there.
+    Creates the folder, and removes it if nothing was written to it.  The first of a run's
+    processes holds the lock.  Raises RunError if another run holds it.
     """
     lock = FileLock(folder / LOCK, timeout=0)
     with contextlib.ExitStack() as stack:
         distributed.first(lambda: _acquire(lock, folder, stack))
         try:
             yield
-        except DivergedError as error:  # for those who want to go on with the run
+        except DivergedError as error:  # for later attempts to resume the run
             if distributed.is_main_process():
                 write_whole(folder / DIVERGED, f"{error}\n".encode())
             raise
         finally:
             if lock.is_locked:
-                # While it is held; who has the old file open sees by `_is_current` that it is gone.
-                with contextlib.suppress(OSError):  # Windows, where it goes when it is released
+                # Removed while held; `_is_current` tells waiting processes that it is gone.
+                with contextlib.suppress(OSError):  # on Windows only the release removes it
                     (folder / LOCK).unlink()
                 lock.release()
 
@@ -48,13 +48,15 @@ def _acquire(lock: FileLock, folder: Path, stack: contextlib.ExitStack) -> None:
             lock.release()
             lock.acquire()
     except Timeout:
-        raise RunError(f"another process is at work on {folder}; wait for it, or choose another "
+        raise RunError(f"another process is using {folder}; wait for it, or choose another "
                        "folder with -o") from None
 
 
 def _is_current(file: Path) -> bool:
-    """Is the lock that is held on the file of this name, rather than on one that was removed while
-    it was waited for?  Older releases of filelock do not look."""
+    """Whether the held lock belongs to the existing file, not to one removed while waiting for it.
+
+    Older releases of filelock do not check.
+    """
     other = FileLock(file, timeout=0)
     try:
         other.acquire()

@@ -1,7 +1,7 @@
-"""TensorBoard events of a run, always exactly those of its history.
+"""TensorBoard events of a run, always consistent with its history.
 
-The history is the truth: whoever opens the events of a run that goes on, or was killed, writes
-them anew from its rows, so that no point stands there twice and none is missing.
+Resuming a run rewrites its events from the rows of the history, so no point is duplicated or
+missing.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-TENSORBOARD = "tb"  # folder in that of the run
+TENSORBOARD = "tb"  # in the run folder
 MISSING = ("the package tensorboard is not installed, so this run writes no events; "
            "pip install 'genotype-zoo[search]' adds it")
-_absence_said = False
+_warned = False
 _NAMES = {"train_loss": "loss/train", "valid_loss": "loss/valid",
           "train_accuracy": "accuracy/train", "valid_accuracy": "accuracy/valid",
           "train_perplexity": "perplexity/train", "valid_perplexity": "perplexity/valid",
@@ -30,16 +30,16 @@ _NAMES = {"train_loss": "loss/train", "valid_loss": "loss/valid",
 
 
 class Events:
-    """The events in `folder`, beginning with those of `rows`; a row has "epoch" and "seconds".
+    """The events in `folder`, starting with those of `rows`; a row has "epoch" and "seconds".
 
-    Without the package tensorboard it says so once, on stderr, and does nothing.
+    Without the package tensorboard, prints a message to stderr once and writes nothing.
     """
 
     def __init__(self, folder: Path, rows: Sequence[dict] = ()) -> None:
         self._writer = _open(folder)
         if self._writer is None:
             return
-        # So that the page's relative times are right.
+        # Keeps the relative times of TensorBoard correct.
         at = time.time() - sum(_seconds(row) for row in rows)
         for row in rows:
             at += _seconds(row)
@@ -47,13 +47,13 @@ class Events:
         self._writer.flush()
 
     def add(self, row: dict) -> None:
-        """Write the points of a row of the history.  Raises OSError when the disk is full."""
+        """Write the points of a history row.  Raises OSError if the disk is full."""
         if self._writer is not None:
             self._write(self._writer, row, time.time())
             self._writer.flush()
 
     def close(self) -> None:
-        """Never raises: what could not be written was said by `add`."""
+        """Close the file; never raises, since `add` has already reported write errors."""
         if self._writer is not None:
             with contextlib.suppress(OSError):
                 self._writer.close()
@@ -63,11 +63,11 @@ class Events:
             if finite(value) is not None:
                 writer.add_scalar(name, value, row["epoch"], walltime=at)
         if text := self.genotype(row):
-            # Four spaces make it code in the page, in which * and _ mean themselves.
+            # In Markdown, four spaces make it code, in which * and _ are literal.
             writer.add_text("genotype", f"    {text}", row["epoch"], walltime=at)
 
     def values(self, row: dict) -> Iterator[tuple[str, object]]:
-        """(name, value) of what a row says; those that are no numbers are left out."""
+        """(name, value) pairs of a row; values that are not finite numbers are skipped."""
         for key, name in _NAMES.items():
             yield name, row.get(key)
         seconds = _seconds(row)
@@ -77,20 +77,19 @@ class Events:
                 yield f"cost/{unit}_per_second", row[unit] / seconds
 
     def genotype(self, row: dict) -> str | None:
-        """The text of the cell that a row has found, in a search."""
+        """The cell of a row, as text, in a search."""
         return None
 
 
 class HistoryEvents:
-    """The events of a training in `folder`, opened when its `history` has a new row: before its
-    first epoch has ended a run leaves none."""
+    """The events of a training in `folder`, created with the first new row of its `history`."""
 
     def __init__(self, folder: Path, history: Path) -> None:
         self.folder, self.history = folder / TENSORBOARD, history
         self._events: Events | None = None
 
     def follow(self) -> None:
-        """Take in the newest row.  Raises OSError when the disk is full."""
+        """Write the newest row.  Raises OSError if the disk is full."""
         rows = [json.loads(line) for line in self.history.read_text("utf-8").splitlines()]
         if self._events is None:
             self._events = Events(self.folder, rows)
@@ -98,14 +97,14 @@ class HistoryEvents:
             self._events.add(rows[-1])
 
     def close(self) -> None:
-        """The next row that comes opens them anew, with the history as it is then."""
+        """Close the events; the next row rewrites them from the history."""
         if self._events is not None:
             self._events.close()
             self._events = None
 
 
 def finite(value: Any) -> float | None:
-    """`value` if it is a number that can be drawn, else None."""
+    """`value` if it is a finite number, else None."""
     usable = isinstance(value, (int, float)) and math.isfinite(value)
     return value if usable else None
 
@@ -115,20 +114,20 @@ def _seconds(row: dict) -> float:
 
 
 def _open(folder: Path) -> SummaryWriter | None:
-    """A writer in a folder without older events, or None where the package is missing."""
-    global _absence_said
-    # With this module in place TensorBoard writes files itself.  Otherwise it would import
-    # TensorFlow for that, where it is installed: 600 MB and seconds, in the middle of a run.
+    """A writer in a folder whose old events are removed; None if the package is missing."""
+    global _warned
+    # With this module TensorBoard writes files itself.  Otherwise it imports TensorFlow if that
+    # is installed: 600 MB and seconds in the middle of a run.
     name = "tensorboard.compat.notf"
     sys.modules.setdefault(name, types.ModuleType(name))
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        if not _absence_said:
+        if not _warned:
             print(MISSING, file=sys.stderr)
-            _absence_said = True
+            _warned = True
         return None
     for old in folder.glob("events.out.tfevents.*"):
         old.unlink()
-    # A TensorBoard that has the old file open forgets its points at the first step of the new.
+    # purge_step makes a TensorBoard that has the old file open discard its points.
     return SummaryWriter(str(folder), purge_step=0)

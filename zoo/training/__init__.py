@@ -1,1 +1,1 @@
-"""Trainings, from a recipe and data to an artifact."""
+"""Training, from a recipe and data to an artifact."""

@@ -1,4 +1,4 @@
-"""Train the network of a cell on images, from a recipe and data to an artifact."""
+"""Trains the network of a cell on images, from a recipe and data to an artifact."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 
 import zoo
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
+from zoo.artifact.names import LABELS
 from zoo.data.base import ImageData, fingerprint, hold_out
 from zoo.genotypes.serialization import Genotype
 from zoo.messages.notes import note
@@ -37,32 +38,31 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
           device: str = "auto", precision: str = "auto", threads: int | None = None,
           resume: bool = False, report: Report | None = None, events: bool = False,
           source: Mapping[str, Any] | None = None) -> Manifest:
-    """Train `cell` on `data` and leave an artifact in `directory`; its manifest.
+    """Train `cell` on `data`, write an artifact to `directory`, and return its manifest.
 
-    `cell` is a registered name, or any name for the `genotype` that comes with it.
-    `weights` to start from are a data set's name ("cifar10": the shipped ones), a safetensors
+    `cell` is a registered name, or any name for the given `genotype`.
+    `weights` to start from are a data set's name ("cifar10": the shipped weights), a safetensors
     file, or an artifact's folder; see `zoo.training.fine_tuning`.
-    `precision` is the recipe's where it is "auto"; `threads` of the CPU are one or all where they
-    are None, whichever the first steps are faster with.
-    `report(steps done, steps in all, row)` is called after each step with row None, and after
-    each epoch with that epoch's row of the history.  With `resume` a run that was interrupted
-    goes on after its last whole epoch, on the CPU bit for bit as if it had not been.
+    With `precision` "auto" the recipe decides; `threads` None is one CPU thread or all of them,
+    whichever is faster in the first steps.
+    `report(steps done, total steps, row)` is called after each step with row None, and after
+    each epoch with its history row.  `resume` continues an interrupted run after its last full
+    epoch, on the CPU with bit-identical results.
     `events` writes TensorBoard events to tb/ in the folder.
-    `source` are the options that `data` and `weights` come by, which config.json keeps.
-    Started by torchrun, each process learns from its part of every batch on its own GPU; the
-    first one writes and reports.
-    The test set is evaluated once, after the last epoch.  With `recipe.validation`, or where the
-    data has validation images, the weights are those of the epoch that was best on them, else the
-    last ones.
+    `source` holds the options that selected `data` and `weights`, for config.json.
+    Under torchrun each process trains on its part of every batch on its own GPU; the first one
+    writes and reports.
+    The test set is evaluated once, after the last epoch.  With validation images, from
+    `recipe.validation` or the data set, the best epoch's weights are kept, else the last.
 
-    Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
-    loss is not finite, DataError for images that cannot be held out, WeightsError for `weights`
-    that do not fit, ValueError for a device, precision or weights that are not there.
+    Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError for a loss
+    that is not finite, DataError for images that cannot be held out, WeightsError for `weights`
+    that do not fit, ValueError for an unavailable device, precision or weights.
     """
     folder = Path(directory)
     genotype = genotype or zoo.genotype(cell)
     if genotype.kind == "recurrent":
-        raise ValueError(f"{cell} is a recurrent cell; images are learned by convolutional ones, "
+        raise ValueError(f"{cell} is a recurrent cell; image networks need a convolutional one, "
                          "see `zoo list`")
     check_seed(seed)
     check_threads(threads)
@@ -77,8 +77,8 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
     valid = data.valid
     if recipe.validation:
         if valid:
-            note(f"{data.name} has {len(valid.labels):,} validation images, which are not read: "
-                 "others are held out by --validation")
+            note(f"the {len(valid.labels):,} validation images of {data.name} are not used: "
+                 "--validation holds out training images instead")
         data, valid = hold_out(data, recipe.validation, seed)
     with distributed.group(place) as place, at_work(folder):
         pretrained, start = distributed.first(
@@ -100,15 +100,15 @@ def train(cell: str, data: ImageData, recipe: Recipe, directory: Path | str, *,
 
 def _finish(folder: Path, cell: str, task: ImageTask, model: ImageNetwork, facts: dict
             ) -> Manifest:
-    """Turn the run folder into an artifact.  Raises DivergedError when the last steps destroyed
-    the network."""
+    """Turn the run folder into an artifact.  Raises DivergedError for outputs that are not finite.
+    """
     data, recipe = task.data, task.recipe
     logits = predict(model, data.test.images, data.mean, data.std)
     if not logits.isfinite().all():
         raise diverged("the network's outputs are NaN or infinite after its last epoch",
                        recipe.learning_rate)
     result = score(logits, data.test.labels, len(data.labels))
-    write_whole(folder / "labels.txt", "".join(f"{label}\n" for label in data.labels).encode())
+    write_whole(folder / LABELS, "".join(f"{label}\n" for label in data.labels).encode())
     _, height, width, channels = data.train.images.shape
     costs = cost(model, (channels, height, width))
     return run_folder.finish(folder, model, task.genotype, Manifest(

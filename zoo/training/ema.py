@@ -1,7 +1,7 @@
-"""The average of a network's weights over the last steps, which is better than the last ones.
+"""An exponential moving average of a network's weights.
 
-Polyak & Juditsky 1992; here an exponential one, batch-norm statistics included, that forgets
-faster in the first steps, as `tf.train.ExponentialMovingAverage` does with `num_updates`.
+Polyak & Juditsky 1992.  Includes batch-norm statistics and decays faster in the first steps, like
+`tf.train.ExponentialMovingAverage` with `num_updates`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from torch import nn
 
 
 class ModelEMA:
-    """`model` here is a copy in eval mode that holds the averaged values of the trained one.
+    """Keeps `model`, a copy of the trained network in eval mode with averaged values.
 
-    After `steps` updates a value keeps the share min(`decay`, (1 + steps) / (10 + steps)).
+    The decay after `steps` updates is min(`decay`, (1 + steps) / (10 + steps)).
     """
 
     def __init__(self, trained: nn.Module, decay: float) -> None:
         self.model = copy.deepcopy(trained).eval().requires_grad_(False)
         self.decay, self.steps = decay, 0
-        # The parameters themselves: cuDNN moves the memory of an LSTM's.  Tied ones come once.
+        # Parameters rather than their data, because cuDNN moves the memory of an LSTM.
         pairs = [*zip(self.model.parameters(), trained.parameters()),
                  *zip(self.model.buffers(), trained.buffers())]
         self._floats = [pair for pair in pairs if pair[0].is_floating_point()]
@@ -29,13 +29,13 @@ class ModelEMA:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the values that the trained network has now."""
+        """Update the average with the current values of the trained network."""
         self.steps += 1
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
         averaged, new = zip(*self._floats)
-        # torch lists these among its functions nowhere, but optimizers call them, too.
+        # Not documented, but torch's own optimizers use these functions.
         torch._foreach_lerp_(averaged, new, 1 - keep)  # pyright: ignore[reportPrivateImportUsage]
-        if self._counts:  # batches that batch-norm has seen
+        if self._counts:  # num_batches_tracked of batch-norm
             counted, seen = zip(*self._counts)
             torch._foreach_copy_(list(counted), list(seen))  # pyright: ignore[reportPrivateImportUsage]
 

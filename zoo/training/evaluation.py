@@ -1,4 +1,4 @@
-"""How often a network is right: logits of a data set's images, accuracy in all and by class."""
+"""Evaluates an image network: logits, and accuracy overall and by class."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from zoo.data.transforms import normalize
 
 @dataclass(frozen=True)
 class Result:
-    """`accuracy` in 0..1 over `images` images; by class, in the order of the labels.
+    """`accuracy` in 0..1 over `images` images, overall and by class in the order of the labels.
 
-    `confusion` (classes, classes) counts the images of each class, a row, by what they are taken
-    for.  `top5_accuracy`, where there are more than ten classes: the class is among the five
-    largest logits.
+    `confusion` (classes, classes) counts images by true class (row) and predicted class (column).
+    `top5_accuracy` is set for more than ten classes.
     """
 
     accuracy: float
@@ -34,17 +33,17 @@ class Result:
 @torch.no_grad()
 def predict(model: nn.Module, images: np.ndarray, mean: list[float], std: list[float],
             batch_size: int = 256, report: Callable[[int, int], None] | None = None) -> Tensor:
-    """Logits (N, classes), float32 on the CPU, of raw images (N, H, W, C) 0..255.
+    """Compute logits (N, classes), float32 on the CPU, for raw images (N, H, W, C) 0..255.
 
-    The model keeps its device and is left in the mode that it was in.  `report(images done,
-    images in all)` is called after each batch.
+    The model keeps its device and mode.  `report(images done, total images)` is called after each
+    batch.
     """
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
     logits = []
     for start in range(0, len(images), batch_size):
-        part = np.asarray(images[start:start + batch_size])  # reads files where they are files
+        part = np.asarray(images[start:start + batch_size])  # lazy images are read here
         batch = torch.from_numpy(part).to(device).float()
         logits.append(model(normalize(batch.permute(0, 3, 1, 2), mean, std)).float().cpu())
         if report:
@@ -54,7 +53,7 @@ def predict(model: nn.Module, images: np.ndarray, mean: list[float], std: list[f
 
 
 def score(logits: Tensor, labels: np.ndarray, classes: int) -> Result:
-    """Compare the largest logits of each row (N, classes) with its label."""
+    """Compare the largest logits of each row of (N, classes) with its label."""
     confusion = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(confusion, (labels, logits.argmax(1).numpy()), 1)
     right, images = confusion.diagonal(), confusion.sum(1)
@@ -64,21 +63,21 @@ def score(logits: Tensor, labels: np.ndarray, classes: int) -> Result:
         top5 = float(found.double().mean())
     return Result(
         accuracy=float(right.sum() / len(labels)), images=len(labels),
-        class_accuracy=[float(of / count) if count else float("nan")
-                        for of, count in zip(right, images)],
+        class_accuracy=[float(correct / count) if count else float("nan")
+                        for correct, count in zip(right, images)],
         class_images=images.tolist(), confusion=confusion, top5_accuracy=top5,
     )
 
 
 def check_match(manifest: Manifest, data: ImageData) -> None:
-    """Raise ValueError unless the network of `manifest` can read and name the images of `data`."""
+    """Raise ValueError unless the network of `manifest` fits the images and classes of `data`."""
     if manifest.task != "image-classification":
-        raise ValueError(f"{manifest.name} is a {manifest.task}, it classifies no images")
-    wanted = (manifest.input.height, manifest.input.width, manifest.input.channels)
-    found = data.test.images.shape[1:]
-    if found != wanted:
+        raise ValueError(f"{manifest.name} is a {manifest.task} and does not classify images")
+    expected = (manifest.input.height, manifest.input.width, manifest.input.channels)
+    actual = data.test.images.shape[1:]
+    if actual != expected:
         raise ValueError(
-            f"{manifest.name} reads {_size(wanted)} images, {data.name} has {_size(found)}; "
+            f"{manifest.name} reads {_size(expected)} images, {data.name} has {_size(actual)}; "
             "choose the data set that it was trained on with --data, and --size for --data folder")
     if len(data.labels) != manifest.network.num_classes:
         raise ValueError(
@@ -86,17 +85,17 @@ def check_match(manifest: Manifest, data: ImageData) -> None:
             f"{len(data.labels)}; choose the data set that it was trained on with --data")
     if _are_numbers(manifest.labels) or _are_numbers(data.labels):
         return
-    # Folders are read in the order of their names: the seventh class here may be another there.
-    for number, (known, here) in enumerate(zip(manifest.labels, data.labels)):
-        if known != here:
+    # Classes are sorted by folder name, so other names permute the class numbers.
+    for number, (expected, actual) in enumerate(zip(manifest.labels, data.labels)):
+        if expected != actual:
             raise ValueError(
-                f"class {number} of {manifest.name} is {known}, that of {data.name} is {here}; "
-                "choose the data set that it was trained on with --data, and name folders of "
-                "classes as they were then")
+                f"class {number} of {manifest.name} is {expected}, that of {data.name} is "
+                f"{actual}; choose the data set that it was trained on with --data, with the same "
+                "names of class folders")
 
 
 def _are_numbers(labels: list[str]) -> bool:
-    """Names that stand in for those of the classes, where a source of the data has none."""
+    """Whether the labels are mere placeholders, for data sets without class names."""
     return all(name in (str(number), f"class {number}") for number, name in enumerate(labels))
 
 

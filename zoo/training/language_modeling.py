@@ -1,4 +1,4 @@
-"""Train a language model from a recipe and a text to an artifact."""
+"""Trains a language model, from a recipe and a text to an artifact."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 import zoo
-from zoo.artifact.folder import VOCABULARY, json_bytes
+from zoo.artifact.folder import json_bytes
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
+from zoo.artifact.names import VOCABULARY
 from zoo.data.text import TextData
 from zoo.genotypes.serialization import Genotype
 from zoo.models.recurrent import LanguageModel, TiedModel
@@ -36,23 +37,23 @@ def train(cell: str, data: TextData, recipe: LanguageRecipe, directory: Path | s
           precision: str = "auto", threads: int | None = None, resume: bool = False,
           report: Report | None = None, events: bool = False,
           source: Mapping[str, Any] | None = None) -> Manifest:
-    """Train the language model of `cell` on `data` and leave an artifact in `directory`; its
-    manifest.
+    """Train the language model of `cell` on `data`, write an artifact to `directory`, and return
+    its manifest.
 
-    `cell` is a registered name, or any name for the `genotype` that comes with it; the rest is
-    as in `zoo.training.classification.train`, with `report` counting tokens.  The weights are
-    those of the epoch that was best on the validation text; the test text is evaluated once, at
-    the end.  Where the loss is not finite it goes back to the best epoch and on with other
-    draws, as the release does.
+    `cell` is a registered name, or any name for the given `genotype`; the other arguments are as
+    in `zoo.training.classification.train`, with `report` counting tokens.  The weights are those
+    of the best epoch on the validation text; the test text is evaluated once, at the end.  After
+    a loss that is not finite the training restarts from the best epoch with another seed, as in
+    the 2018 release.
 
-    Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError when the
-    loss is not finite in the first epoch or for the third time after the same one, DataError for
-    a text that is too small for the batch, ValueError for a device or precision that is not there
-    and for token streams that cannot be shared out evenly to the processes.
+    Raises UnknownCellError, RunError for a folder that cannot be used, DivergedError if the loss
+    is not finite in the first epoch or for the third time after the same epoch, DataError for
+    a text that is too small for the batch, ValueError for an unavailable device or precision and
+    for a batch that cannot be divided evenly among the processes.
     """
     genotype = genotype or zoo.genotype(cell)
     if genotype.kind != "recurrent":
-        raise ValueError(f"{cell} is not a recurrent cell, which language models are made of; "
+        raise ValueError(f"{cell} is not a recurrent cell; language models need one, "
                          "see `zoo list --kind recurrent`")
 
     def network() -> TiedModel:
@@ -76,10 +77,10 @@ def fit(network: Callable[[], TiedModel], data: TextData, recipe: LanguageRecipe
         config: dict, *, seed: int = 0, device: str = "auto", threads: int | None = None,
         resume: bool = False, report: Report | None = None, events: bool = False
         ) -> tuple[TiedModel, dict]:
-    """The trained model that `network()` makes, in eval mode on the CPU, and what it reaches.
+    """Train the model that `network()` builds; return it in eval mode on the CPU, with metrics.
 
-    `folder` holds the run; `config` says what is built, with what `run_config` gives.  Raises as
-    `train` does.
+    `folder` holds the run; `config` describes it and includes `run_config`.  Raises as `train`
+    does.
     """
     trainer.check_seed(seed)
     check_threads(threads)
@@ -99,7 +100,7 @@ def fit(network: Callable[[], TiedModel], data: TextData, recipe: LanguageRecipe
 
 def run_config(data: TextData, recipe: LanguageRecipe, seed: int, device: str = "auto",
                precision: str = "auto") -> dict:
-    """What config.json says of a training, whatever network it is of."""
+    """The entries of config.json that do not depend on the network."""
     dtype = pick_precision(precision, pick_device(device), recipe.precision)
     return {"network": "language", "data": data.name, "by": data.by,
             "data_sha256": fingerprint(data), "seed": seed,
@@ -107,7 +108,7 @@ def run_config(data: TextData, recipe: LanguageRecipe, seed: int, device: str = 
 
 
 def fingerprint(data: TextData) -> str:
-    """sha256 of what is learned from: a run goes on only with the text that it began with."""
+    """sha256 of the vocabulary, training and validation text, which a resumed run must match."""
     digest = hashlib.sha256(json.dumps(data.vocabulary).encode())
     for ids in (data.train, data.valid):
         digest.update(ids.tobytes())

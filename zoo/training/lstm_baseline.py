@@ -1,4 +1,5 @@
-"""Train the baseline of recurrent cells: an LSTM with as many parameters, by the same recipe."""
+"""Trains an LSTM with the same recipe and number of parameters, the baseline for recurrent cells.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +19,17 @@ from zoo.training.language_modeling import fit, run_config
 MEASURED = "measured.json"
 
 
-def train(wanted: int, data: TextData, recipe: LanguageRecipe, folder: Path | str,
+def train(target: int, data: TextData, recipe: LanguageRecipe, folder: Path | str,
           *, seed: int = 0, device: str = "auto", precision: str = "auto",
           **options: Any) -> dict[str, Any]:
-    """Train an LSTM with about `wanted` parameters by `recipe`, its size apart; what was measured,
-    which is written to measured.json in the run's folder too.
+    """Train an LSTM of about `target` parameters by `recipe`, except for its hidden size.
 
-    `options` and errors are those of `zoo.training.language_modeling.fit`; a finished run
-    is measured again.
+    Returns the metrics, which are also written to measured.json in the run's folder; a finished
+    run is evaluated again.  `options` and errors are those of
+    `zoo.training.language_modeling.fit`.
     """
-
     folder = Path(folder)
-    hidden = hidden_for(wanted, data.vocabulary_size)
+    hidden = hidden_for(target, data.vocabulary_size)
     recipe = recipe.but(hidden=hidden)
     config = {"cell": "LSTM"} | run_config(data, recipe, seed, device, precision)
     with distributed.group(pick_device(device)), at_work(folder):

@@ -1,4 +1,4 @@
-"""Images and texts, as `zoo train` takes them: recipes, data sets, and the training itself."""
+"""The two modalities of `zoo train`, images and texts: recipes, data sets and training."""
 
 from __future__ import annotations
 
@@ -25,78 +25,80 @@ from zoo.weights import names_data
 
 
 class Modality(ABC):
-    """What a training of one kind needs to know.
+    """The recipes, data sets and training of one kind of network.
 
-    `foreign` are the options of other kinds, which train what `others` says.
+    `foreign` are the options of the other modality, whose networks `others` describes.
     """
 
     others: ClassVar[str]
     foreign: ClassVar[tuple[str, ...]]
-    data: ClassVar[str]  # where none is named
+    data: ClassVar[str]  # the default data set
     recipe_type: ClassVar[type[Recipe] | type[LanguageRecipe]]
     unit: ClassVar[str] = "images"
 
     @abstractmethod
     def recipe(self, data: str, preset: str | None) -> Any:
-        """The preset of a data set.  Raises ValueError for one that there is not."""
+        """The preset of a data set.  Raises ValueError for an unknown preset."""
 
     @abstractmethod
     def load(self, options: TrainOptions) -> Any:
         """The data set.  Raises DataError."""
 
     def resumed(self, options: TrainOptions, folder: Path) -> TrainOptions:
-        """`options` over what the run in `folder` began with; weights are in its checkpoint.
+        """The settings of the run in `folder`, overridden by `options`.
 
-        Raises RunError where there is no run to go on with.
+        Raises RunError if there is no run to resume.
         """
-        run = read_config(folder, self.recipe_type)
-        known = ("data", "path", "size", "by", "seed", "precision")
-        run = {name: run[name] for name in known if run.get(name) is not None} | (
-            {} if options.preset else {"recipe": run["recipe"]})
+        config = read_config(folder, self.recipe_type)
+        kept = ("data", "path", "size", "by", "seed", "precision")
+        run = {name: config[name] for name in kept if config.get(name) is not None} | (
+            {} if options.preset else {"recipe": config["recipe"]})
         return options.over(run)
 
     def resolve(self, data: Any, options: TrainOptions) -> Any:
-        """The recipe: the preset, then a file's settings, then those of options."""
+        """The recipe: the preset, overridden by a file's settings, overridden by `options`."""
         recipe = self.recipe(data.name, options.preset)
         return recipe.changed(options.recipe or {}, "recipe: ").changed(options.given).but(
             **self.changes(options))
 
     def changes(self, options: TrainOptions) -> dict[str, Any]:
-        """The settings of the recipe that options give."""
+        """The settings of the recipe in `options`."""
         return {name: value for name, value in options.changes.items()
                 if name in self.recipe_type.names()}
 
     @abstractmethod
     def fingerprint(self, data: Any) -> str:
-        """sha256 of what is learned from."""
+        """sha256 of the training and validation data."""
 
     def check_same_data(self, data: Any, options: TrainOptions) -> None:
-        """Raise ValueError for other data than a file of settings names by its checksum."""
+        """Raise ValueError if the data does not match the checksum in a settings file."""
         expected = options.data_sha256
         if expected is not None and expected != self.fingerprint(data):
-            raise ValueError(f"the settings are of a run on other data than {data.name} is now; "
-                             "leave data_sha256 out to train on this")
+            raise ValueError(f"{data.name} has changed since the run of these settings; "
+                             "remove data_sha256 from them to train on the new data")
 
     @abstractmethod
     def describe(self, data: Any, recipe: Any) -> str:
-        """The data and how long it is learned from, in words."""
+        """The data set and the number of epochs, in words."""
 
     @abstractmethod
     def per_step(self, recipe: Any) -> int:
-        """Images or tokens of a step of the progress report."""
+        """Images or tokens per step of the progress report."""
 
     @abstractmethod
     def check_fits(self, genotype: Genotype, data: Any, recipe: Any, device: torch.device,
                    dtype: torch.dtype) -> None:
-        """Raise ValueError, before anything is built, for a network that does not fit in memory."""
+        """Raise ValueError for a network that does not fit in memory, without building it."""
 
     @abstractmethod
     def train(self, cell: str, data: Any, recipe: Any, folder: Path, genotype: Genotype,
               options: TrainOptions, **others: Any) -> Manifest:
-        """Train, see `classification.train` and `language_modeling.train`."""
+        """Train; see `classification.train` and `language_modeling.train`."""
 
 
 class Images(Modality):
+    """Image classification with convolutional and hierarchical cells."""
+
     others, foreign, data = "a language model", ("by", "hidden"), "digits"
     recipe_type = Recipe
 
@@ -127,8 +129,8 @@ class Images(Modality):
         if options.weights and options.weights_sha256:
             _, found = fine_tuning.begin(options.weights, cell, genotype, folder, resume=False)
             if found["weights_sha256"] != options.weights_sha256:
-                raise ValueError(f"{options.weights} holds other weights than the settings are "
-                                 "of; leave weights_sha256 out to start from these")
+                raise ValueError(f"{options.weights} has changed since the run of these settings; "
+                                 "remove weights_sha256 from them to start from the new weights")
         return classification.train(
             cell, data, recipe, folder, genotype=genotype, seed=options.seed or 0,
             weights=options.weights, source={
@@ -145,6 +147,8 @@ class NasBench201Images(Images):
 
 
 class Texts(Modality):
+    """Language modeling with recurrent cells."""
+
     others, data, unit = "an image network", "sample", "tokens"
     foreign = ("size", "channels", "layers", "validation", "weights")
     recipe_type = LanguageRecipe
@@ -157,7 +161,7 @@ class Texts(Modality):
         if name not in TEXT_NAMES and path is not None and (
                 options.data_sha256 or not Path(name).is_file()
                 or Path(name).resolve() == path.resolve()):
-            name, path = str(path), None  # an earlier run calls the file by its name alone
+            name, path = str(path), None  # an earlier run's `data` is only the name of the file
         return named_text(name, path, options.by)
 
     def resumed(self, options: TrainOptions, folder: Path) -> TrainOptions:
@@ -166,16 +170,16 @@ class Texts(Modality):
         if named or options.data in TEXT_NAMES:
             return options
         if options.path is None:  # runs of release 0.3
-            raise ValueError(f"{folder} learned from a file that it calls {options.data}; name "
-                             "that file again with --data")
+            raise ValueError(f"{folder} was trained on a file named {options.data}, whose path it "
+                             "does not store; give the file with --data")
         return dataclasses.replace(options, data=str(options.path), path=None)
 
     def fingerprint(self, data: Any) -> str:
         return language_modeling.fingerprint(data)
 
     def describe(self, data: Any, recipe: LanguageRecipe) -> str:
-        return (f"{data.name}: {len(data.train):,} {data.by}s, {data.vocabulary_size:,} different "
-                f"ones, {recipe.epochs} epochs")
+        return (f"{data.name}: {len(data.train):,} {data.by}s, vocabulary of "
+                f"{data.vocabulary_size:,}, {recipe.epochs} epochs")
 
     def per_step(self, recipe: LanguageRecipe) -> int:
         return 1
@@ -193,16 +197,16 @@ class Texts(Modality):
 
 
 def _absolute(path: Path | str | None) -> str | None:
-    """A run may be given back from another folder."""
+    """The absolute path, since a run may be resumed from another folder."""
     return None if path is None else str(Path(path).resolve())
 
 
 def modality(cell: str, genotype: Genotype, network: str | None) -> Modality:
-    """What the networks of a cell learn.  Raises ValueError for a `network` that it has not."""
+    """The modality of a cell.  Raises ValueError for a `network` that the cell cannot build."""
     if genotype.kind == "recurrent" and network in (None, "language"):
         return Texts()
     if network == "language":
-        raise ValueError(f"{cell} is not a recurrent cell, which language models are made of; "
+        raise ValueError(f"{cell} is not a recurrent cell; language models need one, "
                          "see `zoo list --kind recurrent`")
     if genotype.kind == "nasbench201":
         network_kind(genotype, network or "nasbench201")

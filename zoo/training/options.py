@@ -1,4 +1,4 @@
-"""What a user asks of a training."""
+"""The options of a training, from the command line or a settings file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.recipes.options import Options
 
 @dataclass
 class TrainOptions(Options):
-    """`recipe` are the settings that a run's file has."""
+    """The options of `zoo train`; `recipe` holds the recipe of a settings file."""
 
     cell: str | None = None
     genotype: str | None = None  # of a cell that is not registered
@@ -20,7 +20,7 @@ class TrainOptions(Options):
     weights_sha256: str | None = None
     recipe: dict[str, Any] | None = None
 
-    derived: ClassVar[tuple[str, ...]] = ("started_from",)  # the name alone of `weights`
+    derived: ClassVar[tuple[str, ...]] = ("started_from",)  # the file name of `weights`
     stale: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "cell": ("genotype",), "weights": ("weights_sha256",)}
     stale_of_run: ClassVar[Mapping[str, tuple[str, ...]]] = {"preset": ("recipe",)}

@@ -1,8 +1,8 @@
-"""The training loop of images and texts.
+"""The training loop for images and texts.
 
-`fit` trains a `Task` in a run folder (`zoo.runs.run_folder`): from the beginning, or from
-the checkpoint that an interrupted run has left.  What an epoch depends on is in the checkpoint,
-so that on the CPU a resumed run ends with the same bits.
+`fit` trains a `Task` in a run folder (`zoo.runs.run_folder`), from the start or from the checkpoint
+of an interrupted run.  The checkpoint holds everything an epoch depends on, so a resumed run gives
+bit-identical results on the CPU.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from zoo.artifact.folder import MANIFEST, read_manifest
+from zoo.artifact.folder import read_manifest
 from zoo.artifact.manifest import Manifest
+from zoo.artifact.names import MANIFEST
 from zoo.data.base import DataError
 from zoo.recipes.schedule import learning_rate
 from zoo.runs import run_folder
@@ -30,15 +31,15 @@ from zoo.system.threads import fastest_threads, use_threads
 from zoo.training.ema import ModelEMA
 from zoo.training.tasks.base import Task
 
-#: (steps or tokens done, in all, None or the row of the epoch that has ended)
+#: (steps or tokens done, their total, None or the row of the epoch that has just ended)
 Report = Callable[[int, int, dict | None], None]
-_ROLL_BACKS = 2  # to the same epoch
+_MOST_ROLLBACKS = 2  # to the same epoch
 
 
 def finished(folder: Path, config: dict, resume: bool) -> Manifest | None:
-    """The manifest of a run that is resumed and turns out to be complete.
+    """The manifest of a resumed run that is already complete, else None.
 
-    Raises RunError for a folder that holds another run than `config`.
+    Raises RunError if the folder holds a run with other settings than `config`.
     """
     if not resume or not (folder / MANIFEST).exists():
         return None
@@ -50,12 +51,12 @@ def finished(folder: Path, config: dict, resume: bool) -> Manifest | None:
 def fit(task: Task, folder: Path, config: dict, *, seed: int, device: torch.device,
         dtype: torch.dtype, threads: int | None = None, resume: bool = False,
         report: Report | None = None, events: bool = False) -> Trainer:
-    """Train in `folder`, which says by `config` what it holds, to the last epoch.
+    """Train in `folder` to the last epoch; `config` is the content of its config.json.
 
-    `threads` is the number of CPU threads; None keeps that of a resumed run, and takes the faster
-    of one and all for a new one.  Of several processes (`zoo.system.distributed`) the first one
-    writes and reports.
-    Raises RunError for a folder that cannot be used, DivergedError when the loss is not finite.
+    `threads` is the number of CPU threads; None keeps that of a resumed run, and for a new one
+    takes one or all, whichever is faster.  The first of several processes
+    (`zoo.system.distributed`) writes and reports.
+    Raises RunError for a folder that cannot be used, DivergedError for a loss that is not finite.
     """
     if not resume:
         distributed.first(lambda: run_folder.check_free(folder))
@@ -72,7 +73,7 @@ def fit(task: Task, folder: Path, config: dict, *, seed: int, device: torch.devi
         writes = distributed.rank() == 0
         try:
             trainer.run(report if writes else None, events and writes)
-        except DataError:  # a damaged file: without it this would be a different run
+        except DataError:  # a damaged file, without which this is another run
             run_folder.abandon(folder)
             raise
     return trainer
@@ -80,7 +81,7 @@ def fit(task: Task, folder: Path, config: dict, *, seed: int, device: torch.devi
 
 def _first_step(task: Task, folder: Path, seed: int, device: torch.device, dtype: torch.dtype
                 ) -> Callable[[], object]:
-    """A function that repeats the first step of a training, on a network of its own."""
+    """A function that repeats the first training step, on a separate network."""
     trainer = Trainer(task, folder, seed, device, dtype)
     task.begin_epoch(trainer.model.train(), 0)
     batch = next(iter(task.batches(trainer.model, 0, seed)))
@@ -95,16 +96,16 @@ def check_seed(seed: int) -> None:
 
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's generators seeded, and put back afterwards."""
+    """Seed torch's generators, and restore them on exit."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
 
 
 class Trainer:
-    """What a training has reached: `epochs` whole ones in `seconds`, with `model`.
+    """The state of a training: `model` after `epochs` full epochs in `seconds`.
 
-    `rollbacks` are the epochs from which it went on a second time, with other draws.
+    `rollbacks` are the epochs that it was reset to, to continue with another seed.
     """
 
     def __init__(self, task: Task, folder: Path, seed: int, device: torch.device,
@@ -113,17 +114,17 @@ class Trainer:
         self.seed, self.device, self.dtype = seed, device, dtype
         self.epochs, self.seconds = 0, 0.0
         self.rollbacks: list[int] = []
-        self.best_epoch: int | None = None  # known from `result`
+        self.best_epoch: int | None = None  # set by `result`
         self.model = task.build(device)
         self.ema = ModelEMA(self.model, task.recipe.ema_decay) if task.recipe.ema_decay else None
         self.optimizer = task.optimizer(self.model)
-        # Processes that wait for each other in the middle of a step cannot replay it.
+        # A step in which processes communicate cannot be captured.
         self._captures = (task.captured and device.type == "cuda"
                           and not distributed.is_started())
         self._step = CapturedStep(self._update, device if self._captures else torch.device("cpu"))
 
     def run(self, report: Report | None = None, events: bool = False) -> None:
-        """All epochs that are left, each with a row of the history and a checkpoint."""
+        """Run the remaining epochs; each writes a history row and a checkpoint."""
         with contextlib.closing(HistoryEvents(self.folder, self.history)) as written:
             while self.epochs < self.recipe.epochs:
                 began = time.perf_counter()
@@ -146,9 +147,9 @@ class Trainer:
                     report(*self._progress(self.task.length, self.epochs - 1), row)
 
     def epoch(self, report: Report | None = None) -> dict:
-        """Learn from the whole training set and measure: the epoch's row of the history.
+        """Train on the whole training set, validate, and return the epoch's history row.
 
-        Its losses may not be finite.  Weights that are the best so far go to best.pt.
+        The losses may be infinite or NaN.  The best weights so far are saved to best.pt.
         """
         row = self._learn(report)
         self.epochs += 1
@@ -159,7 +160,7 @@ class Trainer:
 
     def _learn(self, report: Report | None) -> dict:
         task, model, seed = self.task, self.model, self.seed + len(self.rollbacks)
-        if distributed.is_started():  # each process has data and draws of its own
+        if distributed.is_started():  # each process draws its own random numbers
             torch.manual_seed(distributed.seed_of(seed, self.epochs))
         model.train()
         constants = task.begin_epoch(model, self.epochs)
@@ -178,12 +179,12 @@ class Trainer:
         return task.row(sums, count, rate)
 
     def _update(self, *inputs: Tensor) -> Sequence[Tensor]:
-        """One step of the weights."""
+        """Update the weights once."""
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             loss, seen = self.task.loss(self.model, *inputs)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        # What no node passes on has no gradient, in any process.
+        # Parameters that the loss does not depend on have no gradient in any process.
         distributed.average([weight.grad for weight in self.model.parameters()
                              if weight.grad is not None])
         nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
@@ -195,7 +196,7 @@ class Trainer:
             if not self._captures:
                 group["lr"] = rate
             elif isinstance(group["lr"], Tensor) and group["lr"].device.type == "cuda":
-                group["lr"].fill_(rate)  # a recorded step reads it where it lies
+                group["lr"].fill_(rate)  # in place, where a captured step reads it
             else:
                 group["lr"] = torch.tensor(rate, device=self.device)
 
@@ -207,17 +208,17 @@ class Trainer:
         assert self.task.measure
         key, better = self.task.measure
         with self.eval_model() as model:
-            found = self.task.validate(model)
-            if math.isfinite(found[key]):
-                state = {"epoch": self.epochs, key: found[key], "model": model.state_dict()}
-                if self.task.rolls_back:  # to averaged weights where ASGD averages, as in 2018
+            metrics = self.task.validate(model)
+            if math.isfinite(metrics[key]):
+                state = {"epoch": self.epochs, key: metrics[key], "model": model.state_dict()}
+                if self.task.rolls_back:  # with ASGD to the averaged weights, as in 2018
                     state["training"] = self.state_dict()
                 run_folder.keep_best(self.folder, key, better, state)
-        return found
+        return metrics
 
     @contextlib.contextmanager
     def eval_model(self) -> Iterator[nn.Module]:
-        """The network that is measured and kept: the averaged one, where weights are averaged."""
+        """The network to evaluate and save, with averaged weights if there are any."""
         if self.ema:
             yield self.ema.model
             return
@@ -225,7 +226,7 @@ class Trainer:
             yield model
 
     def result(self) -> nn.Module:
-        """The trained network: that of the `best_epoch`, where there is a measure."""
+        """The trained network: that of `best_epoch` if there is validation data, else the last."""
         if not self.task.measure:
             return self.ema.model if self.ema else self.model
         best = distributed.first(functools.partial(
@@ -235,7 +236,7 @@ class Trainer:
         self.best_epoch = best["epoch"]
         return self.model
 
-    # --- what the next epoch depends on -----------------------------------------------------
+    # --- checkpoints ------------------------------------------------------------------------
 
     @property
     def history(self) -> Path:
@@ -258,15 +259,15 @@ class Trainer:
         run_folder.set_random_states(state["random"], self.device)
 
     def restore(self) -> None:
-        """Go back to the checkpoint, if there is one.  Raises RunError when it is damaged."""
+        """Load the checkpoint, if there is one.  Raises RunError if it is damaged."""
         if state := distributed.first(self._read):
             with run_folder.reading(self.folder / run_folder.CHECKPOINT):
                 self.load_state_dict(state)
                 self.seconds = state["seconds"]
 
     def _read(self) -> dict | None:
-        """The checkpoint, and the history cut to where it stands."""
-        unknown = {"rollbacks"} if self.ema else {"rollbacks", "average"}  # to older runs
+        """The checkpoint; truncates the history to its epoch."""
+        unknown = {"rollbacks"} if self.ema else {"rollbacks", "average"}  # in older runs
         state = run_folder.load_checkpoint(self.folder, *self.state_dict().keys() - unknown)
         if state:
             with run_folder.reading(self.folder / run_folder.CHECKPOINT):
@@ -281,18 +282,18 @@ class Trainer:
         run_folder.save_checkpoint(self.folder, self.state_dict())
 
     def _roll_back(self, row: dict) -> None:
-        """Go back to the best epoch and on with other draws, as the 2018 release does.
+        """Return to the best epoch with another seed, as the 2018 release does.
 
-        That is written down: a kill does not bring the failed epoch back.  Raises DivergedError
-        for a task that does not go back, where there is no best epoch yet, and where going back
-        to it has not helped twice.
+        Saved to the checkpoint and the history, so that a kill does not undo it.  Raises
+        DivergedError for a task without rollbacks, without a best epoch, and after two rollbacks
+        to the same epoch.
         """
         best = None
         if self.task.rolls_back:
             best = distributed.first(functools.partial(
                 run_folder.load_checkpoint, self.folder, "epoch", name=run_folder.BEST))
-        if (best is None or "training" not in best  # as older runs have none
-                or self.rollbacks.count(best["epoch"]) == _ROLL_BACKS):
+        if (best is None or "training" not in best  # missing in older runs
+                or self.rollbacks.count(best["epoch"]) == _MOST_ROLLBACKS):
             raise diverged(f"the loss is not finite in epoch {row['epoch']}",
                            self.recipe.learning_rate)
         self.load_state_dict(best["training"] | self.task.kept_on_roll_back() | {

@@ -1,7 +1,7 @@
-"""Trained weights: files in and out, the ones shipped here, and those of an artifact.
+"""Trained weights: loading and saving files, the shipped weights, and those of artifacts.
 
-Beside each shipped ``NAME-DATA.safetensors`` (float16) lies a card, ``NAME-DATA.json``, with
-what was trained, how, and how well it does.  Larger ones have a card only, see `zoo.weights.hub`.
+Each shipped ``NAME-DATA.safetensors`` (float16) has a card, ``NAME-DATA.json``, with its network,
+training and metrics.  Larger weights have only a card, see `zoo.weights.hub`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from zoo.artifact.names import GENOTYPE
 from zoo.checkpoints import fit
 from zoo.checkpoints.file import WeightsError, file_content, safetensors_of
 from zoo.checkpoints.state import misfit, say_left_out
@@ -37,15 +38,15 @@ def trained_state(model: nn.Module) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     seen: set[int | None] = set()
     for name, value in model.state_dict().items():
-        place = value.data_ptr() if value.numel() else None
-        if not name.startswith("auxiliary_head.") and place not in seen:
-            seen.add(place)
+        address = value.data_ptr() if value.numel() else None
+        if not name.startswith("auxiliary_head.") and address not in seen:
+            seen.add(address)
             state[name] = value.detach().cpu().contiguous()
     return state
 
 
 def state_sha256(model: nn.Module) -> str:
-    """Of the trained values as float32: the same for the same weights on any device."""
+    """sha256 of the trained values as float32, independent of the device."""
     digest = hashlib.sha256()
     for name, value in trained_state(model).items():
         digest.update(name.encode())
@@ -54,7 +55,7 @@ def state_sha256(model: nn.Module) -> str:
 
 
 def save_weights(model: nn.Module, path: Path | str, half: bool = False) -> None:
-    """Write the trained values of `model` as safetensors, in one step, see `packed`."""
+    """Write the trained values of `model` as safetensors, atomically; see `packed`."""
     write_whole(Path(path), packed(model, half))
 
 
@@ -62,7 +63,7 @@ def packed(model: nn.Module, half: bool = False, metadata: dict[str, str] | None
     """The trained values of `model` as the bytes of a safetensors file.
 
     `half` stores matrices and kernels as float16; vectors (batch-norm, biases) stay float32,
-    because a running variance may be too small for float16.
+    because a running variance can underflow in float16.
     """
     state = trained_state(model)
     if half:
@@ -72,11 +73,10 @@ def packed(model: nn.Module, half: bool = False, metadata: dict[str, str] | None
 
 
 def load_weights(model: ZooNetwork, source: Path | str | bytes, where: str | None = None) -> None:
-    """Fill `model`, float32 in memory, from a file of weights or from its bytes, in any form that
-    `zoo.checkpoints` reads.
+    """Load a weights file, or its bytes, into `model`, in any format that `zoo.checkpoints` reads.
 
-    `where` names the source in errors.  Raises WeightsError when it is damaged or its keys and
-    shapes are not those of the model, or when there is no such file.
+    `where` names the source in errors.  Raises WeightsError for a file that is missing, damaged or
+    does not fit the model.
     """
     where = where or str(source)
     content = source if isinstance(source, bytes) else file_content(Path(source))
@@ -88,26 +88,26 @@ def load_weights(model: ZooNetwork, source: Path | str | bytes, where: str | Non
 
 
 def fill(model: nn.Module, state: dict[str, Tensor], where: str) -> None:
-    """Copy `state` into `model`; every key and shape must fit, every value be a number that a
-    network computes with.  Raises WeightsError before anything is copied."""
+    """Copy `state` into `model`.  Raises WeightsError, before anything is copied, if a key or shape
+    does not fit or a value is not usable."""
     own = model.state_dict()
     if problem := misfit(trained_state(model), state):
         raise WeightsError(f"{where} does not fit the network: {problem}")
     if problem := unusable(own, state):
-        raise WeightsError(f"{where}: {problem}, so the network computes nothing; take an earlier "
+        raise WeightsError(f"{where}: {problem}, so its outputs are meaningless; use an earlier "
                            "checkpoint, or get the file again")
     with torch.no_grad():
         for name, value in state.items():
             own[name].copy_(value)
 
 
-# --- weights that are shipped ---------------------------------------------------------------
+# --- shipped weights ------------------------------------------------------------------------
 
 
 def packaged(cell: str, data: str) -> dict[str, Any] | None:
-    """The card of the shipped weights of a cell, or None when there are none.
+    """The card of the shipped weights of a cell, or None if there are none.
 
-    `cell` is any registered name or alias.  Raises UnknownCellError for another.
+    `cell` is a registered name or alias.  Raises UnknownCellError for any other.
     """
     from zoo.registry import record
 
@@ -116,8 +116,8 @@ def packaged(cell: str, data: str) -> dict[str, Any] | None:
 
 
 def packaged_file(card: dict[str, Any]) -> Path:
-    """The weights of a card: beside it, or downloaded from the Hugging Face Hub.  Raises
-    WeightsError when the download fails."""
+    """The weights file of a card, next to it or downloaded from the Hugging Face Hub.  Raises
+    WeightsError if the download fails."""
     stem = f"{card['cell']}-{card['data']}"
     if "hub" in card:
         return fetch(card, stem)
@@ -130,18 +130,17 @@ def packaged_cells(data: str) -> list[str]:
 
 
 def names_data(weights: str) -> bool:
-    """Whether `weights` names a data set: one that weights are shipped for, or no file or folder
-    here."""
+    """Whether `weights` is the name of a data set rather than of a file or folder."""
     return weights.isidentifier() and (bool(packaged_cells(weights))
                                        or not Path(weights).exists())
 
 
 @dataclasses.dataclass(frozen=True)
 class PretrainedWeights:
-    """Weights to load: their bytes, the settings that they fix (and `kind`), a name for errors.
+    """Weights to load: their bytes, the settings that they require (and `kind`), a name for errors.
 
-    `facts` says what is known of them: input, labels, metrics, licence, agreement, as in a
-    manifest, and the vocabulary of a language model; of an artifact, whether they are trained.
+    `facts` is metadata: input, labels, metrics, licence and agreement as in a manifest, the
+    vocabulary of a language model, and for an artifact whether it is trained.
     """
 
     content: bytes
@@ -151,22 +150,23 @@ class PretrainedWeights:
 
 
 def find(weights: str | Path, cell: str | Genotype) -> PretrainedWeights:
-    """What `create_model` loads: `weights` is a data set's name, a file of weights (which fixes
-    nothing), or the folder of an artifact.  Raises ValueError when there are none such,
-    WeightsError for an artifact of another cell.
+    """Find the weights that `create_model` loads: `weights` is a data set's name, a weights file
+    (which requires no settings), or an artifact's folder.
+
+    Raises ValueError if there are none, WeightsError for an artifact of another cell.
     """
     if isinstance(weights, str) and names_data(weights):
         if not isinstance(cell, str):
             raise ValueError(f"weights={weights!r} needs the name of a cell, not a genotype; give "
                              "the path of a file")
         if (card := packaged(cell, weights)) is None:
-            there = packaged_cells(weights)
-            if not there:
+            cells = packaged_cells(weights)
+            if not cells:
                 names = sorted({path.stem.rpartition("-")[2] for path in HERE.glob("*.json")})
                 raise ValueError(f"no weights are shipped for {weights!r}, only for "
                                  f"{', '.join(names)}, and there is no such file or folder")
             raise ValueError(f"no weights of {cell} for {weights!r} are shipped, only those of "
-                             f"{', '.join(there)}; train them with `zoo train {cell}`")
+                             f"{', '.join(cells)}; train them with `zoo train {cell}`")
         path = packaged_file(card)
         return PretrainedWeights(path.read_bytes(), card["network"], path.name, _facts(card))
     path = Path(weights)
@@ -186,10 +186,10 @@ def find(weights: str | Path, cell: str | Genotype) -> PretrainedWeights:
 
 
 def _facts(card: dict[str, Any]) -> dict[str, Any]:
-    """What a card says of its weights; one of a language model has tokens in place of labels."""
-    measured = ("test_accuracy", "test_perplexity", "valid_perplexity", "test_bits_per_character",
+    """The metadata in a card; a language model has tokens instead of labels."""
+    metrics = ("test_accuracy", "test_perplexity", "valid_perplexity", "test_bits_per_character",
                 "lstm_perplexity", "lstm_parameters", "data", "remark", "images", "tokens")
-    facts = {"metrics": {key: card[key] for key in measured if key in card},
+    facts = {"metrics": {key: card[key] for key in metrics if key in card},
              "licence": card["licence"], "agreement": card.get("agreement", [])}
     if card["network"]["kind"] != "language":
         return facts | {"input": card["input"], "labels": card["labels"]}
@@ -201,9 +201,9 @@ def _facts(card: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_artifact(directory: Path | str) -> tuple[ZooNetwork, Manifest]:
-    """The network of an artifact folder, in eval mode on the CPU, and its manifest.
+    """Load the network of an artifact folder, in eval mode on the CPU, and its manifest.
 
-    Raises ArtifactError or WeightsError when the folder is damaged or is none.
+    Raises ArtifactError or WeightsError if the folder is damaged or not an artifact.
     """
     from zoo.artifact.folder import read_file, read_genotype, read_manifest
 
@@ -212,10 +212,10 @@ def load_artifact(directory: Path | str) -> tuple[ZooNetwork, Manifest]:
     content = read_file(directory, manifest, WEIGHTS)
     try:
         model = build_network(genotype, manifest.network.kind, **manifest.network.settings())
-    except (TypeError, ValueError, RuntimeError) as error:  # another kind, or absurd settings
+    except (TypeError, ValueError, RuntimeError) as error:  # another kind, or invalid settings
         why = str(error).splitlines()[0][:160]
-        raise WeightsError(f"{directory}: genotype.json and the manifest's network do not go "
-                           f"together ({why}); build the artifact again") from None
+        raise WeightsError(f"{directory}: {GENOTYPE} and the manifest's network do not match "
+                           f"({why}); build the artifact again") from None
     where = f"{directory}/{WEIGHTS}"
     fill(model, safetensors_of(content, where), where)
     return model.eval(), manifest

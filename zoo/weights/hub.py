@@ -1,8 +1,8 @@
 """Weights too large for the package: the card is shipped, the file is on the Hugging Face Hub.
 
-Such a card has ``"hub": {"repository": "OWNER/NAME", "revision": COMMIT, "file": PATH}`` beside
-the ``sha256`` and ``bytes`` that every card has.  The revision is a commit, never a branch, so
-that what is loaded is what was measured; the file is kept in the hub's own cache.
+Such a card has ``"hub": {"repository": "OWNER/NAME", "revision": COMMIT, "file": PATH}`` in
+addition to the ``sha256`` and ``bytes`` of every card.  The revision is a commit, never a branch,
+so the evaluated weights are the ones loaded; the file is stored in the hub's cache.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from zoo.checkpoints.file import WeightsError
 
 
 def fetch(card: dict[str, Any], name: str) -> Path:
-    """The file of `card`, which is called `name` in errors.
+    """Download the file of `card`, called `name` in errors, or find it in the cache.
 
-    Raises WeightsError when the hub or the file cannot be reached, when the revision is not a
-    commit, and when the file is not the one that the card was written for.
+    Raises WeightsError if the file cannot be downloaded, the revision is not a commit, or the file
+    does not match the card.
     """
     hub = card["hub"]
     if not re.fullmatch(r"[0-9a-f]{40}", hub["revision"]):
@@ -32,13 +32,13 @@ def fetch(card: dict[str, Any], name: str) -> Path:
                            "huggingface_hub: pip install 'genotype-zoo[data]'") from None
     try:
         path = Path(hf_hub_download(hub["repository"], hub["file"], revision=hub["revision"]))
-    except Exception as error:  # its own, those of the HTTP client, of the disk
+    except Exception as error:  # of the package, the HTTP client or the disk
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise WeightsError(f"{name} could not be downloaded from {hub['repository']} on the "
                            f"Hugging Face Hub ({reason}); check the network connection, or give "
-                           "a file of your own with --weights") from None
+                           "a local file with --weights") from None
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != card["sha256"]:
-        raise WeightsError(f"{path} is not the file that the card of {name} was written for (its "
-                           "sha256 differs); remove it and try again")
+        raise WeightsError(f"{path} does not match the card of {name} (its sha256 differs); remove "
+                           "it and try again")
     return path

@@ -1,7 +1,7 @@
-"""Weights that are numbers: NaN, infinity and negative variances are found before they are used.
+"""Rejects weights with NaN, infinite values or negative variances before they are used.
 
-One NaN among them makes every logit NaN, which ends as an accuracy of chance, as "nan%" or as a
-parity check that blames a converter.
+A single NaN makes every logit NaN, which shows up as chance accuracy, as "nan%", or as a parity
+check that blames a converter.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ _VARIANCE = "running_var"
 
 
 class NotFiniteError(ValueError):
-    """A network whose own output is not finite; the message says for how many inputs."""
+    """A network whose output is not finite; the message says for how many inputs."""
 
 
 def unusable(own: dict[str, Tensor], state: dict[str, Tensor]) -> str | None:
-    """The first tensor of `state` that no network computes with, in words; None if there is none.
+    """The first unusable tensor of `state`, in words; None if there is none.
 
-    Values are looked at as `own`, tensors by the same names, would hold them: what is finite as
-    float64 may be infinite as float32.
+    Values are checked in the dtype of `own`, since a finite float64 may be infinite as float32.
     """
     for name, value in state.items():
         held = value.detach().to(own[name].dtype)
@@ -30,7 +29,7 @@ def unusable(own: dict[str, Tensor], state: dict[str, Tensor]) -> str | None:
             return f"{name} has {found} among its {_values(held)}"
         if name.rpartition(".")[2] == _VARIANCE and bool((held < 0).any()):
             return (f"{name} has {int((held < 0).sum())} negative among its {_values(held)}, and "
-                    "a variance is never that")
+                    "variances cannot be negative")
     return None
 
 
@@ -39,14 +38,13 @@ def _values(tensor: Tensor) -> str:
 
 
 def check_output(values: Tensor, whose: str) -> None:
-    """Raise NotFiniteError unless all that a network gives, a row an input, is finite.
+    """Raise NotFiniteError unless all outputs of a network, one row per input, are finite.
 
-    `whose` begins the sentence.  Weights that are numbers may still be too large for float32.
+    The message starts with `whose`.  Finite weights may still overflow in float32.
     """
     rows = ~values.flatten(1).isfinite().all(dim=1)
     if bool(rows.any()):
         raise NotFiniteError(
-            f"{whose} gives NaN or infinite outputs itself, for {int(rows.sum()):,} of "
-            f"{len(rows):,} inputs, though its weights are numbers: they are too large, as after "
-            "a training that diverged; take other weights, or train again with a smaller "
-            "--learning-rate")
+            f"{whose} has NaN or infinite outputs for {int(rows.sum()):,} of {len(rows):,} inputs "
+            "although its weights are finite: they are too large, as after a training that "
+            "diverged; use other weights, or train again with a smaller --learning-rate")

@@ -87,7 +87,7 @@ def test_tensorflow_is_not_loaded_for_it(tmp_path):
 def test_without_the_package_the_run_goes_on(tmp_path, monkeypatch, capsys):
     folder = darts_run(tmp_path / "run", epochs=2)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    monkeypatch.setattr(tensorboard, "_absence_said", False)
+    monkeypatch.setattr(tensorboard, "_warned", False)
     for _ in range(2):
         events = Events(up_to(folder, 1))
         events.add(json.loads((folder / "history.jsonl").read_text().splitlines()[1]), 1.0)

@@ -131,7 +131,7 @@ def test_a_run_in_a_folder_goes_on_without_its_path(here, monkeypatch):
     ("seed: x\n", "a.yaml: seed is 'x'; it must be a whole number"),
     ("hidden: 3\n", "unknown setting 'hidden'"),
     ("cell: [\n", "a.yaml is no YAML in line"),
-    ("data_sha256: abc\n", "the settings are of a run on other data than digits is now"),
+    ("data_sha256: abc\n", "digits has changed since the run of these settings"),
 ])
 def test_a_file_that_cannot_be_used_is_one_line(here, text, message):
     (here / "a.yaml").write_text(text)

@@ -89,7 +89,7 @@ def test_train_refuses_what_it_cannot_do(run, tmp_path):
     assert "did you mean DARTS" in zoo("train", "DARTZ", "-o", tmp_path / "a", code=1)
     assert "did you mean digits" in zoo("train", "DARTS", "--data", "digit", code=1)
     assert "another folder with -o" in zoo("train", "DARTS", *SMALL, "-o", folder, code=1)
-    assert "leave --resume out" in zoo("train", "DARTS", "--resume", "-o", tmp_path / "a", code=1)
+    assert "omit --resume" in zoo("train", "DARTS", "--resume", "-o", tmp_path / "a", code=1)
     assert "channels must be" in zoo("train", "DARTS", "--channels", 0, code=1)
     assert "no device" in zoo("train", "DARTS", "--device", "tpu", "-o", tmp_path / "a", code=1)
     for seed in (-1, 2**70):

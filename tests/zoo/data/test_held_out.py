@@ -12,16 +12,16 @@ def data(labels):
 
 
 @pytest.mark.parametrize("labels, count, why", [
-    ([0, 0, 0, 1], 2, "class dog has one image; give it more"),
-    ([0, 0, 1, 1], 1, "there are 2 classes, and so many are the fewest"),
-    ([0, 0, 1, 1], 3, "at most 2 can be, so that each class keeps one"),
-    ([0, 0, 1, 1], 99, "at most 2 can be, so that each class keeps one"),
+    ([0, 0, 0, 1], 2, "class dog has one image; add more"),
+    ([0, 0, 1, 1], 1, "hold out at least 2, one for each class"),
+    ([0, 0, 1, 1], 3, "hold out at most 2, so that each class keeps one"),
+    ([0, 0, 1, 1], 99, "hold out at most 2, so that each class keeps one"),
 ])
 def test_why_images_cannot_be_held_out(labels, count, why):
     with pytest.raises(DataError) as caught:
         hold_out(data(labels), count, seed=0)
-    assert str(caught.value) == (f"made has too few training images to hold {count} out, of each "
-                                 f"class its share: {why}")
+    assert str(caught.value) == (f"cannot hold out {count} training images of made, stratified "
+                                 f"by class: {why}")
 
 
 def test_each_class_is_held_out_by_its_share():

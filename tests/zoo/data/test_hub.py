@@ -18,10 +18,10 @@ from zoo.data.text import load_text
 
 ROOT = Path(__file__).parents[3]
 OFFLINE = {
-    "cifar10": "cifar10 could not be downloaded from the Hugging Face Hub: it cannot be reached "
-               "from here; go online, or give --path, a folder with train.parquet and test.parquet "
+    "cifar10": "cifar10 could not be downloaded from the Hugging Face Hub: the hub cannot be "
+               "reached; go online, or give --path, a folder with train.parquet and test.parquet "
                "or the official binary files (--data digits needs neither)",
-    "ptb": "ptb could not be downloaded from the Hugging Face Hub: it cannot be reached from here; "
+    "ptb": "ptb could not be downloaded from the Hugging Face Hub: the hub cannot be reached; "
            "go online, or give --path, a folder with train.txt, valid.txt and test.txt (--data "
            "sample needs neither)",
 }
@@ -91,9 +91,9 @@ def test_an_earlier_download_is_read_without_the_hub(silent, tmp_path, monkeypat
 
 @pytest.mark.parametrize("error, reason", [
     (ConnectionError("HTTPSConnectionPool(host='huggingface.co', port=443): Max retries"),
-     "the connection broke off"),
+     "the connection was lost"),
     (OSError(28, "No space left on device"), "No space left on device"),
-    (ValueError("Couldn't find cache for ptb"), r"not there or not whole \(ValueError\)"),
+    (ValueError("Couldn't find cache for ptb"), r"missing or incomplete \(ValueError\)"),
 ])
 def test_a_download_that_fails_is_told_in_words_of_ours(error, reason, monkeypatch):
     datasets = pytest.importorskip("datasets")

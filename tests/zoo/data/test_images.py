@@ -114,7 +114,7 @@ def test_parquet_files_that_do_not_fit(tmp_path):
     parquet.write_table(table, tmp_path / "train.parquet")
     assert "row 0" in refused("cifar10", tmp_path)
     (tmp_path / "train.parquet").write_bytes(b"PAR1 cut off")
-    assert "not a whole parquet file" in refused("cifar10", tmp_path)
+    assert "not a complete parquet file" in refused("cifar10", tmp_path)
 
 
 def write_binary(path, images, *labels):

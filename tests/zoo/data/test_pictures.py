@@ -113,12 +113,12 @@ def test_brightness_is_that_of_pillow():
 
 def test_files_that_are_none(tmp_path):
     (tmp_path / "x.jpg").write_bytes(b"no picture")
-    with pytest.raises(PictureError, match="x.jpg is no image that can be read: .* leave it out"):
+    with pytest.raises(PictureError, match="x.jpg is not a readable image .* or remove it"):
         read_picture(tmp_path / "x.jpg", CIFAR)
     Image.fromarray(noise(30, 20)).save(tmp_path / "x.avif")
     head, _, colors = (tmp_path / "x.avif").read_bytes().partition(b"mdat")
     (tmp_path / "x.avif").write_bytes(head + b"mdat" + bytes(len(colors)))
-    with pytest.raises(PictureError, match="x.avif is no image that can be read"):
+    with pytest.raises(PictureError, match="x.avif is not a readable image"):
         read_picture(tmp_path / "x.avif", CIFAR)
     with pytest.raises(FileNotFoundError, match="there is no picture .*y.jpg"):
         read_picture(tmp_path / "y.jpg", CIFAR)
@@ -195,7 +195,7 @@ def test_predict_goes_on_after_a_bad_file(tmp_path, trained):
             str(tmp_path / name) for name in names), *form])
         assert result.exit_code == 1
         assert [line.partition("; ")[0] for line in result.stderr.splitlines()] == [
-            f"error: {tmp_path / 'bad.png'} is no image that can be read: it is damaged, cut off "
-            "or of another kind", f"error: there is no picture {tmp_path / 'none.png'}",
+            f"error: {tmp_path / 'bad.png'} is not a readable image (damaged, truncated or of "
+            "another kind)", f"error: there is no picture {tmp_path / 'none.png'}",
             f"error: {tmp_path / 'huge.png'} has 400,000,000 pixels, over the limit of 178,956,970"]
         assert result.stdout.count(str(tmp_path / "x.png")) == 2

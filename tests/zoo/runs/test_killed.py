@@ -88,7 +88,7 @@ def test_one_at_a_time_and_the_hint_that_a_termination_gives(tmp_path):
     other.join(120)
     assert other.exitcode == 1
     assert (second / "stderr").read_text().splitlines()[-1] == (
-        f"error: another process is at work on {folder}; wait for it, or choose another folder "
+        f"error: another process is using {folder}; wait for it, or choose another folder "
         "with -o")
     training.process.terminate()
     training.process.join(60)

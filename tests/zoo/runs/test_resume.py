@@ -44,7 +44,7 @@ def test_resume_gives_the_same_bits(whole_run, few, tmp_path):
 
 
 def test_resume_wants_the_same_run(few, tmp_path):
-    with pytest.raises(RunError, match="leave --resume out"):
+    with pytest.raises(RunError, match="omit --resume"):
         train("DARTS", few, TINY, tmp_path / "run", device="cpu", resume=True)
     interrupted(few, tmp_path / "run", after_steps=7)
     others = [
@@ -141,10 +141,10 @@ def test_folders_that_hold_something_are_left_alone(whole_run, few, tmp_path):
 
     refused(whole_run[0], "finished artifact; choose another folder with -o")
     interrupted(few, tmp_path / "run", after_steps=7)
-    refused(tmp_path / "run", "go on with --resume")
+    refused(tmp_path / "run", "continue it with --resume")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
-    refused(tmp_path / "mine", "left alone")
+    refused(tmp_path / "mine", "is not empty and not a training run")
     (tmp_path / "file").write_text("keep")
     refused(tmp_path / "file", "not a folder")
     (tmp_path / "empty").mkdir()
@@ -194,7 +194,7 @@ def test_half_written_files_of_others_are_left_alone(few, tmp_path, name):
     foreign.parent.mkdir(parents=True)
     foreign.write_text("mine")
     (tmp_path / "run" / "best.pt.part").write_bytes(b"half")
-    with pytest.raises(RunError, match="left alone"):
+    with pytest.raises(RunError, match="is not empty and not a training run"):
         train("DARTS", few, TINY, tmp_path / "run", device="cpu")
     assert foreign.read_text() == "mine" and (tmp_path / "run" / "best.pt.part").exists()
     config = {"cell": "DARTS", "data": "digits", "data_sha256": "", "seed": 0,
@@ -210,11 +210,11 @@ def test_a_run_of_another_kind_of_network_is_not_called_damaged(few, tmp_path):
               "data_sha256": "", "seed": 0, "precision": "float32",
               "recipe": dataclasses.asdict(LanguageRecipe())}
     run_folder.start(tmp_path / "text", config)
-    with pytest.raises(RunError, match="text is a run of a language model, ENAS_RNN; go on with"):
+    with pytest.raises(RunError, match="text is a run of a language model, ENAS_RNN; resume it"):
         run_folder.read_config(tmp_path / "text")
     assert run_folder.read_config(tmp_path / "text", LanguageRecipe) == config
     interrupted(few, tmp_path / "images", after_steps=1)
-    with pytest.raises(RunError, match="images is a run of an image network, DARTS; go on with"):
+    with pytest.raises(RunError, match="images is a run of an image network, DARTS; resume it"):
         run_folder.read_config(tmp_path / "images", LanguageRecipe)
 
 

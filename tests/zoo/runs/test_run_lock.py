@@ -18,7 +18,7 @@ def test_a_second_training_in_one_folder_is_refused(few, tmp_path, whole_run, re
     folder = tmp_path / "run"
     interrupted(few, folder, after_steps=8)
     before = (folder / "checkpoint.pt").read_bytes()
-    with at_work(folder), pytest.raises(RunError, match="another process is at work on .*run; "
+    with at_work(folder), pytest.raises(RunError, match="another process is using .*run; "
                                         "wait for it, or choose another folder with -o"):
         train("DARTS", few, TINY, folder, seed=3, device="cpu", resume=resume)
     assert (folder / "checkpoint.pt").read_bytes() == before
@@ -31,7 +31,7 @@ def test_so_is_a_second_language_model(tmp_path):
     from zoo.data.text import named_text
 
     text = named_text("sample", None, None)
-    with at_work(tmp_path / "run"), pytest.raises(RunError, match="another process is at work"):
+    with at_work(tmp_path / "run"), pytest.raises(RunError, match="another process is using"):
         language_modeling.train("ENAS_RNN", text, language_recipe("sample").but(epochs=1, hidden=4),
                                 tmp_path / "run", device="cpu")
 
@@ -65,7 +65,7 @@ def row(number):
     (row(2), "is damaged (line 1 is not the row of epoch 1)"),
     ("[1]\n", "is damaged (line 1 is not the row of epoch 1)"),
     ("\0" * 20 + "\n", "is damaged (line 1 is not the row of epoch 1)"),
-    ("", "lacks rows of epochs that are done"), (None, "lacks rows of epochs that are done"),
+    ("", "lacks rows of finished epochs"), (None, "lacks rows of finished epochs"),
 ])
 def test_a_damaged_history_is_named_before_anything_is_trained(few, tmp_path, content, said):
     folder, trained = tmp_path / "run", []

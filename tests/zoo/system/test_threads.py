@@ -140,7 +140,7 @@ def test_a_damaged_number_is_told(value, few, tmp_path):
 def test_nothing_is_measured_for_a_folder_that_cannot_be_used(few, tmp_path, measured):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/notes.txt").write_text("mine")
-    with pytest.raises(RunError, match="is not empty and no training run"):
+    with pytest.raises(RunError, match="is not empty and not a training run"):
         images(few, tmp_path / "run")
     assert not measured
 

@@ -117,7 +117,7 @@ def test_held_out_images_are_of_all_classes_and_not_trained_on():
     assert np.array_equal(np.sort(np.concatenate(sums[:2])), np.sort(sums[2]))
     assert np.array_equal(hold_out(data, 100, seed=1)[1].images, held.images)
     assert rest.test is data.test
-    with pytest.raises(DataError, match="too few training images to hold 5 out"):
+    with pytest.raises(DataError, match="cannot hold out 5 training images"):
         hold_out(data, 5, seed=1)  # fewer than classes
 
 
@@ -133,7 +133,7 @@ def test_a_damaged_or_missing_best_is_named(few, tmp_path):
         if row and row["epoch"] == 3:
             (tmp_path / "lost/best.pt").unlink()
 
-    with pytest.raises(RunError, match="best.pt is gone"):
+    with pytest.raises(RunError, match="best.pt is missing"):
         train("DARTS", few, MODERN, tmp_path / "lost", device="cpu", report=lose)
 
 

@@ -104,7 +104,7 @@ def test_token_streams_are_shared_out(monkeypatch):
     joined = torch.stack([part.text for part in parts], dim=2).flatten(1)
     assert torch.equal(joined, whole.text)
     assert [part.length * part.units for part in parts] == [whole.length * whole.units] * 2
-    with pytest.raises(ValueError, match="cannot be shared out evenly to 2 processes"):
+    with pytest.raises(ValueError, match="cannot be divided evenly among 2 processes"):
         LanguageTask(network, waves().train, TINY.but(batch_size=3), torch.device("cpu"))
 
 

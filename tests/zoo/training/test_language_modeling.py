@@ -258,7 +258,7 @@ def test_every_part_of_a_text_is_checked_before_the_training(part, tmp_path):
 def test_a_text_of_two_rows_is_refused_where_lengths_are_drawn(tmp_path):
     ids = np.arange(20) % 4
     data = TextData("short", "char", ids, ids, ids, list("abcd"))
-    with pytest.raises(DataError, match="20 tokens make 8 columns of 2, and 3 are needed"):
+    with pytest.raises(DataError, match="20 tokens make 8 columns of 2, at least 3 are needed"):
         language_modeling.train("DARTS_V2_RNN", data, AVERAGED, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

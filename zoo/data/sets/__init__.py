@@ -1,4 +1,5 @@
-"""The data sets: where each is read from, and how.
+"""Readers of the data sets.
 
-A new one is a module here and a name in `zoo.data.images.NAMES`; texts are in `zoo.data.text`.
+To add one, write a module here and add its name to `zoo.data.images.NAMES`; texts are in
+`zoo.data.text`.
 """

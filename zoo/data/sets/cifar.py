@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.data.base import DataError
-from zoo.data.pictures import on_white, told
+from zoo.data.pictures import naming, on_white
 from zoo.data.sets.hub import load_from_hub
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ _LABEL_COLUMNS = {"cifar10": ("label",), "cifar100": ("fine_label", "label")}
 CIFAR10_LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse",
                   "ship", "truck"]
 
-#: Mean and deviation of each channel, pixels in 0..1, over the training images.
+#: Mean and standard deviation of each channel over the training images, for pixels in 0..1.
 STATISTICS = {
-    # As in the official 2018 DARTS release, so that its checkpoints read what they learned on.
+    # As in the official 2018 DARTS release, for its checkpoints.
     "cifar10": ([0.49139968, 0.48215827, 0.44653124], [0.24703233, 0.24348505, 0.26158768]),
     "cifar100": ([0.50707516, 0.48654887, 0.44091784], [0.26733429, 0.25643846, 0.27615047]),
 }
@@ -40,9 +40,8 @@ Images = tuple[np.ndarray, np.ndarray]
 def load(name: str, path: Path | None) -> tuple[Images, Images, list[str]]:
     """(images uint8 (N, 32, 32, 3), labels int64) of train and test, and the class names.
 
-    Without `path` they are downloaded from the Hugging Face Hub.  Raises DataError for files that
-    are missing, damaged or of another kind, ModuleNotFoundError when the package that reads them
-    is not installed.
+    Without `path`, downloads from the Hugging Face Hub.  Raises DataError for missing, damaged or
+    wrong files, ModuleNotFoundError if the package to read them is not installed.
     """
     if path is None:
         return _from_hub(name)
@@ -64,7 +63,7 @@ def _from_hub(name: str) -> tuple[Images, Images, list[str]]:
 
 
 def _parquet_files(name: str, path: Path) -> dict[str, list[Path]] | None:
-    """Those of train and of test in `path` or, where it has none, in one folder below it."""
+    """The files of train and test in `path` or, if it has none, in the only such folder in it."""
     found = {}
     for folder in (path, *sorted(filter(Path.is_dir, path.iterdir()))):
         files = {split: sorted(folder.glob(f"{split}*.parquet")) for split in ("train", "test")}
@@ -74,8 +73,8 @@ def _parquet_files(name: str, path: Path) -> dict[str, list[Path]] | None:
         if folder in found:
             return found[folder]
     if len(found) > 1:
-        raise DataError(f"{path} holds parquet files in {' and in '.join(map(str, found))}; --path "
-                        f"names the folder of {name} alone")
+        raise DataError(f"{path} holds parquet files in {' and in '.join(map(str, found))}; give "
+                        f"only the folder of {name} as --path")
     return next(iter(found.values()), None)
 
 
@@ -86,20 +85,20 @@ def _from_parquet(name: str, found: dict[str, list[Path]]) -> tuple[Images, Imag
 
     explicit = "fine_label" in parquet.read_schema(found["train"][0]).names
     if name == "cifar100" and not explicit and _are_coarse(train[1], test[1]):
-        raise DataError(f"{found['train'][0].parent}: the labels of these files have the 20 values "
-                        "of CIFAR-100's coarse classes, and cifar100 is its 100 fine ones; give "
-                        "files with a column fine_label")
+        raise DataError(f"{found['train'][0].parent}: the labels of these files are CIFAR-100's 20 "
+                        "coarse classes, and cifar100 needs the 100 fine ones; give files with a "
+                        "column fine_label")
     return train, test, _label_names(name)
 
 
 def _are_coarse(*labels: np.ndarray) -> bool:
-    """Are these the numbers of the 20 groups of classes, which other copies call label, too?"""
+    """Whether these are the numbers of the 20 coarse classes, which some copies also call label."""
     values = np.unique(np.concatenate(labels))
     return values.tolist() == list(range(COARSE))
 
 
 def _joined(parts: list[Images]) -> Images:
-    """The images and labels of several files as one."""
+    """Concatenate the images and labels of several files."""
     return (np.concatenate([images for images, _ in parts]),
             np.concatenate([labels for _, labels in parts]))
 
@@ -111,7 +110,7 @@ def _read_parquet(name: str, file: Path) -> Images:
     try:
         table = parquet.read_table(file)
     except (arrow.ArrowException, OSError) as error:
-        raise DataError(f"{file} is not a whole parquet file "
+        raise DataError(f"{file} is not a complete parquet file "
                         f"({str(error).splitlines()[0][:120]}); get it again") from None
     return _decode(name, file, table)
 
@@ -128,13 +127,13 @@ def _decode(name: str, file: Path, table: pyarrow.Table) -> Images:
     images = np.empty((len(table), SIDE, SIDE, 3), np.uint8)
     for row, cell in enumerate(table["img"].to_pylist()):
         try:
-            with told(f"{file}, row {row}: img.bytes"):
+            with naming(f"{file}, row {row}: img.bytes"):
                 image = Image.open(io.BytesIO(cell["bytes"]))
-                if image.mode[0] in "IF":  # of more than 8 bits, at which `convert` cuts off
+                if image.mode[0] in "IF":  # more than 8 bits, which `convert` would clip
                     image = Image.fromarray(on_white(image))
                 image = image.convert("RGB")
         except (TypeError, KeyError):
-            raise DataError(f"{file}, row {row}: img.bytes is no image") from None
+            raise DataError(f"{file}, row {row}: img.bytes is not an image") from None
         if image.size != (SIDE, SIDE):
             raise DataError(f"{file}, row {row}: the image is {image.width}x{image.height}, "
                             f"{name} has 32x32")
@@ -155,8 +154,8 @@ def _from_binary(name: str, path: Path) -> tuple[Images, Images, list[str]]:
                    None)
     if missing is not None:
         if _is_pickled(path):
-            raise DataError(f"{path} holds the python version of {name}, pickles that could run "
-                            "any code; take the binary version from "
+            raise DataError(f"{path} holds the python version of {name}, whose pickles could run "
+                            "arbitrary code; get the binary version from "
                             "https://www.cs.toronto.edu/~kriz/cifar.html")
         raise DataError(f"{path} has neither train.parquet and test.parquet nor {missing} of "
                         f"the official binary version of {name}")
@@ -167,15 +166,15 @@ def _from_binary(name: str, path: Path) -> tuple[Images, Images, list[str]]:
 
 def _read_binary(name: str, file: Path) -> Images:
     # A record is the label (CIFAR-100: coarse, then fine) and 1024 red, green, blue values.
-    before = 1 if name == "cifar10" else 2
-    record = before + 3 * SIDE * SIDE
+    label_bytes = 1 if name == "cifar10" else 2
+    record = label_bytes + 3 * SIDE * SIDE
     content = np.fromfile(file, np.uint8)
     if len(content) == 0 or len(content) % record:
         raise DataError(f"{file} has {len(content)} bytes, not a multiple of {record}; it is "
                         f"truncated or not the binary version of {name}")
     rows = content.reshape(-1, record)
-    images = rows[:, before:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
-    labels = rows[:, before - 1].astype(np.int64)
+    images = rows[:, label_bytes:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
+    labels = rows[:, label_bytes - 1].astype(np.int64)
     return np.ascontiguousarray(images), _checked(name, file, labels)
 
 
@@ -192,7 +191,7 @@ def _checked(name: str, file: Path, labels: np.ndarray) -> np.ndarray:
 
 
 def _label_names(name: str, folder: Path | None = None) -> list[str]:
-    """Class names; for CIFAR-100 from the file beside the images, else numbers."""
+    """Class names; for CIFAR-100 from the file next to the images, else numbers."""
     if name == "cifar10":
         return list(CIFAR10_LABELS)
     file = folder / "fine_label_names.txt" if folder else None

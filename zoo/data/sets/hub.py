@@ -16,12 +16,12 @@ from zoo.data.base import DataError
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
-_PATIENCE = 1.5  # seconds for a first answer
+_TIMEOUT = 1.5  # seconds for a first response
 
 
 class HubData(NamedTuple):
-    """A data set of the hub: its repository, what --path may hold instead, and the data that needs
-    neither; `settings` are those of `datasets.load_dataset`."""
+    """A data set of the hub: its repository, the `files` that --path may hold instead, and the
+    `bundled` data set that needs neither; `settings` are for `datasets.load_dataset`."""
 
     repository: str
     files: str
@@ -34,8 +34,8 @@ _TEXTS = "train.txt, valid.txt and test.txt"
 HUB = {
     "cifar10": HubData("uoft-cs/cifar10", _CIFAR, "digits"),
     "cifar100": HubData("uoft-cs/cifar100", _CIFAR, "digits"),
-    # This repository holds a script, which `datasets` does not run any more, and on a branch the
-    # hub's own conversion.
+    # The repository holds a script, which `datasets` no longer runs; the branch is the hub's
+    # conversion to parquet.
     "ptb": HubData("ptb-text-only/ptb_text_only", _TEXTS, "sample",
                    {"revision": "refs/convert/parquet"}),
     "wikitext2": HubData("Salesforce/wikitext", _TEXTS, "sample", {"name": "wikitext-2-v1"}),
@@ -43,21 +43,20 @@ HUB = {
 
 
 def check(name: str | None) -> None:
-    """Raise DataError if `name` is a data set of the hub, which does not answer, and no earlier
-    download has left it.  Quick: a command need not have imported torch to say so."""
-    if name in HUB and not _was_downloaded(HUB[name].repository) and not is_reachable():
-        raise _failed(name, "it cannot be reached from here")
+    """Raise DataError if `name` is a data set of the hub that is not cached while the hub cannot be
+    reached.  Fast, without importing torch or datasets."""
+    if name in HUB and not _is_cached(HUB[name].repository) and not is_reachable():
+        raise _failed(name, "the hub cannot be reached")
 
 
 def load_from_hub(name: str) -> DatasetDict:
-    """The splits by name of a data set in `HUB`, as `datasets.load_dataset` gives them.
+    """Load a data set in `HUB` as `datasets.load_dataset` does, from the cache if offline.
 
-    Where the hub does not answer, it is what an earlier download has left.  Raises DataError when
-    the package is missing or the download fails.
+    Raises DataError if the package is missing or the download fails.
     """
     check(name)
     online = is_reachable()
-    if not online:  # read when these packages are imported: else they try again for minutes
+    if not online:  # read by the packages on import; otherwise they retry for minutes
         os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
     try:
         import datasets
@@ -65,43 +64,43 @@ def load_from_hub(name: str) -> DatasetDict:
     except ModuleNotFoundError as error:
         raise DataError(f"{name} without --path needs the package {error.name}, which is not "
                         "installed: pip install 'genotype-zoo[data]'") from None
-    for library in ("datasets", "huggingface_hub"):  # each of their retries is a line
+    for library in ("datasets", "huggingface_hub"):  # they log every retry
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         return datasets.load_dataset(HUB[name].repository, **HUB[name].settings)
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
         raise _failed(name, _reason(error) if online else
-                      "it cannot be reached from here, and the earlier download is not whole"
+                      "the hub cannot be reached, and the earlier download is incomplete"
                       ) from None
 
 
 def is_reachable() -> bool:
-    """Does the hub answer, whatever it says, by the proxy where one is set?"""
+    """Whether the hub responds at all, through the proxy if one is set."""
     if "1" in (os.environ.get("HF_HUB_OFFLINE"), os.environ.get("HF_DATASETS_OFFLINE")):
         return False
     answers: list[bool] = []
-    # A thread: the time limit of a connection does not hold for the look-up of its name.
-    asking = threading.Thread(target=lambda: answers.append(_answers()), daemon=True)
-    asking.start()
-    asking.join(_PATIENCE)
+    # In a thread, because the timeout of a connection does not cover the DNS lookup.
+    request = threading.Thread(target=lambda: answers.append(_answers()), daemon=True)
+    request.start()
+    request.join(_TIMEOUT)
     return any(answers)
 
 
 def _answers() -> bool:
     address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     try:
-        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_PATIENCE)
+        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_TIMEOUT)
     except urllib.error.HTTPError:
         return True
     except urllib.error.URLError as error:
-        return isinstance(error.reason, ssl.SSLError)  # a certificate that the library may know
+        return isinstance(error.reason, ssl.SSLError)  # the library may trust the certificate
     except (OSError, ValueError):
         return False
     return True
 
 
-def _was_downloaded(repository: str) -> bool:
-    """Is there a folder where `datasets` keeps what it has prepared of the repository?"""
+def _is_cached(repository: str) -> bool:
+    """Whether the cache of `datasets` has a folder for the repository."""
     home = os.environ.get("HF_HOME") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache"), "huggingface")
     cache = os.environ.get("HF_DATASETS_CACHE") or os.path.join(home, "datasets")
@@ -116,10 +115,10 @@ def _failed(name: str, reason: str) -> DataError:
 
 
 def _reason(error: Exception) -> str:
-    """Why, in words of ours: what these libraries say is of their own code."""
+    """The reason of a failed download, since the libraries' messages are about their own code."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     kind = type(error).__name__
     if isinstance(error, ConnectionError) or "Connection" in kind or "Timeout" in kind:
-        return "the connection broke off"
-    return f"its data set was not there or not whole ({kind})"
+        return "the connection was lost"
+    return f"its data set is missing or incomplete ({kind})"

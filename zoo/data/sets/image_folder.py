@@ -1,7 +1,7 @@
-"""Images of one's own, in the layouts of `zoo.data.sets.folder_layout`.
+"""Custom images, in the layouts of `zoo.data.sets.folder_layout`.
 
-Classes in alphabetical order, images by any suffix that Pillow reads (`zoo.data.picture_files`).
-What is found is told, and what is left out is told in one note.
+Classes are sorted alphabetically; images have any suffix that Pillow reads
+(`zoo.data.picture_files`).  Prints a summary, and a note about ignored files.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from zoo.system.memory import check_memory
 
 _GRAY = {"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 
-#: The images of a split and the numbers of their classes: in memory, and as files.
+#: The images of a split with class numbers, in memory and as files.
 Images = tuple[np.ndarray, np.ndarray]
 Files = list[tuple[Path, int]]
 
 
 @dataclass(frozen=True)
 class FolderFiles:
-    """(file, number of its class) of each image of a split; `valid` is None where there is none."""
+    """(file, class number) of each image, by split; `valid` is None without such a split."""
 
     classes: list[str]
     train: Files
@@ -40,8 +40,8 @@ def load(path: Path, size: int | None = None
     """((images, labels) of train, of test, of validation or None, class names); images uint8 (N, H,
     W, C).
 
-    `size` makes every image size x size as `zoo.data.pictures` does (middle square, area average);
-    without it all must be of one size.  One channel when every image is gray, else three.
+    Scales every image to size x size as `zoo.data.pictures` does (central square, area average);
+    without `size` all must have the same size.  One channel if every image is gray, else three.
     Raises DataError.
     """
     found = class_files(path, size)
@@ -50,9 +50,9 @@ def load(path: Path, size: int | None = None
     channels = _channels(files)
     sides = (size, size) if size is not None else decode(files[0]).shape[:2]
     first = (*sides, channels)
-    # The images of a split lie there twice while they are put together.
-    many = len(files) + max(map(len, splits))
-    check_memory(many * int(np.prod(first)), f"{len(files):,} images of {first[1]}x{first[0]}",
+    # Stacking a split holds its images twice.
+    held = len(files) + max(map(len, splits))
+    check_memory(held * int(np.prod(first)), f"{len(files):,} images of {first[1]}x{first[0]}",
                  "give a smaller --size, or --data imagenet, which reads images as they are needed")
     seen: dict[bytes, Path] = {}
     copies: list[str] = []
@@ -69,29 +69,29 @@ def load(path: Path, size: int | None = None
             images.append(_scaled(pixels, size, channels))
             if images[-1].shape != first:
                 one, other = (f"{shape[1]}x{shape[0]}" for shape in (images[-1].shape, first))
-                raise DataError(f"{file} is {one}, {files[0]} is {other}; give one --size for all")
+                raise DataError(f"{file} is {one}, {files[0]} is {other}; give a --size for all")
         labels = np.array([label for _, label in split], dtype=np.int64)
         read.append((np.stack(images), labels))
     if copies:
         note(f"{path}: {len(copies):,} of {len(found.test):,} test images are copies of training "
-             f"images, which makes the accuracy too high: {listed(copies)}")
+             f"images, which inflates the accuracy: {listed(copies)}")
     return read[0], read[1], read[2] if found.valid else None, found.classes
 
 
 def class_files(path: Path, size: int | None) -> FolderFiles:
-    """The files of each split with the numbers of their classes; what is found is told.
+    """The files of each split with their class numbers; prints a summary.
 
-    Raises DataError for a folder that is missing or empty, fewer than two classes, a bad size.
+    Raises DataError as `zoo.data.sets.folder_layout.find` does, and for an invalid size.
     """
     if size is not None and size < 1:
         raise DataError(f"--size must be at least 1, not {size}")
     layout = find(path)
-    if left_out := [_short(entry, path) + "/" * entry.is_dir()
-                    for split in layout.splits for entry in sorted(split.beside)]:
+    if ignored := [_short(entry, path) + "/" * entry.is_dir()
+                   for split in layout.splits for entry in sorted(split.others)]:
         count = sum(split.count for split in layout.splits)
         kind = "CLASS/FILE" if layout.train.folder == path else "train/CLASS/FILE"
-        note(f"{path}: {len(left_out)} left out beside {count:,} images, as no {kind} that Pillow "
-             f"reads: {listed(left_out)}")
+        note(f"{path}: read {count:,} images and ignored {len(ignored)} others, not a {kind} that "
+             f"Pillow reads: {listed(ignored)}")
     numbers = {name: number for number, name in enumerate(layout.classes)}
 
     def numbered(split: FileSplit) -> Files:
@@ -99,9 +99,9 @@ def class_files(path: Path, size: int | None) -> FolderFiles:
                 for file in split.files.get(name, ())]
 
     valid = numbered(layout.valid) if layout.valid else None
-    held = f", {len(valid):,} validation" if valid else ""
+    validation = f", {len(valid):,} validation" if valid else ""
     say(f"{path.resolve().name}: {len(numbers)} classes ({listed(layout.classes)}), "
-        f"{layout.train.count:,} training{held} and {layout.test.count:,} test images")
+        f"{layout.train.count:,} training{validation} and {layout.test.count:,} test images")
     return FolderFiles(layout.classes, numbered(layout.train), numbered(layout.test), valid)
 
 
@@ -110,7 +110,7 @@ def _short(file: Path, path: Path) -> str:
 
 
 def _channels(files: list[Path]) -> int:
-    """1 when all images are gray, else 3."""
+    """1 if all images are gray, else 3."""
     for file in files:
         with opened(file) as image:
             if image.mode not in _GRAY:

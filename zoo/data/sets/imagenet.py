@@ -1,8 +1,8 @@
-"""Large images that do not fit in memory, read lazily; see `folder_layout`.
+"""Large images that do not fit in memory, read lazily, in the layouts of `folder_layout`.
 
-ILSVRC 2012: Russakovsky et al. 2015 (arXiv 1409.0575).  Training crops: Szegedy et al. 2014
-(1409.4842); colors: Howard 2013 (1312.5402), as in the 2018 DARTS release: a random crop of 8 %
-to all of the image, brightness, contrast, saturation and hue; tests on the middle of the image.
+ILSVRC 2012: Russakovsky et al. 2015 (arXiv 1409.0575).  Augmentation as in the 2018 DARTS release:
+a random crop of 8 % to all of the image (Szegedy et al. 2014, arXiv 1409.4842), random brightness,
+contrast, saturation and hue (Howard 2013, arXiv 1312.5402); evaluation on the central crop.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from zoo.recipes.image import Recipe
 from zoo.system import distributed
 
 SIZE = 224
-FEW = 2048  # images that are read before worker processes have started
+FEW = 2048  # images that are read faster than worker processes start
 
 
 class LazyImages:
-    """Images (N, size, size, 3), uint8, in files: `np.asarray` of a part reads it.
+    """Images (N, size, size, 3), uint8, read from files by `np.asarray` of a part.
 
-    Each is scaled so that its shorter side is 8/7 of `size` (256 for 224), and cut from the middle.
+    The shorter side is scaled to 8/7 of `size` (256 for 224), then the center is cropped.
     """
 
     def __init__(self, files: Sequence[Path], size: int) -> None:
@@ -54,7 +54,7 @@ class LazyImages:
 
     def __array__(self, dtype: np.typing.DTypeLike | None = None,
                   copy: bool | None = None) -> np.ndarray:
-        with ThreadPoolExecutor() as threads:  # Pillow decodes outside of Python's lock
+        with ThreadPoolExecutor() as threads:  # Pillow releases the GIL while decoding
             images = list(threads.map(self._read, self.files))
         return np.stack(images).astype(dtype or np.uint8, copy=False)
 
@@ -62,13 +62,13 @@ class LazyImages:
         return np.asarray(middle(Image.fromarray(read(file)), self.size, file))
 
     def fingerprint(self) -> bytes:
-        """The side, and names and sizes of the files, which stand for what is in them."""
+        """The image size, and the names and sizes of the files in place of their content."""
         return f"{self.size}\n".encode() + "".join(
             f"{file.parent.name}/{file.name} {file.stat().st_size}\n"
             for file in self.files).encode(errors="surrogateescape")
 
 
-#: The images of a split and the numbers of their classes.
+#: The images of a split and their class numbers.
 Images = tuple[LazyImages, np.ndarray]
 
 
@@ -77,8 +77,8 @@ def load(path: Path, size: int | None = None
     """((images, labels) of train, of test, of validation or None, class names); images as
     `LazyImages`.
 
-    `size` is the side of the square that the network reads, 224 unless given.
-    Raises DataError for folders that are missing or empty, or fewer than two classes.
+    `size` is the input size of the network, by default 224.
+    Raises DataError as `zoo.data.sets.image_folder.class_files` does.
     """
     found = class_files(path, size)
     side = size or SIZE
@@ -95,11 +95,10 @@ def _lazy(files: Files, size: int) -> Images:
 
 
 class TrainingImages(Dataset[Tensor | DataError]):
-    """Image number `index`, (size, size, 3) uint8, cut out and colored as `recipe` says.
+    """Images (size, size, 3), uint8, cropped and color-jittered according to `recipe`.
 
-    What is random is a function of `seed`, whole numbers, and of the index: in any worker the
-    same.  A file that is of no use gives its DataError, which would not come out of a worker in
-    one line.
+    Random numbers depend only on `seed` and the index, not on the worker.  For a damaged file the
+    item is a DataError: raised in a worker, it would not give a one-line message.
     """
 
     def __init__(self, images: LazyImages, recipe: Recipe, seed: Sequence[int]) -> None:
@@ -122,7 +121,7 @@ class TrainingImages(Dataset[Tensor | DataError]):
 
 def read_batches(images: TrainingImages, batches: Sequence[Tensor], pinned: bool = False,
                  workers: int | None = None) -> Iterator[Tensor]:
-    """Raw pixels (N, 3, H, W) of each batch of image numbers, read ahead by `workers` processes.
+    """Raw pixels (N, 3, H, W) of each batch of image indices, prefetched by `workers` processes.
 
     Raises DataError for a damaged file.
     """
@@ -132,7 +131,7 @@ def read_batches(images: TrainingImages, batches: Sequence[Tensor], pinned: bool
         workers = 0 if few else min(16, max(1, _cores() // processes))
     loader = DataLoader(images, batch_sampler=[batch.tolist() for batch in batches],
                         num_workers=workers, collate_fn=_stack, pin_memory=pinned,
-                        generator=torch.Generator())  # else it draws from the global one
+                        generator=torch.Generator())  # does not advance the global generator
     for batch in loader:
         if isinstance(batch, DataError):
             raise batch
@@ -146,14 +145,14 @@ def _stack(images: list[Tensor | DataError]) -> Tensor | DataError:
 
 
 def _cores() -> int:
-    """Those that this process may use, where the system tells."""
+    """The number of CPU cores available to this process, if known."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def random_crop(image: Image.Image, size: int, smallest: float,
                 random: np.random.Generator) -> Image.Image:
-    """A part of `smallest` to all of the area, 3:4 to 4:3, scaled to `size` x `size`."""
+    """Crop `smallest` to all of the area, with aspect ratio 3:4 to 4:3, scaled to `size`."""
     width, height = image.size
     for _ in range(10):
         area = width * height * random.uniform(smallest, 1)
@@ -163,7 +162,7 @@ def random_crop(image: Image.Image, size: int, smallest: float,
             left = int(random.integers(width - wide, endpoint=True))
             top = int(random.integers(height - high, endpoint=True))
             break
-    else:  # a very long image: the middle, at a ratio that is allowed
+    else:  # a very long image: the largest allowed central crop
         wide = min(width, round(height * 4 / 3))
         high = min(height, round(width * 4 / 3))
         left, top = (width - wide) // 2, (height - high) // 2
@@ -173,8 +172,8 @@ def random_crop(image: Image.Image, size: int, smallest: float,
 
 def random_colors(image: Image.Image, strength: float, hue: float,
                    random: np.random.Generator) -> Image.Image:
-    """Brightness, contrast and saturation times 1 - `strength` to 1 + `strength`, the hue turned
-    by up to `hue` of the circle, in any order."""
+    """Scale brightness, contrast and saturation by 1 - `strength` to 1 + `strength` and rotate the
+    hue by up to `hue` of the circle, in random order."""
     for kind in random.permutation(4):
         if kind < 3 and strength:
             enhance = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)[kind]

@@ -1,11 +1,11 @@
-"""Digits drawn by a made-up hand, in the frame of scikit-learn's scans.
+"""Synthetic handwritten digits, in the format of scikit-learn's scans.
 
-The scans come from thirteen people of one country: nearly every 7 has a bar and every 4 is
-written one way.  Who draws on a page writes otherwise, so the recipe of the digits adds these
-drawings to the training images.  Each is a pen's path with a random slant, proportion and
-wobble, prepared as the scans were (M. Garris et al., "NIST Form-Based Handprint Recognition
-System", NISTIR 5469, 1994): sheared until top and bottom begin in one column, stretched to
-20x32 in the middle of 32x32, given a fixed amount of ink, and counted in 4x4 blocks.
+The scans come from thirteen people of one country: nearly every 7 has a bar and every 4 the same
+shape.  Visitors of the page write differently, so the digits recipe adds these drawings to the
+training images.  Each is a pen stroke with random slant, proportions and wobble, preprocessed like
+the scans (M. Garris et al., "NIST Form-Based Handprint Recognition System", NISTIR 5469, 1994):
+sheared until top and bottom start in the same column, stretched to 20x32 in the center of 32x32,
+normalized to a fixed amount of ink, and counted in 4x4 blocks.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ Stroke = np.ndarray  # (points, 2): x to the right, y down, in a box of 0..1
 
 _BITMAP, _BLOCK, _FRAME_WIDTH = 32, 4, 20
 _INK = 313  # inked pixels of a scan's bitmap, on average
-_ROW = 0.06  # how near to the very top and bottom a stroke counts as beginning there
-_PEN = 0.16  # a pen's width beside the height of what it writes
+_ROW = 0.06  # distance from top and bottom, relative to the height, that counts as the edge
+_PEN = 0.16  # width of the pen relative to the height
 
 
 def draw(count: int, seed: int | list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -28,18 +28,18 @@ def draw(count: int, seed: int | list[int]) -> tuple[np.ndarray, np.ndarray]:
     return images.astype(np.float32)[..., None], labels
 
 
-# --- the pen's path -------------------------------------------------------------------------
+# --- strokes --------------------------------------------------------------------------------
 
 
 def _arc(x: float, y: float, wide: float, high: float, first: float, last: float
          ) -> list[tuple[float, float]]:
-    """Points of an ellipse around (x, y), degrees clockwise from the right."""
+    """Points of an elliptic arc around (x, y), in degrees clockwise from the right."""
     turns = np.radians(np.linspace(first, last, max(4, int(abs(last - first) / 25))))
     return [(x + wide * np.cos(turn), y + high * np.sin(turn)) for turn in turns]
 
 
-# Ways to write each digit: strokes of points.
-_WAYS = [
+# The variants of each digit, each a list of strokes.
+_VARIANTS = [
     [[_arc(.5, .5, .4, .5, -90, 275)], [_arc(.5, .5, .45, .5, -60, 290)]],
     [[[(.5, 0), (.5, 1)]], [[(.25, .25), (.55, 0), (.55, 1)]],
      [[(.25, .2), (.5, 0), (.5, 1)], [(.2, 1), (.8, 1)]]],
@@ -74,16 +74,16 @@ _WAYS = [
 
 
 def _hand(digit: int, random: np.random.Generator) -> list[Stroke]:
-    """One digit in a random way of writing: slanted, squeezed, wobbling."""
-    ways = _WAYS[digit]
-    strokes = [_smooth(np.asarray(points)) for points in ways[random.integers(len(ways))]]
+    """One digit in random handwriting: slanted, squeezed, wobbling."""
+    variants = _VARIANTS[digit]
+    strokes = [_smooth(np.asarray(points)) for points in variants[random.integers(len(variants))]]
     angle, slant = np.radians(random.normal(0, 8)), random.normal(-0.1, 0.25)
     squeeze = np.exp(random.normal(0, 0.2))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shape = turn @ np.array([[0.7 * squeeze, slant], [0, 1]])
-    # Loops are large or small beside the rest: heights and widths change from top to bottom.
+    # Varies the relative size of loops: heights and widths change from top to bottom.
     power, taper = np.exp(random.normal(0, 0.2)), random.normal(0, 0.45)
-    # A slow wave over the sheet bends strokes without breaking them.
+    # A slow wave across the image bends strokes without breaking them.
     wave = random.normal(0, 0.05, (2, 2, 2)), random.uniform(0, 2 * np.pi, (2, 2, 2))
     moved = []
     for stroke in strokes:
@@ -98,7 +98,7 @@ def _hand(digit: int, random: np.random.Generator) -> list[Stroke]:
 
 
 def _smooth(points: np.ndarray) -> np.ndarray:
-    """Corners cut off (Chaikin 1974), ends kept; an arc, of many points, is smooth already."""
+    """Cut corners (Chaikin 1974) but keep the ends; arcs, with many points, are smooth already."""
     if not 3 <= len(points) <= 10:
         return points
     inner = np.stack([points[:-1] * 0.75 + points[1:] * 0.25,
@@ -110,10 +110,10 @@ def _smooth(points: np.ndarray) -> np.ndarray:
 
 
 def _scan(strokes: list[Stroke]) -> np.ndarray:
-    """(8, 8) ink levels, 0..255, of the strokes in the frame of the data set."""
+    """(8, 8) ink levels, 0..255, of the strokes in the format of the data set."""
     strokes = _shear(strokes)
     radius = 2.2
-    for _ in range(2):  # the pen's radius that gives the right amount of ink, nearly
+    for _ in range(2):  # approximates the pen radius that gives the right amount of ink
         distance = _distance(_stretch(strokes, radius))
         radius = np.sqrt(np.partition(distance, _INK, axis=None)[_INK])
     bitmap = np.less(distance, radius**2)
@@ -133,14 +133,14 @@ def _shear(strokes: list[Stroke]) -> list[Stroke]:
 def _stretch(strokes: list[Stroke], radius: float) -> list[Stroke]:
     points = np.concatenate(strokes)
     low, size = points.min(axis=0), np.ptp(points, axis=0)
-    pen = _PEN * size.max()  # a plain 1 is not stretched to 20 pixels
+    pen = _PEN * size.max()  # keeps a plain 1 from being stretched to 20 pixels
     scale = np.array([_FRAME_WIDTH / (size[0] + pen),
                       (_BITMAP - 2 * radius) / max(size[1], pen)])
     return [_BITMAP / 2 + (stroke - low - size / 2) * scale for stroke in strokes]
 
 
 def _distance(strokes: list[Stroke]) -> np.ndarray:
-    """(32, 32), the squared distance of each pixel's middle from the nearest stroke."""
+    """(32, 32), the squared distance of each pixel's center from the nearest stroke."""
     first = np.concatenate([stroke[:-1] for stroke in strokes])[:, :, None, None]
     step = np.concatenate([np.diff(stroke, axis=0) for stroke in strokes])[:, :, None, None]
     place = np.arange(_BITMAP) + 0.5

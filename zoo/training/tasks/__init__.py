@@ -1,1 +1,1 @@
-"""What is trained: a network, its batches, a loss and a measure, for images and for texts."""
+"""Training tasks for images and texts: a network, its batches, a loss and a metric."""

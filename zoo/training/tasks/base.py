@@ -1,7 +1,7 @@
-"""What a training learns from and how it is measured: all that images and texts do differently.
+"""The interface of training tasks: everything in which images and texts differ.
 
-`zoo.training.trainer` owns the loop.  A task gives it a network, batches, a loss and a measure.
-`zoo.training.tasks.image` and `zoo.training.tasks.language` are the two there are.
+`zoo.training.trainer` has the loop; a task supplies the network, the batches, the loss and the
+metric.  Implemented by `zoo.training.tasks.image` and `zoo.training.tasks.language`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from zoo.recipes.language import LanguageRecipe
 
 
 class Batch(NamedTuple):
-    """What one step learns from.
+    """The inputs of one step.
 
-    It is the stretch from `start` to `stop` of an epoch (see `Task.length`) and counts `size`
-    images or tokens.  Its rate is the schedule's times `length` / `whole`.
+    Covers `start` to `stop` of an epoch (see `Task.length`), with `size` images or tokens.  The
+    learning rate is the schedule's times `length` / `whole`.
     """
 
     inputs: tuple[Tensor, ...]
@@ -36,13 +36,13 @@ class Batch(NamedTuple):
 class Task(ABC):
     """A network to train.
 
-    An epoch has `length` positions, by which the schedule goes; each stands for `units` images,
-    steps or tokens of the progress report.  `measure` is the key of `validate` that tells the
-    best epoch and how two of them compare, None where nothing is held out.
+    An epoch has `length` positions, which the schedule counts, each worth `units` images, steps or
+    tokens of the progress report.  `measure` is the key of `validate` that selects the best epoch,
+    and whether one value is better than another; None without validation data.
     """
 
-    captured: ClassVar[bool] = False  # is a step on a GPU recorded as a CUDA graph?
-    rolls_back: ClassVar[bool] = False  # to the best epoch, where the loss is not finite?
+    captured: ClassVar[bool] = False  # whether a GPU step is captured as a CUDA graph
+    rolls_back: ClassVar[bool] = False  # whether an infinite loss returns to the best epoch
 
     recipe: Recipe | LanguageRecipe
     length: int
@@ -51,55 +51,55 @@ class Task(ABC):
 
     @abstractmethod
     def build(self, device: torch.device) -> nn.Module:
-        """The network in its first state, on `device`; it may draw from torch's generators."""
+        """Build the network on `device`; may draw from torch's generators."""
 
     @abstractmethod
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimizer of the weights, for the stage that the training is in."""
+        """The optimizer for the current stage of the training."""
 
     def begin_epoch(self, model: nn.Module, epoch: int) -> Hashable:
-        """Make the network ready for epoch 0, 1, ...; the Python values that its steps read."""
+        """Prepare the network for epoch 0, 1, ...; return the Python values that its steps read."""
         return None
 
     @abstractmethod
     def batches(self, model: nn.Module, epoch: int, seed: int) -> Iterator[Batch]:
-        """The batches of an epoch, in this process."""
+        """The batches of an epoch for this process."""
 
     @abstractmethod
     def loss(self, model: nn.Module, *inputs: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """The loss to descend, and what `observe` wants to see of the step, detached."""
+        """The loss to minimize, and detached tensors for `observe`."""
 
     @abstractmethod
     def observe(self, seen: Sequence[Tensor], size: int) -> Tensor:
-        """What a step of `size` images or tokens adds to the sums of the epoch."""
+        """The contribution of a step with `size` images or tokens to the sums of the epoch."""
 
     @abstractmethod
     def row(self, sums: Tensor, count: int, rate: float) -> dict:
-        """An epoch's part of the history: `sums` are the mean over all processes, `count` the
-        images or tokens of this one, `rate` the last rate of the schedule.  Has "train_loss"."""
+        """An epoch's history row, with "train_loss": `sums` are averaged over all processes,
+        `count` is the number of images or tokens of this one, `rate` the last learning rate."""
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """What the network reaches on held-out data.  Asked for where there is a `measure`."""
+        """The metrics on validation data.  Called only if there is a `measure`."""
         raise NotImplementedError
 
     def end_epoch(self, row: dict) -> bool:
-        """Take in the row of an epoch; True where another `optimizer` goes on from here."""
+        """Process the row of an epoch; return True to switch to a new `optimizer`."""
         return False
 
     @contextlib.contextmanager
     def eval_model(self, model: nn.Module, optimizer: torch.optim.Optimizer
                    ) -> Iterator[nn.Module]:
-        """The network that is measured and kept, where its weights are not averaged by EMA."""
+        """The network to evaluate and save, without EMA."""
         yield model
 
     def state_dict(self) -> dict:
-        """What the task itself has to remember from epoch to epoch."""
+        """The state of the task itself between epochs."""
         return {}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go back to what `state_dict` gave, among other keys."""
+        """Restore the keys of `state_dict`; `state` has other keys too."""
         return None
 
     def kept_on_roll_back(self) -> dict:
-        """The part of `state_dict` that going back to an earlier epoch does not take back."""
+        """The part of `state_dict` that a rollback to an earlier epoch does not reset."""
         return {}

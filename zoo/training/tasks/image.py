@@ -1,4 +1,4 @@
-"""Images as a training task: SGD with momentum, an auxiliary head, drop-path that rises.
+"""The training task for images: SGD with momentum, an auxiliary head, increasing drop-path.
 
 Liu et al. 2019 (arXiv 1806.09055, appendix A).  The settings are in `zoo.recipes.image`.
 """
@@ -27,10 +27,10 @@ from zoo.weights import PretrainedWeights
 
 
 class ImageTask(Task):
-    """The network of `genotype` learns the training images of `data`.
+    """Trains the network of `genotype` on the training images of `data`.
 
-    `valid` are the images held out, by which the best epoch is chosen; `weights` those to start
-    from.  Raises ValueError for a batch, or a data set, that is too small for the processes.
+    `valid` are held-out images that select the best epoch; training starts from `weights`.
+    Raises ValueError for a batch or a data set that is too small for the number of processes.
     """
 
     captured = True
@@ -53,7 +53,7 @@ class ImageTask(Task):
             num_classes=len(data.labels), in_channels=data.train.images.shape[-1],
             auxiliary=recipe.auxiliary_weight > 0,
         )
-        # Twice as fast, on CPUs too.
+        # Twice as fast on GPUs and CPUs.
         model = model.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch's stubs lack it
         if self._weights:
             assert isinstance(model, ImageNetwork)
@@ -64,7 +64,7 @@ class ImageTask(Task):
         return make_optimizer(model, self.recipe)
 
     def begin_epoch(self, model: nn.Module, epoch: int) -> float:
-        """Set the probability of drop-path, which rises on a line."""
+        """Set the drop-path probability, which increases linearly."""
         assert isinstance(model, ImageNetwork)
         model.set_drop_path(self.recipe.drop_path * epoch / self.recipe.epochs)
         return self.recipe.drop_path * epoch
@@ -74,7 +74,8 @@ class ImageTask(Task):
             yield Batch((images, labels), len(labels), step, step + 1)
 
     def loss(self, model: nn.Module, *inputs: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Cross-entropy, with the auxiliary head's; its mean, and how many images are right."""
+        """Cross-entropy including the auxiliary head; the loss and the number of correct images.
+        """
         images, labels = inputs
         loss, logits = cross_entropy(fused_conv.forward(model, images), labels, self.recipe)
         return loss, (loss.detach(), (logits.detach().argmax(1) == labels).sum())
@@ -96,7 +97,7 @@ class ImageTask(Task):
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD with momentum; without `recipe.norm_weight_decay` norms and biases are not decayed."""
+    """SGD with momentum; `recipe.norm_weight_decay` applies weight decay to norms and biases."""
     parameters = list(model.parameters())
     groups: list[dict] = [{"params": parameters}]
     if not recipe.norm_weight_decay:
@@ -110,7 +111,7 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
 
 def cross_entropy(output: Tensor | tuple[Tensor, Tensor], labels: Tensor, recipe: Recipe
                   ) -> tuple[Tensor, Tensor]:
-    """The loss to descend, the auxiliary head's included, and the logits of the network itself."""
+    """The loss including the auxiliary head, and the logits of the main head."""
     logits, auxiliary = output if isinstance(output, tuple) else (output, None)
     loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
     if auxiliary is not None:

@@ -1,8 +1,8 @@
-"""A text as a training task: truncated backpropagation through time, NT-ASGD.
+"""The training task for texts: truncated backpropagation through time, NT-ASGD.
 
 Liu et al. 2019 (arXiv 1806.09055, appendix A.3.2) as in the 2018 release, after Merity et al.
-2017 (arXiv 1708.02182, section 3): once the validation loss is worse than the best of all but
-the last five epochs, the weights that are measured are the average of all steps from there on.
+2017 (arXiv 1708.02182, section 3): once the validation loss exceeds the best of all but the last
+five epochs, evaluation uses the average of the weights over all later steps.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from zoo.training.tasks.base import Batch, Task
 
 
 def text_columns(ids: np.ndarray, recipe: LanguageRecipe) -> Tensor:
-    """The text in as many columns as the batch has: (time, columns), int64.
+    """The text as (time, batch size) token ids, int64.
 
     Raises DataError for a text that is too small for the batch.
     """
     text = columns(ids, recipe.batch_size)
     if recipe.random_bptt and len(text) < 3:
         raise DataError(f"the text is too small for the batch: {len(ids)} tokens make "
-                        f"{recipe.batch_size} columns of {len(text)}, and 3 are needed; give "
+                        f"{recipe.batch_size} columns of {len(text)}, at least 3 are needed; give "
                         "a longer text or a smaller --batch-size")
     return text
 
 
 class LanguageTask(Task):
-    """The model that `network()` makes learns the token ids `train`.
+    """Trains the model that `network()` builds on the token ids `train`.
 
-    `valid` is the text by whose loss the best epoch is chosen, if any; `by` says what a token
-    is.  Each process of a group reads its part of the token streams.
-    `stage` is the optimizer in use, "sgd", "asgd" or "adamw".
-    Raises DataError for a text that is too small for the batch, ValueError where the streams
-    cannot be shared out evenly.
+    The loss on `valid`, if given, selects the best epoch; `by` is the unit of a token, "word" or
+    "char".  Each process reads its part of the columns.
+    `stage` is the current optimizer, "sgd", "asgd" or "adamw".
+    Raises DataError for a text that is too small for the batch, ValueError for a batch that cannot
+    be divided evenly among the processes.
     """
 
     rolls_back = True
@@ -58,8 +58,8 @@ class LanguageTask(Task):
         text = text_columns(train, recipe)
         processes = distributed.size()
         if recipe.batch_size % processes:
-            raise ValueError(f"{recipe.batch_size} columns of text cannot be shared out evenly to "
-                             f"{processes} processes; give a --batch-size that can")
+            raise ValueError(f"{recipe.batch_size} columns of text cannot be divided evenly among "
+                             f"{processes} processes; give a multiple of it as --batch-size")
         self.text = text[:, distributed.rank()::processes].contiguous().to(device)
         self.length, self.units = len(self.text) - 1, recipe.batch_size
         if valid is not None:
@@ -74,14 +74,14 @@ class LanguageTask(Task):
         recipe, parameters = self.recipe, list(model.parameters())
         rate, decay = recipe.learning_rate, recipe.weight_decay
         fused = parameters[0].device.type in ("cpu", "cuda")
-        if self.stage == "asgd":  # every step counts the same in the average
+        if self.stage == "asgd":  # t0=0, lambd=0: a plain average of all steps
             return torch.optim.ASGD(parameters, lr=rate, weight_decay=decay, t0=0, lambd=0.0)
         if self.stage == "adamw":
             return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=fused)
         return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, fused=fused)
 
     def lengths(self, epoch: int, seed: int) -> list[int]:
-        """Of the stretches of an epoch, a function of its number and the seed."""
+        """The lengths of an epoch's segments, determined by epoch and seed."""
         recipe = self.recipe
         if recipe.random_bptt:
             random = np.random.default_rng([seed, epoch])
@@ -89,7 +89,7 @@ class LanguageTask(Task):
         return [recipe.bptt] * -(-self.length // recipe.bptt)
 
     def batches(self, model: nn.Module, epoch: int, seed: int) -> Iterator[Batch]:
-        """The text once, each stretch with the hidden state that the one before it has left."""
+        """The text once, each segment with the final hidden state of the previous one."""
         assert isinstance(model, TiedModel)
         self._hidden = model.initial_hidden(self.text.shape[1])
         whole, first = self.recipe.bptt, 0
@@ -101,8 +101,8 @@ class LanguageTask(Task):
             first += len(tokens)
 
     def loss(self, model: nn.Module, *inputs: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Cross-entropy and regularizers; the mean of the former, in nats, and the next hidden
-        state."""
+        """Cross-entropy with regularizers; the cross-entropy alone, in nats per token, and the
+        next hidden state."""
         assert isinstance(model, TiedModel)
         tokens, targets, hidden = inputs
         step = training_loss(model, tokens, targets, hidden, self.recipe.ar_weight,
@@ -118,18 +118,18 @@ class LanguageTask(Task):
                 "train_loss": sums.item() / count, "tokens": count * distributed.size()}
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """Nats per token of the validation text, and its perplexity."""
+        """Validation loss in nats per token, and perplexity."""
         assert self.valid is not None and isinstance(model, TiedModel)
         loss = mean_loss(model, self.valid)
         bits = {"valid_bits_per_character": loss / math.log(2)} if self.by == "char" else {}
         return {"valid_loss": loss, "valid_perplexity": perplexity(loss)} | bits
 
     def end_epoch(self, row: dict) -> bool:
-        """Begin to average where the validation loss has stopped falling."""
+        """Switch to ASGD once the validation loss stops improving."""
         if "valid_loss" not in row or self.recipe.optimizer != "nt-asgd" or self.stage == "asgd":
             return False
-        loss, back = row["valid_loss"], self.recipe.nonmonotone
-        triggered = len(self.valid_losses) > back and loss > min(self.valid_losses[:-back])
+        loss, window = row["valid_loss"], self.recipe.nonmonotone
+        triggered = len(self.valid_losses) > window and loss > min(self.valid_losses[:-window])
         if triggered:
             self.stage = "asgd"
         self.valid_losses.append(loss)
@@ -138,7 +138,7 @@ class LanguageTask(Task):
     @contextlib.contextmanager
     def eval_model(self, model: nn.Module, optimizer: torch.optim.Optimizer
                    ) -> Iterator[nn.Module]:
-        """With the weights that ASGD has averaged, where it has begun to."""
+        """The model with the averaged weights of ASGD, if it has started."""
         state, kept = optimizer.state, []
         with torch.no_grad():
             for weight in model.parameters():
@@ -159,5 +159,5 @@ class LanguageTask(Task):
         self.stage, self.valid_losses = state["stage"], list(state["valid_losses"])
 
     def kept_on_roll_back(self) -> dict:
-        """The validation losses since then still count, as in the release."""
+        """The validation losses, which a rollback keeps as in the release."""
         return {"valid_losses": self.valid_losses}

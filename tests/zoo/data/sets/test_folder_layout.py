@@ -62,9 +62,9 @@ def test_splits_in_any_two_or_three_folders_by_any_name(tmp_path, reader, names,
 
 @pytest.mark.parametrize("names, said", [
     (("val", "test"), "has no folder train/; expected train/CLASS"),
-    (("train",), "has no folder test/ (or val/) with a folder for each class; make one, or give "
-     "--path {0}/train, of which a fifth becomes the test set"),
-    (("train", "val", "Validation"), "has both Validation/ and val/; leave one of them"),
+    (("train",), "has no folder test/ (or val/) with a folder for each class; add one, or give "
+     "--path {0}/train to use a fifth of it as the test set"),
+    (("train", "val", "Validation"), "has both Validation/ and val/; remove or rename one of them"),
 ])
 def test_splits_that_do_not_do_are_one_line_with_the_remedy(tmp_path, names, said):
     write_folder(tmp_path, splits=names)
@@ -88,8 +88,8 @@ def test_the_best_epoch_is_chosen_by_the_validation_folder(tmp_path, said):
     assert fingerprint(load("folder", tmp_path / "mine")) != fingerprint(data)
     said()
     train("DARTS", data, recipe.but(validation=0.25), tmp_path / "other", device="cpu")
-    assert "folder has 8 validation images, which are not read: others are held out by " \
-        "--validation" in said()
+    assert "the 8 validation images of folder are not used: --validation holds out training " \
+        "images instead" in said()
     assert '"images": 6' in (tmp_path / "other" / "history.jsonl").read_text()
 
 
@@ -99,8 +99,8 @@ def test_a_test_folder_without_labels_is_not_read_and_that_is_told(tmp_path, ins
     for number in range(3):
         picture(tmp_path / "test" / inside / f"{number}.png", number)
     assert sizes(load("folder", tmp_path)) == [2, 0, 2]
-    assert said() == [f"{tmp_path / 'test'} is not read: it has no folders of classes, and nothing "
-                      "else says what is on its 3 pictures"]
+    assert said() == [f"{tmp_path / 'test'} is ignored: it has no class folders or other labels "
+                      "for its 3 pictures"]
     shutil.rmtree(tmp_path / "val")
     assert "has no folder test/ (or val/) with a folder for each class" in refused(
         "folder", tmp_path)
@@ -132,22 +132,23 @@ def test_tiny_imagenet(tmp_path, said, end):
         assert np.array_equal(image, picture(tmp_path / "x.png", 100 + number))
         assert label == (number in (0, 3))
     flat, left_out = said()
-    assert "test is not read" in flat
-    assert "2 left out beside 10 images" in left_out and "train/n01/n01_boxes.txt" in left_out
+    assert "test is ignored" in flat
+    assert "read 10 images and ignored 2 others" in left_out
+    assert "train/n01/n01_boxes.txt" in left_out
     assert "annotations" not in left_out
 
 
 def test_what_the_annotations_lack_and_have_too_much_is_told(tmp_path, said):
     tiny_imagenet(tmp_path, "\n".join([*ANNOTATED[:2], "val_9.png\tn01", "val_2.jpg\tn02"]))
     assert sizes(load("folder", tmp_path)) == [6, 0, 3]
-    missing, left_out = (line for line in said() if "test is not" not in line)
-    assert missing.endswith("val_annotations.txt names 1 picture that is not there: val_9.png")
+    missing, left_out = (line for line in said() if "test is ignored" not in line)
+    assert missing.endswith("val_annotations.txt names 1 picture that is missing: val_9.png")
     assert "val/images/val_3.png" in left_out
 
 
 @pytest.mark.parametrize("lines, said", [
-    ("val_0.png n01", "line 1 is not the name of a picture, a tab and its class"),
-    ("val_0.png\tn03", "has the class n03, which {0}/train has not, and {0}/train has n01, n02"),
+    ("val_0.png n01", "line 1 is not a picture's name, a tab and its class"),
+    ("val_0.png\tn03", "has the class n03, which {0}/train lacks, and {0}/train has n01, n02"),
     ("nothing.png\tn01", "val holds no images"), ("", "val holds no images"),
 ])
 def test_annotations_that_do_not_fit_are_one_line(tmp_path, lines, said):
@@ -166,8 +167,8 @@ def test_one_folder_of_classes_is_split_and_that_is_told(tmp_path, said):
     assert np.bincount(data.test.labels).tolist() == [2, 1]
     told, lacking = said()
     assert told == (f"{tmp_path} has no train/ and test/: a fifth of each class, 3 of 17 images, "
-                    "is the test set (seed 0, the same every time)")
-    assert "no test image of the class train" in lacking
+                    "is the test set (always the same, seed 0)")
+    assert "no test images of the class train" in lacking
     whole = {image.tobytes() for split in (data.train, data.test) for image in split.images}
     assert len(whole) == 17
     again = load("imagenet", tmp_path, 8)
@@ -196,7 +197,7 @@ def test_a_training_and_its_evaluation_split_alike(tmp_path):
 
 @pytest.mark.parametrize("counts, said", [
     ({"cat": 3}, "1 class folder; a classifier needs at least two"),
-    ({"cat": 1, "dog": 1}, "has one picture in each class"),
+    ({"cat": 1, "dog": 1}, "has one picture per class"),
 ])
 def test_one_folder_with_too_little(tmp_path, counts, said):
     classes(tmp_path, counts)
@@ -220,20 +221,20 @@ def test_nested_class_folders_are_refused_with_the_remedy(tmp_path, place):
         write_folder(tmp_path, splits=("test",))
     split = tmp_path / "train" if place != "pets" else tmp_path
     assert refused("folder", tmp_path).startswith(
-        f"{tmp_path / place} holds the folders cat, dog and no picture of its own; a class is a "
-        f"folder right below {split}, so move those with pictures there")
+        f"{tmp_path / place} holds the folders cat, dog and no pictures; a class is a "
+        f"folder directly in {split}, so move those with pictures there")
 
 
 def test_a_folder_that_was_unpacked_into_another_is_named(tmp_path):
     write_folder(tmp_path / "a" / "mine")
     assert refused("folder", tmp_path / "a") == (
-        f"{tmp_path / 'a'} has no folder train/, but {tmp_path / 'a' / 'mine'} has; give that one "
-        "with --path")
+        f"{tmp_path / 'a'} has no folder train/, but {tmp_path / 'a' / 'mine'} does; give that "
+        "as --path")
 
 
 def test_pictures_in_no_folder(tmp_path):
     picture(tmp_path / "cat.1.png", 0)
-    assert "pictures that are in no folder; put those of each class into a folder" in refused(
+    assert "its pictures are not in class folders; move those of each class to a folder" in refused(
         "folder", tmp_path)
 
 
@@ -247,8 +248,8 @@ def test_copies_of_training_images_in_the_test_set_are_told(tmp_path, said):
     shutil.copyfile(tmp_path / "train/cat/0.png", tmp_path / "test/cat/0.png")
     Image.open(tmp_path / "train/dog/1.png").save(tmp_path / "test/dog/2.bmp")  # other bytes
     load("folder", tmp_path, size=4)
-    assert said() == [f"{tmp_path}: 2 of 7 test images are copies of training images, which makes "
-                      "the accuracy too high: test/cat/0.png = train/cat/0.png, test/dog/2.bmp = "
+    assert said() == [f"{tmp_path}: 2 of 7 test images are copies of training images, which "
+                      "inflates the accuracy: test/cat/0.png = train/cat/0.png, test/dog/2.bmp = "
                       "train/dog/1.png"]
 
 
@@ -260,8 +261,8 @@ def test_images_that_do_not_fit_in_memory_are_not_begun(tmp_path):
 
 
 @pytest.mark.parametrize("damage, said", [
-    (lambda raw: b"not an image", "is no image that can be read"),
-    (lambda raw: raw[:len(raw) // 2], "is no image that can be read"),
+    (lambda raw: b"not an image", "is not a readable image"),
+    (lambda raw: raw[:len(raw) // 2], "is not a readable image"),
     (lambda raw: b"", "is empty"),
 ])
 def test_folders_and_single_pictures_are_refused_in_the_same_words(tmp_path, damage, said):
@@ -276,7 +277,7 @@ def test_folders_and_single_pictures_are_refused_in_the_same_words(tmp_path, dam
         np.asarray(load("imagenet", tmp_path, 8).test.images)
     assert refused("folder", tmp_path) == str(alone.value) == str(lazy.value)
     assert str(alone.value).startswith(f"{file} {said}")
-    assert str(alone.value).endswith("; get it again, or leave it out")
+    assert str(alone.value).endswith("; get it again, or remove it")
 
 
 def test_a_picture_over_the_limit_is_not_called_unreadable(tmp_path):
