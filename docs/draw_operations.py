@@ -1,5 +1,5 @@
 """Draws the convolutional operations of the registry as small SVGs: kernel, dilation, stride, and
-what follows what.  `docs/hooks.py` puts them into the page on cells.
+order of layers.  `docs/hooks.py` includes them in the page on cells.
 
     python docs/draw_operations.py FOLDER       # writes one SVG per operation
 """
@@ -24,7 +24,7 @@ Point = tuple[int, int]
 
 @dataclass(frozen=True)
 class Step:
-    """A layer: its captions, the pixels that it reads, by row and column, and its stride."""
+    """A layer: captions, the pixels (row, column) that it reads, and the stride."""
 
     captions: tuple[str, ...]
     taps: tuple[Point, ...] = ()
@@ -75,7 +75,7 @@ def _grid(size: Point, apart: Point) -> tuple[Point, ...]:
 
 
 def rows(name: str) -> list[list[Step]]:
-    """One row of layers; two where the operation at stride 2 is made of others."""
+    """One row of layers, or two if the operation has other layers at stride 2."""
     plain, strided = (steps(operation(name, CHANNELS, stride)) for stride in (1, 2))
     if [step.captions for step in plain] != [step.captions for step in strided]:
         return [[replace(step, stride=(1, 1)) for step in row] for row in (plain, strided)]
@@ -89,7 +89,7 @@ def rows(name: str) -> list[list[Step]]:
 
 
 def svg(name: str) -> str:
-    """The drawing; its color is that of the text around it."""
+    """The drawing, in the color of the surrounding text."""
     parts: list[str] = []
     width, y = 0, 0
     drawn = rows(name)
@@ -115,7 +115,7 @@ def svg(name: str) -> str:
 
 
 def _tile(step: Step, x: int, y: int, tall: int) -> tuple[str, int]:
-    """A layer at (x, y) in a row of that height, and its width."""
+    """A layer at (x, y) in a row of height `tall`, and its width."""
     height, width = (side * PIXEL for side in step.size)
     across = max(width, *(round(6.3 * len(line)) for line in step.captions))
     left, top = x + (across - width) / 2, y + TOP + (tall - height) / 2
@@ -138,7 +138,7 @@ def _tile(step: Step, x: int, y: int, tall: int) -> tuple[str, int]:
 
 
 def operations() -> str:
-    """All of them as HTML; names of the same computation share a drawing."""
+    """All operations as HTML; names of the same computation share a drawing."""
     names: dict[str, list[str]] = {}
     for name in CONV_OPERATIONS:
         names.setdefault(svg(name).replace(f'aria-label="{name}"', ""), []).append(name)

@@ -1,6 +1,6 @@
-"""Tables and drawings of the documentation, made from the registries while mkdocs builds it.
+"""Tables and drawings of the documentation, generated from the registries while mkdocs builds it.
 
-A page names one as `<!-- made: NAME -->`; `TABLES` has them all.
+A page includes one by `<!-- made: NAME -->`; `TABLES` lists them.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ def strategies() -> str:
         rows.append([f"`{name}`", entry.help, "yes" if entry.shares_weights else "no",
                      ", ".join(f"[{paper}](https://arxiv.org/abs/{paper})" for paper in papers),
                      "<br>".join(f"{space}: {_cost(name, space)}" for space in entry.spaces)])
-    return table(["`--strategy`", "what it is", "shares weights", "arXiv",
+    return table(["`--strategy`", "method", "shares weights", "arXiv",
                   "spaces, and the cost of `--preset quick`"], rows)
 
 
 def _cost(strategy: str, space: str) -> str:
-    """In two digits: the last batch of an epoch may be left out."""
+    """The cost, to two digits, since the last batch of an epoch may be left out."""
     config, data = plan(SearchOptions(strategy=strategy, space=space, device="cpu"))
     chosen, domain = config.strategy_settings(), config.domain
     if config.entry.shares_weights:
@@ -78,7 +78,7 @@ def _cost(strategy: str, space: str) -> str:
 
 
 def strategy_settings() -> str:
-    """Where those of weight-sharing strategies differ from DARTS; all of the others'."""
+    """Settings of weight-sharing strategies that differ from DARTS; all settings of the others."""
     return table(["strategy", "preset", "settings"], [
         [f"`{name}`", f"`{preset}`", ", ".join(f"`{key}` {shown(v)}" for key, v in values.items())]
         for name, entry in STRATEGIES.items()
@@ -102,7 +102,7 @@ def runtimes() -> str:
 
 
 def commands() -> str:
-    """The help of every command, as it is printed."""
+    """The help text of every command."""
     parts = []
     for program, app in (("zoo", zoo.cli.app), ("search", search.cli.app)):
         for name in typer.main.get_command(app).commands:
@@ -112,7 +112,7 @@ def commands() -> str:
 
 
 def api() -> str:
-    """The packages with public names: what each is for, then the names."""
+    """The packages with public names: the description of each, then its names."""
     return "\n\n".join(
         f"::: {package.__name__}\n    options: {{members: false}}\n\n"
         + "\n\n".join(f"::: {package.__name__}.{name}" for name in package.__all__)
@@ -120,7 +120,7 @@ def api() -> str:
 
 
 def notebook(name: str) -> str:
-    """A notebook of examples/ as a part of a page, below its headings, with a link to the file."""
+    """A notebook of examples/ as a section of a page, with a link to the file."""
     parts = [f"Download: [{name}.ipynb]({name}.ipynb)."]
     for cell in json.loads((ROOT / f"examples/{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
         text = "".join(cell["source"])
@@ -133,7 +133,7 @@ def notebook(name: str) -> str:
 
 
 def root_page(name: str) -> str:
-    """A page of the root, its links as seen from here."""
+    """A Markdown file of the repository's root, with links relative to docs/."""
     text = (ROOT / name).read_text(encoding="utf-8")
     return text.replace("](docs/", "](").replace("](CONTRIBUTING.md)", "](contributing.md)")
 
@@ -173,5 +173,5 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put what is made in the place of its marker; an unknown name is an error."""
+    """Replace the markers by their tables; raises KeyError for an unknown name."""
     return _MARKER.sub(lambda found: TABLES[found[1]](), markdown)

@@ -1,4 +1,4 @@
-"""Tables of Markdown, for `docs/hooks.py`."""
+"""Markdown tables, for `docs/hooks.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Cells may hold any Markdown of one line."""
+    """A table whose cells may hold any Markdown of one line."""
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |"
                      for line in [head, ["---"] * len(head), *rows])
 
@@ -20,13 +20,13 @@ def code(names: Iterable[str]) -> str:
 
 
 def described(names: Mapping[str, str], title: str) -> str:
-    """Names and what is said of each; its asterisks mean themselves."""
+    """A table of names and descriptions, with asterisks escaped."""
     return table([title, ""],
                  [[f"`{name}`", what.replace("*", "\\*")] for name, what in names.items()])
 
 
 def settings(recipes: Mapping[str, Any]) -> str:
-    """Every setting, its value in each recipe (equal recipes share a column) and its comment."""
+    """A table of settings: the value in each recipe (equal recipes share a column), the comment."""
     columns: dict[Any, list[str]] = {}
     for name, recipe in recipes.items():
         columns.setdefault(recipe, []).append(name)

@@ -1,4 +1,4 @@
-"""Two pictures of README and `docs/`: the page with a digit drawn on it, and a report of a search.
+"""Two screenshots for README and `docs/`: the page with a drawn digit, and a search report.
 
     python docs/screenshot.py exports/DARTS-digits                  # writes docs/page.png
     python docs/screenshot.py runs/search-darts1-digits-0           # writes docs/report.png

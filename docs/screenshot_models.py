@@ -1,4 +1,4 @@
-"""Two pictures of `docs/browser.md`: the page that looks at a photo, and the page that writes.
+"""Two screenshots for `docs/browser.md`: the page that classifies a photo, and text generation.
 
     python docs/screenshot_models.py exports/DARTS_V2-cifar10             # writes docs/photos.png
     python docs/screenshot_models.py exports/DARTS_V2_RNN-shakespeare     # writes docs/writing.png
@@ -15,7 +15,7 @@ from web_demo.server import running, serve
 
 
 def look(page: Page) -> str:
-    """A picture that comes with the page, and the answer."""
+    """Classify a sample image of the page."""
     page.locator("#samples button", has_text="dog").click()
     page.wait_for_selector("#answer[aria-busy=false]:has(#bars li)")
     page.locator("#pad").hover()
@@ -23,7 +23,7 @@ def look(page: Page) -> str:
 
 
 def write(page: Page) -> str:
-    """A text by the default prompt, temperature and seed."""
+    """Generate a text with the default prompt, temperature and seed."""
     page.click("#write")
     page.wait_for_selector("#stop:disabled", timeout=120_000)
     page.locator("#written").evaluate("(text) => { text.scrollTop = 0; }")

@@ -1,4 +1,4 @@
-"""What `tests.processes` imports once: torch, and all that a training or a search imports later."""
+"""The modules that `tests.processes` imports once: torch, and all later imports of the commands."""
 
 # ruff: noqa: F401
 import contextlib

@@ -1,9 +1,9 @@
-"""Commands in processes of their own that need not import torch first.
+"""Commands in separate processes that need not import torch first.
 
-Each is forked from one that has imported `tests.preloaded`: seconds that every process started with
-`subprocess` spends anew.  Tests that begin many have the xdist_group "processes", which makes them
-share that one.  They are to be killed, stopped and watched; how a command starts, and what it does
-without those modules, is for tests with `subprocess`.
+Each is forked from a process that has imported `tests.preloaded`, which saves the seconds that
+every process of `subprocess` would spend.  Tests that start many have the xdist_group "processes",
+so that they share that process.  They kill, stop and watch commands; tests of how a command starts,
+and what it imports, use `subprocess`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def begin(program: str, words: Sequence[object], *, out: Path | str = os.devnull
           folder: Path | None = None, prepare: Callable[[], object] | None = None) -> BaseProcess:
     """Start `zoo` or `search` with `words`.
 
-    It writes to `out` and `err`, files or terminals, has the variables of `environment` (None: not
-    that one), works in `folder`, and calls `prepare` first.
+    It writes to `out` and `err`, files or terminals, has the variables of `environment` (None
+    unsets one), works in `folder`, and calls `prepare` first.
     """
     process = _context.Process(target=_command, args=(
         program, list(map(str, words)), str(out), str(err), dict(environment or {}), folder,

@@ -1,4 +1,4 @@
-"""A few published cells that have between them whatever a published cell has."""
+"""A few published cells that together have every trait of the published cells."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import zoo
 
 
 def traits(name: str) -> set[tuple]:
-    """What makes a network of that cell another one: operations with their strides, nodes by
-    their number of edges, and inputs that go past all nodes to the end of the cell."""
+    """The traits of a cell's network: operations with their strides, nodes by their number of
+    edges, and inputs that bypass all nodes."""
     found: set[tuple] = set()
     for kind, cell in zoo.genotype(name).cells().items():
         for node in cell.nodes:
@@ -20,8 +20,7 @@ def traits(name: str) -> set[tuple]:
 
 
 def representative(names: list[str]) -> list[str]:
-    """Those of `names` that are chosen one after another, each the one with most traits that are
-    not there yet, the first of several, until none is missing."""
+    """A greedy cover of `names`: always the first cell with the most new traits."""
     known = {name: traits(name) for name in names}
     missing, chosen = set().union(*known.values()), []
     while missing:

@@ -1,4 +1,4 @@
-"""Every package that the code imports is declared in setup.cfg, and the version stands once."""
+"""Every imported package is declared in setup.cfg, and the version is defined once."""
 
 import ast
 import configparser
@@ -13,17 +13,17 @@ from export.formats import shims
 
 ROOT = Path(__file__).parents[1]
 OURS = {"zoo", "search", "export", "web_demo", "benchmarks", "tests", "docs"}
-#: Distributions by the name that they are imported by, where the two differ.
+#: Distributions by import name, if the two differ.
 CALLED = {"PIL": "pillow", "absl": "absl-py", "google": "protobuf", "sklearn": "scikit-learn",
           "tensorflow": "tensorflow-cpu", "typing_extensions": "typing-extensions",
           "yaml": "pyyaml"}
-#: Installed without what they declare.
+#: Installed without their dependencies.
 NO_DEPS = [line for line in (ROOT / "constraints-no-deps.txt").read_text().splitlines()
            if not line.startswith("#")]
 
 
 def imported(folder):
-    """{package: a file that imports it}; modules beside the file are no packages."""
+    """{package: a file that imports it}, without modules next to the file."""
     found = {}
     for file in (ROOT / folder).rglob("*.py"):
         if "node_modules" in file.parts:

@@ -1,6 +1,6 @@
-"""The wheel in an empty environment: what it holds, and that its commands run there.
+"""The wheel in an empty environment: its content, and that its commands run.
 
-Takes packages from PyPI, as `make install` does.
+Downloads packages from PyPI, as `make install` does.
 """
 
 import json
@@ -21,13 +21,13 @@ from web_demo.site import PAGE
 
 ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("wheel")]
-# What is made in a clone, and is no part of what is packed.
+# Generated in a clone, and not part of the package.
 MADE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "*.egg-info", "build", "exports",
                               "runs", "site")
 
 
 class Environment:
-    """A virtual environment, and a folder where its programs are called."""
+    """A virtual environment, and a folder in which its programs run."""
 
     def __init__(self, folder):
         self.programs, self.here = folder / "venv/bin", folder / "here"
@@ -59,7 +59,7 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wheel(environment, tmp_path_factory):
-    """What `make wheel` makes, of a copy."""
+    """The wheel of `make wheel`, from a copy of the tree."""
     if not (PAGE / "index.html").is_file():
         pytest.skip("the page is not built: run make page")
     folder = tmp_path_factory.mktemp("wheel")
@@ -70,7 +70,7 @@ def wheel(environment, tmp_path_factory):
     return made
 
 
-def test_the_wheel_holds_what_the_packages_read(wheel):
+def test_the_wheel_has_all_data_files(wheel):
     files = set(zipfile.ZipFile(wheel).namelist())
     for folder in ("zoo", "search", "export", "web_demo/dist", "web_demo/tools"):
         for file in (ROOT / folder).rglob("*"):

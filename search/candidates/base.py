@@ -81,7 +81,7 @@ class CandidateTraining(ABC):
 
     @abstractmethod
     def value(self, model: nn.Module) -> float | None:
-        """Accuracy or perplexity of a trained network; None where it is NaN or infinite."""
+        """Accuracy or perplexity of a trained network; None if it is not finite."""
 
     def train(self, candidate: Candidate, folder: Path) -> Result:
         """Train in `folder`, resuming an interrupted training where possible."""

@@ -64,7 +64,7 @@ class Group:
 
     @property
     def seconds(self) -> Spread | None:
-        """Duration of a whole run, where it is known."""
+        """Seconds of a whole run, where known."""
         return Spread.of([run.total_seconds for run in self.runs])
 
     @property

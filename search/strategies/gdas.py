@@ -24,8 +24,8 @@ class Gdas(Darts):
     def prepare(self) -> None:
         """Build the optimizers.  Raises ValueError for order 2."""
         if self.settings.order != 1:
-            raise ValueError("gdas samples anew in every step and has no second order; leave "
-                             "--order out")
+            raise ValueError("gdas samples operations in every step and has no second order; "
+                             "leave --order out")
         super().prepare()
 
     def step(self, train: Batch, valid: Batch, number: int

@@ -96,7 +96,7 @@ class OneShot(Strategy):
         rate, steps = self._rate(number), self.task.steps_in(number)
         self.network.train()
         loss = torch.zeros((), device=self.task.device, dtype=torch.float64)
-        right = torch.zeros_like(loss)
+        correct = torch.zeros_like(loss)
         count = 0
         for index, (train, valid, scale, size) in enumerate(
                 self.task.batches(number), start=1):
@@ -106,7 +106,7 @@ class OneShot(Strategy):
             self.task.carry(trained, validated)
             loss += trained.loss.detach() * size
             if is_classification(self.task):
-                right += self.task.num_correct(trained, train)
+                correct += self.task.num_correct(trained, train)
             count += size
             self.seen += size
             facts: dict[str, float] = {}
@@ -116,11 +116,11 @@ class OneShot(Strategy):
                 facts = {"train_loss": mean.item()}
                 self._check_finite(mean.item(), number)
             report(index, steps, facts)
-        distributed.average([loss, right])
+        distributed.average([loss, correct])
         mean = loss.item() / count
         if self.task.metric == "perplexity":
             return {"loss": mean, "perplexity": math.exp(min(mean, 700))}
-        return {"loss": mean, "accuracy": right.item() * distributed.size() / count}
+        return {"loss": mean, "accuracy": correct.item() * distributed.size() / count}
 
     def _rate(self, number: int) -> float:
         settings = self.settings

@@ -60,7 +60,7 @@ class MergedCell(nn.Module):
             else ReLUConvBN(c_prev_prev, channels, 1))
         self.preprocess1 = no_running_stats(ReLUConvBN(c_prev, channels, 1))
         if channels % self.part:
-            raise ValueError(f"{channels} channels cannot be cut into {self.part} parts; take a "
+            raise ValueError(f"{channels} channels cannot be split into {self.part} parts; use a "
                              f"multiple of {self.part} for --channels")
         self.channels = channels = channels // self.part  # of the operations
         self.depthwise, self.pointwise = nn.ParameterDict(), nn.ParameterDict()

@@ -86,7 +86,7 @@ def _backward(saved: Sequence[Tensor], gradients: Sequence[Tensor], needed: Sequ
     `needed` says which to compute: weights, pointwise, each map.
     """
     weights, pointwise, means, squares, scale, *maps = saved
-    rows, count, kind = [_rows(x) for x in maps], len(gradients[0]), gradients[0].dtype
+    rows, count, dtype = [_rows(x) for x in maps], len(gradients[0]), gradients[0].dtype
     if all(gradient is gradients[0] for gradient in gradients):
         totals = gradients[0].sum(0, dtype=weights.dtype)[None]  # (1 or K, C_out)
     else:
@@ -107,7 +107,7 @@ def _backward(saved: Sequence[Tensor], gradients: Sequence[Tensor], needed: Sequ
         direct = slope[:, :, None] * pointwise
         back = pointwise.transpose(1, 2) @ (pull[:, :, None] * pointwise)
         offset = ((pull * mean_y - slope * totals / count)[:, None, :] @ pointwise)[:, 0]
-        parts = zip(gradients, rows, direct.to(kind), back.to(kind), offset.to(kind), maps)
+        parts = zip(gradients, rows, direct.to(dtype), back.to(dtype), offset.to(dtype), maps)
         for k, (gradient, part, forth, pulled, level, x) in enumerate(parts):
             if needed[2 + k]:
                 by_map = torch.addmm(level, gradient, forth)
@@ -147,9 +147,9 @@ class _NormalizedEach(torch.autograd.Function):
         means, squares, scale = _statistics(pointwise, rows)
         matrices = scale[:, :, None] * pointwise
         offsets = -(matrices @ means[:, :, None])[:, :, 0]
-        kind = rows[0].dtype
+        dtype = rows[0].dtype
         out = [_maps(torch.addmm(offset, part, matrix.t()).relu_(), x) for offset, part, matrix, x
-               in zip(offsets.to(kind), rows, matrices.to(kind), maps)]
+               in zip(offsets.to(dtype), rows, matrices.to(dtype), maps)]
         ctx.save_for_backward(pointwise.new_ones(len(maps)), pointwise, means, squares, scale,
                               *maps, *out)
         return tuple(out)

@@ -103,17 +103,17 @@ class ImageSearchTask:
     @torch.no_grad()
     def evaluate(self, network: Supernet, mixing: Mixing) -> dict[str, float]:
         """`loss` and `accuracy` on the half that the alphas learn on, without augmentation."""
-        loss = right = count = 0.0
+        loss = correct = count = 0.0
         images, labels = self.valid
-        for pixels, wanted in zip(images.split(self.batch_size), labels.split(self.batch_size)):
-            if len(wanted) < 2:
+        for pixels, targets in zip(images.split(self.batch_size), labels.split(self.batch_size)):
+            if len(targets) < 2:
                 continue  # batch-norm needs two images
-            batch = normalize(pixels.float(), self.mean, self.std), wanted
+            batch = normalize(pixels.float(), self.mean, self.std), targets
             outcome = network.loss(batch, mixing)
-            loss += outcome.loss.item() * len(wanted)
-            right += self.num_correct(outcome, batch).item()
-            count += len(wanted)
-        return {"loss": loss / count, "accuracy": right / count}
+            loss += outcome.loss.item() * len(targets)
+            correct += self.num_correct(outcome, batch).item()
+            count += len(targets)
+        return {"loss": loss / count, "accuracy": correct / count}
 
     def example(self, size: int) -> Batch:
         """A batch of `size` images for this process, for measuring memory."""
@@ -122,7 +122,7 @@ class ImageSearchTask:
 
 
 def _endless(count: int, size: int) -> Iterator[Tensor]:
-    """Full batches of `size` indices, shuffled anew in every pass."""
+    """Full batches of `size` indices, reshuffled in every pass."""
     while True:
         yield from torch.randperm(count).split(size)[:count // size]
 

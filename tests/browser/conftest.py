@@ -1,4 +1,4 @@
-"""What the browser tests stand on: the built page, an artifact, a server, Chromium."""
+"""Fixtures of the browser tests: the built page, an artifact, a server, Chromium."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEB_DEMO = PAGE.parent
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them all, so that the artifact is built and the browser started once."""
+    """Run all in one worker, so that the artifact is built and the browser started once."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def unavailable(reason: str) -> None:
-    """Skips, except on the machine whose green must mean that everything ran."""
+    """Skip, but fail in CI, where every test must run."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -38,7 +38,7 @@ def unavailable(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """DARTS on digits, as a user exports it; $ZOO_TEST_ARTIFACT names one that was built before."""
+    """DARTS on digits, exported as by a user; $ZOO_TEST_ARTIFACT may name an existing one."""
     if made := os.environ.get("ZOO_TEST_ARTIFACT"):
         return Path(made)
     folder = tmp_path_factory.mktemp("exports") / "DARTS-digits"
@@ -77,7 +77,7 @@ def browser():
         unavailable("playwright is not installed: run pip install playwright")
     with sync_playwright() as playwright:
         try:
-            # A made-up picture in place of a camera; a context has to be granted it all the same.
+            # A fake camera; a context still needs permission for it.
             browser = launch(playwright, "--use-fake-device-for-media-stream")
         except RuntimeMissing as error:
             unavailable(str(error))
@@ -86,7 +86,7 @@ def browser():
 
 
 class Visit:
-    """The page in a browser context of its own, with everything that it complained about."""
+    """The page in its own browser context, with all its errors and warnings."""
 
     def __init__(self, browser, url: str, **options) -> None:
         self.context = browser.new_context(
@@ -106,13 +106,13 @@ class Visit:
         return self.page
 
     def ready(self, backend: str = "wasm", query: str = ""):
-        """Opens the page and waits until the network has run."""
+        """Open the page and wait until the network has run."""
         self.open(f"?backend={backend}{query}")
         self.page.wait_for_selector(f"body[data-ready={backend}]", timeout=120_000)
         return self.page
 
     def failure(self) -> str:
-        """The sentence on the page."""
+        """The error message on the page."""
         self.page.wait_for_selector("#failure:not([hidden])", timeout=120_000)
         return self.page.inner_text("#failure")
 
@@ -121,7 +121,7 @@ class Visit:
         return self.page.inner_text("#verdict-label")
 
     def draw(self, *strokes: list[tuple[float, float]]) -> None:
-        """Draws with the mouse; points are in units of the pad's side."""
+        """Draw with the mouse; points are in units of the pad's side."""
         self.page.locator("#pad").scroll_into_view_if_needed()
         box = self.page.locator("#pad").bounding_box()
         for stroke in strokes:
@@ -137,7 +137,7 @@ class Visit:
 
 @pytest.fixture
 def visit(browser, server: Server) -> Iterator:
-    """Opens contexts on the page, and closes them: visit(), visit(color_scheme="dark")."""
+    """Open contexts on the page, and close them: visit(), visit(color_scheme="dark")."""
     visits: list[Visit] = []
 
     def begin(**options) -> Visit:

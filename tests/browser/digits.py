@@ -1,4 +1,4 @@
-"""Digits as a hand draws them: the pen's path, in units of the pad's side."""
+"""Hand-drawn digits: the path of the pen, in units of the pad's side."""
 
 from __future__ import annotations
 

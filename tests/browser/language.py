@@ -39,9 +39,9 @@ class Learned:
         return text.replace("\n", " <eos> ").split()
 
     def write(self, prompt: str, count: int = 50, temperature: float = 0, seed: int = 1) -> str:
-        """What PyTorch adds to the prompt."""
+        """PyTorch's continuation of the prompt."""
         text = generate(self.folder, prompt, count, temperature, seed)
-        # The page writes the blank behind the last word of the prompt with the prompt.
+        # The page shows the blank after the last word as part of the prompt.
         return text.removeprefix(" ") if self.unit == "word" else text
 
     def _learn(self, ids: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Everybody can use the page: by keyboard, on a phone, in the dark, with a screen reader."""
+"""The page is accessible: by keyboard, on a phone, in dark mode, with a screen reader."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def violations(page) -> list[str]:
 
 
 def violations_in(page, modes=MODES) -> list[tuple]:
-    """What axe finds in each (color scheme, size of the window); the page ends in the first."""
+    """The findings of axe in each (color scheme, window size); the page is left in the first."""
     found = []
     for number, (scheme, size) in enumerate([*modes, modes[0]]):
         page.emulate_media(color_scheme=scheme)
@@ -37,7 +37,7 @@ def violations_in(page, modes=MODES) -> list[tuple]:
 
 
 def test_axe_finds_nothing(visit):
-    # axe comes from outside, which the policy of the page forbids; all other tests keep to it.
+    # The page's policy forbids loading axe; all other tests keep the policy.
     visitor = visit(bypass_csp=True, reduced_motion="reduce")
     page = visitor.ready()
     assert violations_in(page) == []
@@ -53,7 +53,7 @@ def test_axe_finds_nothing(visit):
 def test_a_running_camera(visit):
     visitor = visit(bypass_csp=True, reduced_motion="reduce", permissions=["camera"])
     page = visitor.ready()
-    page.click("#camera")  # the mouse rests on it
+    page.click("#camera")  # the mouse stays on it
     expect(page.locator("#camera")).to_have_text("Stop camera", timeout=30_000)
     assert violations_in(page, MODES[:2]) == []
 
@@ -76,7 +76,7 @@ def test_everything_by_keyboard(visit):
     assert visitor.answer() == "1"
     page.keyboard.press("Delete")
     expect(page.locator("#verdict-label")).to_have_text("–")
-    # On to the buttons, a sample, and another backend.
+    # Then the buttons, a sample, and another backend.
     seen = []
     for _ in range(8):
         page.keyboard.press("Tab")
@@ -111,7 +111,7 @@ def test_a_dot_by_keyboard_is_answered_on_a_slow_backend(visit):
     assert visitor.answer() != "–"
 
 
-def test_keys_that_are_held_or_not_meant_for_the_pen(visit):
+def test_held_keys_and_keys_with_modifiers(visit):
     page = visit().ready()
     page.focus("#pad")
     for _ in range(3):
@@ -121,7 +121,7 @@ def test_keys_that_are_held_or_not_meant_for_the_pen(visit):
     kept = page.evaluate("""() => ['ArrowLeft', 'Backspace', 'c'].map((key) =>
         document.querySelector('#pad').dispatchEvent(
             new KeyboardEvent('keydown', { key, altKey: true, cancelable: true })))""")
-    assert kept == [True] * 3  # back in the history, for instance
+    assert kept == [True] * 3  # such as going back in the history
 
 
 def test_undo_in_the_middle_of_a_stroke(visit):
@@ -149,7 +149,7 @@ def test_the_answer_is_spoken(visit):
 
 
 def width_needed(page, widths: list[int]) -> dict[int, int]:
-    """How wide the page is in windows of these widths; it was opened in the first."""
+    """The width of the page in windows of these widths, the first being that of its opening."""
     found = {}
     for width in widths:
         page.set_viewport_size({"width": width, "height": 740})
@@ -157,7 +157,7 @@ def width_needed(page, widths: list[int]) -> dict[int, int]:
     return found
 
 
-def test_nothing_sticks_out(visit):
+def test_nothing_overflows(visit):
     widths = [320, 360, 768, 1024]
     visitor = visit(viewport={"width": widths[0], "height": 740})
     page = visitor.ready()

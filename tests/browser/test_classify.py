@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Visit
 from tests.browser.digits import DIGITS
 
-# A digit as somebody photographs it: dark strokes on unevenly lit paper.
+# A photographed digit: dark strokes on unevenly lit paper.
 PHOTOGRAPH = """
 ([strokes, type]) => {
     const canvas = document.createElement('canvas');
@@ -45,7 +45,7 @@ def opened(browser, server):
 
 @pytest.fixture
 def ready(opened):
-    """A page on which others have drawn, with an empty sheet and nothing said."""
+    """A shared page, reset to an empty sheet without an answer."""
     opened.page.click("#clear")
     expect(opened.page.locator("#verdict-text")).to_have_text(NOTHING)
     expect(opened.page.locator("#failure")).to_be_hidden()
@@ -58,7 +58,7 @@ def photograph(page, digit: str, kind: str = "image/png") -> bytes:
 
 
 def test_drawn_digits_are_recognized(visit):
-    """Ten digits, each drawn once by one hand; guessing would get one of them."""
+    """Ten digits drawn by one hand; guessing would get one right."""
     visitor = visit()
     page = visitor.ready()
     answers = {}
@@ -83,7 +83,7 @@ def test_size_and_place_of_a_drawing_do_not_matter(ready):
     ready.page.click("#clear")
     ready.draw(*small)
     assert ready.answer() == "3"
-    # A mouse stands on whole pixels, so a small drawing is a little rougher.
+    # The mouse moves by whole pixels, so a small drawing is rougher.
     assert ready.page.inner_text("#bars").splitlines()[0] == before.splitlines()[0]
 
 
@@ -106,7 +106,7 @@ def test_a_finger_draws(visit):
 
 
 def test_other_networks_see_the_drawing_as_a_picture(visit, artifact):
-    """Dark ink on white paper, also where the page itself is dark."""
+    """Dark ink on white paper, even if the page is dark."""
     visitor = visit()
     manifest = json.loads((artifact / "manifest.json").read_text())
     manifest["input"]["data"] = None
@@ -185,7 +185,7 @@ def test_a_picture_is_pasted_or_dropped(ready, event):
     expect(ready.page.locator("#verdict-label")).to_have_text("1")
 
 
-def test_a_file_that_is_no_picture(ready):
+def test_a_file_that_is_not_a_picture(ready):
     ready.page.set_input_files(
         "#file", {"name": "notes.png", "mimeType": "image/png", "buffer": b"not a picture"}
     )
@@ -214,7 +214,7 @@ def test_the_camera_starts_and_stops(visit):
     expect(page.locator("#camera-view")).to_be_visible()
     page.click("#undo")
     expect(page.locator("#hint")).to_be_hidden()
-    # What it shows is no digit, or an accidental one; either is an answer.
+    # It shows no digit, or one by accident; either is an answer.
     expect(page.locator("#verdict-text")).not_to_have_text(NOTHING)
     page.click("#camera")
     expect(page.locator("#camera")).to_have_text("Camera")

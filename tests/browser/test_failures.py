@@ -1,4 +1,4 @@
-"""Every failure is a sentence on the page that names the thing and the remedy."""
+"""Every failure is a sentence on the page that names the fault and the remedy."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_missing_manifest(visit):
     ],
 )
 def test_weights_outside_the_folder_are_refused(visit, artifact, path):
-    """The hash cannot help where the manifest was edited too."""
+    """The hash does not help if the manifest was edited too."""
     import hashlib
 
     visitor = visit()
@@ -138,7 +138,7 @@ def test_a_bad_index(visit, index, sentence):
     assert visitor.failure().startswith(sentence)
 
 
-def test_an_index_that_is_no_json(visit):
+def test_an_index_that_is_not_json(visit):
     visitor = visit()
     answer_with(visitor, "models/index.json", body="<!doctype html>")
     visitor.open()
@@ -245,8 +245,8 @@ def test_the_camera_fails(visit):
         expect(page.locator("#camera")).to_have_text("Camera")
 
 
-def test_a_camera_that_nobody_allowed(visit):
-    """No made-up error: the browser itself refuses."""
+def test_a_camera_without_permission(visit):
+    """The browser itself refuses; the error is not simulated."""
     visitor = visit()
     visitor.ready().click("#camera")
     assert visitor.failure().startswith("The camera was refused")

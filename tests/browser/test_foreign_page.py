@@ -1,4 +1,4 @@
-"""The artifact on somebody else's page: ten lines that know nothing of ours."""
+"""The artifact on another page: ten lines without our code."""
 
 import http.server
 import json

@@ -1,4 +1,4 @@
-"""A language model writes on the page what it writes in PyTorch, and the page stays usable."""
+"""A language model generates the same text on the page as in PyTorch, and the page stays usable."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def open_writer(browser, writers):
 
 
 def write(page, prompt: str, temperature: float = 0, seed: int = 1, length: int = 50) -> str:
-    """What the model adds to the prompt."""
+    """The model's continuation of the prompt."""
     page.fill("#prompt", prompt)
     page.fill("#temperature", str(temperature))
     page.fill("#seed", str(seed))
@@ -91,7 +91,7 @@ def test_a_seed_repeats_a_text_and_another_writes_another(open_writer, learned):
         assert text == model.write("or ", 200, 1.2, seed)
 
 
-def test_a_length_out_of_bounds_is_seen_to_be_mended(open_writer):
+def test_a_length_out_of_bounds_is_corrected_visibly(open_writer):
     page = open_writer("word").page
     for asked, held in (("-5", "1"), ("", "100"), ("2.9", "2")):
         page.fill("#length", asked)
@@ -127,7 +127,7 @@ def test_no_tensors_are_left_behind(open_writer):
     assert page.evaluate(count) == before
 
 
-def test_a_long_text_is_seen_while_it_is_written_and_can_be_stopped(open_writer):
+def test_a_long_text_is_streamed_and_can_be_stopped(open_writer):
     page = open_writer("char").page
     page.fill("#length", "10000")
     page.locator("#prompt").press("Control+Enter")
@@ -177,7 +177,7 @@ def test_a_picture_is_not_swallowed(open_writer, tmp_path):
     visitor = open_writer("char")
     visitor.page.set_input_files("#file", tmp_path / "cat.png")
     assert visitor.failure().startswith("cat.png was not looked at: this network writes text")
-    # A clipboard that holds a picture beside the text that goes into the prompt.
+    # A clipboard with an image in addition to the text for the prompt.
     page = visitor.page
     page.click("#write")
     expect(page.locator("#failure")).to_be_hidden()
@@ -191,7 +191,7 @@ def test_a_picture_is_not_swallowed(open_writer, tmp_path):
     assert page.locator("#failure").is_hidden()
 
 
-def test_everybody_can_write(open_writer):
+def test_text_generation_is_accessible(open_writer):
     visitor = open_writer("word", bypass_csp=True, reduced_motion="reduce", viewport=PHONE)
     page = visitor.page
     write(page, "zebra")
@@ -204,7 +204,7 @@ def test_everybody_can_write(open_writer):
     expect(page.locator("#prompt")).to_be_focused()
 
 
-def test_what_the_artifact_says(open_writer, learned):
+def test_the_metadata_of_a_language_model(open_writer, learned):
     facts = open_writer("word").page.inner_text("#facts")
     assert f"{len(learned['word'].vocabulary)} words" in facts and "32 wide" in facts
 

@@ -1,4 +1,4 @@
-"""The page loads a model, checks it, and finds PyTorch's logits on every backend."""
+"""The page loads a model, checks it, and computes PyTorch's logits on every backend."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from web_demo.verify import verify
 BACKENDS = ["wasm", "webgl", "webgpu", "cpu"]
 
 
-def test_page_tells_what_the_manifest_says(visit, artifact):
+def test_the_page_shows_the_manifest(visit, artifact):
     manifest = json.loads((artifact / "manifest.json").read_text())
     visitor = visit()
     page = visitor.ready()
@@ -40,7 +40,7 @@ SOURCE = "search run search-darts1-digits-0: darts order 1 on digits, seed 0"
         ("a talk <b>of</b> 2026", "a talk <b>of</b> 2026"),
     ],
 )
-def test_a_cell_that_is_not_published_says_where_it_comes_from(visit, artifact, source, told):
+def test_an_unpublished_cell_shows_its_source(visit, artifact, source, told):
     visitor = visit(viewport={"width": 360, "height": 740})
     with_manifest(visitor, artifact, genotype="DARTS1_DIGITS_0", paper="", source=source)
     page = visitor.ready()
@@ -53,13 +53,13 @@ def test_a_cell_that_is_not_published_says_where_it_comes_from(visit, artifact, 
     assert visitor.complaints == []
 
 
-def test_a_published_cell_says_its_paper(visit, artifact):
+def test_a_published_cell_shows_its_paper(visit, artifact):
     facts = visit().ready().locator("#facts dt").all_inner_texts()
     assert "Paper" in facts and "Source" not in facts
 
 
-def test_agreement_is_told_in_images(visit, artifact):
-    """Two of 10,000 are not none."""
+def test_agreement_is_shown_in_images(visit, artifact):
+    """Two of 10,000 do not round to none."""
     visitor = visit()
     with_manifest(visitor, artifact, agreement=[{
         "precision": "float16", "data": "digits", "images": 10000, "share": 0.9998,
@@ -69,7 +69,7 @@ def test_agreement_is_told_in_images(visit, artifact):
 
 
 def test_a_language_model_is_listed_and_not_the_first_to_open(visit):
-    """`zoo demo` lists artifacts by name, and one of a recurrent cell may come first."""
+    """`zoo demo` lists artifacts by name, and a language model may come first."""
     visitor = visit()
     models = [
         {"name": "AAA_RNN", "genotype": "R", "task": "language-model-step", "path": "models/AAA/"},
@@ -95,7 +95,7 @@ def test_parity_on_the_page(visit, backend):
     assert visitor.complaints == []
 
 
-def test_verify_runs_exactly_the_backends_asked_for(browser, artifact, page_folder):
+def test_verify_runs_exactly_the_requested_backends(browser, artifact, page_folder):
     rows = verify(artifact, backends=("cpu", "wasm"))
     assert [(row["backend"], row["ok"], row["error"]) for row in rows] == [
         ("cpu", True, None),
@@ -125,7 +125,7 @@ def test_unavailable_backends_say_why(visit):
 
 def test_progress_counts_bytes(visit, artifact):
     visitor = visit()
-    # Whatever the bar ever showed, kept by the page itself.
+    # All values that the bar showed, recorded in the page.
     visitor.page.add_init_script("""
         addEventListener('DOMContentLoaded', () => {
             window.shown = [];

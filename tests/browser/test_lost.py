@@ -1,11 +1,11 @@
-"""A backend that the browser takes away, or that does not start: the page goes on with another."""
+"""If the browser takes a backend away, or one does not start, the page continues with another."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
 
-# Keeps the contexts that the page makes, so that a test can take one away.
+# Records the contexts that the page creates, so that a test can lose one.
 CONTEXTS = """
     window.contexts = [];
     for (const kind of [HTMLCanvasElement, OffscreenCanvas]) {
@@ -53,7 +53,7 @@ def test_a_lost_webgl_context_is_replaced(visit):
     assert visitor.answer() == "4"
 
 
-# The moment at which TensorFlow.js begins to wait for the numbers.
+# The moment when TensorFlow.js starts to wait for results.
 LOSE_WHILE_READ = """
     const fence = WebGL2RenderingContext.prototype.fenceSync;
     WebGL2RenderingContext.prototype.fenceSync = function (...rest) {
@@ -79,7 +79,7 @@ def test_a_webgl_context_that_is_lost_in_the_middle_of_a_run_is_replaced(visit, 
 
 
 def goes_on_to_answer_4(visitor, first_run):
-    """On WebAssembly; in the first run nothing was asked yet."""
+    """The page continues on WebAssembly; in the first run there is no request yet."""
     page = visitor.page
     assert "the page goes on with WebAssembly" in visitor.failure()
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
@@ -89,7 +89,7 @@ def goes_on_to_answer_4(visitor, first_run):
     assert visitor.complaints == []
 
 
-# Numbers that do not come while `window.slow` is true.
+# Holds results back while `window.slow` is true.
 SLOW = CONTEXTS + """
     const wait = WebGL2RenderingContext.prototype.clientWaitSync;
     WebGL2RenderingContext.prototype.clientWaitSync = function (...rest) {
@@ -99,7 +99,7 @@ SLOW = CONTEXTS + """
 
 
 @pytest.mark.parametrize("first_run", [True, False])
-def test_a_webgl_context_that_is_lost_while_its_numbers_are_waited_for(visit, first_run):
+def test_a_webgl_context_that_is_lost_before_its_results(visit, first_run):
     visitor = visit()
     page = visitor.page
     page.add_init_script(SLOW + f"window.slow = {str(first_run).lower()};")
@@ -117,7 +117,7 @@ def test_a_webgl_context_that_is_lost_while_its_numbers_are_waited_for(visit, fi
 
 
 def test_another_backend_does_not_wait_for_a_slow_answer(visit):
-    """Nor for one that never comes, because the backend that was left is lost meanwhile."""
+    """Nor for one that never comes because the previous backend is lost meanwhile."""
     visitor = visit()
     page = visitor.page
     page.add_init_script(SLOW)
@@ -149,7 +149,7 @@ def test_another_backend_does_not_wait_for_first_runs(visit):
 
 
 def test_a_click_comes_between_two_first_runs(visit):
-    """On a backend that computes where the page is drawn."""
+    """On a backend that computes on the main thread."""
     visitor = visit()
     page = visitor.page
     page.add_init_script("""
@@ -163,7 +163,7 @@ def test_a_click_comes_between_two_first_runs(visit):
     assert page.evaluate("window.turns") >= 5
 
 
-def test_a_backend_that_cannot_even_be_looked_for(visit):
+def test_a_backend_that_cannot_be_probed(visit):
     visitor = visit()
     visitor.page.add_init_script("""
         const get = HTMLCanvasElement.prototype.getContext;
@@ -194,7 +194,7 @@ def test_a_webgpu_that_does_not_start_is_replaced(visit):
     assert "Not available: it did not start" in visitor.page.inner_text("#backends")
 
 
-def test_whoever_chose_it_by_the_keyboard_stays_in_the_list(visit):
+def test_keyboard_focus_stays_in_the_list_of_backends(visit):
     visitor = visit()
     visitor.page.add_init_script(NO_DEVICE)
     page = visitor.ready("wasm")
@@ -205,7 +205,7 @@ def test_whoever_chose_it_by_the_keyboard_stays_in_the_list(visit):
     expect(page.locator("#backends input[value=wasm]")).to_be_focused()
 
 
-def test_a_run_that_fails_stays_told_until_another_backend_is_chosen(visit):
+def test_a_failed_run_stays_reported_until_another_backend_is_chosen(visit):
     visitor = visit()
     visitor.page.add_init_script("""
         WebGL2RenderingContext.prototype.fenceSync = () => { throw new Error('no fence'); };

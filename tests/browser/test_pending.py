@@ -1,4 +1,4 @@
-"""What is chosen while something else is still on its way: a download, a permission, a picture."""
+"""Choices while something else is pending: a download, a permission, an image."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def test_a_backend_chosen_during_the_download(visit):
     page.check("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     assert page.is_checked("#backends input[value=cpu]")
-    assert ended == [held[0].request.url]  # nothing that nobody waits for is downloaded
+    assert ended == [held[0].request.url]  # unneeded downloads are aborted
     assert visitor.complaints == []
 
 
-def test_a_backend_chosen_while_the_code_of_another_comes(visit):
+def test_a_backend_chosen_while_the_code_of_another_loads(visit):
     visitor, held = visit(), []
     page = visitor.ready("wasm")
     page.route("**/assets/*.js", lambda route: held.append(route))
@@ -94,7 +94,7 @@ def test_a_backend_chosen_after_a_failure_tries_again(visit):
 
 
 def leave_undecoded(visitor, folder) -> None:
-    """A picture of a one that is chosen, and being decoded until `decoded()`."""
+    """Choose an image of a one that stays undecoded until `decoded()`."""
     pixels = np.full((40, 40), 255, np.uint8)
     pixels[8:32, 18:22] = 0
     Image.fromarray(pixels).save(folder / "one.png")
@@ -103,7 +103,7 @@ def leave_undecoded(visitor, folder) -> None:
 
 
 @pytest.mark.parametrize("key", ["Backspace", "Delete"])
-def test_a_picture_that_is_taken_back_before_it_is_ready(visit, tmp_path, key):
+def test_a_picture_that_is_removed_before_it_is_ready(visit, tmp_path, key):
     visitor = visit(bypass_csp=True)
     visitor.page.add_init_script(LATE)
     page = visitor.ready()
@@ -115,7 +115,7 @@ def test_a_picture_that_is_taken_back_before_it_is_ready(visit, tmp_path, key):
     assert page.inner_text("#verdict-label") == "–" and page.locator("#hint").is_visible()
 
 
-def test_a_picture_chosen_while_the_camera_is_asked_for(visit, tmp_path):
+def test_a_picture_chosen_while_the_camera_is_requested(visit, tmp_path):
     visitor = visit(permissions=["camera"], bypass_csp=True)
     page = visitor.page
     page.add_init_script(CAMERA + "{" + LATE + "}")
@@ -131,7 +131,7 @@ def test_a_picture_chosen_while_the_camera_is_asked_for(visit, tmp_path):
 
 
 @pytest.mark.parametrize("second, live", [("#camera", 1), ("#clear", 0)])
-def test_a_click_while_the_camera_is_asked_for(visit, second, live):
+def test_a_click_while_the_camera_is_requested(visit, second, live):
     visitor = visit(permissions=["camera"], bypass_csp=True)  # for wait_for_function
     visitor.page.add_init_script(CAMERA)
     page = visitor.ready()
@@ -175,7 +175,7 @@ def test_what_is_drawn_during_the_download_is_answered(visit):
     assert visitor.answer() == "1"
 
 
-def test_a_failed_load_stays_told_while_somebody_draws(visit):
+def test_a_failed_load_stays_reported_during_drawing(visit):
     visitor = visit(permissions=["camera"])
     page = visitor.page
     page.add_init_script(CAMERA)
@@ -184,12 +184,12 @@ def test_a_failed_load_stays_told_while_somebody_draws(visit):
     told = visitor.failure()
     visitor.draw([(0.5, 0.2), (0.5, 0.8)])
     page.click("#camera")
-    assert page.evaluate("window.allow.length") == 0  # not asked for: nothing would look at it
+    assert page.evaluate("window.allow.length") == 0  # not requested, since nothing would use it
     assert visitor.failure() == told and "was not found" in told
 
 
 def with_another(page):
-    """The same model once more, under another name and address."""
+    """Add the same model again, under another name and URL."""
     models = [{"name": name, "genotype": "DARTS", "path": f"models/{name}/"}
               for name in ("DARTS-digits", "other")]
     page.route("**/models/index.json", lambda route: route.fulfill(json={"models": models}))
@@ -197,7 +197,7 @@ def with_another(page):
         url=route.request.url.replace("models/other/", "models/DARTS-digits/")))
 
 
-def test_an_answer_of_the_model_before_is_not_shown(visit):
+def test_an_answer_of_the_previous_model_is_not_shown(visit):
     visitor, held = visit(), []
     page = visitor.page
     page.add_init_script(SLOW)
@@ -235,8 +235,8 @@ def test_another_model_does_not_wait_for_first_runs(visit):
     assert page.locator("#failure").is_hidden() and visitor.complaints == []
 
 
-def test_a_backend_that_is_lost_while_another_model_comes(visit):
-    """It is told, and the download goes on."""
+def test_a_backend_that_is_lost_while_another_model_loads(visit):
+    """The loss is reported, and the download continues."""
     visitor, held = visit(), []
     page = visitor.page
     page.add_init_script(CONTEXTS)
@@ -258,7 +258,7 @@ def test_a_backend_that_is_lost_while_another_model_comes(visit):
     assert visitor.answer() == "4"
 
 
-def test_nothing_of_the_model_before_is_told_of_the_next(visit):
+def test_no_results_of_the_previous_model_are_shown_for_the_next(visit):
     visitor = visit()
     page = visitor.page
     with_another(page)
@@ -276,7 +276,7 @@ def test_nothing_of_the_model_before_is_told_of_the_next(visit):
     expect(page.locator("#cell")).to_be_visible()
 
 
-def test_a_camera_that_is_started_anew_is_looked_at_once(visit):
+def test_a_restarted_camera_is_classified_at_once(visit):
     visitor = visit(permissions=["camera"])
     page = visitor.page
     page.add_init_script(SLOW + """
@@ -289,7 +289,7 @@ def test_a_camera_that_is_started_anew_is_looked_at_once(visit):
     """)
     visitor.ready("webgl")
     page.evaluate("window.slow = true")
-    page.locator("#samples button").nth(4).click()  # the network is at work, and stays at it
+    page.locator("#samples button").nth(4).click()  # the network is busy, and stays so
     for words in ("Stop camera", "Camera") * 3 + ("Stop camera",):
         page.click("#camera")
         expect(page.locator("#camera")).to_have_text(words)
@@ -300,13 +300,13 @@ def test_a_camera_that_is_started_anew_is_looked_at_once(visit):
     page.click("#camera")
 
 
-def test_a_download_of_which_one_part_fails_ends(visit, artifact, tmp_path, browser, page_folder):
+def test_a_download_with_a_failed_shard_ends(visit, artifact, tmp_path, browser, page_folder):
     """Large networks come in several files."""
     several = tmp_path / "DARTS-digits"
     shutil.copytree(artifact, several)
     (whole,) = (several / "tfjs").glob("*.bin")
     content, names = whole.read_bytes(), ["part1.bin", "part2.bin"]
-    cut = len(content) - 1000  # only the last part may be shorter
+    cut = len(content) - 1000  # only the last shard may be shorter
     for name, part in zip(names, (content[:cut], content[cut:]), strict=True):
         (several / "tfjs" / name).write_bytes(part)
     model = json.loads((several / "tfjs/model.json").read_text())

@@ -1,4 +1,4 @@
-"""The same picture file through Python and through the page gives the same probabilities."""
+"""An image file gets the same probabilities in Python and on the page."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from zoo.data.transforms import normalize
 PICTURES = WEB_DEMO / "public" / "pictures"
 MEAN, STD = cifar.STATISTICS["cifar10"]
 CIFAR = Input(height=32, width=32, channels=3, mean=MEAN, std=STD, data="cifar10")
-IMAGENET = CIFAR.model_copy(update={"data": "imagenet"})  # another way to cut and to scale
+IMAGENET = CIFAR.model_copy(update={"data": "imagenet"})  # crops and scales differently
 
 
 @pytest.fixture(scope="module")
 def photo_artifact(tmp_path_factory) -> Path:
-    """A small network of CIFAR-10's classes that has learned the ten drawn pictures by heart."""
+    """A small network for CIFAR-10 that overfits the ten drawn images."""
     torch.manual_seed(0)
     model = zoo.create_model("DARTS", channels=4, layers=3)
     images = torch.from_numpy(np.stack([read_picture(PICTURES / f"{name}.jpg", CIFAR)
@@ -57,7 +57,7 @@ def photo_artifact(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def imagenet_artifact(photo_artifact) -> Path:
-    """The same files, for pictures as ImageNet's are."""
+    """The same files, with ImageNet's image processing."""
     folder = photo_artifact.with_name("imagenet")
     shutil.copytree(photo_artifact, folder)
     reseal(folder, input=IMAGENET.model_dump(mode="json"))
@@ -87,7 +87,7 @@ def open_page(browser, photo_server):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[Path]:
-    """Pictures of all sizes and kinds, with colors and edges everywhere."""
+    """Images of many sizes and modes, with colors and edges everywhere."""
     folder = tmp_path_factory.mktemp("pictures")
     random = np.random.default_rng(0)
 
@@ -124,7 +124,7 @@ def files(tmp_path_factory) -> list[Path]:
 
 
 def shares(page) -> dict[str, float]:
-    """The bars as the numbers that they were drawn from."""
+    """The probabilities behind the bars."""
     return page.evaluate("""() => Object.fromEntries([...document.querySelectorAll('#bars li')]
         .map((item) => [item.querySelector('.name').textContent,
                         Number(item.querySelector('.fill').style.getPropertyValue('--share'))]))""")
@@ -156,10 +156,10 @@ def test_the_same_file_in_python_and_on_the_page(open_page, photo_artifact, imag
         for name, share in found.items():
             assert abs(share - expected[file.name][name]) < 1e-3, (file.name, name)
         raw = read_picture(file, spec)
-        # Means are shown rounded; Pillow's way of scaling gives whole numbers.
+        # Displayed means are rounded; Pillow's scaling gives integers.
         assert np.abs(seen(page) - raw).max() <= (spec is CIFAR), file.name
         answers.add(max(found, key=found.get))
-    # A network that says the same of everything would agree with anything.
+    # A network with constant outputs would agree with anything.
     assert len(answers) > 2 and max(max(one.values()) for one in expected.values()) > 0.5
     assert visitor.complaints == []
 
@@ -201,11 +201,11 @@ def test_pictures_that_come_with_the_page(open_page, photo_artifact):
 def test_the_pictures_are_those_that_the_program_draws(tmp_path):
     for file in draw_pictures.draw(tmp_path):
         there = np.asarray(Image.open(PICTURES / file.name)).astype(int)
-        # Other versions of the libraries may round otherwise.
+        # Other versions of the libraries may round differently.
         assert np.abs(np.asarray(Image.open(file)).astype(int) - there).mean() < 1, file.name
 
 
-def test_a_photo_page_says_what_it_knows_and_has_no_pen(open_page):
+def test_a_photo_page_lists_its_classes_and_has_no_pen(open_page):
     visitor = open_page()
     page = visitor.page
     assert page.inner_text("#stage-title") == "Look"
@@ -221,7 +221,7 @@ def test_a_photo_page_says_what_it_knows_and_has_no_pen(open_page):
     expect(page.locator("#choose")).to_be_focused()
 
 
-def test_a_page_of_imagenet_says_how_it_cuts(open_page, imagenet_artifact):
+def test_a_page_of_imagenet_describes_its_crop(open_page, imagenet_artifact):
     page = open_page(imagenet_artifact.name).page
     assert ": the middle square without its margin is all it sees" in page.inner_text("#photo-help")
     assert page.text_content("#seen-text") == \
@@ -237,7 +237,7 @@ def test_a_photo_from_the_camera(open_page):
     assert visitor.complaints == []
 
 
-def test_everybody_can_look(open_page):
+def test_the_photo_page_is_accessible(open_page):
     visitor = open_page(bypass_csp=True, reduced_motion="reduce", viewport=PHONE)
     page = visitor.page
     page.locator("#samples button").first.press("Enter")

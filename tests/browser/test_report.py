@@ -1,4 +1,4 @@
-"""The report of a search run, opened from the disk as a reader opens it."""
+"""The report of a search run, opened from disk as by a reader."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def read(browser, reports):
-    """Opens the report of a run; at the end nothing may have gone wrong or to the network."""
+    """Open the report of a run; at the end there must be no errors and no requests."""
     visits: list[Visit] = []
     asked: list[str] = []
 
@@ -123,7 +123,7 @@ def test_candidates(read):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_nothing_sticks_out(read, name):
+def test_nothing_overflows(read, name):
     widths = [320, 360, 768, 1280]
     page = read(name, viewport={"width": widths[0], "height": 740})
     page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")

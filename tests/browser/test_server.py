@@ -1,4 +1,4 @@
-"""The server hands out its folders and nothing else, with the headers that the page needs."""
+"""The server serves its folders and nothing else, with the headers that the page needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from web_demo.server import HEADERS, POLICY, running, serve
 
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
-    """A page of three files, with something beside it that nobody may read."""
+    """A page of three files, next to a file that must not be served."""
     folder = tmp_path / "dist"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<!doctype html>")
@@ -125,7 +125,7 @@ def test_nothing_outside_its_folders(ask, path):
         "/models/C/manifest.json",
     ],
 )
-def test_what_is_not_there(ask, path):
+def test_missing_files(ask, path):
     assert ask(path)[0].status == 404
 
 
@@ -148,7 +148,7 @@ def test_other_names_for_this_machine_are_refused(ask, host):
 
 
 @pytest.mark.parametrize("host", ["localhost:1234", "LOCALHOST", "127.0.0.1"])
-def test_its_own_names_are_not(ask, host):
+def test_its_own_names_are_accepted(ask, host):
     assert ask("/", host=host)[0].status == 200
 
 
@@ -178,7 +178,7 @@ def test_a_taken_port_is_named(page):
             serve({}, port=port, page=page)
 
 
-def test_a_port_that_is_none(page):
+def test_an_invalid_port(page):
     with pytest.raises(OSError, match="70000 is no port"):
         serve({}, port=70000, page=page)
 
@@ -200,7 +200,7 @@ def test_the_page_holds_the_policy_of_the_server(page_folder):
         )
 
 
-def test_what_cannot_be_shown_is_told(exports, tmp_path):
+def test_unsupported_folders_are_reported(exports, tmp_path):
     (exports / "broken").mkdir()
     (exports / "broken" / "manifest.json").write_text('{"name"')
     (exports / "onnx-only").mkdir()

@@ -1,4 +1,4 @@
-"""`zoo demo --build`: the same page as a static site, and never a file of anybody else's lost."""
+"""`zoo demo --build`: the same page as a static site, without loss of other files."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_an_interruption_leaves_the_old_site(page, model, tmp_path, monkeypatch,
     whole, rename = tree(site), Path.rename
 
     def interrupted(path, target):
-        if path.name == "site" and path != site:  # the new one's turn
+        if path.name == "site" and path != site:  # moving the new site
             raise interruption
         return rename(path, target)
 
@@ -150,7 +150,7 @@ def test_paths_that_leave_the_artifact(page, model, tmp_path, listed):
     (model / "link").symlink_to(model.parent / "private.txt")
     write_manifest(model, "tfjs/model.json", listed)
     manifest = json.loads((model / "manifest.json").read_text())
-    manifest["fixture"] = {"input": listed}  # what is read besides
+    manifest["fixture"] = {"input": listed}  # also read by the page
     (model / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ValueError, match="lies outside the folder"):
         build_site({"A": model}, tmp_path / "site", page)
@@ -158,7 +158,7 @@ def test_paths_that_leave_the_artifact(page, model, tmp_path, listed):
 
 
 @pytest.mark.parametrize("entry", [None, "abc", 5])
-def test_a_manifest_whose_files_are_no_entries(page, model, tmp_path, entry):
+def test_a_manifest_with_invalid_file_entries(page, model, tmp_path, entry):
     manifest = json.loads((model / "manifest.json").read_text())
     manifest["files"]["tfjs/model.json"] = entry
     (model / "manifest.json").write_text(json.dumps(manifest))
@@ -180,7 +180,7 @@ def test_a_damaged_artifact_leaves_the_old_site(page, model, tmp_path):
 
 
 def test_the_site_runs_in_a_sub_folder_of_any_server(visit, artifact, page_folder, tmp_path):
-    """No headers of ours: the policy is in the page, and WebAssembly does without threads."""
+    """Without our headers: the policy is in the page, and WebAssembly runs without threads."""
     build_site(find_artifacts([artifact]), tmp_path / "some" / "where", page_folder)
 
     class Quiet(SimpleHTTPRequestHandler):

@@ -1,5 +1,5 @@
 """`zoo verify` in the real runtimes: a step of a language model without a vocabulary, which the
-page does not show, and an artifact without names for its classes."""
+page does not list, and an artifact without class names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def node() -> None:
 
 
 def changed(artifact: Path, folder: Path, place: int, by: float) -> Path:
-    """A copy with another number among its logits, and a manifest that vouches for it."""
+    """A copy with one changed logit, and a manifest with matching hashes."""
     shutil.copytree(artifact, folder)
     path = folder / "fixtures/logits.bin"
     logits = np.fromfile(path, "<f4")
@@ -79,7 +79,7 @@ def test_a_step_on_graphics(browser, page_folder, step, backend):
 
 
 def test_rounded_weights_on_graphics(browser, page_folder, tmp_path):
-    """Their numbers are others than PyTorch's on every backend."""
+    """Their logits differ from PyTorch's on every backend."""
     build(find("DARTS", BuildOptions()), ["tfjs"], tmp_path / "rounded", "uint8")
     wasm, webgl = verify(tmp_path / "rounded", backends=("wasm", "webgl"))
     if not webgl["available"]:
@@ -93,7 +93,7 @@ def test_rounded_weights_on_graphics(browser, page_folder, tmp_path):
         visitor.context.close()
 
 
-def test_graphics_that_fell_over_are_asked_for_once_more(browser, page_folder, step, monkeypatch):
+def test_crashed_graphics_are_retried_once(browser, page_folder, step, monkeypatch):
     started = []
 
     def once_without_graphics(playwright):
@@ -158,7 +158,7 @@ def test_classes_without_names(browser, node, page_folder, artifact, tmp_path):
 
 
 def test_a_fixture_in_another_range_is_verified(artifact, page_folder, browser, tmp_path):
-    """The page shows no such network, its pictures are 0 to 255; but its files run anywhere."""
+    """The page, whose images are 0 to 255, does not list it, but the files run anywhere."""
     other = Path(shutil.copytree(artifact, tmp_path / "other"))
     spec = json.loads((other / "manifest.json").read_text())["input"]
     reseal(other, input={**spec, "range": [0, 1]})
@@ -176,7 +176,7 @@ def test_images_are_classified_in_chromium(browser, artifact, page_folder):
 
 def test_images_of_other_channels_are_verified_and_listed(browser, node, page_folder, artifact,
                                                           tmp_path):
-    """The page has gray and colored pictures; the files run anywhere."""
+    """The page has only gray and color images, but the files run anywhere."""
     other = tmp_path / "four channels"
     small = BuildOptions(in_channels=4, channels=4, layers=3)
     manifest = build(find("DARTS", small), ["tfjs"], other)
@@ -190,7 +190,7 @@ def test_images_of_other_channels_are_verified_and_listed(browser, node, page_fo
                     "colored; the page lists it, and its files run elsewhere"]
     with running(serve(artifacts, port=0, page=page_folder)) as server:
         visitor = Visit(browser, server.url)
-        page = visitor.ready()  # begins with the network that it can show
+        page = visitor.ready()  # begins with the network that it supports
         assert page.locator("#model option").all_inner_texts() == [
             "four-channels (4 channels)", artifact.name]
         page.select_option("#model", "four-channels (4 channels)")

@@ -1,4 +1,4 @@
-"""Chromium beside the tests of tests/browser, whose Playwright holds their thread's event loop."""
+"""Chromium outside tests/browser, whose Playwright occupies the event loop of its thread."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def apart(function: Callable[..., object], *arguments: object) -> None:
-    """Call `function` in a thread of its own; its errors, and skips, are raised here."""
+    """Call `function` in another thread; raise its errors and skips here."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(function, *arguments).result()

@@ -1,4 +1,4 @@
-"""The documentation: its tables name what the registries hold, its links are good, it builds."""
+"""The documentation: tables cover the registries, links work, the site builds."""
 
 import importlib.util
 import re
@@ -45,7 +45,7 @@ hooks = _hooks()
     ("strategies", STRATEGIES), ("formats", FORMATS), ("converters", CONVERTERS),
     ("runtimes", RUNTIMES), ("commands", COMMANDS), ("api", zoo.__all__),
     ("cells", ["DARTS", "NASNet", "FOUND_1", "DARTS_V2_RNN"])])
-def test_a_table_names_all_that_its_registry_holds(table, names):
+def test_a_table_covers_its_registry(table, names):
     made = hooks.TABLES[table]()
     for name in names:
         assert re.search(rf"(?<!\w){re.escape(name)}(?!\w)", made), name
@@ -63,7 +63,7 @@ def test_a_new_format_is_in_the_table(monkeypatch):
     assert "`mine`" in hooks.TABLES["formats"]()
 
 
-def test_every_table_stands_on_one_page_and_none_is_unknown():
+def test_every_table_is_on_one_page():
     named = [name for page in PAGES for name in
              re.findall(r"<!-- made: (\w+) -->", page.read_text(encoding="utf-8"))]
     assert sorted(named) == sorted(hooks.TABLES)
@@ -96,7 +96,7 @@ def _anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES],
                          ids=lambda page: page.name)
-def test_relative_links_lead_somewhere(page):
+def test_relative_links_work(page):
     generated = {"DARTS_V2.svg", *(path.name for path in (ROOT / "examples").iterdir())}
     for link in re.findall(r"\]\(([^)\s]+)\)", _expanded(page)):
         if link.startswith("https://"):
@@ -121,7 +121,7 @@ def site(tmp_path_factory):
 
 
 @pytest.mark.xdist_group("site")
-def test_the_site_asks_nobody_else(site):
+def test_the_site_contacts_no_other_host(site):
     pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
     assert {page.with_suffix(".html").name for page in PAGES} <= pages.keys()
     for name, text in pages.items():
@@ -130,13 +130,13 @@ def test_the_site_asks_nobody_else(site):
         loaded += re.findall(r"<link[^>]* href=\"?([^\" >]+)", text)
         assert not [address for address in loaded if re.match("https?:|//", address)], name
     assert not list(site.rglob("*.py"))
-    # The demo is built beside the pages by `make docs`.
+    # `make docs` builds the demo next to the pages.
     assert 'href="demo/index.html"' in pages["browser.html"]
     assert "--build site/demo" in (ROOT / "Makefile").read_text()
 
 
 @pytest.mark.xdist_group("site")
-def test_the_search_works_in_a_site_that_is_opened_as_files(site):
+def test_the_search_works_in_a_site_opened_as_files(site):
     apart(search_in, site)
 
 

@@ -1,4 +1,4 @@
-"""Examples in docstrings run as they stand, and every public name has one."""
+"""Docstring examples run, and every public name has one."""
 
 import doctest
 import importlib

@@ -1,4 +1,4 @@
-"""The notebooks in examples/ run from top to bottom in any folder, and are kept without outputs."""
+"""The notebooks in examples/ run from top to bottom in any folder and have no stored outputs."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def code(notebook):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # tests run side by side
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # tests run in parallel
     for name in ("TMPDIR", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "GENOTYPE_ZOO_DATA"):
         (tmp_path / name).mkdir()
         monkeypatch.setenv(name, str(tmp_path / name))

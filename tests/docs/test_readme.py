@@ -1,4 +1,4 @@
-"""README, pages and notebooks say what runs: commands parse, Python, JavaScript and recipes run."""
+"""README, pages and notebooks are valid: commands parse; Python, JavaScript and recipes run."""
 
 import http.server
 import json
@@ -38,7 +38,7 @@ def blocks(text, language):
 
 
 def commands(text):
-    """Lines of shell blocks and code in the text that begin with one of our commands."""
+    """Lines of shell blocks and inline code that begin with one of our commands."""
     shell = "\n".join(blocks(text, "sh"))
     lines = shell.splitlines()
     lines += re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.M))
@@ -70,7 +70,7 @@ def test_a_command_and_its_options_exist(call):
     program, name, *words = call
     command = GROUPS[program].get_command(None, name)
     assert command, f"{program} has no command {name}"
-    if words:  # not the mere name of a command; a usage error where it cannot be read
+    if words:  # not only the name of a command; raises a usage error if it cannot be parsed
         command.make_context(name, list(words))
 
 
@@ -90,7 +90,7 @@ def test_python_runs(page, tmp_path, monkeypatch):
 RECIPES = dict(zip(("published", "photos", "search", "checkpoint"),
                    blocks(README[README.index("## Recipes"):], "sh")))
 TINY = "--epochs 1 --channels 4 --layers 3"
-#: What is added to a command, so that it ends soon.
+#: Options added to a command to make it short.
 ADDED = {"search run": TINY, "zoo train DARTS1_DIGITS_0 --data digits": TINY,
          "zoo demo exports": "--build page"}
 
@@ -114,7 +114,7 @@ def checkpoint(folder):
 
 @pytest.fixture
 def carry_out(tmp_path, monkeypatch):
-    """Runs each line of a recipe in the test's folder, with an empty zoo of one's own."""
+    """Run each line of a recipe in the test's folder, with an empty user zoo."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
 
@@ -149,7 +149,7 @@ def test_a_cell_is_searched_trained_and_exported(tmp_path, carry_out):
     assert (tmp_path / "exports/DARTS1_DIGITS_0-digits/tfjs/model.json").is_file()
 
 
-# --- in a page of one's own -----------------------------------------------------------------
+# --- in your own page -----------------------------------------------------------------------
 
 SCRIPTS = ("tfjs-core/dist/tf-core.min.js", "tfjs-converter/dist/tf-converter.min.js",
            "tfjs-backend-cpu/dist/tf-backend-cpu.min.js")
@@ -162,8 +162,8 @@ class _Silent(http.server.SimpleHTTPRequestHandler):
 
 @pytest.mark.slow
 def test_a_published_cell_runs_in_pages(tmp_path, carry_out):
-    """The first recipe, then the JavaScript of README and of the artifact's card, and the page of
-    docs/browser.md, on an image of another size and shape than the network's."""
+    """The first recipe, then the JavaScript of the README and of the artifact's card, and the page
+    of docs/browser.md, on an image whose size and shape differ from the network's."""
     from playwright.sync_api import sync_playwright
 
     from web_demo.chromium import launch

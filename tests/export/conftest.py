@@ -11,7 +11,7 @@ from zoo.create import create_model
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them all: it builds the artifact and imports TensorFlow once."""
+    """Run all in one worker, which builds the artifact and imports TensorFlow once."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def trained_looking(cell, seed=0, **settings):
-    """A small network whose batch-norms have statistics, so that folding them means something."""
+    """A small network whose batch-norms have statistics, so that folding them has an effect."""
     torch.manual_seed(seed)
     settings = {"channels": 4, "layers": 5, "num_classes": 10} | settings
     model = create_model(cell, **settings).eval()
@@ -40,7 +40,7 @@ def images_of(size, channels=3):
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory):
-    """`zoo build DARTS --export onnx,savedmodel,tflite,tfjs` on the embedded default."""
+    """`zoo build DARTS --export onnx,savedmodel,tflite,tfjs` with the default weights."""
     from export.pipeline import build
     from export.source import BuildOptions, find
 

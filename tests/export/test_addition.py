@@ -1,5 +1,5 @@
-"""A build into a folder that holds an artifact adds to it; what would be lost is asked about first,
-and the history of a training is never lost."""
+"""A build into the folder of an artifact adds to it; replacing something takes --replace, and the
+history of a training is never lost."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ from zoo.training.classification import train
 
 @pytest.fixture(autouse=True)
 def quick_formats(monkeypatch):
-    """Copies of ONNX that go by the rules of formats which take TensorFlow and seconds."""
+    """Replace formats that need TensorFlow and seconds by copies of ONNX with the same rules."""
     def write(model, place, options):
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(model.SerializeToString())
@@ -34,7 +34,7 @@ def quick_formats(monkeypatch):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """What `zoo train` leaves, with the events of TensorBoard."""
+    """A run folder of `zoo train`, with TensorBoard events."""
     data = load("digits")
     data = dataclasses.replace(data, train=Split(*(part[:60] for part in vars(
         data.train).values())))
@@ -45,8 +45,7 @@ def run(tmp_path_factory):
 
 
 def added(before: dict[str, str], folder) -> set[str]:
-    """The files that are new; those that were there are as they were, but for what describes all
-    of the folder."""
+    """The new files; the old ones must be unchanged, except those that describe the folder."""
     after = contents(folder)
     changed = {name for name, digest in before.items() if after.get(name) != digest}
     assert changed <= {"manifest.json", "README.md", "fixtures/input.bin", "fixtures/logits.bin",
@@ -58,7 +57,7 @@ def added(before: dict[str, str], folder) -> set[str]:
 # --- formats ----------------------------------------------------------------------------------
 
 
-def test_another_format_is_added_and_the_manifest_tells_of_both(tmp_path):
+def test_another_format_is_added_to_the_manifest(tmp_path):
     one = build(small(), ["plain"], tmp_path / "out")
     before = contents(tmp_path / "out")
     both = build(small(), ["onnx"], tmp_path / "out")
@@ -71,7 +70,7 @@ def test_another_format_is_added_and_the_manifest_tells_of_both(tmp_path):
     assert "onnxruntime.InferenceSession" in (tmp_path / "out/README.md").read_text()
 
 
-def test_a_format_that_is_there_is_written_anew(tmp_path):
+def test_an_existing_format_is_rewritten(tmp_path):
     build(small(), ["onnx", "rounded"], tmp_path / "out", "uint8")
     (tmp_path / "out/rounded/notes.txt").write_text("mine")
     with pytest.raises(ArtifactError, match="rounded/notes.txt, which is not ours"):
@@ -82,7 +81,7 @@ def test_a_format_that_is_there_is_written_anew(tmp_path):
     assert {"onnx/model.onnx", "rounded/model.onnx"} <= manifest.files.keys()
 
 
-def test_what_is_known_of_the_formats_that_stay_stays(tmp_path, monkeypatch):
+def test_the_figures_of_the_other_formats_stay(tmp_path, monkeypatch):
     monkeypatch.setattr("export.addition.installed_version", lambda name: "1.0")
     old = build(small(), ["rounded", "converted"], tmp_path / "out", "uint8", "zoo")
     monkeypatch.setattr("export.addition.installed_version", lambda name: "2.0")
@@ -113,7 +112,7 @@ def test_one_manifest_has_one_precision_and_one_converter(tmp_path, monkeypatch,
     lambda: find("DARTS_V2", BuildOptions(channels=4, layers=3)),
     lambda: find("DARTS", BuildOptions(channels=4, layers=3, seed=1)),
     lambda: find("DARTS", BuildOptions(channels=4, layers=3, size=9))])
-def test_another_network_is_not_put_beside(tmp_path, other):
+def test_another_network_is_not_added(tmp_path, other):
     build(find("DARTS", BuildOptions(channels=4, layers=3)), ["onnx"], tmp_path / "out")
     before = contents(tmp_path)
     with pytest.raises(ArtifactError, match="out holds another network, DARTS-digits, which would"):
@@ -124,7 +123,7 @@ def test_another_network_is_not_put_beside(tmp_path, other):
 
 
 @pytest.mark.parametrize("name", ["onnx/model.onnx", "model.safetensors"])
-def test_a_damaged_folder_is_replaced_when_that_is_asked_for(tmp_path, name):
+def test_a_damaged_folder_is_replaced_on_request(tmp_path, name):
     build(small(), ["onnx"], tmp_path / "out")
     (tmp_path / "out" / name).write_bytes(b"cut off")
     before = contents(tmp_path)
@@ -136,8 +135,8 @@ def test_a_damaged_folder_is_replaced_when_that_is_asked_for(tmp_path, name):
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_a_manifest_of_somebody_else_is_left_alone(tmp_path, replace):
-    """Web apps have a file of that name."""
+def test_a_foreign_manifest_is_left_alone(tmp_path, replace):
+    """Web apps have a manifest.json too."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out/manifest.json").write_text('{"name": "my app"}')
     with pytest.raises(ArtifactError, match="not an artifact of ours, so it is left alone"):
@@ -159,7 +158,7 @@ def test_the_history_of_a_training_stays(run, tmp_path, replace):
     new = added(before, mine)
     assert {"onnx/model.onnx", "cell.svg", "README.md"} <= new and "config.json" in manifest.files
     assert manifest.metrics == read_manifest(folder).metrics and manifest.trained
-    # The run is still known to be finished.
+    # The run still counts as finished.
     assert train("DARTS", data, recipe, mine, device="cpu", resume=True) == manifest
     build(find(str(mine), BuildOptions()), ["plain"], mine, replace=replace)
     assert (mine / "onnx/model.onnx").exists() != replace

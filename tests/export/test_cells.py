@@ -18,7 +18,7 @@ REST = [name for name in PUBLISHED if name not in REPRESENTATIVE]
 
 
 def export_small(model, spec, folder, formats=("tfjs",), **settings):
-    """Build; parity raises over 1e-5.  Then what only a browser would notice in the graph."""
+    """Build, with parity to 1e-5; then check the graph for faults that only a browser notices."""
     manifest = build(from_model(model, "small", spec), list(formats), folder, **settings)
     assert all(0 <= entry.max_difference <= entry.limit for entry in manifest.parity)
     topology = json.loads((folder / "tfjs/model.json").read_text())["modelTopology"]["node"]
@@ -59,7 +59,7 @@ def test_odd_sizes_and_one_input_channel(cell, size, channels, tmp_path):
 
 @pytest.mark.parametrize("cell", ["DARTS", "NASNet"])
 def test_untrained_networks_export(cell, tmp_path):
-    """Their biases are zero, which Grappler turns into a graph that no browser runs."""
+    """Grappler turns zero biases into a graph that no browser runs."""
     model = create_model(cell, channels=4, layers=5).eval()
     export_small(model, images_of(16), tmp_path / "out")
 

@@ -1,4 +1,4 @@
-"""`zoo build`, `verify`, `doctor`, `bench` as a user types them: output, exit code, one line."""
+"""`zoo build`, `verify`, `doctor` and `bench` as typed: output, exit code, one-line errors."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ZOO = str(Path(sys.executable).with_name("zoo"))
 
 
 def zoo(*arguments, cwd):
-    """The command in this process: importing torch anew for every line of a table takes minutes."""
+    """Run the command in this process: importing torch for every case would take minutes."""
     from zoo.cli import app
 
     before = Path.cwd()
@@ -56,7 +56,7 @@ def test_the_main_command(tmp_path):
     assert "next: zoo demo exports/DARTS-digits" in result.stdout
 
 
-def test_untrained_is_said_in_one_line_and_in_the_manifest(tmp_path):
+def test_an_untrained_network_is_reported_and_recorded(tmp_path):
     result = zoo("build", "PDARTS", "-e", "onnx", "--layers", 3, "--channels", 4, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert sum("untrained" in line for line in result.stderr.splitlines()) == 1
@@ -116,7 +116,7 @@ def test_bad_input_is_one_line(arguments, words, tmp_path):
 
 
 def test_without_tensorflow_the_remedy_is_named(tmp_path):
-    """A module that cannot be found stands for one that is not installed."""
+    """A module that cannot be found acts like a missing package."""
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.util as u\nfind = u.find_spec\n"
         "u.find_spec = lambda name, *a: None if name == 'tensorflow' else find(name, *a)\n")
@@ -135,7 +135,7 @@ def copied(artifact, tmp_path):
 @pytest.mark.parametrize("words", [
     ["exports/DARTS-digits"], ["DARTS"], ["DARTS", "--weights", "exports/DARTS-digits"],
     ["exports/DARTS-digits", "-o", "exports/DARTS-digits"]])
-def test_what_is_in_the_folder_stays_beside_what_is_built(words, copied, tmp_path):
+def test_a_build_keeps_the_other_files_of_the_folder(words, copied, tmp_path):
     (tmp_path / "exports").mkdir()
     folder = copied.rename(tmp_path / "exports" / "DARTS-digits")
     result = zoo("build", *words, "-e", "onnx", cwd=tmp_path)
@@ -146,7 +146,7 @@ def test_what_is_in_the_folder_stays_beside_what_is_built(words, copied, tmp_pat
     assert (folder / "tfjs/model.json").is_file() and (folder / "onnx/model.onnx").is_file()
 
 
-def test_another_network_is_replaced_only_where_that_is_asked_for(copied, tmp_path):
+def test_another_network_is_replaced_only_on_request(copied, tmp_path):
     words = "build", "DARTS", "-e", "onnx", "--layers", 3, "--channels", 4, "-o", "copy"
     refused(zoo(*words, cwd=tmp_path), "copy holds another network, DARTS-digits", "--replace")
     assert (copied / "tfjs/model.json").is_file()
@@ -177,8 +177,8 @@ def test_verify_names_the_damaged_file(name, damage, copied, tmp_path):
         refused(zoo("build", copied, "-e", "onnx", "-o", "again", cwd=tmp_path), name)
 
 
-def test_verify_notices_wrong_numbers_behind_right_hashes(copied, tmp_path):
-    """Somebody edits the weights and the manifest with them."""
+def test_verify_finds_wrong_weights_with_matching_hashes(copied, tmp_path):
+    """The weights and the manifest are edited together."""
     from zoo.artifact.folder import finalize, read_manifest
 
     path = copied / "tfjs/group1-shard1of1.bin"
@@ -221,7 +221,7 @@ def test_verify_without_tensorflow_names_the_remedy(copied, tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_stopped_build_leaves_nothing(number, code, tmp_path):
+def test_an_interrupted_build_leaves_nothing(number, code, tmp_path):
     process = subprocess.Popen([ZOO, "build", "DARTS", "-e", "tfjs"], cwd=tmp_path, text=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                env={**os.environ, "TMPDIR": str(tmp_path)})
@@ -242,7 +242,7 @@ def test_doctor_has_a_row_for_each_hop(tmp_path):
     for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "Chromium"):
         assert hop in result.stdout
     assert "$CHROMIUM names no-such-browser" in " ".join(result.stdout.split())
-    assert "--no-deps" not in result.stdout  # both of the converters are installed
+    assert "--no-deps" not in result.stdout  # both converters are installed
 
 
 def test_bench_compares_runtimes(tmp_path):
@@ -254,7 +254,7 @@ def test_bench_compares_runtimes(tmp_path):
     assert row.count("x") == 2  # a speed-up for each
 
 
-def test_tensorflow_is_not_timed_on_threads_that_nobody_asked_for(tmp_path, monkeypatch):
+def test_tensorflow_is_timed_on_the_requested_threads(tmp_path, monkeypatch):
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     refused(zoo("bench", "DARTS", "--channels", 4, "--layers", 3, "--runtime", "tensorflow",
                 cwd=tmp_path), "TF_NUM_INTRAOP_THREADS=1")
@@ -286,7 +286,7 @@ def test_too_large_for_memory_is_one_line(tmp_path):
     ({"data": None}, "its images are of no known data set"),
     ({"task": "language-model-step"}, "a language model has no test images"),
 ])
-def test_rounded_weights_without_test_images_say_that_nothing_was_measured(change, why):
+def test_the_note_on_unmeasured_agreement(change, why):
     manifest = types.SimpleNamespace(**{
         "task": "image-classification", "precision": "uint8", "files": {"tfjs/model.json": None},
         "input": types.SimpleNamespace(data=change.get("data", "cifar10"))} | change)
@@ -294,7 +294,7 @@ def test_rounded_weights_without_test_images_say_that_nothing_was_measured(chang
         f"uint8 weights: how often they give the answer of float32 was not measured; {why}")
 
 
-def test_a_build_of_rounded_weights_without_test_images_says_so(tmp_path):
+def test_a_build_of_rounded_weights_without_test_images_notes_it(tmp_path):
     result = zoo("build", "DARTS", "-e", "tfjs", "--precision", "uint8", "--size", 16,
                  "--channels", 4, "--layers", 3, cwd=tmp_path)
     assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""An ONNX file that nobody here wrote: from `zoo build` to verified files, or one line."""
+"""An ONNX file from another project: from `zoo build` to verified files, or a one-line error."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def test_every_format_agrees(built):
     assert not list(folder.glob("*.safetensors")) and not (folder / "genotype.json").exists()
 
 
-def test_the_manifest_and_the_card_say_what_it_takes(built):
+def test_the_manifest_and_the_card_list_the_inputs(built):
     folder, output = built
     manifest = artifact.read_manifest(folder)
     assert [each.model_dump() for each in manifest.takes] == [
@@ -76,14 +76,14 @@ def test_batch_norms_are_folded(built):
     assert "BatchNormalization" not in {each.op_type for each in graph.node}
 
 
-def test_commands_for_cells_say_that_it_has_none(built):
+def test_commands_for_cells_refuse_it(built):
     for words in (("predict", built[0], "x.png"), ("build", built[0], "-e", "onnx")):
         result = run(*words)
         assert result.exit_code == 1 and "it has no cell" in result.output
     assert run("verify", built[0], "--runtime", "chromium").exit_code == 1
 
 
-def test_the_page_lists_it_and_says_why_it_does_not_run_it(built):
+def test_the_page_lists_it_without_running_it(built):
     said = []
     assert list(find_artifacts([built[0]], said.append).values()) == [built[0].resolve()]
     assert len(said) == 1 and "came as an ONNX file" in said[0]
@@ -120,7 +120,7 @@ def test_a_damaged_fixture_is_found(built, tmp_path):
 
 @pytest.mark.parametrize("opset", [7, 9, 11, 13, 17, 22])
 def test_opsets(opset, tmp_path):
-    """Operations that have changed: Squeeze, Clip, Slice, Pad, sums, Softmax of three axes."""
+    """Operations that opsets changed: Squeeze, Clip, Slice, Pad, sums, Softmax of three axes."""
     axes = opset < 13
     attributes = {"min": 0.1, "max": 0.7} if opset < 11 else {}
     weights = {"w": weight(4, 3, 3), "low": np.float32(0.1), "high": np.float32(0.7),
@@ -152,8 +152,8 @@ def test_other_real_numbers_are_computed_in_float32(kind, array, words, tmp_path
     assert manifest.takes[0].dtype == "float32"
 
 
-def test_a_batch_that_cannot_be_open_is_one_and_says_why(tmp_path):
-    """A token of its own in front of those of the image, as vision transformers have it."""
+def test_a_batch_that_must_be_fixed_is_one_with_a_note(tmp_path):
+    """A class token before those of the image, as in vision transformers."""
     weights = {"token": weight(1, 1, 4), "w": weight(4, 3)}
     nodes = [node("Concat", "token x", "c", axis=1), node("MatMul", "c w", "y")]
     graph = model(nodes, {"x": [1, 6, 4]}, ["y"], weights)
@@ -163,7 +163,7 @@ def test_a_batch_that_cannot_be_open_is_one_and_says_why(tmp_path):
     assert verify.formats_of(tmp_path / "out")[1].verdict == "agrees"
 
 
-def test_inputs_that_change_each_other_do_not_share_a_batch(tmp_path):
+def test_dependent_samples_do_not_share_a_batch(tmp_path):
     nodes = [node("ReduceMean", "x", "m", axes=[0], keepdims=1), node("Sub", "x m", "y")]
     source = from_file(saved(model(nodes, {"x": ["n", 4]}, ["y"]), tmp_path / "mixed.onnx"))
     assert not source.expected.batched
@@ -180,7 +180,7 @@ def test_a_batch_baked_into_a_reshape_is_opened(tmp_path):
 
 
 def test_ids_names_and_several_inputs(tmp_path):
-    """Token ids of 64 bits, a mask, two outputs, and names that TensorFlow does not take."""
+    """64-bit token ids, a mask, two outputs, and names that TensorFlow rejects."""
     weights = {"table": weight(11, 4), "w": weight(4, 2), "axis": np.array([1])}
     nodes = [node("Gather", "table ids.1", "g"),
              node("Unsqueeze", "mask minus", "m3"), node("Mul", "g m3", "masked"),
@@ -199,7 +199,7 @@ def test_ids_names_and_several_inputs(tmp_path):
         ) == {"ids_1", "mask"}
 
 
-def test_sizes_are_said_by_the_user(tmp_path):
+def test_sizes_from_the_user(tmp_path):
     path = saved(classifier(size="side"), tmp_path / "open.onnx")
     for words in (["--input-shape", "x=1,3,12,12"], ["--size", "12"]):
         result = run("build", path, "-e", "onnx", "-o", tmp_path / "out", "--replace", *words)
@@ -208,7 +208,7 @@ def test_sizes_are_said_by_the_user(tmp_path):
 
 
 def control_flow(constant):
-    """An If of a condition that is constant or an input."""
+    """An If whose condition is constant or an input."""
     branch = [helper.make_graph([node(op, "x", f"{op}_out")], op, [], [
         helper.make_tensor_value_info(f"{op}_out", TensorProto.FLOAT, None)])
         for op in ("Relu", "Neg")]
@@ -287,13 +287,13 @@ def test_bad_files_are_one_line_and_nothing_is_written(name, tmp_path):
     ({"channels": 8}, "leave --channels out"), ({"data": "digits"}, "leave --data out"),
     ({"input_shape": ("x=1,3",)}, "does not fit"), ({"input_shape": ("z=1",)}, "no input 'z'"),
     ({"input_shape": ("x",)}, "is no shape"), ({"input_shape": ("x=a,b",)}, "is no shape")])
-def test_options_that_do_not_go_with_it(options, words, tmp_path):
+def test_options_that_do_not_apply(options, words, tmp_path):
     path = saved(classifier(), tmp_path / "net.onnx")
     with pytest.raises(ValueError, match=words):
         find(str(path), BuildOptions(**options))
 
 
-def test_weights_among_the_inputs_as_old_files_have_them(tmp_path):
+def test_weights_among_the_inputs_as_in_old_files(tmp_path):
     graph = classifier(opset=9)
     graph.ir_version = 3
     graph.graph.input.extend(helper.make_tensor_value_info(init.name, init.data_type, init.dims)
@@ -313,7 +313,7 @@ def test_an_input_that_only_gives_a_shape_is_left_out(tmp_path):
     assert "like is not read by any node, and left out." in manifest.notes
 
 
-def test_a_batch_of_the_users_own(tmp_path):
+def test_a_batch_size_from_the_user(tmp_path):
     path = saved(classifier(), tmp_path / "net.onnx")
     manifest = build(from_file(path, ["x=4,3,8,8"]), ["tfjs"], tmp_path / "out")
     assert manifest.takes[0].shape == [4, 8, 8, 3]
@@ -322,13 +322,13 @@ def test_a_batch_of_the_users_own(tmp_path):
 
 def test_more_than_two_gigabytes(tmp_path):
     with (tmp_path / "large.onnx").open("wb") as file:
-        file.truncate(2**31 + 1)  # a hole: takes no room
+        file.truncate(2**31 + 1)  # a sparse file takes no space
     with pytest.raises(ValueError, match="2.1 GB; up to 2 GB are exported"):
         from_file(tmp_path / "large.onnx")
 
 
 def test_an_open_batch_through_a_transposed_convolution(tmp_path):
-    """Whose size TensorFlow has to be told; TF.js reads EnsureShape with an input that has none."""
+    """TensorFlow needs its output size; TF.js runs EnsureShape on an input of unknown size."""
     nodes = [node("ConvTranspose", "x w", "c", strides=[2, 2], pads=[1, 1, 1, 1],
                   output_padding=[1, 1]), node("Relu", "c", "y")]
     graph = model(nodes, {"x": ["n", 3, 5, 5]}, ["y"], {"w": weight(3, 4, 3, 3)})
@@ -338,8 +338,8 @@ def test_an_open_batch_through_a_transposed_convolution(tmp_path):
     assert "EnsureShape" not in {each["op"] for each in topology["node"]}
 
 
-def test_a_constant_that_is_added_is_no_bias(tmp_path):
-    """Grappler takes the 3 of a hard swish for one; TF.js and TensorFlow accept only vectors."""
+def test_an_added_constant_is_not_a_bias(tmp_path):
+    """Grappler mistakes the 3 of a hard swish for a bias, which TF.js accepts only as a vector."""
     nodes = [node("Conv", "x w", "c"), node("HardSwish", "c", "h"), node("Flatten", "h", "f"),
              node("MatMul", "f m", "p"), node("HardSwish", "p", "y")]
     graph = model(nodes, {"x": ["n", 3, 6, 6]}, ["y"],
@@ -348,15 +348,15 @@ def test_a_constant_that_is_added_is_no_bias(tmp_path):
     assert manifest.parity[-1].max_difference < 1e-6
 
 
-def test_a_file_that_is_not_there_and_a_shape_for_a_cell():
+def test_a_missing_file_and_a_shape_for_a_cell():
     with pytest.raises(ValueError, match="there is no file gone.onnx"):
         find("gone.onnx", BuildOptions())
     with pytest.raises(ValueError, match="leave --input-shape out"):
         find("DARTS", BuildOptions(input_shape=("x=1",)))
 
 
-def test_the_same_numbers_as_the_weights_say(tmp_path):
-    """Against numpy, not ONNX Runtime."""
+def test_a_linear_network_equals_numpy(tmp_path):
+    """Compares with numpy instead of ONNX Runtime."""
     weights = {"w": weight(4, 3), "b": weight(3)}
     graph = model([node("Gemm", "x w b", "y")], {"x": ["n", 4]}, ["y"], weights)
     build(from_file(saved(graph, tmp_path / "linear.onnx")), ["tfjs"], tmp_path / "out")

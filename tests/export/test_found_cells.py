@@ -1,4 +1,4 @@
-"""A cell that a search has found: registered, exported, and its source told wherever it goes."""
+"""A cell found by a search is registered and exported, and keeps its source."""
 
 import dataclasses
 import json
@@ -30,7 +30,7 @@ SMALL = {"conv": {"channels": 4, "layers": 3}, "hierarchical": {"channels": 4, "
 
 @pytest.fixture(autouse=True)
 def data(tmp_path, monkeypatch):
-    """An own, empty data folder."""
+    """A separate, empty data folder."""
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
 
 
@@ -50,12 +50,12 @@ def test_a_found_cell_is_exported_with_its_source(kind, tmp_path):
     card = (tmp_path / "out/README.md").read_text()
     assert f"## The cell\n\nNot a published cell; found by {SOURCE}.\n" in card
     assert zoo.parse((tmp_path / "out/genotype.json").read_text()) == genotype
-    again = find(str(tmp_path / "out"), BuildOptions())  # an artifact brings it along
+    again = find(str(tmp_path / "out"), BuildOptions())  # an artifact carries the source
     assert again.manifest.source == SOURCE
 
 
 def test_from_the_search_to_the_zoo_and_to_an_artifact(tmp_path):
-    """What a user types, one command after the other."""
+    """The commands of a user, one after the other."""
     def succeeded(app, *words):
         result = CliRunner().invoke(app, list(map(str, words)))
         assert result.exit_code == 0, result.output
@@ -77,7 +77,7 @@ def test_from_the_search_to_the_zoo_and_to_an_artifact(tmp_path):
         ("out", "DARTS1_DIGITS_3")]
 
 
-def test_any_other_source_is_told_as_it_is(tmp_path):
+def test_any_other_source_is_kept(tmp_path):
     found(source="a talk\nof 2026")
     build(find("FOUND", BuildOptions(**SMALL["conv"])), ["onnx"], tmp_path / "out")
     assert read_manifest(tmp_path / "out").source == "a talk of 2026"

@@ -14,7 +14,7 @@ from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.reader import parse
 from zoo.genotypes.serialization import to_json
 
-#: Every operation, a node without edges, a motif without a path, one used in two places.
+#: Every operation, a node without edges, a motif without a path, a motif used twice.
 MOTIFS = HierarchicalGenotype([
     [
         [["sep_conv_3x3_relu"], ["avg_pool_3x3", "identity"]],

@@ -1,4 +1,4 @@
-"""The converters' output is kept back, wherever Python's streams lead, and shown on a failure."""
+"""The converters' output is captured, wherever Python's streams lead, and shown on failure."""
 
 import logging
 import os
@@ -17,14 +17,14 @@ def noise():
     subprocess.run([sys.executable, "-c", "print('from a process')"], stdout=sys.stderr, check=True)
 
 
-def test_nothing_is_seen(capsys):
-    """`capsys` puts other streams in the place of Python's, as a notebook does."""
+def test_nothing_is_printed_on_success(capsys):
+    """`capsys` replaces Python's streams, as a notebook does."""
     with captured():
         noise()
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_failure_shows_what_was_kept_back(capsys):
+def test_a_failure_shows_the_captured_output(capsys):
     with pytest.raises(ConversionError), captured():
         noise()
         raise ConversionError("tfjs: no")
@@ -34,7 +34,7 @@ def test_a_failure_shows_what_was_kept_back(capsys):
         "from C++", "from a process", "from print", "from stderr"]
 
 
-def test_a_logger_that_is_made_inside_is_heard_later(capsys):
+def test_a_logger_created_inside_works_later(capsys):
     with captured():
         handler = logging.StreamHandler()
         handler.handle(logging.makeLogRecord({"msg": "inside"}))

@@ -1,4 +1,4 @@
-"""A build leaves the whole new folder or what was there before, and says what went wrong."""
+"""A build leaves the complete new folder or the old one, and reports the error."""
 
 import hashlib
 import os
@@ -37,7 +37,7 @@ def contents(folder: Path) -> dict[str, str]:
             for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_the_folder_holds_what_the_design_says(artifact):
+def test_the_content_of_the_folder(artifact):
     names = set(contents(artifact))
     assert {"README.md", "manifest.json", "genotype.json", "labels.txt", "model.safetensors",
             "cell.svg", "onnx/model.onnx", "saved_model/saved_model.pb", "tflite/model.tflite",
@@ -68,7 +68,7 @@ def test_metadata_travels_inside_the_files(artifact):
     assert json.loads(properties["zoo.input"])["height"] == 8
 
 
-def test_only_what_was_asked_for_is_kept(tmp_path):
+def test_only_requested_formats_are_kept(tmp_path):
     build(small(), ["tfjs"], tmp_path / "out")
     assert not (tmp_path / "out/onnx").exists()
     assert not (tmp_path / "out/saved_model").exists()
@@ -134,7 +134,7 @@ def test_a_hop_that_fails_is_one_line_and_keeps_the_old_folder(tmp_path, monkeyp
     assert contents(tmp_path / "out") == before
 
 
-def test_nan_is_no_parity():
+def test_nan_fails_parity():
     expected = parity.Reference({"pixels": np.zeros((2, 1))}, {"logits": np.zeros((2, 3))}, 0)
     with pytest.raises(parity.ParityError):
         parity.check_parity("hop", lambda _: {"logits": np.full((2, 3), np.nan)}, expected)
@@ -155,7 +155,7 @@ def test_unknown_choices(wrong, match, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_package_is_said_before_any_work(tmp_path, monkeypatch):
+def test_a_missing_package_is_reported_first(tmp_path, monkeypatch):
     right = shims.require
 
     def without_tensorflow(package):
@@ -166,7 +166,7 @@ def test_a_missing_package_is_said_before_any_work(tmp_path, monkeypatch):
     monkeypatch.setattr(shims, "require", without_tensorflow)
     with pytest.raises(shims.MissingPackageError, match="pip install"):
         build(small(), ["tfjs"], tmp_path / "out")
-    build(small(), ["onnx"], tmp_path / "out")  # which needs none
+    build(small(), ["onnx"], tmp_path / "out")  # which does not need TensorFlow
 
 
 def test_an_operation_without_a_converter_is_named():
@@ -190,7 +190,7 @@ def test_a_built_artifact_can_be_built_again(artifact, tmp_path):
 
 
 def test_a_new_converter(tmp_path, monkeypatch):
-    """A module and a line in the table, as CONTRIBUTING says."""
+    """A converter is a module and a line in the table, as in CONTRIBUTING."""
     own = types.ModuleType("own_converter")
     own.write_saved_model = saved_model.write_saved_model
     monkeypatch.setitem(sys.modules, "own_converter", own)
@@ -201,11 +201,11 @@ def test_a_new_converter(tmp_path, monkeypatch):
     own.available = lambda: "own is not installed: pip install own"
     with pytest.raises(shims.MissingPackageError, match="pip install own"):
         build(small(), ["savedmodel"], tmp_path / "other", converter="own")
-    build(small(), ["onnx"], tmp_path / "other", converter="own")  # does not come to it
+    build(small(), ["onnx"], tmp_path / "other", converter="own")  # never reaches the converter
 
 
 def test_a_new_format(tmp_path, monkeypatch):
-    """A value in the table: it is built after its source, compared and verified as the others."""
+    """A format is a value in the table: built after its source, compared and verified."""
     def write(model, place, options):
         place.write_bytes(model.SerializeToString())
 
@@ -258,7 +258,7 @@ def test_a_kill_at_any_hop_leaves_the_old_folder(hop, tmp_path):
     process.wait()
     process.stdout.close()
     assert contents(out) == before
-    build(small(), ["onnx"], out)  # and sweeps up what the killed one left
+    build(small(), ["onnx"], out)  # removes the leftovers of the killed build
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

@@ -1,4 +1,4 @@
-"""Runtimes: those of the table run an artifact, and so does one of one's own."""
+"""Runtimes: those of the table, and a new one, run an artifact."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ def plain(text):
 
 
 def test_a_new_runtime(artifact, monkeypatch):
-    """A value in the table: verify runs it, doctor, bench and help name it."""
+    """A runtime is a value in the table: verify runs it; doctor, bench and help name it."""
     monkeypatch.setitem(RUNTIMES, "own", Runtime(
         "own", "onnx", ("cpu",), ("onnx",), title="My runtime",
         load=lambda place, backend, threads: onnx.load(place)))
@@ -58,7 +58,7 @@ def test_wrong_numbers_in_a_runtime_fail(artifact, monkeypatch):
 
 
 def test_a_runtime_outside_this_process(artifact, monkeypatch):
-    """What the machine lacks fails only where it was asked for by name."""
+    """A missing backend fails only if it is requested by name."""
     def outcomes(place, backends):
         assert place == artifact
         return [Outcome(name, name == "here", None if name == "here" else "no such card",
@@ -91,7 +91,7 @@ def test_an_artifact_without_the_format(artifact, tmp_path):
         verify.in_runtime(copy, "tflite")
 
 
-def test_the_table_is_of_a_piece():
+def test_the_table_is_consistent():
     for name, runtime in RUNTIMES.items():
         assert find_runtime(name) is runtime and runtime.name == name
         assert runtime.reads in FORMATS and runtime.backends

@@ -1,4 +1,4 @@
-"""What `zoo build` exports: shipped weights are found, and a language model brings its tokens."""
+"""Sources of `zoo build`: shipped weights are found, a language model carries its vocabulary."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ TOKENS = ["\n", " ", "a", "é", '"']
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory):
-    """A folder of weights as zoo/weights, with a network of images and a language model."""
+    """A folder like zoo/weights, with an image network and a language model."""
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(3)
     spec = {"name": "pixels", "height": 32, "width": 32, "channels": 3, "range": [0, 255],
@@ -55,7 +55,7 @@ def ships(shipped, monkeypatch):
     BuildOptions(data="cifar10", weights=Path("cifar10")),
     BuildOptions(data="cifar10", channels=4), BuildOptions(data="cifar10", channels=4, layers=3)])
 def test_shipped_weights_bring_their_sizes(wanted):
-    """Whatever sizes the recipe of the data set has."""
+    """Shipped sizes take precedence over those of the data set's recipe."""
     source = find("DARTS", wanted)
     manifest = source.manifest
     assert manifest.trained and manifest.name == "DARTS-cifar10"
@@ -91,13 +91,13 @@ def test_a_shipped_language_model():
     ("DARTS_V2", BuildOptions(weights=Path("cifar10")), "shipped, only those of DARTS_V1"),
     ("DARTS_V2_RNN", BuildOptions(weights=Path("shakespeare"), hidden=9), "leave --hidden out"),
 ])
-def test_weights_that_are_not_there(cell, wanted, words):
+def test_missing_weights(cell, wanted, words):
     with pytest.raises(ValueError, match=words):
         find(cell, wanted)
 
 
 def test_the_vocabulary_goes_from_artifact_to_artifact(tmp_path):
-    """From the shipped weights to an export, and from that, as from a training run, to another."""
+    """From shipped weights to an export, and from an export or a training run to another."""
     source = find("DARTS_V2_RNN", BuildOptions(weights=Path("shakespeare")))
     build(source, ["onnx"], tmp_path / "first")
     source = find(str(tmp_path / "first"), BuildOptions())
@@ -117,7 +117,7 @@ def test_the_vocabulary_goes_from_artifact_to_artifact(tmp_path):
 @pytest.mark.parametrize("content, words", [
     ("{", "is not a list of tokens"), ("[1]", "is not a list of tokens"),
     ('["a"]', "has 1 tokens, the network 5")])
-def test_a_vocabulary_that_is_none(tmp_path, content, words):
+def test_an_invalid_vocabulary(tmp_path, content, words):
     model = create_model("DARTS_V2_RNN", "language", vocabulary=5, embedding=6, hidden=6)
     with artifact.writing(tmp_path / "run") as folder:
         weights.save_weights(model, folder / weights.WEIGHTS)
@@ -136,7 +136,7 @@ def test_a_vocabulary_that_is_none(tmp_path, content, words):
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    """An artifact with sizes, classes and statistics that are no preset's; said to be untrained."""
+    """An untrained artifact whose sizes, classes and statistics differ from every preset."""
     spec = Input(height=8, width=8, channels=3, mean=[0.1] * 3, std=[0.2] * 3, data="folder")
     model = create_model("DARTS", channels=4, layers=3, num_classes=2)
     source = from_model(model, "insects", spec, ["ant", "bee"])
@@ -147,7 +147,7 @@ def own(tmp_path_factory):
     return folder
 
 
-def test_the_weights_of_an_artifact_bring_all_that_is_known_of_them(own, tmp_path):
+def test_the_weights_of_an_artifact_bring_its_metadata(own, tmp_path):
     source = find("DARTS", BuildOptions(weights=own))
     before = find(str(own), BuildOptions()).manifest
     assert source.manifest.name == "DARTS-folder"
@@ -178,8 +178,8 @@ def test_an_export_without_a_name_is_refused(tmp_path):
             export.export(model, "onnx", tmp_path / "x", name=name)
 
 
-def test_names_go_before_folders_of_the_same_name(shipped, tmp_path, monkeypatch):
-    """A folder named as a data set is that data set, say; only an artifact takes a cell's name."""
+def test_names_take_precedence_over_folders(shipped, tmp_path, monkeypatch):
+    """A data set's name means the data set, not a folder; an artifact may have a cell's name."""
     monkeypatch.chdir(tmp_path)
     for name in ("cifar10", "DARTS", "mine"):
         (tmp_path / name).mkdir()
@@ -198,7 +198,7 @@ def test_names_go_before_folders_of_the_same_name(shipped, tmp_path, monkeypatch
 
 @pytest.fixture
 def insects(tmp_path):
-    """(an artifact that knows ants and bees, a maker of folders of pictures)."""
+    """(an artifact with the classes ant and bee, a function that makes folders of images)."""
     spec = Input(height=8, width=8, channels=3, mean=[0.5] * 3, std=[0.5] * 3, data="folder")
     model = create_model("DARTS", channels=4, layers=3, num_classes=2)
     build(from_model(model, "insects", spec, ["ant", "bee"]), ["onnx"], tmp_path / "insects")
@@ -242,14 +242,14 @@ def test_twenty_images_are_enough(insects, monkeypatch):
     assert source.labels == [0] and len(source.images) == 1 and len(source.test) == 2
 
 
-def test_weights_of_a_plain_file_tell_nothing_of_images(tmp_path):
+def test_weights_of_a_plain_file_have_no_image_metadata(tmp_path):
     model = create_model("DARTS", channels=4, layers=3)
     weights.save_weights(model, tmp_path / "some.safetensors")
     model = create_model("DARTS", weights=tmp_path / "some.safetensors", channels=4, layers=3)
     assert from_model(model, "mine").manifest.input.height == 32
 
 
-def test_what_was_measured_on_images_of_another_size_is_not_told():
+def test_figures_for_another_image_size_are_dropped():
     model = create_model("DARTS", weights="cifar10")
     spec = Input.model_validate(model.facts["input"])
     assert from_model(model, "mine", spec).manifest.metrics["test_accuracy"] == 0.9

@@ -1,4 +1,4 @@
-"""Where TensorFlow is not installed, as on a Python that it has no release for yet."""
+"""Without TensorFlow, as on a Python that it has no release for yet."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from export.checks import doctor
 from export.formats import shims
 
-# Python imports this module by itself as it starts.
+# Python imports this module at start-up.
 HIDING = """
 import sys
 
@@ -41,7 +41,7 @@ def zoo(tmp_path):
     return run
 
 
-def test_doctor_and_onnx_work_and_the_rest_says_what_is_missing(zoo, tmp_path):
+def test_doctor_and_onnx_work_and_other_formats_name_the_package(zoo, tmp_path):
     *table, command = zoo("doctor").stdout.splitlines()
     assert command.strip() == shims.NO_DEPS_COMMAND
     rows = {row[:28].strip(): row[29:].split()[0] for row in table if row[29:].strip()}

@@ -1,7 +1,7 @@
-"""``python -m tests.golden FILE...``: does the zoo compute what the golden files hold?
+"""``python -m tests.golden FILE...``: compare the zoo with the golden files.
 
-Prints a row per case with its largest relative error and exits with 1 when one is over the
-limit, differs in a key or shape, or cannot be computed.
+Prints a row per case with its largest relative error, and exits with 1 if one exceeds the limit,
+differs in a key or shape, or cannot be computed.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Compares one case of a golden file with what the zoo and the search compute for it."""
+"""Compares a case of a golden file with the results of the zoo and the search."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from zoo.genotypes.serialization import Genotype
 
 LIMITS = {"network": 1e-9, "search": 1e-8}
 
-# What describes a case; everything else in it is an output to be reproduced.
+# The keys that describe a case; all others are outputs to reproduce.
 SETTINGS = {
     "network": {"case", "genotype", "network", "channels", "layers", "num_classes", "auxiliary",
                 "input_shape", "in_channels", "vocabulary", "embedding", "hidden", "dtype",
@@ -36,7 +36,7 @@ class Row:
 
 
 def relative_error(computed, expected):
-    """Largest |computed - expected| over the largest |expected|; NaN or another shape: infinite."""
+    """Largest |computed - expected| over largest |expected|; infinite for NaN or another shape."""
     expected = torch.as_tensor(expected, dtype=torch.float64)
     computed = torch.as_tensor(computed, dtype=torch.float64)
     if computed.numel() != expected.numel():
@@ -47,7 +47,7 @@ def relative_error(computed, expected):
 
 
 def row(case):
-    """The row of a case; one that cannot be computed has an infinite error and says why."""
+    """The row of a case; if it cannot be computed, the error is infinite and the note says why."""
     title = " ".join(str(case[key]) for key in ("case", "network", "space", "genotype", "order")
                      if isinstance(case.get(key), (str, int)))
     kind = case.get("case")
@@ -67,7 +67,7 @@ def row(case):
 
 
 def _errors(computed, expected):
-    """(key, error) of every output that is expected, those of single steps too."""
+    """(key, error) of every expected output, including those of single steps."""
     for key, value in expected.items():
         if key not in computed:
             yield f"{key}: no such output", math.inf

@@ -1,8 +1,8 @@
 """The deterministic weights and inputs that the golden files were computed from.
 
 Every tensor is a pure function of its name and shape, drawn from numpy's legacy
-``RandomState`` (a stream that numpy promises never to change) and rounded to float32; so a
-golden file holds outputs only.  This follows the definition that came with the files.
+``RandomState`` (a stream that numpy promises never to change) and rounded to float32, so a golden
+file holds only outputs.  This follows the definition that came with the files.
 """
 
 import zlib
@@ -44,9 +44,9 @@ def labels(name, shape, classes):
 
 
 def fill(model):
-    """Give every value of the state dict of `model` the tensor of its key, in place."""
+    """Set every value of the state dict of `model` to the tensor of its key, in place."""
     state = {key: tensor(key, value.shape) for key, value in model.state_dict().items()}
-    if "decoder.weight" in state:  # tied: the decoder shows the embedding's weights
+    if "decoder.weight" in state:  # tied: the decoder shares the embedding's weights
         state["decoder.weight"] = state["encoder.weight"]
     model.load_state_dict(state)
     return model

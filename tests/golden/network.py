@@ -1,4 +1,4 @@
-"""Computes what a ``case: network`` of a golden file holds, with the networks of the zoo."""
+"""Computes the outputs of a ``case: network`` of a golden file, with the networks of the zoo."""
 
 import torch
 
@@ -8,7 +8,7 @@ from zoo.create import create_model
 
 
 def genotype_of(case):
-    """The genotype that a case names or spells out; a language model means the recurrent one."""
+    """The genotype that a case names or spells out, recurrent for a language model."""
     value = case["genotype"]
     if isinstance(value, dict):
         from zoo.genotypes.serialization import from_dict
@@ -22,7 +22,7 @@ def genotype_of(case):
 
 
 def outputs(case):
-    """The computed value of every output that the case could hold, by its name."""
+    """The computed value of every possible output of the case, by name."""
     return _language(case) if case["network"] == "language" else _images(case)
 
 

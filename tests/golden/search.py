@@ -1,6 +1,6 @@
-"""Computes what a ``case: search`` of a golden file holds: optimizer steps of DARTS.
+"""Computes the outputs of a ``case: search`` of a golden file: optimizer steps of DARTS.
 
-Each case is computed twice, with the supernet as it is defined and with the one that is run.
+Each case is computed twice, with the reference and with the fused supernet.
 """
 
 import torch
@@ -15,7 +15,7 @@ from tests.golden.fill import fill, labels, tensor
 
 
 def forms(case):
-    """Name -> the outputs of the case, of every form in which its supernet is computed."""
+    """Form of the supernet -> outputs of the case."""
     spaces = {"conv": _conv, "recurrent": _recurrent}
     if case["space"] not in spaces:
         raise KeyError(f"no such space here: {case['space']!r}")
@@ -72,7 +72,7 @@ def _run(case, network, batch, momentum=0.0, unmoved=()):
                       clip_unrolled=case["space"] == "recurrent", unmoved=unmoved,
                       radius=case["finite_difference_r"])
     network.train()
-    steps, hidden = [], {"train": None, "valid": None}  # the state that a text is read on with
+    steps, hidden = [], {"train": None, "valid": None}  # the carried states of a text
     for number in range(len(case["steps"])):
         train, valid = bilevel.step(*(batch(number, split, hidden[split]) for split in hidden))
         hidden = {"train": train.hidden, "valid": valid.hidden}

@@ -1,4 +1,4 @@
-"""What the tests of inputs share: commands that stop where their work would begin."""
+"""Fixtures of the input tests: commands that stop where their work would begin."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.zoo.conftest import few  # noqa: F401
 
 
 class ReachedWork(ValueError):
-    """Raised where a command would begin to train, to search or to export."""
+    """Raised where a command would start to train, search or export."""
 
 
 def _work(*_, **__):
@@ -15,7 +15,7 @@ def _work(*_, **__):
 
 @pytest.fixture
 def no_work(monkeypatch, tmp_path, few):  # noqa: F811
-    """Commands read what they are given and do no more; digits are a few of them."""
+    """Let commands only read their inputs; the digits are reduced to a few."""
     from zoo.data import images
 
     load = images.load

@@ -1,4 +1,4 @@
-"""Small damages, drawn by a seeded generator: to bytes, to text, to plain values, to folders."""
+"""Small random damage to bytes, text, plain values and folders, from a seeded generator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMES = ("b", "Train", "TEST", ".x", "._x.png", "x y", "-x", "é", "CON", "a" *
 
 
 def damaged_bytes(content: bytes, draw: random.Random) -> bytes:
-    """A few bytes other, gone, twice or new; most of them near the beginning."""
+    """Change, remove, repeat or insert a few bytes, mostly near the beginning."""
     for _ in range(draw.choice((1, 1, 1, 2, 5))):
         reach = max(1, min(len(content), draw.choice((16, 300, len(content) or 1))))
         at, length = draw.randrange(reach), draw.randrange(1, 20)
@@ -31,7 +31,7 @@ def damaged_bytes(content: bytes, draw: random.Random) -> bytes:
 
 
 def damaged_text(text: str, draw: random.Random) -> bytes:
-    """Cut off, with a piece less or more, sometimes in another encoding."""
+    """Truncate, remove or insert a piece, sometimes in another encoding."""
     for _ in range(draw.choice((1, 1, 2))):
         at, end = sorted(draw.choices(range(len(text) + 1), k=2))
         text = draw.choice((
@@ -43,7 +43,7 @@ def damaged_text(text: str, draw: random.Random) -> bytes:
 
 
 def damaged_value(value: object, draw: random.Random) -> object:
-    """A plain value with one or two entries of whatever depth other, gone, or more."""
+    """Change, remove or add one or two entries of a plain value, at any depth."""
     value = json.loads(json.dumps(value))
     for _ in range(draw.choice((1, 1, 2))):
         holder, key = _place({"": value}, "", draw)
@@ -60,7 +60,7 @@ def damaged_value(value: object, draw: random.Random) -> object:
 
 
 def _place(holder, key, draw: random.Random):
-    """A container in `holder[key]`, or `holder` itself, and the key of an entry of it."""
+    """A container in `holder[key]`, or `holder` itself, and the key of one of its entries."""
     inner = holder[key]
     keys: Sequence = (list(inner) if isinstance(inner, dict) else
                       range(len(inner)) if isinstance(inner, list) else ())

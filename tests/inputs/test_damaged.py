@@ -1,5 +1,6 @@
-"""Whatever is damaged in what people bring: it is read, or refused in one line of ours, soon, and
-nothing is left behind.  Weights have `tests/zoo/checkpoints/test_fuzz.py`."""
+"""A damaged input is read, or refused quickly in one line of ours, and leaves nothing behind.
+
+For weights see `tests/zoo/checkpoints/test_fuzz.py`."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ from tests.zoo.tiny_runs import TINY
 from zoo.artifact.folder import finalize, read_manifest
 from zoo.training.classification import train
 
-#: Texts of Python and of libraries, which are no message for a user.
+#: Texts of Python and of libraries, which users should not see.
 _RAW = re.compile(r"NoneType|unpack|has no attribute|not subscriptable|invalid literal|could not "
                   r"convert|object is not|unhashable|codec can|Traceback|real number|not iterable|"
                   r"indices must|unexpected keyword|ambiguous|not supported between|"
@@ -39,7 +40,7 @@ Words = list[str]
 
 
 
-# --- the kinds: each writes a damaged input and gives the commands that take it -------------------
+# --- kinds of input: each writes a damaged one and returns the commands that read it --------------
 
 
 def genotypes(draw: random.Random) -> list[Words]:
@@ -134,7 +135,7 @@ def texts(draw: random.Random) -> list[Words]:
 
 
 def manifests(draw: random.Random) -> list[Words]:
-    """A file of an artifact is damaged; often with the checksum that it then has."""
+    """Damage a file of an artifact, often with its checksum updated."""
     folder = Path("whole")
     name = draw.choice(("manifest.json", "manifest.json", "genotype.json", "labels.txt",
                         "model.safetensors", "config.json"))
@@ -154,7 +155,7 @@ def manifests(draw: random.Random) -> list[Words]:
 
 
 def runs(draw: random.Random) -> list[Words]:
-    """A file of a training that was stopped after its second epoch."""
+    """Damage a file of a training that stopped after its second epoch."""
     name = draw.choice(("config.json", "config.json", "history.jsonl", "checkpoint.pt"))
     file = Path("stopped") / name
     content = file.read_bytes()
@@ -165,7 +166,7 @@ def runs(draw: random.Random) -> list[Words]:
 
 
 def searches(draw: random.Random) -> list[Words]:
-    """A file of a search, made up, that is finished."""
+    """Damage a file of a finished, made-up search."""
     darts_run(Path("found"), epochs=3)
     file = draw.choice(sorted(path for path in Path("found").rglob("*") if path.is_file()))
     content = file.read_bytes()
@@ -187,7 +188,7 @@ KINDS: dict[str, Callable[[random.Random], list[Words]]] = {
                                      searches)}
 
 
-# --- what each is tried with ----------------------------------------------------------------------
+# --- the tests ------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +239,7 @@ def check(templates, no_work, tmp_path, monkeypatch) -> Iterator[Callable[[str, 
 
 
 def _names(folder: Path) -> set[str]:
-    """All that is in a folder, but for locks, which stay."""
+    """The files of a folder, except locks, which stay."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.name != "lock"}
 
 

@@ -1,4 +1,4 @@
-"""Inputs as people have reported them of other tools, each with its repository and thread."""
+"""Inputs from bug reports of other tools, each with its repository and thread."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ COMPACT = ("(((0, 6), (1, 4), (0, 0), (1, 5), (1, 4), (3, 2), (0, 6), (3, 2)),\n
 
 
 def test_numbers_of_nas_bench_301_are_found_in_a_text():
-    """automl/NASLib #115: nobody could tell what the keys of the data mean."""
+    """automl/NASLib #115: the meaning of the data's keys was unknown."""
     reading = read(f">>> print(list(data.keys())[0])\n{COMPACT}\n")
     assert reading.genotype == read(COMPACT).genotype
     assert reading.genotype.normal.nodes[0] == (("dil_conv_5x5", 0), ("sep_conv_5x5", 1))
@@ -99,7 +99,7 @@ def test_numbers_of_nas_bench_301_are_found_in_a_text():
 
 
 def test_settings_of_lightning_where_it_is_not_installed(tmp_path, monkeypatch):
-    """Lightning-AI/pytorch-lightning #2653: its classes were needed to read the weights."""
+    """Lightning-AI/pytorch-lightning #2653: reading the weights required its classes."""
     name = "pytorch_lightning.utilities.parsing"
     kind = type("AttributeDict", (dict,), {"__module__": name})
     for package in ("pytorch_lightning", "pytorch_lightning.utilities", name):
@@ -124,8 +124,8 @@ def folder(path, *classes):
     return path
 
 
-def test_a_folder_of_jupyter_is_no_class(tmp_path, caplog):
-    """open-mmlab/mmpretrain #507: it was the first class, and every label one too high."""
+def test_a_jupyter_folder_is_not_a_class(tmp_path, caplog):
+    """open-mmlab/mmpretrain #507: it counted as the first class, and shifted every label by one."""
     folder(tmp_path, "a", "b", ".ipynb_checkpoints")
     data = load("folder", tmp_path)
     assert data.labels == ["a", "b"] and data.train.labels.tolist() == [0, 1]
@@ -150,7 +150,7 @@ PHONE = b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + bytes(64)
     (b'<?xml version="1.0"?>\n<svg></svg>', "is an SVG drawing"),
     (b"\xff\xd8\xff\xe0\0\x10JFIF", r"is not a readable image \(damaged"),
 ])
-def test_what_is_called_a_picture_and_is_none(content, part, tmp_path):
+def test_a_file_that_is_not_the_picture_it_claims(content, part, tmp_path):
     """replicate/dreambooth #23 and #43, rom1504/clip-retrieval #298: cannot identify image file."""
     file = folder(tmp_path, "a", "b") / "train/a/53.jpg"
     file.write_bytes(content)

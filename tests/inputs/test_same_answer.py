@@ -1,6 +1,5 @@
-"""The same input, the same answer: of each kind of file or folder, every command that takes it
-accepts it, or all refuse it with one sentence.  Weights have
-`tests/zoo/checkpoints/test_every_command.py`."""
+"""For each kind of file or folder, all commands that read it accept it, or all refuse it with the
+same sentence.  For weights see `tests/zoo/checkpoints/test_every_command.py`."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from zoo.training.classification import train
 _SMALL = "--channels 4 --layers 3"
 _CPU = "--device cpu --threads 1"
 
-#: The commands that take each kind of input, in the place of {}.
+#: The commands that read each kind of input, whose path replaces {}.
 COMMANDS = {
     "genotype": ["show {}", "plot {} -o out.svg", "register {} --name MINE --replace",
                  "generate {} --weights words", f"train {{}} {_SMALL} {_CPU}",
@@ -55,7 +54,7 @@ def _picture(shade: int, side: int = 8) -> bytes:
 
 
 def _images(folder: Path, **splits: str) -> None:
-    """Folders of the classes that are named by letters, with three pictures each."""
+    """Class folders named by letters, with three pictures each."""
     for split, classes in splits.items():
         for number, name in enumerate(classes):
             place = folder / split / name
@@ -66,7 +65,7 @@ def _images(folder: Path, **splits: str) -> None:
 
 @pytest.fixture(scope="module")
 def templates(few, tmp_path_factory) -> Path:
-    """Artifacts of images and of text, a training that is stopped, a search, and a picture."""
+    """Artifacts of images and of text, a stopped training, a search, and a picture."""
     folder = tmp_path_factory.mktemp("templates")
 
     class Stop(Exception):
@@ -94,7 +93,7 @@ def templates(few, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def answers(templates, no_work, tmp_path, monkeypatch):
-    """Has every command of a kind read a path: how each ends, by command."""
+    """Run every command of a kind on a path; returns how each ends, by command."""
     place = tmp_path / "here"
     shutil.copytree(templates, place)
     monkeypatch.chdir(place)
@@ -116,7 +115,7 @@ def answers(templates, no_work, tmp_path, monkeypatch):
     return run
 
 
-#: What is written at the path "x", and a part of the one sentence.
+#: The content of the path "x", and part of the sentence.
 _GENOTYPES = {
     "cut off": (b"Genotype(normal=[('sep", "unfinished at line 1, column 19"),
     "empty": (b"", "expected one Genotype"),
@@ -140,7 +139,7 @@ def test_genotypes(case, answers):
     assert sentence.startswith("error: x.txt") and part in sentence
 
 
-def test_genotypes_that_are_read_by_all(answers):
+def test_genotypes_that_all_read(answers):
     for text in (str(zoo.genotype("DARTS_V2")), f"\ufeff03:51 PM genotype = "
                                                 f"{zoo.genotype('DARTS_V2')}"):
         Path("x.txt").write_text(text, encoding="utf-8")
@@ -191,7 +190,7 @@ def test_image_folders(case, answers):
     assert part in sentence
 
 
-def test_image_folders_that_are_read_by_all(answers):
+def test_image_folders_that_all_read(answers):
     said = answers("images", "first")
     assert "knows 10 classes, folder has 2" in said.pop(COMMANDS["images"][2])
     assert set(said.values()) == {"error: reached the work"}
@@ -208,7 +207,7 @@ def test_texts(content, part, answers):
 
 
 @pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16"])
-def test_texts_that_are_read_by_all(code, answers):
+def test_texts_that_all_read(code, answers):
     Path("x.txt").write_bytes(("the cat sat\rthe mat sat\r\n" * 90).encode(code))
     said = answers("text", "x.txt")
     for line in COMMANDS["text"]:

@@ -118,7 +118,7 @@ def run(interrupted, tmp_path):
     (["--epochs", "0"], "epochs must be a whole number of at least 1"),
     (["--learning-rate", "0"], "learning_rate must be above 0"),
     (["--batch-size", "1"], "batch-norm needs two images"),
-    (["--strategy", "pc-darts", "--channels", "6"], "take a multiple of 4 for --channels"),
+    (["--strategy", "pc-darts", "--channels", "6"], "use a multiple of 4 for --channels"),
     (["--strategy", "evolution", "--candidates", "3"],
      "3 candidates do not fill the population of 12; use --candidates 12, or a smaller population "
      "with --set population=N"),

@@ -1,4 +1,4 @@
-"""The images that several tests train on, and a run on them."""
+"""The images that several tests use, and a run on them."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from zoo.training.classification import train
 
 @pytest.fixture(scope="session")
 def few() -> ImageData:
-    """The digits with few training images: 97, which leaves one over in batches of 16."""
+    """The digits with only 97 training images, one too many for batches of 16."""
     data = load("digits")
     return ImageData("digits", Split(data.train.images[:77], data.train.labels[:77]),
                      Split(data.test.images[:40], data.test.labels[:40]),
@@ -19,7 +19,7 @@ def few() -> ImageData:
 
 @pytest.fixture
 def on_few(few, monkeypatch):
-    """A command that trains on digits gets these few."""
+    """Commands that train on the digits get these few."""
     def load_few(name, path=None, size=None):
         assert (name, path, size) == ("digits", None, None)
         return few
@@ -29,7 +29,7 @@ def on_few(few, monkeypatch):
 
 @pytest.fixture(scope="session")
 def whole_run(few, tmp_path_factory):
-    """(folder, manifest, reports) of a run that nothing interrupted."""
+    """(folder, manifest, reports) of an uninterrupted run."""
     folder, reports = tmp_path_factory.mktemp("runs") / "whole", []
     manifest = train("DARTS", few, TINY, folder, seed=3, device="cpu",
                      report=lambda *what: reports.append(what))

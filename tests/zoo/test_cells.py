@@ -1,4 +1,4 @@
-"""The published cells: how many, which, and that each says where it comes from."""
+"""The published cells: number, names, and sources."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
 
 PUBLISHED = [cell.name for cell in registry.records() if cell.origin == "published"]
 
-# The three cells of the founding document, as printed there.
+# The three cells of the project's first specification, as printed there.
 FOUNDING = {
     "NASNet": """Genotype(
         normal=[
@@ -65,11 +65,11 @@ def test_there_are_119_published_cells_and_one_of_ours():
 
 
 @pytest.mark.parametrize("name, printed", FOUNDING.items())
-def test_the_founding_cells_are_as_printed(name, printed):
+def test_the_first_cells_are_as_printed(name, printed):
     assert zoo.genotype(name) == zoo.parse(printed)
 
 
-def test_the_founding_names_are_aliases():
+def test_the_first_names_are_aliases():
     names = {name: registry.record(name).name for name in FOUNDING}
     assert names == {"NASNet": "NASNet_A", "AmoebaNet": "AmoebaNet_A", "DARTS": "DARTS_V1"}
 

@@ -1,5 +1,5 @@
-# ruff: noqa: F811 (fixtures of tests.zoo.waves are imported, and named as arguments)
-"""What language models write, and how they are trained, measured and asked on the command line."""
+# ruff: noqa: F811 (fixtures of tests.zoo.waves are imported and are names of arguments)
+"""Text generation, and language models on the command line: train, eval, generate."""
 
 import json
 
@@ -18,7 +18,7 @@ from zoo.weights import load_artifact
 
 
 def command(*arguments, code=0):
-    """What the command printed; the error line when it must fail."""
+    """The output of the command, or the error line if it must fail."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output
     return result.stdout if code == 0 else result.stderr.strip().splitlines()[-1]
@@ -27,19 +27,19 @@ def command(*arguments, code=0):
 # --- writing --------------------------------------------------------------------------------
 
 
-def test_it_writes_what_it_has_learned(run):
+def test_it_generates_the_learned_text(run):
     folder, _, _ = run
     written = zoo.generate(folder, "abcd", 50, temperature=0)
     assert written.startswith("cba")
     model, manifest = load_artifact(folder)
     ids = [0, 1, 2, 3]
-    for _ in range(50):  # the whole text again for every token: no state is carried
+    for _ in range(50):  # the whole text for every token, without a carried state
         log_prob, _ = model(torch.tensor(ids)[:, None], model.initial_hidden(1))
         ids.append(int(log_prob[-1, 0].argmax()))
     assert written == "".join("abcd"[number] for number in ids[4:])
 
 
-def test_a_seed_writes_the_same_again(run):
+def test_a_seed_repeats_a_text(run):
     folder, _, _ = run
     first, again, other = (zoo.generate(folder, "a", 80, temperature=2.0, seed=seed)
                            for seed in (1, 1, 2))
@@ -57,7 +57,7 @@ def test_draws_follow_the_probabilities():
 
 
 def test_the_generator_is_mulberry32():
-    assert [next(generation.mulberry32(0))] == [0.26642920868471265]  # the first one of the page
+    assert [next(generation.mulberry32(0))] == [0.26642920868471265]  # the first number on the page
 
 
 def test_prompts_in_words():
@@ -69,7 +69,7 @@ def test_prompts_in_words():
         generation.read("the dog", vocabulary, "word")
 
 
-def test_words_are_parted_from_the_prompt(monkeypatch):
+def test_words_are_separated_from_the_prompt(monkeypatch):
     model = zoo.create_model("ENAS_RNN", "language", vocabulary=3, embedding=4, hidden=4).eval()
     model.facts = {"vocabulary": ["the", "cat", "<eos>"], "input": {"unit": "word"}}
     monkeypatch.setattr(generation, "choose", lambda *_: 1)
@@ -79,7 +79,7 @@ def test_words_are_parted_from_the_prompt(monkeypatch):
     assert zoo.generate(model, "the", 1) == "\n"
 
 
-def test_a_model_without_a_vocabulary_writes_nothing():
+def test_a_model_without_a_vocabulary_is_refused():
     with pytest.raises(ValueError, match="the model has no vocabulary"):
         zoo.generate(zoo.create_model("ENAS_RNN", "language", vocabulary=5, embedding=4, hidden=4))
 
@@ -112,7 +112,7 @@ def test_train_eval_and_write(tmp_path, monkeypatch):
     assert "does not know the character 'é'" in command("generate", folder, "--prompt", "é", code=1)
 
 
-def test_a_file_is_not_taken_for_a_known_text(tmp_path):
+def test_a_file_is_not_mistaken_for_a_known_text(tmp_path):
     (tmp_path / "ptb.txt").write_text("abcdcb" * 50, encoding="utf-8")
     assert named_text(str(tmp_path / "ptb.txt")).name == "ptb_text"
 
@@ -132,7 +132,7 @@ def test_train_refuses(arguments, said, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_write_refuses_what_is_not_there(tmp_path):
+def test_write_refuses_missing_folders(tmp_path):
     assert "there is no folder" in command("generate", tmp_path / "nothing", code=1)
     assert "no weights are shipped for 'nonsense', only for cifar10, digits, " in command(
         "generate", "ENAS_RNN", "--weights", "nonsense", code=1)

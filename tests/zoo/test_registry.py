@@ -16,7 +16,7 @@ MINE = zoo.parse("Genotype(normal=[('skip_connect', 0), ('sep_conv_3x3', 1)], no
 
 @pytest.fixture(autouse=True)
 def data(tmp_path, monkeypatch):
-    """An own, empty data folder."""
+    """A separate, empty data folder."""
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path))
     return tmp_path / "cells"
 
@@ -115,7 +115,7 @@ def test_a_failed_write_leaves_the_old_cell(data, monkeypatch):
     (b"[" * 100_000, "BROKEN.json: "),
     (b'{"kind": ' + b"9" * 5000 + b"}", "BROKEN.json: "),
 ])
-def test_a_broken_file_harms_no_other_cell(content, message, data):
+def test_a_broken_file_leaves_other_cells_usable(content, message, data):
     zoo.register("MINE", MINE)
     (data / "BROKEN.json").write_bytes(content)
     assert "MINE" in zoo.list_cells() and "BROKEN" not in zoo.list_cells()
@@ -128,7 +128,7 @@ def test_a_broken_file_harms_no_other_cell(content, message, data):
         zoo.genotype("other")
 
 
-def test_a_file_whose_name_names_no_cell_is_reported(data):
+def test_a_file_with_an_invalid_name_is_reported(data):
     zoo.register("MINE", MINE)
     (data / "MINE.json").rename(data / "My cell.json")
     (problem,) = registry.broken_user_cells()

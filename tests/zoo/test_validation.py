@@ -1,4 +1,4 @@
-"""What pydantic finds wrong is told in words of ours: what the value has to be."""
+"""Errors of pydantic become our own words: what the value must be."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,7 +27,7 @@ class Sizes(BaseModel):
     (Literal["a", "b"], "c", "it must be 'a' or 'b'"),
     (Annotated[str, Field(pattern="^a$")], "b", "it has another form than is written here"),
 ])
-def test_a_reason_says_what_is_wanted(kind, value, said):
+def test_a_reason_names_the_expected_value(kind, value, said):
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(kind).validate_python(value)
     assert reason(caught.value.errors()[0]) == said

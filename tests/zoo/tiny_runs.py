@@ -1,4 +1,4 @@
-"""Trainings of seconds, and what they leave."""
+"""Trainings of a few seconds, and their files."""
 
 import json
 

@@ -13,8 +13,8 @@ TINY = language_recipe("sample", "small").but(
 
 
 def waves(count: int = 500) -> TextData:
-    """Rises and falls: what comes next depends on what came before.  100 are enough where nothing
-    is to be learned of them."""
+    """Rises and falls, so that the next letter depends on the previous ones.  100 are enough for
+    tests without learning."""
     ids = np.array(([0, 1, 2, 3, 2, 1] * count), np.int64)
     train, valid = int(4.8 * count), int(5.4 * count)
     return TextData("waves", "char", ids[:train], ids[train:valid], ids[valid:], list("abcd"))

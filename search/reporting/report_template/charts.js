@@ -1,4 +1,4 @@
-// Charts over the epochs, or over the cost: small inline SVG, drawn anew when the width changes.
+// Charts over the epochs, or over the cost: small inline SVG, redrawn when the width changes.
 'use strict'
 
 const SVG = 'http://www.w3.org/2000/svg'

@@ -1,4 +1,4 @@
-"""Rounded weights: how often they answer as float32, told in manifest, card and terminal."""
+"""Rounded weights: their agreement with float32, in manifest, card and terminal."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def test_a_build_measures_all_test_images(rounded):
 
 
 def test_values_in_another_range(tmp_path):
-    """Images of data sets are 0..255, whatever the network's files take."""
+    """Images of data sets are 0..255, whatever the input range of the files."""
     model = zoo.create_model("DARTS", weights="digits")
     spec = Input.model_validate(model.facts["input"]).model_copy(update={"range": (-1.0, 1.0)})
     manifest = build(from_model(model, "signed", spec), ["onnx", "tfjs"], tmp_path / "signed",
@@ -60,8 +60,8 @@ def test_values_in_another_range(tmp_path):
     assert (found == images.labels).mean() > 0.97
 
 
-def test_the_files_as_they_are_stored_are_what_is_measured(rounded, artifact, tmp_path):
-    """Other weights, other answers; and float32 files agree with themselves."""
+def test_the_stored_files_are_measured(rounded, artifact, tmp_path):
+    """Other weights give other answers, and float32 files agree with themselves."""
     images = load("digits").test.images[:120]
     spec = folders.read_manifest(artifact).input
     expected = agreement.answers(tfjs.load(artifact / "tfjs"), spec, images)
@@ -78,7 +78,7 @@ def test_the_files_as_they_are_stored_are_what_is_measured(rounded, artifact, tm
     assert agreement.entry(found, expected, broken, "uint8", "digits", "Python").share < 0.9
 
 
-def test_what_a_browser_found_is_recorded(rounded, tmp_path):
+def test_a_browsers_figure_is_recorded(rounded, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(rounded, copy)
     before = folders.read_manifest(copy)
@@ -101,19 +101,19 @@ def test_what_a_browser_found_is_recorded(rounded, tmp_path):
     (["--runtime", "chromium", "--images", "361"], "has 360 test images, not 361"),
     (["--runtime", "chromium", "--images", "9", "--data", "nothing"], "unknown data set 'nothing'"),
 ])
-def test_what_cannot_be_asked(rounded, arguments, words, monkeypatch):
+def test_invalid_options_are_refused(rounded, arguments, words, monkeypatch):
     monkeypatch.setattr("export.checks.verify.in_runtime", lambda *_: [])
     result = CliRunner().invoke(app, ["verify", str(rounded), *arguments])
     assert result.exit_code == 1 and words in result.output
 
 
-def test_a_build_without_test_images_tells_nothing(rounded):
+def test_a_build_without_test_images_reports_no_agreement(rounded):
     assert json.loads((rounded / "manifest.json").read_text())["agreement"]
     assert find("DARTS", BuildOptions(data="cifar10", channels=4, layers=3)).test is None
 
 
-def test_shipped_weights_bring_what_was_measured_of_them(tmp_path):
-    """Without test images at hand; with them the figure of Python is measured anew."""
+def test_shipped_weights_bring_their_figures(tmp_path):
+    """Without test images; with them Python's figure is measured again."""
     stated = [Agreement(**one) for one in packaged("DARTS", "cifar10")["agreement"]
               if one["precision"] == "uint8"]
     assert {one.where for one in stated} == {"Python", "chromium wasm"}
@@ -127,7 +127,7 @@ def test_shipped_weights_bring_what_was_measured_of_them(tmp_path):
     told = build(source, ["tfjs"], tmp_path / "y", "uint8")
     assert [(one.where, one.images) for one in told.agreement] == [
         ("Python", 3), ("chromium wasm", 500)]
-    # What was measured of uint8 says nothing of float16, nor of other weights.
+    # The figures of uint8 do not apply to float16 or to other weights.
     again = find(str(tmp_path / "x"), BuildOptions())
     assert build(again, ["tfjs"], tmp_path / "z", "float16").agreement == []
     assert find("DARTS", BuildOptions(data="cifar10", channels=4)).manifest.agreement == []
@@ -149,7 +149,7 @@ def test_a_folder_that_cannot_be_replaced_is_refused_at_once(rounded, monkeypatc
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    """(artifact, folder of its images): a network that learned images scaled to 20 pixels."""
+    """(artifact, folder of its images): a network trained on images scaled to 20 pixels."""
     place, random = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
     for split in ("train", "test"):
         for label in "ab":
@@ -163,7 +163,7 @@ def own(tmp_path_factory):
     return place / "run", place / "images"
 
 
-def test_images_of_ones_own_are_scaled_as_they_were_learned(own, monkeypatch):
+def test_a_users_images_are_scaled_as_in_training(own, monkeypatch):
     directory, path = own
     expected = load("folder", path, 20).test.images
     source = find(str(directory), BuildOptions(path=path))

@@ -1,4 +1,4 @@
-"""Where transposes are written, and where none is needed; the numbers are those of ONNX Runtime."""
+"""Transposes are written only where they are needed; the outputs equal ONNX Runtime's."""
 
 import collections
 
@@ -26,8 +26,8 @@ WEIGHTS = {
     "w": weight(8, 8, 3, 3), "v": weight(1, 8, 1, 1), "row": weight(6), "scalar": np.float32(2),
     "order": np.array([2, 8, 36]), "pair": np.array([2, 4, 2, 6, 6]), "m": weight(36, 5)}
 
-# (nodes, transposes): of the input, which lies as ONNX has it, one is needed in front of windows,
-# and one behind where the output is an image.
+# (nodes, transposes): the input has ONNX's layout, so one transpose is needed before windows, and
+# one at the end if the output is an image.
 GRAPHS = {
     "constants are turned here": ([
         node("Conv", "x w", "a"), node("Mul", "a v", "b"), node("Add", "b scalar", "y")], 2),
@@ -59,7 +59,7 @@ GRAPHS = {
 
 
 def converted(graph):
-    """Counts of TensorFlow operations, and the outputs beside those of ONNX Runtime."""
+    """Counts of TensorFlow operations, and the outputs with those of ONNX Runtime."""
     given = onnx_samples.samples(graph, {value.name: [d.dim_value for d in
                                                       value.type.tensor_type.shape.dim]
                                          for value in graph.graph.input}, 0)
@@ -86,7 +86,7 @@ def test_transposes(name):
     ({"group": 2, "pads": [1, 0, 0, 1]}, (6, 4, 2, 2)),
     ({"dilations": [2, 2], "pads": [2] * 4}, (4, 8, 3, 3)),
     ({"auto_pad": "SAME_LOWER", "strides": [2, 2]}, (4, 8, 2, 2))])
-def test_convolutions_that_no_browser_has_as_they_are(attributes, shape):
+def test_convolutions_that_browsers_lack(attributes, shape):
     graph = model([node("Conv", "x w b", "y", **attributes)], {"x": [2, 8, 11, 11]}, ["y"],
                   {"w": weight(*shape), "b": weight(shape[0])})
     converted(graph)
@@ -104,7 +104,7 @@ def test_a_network_of_convolutions_has_one_transpose_for_its_input():
     assert converted(graph)["Transpose"] == 1
 
 
-def test_an_order_is_made_once():
+def test_a_layout_is_computed_once():
     value = Value(tf.zeros([2, 3, 4, 5]))
     assert value.lying((0, 2, 3, 1)) is value.lying((0, 2, 3, 1))
     assert value.cost((0, 2, 3, 1)) == 0 and value.cost((3, 2, 1, 0)) == 120

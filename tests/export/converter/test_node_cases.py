@@ -1,5 +1,5 @@
-"""ONNX's own node tests: every case of an operation that is claimed gives the numbers, or is
-refused, and then stands here with the reason."""
+"""ONNX's own node tests: every case of a supported operation computes the expected outputs, or is
+refused and listed here with the reason."""
 
 import collections
 
@@ -12,7 +12,7 @@ pytest.importorskip("onnx")
 from export.converter.node import UnsupportedNodeError  # noqa: E402
 from tests.export.converter import node_cases  # noqa: E402
 
-# What the error says, and the cases in which it does.
+# Part of the error message, and the cases that raise it.
 REFUSED = {
     "3 dimensions of space; there is 1 and 2": (
         "averagepool_3d_default", "averagepool_3d_dilations_small", "convtranspose_3d",
@@ -43,12 +43,12 @@ REFUSED = {
         "scatternd_multiply"),
     "opsets 7 to 28 are converted": ("not_2d", "not_3d", "not_4d"),
 }
-# An input of the graph is taken for ids that count from 0, without a check.
+# Ids in an input of the graph are assumed to be non-negative, without a check.
 NEGATIVE_IDS = ("test_gather_negative_indices",)
 
 
 def verdict(name: str, reasons: dict[str, str], traced: bool) -> str:
-    """'pass', 'refused' with the reason that is listed, or what is wrong."""
+    """'pass', 'refused' for the listed reason, or the fault."""
     try:
         node_cases.run(name, traced)
     except UnsupportedNodeError as error:
@@ -61,7 +61,7 @@ def verdict(name: str, reasons: dict[str, str], traced: bool) -> str:
 
 @pytest.mark.parametrize("traced", [False, pytest.param(True, marks=pytest.mark.slow)],
                          ids=["eager", "traced"])
-def test_every_case_of_a_claimed_operation(traced):
+def test_every_case_of_a_supported_operation(traced):
     reasons = {f"test_{name}": reason for reason, names in REFUSED.items() for name in names}
     names = [name for name in node_cases.claimed() if name not in NEGATIVE_IDS]
     found = collections.Counter(verdict(name, reasons, traced) for name in names)

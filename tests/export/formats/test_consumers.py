@@ -1,4 +1,4 @@
-"""The artifact in foreign hands: code that knows nothing of ours reads every format."""
+"""The artifact in other programs: every format is readable without our code."""
 
 import json
 
@@ -47,14 +47,14 @@ def test_plain_tflite_interpreter(artifact, fixture, batch):
     assert any(np.allclose(output, logits[:batch], atol=1e-5) for output in outputs)
 
 
-def test_the_fixture_is_real_and_recognized(artifact, fixture):
+def test_the_fixture_is_a_real_image_and_classified_correctly(artifact, fixture):
     manifest = json.loads((artifact / "manifest.json").read_text())
     assert manifest["fixture"]["labels"] == list(range(10))
     assert fixture[0].max() > 200 and fixture[0].min() == 0
     np.testing.assert_array_equal(fixture[1].argmax(axis=1), manifest["fixture"]["labels"])
 
 
-def test_python_api_as_the_readme_has_it(tmp_path):
+def test_the_python_api_of_the_readme(tmp_path):
     import export
     import zoo
 
@@ -76,7 +76,7 @@ def test_shipped_weights_bring_their_input_and_labels(tmp_path):
     assert not export.export(fresh, "onnx", tmp_path / "fresh").trained
 
 
-def test_a_folder_of_any_name_and_a_file_named_as_a_published_cell(tmp_path):
+def test_a_folder_of_any_name_and_a_file_with_a_published_name(tmp_path):
     import export
     import zoo
     from export.pipeline import build

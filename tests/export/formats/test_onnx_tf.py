@@ -1,4 +1,4 @@
-"""The onnx-tf route beside the default converter, on the same cells: same numbers, clean graphs."""
+"""The onnx-tf route against the default converter on the same cells: same outputs, clean graphs."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ CASES = [pytest.param(*case, id="-".join(map(str, case)),
 
 
 def image_network(cell, size, in_channels, network="cifar"):
-    """A small network with batch-norm that does something, as after training."""
+    """A small network with non-trivial batch-norms, as after training."""
     torch.manual_seed(0)
     model = create_model(cell, network, channels=4, layers=5, num_classes=10,
                          in_channels=in_channels).eval()
@@ -67,7 +67,7 @@ def difference(got, expected):
 
 
 def operations(directory):
-    """How often each operation stands in the signature of a SavedModel."""
+    """Counts of the operations in the signature of a SavedModel."""
     import tensorflow as tf
 
     graph = tf.saved_model.load(str(directory)).signatures["serving_default"].graph.as_graph_def()
@@ -91,7 +91,7 @@ def check_both_routes(deployed, folder):
         first = {name: value[:1] for name, value in expected.items()}
         assert difference(run(alone), first) <= LIMIT, route
         found = operations(directory)
-        # Of images; what is looked up in a vocabulary is turned once.
+        # For images; embeddings are transposed once.
         layout = {"Transpose"} if "tokens" not in inputs else set()
         assert not found.keys() & {"PyFunc", "EagerPyFunc", "Assert", *layout}, route
     assert model.SerializeToString(deterministic=True) == before
@@ -135,15 +135,15 @@ def one_node_model(op_type, shape=(None, 4, 8, 8), inputs=1, **attributes):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def test_what_becomes_a_python_function_is_refused(tmp_path):
-    """It would run here and nowhere else."""
+def test_a_python_function_in_the_graph_is_refused(tmp_path):
+    """A Python function would run only in this process."""
     model = one_node_model("AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
     with pytest.raises(UnsupportedNodeError, match="PyFunc"):
         onnx_tf.write_saved_model(model, tmp_path / "saved")
     assert not (tmp_path / "saved").exists()
 
 
-def test_an_operation_that_it_does_not_know_is_refused(tmp_path):
+def test_an_unknown_operation_is_refused(tmp_path):
     with pytest.raises(UnsupportedNodeError, match="GridSample is not implemented"):
         onnx_tf.write_saved_model(one_node_model("GridSample", (None, 8, 8, 2), 2),
                                   tmp_path / "saved")

@@ -1,4 +1,4 @@
-"""The stand-ins for what onnx-tf and tensorflowjs import: each still needed, none left behind."""
+"""The stand-ins for imports of onnx-tf and tensorflowjs: each is still needed, none is left."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ PACKAGES = {
                      "tensorflowjs.converters.tf_saved_model_conversion_v2"),
 }
 
-# What the plain wheels say today to a stack without the name.
+# The error of the plain wheels without each name.
 SAYS = {
     "onnx.mapping": "cannot import name 'mapping' from 'onnx'",
     "onnx.helper.mapping": "cannot import name 'mapping' from 'onnx.helper'",
@@ -25,8 +25,8 @@ SAYS = {
 }
 
 
-# Imports TensorFlow, then carries out each part in a process of its own that it forks, and prints
-# what the parts have printed as the values of one JSON object.
+# Imports TensorFlow, then runs each part in a forked process and prints their outputs as the values
+# of one JSON object.
 APART = """
 import importlib, json, os, sys
 import tensorflow, keras
@@ -80,8 +80,8 @@ TABLES = {"onnx_tf": "FOR_ONNX_TF", "tensorflowjs": "FOR_TENSORFLOWJS"}
 
 @pytest.fixture(scope="module")
 def told():
-    """(package, "without each" or "left") -> what its import says without each stand-in in turn;
-    the module that is loaded with them, and which of them are still there."""
+    """(package, "without each" or "left") -> the import's error without each stand-in in turn; the
+    module that is loaded with them, and the stand-ins that remain."""
     parts = {}
     for package in PACKAGES:
         if importlib.util.find_spec(package) is not None:
@@ -109,14 +109,14 @@ def test_every_stand_in_is_still_needed(package, told):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_nothing_fake_stays(package, told):
+def test_no_stand_in_stays_loaded(package, told):
     left = told.get((package, "left"))
     if left is None:
         pytest.skip(f"{package} is not installed")
     assert left == [PACKAGES[package][1], []]
 
 
-def test_installed_packages_are_not_stood_in_for():
+def test_installed_packages_are_not_replaced():
     import json as real
 
     with shims.standing_in({"json": dict, "zoo_no_such_module": lambda: {"answer": 42}}):

@@ -1,4 +1,4 @@
-"""Every rewrite changes nothing: float64, random weights and inputs, even and odd sizes."""
+"""Every rewrite is exact: float64, random weights and inputs, even and odd sizes."""
 
 import pytest
 import torch
@@ -74,7 +74,7 @@ def test_dilation_with_stride_is_split(kernel, size):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kernel, stride", [(3, 2), (5, 2), (2, 1), (2, 2)])
-def test_average_pool_counts_as_before(kernel, stride, size):
+def test_average_pool_keeps_its_counts(kernel, stride, size):
     module, graph = traced(Pool("average", kernel, stride), size)
     rewrites.mask_average_pools(graph)
     graph.recompile()
@@ -88,9 +88,9 @@ def test_grouped_convolution_becomes_dense():
     assert_equal(module, graph, (8, 8), 16)
 
 
-def test_dead_operations_are_dropped_and_shared_ones_done_once():
+def test_dead_operations_are_dropped_and_repeated_ones_shared():
     used = (("sep_conv_3x3", 1), ("sep_conv_3x3", 1))
-    cell = Cell([used, [("conv_3x3", 0)]], [2])  # nobody reads node 3
+    cell = Cell([used, [("conv_3x3", 0)]], [2])  # node 3 is unused
     model = trained_looking(ConvGenotype(cell, cell), layers=3)
     deployed = deploy(model, images_of(8))
     made = {rewrite.rewrite: rewrite.count for rewrite in deployed.rewrites}
@@ -118,7 +118,7 @@ def test_deploy_leaves_the_model_as_it_is():
         assert torch.equal(value, before[key])
 
 
-def test_images_too_small_say_so():
+def test_too_small_images_are_refused():
     with pytest.raises(ValueError, match="3 channels"):
         deploy(trained_looking("DARTS", in_channels=1), images_of(8))
 

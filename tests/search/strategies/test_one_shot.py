@@ -335,10 +335,10 @@ def test_a_step_of_the_controller_leaves_the_weights_alone():
 
 
 @pytest.mark.parametrize("name, changes, message", [
-    ("pc-darts", {"channels": 6}, "6 channels cannot be cut into 4 parts; take a multiple of 4 "
+    ("pc-darts", {"channels": 6}, "6 channels cannot be split into 4 parts; use a multiple of 4 "
                                   "for --channels"),
-    ("gdas", {"order": 2}, "gdas samples anew in every step and has no second order; leave "
-                           "--order"),
+    ("gdas", {"order": 2}, "gdas samples operations in every step and has no second order; "
+                           "leave --order"),
     ("darts", {"order": 3}, "order must be 1 or 2, not 3"),
     ("darts", {"batch_size": 1}, "batch_size must be at least 2: batch-norm needs two images"),
     ("darts", {"channels": 0}, "channels must be a whole number of at least 1, not 0"),

@@ -153,8 +153,8 @@ def test_three_quarters_of_the_channels_pass_by():
     assert order == [0, 2, 4, 6, 1, 3, 5, 7]
 
 
-def test_channels_that_cannot_be_cut():
-    with pytest.raises(ValueError, match="6 channels cannot be cut into 4 parts; take a multiple"):
+def test_channels_that_cannot_be_split():
+    with pytest.raises(ValueError, match="6 channels cannot be split into 4 parts; use a multiple"):
         Supernet(PartialCell, channels=6, layers=3)
 
 

@@ -128,13 +128,13 @@ def test_an_empty_folder_may_be_filled(tmp_path):
     assert read_manifest(tmp_path / "T").name == "T-digits"
 
 
-def test_an_error_takes_back_the_folders_above(tmp_path):
+def test_an_error_removes_created_parent_folders(tmp_path):
     with pytest.raises(RuntimeError), writing(tmp_path / "a/b/T"):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_like_a_pattern_sweeps_only_its_own(tmp_path):
+def test_a_name_like_a_glob_pattern_removes_only_its_own_leftovers(tmp_path):
     (tmp_path / ".other.building-999999999").mkdir()
     (tmp_path / ".[a]*.building-999999999").mkdir()
     with writing(tmp_path / "[a]*") as fresh:
@@ -144,8 +144,8 @@ def test_a_name_like_a_pattern_sweeps_only_its_own(tmp_path):
 
 
 @pytest.mark.parametrize("stopped_at", [1, 2])
-def test_without_exchange_a_stop_keeps_the_old_folder(stopped_at, folder, monkeypatch):
-    """Where the system cannot swap two folders in one step."""
+def test_a_stop_keeps_the_old_folder(stopped_at, folder, monkeypatch):
+    """On systems that cannot swap two folders atomically."""
     monkeypatch.setattr(swap, "_exchange", lambda *_: False)
     rename, calls = Path.rename, []
 
@@ -163,7 +163,7 @@ def test_without_exchange_a_stop_keeps_the_old_folder(stopped_at, folder, monkey
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
-def test_an_old_folder_put_aside_by_a_killed_build_comes_back(folder):
+def test_a_folder_moved_aside_by_a_killed_build_is_restored(folder):
     before = read_manifest(folder)
     folder.rename(folder.parent / f".{folder.name}.building-999999999-old")
     with pytest.raises(RuntimeError), writing(folder):

@@ -1,5 +1,5 @@
-"""Files of weights as people bring them, by kind: what holds the network of `network()`, and what
-holds none, with a part of the sentence that says so."""
+"""Kinds of weight files from other programs: those that hold the network of `network()`, and those
+that hold none, with part of the error message."""
 
 import argparse
 import collections
@@ -49,18 +49,18 @@ def prefixed(prefix, tensors=None):
 
 
 def shadow():
-    """Averaged weights: others than those of `state`."""
+    """Averaged weights, which differ from those of `state`."""
     return {name: value + 1 for name, value in state().items()}
 
 
 def thop():
-    """What the thop profiler leaves in every module."""
+    """The counters that the thop profiler leaves in every module."""
     return {f"{name}{'.' * bool(name)}{counter}": torch.zeros(1, dtype=torch.float64)
             for name, _ in network().named_modules() for counter in ("total_ops", "total_params")}
 
 
 def inside():
-    """Wrapped module by module, by torch.compile and activation checkpoints."""
+    """Modules wrapped one by one, by torch.compile and activation checkpointing."""
     return {name.replace("cells.1.", "cells.1._orig_mod.").replace(
         "cells.2.", "cells.2._checkpoint_wrapped_module."): value
         for name, value in state().items()}
@@ -127,7 +127,7 @@ HOLDING = {  # each holds the network
 
 
 class OfTheAuthor:
-    """What only the author's code has."""
+    """A class that exists only in the author's code."""
 
 
 class Malicious:
@@ -142,7 +142,7 @@ class Malicious:
 
 def quantized() -> bytes:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch will make none one day; files of them remain
+        warnings.simplefilter("ignore")  # deprecated in torch, but such files remain
         weight = torch.quantize_per_tensor(state()["stem.0.weight"], 0.1, 0, torch.qint8)
         return saved(state() | {"stem.0.weight": weight})
 
@@ -180,7 +180,7 @@ def arrays() -> bytes:
 _PAGE = "<!DOCTYPE html>\n<html><head><title>Google Drive -\n Quota exceeded</title></head></html>"
 _POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n"
 
-HOLDING_NONE = {  # -> content, part of the sentence
+HOLDING_NONE = {  # -> content, part of the message
     "empty": (lambda: b"", "is empty (0 bytes)"),
     "page": (lambda: _PAGE.encode(), "is a web page (HTML) ('Google Drive - Quota exceeded')"),
     "page without a type": (lambda: b"\n <HTML>quota exceeded</HTML>", "is a web page (HTML), "),

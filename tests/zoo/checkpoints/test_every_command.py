@@ -1,5 +1,5 @@
-"""Whatever file of weights it is: every command that takes one accepts it, or all refuse it with
-the same sentence, before anything is written."""
+"""All commands that read weights accept a file, or all refuse it with the same sentence, before
+anything is written."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ _SIZES = ["--channels", "4", "--layers", "3"]
 
 
 class ReachedWork(ValueError):
-    """Raised where a command would begin to train or to export."""
+    """Raised where a command would start to train or export."""
 
 
 def _work(*_, **__):
@@ -24,8 +24,8 @@ def _work(*_, **__):
 
 @pytest.fixture
 def said(tmp_path, monkeypatch, on_few):
-    """Runs every command on a file of these bytes: what each says at its end, by command."""
-    monkeypatch.setattr("zoo.runs.run_folder.start", _work)  # the network is made before
+    """Run every command on a file of these bytes; returns how each ends, by command."""
+    monkeypatch.setattr("zoo.runs.run_folder.start", _work)  # called after the network is built
     monkeypatch.setattr("export.pipeline.build", _work)
     monkeypatch.chdir(tmp_path)
 
@@ -54,7 +54,7 @@ def said(tmp_path, monkeypatch, on_few):
 
 
 def _is_read(content) -> bool:
-    """Whether there are values in the file, of whatever network."""
+    """Does the file hold the values of any network?"""
     try:
         loaded(content, "a.pt")
     except WeightsError:
@@ -63,14 +63,14 @@ def _is_read(content) -> bool:
 
 
 @pytest.mark.parametrize("kind", HOLDING)
-def test_all_take_what_holds_the_network(kind, said):
+def test_all_accept_files_with_the_network(kind, said):
     assert said(HOLDING[kind]()) == {
         "import": "done", "train": "reached the work", "build": "reached the work",
         "create_model": "done"}
 
 
 @pytest.mark.parametrize("kind", HOLDING_NONE)
-def test_all_refuse_what_holds_none_with_one_sentence(kind, said, tmp_path):
+def test_all_refuse_files_without_a_network_alike(kind, said, tmp_path):
     content, part = HOLDING_NONE[kind]
     endings = said(content())
     assert len(set(endings.values())) == 1, endings
@@ -82,7 +82,7 @@ def test_all_refuse_what_holds_none_with_one_sentence(kind, said, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
 
 
-def test_weights_in_the_place_of_a_genotype(tmp_path, monkeypatch):
+def test_weights_instead_of_a_genotype(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for number, kind in enumerate(("state dict", "old format", "safetensors")):
         name = f"my {number}.pt"
@@ -138,7 +138,7 @@ def test_language_models(content, part, tmp_path, monkeypatch):
         assert said == {"", "error: reached the work"}
 
 
-def test_the_sizes_of_a_file_are_said_where_others_are_given(said):
+def test_mismatched_sizes_name_those_of_the_file(said):
     wider = create_model("DARTS_V2", **SIZES | {"channels": 6})
     endings = said(saved(wider.state_dict()))
     assert endings.pop("import") == "done"
@@ -154,7 +154,7 @@ def test_the_suffix_does_not_matter(said):
         assert "web page" in said(HOLDING_NONE["page"][0](), name)["train"]
 
 
-def test_a_file_that_is_not_there(said, tmp_path):
+def test_a_missing_file(said, tmp_path):
     content = HOLDING["state dict"]()
     endings = said(content, "there.pt")
     (tmp_path / "there.pt").unlink()
@@ -166,7 +166,7 @@ def test_a_file_that_is_not_there(said, tmp_path):
     assert set(result) == {"error: there is no file or folder gone.pt to load weights from"}
 
 
-def test_a_checkpoint_in_the_place_of_an_artifact(tmp_path, monkeypatch):
+def test_a_checkpoint_instead_of_an_artifact(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.pt").write_bytes(HOLDING["state dict"]())
     said = {CliRunner().invoke(app, arguments).stderr for arguments in (

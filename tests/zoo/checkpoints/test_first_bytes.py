@@ -1,4 +1,4 @@
-"""A file is told by its first bytes, and each kind has a sentence of its own."""
+"""The first bytes of a file identify its kind, and each kind has its own sentence."""
 
 import pytest
 
@@ -17,14 +17,14 @@ def test_each_kind_has_its_own_sentence():
 
 
 @pytest.mark.parametrize("kind", HOLDING)
-def test_what_holds_a_network_is_of_one_form(kind):
+def test_files_with_a_network_have_one_format(kind):
     content = HOLDING[kind]()
     assert is_safetensors(content) == kind.startswith("safetensors")
     assert is_torch(content) != is_safetensors(content)
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_other_kinds_are_of_neither(kind):
+def test_other_kinds_have_no_such_format(kind):
     content = HOLDING_NONE[kind][0]()
     assert not is_torch(content) and not is_safetensors(content)
 
@@ -32,5 +32,5 @@ def test_other_kinds_are_of_neither(kind):
 @pytest.mark.parametrize("name, stem", [
     ("a.pt", "a"), ("runs/model_best.pth.tar", "model_best"), ("C:\\runs\\a.CKPT", "a"),
     ("epoch_3.5.bin", "epoch_3.5"), ("weights.tar", "weights"), ("noend", "noend"), (".pt", ".pt")])
-def test_names_without_endings(name, stem):
+def test_names_without_suffixes(name, stem):
     assert plain_stem(name) == stem

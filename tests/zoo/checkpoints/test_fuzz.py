@@ -1,4 +1,4 @@
-"""Damaged files of weights end in one line: no traceback, no wait, nothing written."""
+"""Damaged weight files give a one-line error: no traceback, no delay, nothing written."""
 
 import contextlib
 import io
@@ -27,7 +27,7 @@ def source(kind: str) -> bytes:
 
 
 def changed(content: bytes, draw: random.Random) -> bytes:
-    """A few bytes other, gone, twice or new; most of them where names and shapes stand."""
+    """Change, remove, repeat or insert a few bytes, mostly among names and shapes."""
     for _ in range(draw.choice((1, 1, 1, 2, 5))):
         reach = max(1, min(len(content), draw.choice((16, 300, 3000, len(content) or 1))))
         at, length = draw.randrange(reach), draw.randrange(1, 20)
@@ -39,7 +39,7 @@ def changed(content: bytes, draw: random.Random) -> bytes:
 
 
 def mutated(content: bytes, draw: random.Random) -> bytes:
-    """The same damaged; of a zip often the pickle in it, with the checksum that it then has."""
+    """Damage a file; in a zip often the pickle, with its checksum updated."""
     if content[:2] != b"PK" or draw.random() < 0.3:
         return changed(content, draw)
     file = io.BytesIO()
@@ -65,7 +65,7 @@ def check(number: int, tmp_path) -> None:
     if result.exit_code:
         assert result.exit_code == 1 and len(said) == 1 and said[0].startswith("error: "), said
         assert [path.name for path in tmp_path.iterdir()] == ["a.pt"], (kind, number)
-    with contextlib.suppress(ValueError):  # whatever else it raises is a fault
+    with contextlib.suppress(ValueError):  # any other exception is a fault
         create_model("DARTS_V2", weights=tmp_path / "a.pt", **SIZES)
     assert time.monotonic() - began < 20, (kind, number)
 
@@ -87,8 +87,8 @@ def test_many_damaged_files(part, tmp_path):
         check(number, folder)
 
 
-def test_mutations_reach_what_is_read():
-    """Of the damaged ones some still load, some could run code, some are damaged otherwise."""
+def test_mutations_reach_the_reader():
+    """Some damaged files still load, some could run code, some fail otherwise."""
     seen = set()
     for number in range(200):
         content = mutated(source("old format"), random.Random(number))

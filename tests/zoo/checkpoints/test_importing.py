@@ -1,4 +1,4 @@
-"""Checkpoints of the 2018 release become artifacts; whatever else is one line."""
+"""Checkpoints of the 2018 release become artifacts; anything else is refused in one line."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ SMALL = {"channels": 4, "layers": 5, "num_classes": 10, "auxiliary": True}
 
 
 def checkpoint(path, cell="DARTS_V2", network="cifar", change=dict, **settings):
-    """Save a network's state dict, after `change`, and give the network."""
+    """Save a network's state dict, after `change`, and return the network."""
     torch.manual_seed(0)
     model = create_model(cell, network, **({} if network == "language" else SMALL) | settings)
     torch.save(change(model.state_dict()), path)
@@ -30,7 +30,7 @@ def checkpoint(path, cell="DARTS_V2", network="cifar", change=dict, **settings):
 
 
 def as_in_2018(state):
-    """Under 'state_dict', with 'module.', and without the counters that torch 0.3 had not."""
+    """Under 'state_dict', with 'module.', without the counters that torch 0.3 lacks."""
     return {"epoch": 600, "optimizer": {"param_groups": [{"lr": 0.0}]}, "state_dict": {
         f"module.{name}": value for name, value in state.items()
         if "num_batches_tracked" not in name}}
@@ -137,7 +137,7 @@ def test_an_earlier_import_is_replaced_and_a_foreign_folder_is_not(tmp_path):
 # --- what does not fit ----------------------------------------------------------------------
 
 
-def test_another_cell_names_the_first_key_and_what_would_fit(tmp_path):
+def test_another_cell_names_the_first_key_and_matching_cells(tmp_path):
     checkpoint(tmp_path / "a.pt")
     message = refused(tmp_path / "a.pt", "DARTS_V1")
     assert re.search(r"does not fit the network: cells\.0\._ops\.\S+ \S", message)
@@ -173,7 +173,7 @@ def test_all_cells_that_it_fits_are_listed(tmp_path, monkeypatch):
         "layers 5, num_classes 10, in_channels 3); shapes do not say which node reads which\n")
 
 
-def test_a_cell_with_the_same_shapes_is_said_when_it_fits(tmp_path, monkeypatch, caplog):
+def test_a_cell_with_the_same_shapes_is_reported(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
     cell = zoo.genotype("DARTS_V2")
     edges = [[(name, 0 if source == 1 else source) for name, source in node]
@@ -202,7 +202,7 @@ def test_a_network_of_any_depth_is_recognized(tmp_path, layers):
     import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
     message = refused(tmp_path / "a.pt", "AmoebaNet")
-    # Of one or two layers, all reductions, several cells have the shapes.
+    # With one or two layers, all reductions, several cells match the shapes.
     assert re.search(r"its shapes are those of ([\w ]+ or )?DARTS_V2 ", message)
 
 
@@ -219,7 +219,7 @@ def test_a_network_of_any_depth_is_recognized(tmp_path, layers):
     (lambda state: state | {"stem.0.weight": torch.zeros(0, 3, 3, 3)}, "stem.0.weight"),
     (lambda state: state | {"extra": torch.zeros(1)}, "extra is not part of the network"),
 ])
-def test_state_dicts_that_are_no_network(tmp_path, change, message):
+def test_state_dicts_without_a_network(tmp_path, change, message):
     checkpoint(tmp_path / "a.pt", change=change)
     assert message in refused(tmp_path / "a.pt")
 
@@ -229,7 +229,7 @@ def test_the_wrong_kind_of_network(tmp_path):
     assert "is a cifar network" in refused(tmp_path / "a.pt", network="imagenet")
 
 
-def test_files_that_are_not_there_or_something_else(tmp_path):
+def test_missing_or_unrelated_files(tmp_path):
     assert "there is no file or folder" in refused(tmp_path / "a.pt")
     (tmp_path / "folder").mkdir()
     assert "is not an artifact folder" in refused(tmp_path / "folder", error=ArtifactError)
@@ -244,7 +244,7 @@ def test_files_that_are_not_there_or_something_else(tmp_path):
 @pytest.mark.parametrize("name, folder", [
     ("a.pt", "DARTS_V2-a"), ("best.pth.tar", "DARTS_V2-best"), ("v1.2.ckpt", "DARTS_V2-v1.2"),
     ("model.safetensors", "DARTS_V2-model"), ("epoch.tar", "DARTS_V2-epoch"), ("x", "DARTS_V2-x")])
-def test_a_folder_is_called_as_its_checkpoint(tmp_path, name, folder, monkeypatch):
+def test_a_folder_is_named_after_its_checkpoint(tmp_path, name, folder, monkeypatch):
     monkeypatch.chdir(tmp_path)
     checkpoint(tmp_path / name)
     result = CliRunner().invoke(app, ["import", name, "--cell", "DARTS_V2"])

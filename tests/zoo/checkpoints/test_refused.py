@@ -1,4 +1,4 @@
-"""What could run code is refused unrun, with the lines of Python that save its weights."""
+"""Files that could run code are refused unrun, with the lines of Python that save the weights."""
 
 import collections
 import re
@@ -37,7 +37,7 @@ def test_nothing_is_run(content, tmp_path):
 @pytest.mark.parametrize("kind", [
     "whole module", "module in a dict", "class of the author's", "function", "protocol 4",
     "pickle", "TorchScript", "arrays"])
-def test_the_lines_of_the_refusal_save_its_weights(kind, tmp_path, monkeypatch):
+def test_the_lines_in_the_error_save_the_weights(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "it.pth").write_bytes(HOLDING_NONE[kind][0]())
     first, second = re.findall(r"`([^`]+)`", sentence((tmp_path / "it.pth").read_bytes(),
@@ -52,7 +52,7 @@ def test_the_lines_of_the_refusal_save_its_weights(kind, tmp_path, monkeypatch):
                        network().state_dict()["classifier.weight"])
 
 
-def test_where_the_weights_lie_in_a_dict_is_said():
+def test_the_error_locates_the_weights_in_a_dict():
     said = sentence(saved({"epoch": 3, "nets": {"net": network()}, "loss": torch.zeros(1)}))
     assert ("`model = torch.load('a.pt', weights_only=False)['nets']['net']`, then "
             "`torch.save(model.state_dict(), 'a-state.pt')`") in said
@@ -66,7 +66,7 @@ def test_where_the_weights_lie_in_a_dict_is_said():
 
 @pytest.mark.parametrize("name", HARMLESS)
 @pytest.mark.parametrize("zipped", [True, False])
-def test_each_harmless_value_may_lie_beside_the_weights(name, zipped):
+def test_harmless_values_next_to_the_weights_are_accepted(name, zipped):
     content = saved({"x": HARMLESS[name], "w": torch.ones(2)},
                     _use_new_zipfile_serialization=zipped)
     assert torch.equal(loaded(content, "a.pt")["w"], torch.ones(2))
@@ -81,14 +81,14 @@ def test_a_stand_in_keeps_nothing(one):
                                             getattr(Nothing, name, None))
 
 
-def test_nothing_that_calls_or_imports_has_a_stand_in():
+def test_callables_and_modules_have_no_stand_in():
     names = {f"{one.__module__}.{one.__qualname__}" for one in STAND_INS}
     for name in ("builtins.eval", "builtins.exec", "builtins.getattr", "builtins.__import__",
                  "functools.partial", "operator.attrgetter", "torch.nn.modules.linear.Linear"):
         assert name not in names
 
 
-def test_torch_allows_no_more_than_before_a_file_was_read():
+def test_torchs_safe_globals_are_restored():
     before = torch.serialization.get_safe_globals()
     loaded(saved(HARMLESS), "a.pt")
     sentence(saved(network()))
@@ -96,7 +96,7 @@ def test_torch_allows_no_more_than_before_a_file_was_read():
 
 
 def test_kinds_of_dicts_may_hold_the_weights():
-    """Such as yacs' or Lightning's, which need not be installed."""
+    """Such as those of yacs or Lightning, which need not be installed."""
     held = collections.defaultdict(dict, model=state())
     assert loaded(saved(held), "a.pt")["model"].keys() == state().keys()
     assert loaded(saved({"a": collections.deque([1, 2])}), "a.pt") == {"a": [1, 2]}

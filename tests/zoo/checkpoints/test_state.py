@@ -1,5 +1,5 @@
-"""A network is found in its checkpoint, whatever stands around it or in front of its names; what
-is left out is said where somebody may miss it."""
+"""A network is found in its checkpoint, whatever surrounds it or prefixes its names; skipped
+tensors are reported if a user may miss them."""
 
 import logging
 
@@ -27,7 +27,7 @@ from zoo.weights import load_artifact, load_weights, trained_state
 
 @pytest.fixture
 def imported(tmp_path, caplog):
-    """Imports the bytes of a checkpoint: its tensors, and what was said of it."""
+    """Import the bytes of a checkpoint; returns its tensors and the notes."""
     def run(content, cell="DARTS_V2"):
         (tmp_path / "a.pt").write_bytes(content)
         caplog.clear()
@@ -63,11 +63,11 @@ def test_the_network_is_found(kind, imported):
 @pytest.mark.parametrize("kind, part", [
     ("counters of thop", "thop's counters ("), ("alphas", "alphas of a search (2 tensors)"),
     ("criterion beside it", "what lies beside the network (criterion.weight)")])
-def test_what_is_left_out_is_said(kind, part, imported):
+def test_skipped_parts_are_reported(kind, part, imported):
     assert part in imported(HOLDING[kind]())[1]
 
 
-def test_values_beside_the_weights_are_not_worth_a_word(imported):
+def test_plain_values_next_to_the_weights_are_not_reported(imported):
     plain = {name: value for name, value in state().items() if "auxiliary" not in name}
     assert imported(saved({"state_dict": plain, **HARMLESS}))[1] == ""
 
@@ -82,7 +82,7 @@ def test_values_beside_the_weights_are_not_worth_a_word(imported):
     (lambda: prefixed("online_model.") | prefixed("ema_model.", shadow()), "ema_model.*"),
     (lambda: state() | prefixed("module.", shadow()), "module.*"),
 ])
-def test_of_two_that_fit_the_averaged_one_is_taken_and_said(content, place, imported):
+def test_of_two_matches_the_averaged_one_is_taken_with_a_note(content, place, imported):
     tensors, said = imported(saved(content()))
     assert torch.equal(tensors["classifier.bias"], shadow()["classifier.bias"])
     assert f", which fits as well (taken: the averaged weights, {place})" in said
@@ -95,7 +95,7 @@ def test_an_average_alone_is_the_network(imported):
     assert "fits as well" not in said and "n_averaged" in said
 
 
-def test_of_two_others_the_first_is_taken_and_said(imported):
+def test_of_two_plain_matches_the_first_is_taken_with_a_note(imported):
     tensors, said = imported(saved({"last": state(), "best": shadow()}))
     assert torch.equal(tensors["classifier.bias"], state()["classifier.bias"])
     assert "best, which fits as well (taken: last)" in said
@@ -111,20 +111,20 @@ def test_of_two_networks_the_one_of_the_cell_is_taken(imported):
         assert "teacher" in said and ", which fits less well (taken: student" in said
 
 
-def test_what_an_optimizer_keeps_by_name_is_no_network(imported):
+def test_optimizer_state_by_name_is_not_a_network(imported):
     tensors, said = imported(saved({"optimizer": {"momentum": shadow()}, "model": state()}))
     assert torch.equal(tensors["classifier.bias"], state()["classifier.bias"])
     assert "fits as well" not in said
 
 
-def test_a_file_may_hold_itself(imported):
-    """Dicts and lists in a circle are walked once."""
+def test_cyclic_containers_are_read(imported):
+    """Cyclic dicts and lists are visited once."""
     content = {"model": state(), "list": []}
     content["list"].append(content)
     assert torch.equal(imported(saved(content))[0]["classifier.bias"], state()["classifier.bias"])
 
 
-def test_the_checkpoint_of_an_unfinished_run_of_our_own(few, imported, tmp_path):
+def test_the_checkpoint_of_our_own_unfinished_run(few, imported, tmp_path):
     def stop(step, steps, row):
         if row:
             raise KeyboardInterrupt
@@ -189,7 +189,7 @@ def test_language_models_of_2018(change, language_model, imported):
      r"rnns.0._Ws.8 is not part of the network, it has shape \(6, 12\); no registered cell has "
      r"its shapes \(language network, vocabulary 11, embedding 6, hidden 6\), the nearest is "),
 ])
-def test_language_models_that_are_none(change, message, language_model, imported):
+def test_invalid_language_models(change, message, language_model, imported):
     content = saved(change(dict(language_model.state_dict())))
     with pytest.raises(WeightsError, match=message) as one:
         imported(content, "DARTS_V2_RNN")

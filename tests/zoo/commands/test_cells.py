@@ -1,4 +1,4 @@
-"""`zoo list`, `show`, `plot`, `register`, and what every command owes its user."""
+"""`zoo list`, `show`, `plot`, `register`, and the behavior of every command."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def succeeded(*arguments):
 
 
 def failed(*arguments):
-    """The one line that a failing command says."""
+    """The error line of a failing command."""
     result = run(*arguments)
     assert result.exit_code == 1 and result.stdout == ""
     (line,) = result.stderr.splitlines()
@@ -80,7 +80,7 @@ def test_list_as_json():
     assert darts["paper"]["url"] == "https://arxiv.org/abs/1806.09055"
 
 
-def test_user_cells_stand_beside_the_published_ones(tmp_path):
+def test_user_cells_are_listed_with_the_published_ones(tmp_path):
     zoo.register("MINE", zoo.parse(TEXT), source="search run 7")
     (row,) = [line for line in succeeded("list").splitlines() if line.startswith("MINE")]
     assert "yours: search run 7" in row
@@ -95,7 +95,7 @@ def test_user_cells_stand_beside_the_published_ones(tmp_path):
 
 
 def test_on_a_narrow_terminal_your_cells_keep_their_source(tmp_path, monkeypatch, capsys):
-    """The names of published methods are cut there."""
+    """Only the names of published methods are shortened."""
     from zoo.commands.table import print_table
 
     monkeypatch.setenv("COLUMNS", "40")
@@ -118,7 +118,7 @@ def test_show_says_which_cell_DARTS_is():
 
 
 @pytest.mark.parametrize("name", ["NASNet", "FairDARTS_a", "DARTS_V2_RNN"])
-def test_show_prints_both_forms_that_read_back(name):
+def test_show_prints_both_notations_which_read_back(name):
     genotype = zoo.genotype(name)
     page = succeeded("show", name)
     text = page.partition("As text\n")[2].partition("\n\nAs JSON")[0]
@@ -138,7 +138,7 @@ def test_show_prints_the_forms_of_other_tools(form, tmp_path):
         "show", "GDAS_V1", {"classic": "--text", "json": "--json"}[form])
 
 
-def test_a_form_that_cannot_hold_a_cell_says_why():
+def test_an_unsupported_notation_says_why():
     assert failed("show", "NASNet", "--format", "nni") == (
         "NASNet_A cannot be written as nni: reduce cell: its concat is 4, 5, 6, and NNI always "
         "concatenates all nodes, 2, 3, 4, 5, 6")
@@ -172,7 +172,7 @@ def test_plot_writes_an_svg(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["NASNet_A.svg", "darts.svg"]
 
 
-def test_a_name_inside_of_a_file_leads_to_no_other_folder(tmp_path):
+def test_a_name_in_a_file_cannot_leave_the_folder(tmp_path):
     folder = tmp_path / "sub"
     folder.mkdir()
     cell = json.loads(succeeded("show", "DARTS", "--json")) | {"name": "../evil"}
@@ -193,7 +193,7 @@ def test_plot_says_what_is_wrong_with_its_output(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["d.png", "d.PDF", "d"])
-def test_a_drawing_is_not_written_under_the_name_of_another_format(name, tmp_path):
+def test_a_drawing_needs_a_matching_suffix(name, tmp_path):
     assert failed("plot", "DARTS", "-o", name).startswith(
         f"{name} does not end in .svg, and the drawing is SVG; name it d.svg, of which")
     assert not list(tmp_path.iterdir())
@@ -240,7 +240,7 @@ def test_printed_commands_are_quoted(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", " ", ".x", "a/b"])
-def test_a_name_that_is_none_is_refused(name, tmp_path):
+def test_an_invalid_name_is_refused(name, tmp_path):
     (tmp_path / "one.txt").write_text(TEXT)
     assert failed("register", "one.txt", "--name", name).startswith(f"{name!r} cannot name a cell")
     assert not list((tmp_path / "data").glob("**/*.json"))
@@ -252,7 +252,7 @@ LOG = "\n".join(f"03:51 PM genotype = {TEXT.replace('skip_connect', operation)}"
                 for operation in ("skip_connect", "sep_conv_5x5", "dil_conv_3x3"))
 
 
-def test_of_a_log_or_module_one_genotype_is_taken_and_it_is_said(tmp_path):
+def test_one_genotype_of_a_log_or_module_is_taken_with_a_note(tmp_path):
     (tmp_path / "search.log").write_text(f"epoch 1\n{LOG}\n", encoding="utf-16")
     (tmp_path / "genotypes.py").write_text(f"A = {TEXT}\nB = genotypes.{TEXT}\nBEST = A\n")
     last = run("show", "search.log", "--text")
@@ -292,7 +292,7 @@ def test_every_command_reads_a_file_the_same_way(command, tmp_path):
                     "with a number or a name for another")
 
 
-def test_register_refuses_what_is_taken_or_broken(tmp_path):
+def test_register_refuses_taken_names_and_broken_files(tmp_path):
     (tmp_path / "one.txt").write_text(TEXT)
     succeeded("register", "one.txt")
     assert "already named 'one'" in failed("register", "one.txt")
@@ -327,12 +327,12 @@ def test_an_unknown_command_gets_a_suggestion():
     assert result.exit_code == 2 and "Did you mean 'show'?" in result.stderr
 
 
-def test_a_bug_is_not_dressed_up_as_the_users_mistake(monkeypatch):
+def test_a_bug_is_not_reported_as_a_user_error(monkeypatch):
     monkeypatch.setattr("zoo.registry.record", lambda name: {}["key"])
     assert isinstance(run("show", "DARTS").exception, KeyError)
 
 
-def test_the_traceback_is_there_on_request(monkeypatch):
+def test_the_traceback_is_shown_on_request(monkeypatch):
     monkeypatch.setenv("ZOO_TRACEBACK", "1")
     assert isinstance(run("show", "DRATS").exception, zoo.UnknownCellError)
 

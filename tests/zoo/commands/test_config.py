@@ -1,4 +1,4 @@
-"""`zoo train --config FILE.yaml` and `--set`: every setting, a run given back, bad files."""
+"""`zoo train --config FILE.yaml` and `--set`: every setting, repeated runs, bad files."""
 
 import json
 
@@ -38,7 +38,7 @@ def test_a_run_given_back_is_the_same_run(on_few, here):
             == (here / "first/model.safetensors").read_bytes())
 
 
-def test_a_run_on_a_text_of_ones_own_is_given_back(here):
+def test_the_config_of_a_run_on_a_users_text_repeats_it(here):
     (here / "rhyme.txt").write_text("the cat sat on the mat\nthe rat sat on the hat\n" * 40)
     train("ENAS_RNN", "--data", "rhyme.txt", "--hidden", 8, "--epochs", 1, "--batch-size", 4,
           "-o", "first")
@@ -54,8 +54,8 @@ def test_a_run_on_a_text_of_ones_own_is_given_back(here):
 
 
 @pytest.mark.parametrize("name", ["rhyme", "rhyme.txt"])
-def test_a_run_on_a_text_goes_on_and_is_given_back_by_its_file(name, here, monkeypatch):
-    """The run calls the file by its name without the suffix, which may be a file as well."""
+def test_a_run_on_a_text_file_resumes_and_repeats(name, here, monkeypatch):
+    """The run names the file without its suffix, which may be the name of another file."""
     (here / name).write_text("the cat sat on the mat\nthe rat sat on the hat\n" * 40)
     words = ["ENAS_RNN", "--data", name, "--hidden", 8, "--epochs", 1, "--batch-size", 4]
     train(*words, "-o", "first")
@@ -71,7 +71,7 @@ def test_a_run_on_a_text_goes_on_and_is_given_back_by_its_file(name, here, monke
                 == (here / "first/model.safetensors").read_bytes())
 
 
-def test_a_preset_goes_before_the_recipe_of_a_run(here):
+def test_a_preset_overrides_the_recipe_of_a_run(here):
     train("PDARTS", *SMALL, "--set", "drawings=0", "--seed", 0, "-o", "first")
     (here / "a.yaml").write_text("recipe: {channels: 6}\nseed: 5\n")
     from zoo.training.modalities import Images
@@ -97,7 +97,7 @@ def test_options_go_before_single_values_and_those_before_a_file(on_few, here):
         4, 3, 0.6, 1]
 
 
-def test_a_run_in_a_folder_goes_on_without_its_path(here, monkeypatch):
+def test_a_run_on_a_folder_resumes_without_its_path(here, monkeypatch):
     from PIL import Image
 
     from zoo.runs import run_folder

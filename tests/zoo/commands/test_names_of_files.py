@@ -1,4 +1,4 @@
-"""Names of files and folders need not be text: they are told in one line, and nothing breaks."""
+"""Names of files and folders may be undecodable or have control characters: all commands work."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from zoo.messages.notes import printable
 
 pytestmark = pytest.mark.skipif(sys.platform in ("win32", "darwin"),
                                 reason="names of files are text there")
-LATIN = os.fsdecode(b"caf\xe9")  # as an archive of the nineties holds it
+LATIN = os.fsdecode(b"caf\xe9")  # as in an archive of the nineties
 
 
 def pictures(folder, *classes, name="0.png"):
@@ -27,7 +27,7 @@ def pictures(folder, *classes, name="0.png"):
     return folder
 
 
-def test_control_characters_and_bytes_are_told_as_escapes():
+def test_control_characters_and_bytes_are_printed_as_escapes():
     assert printable(f"a\nb\x1b[31m {LATIN} é") == "a\\nb\\x1b[31m caf\\udce9 é"
 
 
@@ -40,7 +40,7 @@ def test_pictures_are_classified_by_any_name(whole_run, tmp_path, monkeypatch):
         assert result.stderr == f"error: there is no picture {printable(name)}.gone\n"
 
 
-def test_pictures_are_learned_from_by_any_name(tmp_path):
+def test_a_training_reads_images_of_any_name(tmp_path):
     folder = pictures(tmp_path / LATIN, "a", "b", name=f"{LATIN}.png")
     for name in ("folder", "imagenet"):
         assert len(load(name, folder, 8).train.labels) == 2
@@ -50,6 +50,6 @@ def test_pictures_are_learned_from_by_any_name(tmp_path):
 
 @pytest.mark.parametrize("label", [LATIN, "two\nlines", "bell\a"])
 def test_a_label_must_be_text(label, tmp_path):
-    """A training would end with an error as it writes its labels."""
+    """Otherwise a training would fail at its end, writing its labels."""
     with pytest.raises(DataError, match="a class folder whose name is not text.*rename it"):
         load("folder", pictures(tmp_path, "a", label), 8)

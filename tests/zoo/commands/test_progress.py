@@ -1,4 +1,4 @@
-"""How far a training is: a bar that fits the terminal, plain lines where there is none."""
+"""The progress of a training: a bar that fits the terminal, or plain lines without one."""
 
 import os
 import re
@@ -55,7 +55,7 @@ def test_the_bar_fits_eighty_columns():
 
 
 @pytest.mark.parametrize("begun", [True, False])
-def test_an_interrupt_says_how_to_go_on(begun, tmp_path, capsys, monkeypatch):
+def test_an_interrupt_says_how_to_continue(begun, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["zoo", "train", "DARTS", "-o", "my run"])
     folder = tmp_path / "run"
     interrupts.begin()
@@ -71,6 +71,6 @@ def test_an_interrupt_says_how_to_go_on(begun, tmp_path, capsys, monkeypatch):
         f"`{again} --resume` (whole epochs are kept in {folder})\n" if begun else f"`{again}`\n")
 
 
-def test_of_several_processes_one_reports(tmp_path):
+def test_one_of_several_processes_reports(tmp_path):
     with progress.training(tmp_path, 1, shown=False) as report:
         assert report is None

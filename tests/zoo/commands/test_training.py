@@ -26,14 +26,14 @@ from zoo.recipes.image import RECIPES, recipe
 from zoo.recipes.language import language_recipe
 from zoo.training.evaluation import check_match, score
 
-# One worker trains the run that most of them look at.
+# One worker trains the run that most of these tests use.
 pytestmark = pytest.mark.xdist_group("zoo train as typed")
 
 SMALL = ["--channels", "4", "--layers", "3", "--epochs", "2", "--device", "cpu"]
 
 
 def zoo(*arguments, code=0):
-    """Output of the command; stdout, or the error line when it must fail."""
+    """The stdout of the command, or the error line if it must fail."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output
     if code == 0:
@@ -58,7 +58,7 @@ def test_train_writes_an_artifact_and_says_where(run):
     accuracy = manifest.metrics["test_accuracy"]
     assert result.stdout == (f"{folder}: {accuracy:.2%} of 360 test images, "
                              f"{manifest.parameters:,} parameters\n")
-    # Not a terminal: a plain line for each epoch, on stderr.
+    # Without a terminal: a plain line per epoch, on stderr.
     lines = result.stderr.splitlines()
     assert lines[0] == "DARTS on digits: 2 epochs on cpu in float32"
     assert [line.split(":")[0] for line in lines[1:]] == ["epoch 1", "epoch 2"]
@@ -73,7 +73,7 @@ def test_the_folder_is_named_after_cell_and_data(on_few, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("products, said", [(False, True), (True, False)])
-def test_bfloat16_on_a_cpu_that_is_slow_in_it_is_told(on_few, tmp_path, monkeypatch, products,
+def test_slow_bfloat16_on_a_cpu_is_noted(on_few, tmp_path, monkeypatch, products,
                                                       said):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {
         "architecture": "x86_64", "avx512_bf16": products, "amx_bf16": False}, raising=False)
@@ -156,7 +156,7 @@ def test_eval_prints_a_row_for_each_class(run):
     assert max(map(len, output.splitlines())) <= 80
 
 
-def test_eval_says_all_of_it_as_json_and_files(run, tmp_path):
+def test_eval_writes_json_and_files(run, tmp_path):
     folder, _ = run
     said = json.loads(zoo("eval", folder, "--json", "--confusion", tmp_path / "all.csv"))
     assert said["accuracy"] == read_manifest(folder).metrics["test_accuracy"]
@@ -176,12 +176,12 @@ def test_eval_says_all_of_it_as_json_and_files(run, tmp_path):
     assert "no folder" in zoo("eval", folder, "--confusion", tmp_path / "no" / "a.csv", code=1)
 
 
-def test_many_classes_are_a_row_each_and_the_commonest_mistakes(capsys, monkeypatch):
+def test_many_classes_have_a_row_each_and_the_commonest_mistakes(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     labels = [f"class_of_things_{number}" for number in range(100)]
     truth = np.arange(100).repeat(5)
     logits = torch.nn.functional.one_hot(torch.from_numpy(truth), 100).float()
-    logits[10 * 5:10 * 5 + 3, 7] = 2  # three of class 10 are taken for 7
+    logits[10 * 5:10 * 5 + 3, 7] = 2  # three of class 10 are classified as 7
     result = score(logits, truth, 100)
     assert result.accuracy == 497 / 500 and result.top5_accuracy == 1.0
     eval._print(labels, result)
@@ -191,7 +191,7 @@ def test_many_classes_are_a_row_each_and_the_commonest_mistakes(capsys, monkeypa
     assert max(map(len, lines)) <= 80
 
 
-def test_a_preset_and_what_overrides_it(tmp_path, monkeypatch):
+def test_a_preset_and_its_overrides(tmp_path, monkeypatch):
     from zoo.training import classification as training
 
     asked = []
@@ -215,7 +215,7 @@ def test_a_preset_and_what_overrides_it(tmp_path, monkeypatch):
     assert "digits has no preset 'paper'" in zoo("train", "DARTS", "--preset", "paper", code=1)
 
 
-def test_the_help_names_the_preset_that_is_taken(monkeypatch):
+def test_the_help_names_the_default_preset(monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")
     said = " ".join(zoo("train", "--help").replace("│", " ").split())
     assert "small for digits, folder, sample and your own text, else paper" in said
@@ -291,7 +291,7 @@ def test_import_then_eval(tmp_path):
     table = arrow.table({"img": [{"bytes": content.getvalue()}] * 3, "label": [0, 1, 9]})
     for split in ("train", "test"):
         parquet.write_table(table, tmp_path / f"{split}.parquet")
-    output = zoo("eval", folder, "--path", tmp_path)  # the checkpoint says which data it knows
+    output = zoo("eval", folder, "--path", tmp_path)  # the checkpoint names its data
     assert re.search(r"on cifar10: .* of 3 test images", output)
     assert "airplane" in output
 

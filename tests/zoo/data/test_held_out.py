@@ -1,4 +1,4 @@
-"""Training images that are held out: of each class its share, or one line that says why not."""
+"""Held-out training images: a share of each class, or a one-line error."""
 
 import numpy as np
 import pytest
@@ -17,14 +17,14 @@ def data(labels):
     ([0, 0, 1, 1], 3, "hold out at most 2, so that each class keeps one"),
     ([0, 0, 1, 1], 99, "hold out at most 2, so that each class keeps one"),
 ])
-def test_why_images_cannot_be_held_out(labels, count, why):
+def test_the_reason_that_images_cannot_be_held_out(labels, count, why):
     with pytest.raises(DataError) as caught:
         hold_out(data(labels), count, seed=0)
     assert str(caught.value) == (f"cannot hold out {count} training images of made, stratified "
                                  f"by class: {why}")
 
 
-def test_each_class_is_held_out_by_its_share():
+def test_each_class_is_held_out_in_proportion():
     rest, held = hold_out(data([0] * 6 + [1] * 3), 3, seed=0)
     assert (held.labels.tolist().count(0), held.labels.tolist().count(1)) == (2, 1)
     assert len(rest.train.labels) == 6

@@ -1,4 +1,4 @@
-"""Data sets of the hub where there is no network: said at once, with what to do, and no more."""
+"""Data sets of the hub without a network: reported at once, with the remedy."""
 
 import http.server
 import os
@@ -38,7 +38,7 @@ def nothing_downloaded(tmp_path, monkeypatch):
 
 @pytest.fixture
 def silent(monkeypatch):
-    """A hub that takes the connection and never answers."""
+    """A hub that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
         yield
@@ -51,20 +51,20 @@ def refused(name):
 
 
 @pytest.mark.parametrize("name", OFFLINE)
-def test_a_hub_that_does_not_answer_is_told_at_once(name, silent):
+def test_a_silent_hub_is_reported_at_once(name, silent):
     began = time.monotonic()
     assert refused(name) == OFFLINE[name]
     assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://no.such.host.invalid", "what"])
-def test_an_address_that_nobody_has_is_not_reachable(address, monkeypatch):
+def test_an_unused_address_is_not_reachable(address, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", address)
     assert not hub.is_reachable()
 
 
 @pytest.mark.parametrize("status", [200, 403])
-def test_whatever_the_hub_says_it_is_reachable(status, monkeypatch):
+def test_any_response_means_that_the_hub_is_reachable(status, monkeypatch):
     class Hub(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
             self.send_response(status)
@@ -95,7 +95,7 @@ def test_an_earlier_download_is_read_without_the_hub(silent, tmp_path, monkeypat
     (OSError(28, "No space left on device"), "No space left on device"),
     (ValueError("Couldn't find cache for ptb"), r"missing or incomplete \(ValueError\)"),
 ])
-def test_a_download_that_fails_is_told_in_words_of_ours(error, reason, monkeypatch):
+def test_a_failed_download_is_reported_in_our_words(error, reason, monkeypatch):
     datasets = pytest.importorskip("datasets")
 
     def load_dataset(*_, **__):
@@ -114,7 +114,7 @@ def test_a_download_that_fails_is_told_in_words_of_ours(error, reason, monkeypat
     (["search", "run", "--data", "cifar10"], "cifar10"),
     (["search", "run", "--space", "recurrent", "--data", "ptb"], "ptb"),
 ])
-def test_a_command_says_so_before_it_imports_torch_and_nothing_else(words, name, silent, tmp_path):
+def test_a_command_reports_it_before_importing_torch(words, name, silent, tmp_path):
     code = ("import runpy, sys; sys.modules['torch'] = None; sys.argv = sys.argv[1:]; "
             "runpy.run_module(sys.argv[0], run_name='__main__')")
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True,

@@ -1,4 +1,4 @@
-"""What a training sees in an epoch: each image once, in a new order, at the size of the epoch."""
+"""The batches of an epoch: each image once, in a new order, at the size of the epoch."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ PLAIN = Recipe(epochs=6, batch_size=8)
 
 
 def numbered(count: int, side: int = 8) -> ImageData:
-    """Images that are their number everywhere, which is their label too."""
+    """Images filled with their number, which is also their label."""
     labels = np.arange(count)
     images = np.broadcast_to(labels[:, None, None, None], (count, side, side, 1)).astype(np.uint8)
     split = Split(images.copy(), labels)
@@ -33,7 +33,7 @@ def test_each_image_comes_once_with_its_label(count, sizes):
             numbers = (images * 0.5 + 0.25) * 255
             assert torch.allclose(numbers, labels.view(-1, 1, 1, 1).float().expand_as(numbers))
         orders.append(torch.cat([labels for _, labels in seen]))
-        assert len(orders[-1].unique()) == sum(sizes)  # of 25 one is left out: no batch of one
+        assert len(orders[-1].unique()) == sum(sizes)  # of 25 one is left out, not a batch of one
     assert not torch.equal(*orders)
 
 

@@ -1,4 +1,4 @@
-"""Data sets: what `load` promises, on small files made here."""
+"""Data sets: the guarantees of `load`, on small generated files."""
 
 import io
 import pickle
@@ -45,7 +45,7 @@ def test_digits_are_split_the_same_way_each_time():
     assert data.train.images.dtype == np.float32
     assert (data.train.images.min(), data.train.images.max()) == (0, 255)
     assert data.labels == list("0123456789")
-    # The shipped weights' accuracy is that of these very images.
+    # The accuracy of the shipped weights was measured on exactly these images.
     assert data.test.labels[:12].tolist() == DIGITS_BEGIN
     assert np.bincount(data.test.labels).tolist() == [36, 36, 35, 37, 36, 37, 36, 36, 35, 36]
     assert data.mean == [0.305383] and data.std == [0.376119]
@@ -61,7 +61,7 @@ def test_drawn_digits_look_like_the_scans():
     assert images.min() == 0 and images.max() == 255
     assert np.bincount(labels).tolist() == [20] * 10
     assert images.mean() == pytest.approx(scans.images.mean(), rel=0.05)  # as much ink
-    # The nearest mean scan is of the same class far more often than by chance.
+    # The nearest mean scan has the same class far more often than by chance.
     means = np.stack([scans.images[scans.labels == k].mean(0).ravel() for k in range(10)])
     distance = ((images.reshape(200, 1, 64) - means) ** 2).sum(-1)
     assert (distance.argmin(1) == labels).mean() > 0.4
@@ -164,8 +164,8 @@ def test_a_missing_package_names_the_extra(monkeypatch):
     assert "pip install 'genotype-zoo[data]'" in refused("cifar10")
 
 
-def test_a_folder_with_both_is_no_data_set(tmp_path, monkeypatch):
-    """The images of one would be read with the labels of the other."""
+def test_a_folder_with_both_is_refused(tmp_path, monkeypatch):
+    """Otherwise the images of one would be read with the labels of the other."""
     monkeypatch.setattr(cifar, "_from_parquet", lambda name, found: found)
     for place in ("a/x", "a/cifar100", "b/x", "b/y", "c/x"):
         (tmp_path / place).mkdir(parents=True)
@@ -188,7 +188,7 @@ def write_folder(root, sizes=((10, 8),), mode="RGB", classes=("cat", "dog"),
             (root / split / name).mkdir(parents=True)
             for number, size in enumerate(sizes):
                 image = Image.new(mode, size, 40 * (place + 1) if mode == "L" else (place, 20, 30))
-                own = (31 * sum(map(ord, split)) + number) % 256  # no picture is another's copy
+                own = (31 * sum(map(ord, split)) + number) % 256  # no image is a copy of another
                 image.putpixel((size[0] - 1, size[1] - 1), own if mode == "L" else (own, 20, 30))
                 image.save(root / split / name / f"{number}.png")
 
@@ -207,7 +207,7 @@ def test_gray_images_have_one_channel(tmp_path):
     assert load("folder", tmp_path).train.images.shape == (2, 8, 10, 1)
 
 
-def test_sixteen_bits_are_scaled_and_not_cut_off(tmp_path):
+def test_sixteen_bits_are_scaled_without_clipping(tmp_path):
     write_folder(tmp_path, mode="L")
     levels = np.arange(80, dtype=np.uint16).reshape(8, 10) * 800
     Image.fromarray(levels).save(tmp_path / "train" / "cat" / "0.png")
@@ -222,7 +222,7 @@ def test_images_of_differing_size_are_scaled_when_asked(tmp_path):
     assert load("folder", tmp_path, size=16).test.images.shape == (4, 16, 16, 3)
 
 
-def test_images_are_scaled_as_pictures_are_when_the_network_is_used(tmp_path):
+def test_images_are_scaled_as_in_prediction(tmp_path):
     write_folder(tmp_path, sizes=((30, 21),))
     files = sorted(tmp_path.glob("test/*/*.png"))
     for number, file in enumerate(files):
@@ -235,7 +235,7 @@ def test_images_are_scaled_as_pictures_are_when_the_network_is_used(tmp_path):
     assert learned.std() > 10
 
 
-def test_images_are_upright_and_on_white_as_pictures_are_when_the_network_is_used(tmp_path):
+def test_images_are_upright_and_on_white_as_in_prediction(tmp_path):
     write_folder(tmp_path, sizes=((10, 8),) * 3)
     random, exif = np.random.default_rng(0), Image.Exif()
     exif[0x0112] = 6
@@ -258,7 +258,7 @@ def test_images_are_upright_and_on_white_as_pictures_are_when_the_network_is_use
 
 
 @pytest.mark.parametrize("height, width, wanted", [(16, 16, (16, 16)), (8, 10, (8, 10))])
-def test_images_are_scaled_to_what_a_square_network_reads(tmp_path, height, width, wanted):
+def test_images_are_scaled_to_the_input_of_a_square_network(tmp_path, height, width, wanted):
     write_folder(tmp_path)
     spec = Input(height=height, width=width, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
     assert load_for(spec, "folder", tmp_path).test.images.shape[1:3] == wanted
@@ -274,7 +274,7 @@ def test_folders_with_too_few_classes(tmp_path, classes, wanted):
     assert wanted in refused("folder", tmp_path)
 
 
-def test_folders_that_do_not_fit(tmp_path):
+def test_invalid_folders(tmp_path):
     write_folder(tmp_path, splits=("train",))
     assert "no folder test/" in refused("folder", tmp_path)
     (tmp_path / "test" / "bird").mkdir(parents=True)
@@ -286,7 +286,7 @@ def test_folders_that_do_not_fit(tmp_path):
     whole = (tmp_path / "train" / "cat" / "0.png").read_bytes()
     (tmp_path / "test" / "cat" / "a.png").write_bytes(whole[:len(whole) // 2])
     assert "a.png" in refused("folder", tmp_path)
-    chunk = b"\0\0\0\5\x90)\xe1\xa4"  # not a chunk's name: Pillow calls that a SyntaxError
+    chunk = b"\0\0\0\5\x90)\xe1\xa4"  # an invalid chunk name, for which Pillow raises SyntaxError
     (tmp_path / "test" / "cat" / "a.png").write_bytes(whole[:33] + chunk + whole[41:])
     assert "a.png" in refused("folder", tmp_path)
 
@@ -294,7 +294,7 @@ def test_folders_that_do_not_fit(tmp_path):
 # --- names and options ----------------------------------------------------------------------
 
 
-def test_names_and_options_that_do_not_go_together(tmp_path):
+def test_invalid_names_and_options(tmp_path):
     assert "did you mean cifar10" in refused("cifar_10")
     assert "leave --path out" in refused("digits", tmp_path)
     assert "not a folder" in refused("cifar10", tmp_path / "absent")
@@ -313,7 +313,7 @@ def test_augmentation_keeps_shape_and_range(name):
     assert changed.shape == pixels.shape
     assert changed.min() >= 0 and changed.max() <= 255.001
     assert not torch.equal(changed, pixels)
-    assert torch.equal(augment(pixels, Recipe()), pixels)  # nothing asked, nothing done
+    assert torch.equal(augment(pixels, Recipe()), pixels)  # no augmentation requested, none applied
 
 
 def test_each_change_does_what_it_says():

@@ -1,5 +1,5 @@
-"""Nothing is left out or reinterpreted in silence: pictures of all suffixes, skipped files, bit
-depths, and classes that only one side has."""
+"""Nothing is skipped or reinterpreted silently: images of all suffixes, skipped files, bit depths,
+and classes in one split only."""
 
 import io
 import logging
@@ -63,13 +63,13 @@ def test_every_suffix_that_pillow_reads_is_a_picture(tmp_path, said):
     assert len(load("imagenet", tmp_path, size=8).train.labels) == there + 1
 
 
-def test_what_pillow_knows_by_name_only_is_none():
+def test_formats_without_a_reader_in_pillow_are_not_images():
     assert {".tif", ".tiff", ".jfif", ".png", ".jpg", ".webp", ".ppm"} <= suffixes()
     assert not {".mpg", ".eps", ".h5", ".grib", ".txt", ".pdf", ""} & suffixes()
 
 
 def test_a_stub_with_a_reader_is_read(monkeypatch):
-    """Somebody's code may read what Pillow does not."""
+    """Other code may register a reader for a format that Pillow cannot read."""
     picture_files.suffixes.cache_clear()
     monkeypatch.setattr(GribStubImagePlugin, "_handler", object(), raising=False)
     assert ".grib" in suffixes()
@@ -81,7 +81,7 @@ def test_a_stub_with_a_reader_is_read(monkeypatch):
 # --- what is skipped --------------------------------------------------------------------------
 
 
-def test_what_is_left_out_is_counted_and_named_once(tmp_path, said):
+def test_skipped_files_are_counted_and_named_once(tmp_path, said):
     write_folder(tmp_path)
     (tmp_path / "train/cat/._0.png").write_bytes(b"\0\5\x16\7 notes of macOS")
     (tmp_path / "train/cat/.hidden.jpg").write_bytes(b"")
@@ -93,7 +93,7 @@ def test_what_is_left_out_is_counted_and_named_once(tmp_path, said):
     for name in ("folder", "imagenet"):
         assert len(load(name, tmp_path, 8).train.labels) == 2
     line, again = said()
-    assert line == again  # of each `load`; a command shows it once
+    assert line == again  # for each `load`; a command shows it once
     assert line.startswith(f"{tmp_path}: read 4 images and ignored 7 others")
     assert "train/cat/._0.png, train/cat/.hidden.jpg, train/dog/more/, train/dog/notes.txt, " \
         "train/loose.png and 2 more" in line
@@ -146,7 +146,7 @@ def in_folder(tmp_path, image, suffix):
 
 @pytest.mark.parametrize("suffix, kind", [
     (".tif", np.int32), (".tif", np.uint16), (".png", np.uint16), (".pgm", np.uint16)])
-def test_sixteen_bits_are_scaled_in_whatever_they_stand(tmp_path, suffix, kind):
+def test_sixteen_bits_are_scaled_in_any_container(tmp_path, suffix, kind):
     file = in_folder(tmp_path, Image.fromarray(LEVELS.astype(kind)), suffix)
     wanted = LEVELS // 256
     assert np.array_equal(decode(file), np.repeat(wanted[..., None], 3, axis=2))
@@ -167,7 +167,7 @@ def test_a_dark_picture_of_sixteen_bits_stays_dark(tmp_path):
     ((LEVELS / 256).astype(np.float32), "gray values in floats, from 0 to 255.9"),
 ])
 def test_values_without_a_scale_are_refused(tmp_path, levels, said):
-    """They were cut off at 0 and 255, which makes white or black of them."""
+    """They were clipped to 0..255, which made them white or black."""
     file = in_folder(tmp_path, Image.fromarray(levels), ".tif")
     with pytest.raises(PictureError, match="save it with 8 or 16 bits") as picture:
         decode(file)
@@ -182,7 +182,7 @@ def test_values_without_a_scale_are_refused(tmp_path, levels, said):
 # --- classes ----------------------------------------------------------------------------------
 
 
-def test_classes_of_one_side_are_one_line_with_both_lists(tmp_path):
+def test_classes_of_one_split_are_one_line_with_both_lists(tmp_path):
     write_folder(tmp_path, splits=("train",), classes=("cat", "dog", "hen"))
     write_folder(tmp_path, splits=("val",), classes=("Cat", "Dog", "hen"))
     train, test = tmp_path / "train", tmp_path / "val"
@@ -191,7 +191,7 @@ def test_classes_of_one_side_are_one_line_with_both_lists(tmp_path):
         f"{test} lacks; give both folders the same classes")
 
 
-def test_classes_without_a_test_image_are_told(tmp_path, said):
+def test_classes_without_a_test_image_are_noted(tmp_path, said):
     write_folder(tmp_path, splits=("train",), classes=("cat", "dog", "hen"))
     write_folder(tmp_path, splits=("test",), classes=("cat",))
     (tmp_path / "test" / "dog").mkdir()
@@ -199,7 +199,7 @@ def test_classes_without_a_test_image_are_told(tmp_path, said):
     assert said() == ["folder has no test images of the classes dog, hen"]
 
 
-def test_classes_without_a_training_image_are_told(tmp_path, said):
+def test_classes_without_a_training_image_are_noted(tmp_path, said):
     write_folder(tmp_path, classes=("cat", "dog", "hen"))
     for name in ("dog", "hen"):
         (tmp_path / "train" / name / "0.png").rename(tmp_path / f"{name}.png")
@@ -212,12 +212,12 @@ def test_classes_without_a_training_image_are_told(tmp_path, said):
                       "and 2 more"]
 
 
-def test_coarse_labels_of_cifar100_are_told(tmp_path):
+def test_coarse_labels_of_cifar100_are_refused(tmp_path):
     for split in ("train", "test"):
         write_parquet(tmp_path / f"{split}.parquet", some_images(20), list(range(20)))
     message = refused("cifar100", tmp_path)
     assert "20 values" in message and "coarse" in message and "fine_label" in message
-    for split in ("train", "test"):  # said to be the fine ones
+    for split in ("train", "test"):  # declared as the fine labels
         write_parquet(tmp_path / f"{split}.parquet", some_images(20), list(range(20)), "fine_label")
     assert load("cifar100", tmp_path).train.labels.max() == 19
 

@@ -1,4 +1,4 @@
-"""Pictures become pixels: shape, arithmetic, orientation, transparency, and `zoo predict`."""
+"""From image files to pixels: shape, arithmetic, orientation, transparency, and `zoo predict`."""
 
 import io
 import json
@@ -32,8 +32,8 @@ def test_whole_blocks_are_their_mean():
 
 
 @pytest.mark.parametrize("size", [(50, 33), (97, 200), (31, 31), (5, 3), (1, 1)])
-def test_parts_of_pixels_count_for_their_share(size):
-    """Every pixel repeated `side` times is cut into whole pixels, whose mean is a plain one."""
+def test_partial_pixels_count_in_proportion(size):
+    """With every pixel repeated `side` times, areas hold whole pixels and have a plain mean."""
     pixels = noise(*size)
     side = 7
     found = area_average(pixels, side, side)
@@ -45,11 +45,11 @@ def test_parts_of_pixels_count_for_their_share(size):
     assert found.dtype == np.float32 and found.shape == (side, side, 3)
 
 
-def test_pictures_of_the_size_asked_for_stay_as_they_are():
+def test_images_of_the_requested_size_are_unchanged():
     assert np.array_equal(area_average(noise(32, 32), 32, 32), noise(32, 32))
 
 
-def test_other_shapes_than_squares():
+def test_images_that_are_not_square():
     assert area_average(noise(60, 60), 10, 20).shape == (10, 20, 3)
     stripes = np.zeros((8, 8, 1), np.uint8)
     stripes[3:5] = 200
@@ -57,7 +57,7 @@ def test_other_shapes_than_squares():
 
 
 @pytest.mark.parametrize("turned", range(1, 9))
-def test_the_orientation_that_a_camera_noted_is_followed(tmp_path, turned):
+def test_exif_orientation_is_applied(tmp_path, turned):
     image = Image.fromarray(noise(40, 60))
     exif = Image.Exif()
     exif[0x0112] = turned
@@ -65,9 +65,9 @@ def test_the_orientation_that_a_camera_noted_is_followed(tmp_path, turned):
     assert decode(tmp_path / "x.png").shape == ((40, 60, 3) if turned < 5 else (60, 40, 3))
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow tells of each
-def test_damaged_notes_of_a_camera_are_left_aside(tmp_path):
-    """Of some hundred kinds of damage to the EXIF block none may refuse the picture."""
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of each
+def test_damaged_exif_is_ignored(tmp_path):
+    """None of some hundred damaged EXIF blocks may make the image unreadable."""
     exif = Image.Exif()
     exif[0x0112], exif[0x010F], exif[0x8769] = 6, "a camera", {0x9003: "2026:11:26 00:00:00"}
     content = io.BytesIO()
@@ -84,7 +84,7 @@ def test_damaged_notes_of_a_camera_are_left_aside(tmp_path):
     assert shapes == {(40, 60, 3), (60, 40, 3)}
 
 
-def test_what_is_transparent_is_white_paper(tmp_path):
+def test_transparent_pixels_are_white(tmp_path):
     pixels = np.zeros((2, 2, 4), np.uint8)
     pixels[..., 0] = 200
     pixels[0, :, 3] = 255
@@ -111,7 +111,7 @@ def test_brightness_is_that_of_pillow():
     assert np.array_equal(brightness(pixels)[..., 0], plain)
 
 
-def test_files_that_are_none(tmp_path):
+def test_files_that_are_not_images(tmp_path):
     (tmp_path / "x.jpg").write_bytes(b"no picture")
     with pytest.raises(PictureError, match="x.jpg is not a readable image .* or remove it"):
         read_picture(tmp_path / "x.jpg", CIFAR)
@@ -130,7 +130,7 @@ def test_files_that_are_none(tmp_path):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """An artifact of an image network, as `zoo train` leaves it."""
+    """An artifact of an image network, as written by `zoo train`."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     torch.manual_seed(0)
     model = create_model("DARTS", channels=4, layers=3)
@@ -161,7 +161,7 @@ def test_predict(tmp_path, trained):
         assert line.endswith(", ".join(f"{name} {shares[name]:.1%}" for name in best))
 
 
-def test_predict_leaves_out_what_macos_notes_of_a_file(tmp_path, trained):
+def test_predict_skips_files_of_macos(tmp_path, trained):
     Image.fromarray(noise(70, 50)).save(tmp_path / "x.png")
     (tmp_path / "._x.png").write_bytes(b"\0\5\x16\7")
     result = CliRunner().invoke(app, ["predict", str(trained), str(tmp_path / "._x.png"),
@@ -174,7 +174,7 @@ def test_predict_leaves_out_what_macos_notes_of_a_file(tmp_path, trained):
     assert alone.exit_code == 1 and "._x.png holds what macOS notes" in alone.output
 
 
-def test_predict_says_what_is_wrong(tmp_path, trained):
+def test_predict_reports_errors(tmp_path, trained):
     def told(*arguments):
         result = CliRunner().invoke(app, ["predict", *map(str, arguments)])
         assert result.exit_code == 1
@@ -185,7 +185,7 @@ def test_predict_says_what_is_wrong(tmp_path, trained):
     assert "--top must be at least 1" in told(trained, tmp_path / "x.png", "--top", 0)
 
 
-def test_predict_goes_on_after_a_bad_file(tmp_path, trained):
+def test_predict_continues_after_a_bad_file(tmp_path, trained):
     Image.fromarray(noise(70, 50)).save(tmp_path / "x.png")
     Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
     (tmp_path / "bad.png").write_bytes((tmp_path / "x.png").read_bytes()[:200])

@@ -1,4 +1,4 @@
-"""Texts: what is read from which files, the batches made of them, and the errors."""
+"""Texts: files, tokens, batches and errors."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_words_of_a_folder_end_each_line_with_eos(tmp_path, name, pattern):
     data = load_text(name, write_splits(tmp_path, pattern))
     assert back(data, data.train) == ["the", "cat", "sat", "<eos>", "<eos>", "the", "dog",
                                       "<eos>", "only0", "<eos>"]
-    assert back(data, data.test)[-2:] == ["only2", "<eos>"]  # words of every split have a number
+    assert back(data, data.test)[-2:] == ["only2", "<eos>"]  # the vocabulary covers every split
     assert data.vocabulary_size == 8 and data.train.dtype == np.int64
 
 
@@ -56,8 +56,8 @@ WRITTEN = "déjà vu\n\nencore\n" * 20
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le marked",
                                   "utf-16-be marked", "utf-32-be marked"])
-def test_all_ends_of_lines_and_all_marked_codes_are_the_same_text(tmp_path, ends, code):
-    """CR alone, as of old Macs, made one line of a file, in silence."""
+def test_all_line_ends_and_marked_encodings_give_the_same_text(tmp_path, ends, code):
+    """CR alone, as on old Macs, silently turned a file into one line."""
     code, _, marked = code.partition(" ")
     text = "\ufeff" * bool(marked) + WRITTEN.replace("\n", ends)
     (tmp_path / "mine.txt").write_bytes(text.encode(code))
@@ -70,7 +70,7 @@ def test_all_ends_of_lines_and_all_marked_codes_are_the_same_text(tmp_path, ends
             assert np.array_equal(getattr(found, split), getattr(wanted, split))
 
 
-def test_a_splits_ends_of_lines_too(tmp_path):
+def test_all_line_ends_in_the_splits_of_a_folder(tmp_path):
     folder = write_splits(tmp_path)
     wanted = load_text("ptb", folder)
     file = folder / "valid.txt"
@@ -97,7 +97,7 @@ def test_texts_that_cannot_be_learned_from(tmp_path, content, by, said):
     assert str(file) in str(raised.value)
 
 
-def test_a_folder_without_its_training_text_names_it_and_another_way(tmp_path):
+def test_a_missing_training_text_is_named_with_the_remedy(tmp_path):
     write_splits(tmp_path, splits=("valid", "test"))
     with pytest.raises(DataError, match="train.txt or wiki.train.tokens or ptb.train.txt is "
                        "missing; it has valid.txt and test.txt; .* --data text"):
@@ -129,7 +129,7 @@ def test_rows_of_the_hub_are_lines(monkeypatch):
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     monkeypatch.setattr("zoo.data.sets.hub.is_reachable", lambda: True)
     data = load_text("ptb")
-    # Its scripts are not run any more; the branch has the same rows.
+    # Dataset scripts are no longer run; the branch has the same rows.
     assert asked == [(("ptb-text-only/ptb_text_only",), {"revision": "refs/convert/parquet"})]
     assert back(data, data.valid) == ["the", "cat", "<eos>", "sat", "<eos>"]
 
@@ -137,7 +137,7 @@ def test_rows_of_the_hub_are_lines(monkeypatch):
 # --- batches ------------------------------------------------------------------------------------
 
 
-def test_columns_read_on_downwards():
+def test_columns_are_read_downwards():
     text = columns(np.arange(11), 3)
     assert text.tolist() == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
     with pytest.raises(DataError, match=r"11 tokens make no 6 columns of 2; .*at most 5"):
@@ -156,7 +156,7 @@ def test_an_epoch_reads_the_training_text_once():
         assert hidden.shape == (1, 3, 4) and factor in (0.5, 1)
         read.append((tokens, factor))
     assert all(factor == len(tokens) / 10 for tokens, factor in read[:-1])
-    assert len(read[-1][0]) < 10 * read[-1][1]  # cut at the end of the text, at the rate of a whole
+    assert len(read[-1][0]) < 10 * read[-1][1]  # cut at the end of the text, at the full rate
     assert torch.equal(torch.cat([tokens for tokens, _ in read]), batches.train[:102])
 
 
@@ -166,7 +166,7 @@ def test_lengths_are_a_function_of_seed_and_epoch_and_some_are_half():
     assert stream(rows=20000, seed=1).lengths(3) != lengths
     assert set(lengths) == {10, 5}
     assert 0.03 < lengths.count(5) / len(lengths) < 0.07
-    assert sum(len(train[0]) for train, _, _ in stream(rows=12).epoch(1)) == 10  # a row is left
+    assert sum(len(train[0]) for train, _, _ in stream(rows=12).epoch(1)) == 10  # one row remains
 
 
 def test_hidden_states_are_carried_and_the_validation_text_wraps():
@@ -174,11 +174,11 @@ def test_hidden_states_are_carried_and_the_validation_text_wraps():
     for number, (train, valid, _) in enumerate(batches.epoch(1)):
         seen.append((valid[0][0, 0].item(), valid[2].max().item(), train[2].max().item()))
         batches.carry(torch.full((1, 3, 4), number + 1.0), torch.full((1, 2, 4), number + 1.0))
-    # 16 rows to read in stretches of 10: 10, then 6, then again from the start with zeros.
+    # 16 rows in sequences of 10: 10, then 6, then from the start again with a zero state.
     assert seen[:4] == [(0, 0, 0), (10, 1, 1), (0, 0, 2), (10, 3, 3)]
 
 
-def test_a_resumed_stream_goes_on_as_an_uninterrupted_one():
+def test_a_resumed_stream_equals_an_uninterrupted_one():
     def run(batches, number):
         read = []
         for train, valid, factor in batches.epoch(number):

@@ -1,5 +1,5 @@
-"""Genotypes written in other tools' forms: what is written is read back, what does not fit is
-refused by name."""
+"""Genotypes in the notations of other tools: written ones are read back, unsupported ones refused
+by name."""
 
 import ast
 import json
@@ -22,13 +22,13 @@ def held(form):
 
 
 def by_inputs(genotype):
-    """The edges of a node in the order of their inputs; a node is their sum."""
+    """The edges of a node sorted by input, since a node is their sum."""
     return type(genotype)(*(Cell([sorted(edges, key=lambda edge: edge[1]) for edges in cell.nodes],
                                  cell.concat) for cell in genotype.cells().values()))
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_cell_that_a_form_can_hold_is_read_back(form):
+def test_every_supported_cell_is_read_back(form):
     names = held(form)
     for name in names:
         text, lost = write(CELLS[name], form)
@@ -37,14 +37,14 @@ def test_every_cell_that_a_form_can_hold_is_read_back(form):
             assert genotype != CELLS[name] and genotype == by_inputs(CELLS[name]), name
         else:
             assert genotype == CELLS[name], name
-    # Those of the other tools hold most of the convolutional cells, and not all.
+    # The notations of other tools cover most, but not all, convolutional cells.
     conv = [name for name in names if CELLS[name].kind == "conv"]
     assert len(names) == len(CELLS) if FORMATS[form].limits is None else (
         names == conv and 60 < len(conv) < len(CELLS) - 20)
 
 
 @pytest.mark.parametrize("form", [name for name, each in FORMATS.items() if each.limits])
-def test_every_other_cell_is_refused_in_one_line(form):
+def test_every_unsupported_cell_is_refused_in_one_line(form):
     for name in CELLS.keys() - set(held(form)):
         with pytest.raises(GenotypeError, match=f"^cannot be written as {form}: ") as caught:
             write(CELLS[name], form)
@@ -80,7 +80,7 @@ def test_why_a_cell_does_not_fit(form, genotype, reason):
         write(genotype, form)
 
 
-# --- as the tools themselves write one ------------------------------------------------------
+# --- as written by the tools themselves -----------------------------------------------------
 
 # `arch` of 'darts-v2' in nni/nas/hub/pytorch/nasnet.py.
 NNI = {
@@ -128,7 +128,7 @@ def test_darts_v2_as_each_tool_writes_it():
     assert write(darts, "classic") == (str(darts), [])
 
 
-def test_an_order_that_is_not_kept_is_said():
+def test_a_lost_order_is_noted():
     _, lost = write(CELLS["DARTS_V2"], "nasbench301")
     assert lost == ["nasbench301 does not keep the order of a node's edges; they are read back "
                     "sorted by input"]
@@ -136,6 +136,6 @@ def test_an_order_that_is_not_kept_is_said():
     assert write(CELLS["DARTS_V2"], "naslib")[1] == []
 
 
-def test_an_unknown_format_names_those_there_are():
+def test_an_unknown_format_lists_the_known_ones():
     with pytest.raises(ValueError, match="unknown format 'nnni'; did you mean nni.* classic, json"):
         write(CELLS["DARTS_V2"], "nnni")

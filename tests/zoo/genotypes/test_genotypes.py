@@ -1,4 +1,4 @@
-"""The genotype value: parse and print, and an error for whatever describes no cell."""
+"""The genotype value: parsing, printing, and errors for invalid cells."""
 
 import json
 import random
@@ -21,7 +21,7 @@ def conv(nodes, concat=(2,)):
     return ConvGenotype(Cell(nodes, concat), GOOD)
 
 
-# --- what is printed can be read ----------------------------------------------------------
+# --- printing and parsing -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -60,13 +60,13 @@ def test_any_genotype_reads_back_from_both_forms(seed):
     assert parse(to_json(genotype)) == genotype
 
 
-def test_two_edges_a_node_print_as_the_classic_pair_list():
+def test_two_edges_per_node_print_as_the_classic_pair_list():
     text = str(zoo.genotype("DARTS_V2"))
     assert text.startswith("Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ")
     assert "normal_concat=[2, 3, 4, 5], reduce=[('max_pool_3x3', 0), " in text
 
 
-def test_other_numbers_of_edges_print_one_list_a_node():
+def test_other_numbers_of_edges_print_one_list_per_node():
     genotype = conv([[("skip_connect", 0)], []], (2,))
     assert str(genotype).startswith("Genotype(normal=[[('skip_connect', 0)], []], ")
 
@@ -92,7 +92,7 @@ def test_a_genotype_is_frozen_and_hashable():
         genotype.normal = GOOD
 
 
-# --- errors name the edge and what is allowed ---------------------------------------------
+# --- errors name the edge and the allowed values ------------------------------------------
 
 
 @pytest.mark.parametrize("nodes, concat, message", [
@@ -133,7 +133,7 @@ def test_a_recurrent_node_has_one_edge():
     ([[("skip_connect",)]], [2]), ([["skip"]], [2]), (3, [2]), ([[("skip_connect", 0)]], 2),
     (None, None),
 ])
-def test_what_has_not_the_form_of_a_cell_is_refused(nodes, concat):
+def test_values_that_are_not_cells_are_refused(nodes, concat):
     with pytest.raises(GenotypeError, match="a cell needs nodes, a list of lists"):
         Cell(nodes, concat)
 
@@ -163,7 +163,7 @@ def test_an_odd_pair_list_names_the_edge_without_partner():
     ("Genotype(recurrent=[('tanh', 0)], concat=range(0, 9, 0))", "concat: .*only quoted names"),
     ("[1, 2]", "expected one Genotype"),
 ])
-def test_text_that_is_no_genotype_says_why(text, message):
+def test_text_without_a_genotype_says_why(text, message):
     with pytest.raises(GenotypeError, match=message):
         parse(text)
 
@@ -195,7 +195,7 @@ def test_absurd_text_is_refused_with_one_error(text):
         parse(text)
 
 
-def test_what_stands_around_a_genotype_is_not_run(tmp_path):
+def test_code_around_a_genotype_is_not_run(tmp_path):
     folder = tmp_path / "made"
     text = (f"__import__('os').mkdir({str(folder)!r})\n"
             "CELL = x.Genotype(recurrent=[('tanh', 0)], concat=[1]); "

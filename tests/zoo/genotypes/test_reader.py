@@ -1,4 +1,4 @@
-"""Genotypes as people bring them: every form is read as it was meant, or refused by its name."""
+"""Genotypes in the wild: every notation is read as intended, or refused by name."""
 
 import json
 import random
@@ -29,14 +29,14 @@ def small(operation="sep_conv_3x3"):
 
 
 def nested(edges):
-    """Pairs nested by node, as GDAS writes them."""
+    """Pairs nested by node, as in GDAS."""
     pairs = edges.strip("[]").split("), (")
     pairs = [f"({pair.strip('()')})" for pair in pairs]
     return "[" + ", ".join(f"({a}, {b})" for a, b in zip(pairs[::2], pairs[1::2],
                                                          strict=True)) + "]"
 
 
-# --- one genotype in whatever Python it is written ----------------------------------------
+# --- one genotype in any Python notation --------------------------------------------------
 
 
 AS_WRITTEN = {
@@ -91,14 +91,14 @@ def test_files_of_every_encoding(form, encoding, tmp_path):
     assert parse(decode(text.encode(encoding))) == (DARTS_V2 if form == "text" else small())
 
 
-# --- what is left out, and what may be meant otherwise, is said ---------------------------
+# --- notes on skipped and ambiguous parts -------------------------------------------------
 
 
 @pytest.mark.parametrize("form, note", [
     ("strengths", "ignored: the strengths of the edges"),
     ("GDAS", "ignored: connectN, connects"),
 ])
-def test_what_is_left_out_is_said(form, note):
+def test_skipped_parts_are_reported(form, note):
     assert read(AS_WRITTEN[form]).notes == [note]
     with pytest.warns(UserWarning, match=note):
         parse(AS_WRITTEN[form])
@@ -137,7 +137,7 @@ def test_triples_that_may_mean_two_things_are_refused(edges, message):
         parse(triples(edges))
 
 
-def test_input_first_is_read_and_said():
+def test_input_first_is_read_with_a_note():
     reading = read(SMALL.replace("('{}', 0)", "(0, 'sep_conv_3x3')"))
     assert reading.genotype == small()
     assert reading.notes == ["edges read as (input, operation)"]
@@ -165,7 +165,7 @@ class Searcher:
 """
 
 
-def test_of_several_the_last_is_taken_and_said():
+def test_of_several_the_last_is_taken_with_a_note():
     reading = read(LOG)
     assert reading.genotype == small("dil_conv_3x3")
     assert reading.name == ""
@@ -188,7 +188,7 @@ def test_a_number_or_a_name_selects(select, operation):
     ("0", "there is no genotype 0; select one of 1 to 4"), (5, "there is no genotype 5"),
     ("frist", "named 'frist'; did you mean First"),
 ])
-def test_what_cannot_be_selected_says_so(select, message):
+def test_an_invalid_selection_says_why(select, message):
     with pytest.raises(GenotypeError, match=message):
         read(MODULE, select)
     with pytest.raises(GenotypeError, match="the genotypes here have no names"):
@@ -265,7 +265,7 @@ OPERATIONS = ["max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "s
               "dil_conv_3x3", "dil_conv_5x5"]
 NNI_NAMES = ["maxpool", "avgpool", "skipconnect", "sepconv3x3", "sepconv5x5", "dilconv3x3",
              "dilconv5x5"]
-#: In the order of its inputs, so that forms which keep none can be compared.
+#: Sorted by input, for comparison with notations that keep no order.
 SORTED = type(DARTS_V2)(*(
     type(cell)([sorted(node, key=lambda edge: edge[1]) for node in cell.nodes], cell.concat)
     for cell in DARTS_V2.cells().values()))
@@ -293,7 +293,7 @@ OTHER_TOOLS = {
 
 
 @pytest.mark.parametrize("tool", OTHER_TOOLS)
-def test_forms_of_other_tools_are_recognized_and_said(tool):
+def test_notations_of_other_tools_are_recognized_with_a_note(tool):
     value, called = OTHER_TOOLS[tool]
     reading = read(repr(value))
     assert reading.genotype == SORTED
@@ -320,7 +320,7 @@ def without(made, *keys):
     (((((0, 1),) * 4),) * 2, "NASLib: normal cell: 4 edges; a cell has 8"),
     ((4, 0, 3, 1, 5, 3), "NASLib: operation 5; NAS-Bench-201 has 0 to 4, skip_connect, none"),
 ])
-def test_other_tools_forms_that_are_not_whole_are_refused(value, message):
+def test_incomplete_notations_of_other_tools_are_refused(value, message):
     with pytest.raises(GenotypeError, match=message):
         read(repr(value))
 
@@ -360,7 +360,7 @@ def test_a_nas_bench_201_cell_that_is_not_whole_is_refused(text, message):
         read(text)
 
 
-def test_what_is_beside_a_tools_cell_is_said():
+def test_values_next_to_a_tools_cell_are_noted():
     reading = read(repr(nni(SORTED) | {"depth": 8, "width": 16}))
     assert (reading.genotype, reading.notes[1]) == (SORTED, "ignored: depth, width")
 
@@ -379,7 +379,7 @@ def test_nni_of_five_nodes_says_that_the_concat_may_be_another():
     assert "NASNet, ENAS and AmoebaNet concatenate only" in reading.notes[1]
 
 
-# --- whatever comes, one line -------------------------------------------------------------
+# --- any input gives a genotype or one line -----------------------------------------------
 
 
 def mutations(text, count, draw):
@@ -411,7 +411,7 @@ def test_mutated_text_is_read_or_refused():
 
 
 @pytest.mark.slow
-def test_mutated_text_is_read_or_refused_long():
+def test_much_mutated_text_is_read_or_refused():
     assert fuzz(1000) < 0.1
 
 

@@ -100,7 +100,7 @@ def test_input_channels_may_differ():
 
 
 @pytest.mark.parametrize("network, size", [("cifar", 32), ("cifar", 4), ("imagenet", 64)])
-def test_the_auxiliary_head_speaks_in_training_only(network, size):
+def test_the_auxiliary_head_is_used_in_training_only(network, size):
     model = small("DARTS", network, auxiliary=True)
     images = torch.randn(2, 3, size, size)
     logits, auxiliary = model.train()(images)
@@ -116,7 +116,7 @@ def test_the_imagenet_auxiliary_head_lacks_its_last_norm_as_published():
     assert norms == {"cifar": 2, "imagenet": 1}
 
 
-def test_reductions_stand_at_thirds_of_the_depth():
+def test_reductions_are_at_thirds_of_the_depth():
     for layers, expected in ((20, [6, 13]), (8, [2, 5]), (14, [4, 9]), (5, [1, 3])):
         model = small("DARTS", layers=layers)
         assert [i for i, cell in enumerate(model.cells) if cell.reduction] == expected

@@ -11,8 +11,8 @@ from zoo.models.cost import cost, parameters
 
 COMPUTED = json.loads(Path(__file__).with_name("computed_costs.json").read_text())
 SIZES = {"cifar_C36_L20": ("cifar", 36, 20, 32), "imagenet_C48_L14": ("imagenet", 48, 14, 224)}
-# Between them these have every operation but GDAS's own, nodes of 0 to 2 edges, and inputs in
-# the concatenation.
+# Together these have every operation except those of GDAS, nodes of 0 to 2 edges, and inputs in the
+# concatenation.
 QUICK = {("cifar_C36_L20", name) for name in (
     "NASNet_A", "AmoebaNet_A", "DARTS_V1", "DARTS_V2", "AmoebaNet_B_google", "FairDARTS_a",
     "SNAS_aggressive", "PR_DARTS_DL2", "NAONet_A", "SETN", "ENAS_micro_released",
@@ -40,7 +40,7 @@ def test_cost_is_as_computed(size, name):
 def test_every_convolutional_cell_has_its_figures():
     known = {name for name in zoo.list_cells(kind="conv")
              if zoo.registry.record(name).origin == "published"}
-    # The reduction cell of GDAS_F1 was no genotype when the figures were computed.
+    # The reduction cell of GDAS_F1 was not a genotype when the figures were computed.
     assert known - COMPUTED.keys() == {"GDAS_F1"}
 
 

@@ -1,4 +1,4 @@
-"""Depthwise convolutions as they are trained are what torch computes, gradients included."""
+"""The depthwise convolutions of training equal torch's, gradients included."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def test_depthwise_convolutions(kernel, stride, height, width):
         assert torch.allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("small", [True, False])  # convolved as one map, or one by one
+@pytest.mark.parametrize("small", [True, False])  # all maps at once, or one by one
 @pytest.mark.parametrize("stride, count", [(1, 3), (2, 3), (2, 1)])
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_many_depthwise_convolutions_at_once(small, stride, count, kernel, monkeypatch):

@@ -1,4 +1,4 @@
-"""The training form of a network computes what the network itself does, gradients included."""
+"""The fused form of a network equals the network, gradients included."""
 
 import copy
 
@@ -12,7 +12,7 @@ CELLS = [name for name in zoo.list_cells() if zoo.genotype(name).kind == "conv"]
 
 
 def pair(cell, network="cifar", channels=4, layers=3, **settings):
-    """Two equal networks in float64, whose batch-norms do something."""
+    """Two equal networks in float64 with non-trivial batch-norms."""
     torch.manual_seed(0)
     plain = zoo.create_model(cell, network, channels=channels, layers=layers, num_classes=5,
                              auxiliary=True, **settings).double()
@@ -55,7 +55,7 @@ def test_imagenet_networks():
     assert difference(*pair("DARTS", "imagenet"), images) < 1e-9
 
 
-def test_in_bfloat16_it_is_as_near_as_bfloat16_is():
+def test_bfloat16_is_as_accurate_as_expected():
     plain, other = (model.float() for model in pair("PC_DARTS_cifar", channels=8))
     images = torch.randn(16, 3, 16, 16)
     with torch.autocast("cpu", torch.bfloat16):
@@ -66,7 +66,7 @@ def test_in_bfloat16_it_is_as_near_as_bfloat16_is():
     assert mine.isfinite().all() and error < max(0.1, 2 * unavoidable)
 
 
-def test_outside_training_and_for_other_networks_it_is_the_network():
+def test_evaluation_and_other_networks_are_not_fused():
     model = zoo.create_model("DARTS", channels=4, layers=3).eval()
     images = torch.randn(2, 3, 8, 8)
     assert torch.equal(fused_conv.forward(model, images), model(images))

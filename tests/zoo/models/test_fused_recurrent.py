@@ -1,4 +1,4 @@
-"""What was rewritten to be fast is what it was: the recurrent cell and the decoder's loss."""
+"""The fused recurrent cell and decoder loss equal their references."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from zoo.models.recurrent import HighwayCell, RecurrentCell
 from zoo.training import losses
 
 RECURRENT = [name for name in zoo.list_cells("*") if zoo.genotype(name).kind == "recurrent"]
-# Every activation, a node that nothing reads, an output that skips nodes.
+# Every activation, an unused node, an output that skips nodes.
 ODD = RecurrentGenotype(Cell([[("none", 0)], [("identity", 0)], [("sigmoid", 2)], [("tanh", 1)],
                               [("relu", 2)], [("relu", 0)]], [2, 4, 5]))
 
@@ -41,7 +41,7 @@ def results(forward, cell, time=9):
     loss = (outputs * torch.randn_like(outputs)).sum() + last.pow(3).sum()
     return [outputs, last,
             *torch.autograd.grad(loss, [inputs, hidden, *cell.parameters()],
-                                 materialize_grads=True)]  # zeros for a node that nothing reads
+                                 materialize_grads=True)]  # zeros for an unused node
 
 
 def step_after_step(cell):
@@ -50,14 +50,14 @@ def step_after_step(cell):
 
 @pytest.mark.parametrize("mode", ["train", "eval"])
 @pytest.mark.parametrize("genotype", [*map(zoo.genotype, RECURRENT), ODD], ids=[*RECURRENT, "odd"])
-def test_the_sequence_is_step_after_step(genotype, mode):
+def test_the_sequence_equals_single_steps(genotype, mode):
     cell = getattr(cell_of(genotype, dropout_hidden=0.25, dropout_input=0.4), mode)()
     plain = results(step_after_step(cell), cell)
     assert_same(results(cell, cell), plain)
     assert plain[0].abs().max() > 0.1
 
 
-def test_slopes_of_all_time_steps_at_once(monkeypatch):
+def test_gradients_of_all_time_steps_at_once(monkeypatch):
     cell = cell_of(ODD, dropout_hidden=0.2)
     found = results(cell, cell)
     monkeypatch.setattr(fused_recurrent, "_STEPS_AT_ONCE", 100)  # as on a GPU

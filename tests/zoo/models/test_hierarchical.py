@@ -1,4 +1,4 @@
-"""Hierarchical genotypes: read back, refused with one line, built exactly, counted, drawn."""
+"""Hierarchical genotypes: parsing, one-line errors, exact networks, costs, drawings."""
 
 import itertools
 import json
@@ -31,7 +31,7 @@ SIZES = {"paper": ((6, 4), (1, 5)), "flat": ((1, 7),), "four levels": ((3, 3), (
 
 
 def drawn(seed, sizes=SIZES["paper"]):
-    """A random genotype with `sizes` (motifs, nodes) of level 2, 3, ..., much of it unconnected."""
+    """A random genotype with `sizes` (motifs, nodes) at level 2, 3, ..., largely unconnected."""
     draw = random.Random(seed)
     while True:
         levels, names = [], list(PRIMITIVES)
@@ -51,11 +51,11 @@ any_genotype = pytest.mark.parametrize("size, seed", ANY)
 
 
 def flat(*nodes):
-    """A cell of operations."""
+    """A cell whose edges are operations."""
     return HierarchicalGenotype([[nodes]])
 
 
-# --- what is printed can be read ----------------------------------------------------------
+# --- printing and parsing -----------------------------------------------------------------
 
 
 @any_genotype
@@ -78,7 +78,7 @@ def test_text_and_json_name_the_levels():
     assert from_dict({"name": "MINE", "level_2": [[["identity"]]]}) == flat(["identity"])
 
 
-def test_it_is_kept_listed_and_shown(tmp_path, monkeypatch):
+def test_it_is_registered_listed_and_shown(tmp_path, monkeypatch):
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
     genotype = drawn(1)
     zoo.register("MINE", genotype, source="a test")
@@ -101,7 +101,7 @@ def test_it_is_kept_listed_and_shown(tmp_path, monkeypatch):
     assert (tmp_path / "mine.svg").read_text() == svg(genotype, "MINE")
 
 
-# --- what cannot be built is refused in one line -------------------------------------------
+# --- errors in one line ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("levels, message", [
@@ -137,12 +137,12 @@ def test_it_names_level_motif_and_edge(levels, message):
     ('{"kind": "hierarchical"}', "found the fields none"),
     ('{"level_2": [{"edges": []}]}', "level 2, motif 1: a motif is a list of its nodes"),
 ])
-def test_text_and_json_that_hold_none_are_refused(text, message):
+def test_text_and_json_without_one_are_refused(text, message):
     with pytest.raises(GenotypeError, match=message):
         parse(text)
 
 
-def test_networks_that_it_has_not_are_refused():
+def test_unsupported_networks_are_refused():
     for network in "imagenet", "language":
         with pytest.raises(ValueError, match=f"hierarchical genotype has no {network} network"):
             create_model(flat(["identity"]), network=network)
@@ -150,7 +150,7 @@ def test_networks_that_it_has_not_are_refused():
         create_model(flat(["identity"]), hidden=3)
 
 
-# --- what a search asks and changes ---------------------------------------------------------
+# --- methods for searches -------------------------------------------------------------------
 
 
 def test_one_edge_is_changed_and_all_else_kept():
@@ -170,13 +170,13 @@ def test_one_edge_is_changed_and_all_else_kept():
         genotype.with_operation(*sites[-1], "motif_7")
 
 
-def test_edges_that_lead_from_nothing_or_to_nothing_are_not_built():
+def test_dead_edges_are_not_built():
     genotype = flat(["none"], ["identity", "max_pool_3x3"], ["max_pool_3x3", "none", "none"],
                     ["none", "conv_1x1_relu", "identity", "none"])
     assert genotype.live_edges(2, 1) == ((0, 2, "identity"), (2, 4, "identity"))
 
 
-def test_a_motif_without_a_path_is_as_good_as_none():
+def test_a_motif_without_a_path_equals_none():
     dead, live = [["identity"], ["none", "none"]], [["identity"], ["none", "identity"]]
     genotype = HierarchicalGenotype([[dead, live], [[["motif_1"], ["motif_2", "motif_2"]]]])
     assert genotype.live_edges(2, 1) == ()
@@ -185,7 +185,7 @@ def test_a_motif_without_a_path_is_as_good_as_none():
 
 
 def paths(genotype, level, number):
-    """The edges of all paths from a motif's input to its output, found by trying every path."""
+    """The edges of all paths from a motif's input to its output, by enumeration."""
     motif, found = genotype.motif(level, number), set()
     last = len(motif) - 1
     for count in range(last):
@@ -208,11 +208,11 @@ def test_live_edges_are_those_of_all_paths(size, seed):
             assert list(live) == sorted(live, key=lambda edge: (edge[1], edge[0]))
 
 
-# --- the network computes what the paper says -----------------------------------------------
+# --- the network as in the paper ------------------------------------------------------------
 
 
 def weighed(model, seed=0):
-    """`model` in float64 with weights and statistics that leave no layer without effect."""
+    """`model` in float64 with weights and statistics that make every layer matter."""
     draw = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, value in model.double().state_dict().items():
@@ -223,7 +223,7 @@ def weighed(model, seed=0):
 
 
 class Naive:
-    """The network evaluated from its state dict and the genotype, with no module of the zoo."""
+    """The network computed from its state dict and the genotype, without the zoo's modules."""
 
     def __init__(self, model):
         self.state, self.genotype = model.state_dict(), model.genotype
@@ -306,7 +306,7 @@ def test_two_connections_halve_the_size_and_double_the_width(layers, strides):
     assert model.eval()(images).shape == (2, 10)
 
 
-def test_sizes_are_those_of_the_large_model_where_nothing_is_said():
+def test_default_sizes_are_those_of_the_large_model():
     with torch.device("meta"):
         model = create_model(flat(["identity"]))
     assert model.settings == {"channels": 64, "layers": 6, "num_classes": 10, "in_channels": 3}
@@ -326,7 +326,7 @@ def test_drop_path_spares_identities():
     assert pooled.eval().cells[0](torch.ones(2, 4, 6, 6)).unique().tolist() == [1.0]
 
 
-def test_it_learns_and_leaves_an_artifact(tmp_path):
+def test_it_learns_and_writes_an_artifact(tmp_path):
     data = load("digits")
     few = ImageData("digits", Split(data.train.images[:49], data.train.labels[:49]),
                     Split(data.test.images[:20], data.test.labels[:20]),
@@ -352,8 +352,8 @@ def test_cost_is_that_of_a_calculation_by_hand():
     assert found.multiply_adds == filters * 8 * 8 + 4 * 5
 
 
-# The cell that the paper found, read off the drawings of its appendix (an edge of motif 5
-# cannot be told there for sure).
+# The cell found in the paper, read from the drawings in its appendix (one edge of motif 5 is not
+# clear there).
 _OPERATIONS = {"i": "identity", "c": "conv_1x1_relu", "d": "dep_conv_3x3_relu",
                "s": "sep_conv_3x3_relu", "m": "max_pool_3x3", "a": "avg_pool_3x3"}
 APPENDIX = HierarchicalGenotype([
@@ -412,7 +412,7 @@ def test_drawings_of_motifs_do_not_overlap():
     assert max(box[3] for box in boxes) < float(root.get("height"))
 
 
-def test_the_description_says_what_is_joined():
+def test_the_description_lists_the_edges():
     genotype = HierarchicalGenotype([[[["identity"], ["max_pool_3x3", "none"]]],
                                      [[["motif_1"], ["none", "motif_1"]]]])
     description = ElementTree.fromstring(svg(genotype, "MINE")).find(f"{SVG}desc").text

@@ -1,4 +1,4 @@
-"""What a network takes is known before it is built."""
+"""The memory and time of a network are estimated before it is built."""
 
 import re
 import time
@@ -28,7 +28,7 @@ def step(model, images):
 
 @pytest.mark.parametrize("cell, kind, layers, batch", [
     ("DARTS", "cifar", 4, 3), ("DARTS", "cifar", 14, 2), ("PC_DARTS_cifar", "imagenet", 18, 8)])
-def test_the_estimate_is_what_a_real_step_takes(cell, kind, layers, batch):
+def test_the_estimate_matches_a_real_step(cell, kind, layers, batch):
     genotype, shape = zoo.genotype(cell), (3, 48, 48)
     found = need(genotype, kind, SETTINGS | {"layers": layers}, shape, batch, step)
     model = build_network(genotype, kind, layers=layers, **SETTINGS)
@@ -42,14 +42,14 @@ def test_the_estimate_is_what_a_real_step_takes(cell, kind, layers, batch):
     assert found.multiply_adds() == pytest.approx(cost(model, shape).multiply_adds, rel=0.03)
 
 
-def test_that_of_a_language_model_counts_its_weights():
+def test_the_estimate_of_a_language_model_counts_its_weights():
     genotype = zoo.genotype("ENAS_RNN")
     model = build_network(genotype, "language", vocabulary=30, embedding=8, hidden=8)
     found = language_need(genotype, 30, 8, tokens=10)
     assert found.weights == sum(value.nbytes for value in model.parameters())
 
 
-def test_what_cannot_fit_is_refused_and_what_may_not_is_told(monkeypatch, caplog):
+def test_networks_that_cannot_fit_are_refused_and_large_ones_noted(monkeypatch, caplog):
     found = Need(weights=100e6, at_most=2e9, activations=lambda: 1e9, multiply_adds=lambda: 1e9)
 
     for free, low, refused, told in ((1.1e9, False, True, False), (1.1e9, True, False, True),
@@ -89,7 +89,7 @@ def test_commands_refuse_it_in_one_line_before_they_begin(words, tmp_path, monke
 
 
 def test_a_batch_is_no_larger_than_the_data(few, monkeypatch):
-    """Of a batch of a million there are as many images as there are."""
+    """A batch of a million counts as the images of the data set."""
     from zoo.recipes.image import Recipe
     from zoo.training import fits
 
@@ -99,8 +99,8 @@ def test_a_batch_is_no_larger_than_the_data(few, monkeypatch):
 
 
 @pytest.mark.parametrize("words", [["train", "DARTS"], ["build", "DARTS", "-e", "onnx"]])
-def test_no_network_is_deeper_than_an_artifact_may_say(words, tmp_path, monkeypatch):
-    """A training would find that out at its end."""
+def test_networks_deeper_than_an_artifact_allows_are_refused(words, tmp_path, monkeypatch):
+    """Otherwise a training would fail at its end."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(needs, "free_memory", lambda device: 1e15)
     result = CliRunner().invoke(app, [*words, "--layers", "1001"])
@@ -109,7 +109,7 @@ def test_no_network_is_deeper_than_an_artifact_may_say(words, tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_memory_that_is_free(tmp_path, monkeypatch):
+def test_free_memory(tmp_path, monkeypatch):
     assert 1e7 < free_memory() < 1e14
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
     for name, content in (("memory.max", "3000"), ("memory.current", "2500"),

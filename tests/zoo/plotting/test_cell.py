@@ -1,4 +1,4 @@
-"""The drawing of a cell: valid, accessible, complete, and nothing on top of anything else."""
+"""The drawing of a cell: valid, accessible, complete, and without overlaps."""
 
 import itertools
 import re
@@ -62,7 +62,7 @@ def test_nothing_covers_anything(genotype):
         for left, right, top, bottom in boxes:
             assert left >= -0.01 and right <= layout.width + 0.01 and bottom <= layout.height
             for line in layout.lines:
-                # Lines change sides between rows, where there are no boxes, then run straight.
+                # Lines move sideways between rows, where there are no boxes, then run straight.
                 for (x, y), (to_x, to_y) in itertools.pairwise(line.points[1:]):
                     assert x == to_x
                     assert not (left < x < right and y < bottom and top < to_y)
@@ -84,7 +84,7 @@ def test_equal_edges_are_drawn_apart():
     assert len(set(places)) == len(places) == 3
 
 
-def test_it_has_a_name_and_a_description_for_those_who_do_not_see_it():
+def test_it_has_an_accessible_name_and_description():
     root = ElementTree.fromstring(svg(zoo.genotype("DARTS"), "DARTS"))
     title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
     assert root.get("role") == "img"
@@ -95,7 +95,7 @@ def test_it_has_a_name_and_a_description_for_those_who_do_not_see_it():
     assert "output = concatenation of 2, 3, 4, 5." in description.text
 
 
-def test_a_node_without_edges_is_drawn_but_gives_nothing():
+def test_a_node_without_edges_is_drawn_without_output():
     text = svg(zoo.genotype("FairDARTS_a"), "FairDARTS_a")
     assert 'stroke-dasharray="3 3" opacity="0.6"' in text
     assert "node 3 = no edges" in text and "concatenation of 2, 4, 5." in text
@@ -106,7 +106,7 @@ def test_an_edge_of_no_operation_is_dashed():
     assert text.count('stroke-dasharray="3 3"/>') == 3 * 6  # label, line in, line out
 
 
-def test_a_title_is_text_and_no_markup():
+def test_a_title_is_escaped():
     root = ElementTree.fromstring(svg(zoo.genotype("DARTS"), '<b>&"]]>'))
     assert root.find(f"{SVG}title").text == '<b>&"]]>'
     assert '<b>&"]]>' in texts(root)

@@ -1,4 +1,4 @@
-"""Learning rates beside closed forms and beside torch's own schedulers."""
+"""Learning rates equal closed forms and torch's own schedulers."""
 
 import math
 
@@ -65,6 +65,6 @@ def test_no_warm_up_begins_at_the_top():
 
 @pytest.mark.parametrize("setting, value", [("schedule", "linear"), ("decay", 0.0),
                                             ("warm_up", 1.0)])
-def test_schedules_that_are_none(setting, value):
+def test_invalid_schedules(setting, value):
     with pytest.raises(ValueError, match=setting):
         Recipe(**{setting: value})

@@ -1,4 +1,4 @@
-"""A training that is killed at any moment, as by a power cut, ends as if it had not been."""
+"""A training killed at any moment, as by a power cut, ends like an uninterrupted one on resume."""
 
 import os
 import random
@@ -23,7 +23,7 @@ WORDS = ["train", "DARTS", "--channels", "4", "--layers", "3", "--epochs", "4", 
 
 
 class Training:
-    """`zoo train` into a folder, in a process of its own."""
+    """`zoo train` in a separate process."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder, self._err = folder, folder.parent / "stderr"
@@ -31,7 +31,7 @@ class Training:
                                        folder=folder.parent)
 
     def wait_for(self, rows: int) -> None:
-        """Until the history has so many rows."""
+        """Wait until the history has `rows` rows."""
         file, until = self.folder / run_folder.HISTORY, time.monotonic() + 120
         while not file.exists() or file.read_bytes().count(b"\n") < rows:
             assert self.process.is_alive() and time.monotonic() < until, self._err.read_text()
@@ -48,7 +48,7 @@ class Training:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A training that nothing interrupted, started as one is that is typed."""
+    """An uninterrupted training, started as if typed."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
     done = subprocess.run([sys.executable, "-m", "zoo", *WORDS, str(folder)], cwd=folder.parent,
                           env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -78,7 +78,7 @@ def test_killed_once(whole, tmp_path):
     check_same(folder, whole)
 
 
-def test_one_at_a_time_and_the_hint_that_a_termination_gives(tmp_path):
+def test_one_at_a_time_and_the_hint_of_a_termination(tmp_path):
     folder = tmp_path / "run"
     training = Training(folder, "--epochs", "400")
     training.wait_for(rows=1)

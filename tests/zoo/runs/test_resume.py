@@ -1,4 +1,4 @@
-"""A training that was interrupted goes on as if it had not been; other folders are left alone."""
+"""An interrupted training resumes with the same bits; other folders are left alone."""
 
 import dataclasses
 import errno
@@ -39,11 +39,11 @@ def test_resume_gives_the_same_bits(whole_run, few, tmp_path):
                 (path / "history.jsonl").read_text().splitlines()]
                for path in (folder, whole_run[0])]
     assert history[0] == history[1]
-    # Asked again, a finished run is left as it is.
+    # Resuming a finished run changes nothing.
     assert train("DARTS", few, TINY, folder, seed=3, device="cpu", resume=True) == manifest
 
 
-def test_resume_wants_the_same_run(few, tmp_path):
+def test_resume_requires_the_same_run(few, tmp_path):
     with pytest.raises(RunError, match="omit --resume"):
         train("DARTS", few, TINY, tmp_path / "run", device="cpu", resume=True)
     interrupted(few, tmp_path / "run", after_steps=7)
@@ -88,7 +88,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     assert run_folder.load_checkpoint(tmp_path)["epoch"] == 1
 
 
-def test_an_older_run_goes_on_with_what_it_did_not_know_left_out(whole_run, few, tmp_path):
+def test_an_older_run_resumes_without_newer_settings(whole_run, few, tmp_path):
     folder = tmp_path / "run"
     interrupted(few, folder, after_steps=8)
     config = json.loads((folder / "config.json").read_text())
@@ -104,7 +104,7 @@ def test_an_older_run_goes_on_with_what_it_did_not_know_left_out(whole_run, few,
     assert same(weights(folder), weights(whole_run[0]))
 
 
-def test_a_run_with_the_names_of_an_earlier_release_goes_on(few, tmp_path, modern_run):
+def test_a_run_with_setting_names_of_an_earlier_release_resumes(few, tmp_path, modern_run):
     folder = tmp_path / "run"
     with pytest.raises(Stop):
         def report(step, _, row):
@@ -151,7 +151,7 @@ def test_folders_that_hold_something_are_left_alone(whole_run, few, tmp_path):
     run_folder.start(tmp_path / "empty", {})  # an empty folder will do
 
 
-def test_all_is_on_the_disk_before_the_checkpoint_goes(few, tmp_path, monkeypatch):
+def test_files_are_synced_before_the_checkpoint_is_removed(few, tmp_path, monkeypatch):
     folder, synced, sync = tmp_path / "run", set(), os.fsync
     kept, unlink = [], Path.unlink
 
@@ -176,7 +176,7 @@ def test_all_is_on_the_disk_before_the_checkpoint_goes(few, tmp_path, monkeypatc
 # --- half-written files, and runs of another kind ---------------------------------------------
 
 
-def test_what_a_kill_left_half_written_does_not_stay(few, tmp_path):
+def test_half_written_files_of_a_kill_are_removed(few, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "config.json.part").write_bytes(b"{")  # killed while the first file was written
@@ -225,7 +225,7 @@ def test_a_run_of_another_kind_of_network_is_not_called_damaged(few, tmp_path):
     lambda state: state.update(random={}), lambda state: state.update(seconds=None, epoch=None),
 ])
 def test_a_checkpoint_that_holds_something_else_is_damaged(change, few, tmp_path):
-    """The zip of torch.save is not checked where it is read."""
+    """Reading does not verify the zip of torch.save."""
     interrupted(few, tmp_path / "run", 8)
     path = tmp_path / "run/checkpoint.pt"
     state = torch.load(path, weights_only=True)
@@ -236,7 +236,7 @@ def test_a_checkpoint_that_holds_something_else_is_damaged(change, few, tmp_path
 
 
 @pytest.mark.parametrize("threads", [True, 0, 10**30, "2"])
-def test_a_number_of_threads_that_there_cannot_be(threads, few, tmp_path):
+def test_an_invalid_number_of_threads(threads, few, tmp_path):
     interrupted(few, tmp_path / "run", 8)
     path = tmp_path / "run/config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"threads": threads}))

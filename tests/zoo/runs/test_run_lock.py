@@ -1,4 +1,4 @@
-"""One process at a time trains in a folder, and what cannot go on says so before it begins."""
+"""One process at a time trains in a folder; a run that cannot resume is refused at the start."""
 
 import json
 
@@ -27,7 +27,7 @@ def test_a_second_training_in_one_folder_is_refused(few, tmp_path, whole_run, re
     assert not (folder / "lock").exists()
 
 
-def test_so_is_a_second_language_model(tmp_path):
+def test_a_second_language_model_in_one_folder_is_refused(tmp_path):
     from zoo.data.text import named_text
 
     text = named_text("sample", None, None)
@@ -36,7 +36,7 @@ def test_so_is_a_second_language_model(tmp_path):
                                 tmp_path / "run", device="cpu")
 
 
-def test_the_lock_of_a_killed_training_is_no_hindrance(few, tmp_path):
+def test_the_lock_of_a_killed_training_is_released(few, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "lock").touch()  # the system has released it
     manifest = train("DARTS", few, TINY.but(epochs=1), tmp_path / "run", device="cpu")
@@ -44,7 +44,7 @@ def test_the_lock_of_a_killed_training_is_no_hindrance(few, tmp_path):
                                                                     "manifest.json"}
 
 
-def test_a_folder_in_which_nothing_was_begun_goes_again(tmp_path):
+def test_a_folder_of_a_failed_start_can_be_reused(tmp_path):
     with pytest.raises(KeyError), at_work(tmp_path / "a" / "run"):
         raise KeyError
     assert list(tmp_path.iterdir()) == []
@@ -53,7 +53,7 @@ def test_a_folder_in_which_nothing_was_begun_goes_again(tmp_path):
         pass
 
 
-# --- what cannot go on ------------------------------------------------------------------------
+# --- runs that cannot resume ------------------------------------------------------------------
 
 
 def row(number):
@@ -103,7 +103,7 @@ def test_a_training_that_diverged_says_so_on_resume(few, tmp_path):
         train("DARTS", few, TINY, folder, device="cpu")
 
 
-def test_outputs_that_are_no_numbers_in_the_end_are_remembered_too(few, tmp_path, monkeypatch):
+def test_a_final_output_of_nan_is_recorded(few, tmp_path, monkeypatch):
     import torch
 
     folder = tmp_path / "run"

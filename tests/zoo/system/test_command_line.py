@@ -1,4 +1,4 @@
-"""Printed commands can be copied into a shell, whatever the names in them hold."""
+"""Printed commands can be pasted into a shell, whatever characters their names contain."""
 
 import shlex
 import subprocess
@@ -20,7 +20,7 @@ def test_a_shell_reads_the_words_that_were_meant(name):
     assert done.stdout.removeprefix("./") == f"{name}3"
 
 
-def test_a_path_is_no_option():
+def test_a_path_is_not_taken_for_an_option():
     assert command("zoo", "show", Path("-x.json")) == "zoo show ./-x.json"
     assert command("zoo", "show", "--json") == "zoo show --json"
 

@@ -1,4 +1,4 @@
-"""A captured step computes what the step itself computes."""
+"""A captured step equals the step itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.system.cuda_graph import CapturedStep
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
-def test_elsewhere_than_on_a_gpu_the_function_is_called_as_it_stands():
+def test_without_a_gpu_the_function_is_called_directly():
     seen = []
     step = CapturedStep(lambda x, y: (seen.append(x) or x + y,), torch.device("cpu"))
     x = torch.arange(3.0)
@@ -20,10 +20,10 @@ def test_elsewhere_than_on_a_gpu_the_function_is_called_as_it_stands():
 
 
 def _train(captured: bool, drop_path: float = 0.0) -> list[float]:
-    """Losses of some steps, the last batch of each epoch smaller and the rates changing."""
+    """Losses of a few steps, with a smaller last batch per epoch and changing rates."""
     device = torch.device("cuda")
     torch.manual_seed(0)
-    # float64: sums in another order must not look like another training.
+    # float64, so that another order of summation does not look like another training.
     model = create_model("DARTS_V2", channels=4, layers=3).double().to(
         device, memory_format=torch.channels_last)
     rate = torch.tensor(0.05, device=device, dtype=torch.float64)
@@ -50,12 +50,12 @@ def _train(captured: bool, drop_path: float = 0.0) -> list[float]:
 
 
 @GPU
-def test_a_replayed_training_is_the_training():
+def test_a_replayed_training_equals_an_eager_one():
     assert _train(True) == pytest.approx(_train(False), rel=1e-6)
 
 
 @GPU
-def test_each_replay_draws_anew():
+def test_each_replay_draws_new_random_numbers():
     device = torch.device("cuda")
     step = CapturedStep(lambda x: (torch.rand_like(x),), device)
     drawn = [step(torch.zeros(4, device=device))[0].tolist() for _ in range(8)]
@@ -63,7 +63,7 @@ def test_each_replay_draws_anew():
 
 
 @GPU
-def test_drop_path_that_rises_is_followed():
+def test_replays_follow_a_rising_drop_path():
     losses = _train(True, drop_path=0.3)
     assert all(loss == loss for loss in losses)
     assert losses[:7] == pytest.approx(_train(False)[:7], rel=1e-6)

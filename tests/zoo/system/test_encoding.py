@@ -1,4 +1,4 @@
-"""Texts in every code that says which it is; others are refused and name the remedy."""
+"""Texts in every encoding with a byte order mark; others are refused with the remedy."""
 
 import codecs
 
@@ -13,7 +13,7 @@ MARKED = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE,
 
 
 @pytest.mark.parametrize("code", MARKED)
-def test_a_marked_text_is_the_same_in_every_code(code):
+def test_a_marked_text_is_the_same_in_every_encoding(code):
     assert decode(MARKED[code] + TEXT.encode(code)) == TEXT
 
 
@@ -27,6 +27,6 @@ def test_without_a_mark_it_is_utf_8():
     (TEXT.encode("utf-16")[:-1], r"^is not UTF-16 text"),
     ("ascii".encode("utf-16-le"), r"^holds NUL characters: it is UTF-16 .*without a mark"),
 ])
-def test_what_is_no_text_is_refused(content, said):
+def test_undecodable_text_is_refused(content, said):
     with pytest.raises(EncodingError, match=said):
         decode(content)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment, from the first import on: one line that says how to go on."""
+"""Ctrl-C and SIGTERM at any moment, from the first import on: one line with the remedy."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from zoo.system import interrupts
 
 ROOT = Path(__file__).parents[3]
 
-# Starts a command as `python -m NAME` does; a signal comes when MODULE begins to be imported.
+# Starts a command as `python -m NAME` does, and sends a signal when the import of MODULE begins.
 START = """
 import os, runpy, signal, sys
 class Interrupt:
@@ -42,7 +42,7 @@ def start(words, module, number, cwd):
     (["search", "resume", "a run"], "search.runner"),
     (["search", "run", "-o", "x"], "torch"),
 ])
-def test_while_things_are_imported(words, module, tmp_path):
+def test_during_imports(words, module, tmp_path):
     done = start(words, module, signal.SIGINT, tmp_path)
     quoted = " ".join(f"'{word}'" if " " in word else word for word in words)
     assert (done.returncode, done.stdout) == (130, ""), done.stderr
@@ -50,7 +50,7 @@ def test_while_things_are_imported(words, module, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_sigterm_says_how_to_go_on(tmp_path):
+def test_sigterm_says_how_to_continue(tmp_path):
     done = start(["zoo", "train", "DARTS"], "zoo.data.sets.digits", signal.SIGTERM, tmp_path)
     assert (done.returncode, done.stdout) == (143, "")
     assert done.stderr.splitlines()[-1] == "terminated; go on with `zoo train DARTS`"
@@ -59,7 +59,7 @@ def test_sigterm_says_how_to_go_on(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [["zoo", "show", "DARTS"], ["search", "list"]])
 def test_at_every_moment_after_the_start(words, tmp_path):
-    """From the first line of ours to the end; when all is printed, the command has succeeded."""
+    """From our first line to the end; once all is printed, the command has succeeded."""
     def begin():
         return subprocess.Popen([sys.executable, "-X", "importtime", "-m", *words], cwd=tmp_path,
                                 env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
@@ -71,7 +71,7 @@ def test_at_every_moment_after_the_start(words, tmp_path):
     codes = set()
     for turn in range(40):
         process = begin()
-        for line in process.stderr:  # the first module of ours is there
+        for line in process.stderr:  # our first module is loaded
             if "zoo.system.interrupts" in line:
                 break
         time.sleep(whole * turn / 40)
@@ -87,7 +87,7 @@ def test_at_every_moment_after_the_start(words, tmp_path):
 # --- the line -------------------------------------------------------------------------------
 
 
-def test_the_way_on_is_asked_for_when_it_is_said(capsys):
+def test_the_remedy_is_computed_when_it_is_printed(capsys):
     ways = ["first"]
     interrupts.begin()
     with pytest.raises(KeyboardInterrupt), interrupts.go_on(lambda: ways[-1]):
@@ -98,7 +98,7 @@ def test_the_way_on_is_asked_for_when_it_is_said(capsys):
     assert capsys.readouterr().err == "interrupted; last\n"
 
 
-def test_a_way_on_ends_with_its_block(capsys, monkeypatch):
+def test_a_remedy_ends_with_its_block(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["zoo", "list"])
     interrupts.begin()
     with interrupts.go_on(lambda: "inner"):
@@ -107,7 +107,7 @@ def test_a_way_on_ends_with_its_block(capsys, monkeypatch):
     assert capsys.readouterr().err == "interrupted; go on with `zoo list`\n"
 
 
-def test_of_several_processes_the_first_says_it(capsys, monkeypatch):
+def test_the_first_of_several_processes_prints_it(capsys, monkeypatch):
     interrupts.begin()
     monkeypatch.setenv("RANK", "1")
     interrupts.say()

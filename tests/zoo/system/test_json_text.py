@@ -1,4 +1,4 @@
-"""What is written as JSON can be read by everybody."""
+"""Written JSON is valid for every reader."""
 
 import ast
 import json
@@ -11,8 +11,8 @@ from zoo.system import json_text
 from zoo.system.json_text import dumps
 
 ROOT = Path(json_text.__file__).parents[2]
-#: Calls of `json.dumps` beside the one: what is hashed, compared or read at once, and never written
-#: to a file, and texts that hold no number.
+#: Other calls of `json.dumps`: values that are hashed, compared or read back without being written
+#: to a file, and texts without numbers.
 ELSEWHERE = {"search/config.py", "zoo/training/language_modeling.py",
              "zoo/genotypes/serialization.py", "zoo/registry.py", "zoo/system/json_text.py"}
 
@@ -22,7 +22,7 @@ def no_constant(name):
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_no_number_is_null(number, tmp_path):
+def test_nan_and_infinity_are_null(number, tmp_path):
     value = {"a": number, "b": [1.5, (number, {"c": number})], "d": "NaN", "e": True}
     read = json.loads(dumps(value), parse_constant=no_constant)
     assert read == {"a": None, "b": [1.5, [None, {"c": None}]], "d": "NaN", "e": True}
@@ -38,7 +38,7 @@ def test_finite_values_keep_their_bytes():
 
 
 def test_all_json_is_written_by_the_one_function():
-    """`json.dumps` writes NaN by that word, which is not JSON."""
+    """`json.dumps` writes NaN, which is not JSON."""
     for package in ("zoo", "search", "export", "web_demo"):
         for file in (ROOT / package).rglob("*.py"):
             calls = {node.func.attr for node in ast.walk(ast.parse(file.read_text("utf-8")))

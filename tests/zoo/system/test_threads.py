@@ -1,4 +1,4 @@
-"""One thread or all: measured once, on steps that leave no trace, and kept."""
+"""One thread or all: measured once, on steps without side effects, and stored."""
 
 import json
 
@@ -24,7 +24,7 @@ def two_threads():
 
 
 class Clock:
-    """Passes by itself in no step but those on it: `costs` are the seconds of one by threads."""
+    """A clock that advances only by its steps: `costs` maps threads to the seconds of a step."""
 
     def __init__(self, monkeypatch, costs):
         self.now, self.costs, self.seen = 0.0, costs, []
@@ -64,7 +64,7 @@ def test_nothing_is_measured_where_there_is_no_choice(two_threads, monkeypatch):
 
 @pytest.fixture
 def measured(two_threads, monkeypatch):
-    """Trainings find one thread to be faster, after some steps with either."""
+    """Let trainings find one thread faster, after some steps with either."""
     steps = []
 
     def measure(prepare, device):
@@ -89,7 +89,7 @@ def text(few, folder, **options):
 
 
 @pytest.mark.parametrize("kind", [images, text])
-def test_what_is_measured_leaves_no_trace(kind, few, tmp_path, measured):
+def test_measuring_leaves_no_trace(kind, few, tmp_path, measured):
     kind(few, tmp_path / "measured")
     assert len(measured) == 4 and torch.get_num_threads() == 2
     kind(few, tmp_path / "asked", threads=1)
@@ -114,7 +114,7 @@ def test_a_resumed_training_keeps_its_threads(few, tmp_path, measured, monkeypat
     assert set(seen) == {1} and len(measured) == 4
 
 
-def test_an_older_run_goes_on_with_those_of_torch(few, whole_run, tmp_path, monkeypatch):
+def test_an_older_run_keeps_torchs_threads(few, whole_run, tmp_path, monkeypatch):
     interrupted(few, tmp_path / "run", after_steps=8)
     file = tmp_path / "run/config.json"
     config = json.loads(file.read_text())
@@ -129,7 +129,7 @@ def test_an_older_run_goes_on_with_those_of_torch(few, whole_run, tmp_path, monk
 
 
 @pytest.mark.parametrize("value", [0, -1, "2", 1.5, True, 2**40])
-def test_a_damaged_number_is_told(value, few, tmp_path):
+def test_a_damaged_number_is_reported(value, few, tmp_path):
     interrupted(few, tmp_path / "run", after_steps=8)
     file = tmp_path / "run/config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"threads": value}))
@@ -145,7 +145,7 @@ def test_nothing_is_measured_for_a_folder_that_cannot_be_used(few, tmp_path, mea
     assert not measured
 
 
-def test_no_threads_cannot_be_asked_for(few, tmp_path):
+def test_zero_threads_are_refused(few, tmp_path):
     for kind in (images, text):
         with pytest.raises(ValueError, match="--threads must be a whole number from 1 to 1,024"):
             kind(few, tmp_path / "run", threads=0)

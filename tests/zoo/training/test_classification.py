@@ -1,4 +1,4 @@
-"""The training loop: it learns, it can be interrupted, it refuses what it cannot do."""
+"""The training loop: learning, averaging, held-out images, errors, scores."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ from zoo.training.evaluation import predict, score
 from zoo.training.tasks.image import make_optimizer
 from zoo.weights import load_artifact
 
-# --- what a run leaves ----------------------------------------------------------------------
+# --- the files of a run ---------------------------------------------------------------------
 
 
 def test_a_finished_run_is_an_artifact(whole_run, few):
@@ -69,7 +69,7 @@ def test_the_loss_falls(tmp_path):
 def test_a_seed_gives_the_same_weights_again_and_another_seed_others(whole_run, few, tmp_path):
     before = torch.get_rng_state()
     train("DARTS", few, TINY, tmp_path / "again", seed=3, device="cpu")
-    assert torch.equal(torch.get_rng_state(), before)  # the caller's randomness is its own
+    assert torch.equal(torch.get_rng_state(), before)  # the caller's random state is unchanged
     train("DARTS", few, TINY, tmp_path / "other", seed=4, device="cpu")
     assert same(weights(tmp_path / "again"), weights(whole_run[0]))
     assert not same(weights(tmp_path / "other"), weights(whole_run[0]))
@@ -81,7 +81,7 @@ def test_the_average_is_kept(few, tmp_path):
     settings = MODERN.but(validation=0)
     train("DARTS", few, settings, tmp_path / "average", seed=3, device="cpu")
     train("DARTS", few, settings.but(ema_decay=0.0), tmp_path / "last", seed=3, device="cpu")
-    # The average does not change what is trained, and is something else.
+    # The average differs from the trained weights, and does not change them.
     losses = [[row["train_loss"] for row in history(tmp_path / run)] for run in ("average", "last")]
     assert losses[0] == losses[1]
     assert not same(weights(tmp_path / "average"), weights(tmp_path / "last"))
@@ -137,7 +137,7 @@ def test_a_damaged_or_missing_best_is_named(few, tmp_path):
         train("DARTS", few, MODERN, tmp_path / "lost", device="cpu", report=lose)
 
 
-def test_norms_and_biases_are_decayed_only_where_asked():
+def test_norms_and_biases_are_decayed_only_on_request():
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
     spared = make_optimizer(model, MODERN).param_groups
     assert [[value.ndim for value in group["params"]] for group in spared] == [[4], [1, 1, 1]]
@@ -155,7 +155,7 @@ def test_an_unknown_cell_leaves_no_folder(few, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_loss_that_is_no_number_is_one_line_with_the_remedy(few, tmp_path):
+def test_a_loss_of_nan_is_one_line_with_the_remedy(few, tmp_path):
     with pytest.raises(DivergedError) as caught:
         train("DARTS", few, TINY.but(learning_rate=1e30), tmp_path / "run", device="cpu")
     assert "smaller --learning-rate" in str(caught.value) and "\n" not in str(caught.value)
@@ -163,7 +163,7 @@ def test_a_loss_that_is_no_number_is_one_line_with_the_remedy(few, tmp_path):
         read_manifest(tmp_path / "run")
 
 
-def test_a_last_step_that_destroys_the_weights_makes_no_artifact(few, tmp_path):
+def test_diverging_in_the_last_step_writes_no_artifact(few, tmp_path):
     recipe = TINY.but(epochs=1, batch_size=len(few.train.labels), learning_rate=1e38,
                       drawings=0)
     with pytest.raises(DivergedError, match="NaN or infinite after its last epoch; .*smaller"):
@@ -191,7 +191,7 @@ def test_drawn_digits_are_for_digits_only(few, tmp_path):
 def test_the_cifar_recipe_of_the_paper(data):
     paper = recipe(data)
     assert paper == recipe(data, "paper")
-    assert paper == Recipe(  # every setting said, whatever the defaults become
+    assert paper == Recipe(  # every setting, independent of the defaults
         network="cifar", channels=36, layers=20, epochs=600, batch_size=96, learning_rate=0.025,
         schedule="cosine", momentum=0.9, nesterov=False, weight_decay=3e-4,
         norm_weight_decay=True, clip_norm=5, ema_decay=0, label_smoothing=0, drop_path=0.2,
@@ -223,7 +223,7 @@ def test_presets_by_data_set():
             recipe(data, preset)
 
 
-# --- where and how precisely ----------------------------------------------------------------
+# --- devices and precisions -----------------------------------------------------------------
 
 
 def test_devices_and_precisions():
@@ -238,7 +238,7 @@ def test_devices_and_precisions():
         pick_precision("float8", torch.device("cpu"))
 
 
-def test_only_devices_that_are_there(monkeypatch):
+def test_missing_devices_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert pick_device("cuda:1") == torch.device("cuda", 1)
@@ -271,7 +271,7 @@ def test_scores_by_class():
     assert result.confusion.tolist() == [[2, 1, 0], [0, 1, 0], [0, 0, 0]]
 
 
-def test_one_among_five_counts_where_classes_are_many():
+def test_top_5_accuracy_of_many_classes():
     logits = -torch.arange(12.0).repeat(3, 1)  # the first five classes are named
     result = score(logits, np.array([0, 4, 5]), 12)
     assert result.accuracy == pytest.approx(1 / 3) and result.top5_accuracy == pytest.approx(2 / 3)

@@ -26,8 +26,8 @@ from zoo.training.tasks.image import cross_entropy, make_optimizer
 from zoo.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[3]
-# Nothing random but the weights and the order: the parts can be computed in one process then.
-# 61 images are three batches of 16 and one of 13, of which the last image is left out.
+# Only weights and order are random, so that one process can compute both parts.  61 images make
+# three batches of 16 and one of 13, whose last image is left out.
 PLAIN = Recipe(channels=4, layers=3, epochs=2, batch_size=16, learning_rate=0.05, drop_path=0.0,
                auxiliary_weight=0.4, ema_decay=0.9)
 MODERN = PLAIN.but(drop_path=0.2, shift=1, cutout=2, validation=20, precision="bfloat16",
@@ -42,7 +42,7 @@ def few() -> ImageData:
 
 
 def torchrun(*words, code=0):
-    """(stdout, stderr), which ends with torchrun's own report when a process has failed."""
+    """(stdout, stderr); stderr ends with torchrun's report if a process fails."""
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
          "-m", *map(str, words)],
@@ -53,14 +53,14 @@ def torchrun(*words, code=0):
 
 
 def switched_off() -> None:
-    """End this process as a power cut does, once the others have come here too."""
+    """End this process as a power cut does, once all processes are here."""
     torch.distributed.barrier()
     time.sleep(1)
     os._exit(0)
 
 
 def in_each_process(folder: Path, recipe: Recipe, resume: bool, stop: bool) -> None:
-    """This file is run by torchrun as a module."""
+    """The work of each process: torchrun runs this file as a module."""
     if stop:  # after an epoch, as if the machine had been switched off
         whole = Trainer.epoch
         Trainer.epoch = lambda trainer, report: (
@@ -75,7 +75,7 @@ if __name__ == "__main__":
 
 
 def in_one_process(monkeypatch) -> tuple[nn.Module, list[float]]:
-    """What two processes must find: gradients of both halves of each batch, averaged by hand."""
+    """The expected result of two processes: gradients of both halves of each batch, averaged."""
     data = few()
     torch.manual_seed(3)
     model = create_model("DARTS", channels=4, layers=3, in_channels=1, auxiliary=True)
@@ -93,7 +93,7 @@ def in_one_process(monkeypatch) -> tuple[nn.Module, list[float]]:
         for step, halves in enumerate(zip(*parts), epoch * batches.steps):
             model.train()
             gradients = []
-            other = copy.deepcopy(model)  # whose batch-norm statistics are not kept
+            other = copy.deepcopy(model)  # its batch-norm statistics are dropped
             for network, (images, labels) in zip((model, other), halves):
                 loss, _ = cross_entropy(network(images), labels, PLAIN)
                 network.zero_grad()
@@ -132,12 +132,12 @@ def test_two_processes_train_one_network(tmp_path, monkeypatch):
         torch.testing.assert_close(value, wanted[name], rtol=1e-3, atol=1e-4)
 
 
-def test_parts_of_a_batch_are_those_of_one_order(monkeypatch):
+def test_parts_of_a_batch_follow_one_order(monkeypatch):
     data, halves = few(), []
     monkeypatch.setenv("WORLD_SIZE", "2")
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)
-        torch.manual_seed(int(rank))  # each may have drawn what it likes
+        torch.manual_seed(int(rank))  # each process may have another random state
         halves.append(Batches(data, PLAIN, 3, torch.device("cpu"))._choose(0))
     seen = torch.cat([torch.cat(pair) for pair in zip(*halves)])
     assert len(seen) == 60 and len(seen.unique()) == 60
@@ -147,7 +147,7 @@ def test_parts_of_a_batch_are_those_of_one_order(monkeypatch):
 
 
 @pytest.mark.slow
-def test_two_processes_go_on_with_the_same_bits(tmp_path):
+def test_two_processes_resume_with_the_same_bits(tmp_path):
     module = "tests.zoo.training.test_distributed"
     torchrun(module, tmp_path / "whole", "modern")
     torchrun(module, tmp_path / "cut", "modern", "stop")
@@ -172,7 +172,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_command_speaks_once_and_goes_on(tmp_path):
+def test_the_command_prints_once_and_resumes(tmp_path):
     words = ["zoo", "train", "DARTS", "--channels", 4, "--layers", 3, "--epochs", 2, "--device",
              "cpu", "-o", tmp_path / "run"]
     stdout, stderr = torchrun(*words)

@@ -1,4 +1,4 @@
-"""The moving average of weights beside one that is written out, tensor by tensor."""
+"""The moving average of weights equals its formula, tensor by tensor."""
 
 import torch
 from torch import nn
@@ -37,8 +37,8 @@ def test_each_value_follows_the_formula_and_statistics_too():
     assert not torch.allclose(found["1.running_mean"], model[1].running_mean)
 
 
-def test_weights_are_followed_where_they_go():
-    """cuDNN moves an LSTM's parameters to memory of its own in the middle of a training."""
+def test_moved_weights_are_followed():
+    """cuDNN moves an LSTM's parameters to its own memory during training."""
     model = network()
     average = ModelEMA(model, 0.9)
     weight = model[0].weight
@@ -50,13 +50,13 @@ def test_weights_are_followed_where_they_go():
     torch.testing.assert_close(average.model[0].weight, before + (1 - keep))
 
 
-def test_it_is_measured_not_trained():
+def test_the_average_is_evaluated_not_trained():
     average = ModelEMA(network(), 0.9)
     assert not average.model.training
     assert not any(value.requires_grad for value in average.model.parameters())
 
 
-def test_it_goes_on_from_a_state():
+def test_it_resumes_from_a_state():
     model = network()
     first = ModelEMA(model, 0.9)
     for _ in range(3):

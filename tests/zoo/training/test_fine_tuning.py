@@ -1,4 +1,4 @@
-"""A training starts from the weights that it is given, or says why they are none for it."""
+"""A training starts from given weights, or reports why they do not fit."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ from zoo.training.classification import train
 from zoo.training.fine_tuning import begin, warm_start
 from zoo.weights import WeightsError, find, trained_state
 
-# Steps so small that the weights stay where they begin; batch-norm's statistics move all the same.
+# Steps so small that the weights keep their values; batch-norm statistics still change.
 STILL = TINY.but(epochs=1, learning_rate=1e-30, drop_path=0.0, drawings=0)
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -37,7 +37,7 @@ def test_a_training_starts_from_the_weights_of_an_artifact(whole_run, few, tmp_p
     assert "started_from" not in read_manifest(tmp_path / "anew").metrics
 
 
-def test_a_file_of_weights_is_as_good_as_its_artifact(whole_run, few, tmp_path):
+def test_a_weights_file_equals_its_artifact(whole_run, few, tmp_path):
     file = whole_run[0] / "model.safetensors"
     train("DARTS", few, STILL, tmp_path / "file", seed=8, device="cpu", weights=file)
     assert same(learned(weights(tmp_path / "file")), learned(weights(whole_run[0])))
@@ -57,7 +57,7 @@ def test_the_classifier_is_new_for_other_classes(whole_run, few, tmp_path, caplo
             "random weights") in caplog.messages
 
 
-def test_shipped_weights_are_a_start():
+def test_training_starts_from_shipped_weights():
     model = create_model("DARTS", channels=12, layers=8, num_classes=3, in_channels=1,
                          auxiliary=True)
     head = model.classifier.weight.clone()
@@ -69,7 +69,7 @@ def test_shipped_weights_are_a_start():
     assert same(own, state)
 
 
-def test_an_interrupted_run_goes_on_from_the_weights(whole_run, few, tmp_path):
+def test_an_interrupted_run_resumes_from_the_weights(whole_run, few, tmp_path):
     def stop(step, steps, row):
         raise Stop
 

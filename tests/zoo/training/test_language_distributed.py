@@ -21,7 +21,7 @@ from zoo.training.tasks.language import LanguageTask
 from zoo.training.trainer import Trainer
 
 MODULE = "tests.zoo.training.test_language_distributed"
-# Nothing random but the weights and the lengths: two halves are one whole then.
+# Only weights and lengths are random, so that two halves equal one whole.
 PLAIN = TINY.but(dropout=0.0, dropout_words=0.0, dropout_embedding=0.0, dropout_hidden=0.0,
                  dropout_input=0.0)
 RECIPES = {
@@ -33,7 +33,7 @@ RECIPES = {
 
 
 def in_each_process(folder: Path, name: str, resume: bool, stop: bool) -> None:
-    """This file is run by torchrun as a module."""
+    """The work of each process: torchrun runs this file as a module."""
     if stop:  # after an epoch, as if the machine had been switched off
         whole = Trainer.epoch
         Trainer.epoch = lambda trainer, report: (
@@ -44,7 +44,7 @@ def in_each_process(folder: Path, name: str, resume: bool, stop: bool) -> None:
 
 
 def check_threads() -> None:
-    """None of the group is left: it might abort the process as Python ends."""
+    """The group leaves no threads, which might abort the process as Python exits."""
     if sys.platform == "linux":
         names = []
         for thread in Path("/proc/self/task").iterdir():
@@ -55,7 +55,7 @@ def check_threads() -> None:
 
 if __name__ == "__main__":
     trainings = list(zip(*(word.split(os.pathsep) for word in sys.argv[1:3]), strict=True))
-    # A process joins a group once; one training does so itself.
+    # A process can join a group only once.
     with (distributed.group(torch.device("cpu")) if len(trainings) > 1
           else contextlib.nullcontext()):
         for place, name in trainings:
@@ -65,7 +65,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Recipe -> the folder that two processes, which trained one after the other, have written."""
+    """Recipe -> the folder written by two processes, which train the recipes one after another."""
     folders = {name: tmp_path_factory.mktemp(name) / "two" for name in ("adamw", "nt-asgd")}
     torchrun(MODULE, os.pathsep.join(map(str, folders.values())), os.pathsep.join(folders))
     return folders
@@ -73,7 +73,7 @@ def trained(tmp_path_factory):
 
 @pytest.mark.xdist_group("two writing processes")
 @pytest.mark.parametrize("name", ["adamw", "nt-asgd"])
-def test_two_processes_train_what_one_does(trained, name):
+def test_two_processes_train_like_one(trained, name):
     tmp_path = trained[name].parent
     manifests = [Path(f"{tmp_path / 'two'}-{rank}.json").read_text() for rank in (0, 1)]
     assert manifests[0] == manifests[1] == read_manifest(tmp_path / "two").model_dump_json()
@@ -91,7 +91,7 @@ def test_two_processes_train_what_one_does(trained, name):
         torch.testing.assert_close(value, wanted[key], rtol=1e-3, atol=1e-4)
 
 
-def test_token_streams_are_shared_out(monkeypatch):
+def test_token_streams_are_divided(monkeypatch):
     def network():
         return LanguageModel(genotype("DARTS_V2_RNN"), waves().vocabulary_size, 8, 8)
 
@@ -110,7 +110,7 @@ def test_token_streams_are_shared_out(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["dropped", "nt-asgd"])
-def test_two_processes_go_on_with_the_same_bits(tmp_path, name):
+def test_two_processes_resume_with_the_same_bits(tmp_path, name):
     torchrun(MODULE, tmp_path / "whole", name)
     torchrun(MODULE, tmp_path / "cut", name, "stop")
     assert torch.load(tmp_path / "cut/checkpoint.pt", weights_only=True)["epoch"] == 1
@@ -121,7 +121,7 @@ def test_two_processes_go_on_with_the_same_bits(tmp_path, name):
 
 
 @pytest.mark.slow
-def test_the_command_speaks_once_and_goes_on(tmp_path):
+def test_the_command_prints_once_and_resumes(tmp_path):
     words = ["zoo", "train", "DARTS_V2_RNN", "--hidden", 8, "--epochs", 2, "--device", "cpu",
              "-o", tmp_path / "run"]
     stdout, stderr = torchrun(*words)

@@ -1,6 +1,6 @@
-# ruff: noqa: F811 (fixtures of tests.zoo.waves are imported, and named as arguments)
-"""Training a language model: its loss is the reference's, runs go on with the same bits, what it
-writes is what it has learned."""
+# ruff: noqa: F811 (fixtures of tests.zoo.waves are imported and are names of arguments)
+"""Training a language model: the loss equals the reference, runs resume with the same bits, and the
+model learns."""
 
 import dataclasses
 import json
@@ -41,7 +41,7 @@ AVERAGED = TINY.but(optimizer="nt-asgd", ema_decay=0.0, schedule="constant", ran
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["genotype"] for case in CASES])
-def test_the_training_loss_is_that_of_the_reference(case):
+def test_the_training_loss_equals_the_reference(case):
     name = case["genotype"] + "_RNN"
     model = fill(zoo.create_model(name, "language", vocabulary=case["vocabulary"],
                                   embedding=case["embedding"], hidden=case["hidden"]).double())
@@ -52,7 +52,7 @@ def test_the_training_loss_is_that_of_the_reference(case):
     expected = -golden.gather(2, tokens[1:, :, None]).mean()
     found = training_loss(model.train(), tokens[:-1], tokens[1:].flatten(), hidden)
     assert found.loss.item() == pytest.approx(expected.item(), rel=1e-9)
-    # The outputs behind the reference's log probabilities: W h + b = log p + a number a row.
+    # The outputs of the reference from its log probabilities: W h + b = log p + a constant per row.
     weight = model.decoder.weight.detach()
     columns = torch.cat([weight, torch.ones(len(weight), 1)], dim=1)
     solved = torch.linalg.lstsq(columns, (golden - model.decoder.bias.detach()).flatten(0, 1).t())
@@ -71,7 +71,7 @@ def test_the_regularizers_see_the_outputs_before_and_after_dropout():
     assert found == pytest.approx(expected.item(), rel=1e-6)
 
 
-def test_the_gradient_stays_within_a_stretch():
+def test_the_gradient_stays_within_a_sequence():
     model = LanguageModel(zoo.genotype("ENAS_RNN"), 5, 8, 8)
     hidden = torch.ones(1, 2, 8, requires_grad=True)
     tokens = torch.zeros(3, 2, dtype=torch.int64)
@@ -110,7 +110,7 @@ def test_random_lengths_are_those_of_the_release():
     lengths = random_lengths(10**6, 35, np.random.default_rng(0))
     assert sum(lengths) >= 10**6 - 2 > sum(lengths[:-1])
     assert min(lengths) == 5 and max(lengths) <= 55
-    # Cut to whole numbers: one of twenty around 17, the others around 34.5.
+    # Truncated to integers: one in twenty around 17, the others around 34.5.
     assert np.mean(lengths) == pytest.approx(0.95 * 34.5 + 0.05 * 17, abs=0.3)
     assert np.mean(np.array(lengths) < 22) == pytest.approx(0.046, abs=0.01)
 
@@ -145,7 +145,7 @@ def test_a_finished_run_is_an_artifact(run, text):
     model, _ = load_artifact(folder)
     assert manifest.metrics["test_perplexity"] == pytest.approx(
         perplexity(mean_loss(model, text.test)))
-    assert manifest.metrics["test_perplexity"] < 1.6  # 3.8 by how frequent each letter is
+    assert manifest.metrics["test_perplexity"] < 1.6  # 3.8 from the letter frequencies alone
     assert not (folder / "checkpoint.pt").exists() and not (folder / "best.pt").exists()
     assert list((folder / "tb").glob("events.out.tfevents.*"))
     assert [row["epoch"] for _, _, row in rows if row] == [1, 2, 3]
@@ -153,7 +153,7 @@ def test_a_finished_run_is_an_artifact(run, text):
     assert done == sorted(done) and done[-1] == rows[-1][1] == 3 * (2400 - 8)
 
 
-def test_the_history_says_how_it_went(run):
+def test_the_history_of_a_run(run):
     folder, manifest, _ = run
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert rows[-1]["valid_loss"] < rows[0]["valid_loss"]
@@ -169,7 +169,7 @@ def test_the_history_says_how_it_went(run):
 @pytest.mark.parametrize("recipe", [TINY, AVERAGED], ids=["adamw", "nt-asgd"])
 def test_resume_gives_the_same_bits(tmp_path, recipe, monkeypatch):
     text, end_epoch = waves(100), LanguageTask.end_epoch
-    # As if the third epoch had been a bad one, which it is on no machine for sure.
+    # Pretend that the third epoch is bad, which no machine guarantees.
     monkeypatch.setattr(LanguageTask, "end_epoch", lambda task, row: end_epoch(
         task, row | {"valid_loss": 9.0} if row["epoch"] == 3 else row))
 
@@ -195,7 +195,7 @@ def test_resume_gives_the_same_bits(tmp_path, recipe, monkeypatch):
                   (tmp_path / folder / "history.jsonl").read_text().splitlines()]
                  for folder in ("whole", "parts")]
     assert histories[0] == histories[1]
-    assert train("parts", resume=True) == parts  # finished: nothing is done again
+    assert train("parts", resume=True) == parts  # finished: nothing is repeated
     with pytest.raises(RunError, match="started with seed 3, not 0"):
         language_modeling.train("ENAS_RNN", text, recipe, tmp_path / "parts", resume=True)
     other = dataclasses.replace(text, train=text.train[::-1].copy())
@@ -206,7 +206,7 @@ def test_resume_gives_the_same_bits(tmp_path, recipe, monkeypatch):
 def test_averaging_begins_when_validation_gets_worse(text):
     training = trainer_of(text, AVERAGED.but(nonmonotone=2))
     task, model, stages = training.task, training.model, []
-    for loss in (5.0, 4.0, 3.0, 3.5, 3.9, 4.1):  # the last is worse than the best but two: 4.0
+    for loss in (5.0, 4.0, 3.0, 3.5, 3.9, 4.1):  # the last is worse than the third-last best: 4.0
         if task.end_epoch({"valid_loss": loss}):
             training.optimizer = task.optimizer(model)
         stages.append(task.stage)
@@ -247,7 +247,7 @@ def test_refused(text, tmp_path):
 
 
 @pytest.mark.parametrize("part", ["train", "valid", "test"])
-def test_every_part_of_a_text_is_checked_before_the_training(part, tmp_path):
+def test_every_split_of_a_text_is_checked_before_training(part, tmp_path):
     for split in ("train", "valid", "test"):
         words = "" if split == part else "a b c d e f g h"
         (tmp_path / f"{split}.txt").write_text(f"{words}\n" if words else "x", encoding="utf-8")
@@ -255,7 +255,7 @@ def test_every_part_of_a_text_is_checked_before_the_training(part, tmp_path):
         load_text("ptb", tmp_path, "char")
 
 
-def test_a_text_of_two_rows_is_refused_where_lengths_are_drawn(tmp_path):
+def test_a_text_of_two_rows_is_refused_for_random_lengths(tmp_path):
     ids = np.arange(20) % 4
     data = TextData("short", "char", ids, ids, ids, list("abcd"))
     with pytest.raises(DataError, match="20 tokens make 8 columns of 2, at least 3 are needed"):
@@ -273,7 +273,7 @@ def test_bfloat16_trains(text, tmp_path):
     assert losses[0] != losses[1] and max(losses) < 1.7
 
 
-# --- the yardstick --------------------------------------------------------------------------
+# --- the LSTM baseline ----------------------------------------------------------------------
 
 
 def test_an_lstm_of_equal_parameters_is_trained_by_the_same_loop(text, tmp_path):
@@ -295,7 +295,7 @@ def test_the_lstm_keeps_its_state_in_float32():
     assert outputs.dtype == state.dtype == torch.float32
 
 
-def test_the_lstm_hands_its_state_on():
+def test_the_lstm_carries_its_state():
     torch.manual_seed(0)
     model = lstm.LSTMModel(5, 6).eval()
     tokens = torch.randint(5, (7, 3))

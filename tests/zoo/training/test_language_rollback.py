@@ -1,4 +1,4 @@
-"""A language model whose loss is not finite goes back to its best epoch, as in the 2018 release."""
+"""A language model whose loss is not finite returns to its best epoch, as in the 2018 release."""
 
 import json
 import math
@@ -52,7 +52,7 @@ def train(text, recipe, folder, resume=False, events=False):
 
 
 @pytest.mark.parametrize("recipe", [TINY, AVERAGED], ids=["adamw", "nt-asgd"])
-def test_it_goes_on_from_the_best_epoch(recipe, text, tmp_path, monkeypatch):
+def test_it_continues_from_the_best_epoch(recipe, text, tmp_path, monkeypatch):
     goes = fails(monkeypatch, epoch=3, times=1)
     manifest = train(text, recipe, tmp_path, events=True)
     rows = history(tmp_path)
@@ -67,10 +67,10 @@ def test_it_goes_on_from_the_best_epoch(recipe, text, tmp_path, monkeypatch):
     assert math.isfinite(manifest.metrics["test_perplexity"])
 
 
-def test_a_run_that_went_back_resumes_to_the_same_bits(text, tmp_path, monkeypatch):
+def test_a_rolled_back_run_resumes_to_the_same_bits(text, tmp_path, monkeypatch):
     end_epoch = LanguageTask.end_epoch
 
-    # As if the first epoch had been a bad one: from the second on steps are averaged.
+    # Pretend that the first epoch is bad, so that averaging begins with the second.
     def end(task, row):
         averages = end_epoch(task, row)
         if row["epoch"] == 1:
@@ -81,7 +81,7 @@ def test_a_run_that_went_back_resumes_to_the_same_bits(text, tmp_path, monkeypat
     with monkeypatch.context() as patched:
         fails(patched, epoch=3, times=1)
         whole = train(text, AVERAGED, tmp_path / "whole")
-    # Ended in the epoch that fails, and after the way back.
+    # Interrupted in the failing epoch, and after the rollback.
     fails(monkeypatch, epoch=3, times=1, interrupted=(3, 5))
     for resume in (False, True):
         with pytest.raises(KeyboardInterrupt):
@@ -94,8 +94,8 @@ def test_a_run_that_went_back_resumes_to_the_same_bits(text, tmp_path, monkeypat
     assert parts.files["model.safetensors"] == whole.files["model.safetensors"]
 
 
-def test_the_second_go_draws_otherwise(text, tmp_path, monkeypatch):
-    """Lengths of the stretches, and with them all that follows."""
+def test_the_second_attempt_draws_other_numbers(text, tmp_path, monkeypatch):
+    """Other sequence lengths, and so other results."""
     lengths, drawn = LanguageTask.lengths, []
     monkeypatch.setattr(LanguageTask, "lengths", lambda task, epoch, seed: drawn.append(
         (epoch, lengths(task, epoch, seed))) or drawn[-1][1])
@@ -105,7 +105,7 @@ def test_the_second_go_draws_otherwise(text, tmp_path, monkeypatch):
     assert first == second == 1 and failed != again
 
 
-def test_it_gives_up_where_going_back_does_not_help(text, tmp_path, monkeypatch):
+def test_it_gives_up_if_rolling_back_does_not_help(text, tmp_path, monkeypatch):
     goes = fails(monkeypatch, epoch=2, times=9)
     with pytest.raises(DivergedError, match=r"not finite in epoch 2; .* smaller --learning-rate"):
         train(text, TINY, tmp_path)

@@ -1,4 +1,4 @@
-"""Weights on the hub: pinned to a commit, and what comes is what the card was written for."""
+"""Weights on the hub: pinned to a commit and checked against the card."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """(the card of DARTS_V2 moved to a "hub" that is a folder here, the file in that hub)."""
+    """(the card of DARTS_V2 on a "hub" that is a local folder, the file in that hub)."""
     hub = tmp_path / "hub"
     here = tmp_path / "weights"
     hub.mkdir()
@@ -45,7 +45,7 @@ def change(path, **changes):
     path.write_text(json.dumps(card))
 
 
-def test_a_file_of_the_hub_is_loaded(published):
+def test_a_file_from_the_hub_is_loaded(published):
     model = zoo.create_model("DARTS_V2", weights="digits")
     content = published[1].read_bytes()
     assert hashlib.sha256(content).hexdigest() == json.loads(published[0].read_text())["sha256"]
@@ -54,13 +54,13 @@ def test_a_file_of_the_hub_is_loaded(published):
     assert torch.equal(model.classifier.weight, wanted.float())
 
 
-def test_a_branch_is_no_revision(published):
+def test_a_branch_is_refused(published):
     change(published[0], revision="main")
     with pytest.raises(weights.WeightsError, match="DARTS_V2-digits names the revision 'main'"):
         zoo.create_model("DARTS_V2", weights="digits")
 
 
-def test_another_file_than_the_cards(published):
+def test_a_file_that_differs_from_the_card(published):
     published[1].write_bytes(published[1].read_bytes() + b" ")
     with pytest.raises(weights.WeightsError, match="its sha256 differs"):
         zoo.create_model("DARTS_V2", weights="digits")

@@ -1,4 +1,4 @@
-"""Weights that are NaN, infinite or a negative variance are told at once, by tensor."""
+"""NaN or infinite weights and negative variances are reported at once, with the tensor."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from zoo.weights.numbers import NotFiniteError, check_output
 
 NAN, INFINITE = float("nan"), float("inf")
 SMALL = {"channels": 4, "layers": 3, "num_classes": 10}
-BAD = {  # tensor, value, what is said of it
+BAD = {  # tensor, value, part of the message
     "classifier.weight": (NAN, "classifier.weight has 1 NaN among its"),
     "stem.0.weight": (INFINITE, "stem.0.weight has 1 infinite among its"),
     "cells.0.preprocess0.op.2.running_var": (
@@ -37,7 +37,7 @@ def spoiled(model, name, value):
 
 
 def command(*arguments) -> str:
-    """The one line of a command that must fail, before it does anything."""
+    """The error line of a command that must fail before its work begins."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 1, result.output
     line, = result.stderr.strip().splitlines()
@@ -47,7 +47,7 @@ def command(*arguments) -> str:
 
 @pytest.fixture
 def artifact(tmp_path):
-    """Makes the artifact of a network with one bad value, as a version before this one did."""
+    """Make the artifact of a network with one bad value, as earlier versions did."""
     def make(name, value):
         folder = tmp_path / "artifact"
         folder.mkdir()
@@ -76,7 +76,7 @@ def test_loading_names_the_tensor(name, tmp_path):
         assert torch.equal(held, before[key])
 
 
-def test_too_large_for_float32_is_infinite():
+def test_values_too_large_for_float32_are_infinite():
     model = create_model("DARTS", **SMALL)
     state = {name: value.double() if value.is_floating_point() else value
              for name, value in model.state_dict().items()}
@@ -122,11 +122,11 @@ def test_a_training_that_starts_from_them(name, tmp_path):
     assert said in line and "bad.safetensors" in line
 
 
-# --- weights that are numbers, and outputs that are none --------------------------------------
+# --- finite weights with outputs that are not finite ------------------------------------------
 
 
 def test_a_network_whose_output_is_not_finite(artifact, tmp_path):
-    """Finite weights whose logits are beyond float32 are the network's fault, not a hop's."""
+    """Finite weights whose logits overflow float32 are the network's fault, not a hop's."""
     folder = artifact("classifier.bias", 3e38)
     state = load_file(folder / "model.safetensors")
     state["classifier.weight"].fill_(3e38)
@@ -142,7 +142,7 @@ def test_a_network_whose_output_is_not_finite(artifact, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_of_python_too(tmp_path):
+def test_the_python_api_too(tmp_path):
     model = spoiled(trained_looking("DARTS", layers=3), "classifier.weight", NAN)
     with pytest.raises(WeightsError, match="the network's classifier.weight has 1 NaN among its"):
         export.export(model, ["onnx"], tmp_path / "out", name="bad")

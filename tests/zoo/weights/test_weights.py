@@ -1,4 +1,4 @@
-"""Shipped weights do what their cards say; files that are damaged or misfit are named."""
+"""Shipped weights match their cards; damaged or mismatched files are named."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ def same(first, second) -> bool:
 
 
 @pytest.mark.parametrize("cell", SHIPPED)
-def test_shipped_weights_keep_what_the_card_says(cell):
+def test_shipped_weights_match_their_cards(cell):
     card = packaged(cell, "digits")
     path = packaged_file(card)
     data = load("digits")
@@ -53,7 +53,7 @@ def test_shipped_weights_keep_what_the_card_says(cell):
     accuracy = score(logits, data.test.labels, 10).accuracy
     assert accuracy >= 0.98
     assert accuracy == pytest.approx(card["test_accuracy"], abs=1 / 360)
-    # Exports are held to 1e-5 in float32, which large logits would not allow.
+    # Exports must agree to 1e-5 in float32, which large logits would not allow.
     assert logits.abs().max() < 12
     assert path.stat().st_size < 700_000
     content = path.read_bytes()
@@ -61,7 +61,7 @@ def test_shipped_weights_keep_what_the_card_says(cell):
     assert card["sha256"] == hashlib.sha256(content).hexdigest()
 
 
-def test_every_file_is_the_one_of_its_card():
+def test_every_file_has_the_sha256_of_its_card():
     cards = {path: json.loads(path.read_text(encoding="utf-8")) for path in HERE.glob("*.json")}
     here = {path: card for path, card in cards.items() if "hub" not in card}
     assert len(here) == len(list(HERE.glob("*.safetensors"))) >= 5
@@ -77,7 +77,7 @@ def test_every_file_is_the_one_of_its_card():
 
 
 @pytest.mark.parametrize("cell", packaged_cells("cifar10"))
-def test_cards_of_photos_say_what_rounding_changes(cell):
+def test_cards_of_photos_state_the_effect_of_rounding(cell):
     card = packaged(cell, "cifar10")
     least = 0.79 if cell == "FOUND_1" else 0.8
     assert card["images"] == 10_000 and card["test_accuracy"] > least and card["remark"]
@@ -130,7 +130,7 @@ def test_shipped_weights_bring_their_settings():
             create_model("DARTS", weights="digits", **settings)
 
 
-def test_weights_that_are_not_there():
+def test_missing_weights():
     with pytest.raises(ValueError, match="only those of AmoebaNet_A, DARTS_V1"):
         create_model("PDARTS", weights="digits")
     with pytest.raises(ValueError, match="no weights are shipped for 'svhn'"):
@@ -150,7 +150,7 @@ def test_weights_from_a_file(tmp_path):
 # --- files ----------------------------------------------------------------------------------
 
 
-def test_weights_come_back_as_they_went(tmp_path):
+def test_weights_survive_a_round_trip(tmp_path):
     model, other = small(auxiliary=True), small()
     save_weights(model, tmp_path / "a.safetensors")
     load_weights(other, tmp_path / "a.safetensors")
@@ -160,7 +160,7 @@ def test_weights_come_back_as_they_went(tmp_path):
 
 def test_half_precision_rounds_matrices_and_keeps_vectors(tmp_path):
     model, other = small(), small()
-    model.cells[0].preprocess0.op[2].running_var.fill_(1e-9)  # nothing, as a float16
+    model.cells[0].preprocess0.op[2].running_var.fill_(1e-9)  # zero in float16
     save_weights(model, tmp_path / "a.safetensors", half=True)
     load_weights(other, tmp_path / "a.safetensors")
     for name, value in trained_state(other).items():
@@ -202,7 +202,7 @@ def test_damaged_files_are_one_line(tmp_path, damage):
     (lambda: small(layers=4), r"cells\.\d\.\S+ (is missing|has shape)"),
     (lambda: small(layers=2), "is not part of the network|has shape"),
 ])
-def test_weights_of_another_network_name_the_first_misfit(tmp_path, other, message):
+def test_weights_of_another_network_name_the_first_mismatch(tmp_path, other, message):
     save_weights(small(), tmp_path / "a.safetensors")
     with pytest.raises(WeightsError, match=message):
         load_weights(other(), tmp_path / "a.safetensors")
@@ -228,7 +228,7 @@ def test_a_run_is_shipped_with_a_measured_accuracy(tmp_path):
     assert card["test_accuracy"] == result.accuracy
 
 
-def test_a_card_counts_the_trainings_before(tmp_path):
+def test_a_card_counts_earlier_trainings(tmp_path):
     from zoo.commands.release_weights import ship
     from zoo.recipes.image import Recipe
     from zoo.training.classification import train
@@ -250,7 +250,7 @@ def test_a_card_counts_the_trainings_before(tmp_path):
     place.write_text(json.dumps(third | {"agreement": ["some"]}))
     again = ship(tmp_path / "third", tmp_path / "shipped", remark="x")
     assert again == third | {"remark": "x", "agreement": ["some"]}
-    # The shipped weights are the third's now, so that the first's are nothing that a card tells of.
+    # The third run's weights are shipped now, so no card knows the first's.
     for weights, earlier in (("first", 0), ("third", 3)):
         train("DARTS", load("digits"), recipe, tmp_path / f"after {weights}", device="cpu",
               weights=tmp_path / weights)
@@ -271,7 +271,7 @@ def test_only_the_cell_of_the_name_is_shipped(tmp_path):
     assert not (tmp_path / "shipped").exists()
 
 
-def test_nothing_is_shipped_before_all_is_measured(tmp_path):
+def test_nothing_is_shipped_until_all_is_measured(tmp_path):
     from zoo.commands.release_weights import ship
 
     shutil.copytree(HERE, tmp_path / "here", ignore=shutil.ignore_patterns("*.py", "__pycache__"))

@@ -1,4 +1,4 @@
-"""Folders of images as people have them: splits by any name, labels in a text, no splits at all."""
+"""Layouts of image folders: splits by any name, labels in a text file, no splits."""
 
 import logging
 import shutil
@@ -29,7 +29,7 @@ def picture(file, number):
 
 
 def classes(folder, counts, first=0):
-    """CLASS/NUMBER.png for each class and how many it has."""
+    """Write CLASS/NUMBER.png, with a count per class."""
     for name, count in counts.items():
         for number in range(count):
             picture(folder / name / f"{number}.png", first := first + 1)
@@ -66,7 +66,7 @@ def test_splits_in_any_two_or_three_folders_by_any_name(tmp_path, reader, names,
      "--path {0}/train to use a fifth of it as the test set"),
     (("train", "val", "Validation"), "has both Validation/ and val/; remove or rename one of them"),
 ])
-def test_splits_that_do_not_do_are_one_line_with_the_remedy(tmp_path, names, said):
+def test_invalid_splits_are_one_line_with_the_remedy(tmp_path, names, said):
     write_folder(tmp_path, splits=names)
     assert said.format(tmp_path) in refused("folder", tmp_path)
 
@@ -94,7 +94,7 @@ def test_the_best_epoch_is_chosen_by_the_validation_folder(tmp_path, said):
 
 
 @pytest.mark.parametrize("inside", ["", "images"])
-def test_a_test_folder_without_labels_is_not_read_and_that_is_told(tmp_path, inside, said):
+def test_a_test_folder_without_labels_is_skipped_with_a_note(tmp_path, inside, said):
     write_folder(tmp_path, splits=("train", "val"))
     for number in range(3):
         picture(tmp_path / "test" / inside / f"{number}.png", number)
@@ -138,7 +138,7 @@ def test_tiny_imagenet(tmp_path, said, end):
     assert "annotations" not in left_out
 
 
-def test_what_the_annotations_lack_and_have_too_much_is_told(tmp_path, said):
+def test_missing_and_surplus_annotations_are_noted(tmp_path, said):
     tiny_imagenet(tmp_path, "\n".join([*ANNOTATED[:2], "val_9.png\tn01", "val_2.jpg\tn02"]))
     assert sizes(load("folder", tmp_path)) == [6, 0, 3]
     missing, left_out = (line for line in said() if "test is ignored" not in line)
@@ -159,7 +159,7 @@ def test_annotations_that_do_not_fit_are_one_line(tmp_path, lines, said):
 # --- one folder of classes --------------------------------------------------------------------
 
 
-def test_one_folder_of_classes_is_split_and_that_is_told(tmp_path, said):
+def test_one_folder_of_classes_is_split_with_a_note(tmp_path, said):
     classes(tmp_path, {"cat": 10, "dog": 6, "train": 1})  # a class may have that name
     data = load("folder", tmp_path)
     assert data.labels == ["cat", "dog", "train"]
@@ -199,7 +199,7 @@ def test_a_training_and_its_evaluation_split_alike(tmp_path):
     ({"cat": 3}, "1 class folder; a classifier needs at least two"),
     ({"cat": 1, "dog": 1}, "has one picture per class"),
 ])
-def test_one_folder_with_too_little(tmp_path, counts, said):
+def test_one_folder_with_too_few_images(tmp_path, counts, said):
     classes(tmp_path, counts)
     assert said in refused("folder", tmp_path)
 
@@ -241,7 +241,7 @@ def test_pictures_in_no_folder(tmp_path):
 # --- copies, sizes, damage --------------------------------------------------------------------
 
 
-def test_copies_of_training_images_in_the_test_set_are_told(tmp_path, said):
+def test_copies_of_training_images_in_the_test_set_are_noted(tmp_path, said):
     classes(tmp_path / "train", {"cat": 4, "dog": 4})
     classes(tmp_path / "test", {"cat": 3, "dog": 3}, 100)
     assert load("folder", tmp_path) and not said()
@@ -253,7 +253,7 @@ def test_copies_of_training_images_in_the_test_set_are_told(tmp_path, said):
                       "train/dog/1.png"]
 
 
-def test_images_that_do_not_fit_in_memory_are_not_begun(tmp_path):
+def test_images_that_do_not_fit_in_memory_are_refused(tmp_path):
     write_folder(tmp_path)
     with pytest.raises(ValueError, match=r"4 images of 100000x100000 take about 180.0 GB of "
                        r"memory, and [\d.]+ [GM]B is free; give a smaller --size"):

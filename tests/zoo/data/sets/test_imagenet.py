@@ -1,4 +1,4 @@
-"""Images that are read from files as a network trains, in any worker the same."""
+"""Images read from files during training, identically in every worker."""
 
 import colorsys
 import json
@@ -29,7 +29,7 @@ RECIPE = recipe("imagenet").but(channels=4, layers=3, epochs=2, batch_size=8, le
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """train/ and val/ with two classes, blue and red pictures of many sizes and modes."""
+    """train/ and val/ with two classes, blue and red images of many sizes and modes."""
     random = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("imagenet")
     for split, count in (("train", 13), ("val", 5)):
@@ -51,7 +51,7 @@ def data(folder):
     return load("imagenet", folder, 32)
 
 
-def test_nothing_is_read_before_it_is_asked_for(data, monkeypatch):
+def test_files_are_read_on_demand(data, monkeypatch):
     assert data.labels == ["n01", "n02"]
     assert data.train.images.shape == (26, 32, 32, 3)
     assert data.test.labels.tolist() == [0] * 5 + [1] * 5
@@ -78,7 +78,7 @@ def test_224_of_256_from_the_middle():
 
 
 def test_a_picture_too_narrow_for_memory_is_named(tmp_path):
-    """224 pixels across would be over five million down."""
+    """Scaled to a width of 224, its height would exceed five million pixels."""
     Image.new("RGB", (1, 20000)).save(tmp_path / "line.png")
     spec = Input(height=224, width=224, channels=3, mean=[0.5] * 3, std=[0.5] * 3, data="imagenet")
     images = imagenet.LazyImages([tmp_path / "line.png"], 224)
@@ -104,11 +104,11 @@ def test_crops_are_parts_of_the_image_at_any_size_and_place():
         areas.append(wide * high / (160 * 120))
     assert 0.05 < min(areas) < 0.15 and 0.8 < max(areas) < 1.05
     assert np.std(widths) > 10
-    long = Image.new("RGB", (400, 4))  # no crop of an allowed ratio has a tenth of the area
+    long = Image.new("RGB", (400, 4))  # no crop of an allowed aspect ratio has a tenth of the area
     assert imagenet.random_crop(long, 8, 0.9, np.random.default_rng(0)).size == (8, 8)
 
 
-def test_colors_change_as_far_as_they_may():
+def test_color_jitter_stays_within_its_limits():
     image = Image.new("RGB", (4, 4), (120, 80, 60))
     hues, means = [], []
     for number in range(200):
@@ -136,7 +136,7 @@ def test_workers_read_what_one_process_reads(data):
     assert not torch.equal(later[4], images[4])  # another epoch, another crop
 
 
-def test_batches_are_those_of_the_labels(data):
+def test_batches_match_their_labels(data):
     batches = Batches(data, RECIPE.but(color=None, hue=0.0), 0, torch.device("cpu"))
     for images, labels in batches.epoch(0):
         raw = images * torch.tensor(data.std).view(-1, 1, 1) + torch.tensor(data.mean).view(
@@ -146,7 +146,7 @@ def test_batches_are_those_of_the_labels(data):
         assert torch.equal(red_or_blue.long(), labels)
 
 
-def test_a_run_interrupted_is_the_same_and_can_be_measured(folder, data, tmp_path):
+def test_an_interrupted_run_resumes_and_can_be_evaluated(folder, data, tmp_path):
     class Stop(Exception):
         pass
 
@@ -192,7 +192,7 @@ def test_held_out_files_stay_files(data):
         data.labels[label] for label in held.labels]
 
 
-def test_other_files_are_other_images(folder, data, tmp_path):
+def test_changed_files_are_other_data(folder, data, tmp_path):
     assert fingerprint(load("imagenet", folder, 32)) == fingerprint(data)
     assert fingerprint(load("imagenet", folder, 40)) != fingerprint(data)
     for split in ("train", "val"):
@@ -218,7 +218,7 @@ def test_a_damaged_file_is_named_in_one_line(folder, data, tmp_path, workers):
         np.asarray(images[2:])
 
 
-def test_a_run_that_met_a_damaged_file_can_be_begun_again(folder, tmp_path, monkeypatch):
+def test_a_run_that_failed_on_a_damaged_file_can_be_repeated(folder, tmp_path, monkeypatch):
     shutil.copytree(folder, tmp_path / "data")
     bad = tmp_path / "data/train/n01/3.JPEG"
     bad.write_bytes(bad.read_bytes()[:300])
@@ -235,7 +235,7 @@ def test_a_run_that_met_a_damaged_file_can_be_begun_again(folder, tmp_path, monk
     assert run().trained
 
 
-def test_what_is_missing_is_said(tmp_path):
+def test_missing_parts_are_named(tmp_path):
     with pytest.raises(DataError, match="needs --path"):
         load("imagenet")
     with pytest.raises(DataError, match="no folder train/"):
