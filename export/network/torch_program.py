@@ -28,6 +28,16 @@ _OPSETS = (17, 20)
 _ESCAPES = {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero"}
 
 
+
+def _bilinear(left: Tensor, right: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    found = torch.einsum("...i,kij,...j->...k", left, weight, right)
+    return found if bias is None else found + bias
+
+
+#: What neither the exporter nor torch's own table of decompositions writes in other operations.
+_WRITTEN_OUT: dict[Any, Callable[..., Any]] = {torch.ops.aten.bilinear.default: _bilinear}
+
+
 class ProgramError(ValueError):
     """A network that cannot be traced or written; the message names the line of its code."""
 
@@ -246,7 +256,7 @@ def _decompose(program: ExportedProgram, operation: str,
     for node in program.graph.nodes:
         target = node.target
         if _name(target).split(".")[0] == f"aten::{operation}" and target not in replaced:
-            known = decomposition_table.get(target)
+            known = _WRITTEN_OUT.get(target) or decomposition_table.get(target)
             if known is None and target.has_kernel_for_dispatch_key(
                     torch._C.DispatchKey.CompositeImplicitAutograd):
                 known = target.decompose
