@@ -1,10 +1,8 @@
 """An ONNX graph with all sizes fixed but the batch, and everything folded that depends on sizes.
 
 ONNX Runtime folds, with its own basic optimizations: what is constant at these sizes, batch-norms
-into convolutions, nodes that do nothing or that nobody reads.  The batch stays open where that is
-proved: the graph is folded for batches of 2 and of 3; where the two differ in target shapes only,
-those sizes are those of the batch, and what the open graph then says of two inputs at once
-has to be what it says of each.
+into convolutions, nodes that do nothing; what it leaves is folded by `onnx_rewrites`.  The batch
+stays open where that is proved, see `onnx_batch`.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.network import onnx_batch
+from export.network import onnx_batch, onnx_rewrites
 from export.network.onnx_file import OnnxFileError, set_sizes, sizes, true_inputs
 
 #: They write the graph in other words that suit ONNX Runtime's kernels.
@@ -125,6 +123,7 @@ def _folded(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str) -> 
         for output, known in zip(folded.graph.output, session.get_outputs()):
             set_sizes(output, [n if isinstance(n, (int, str)) else "open" for n in known.shape])
         del session
+    onnx_rewrites.apply(folded)
     _zero_states(folded.graph)
     _spell_out(folded)
     _drop_unread(folded.graph)

@@ -263,7 +263,7 @@ def _program(module: nn.Module, call: Call, alone: Call, what: str, single: str
         except ProgramError:  # said again without an open batch, where that is not why
             pass
         else:
-            if all(_is_open(node) for node in _inputs(program)):
+            if all(is_open(node) for node in inputs_of(program)):
                 torch_program.check(program, what)
                 return program, True
     program = torch_program.trace(module, alone.args, alone.kwargs, what)
@@ -271,20 +271,24 @@ def _program(module: nn.Module, call: Call, alone: Call, what: str, single: str
     return program, False
 
 
-def _inputs(program: torch.export.ExportedProgram) -> list[torch.fx.Node]:
+def inputs_of(program: torch.export.ExportedProgram) -> list[torch.fx.Node]:
+    """The nodes of a program that the user gives."""
     given = set(program.graph_signature.user_inputs)
     return [node for node in program.graph.nodes
             if node.op == "placeholder" and node.name in given]
 
 
-def _is_open(node: torch.fx.Node) -> bool:
+def is_open(node: torch.fx.Node) -> bool:
+    """Is the first size of an input any number?"""
     value = node.meta.get("val")
     return isinstance(value, Tensor) and value.ndim > 0 and not isinstance(value.shape[0], int)
 
 
 def folded(program: torch.export.ExportedProgram, call: Call, outputs: dict[str, int], what: str,
-           batched: bool, single: str = "") -> onnx_fold.Folded:
-    """The graph of a program, whose batch is open where that is proved."""
+           batched: bool, single: str = "", fixed: str = "the module takes no other"
+           ) -> onnx_fold.Folded:
+    """The graph of a program, whose batch is open where that is proved; `fixed` says why it is not
+    `batched`."""
     first = call.row(0) if batched else call
 
     def at(batch: int) -> Any:
@@ -295,8 +299,7 @@ def folded(program: torch.export.ExportedProgram, call: Call, outputs: dict[str,
     one = at(1)
     shapes = {name: list(each.shape) for name, each in zip(call.names, first.tensors)}
     if not batched and not single:
-        single = "the module takes no other" if call.batch is not None else \
-            "the inputs share no batch"
+        single = fixed if call.batch is not None else "the inputs share no batch"
     return onnx_fold.fold(one, shapes, what, single, other=at if batched else None)
 
 
