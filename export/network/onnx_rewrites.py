@@ -11,6 +11,9 @@ import onnx
 from onnx import helper, numpy_helper
 
 
+_TAKE_A_SCALE = {"Conv", "ConvTranspose", "Gemm"}
+
+
 def apply(model: onnx.ModelProto) -> int:
     """Make every rewrite; returns how many were."""
     return fold_batch_norms(model.graph) + drop_dead(model.graph)
@@ -45,7 +48,7 @@ def fold_batch_norms(graph: onnx.GraphProto) -> int:
     for norm in [node for node in graph.node if node.op_type == "BatchNormalization"]:
         maker = makers.get(norm.input[0])
         settings = {each.name: helper.get_attribute_value(each) for each in norm.attribute}
-        if maker is None or readers[norm.input[0]] != 1 or len(norm.output) != 1 \
+        if maker is None or maker.op_type not in _TAKE_A_SCALE or readers[norm.input[0]] != 1 or len(norm.output) != 1 \
                 or settings.get("training_mode") or not all(
                     name in weights for name in (*norm.input[1:], *maker.input[1:]) if name):
             continue
@@ -82,7 +85,7 @@ def _folded(node: onnx.NodeProto, given: list[np.ndarray], factor: np.ndarray, s
         spread = np.repeat(factor.reshape(groups, 1, -1), len(weight) // groups, axis=1)
         return (weight * spread.reshape(*weight.shape[:2], *[1] * (weight.ndim - 2)),
                 bias * factor + shift)
-    if node.op_type == "Gemm" and bias.size in (1, channels) and bias.shape[:-1] in ((), (1,)):
+    if bias.size in (1, channels) and bias.shape[:-1] in ((), (1,)):
         bias = settings.get("beta", 1.0) * np.broadcast_to(bias.reshape(-1), channels)
         for attribute in [each for each in node.attribute if each.name == "beta"]:
             node.attribute.remove(attribute)
