@@ -85,8 +85,16 @@ def _source(model: nn.Module, name: str, example: Any, input: Input | None, labe
         if example is not None:
             raise ValueError("a network of the zoo knows what it takes; leave example= out")
         return from_model(model, name, input, labels, vocabulary)
+    from torch.export import ExportedProgram
+
+    from export.sources import exported_program
     from export.sources.module import from_module
 
+    if isinstance(model, ExportedProgram):
+        if example is not None or input is not None or labels:
+            raise ValueError("an exported program knows what it takes; leave example=, input= and "
+                             "labels= out")
+        return exported_program.from_program(model, name, "the program", "torch.export")
     if vocabulary:
         raise ValueError("a vocabulary is for language models of the zoo; leave it out")
     return from_module(model, name, example, input, labels)

@@ -46,7 +46,7 @@ def _rounding() -> str:
 
 def build(
     target: Annotated[str, typer.Argument(
-        help="A cell, a genotype file, an artifact folder, or an .onnx file.")],
+        help="A cell, a genotype file, an artifact folder, or an .onnx or .pt2 file.")],
     export: Annotated[list[str], typer.Option(
         "--export", "-e", help=f"Formats: {', '.join(FORMATS)}; repeat, or separate by commas.")],
     output: Annotated[Path | None, typer.Option(
@@ -75,7 +75,8 @@ def build(
     seed: Annotated[int, typer.Option(help="Random seed of untrained weights.")] = 0,
     select: Select = None,
     input_shape: Annotated[list[str] | None, typer.Option(
-        help="Input shape of an .onnx file with open sizes: NAME=1,3,224,224; repeat.")] = None,
+        help="Input shape of an .onnx or .pt2 file with open sizes: NAME=1,3,224,224; "
+             "repeat.")] = None,
     replace: Annotated[bool, typer.Option(
         "--replace", help="Replace what the folder holds instead of adding to it.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v",
@@ -92,6 +93,7 @@ def build(
       zoo build my_cell.json -e onnx,tflite --channels 16 --layers 8
       zoo build exports/DARTS-digits -e tfjs --precision float16 -o small
       zoo build model.onnx -e tfjs,tflite --input-shape images=1,3,224,224
+      zoo build model.pt2 -e tfjs,tflite,onnx
     """
     from export.pipeline import build as run
     from export.source import BuildOptions, find

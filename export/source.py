@@ -87,7 +87,16 @@ def find(target: str, wanted: BuildOptions) -> Source:
                 [option.name for option in dataclasses.fields(wanted)
                  if option.name not in ("input_shape", "size", "seed")])
         return from_file(path, wanted.input_shape or (), wanted.size)
-    _refuse(wanted, f"{target} is no ONNX file", ("input_shape",))
+    if path.suffix.lower() == ".pt2" and not path.is_dir():
+        from export.sources import exported_program
+
+        if not path.is_file():
+            raise ValueError(f"there is no file {target}")
+        _refuse(wanted, f"{target} is an exported program, which brings its own settings",
+                [option.name for option in dataclasses.fields(wanted)
+                 if option.name not in ("input_shape", "seed")])
+        return exported_program.from_file(path, wanted.input_shape or ())
+    _refuse(wanted, f"{target} is no .onnx or .pt2 file", ("input_shape",))
     # A folder that is no artifact may have the name of a cell by chance.
     if path.is_dir() and ((path / artifact.MANIFEST).exists() or not registered(target)):
         return _from_artifact(path, wanted)

@@ -1,10 +1,8 @@
 """An ONNX graph with all sizes fixed but the batch, and everything folded that depends on sizes.
 
 ONNX Runtime folds, with its own basic optimizations: what is constant at these sizes, batch-norms
-into convolutions, nodes that do nothing or that nobody reads.  The batch stays open where that is
-proved: the graph is folded for batches of 2 and of 3; where the two differ in target shapes only,
-those sizes are those of the batch, and what the open graph then says of two inputs at once
-has to be what it says of each.
+into convolutions, nodes that do nothing; what it leaves is folded by `onnx_rewrites`.  The batch
+stays open where that is proved, see `onnx_batch`.
 """
 
 from __future__ import annotations
@@ -18,13 +16,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from export.network import onnx_batch, onnx_rewrites
 from export.network.onnx_file import OnnxFileError, set_sizes, sizes, true_inputs
 
 #: They write the graph in other words that suit ONNX Runtime's kernels.
 _LEFT_OUT = ["TransposeOptimizer", "QDQPropagationTransformer", "EnsureUniqueDQForNodeUnit",
              "WeightBiasQuantization"]
-#: What a graph says of inputs together and of each alone may differ by this share of the largest.
-_NEAR = 1e-4
 
 
 @dataclass
@@ -84,13 +81,19 @@ def fold(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str, single
     batches = {shape[0] if shape else None for shape in shapes.values()}
     if single or batches != {1}:
         return Folded(one, False, single or "an input has no batch of its own")
-    loose = None if other else _without_a_batch_of_one(model, shapes)
+    if other is None:
+        loose = onnx_batch.without_a_batch_of_one(model, shapes)
+        other = lambda _: loose  # noqa: E731
     try:
-        two, three = (_folded(loose or other(n), {name: [n, *shape[1:]] for name, shape in shapes.items()},
+        two, three = (_folded(other(n), {name: [n, *shape[1:]] for name, shape in shapes.items()},
                               what) for n in (2, 3))
+        for n, each in ((2, two), (3, three)):
+            onnx_batch.rows_as_sums(each, n)
+            onnx_batch.rows_as_one(each, n)
+            _drop_unread(each.graph)
     except OnnxFileError:
         return Folded(one, False, "the graph takes one input at a time")
-    reason = _open_up(two, three) or _disagreement(two, one, shapes)
+    reason = onnx_batch.open_up(two, three) or onnx_batch.disagreement(two, one, shapes)
     return Folded(one, False, reason) if reason else Folded(two, True)
 
 
@@ -120,6 +123,7 @@ def _folded(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str) -> 
         for output, known in zip(folded.graph.output, session.get_outputs()):
             set_sizes(output, [n if isinstance(n, (int, str)) else "open" for n in known.shape])
         del session
+    onnx_rewrites.apply(folded)
     _zero_states(folded.graph)
     _spell_out(folded)
     _drop_unread(folded.graph)
@@ -170,97 +174,6 @@ def _drop_unread(graph: onnx.GraphProto) -> None:
     del graph.initializer[:]
     graph.initializer.extend(kept)
     del graph.value_info[:]
-
-
-def _without_a_batch_of_one(model: onnx.ModelProto, shapes: dict[str, list[int]]
-                            ) -> onnx.ModelProto:
-    """Where a Reshape to a constant begins with the 1 of its input's batch, it copies that size."""
-    model = onnx.ModelProto.FromString(model.SerializeToString())
-    for value in true_inputs(model):
-        set_sizes(value, list(shapes[value.name]))
-    graph = model.graph
-    try:
-        known = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
-    except Exception:  # what is missing here costs an open batch, nothing else
-        return model
-    first = {value.name: sizes(value)[:1] for value in (*known, *graph.input)}
-    constants = {init.name: numpy_helper.to_array(init) for init in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-            constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-    for place, node in enumerate(graph.node):
-        target = constants.get(node.input[1]) if node.op_type == "Reshape" else None
-        if target is None or not target.size or target.flat[0] != 1 \
-                or first.get(node.input[0]) != [1]:
-            continue
-        name = f"{node.output[0]}_of_a_batch_{place}"
-        copied = np.array([0, *target.reshape(-1)[1:]], np.int64)
-        graph.initializer.append(numpy_helper.from_array(copied, name))
-        node.input[1] = name
-    return model
-
-
-def _open_up(two: onnx.ModelProto, three: onnx.ModelProto) -> str:
-    """Open the batch of `two`, in place; returns why it cannot be, or nothing."""
-    def wiring(graph: onnx.GraphProto) -> list[tuple]:
-        return [(node.op_type, list(node.input), list(node.output)) for node in graph.node]
-
-    if wiring(two.graph) != wiring(three.graph):
-        return "the graph has other nodes for another batch"
-    others = {init.name: init for init in three.graph.initializer}
-    readers: dict[str, list[tuple[str, int]]] = {}
-    for node in two.graph.node:
-        for place, name in enumerate(node.input):
-            readers.setdefault(name, []).append((node.op_type, place))
-    for init in two.graph.initializer:
-        other = others.get(init.name)
-        if other is None or list(other.dims) != list(init.dims):
-            return f"the constant {init.name!r} has a row for each input"
-        if init.SerializeToString() == other.SerializeToString():
-            continue
-        if set(readers[init.name]) != {("Reshape", 1)}:
-            return f"the constant {init.name!r} depends on the batch"
-        pair = [numpy_helper.to_array(each).tolist() for each in (init, other)]
-        shape = _open_shape(*pair)
-        if shape is None:
-            return f"a Reshape to {pair[0]}"
-        init.CopyFrom(numpy_helper.from_array(np.array(shape, np.int64), init.name))
-    for value, other in zip((*two.graph.input, *two.graph.output),
-                            (*three.graph.input, *three.graph.output)):
-        set_sizes(value, [("batch" if n == 2 and m == 3 else "open") if n != m else n or "open"
-                          for n, m in zip(sizes(value), sizes(other))])
-    return ""
-
-
-def _open_shape(two: list[int], three: list[int]) -> list[int] | None:
-    """A target shape for batches of 2 and 3 as one for all."""
-    moved = [axis for axis, (n, m) in enumerate(zip(two, three)) if n != m]
-    if len(moved) != 1 or 3 * two[moved[0]] != 2 * three[moved[0]] or -1 in two:
-        return None
-    return [-1 if axis in moved else n for axis, n in enumerate(two)]
-
-
-def _disagreement(opened: onnx.ModelProto, one: onnx.ModelProto, shapes: dict[str, list[int]]
-                  ) -> str:
-    """Two inputs together beside each of them alone; nothing where they agree."""
-    from export.network.onnx_samples import samples, session
-
-    try:
-        given = [samples(one, shapes, seed) for seed in (1, 2)]
-        together = session(opened).run(None, {name: np.concatenate([each[name] for each in given])
-                                              for name in shapes})
-        alone = [session(one).run(None, each) for each in given]
-    except Exception:  # ONNX Runtime's reasons are those of a graph that nobody wrote
-        return "two inputs at once do not run"
-    for value, first, second, both in zip(opened.graph.output, *alone, together):
-        if sizes(value)[:1] != [None]:
-            return f"the output {value.name!r} has no batch"
-        wanted = np.concatenate([first, second])
-        scale = max(1e-30, float(np.abs(wanted.astype(np.float64)).max(initial=0)))
-        if both.shape != wanted.shape or not np.allclose(both, wanted, rtol=0, atol=_NEAR * scale,
-                                                         equal_nan=True):
-            return "inputs that are computed together change each other"
-    return ""
 
 
 def turn_images(model: onnx.ModelProto) -> list[str]:

@@ -8,7 +8,10 @@ exporter, which takes a fifth of the time of the newer one and needs no package 
 from __future__ import annotations
 
 import contextlib
+import copy
+import inspect
 import io
+import logging
 import re
 import traceback
 import warnings
@@ -20,12 +23,29 @@ import onnx
 import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
+from torch.utils import _pytree as pytree
+
+from export.logs import captured
 
 #: The first is what all converters read; the second has a few operations more.
 _OPSETS = (17, 20)
 
 #: Operations of torch whose answer is a number that the rest of the program computes with.
 _ESCAPES = {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero"}
+
+
+
+def _bilinear(left: Tensor, right: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    found = torch.einsum("...i,kij,...j->...k", left, weight, right)
+    return found if bias is None else found + bias
+
+
+#: What neither the exporter nor torch's own table of decompositions writes in other operations.
+_WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.bilinear.default: _bilinear,
+    torch.ops.aten.lift_fresh_copy.default: torch.clone,
+    torch.ops.aten.lift_fresh.default: torch.clone,
+}
 
 
 class ProgramError(ValueError):
@@ -35,14 +55,12 @@ class ProgramError(ValueError):
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """torch prints graphs and warnings on the way to its errors, which are told in one line."""
-    import logging
 
     logger = logging.getLogger("torch")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), \
-                contextlib.redirect_stderr(io.StringIO()):
+        with warnings.catch_warnings(), captured():
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -61,7 +79,7 @@ def trace(module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], what: 
 
     shapes = None
     if open_batch:
-        tree = torch.utils._pytree.tree_map(axes, (tuple(args), dict(kwargs)))
+        tree = pytree.tree_map(axes, (tuple(args), dict(kwargs)))
         names = _parameters(module, len(args))
         shapes = dict(zip(names, tree[0])) | tree[1]
     try:
@@ -75,8 +93,6 @@ def trace(module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], what: 
 
 def _parameters(module: nn.Module, count: int) -> list[str]:
     """The names of the first `count` arguments of a module; those of ``*rest`` are one tuple."""
-    import inspect
-
     return list(inspect.signature(module.forward).parameters)[:count]
 
 
@@ -137,6 +153,8 @@ class Program(nn.Module):
         super().__init__()
         with quiet():
             module = program.module(check_guards=False)
+            if wide:  # the program keeps its weights
+                module = copy.deepcopy(module)
         self.graph_module = fx.GraphModule(module, module.graph)
         self.kept, self.replaced, self.wide = list(kept), replaced or {}, wide
 
@@ -246,7 +264,7 @@ def _decompose(program: ExportedProgram, operation: str,
     for node in program.graph.nodes:
         target = node.target
         if _name(target).split(".")[0] == f"aten::{operation}" and target not in replaced:
-            known = decomposition_table.get(target)
+            known = _WRITTEN_OUT.get(target) or decomposition_table.get(target)
             if known is None and target.has_kernel_for_dispatch_key(
                     torch._C.DispatchKey.CompositeImplicitAutograd):
                 known = target.decompose

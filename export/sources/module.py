@@ -51,6 +51,10 @@ class Call:
         args, kwargs = pytree.tree_unflatten(list(tensors), spec)
         return Call(args, kwargs, self.names)
 
+    def row(self, place: int) -> Call:
+        """The call with one input of the batch."""
+        return self.of([each[place:place + 1] for each in self.tensors])
+
     def run(self, module: nn.Module) -> Any:
         with torch.no_grad(), torch.random.fork_rng():
             return module(*self.args, **self.kwargs)
@@ -92,14 +96,16 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
     else:
         call, labels = _classify(plain, images, labels, what)
         outputs = {"logits": 0, "probabilities": 1}
-        traced = ImageClassifier(plain, images).eval()
+        traced = ImageClassifier(plain, images).float().eval()
         wide = _Reference(wide, images)
+    alone = call if images is None else call.row(0)  # where the batch is not open
 
     def made(single: str = "") -> CustomModel:
-        program, batched = _program(traced, call, what, single)
-        found = folded(program, call, outputs, what, batched, single)
+        program, batched = _program(traced, call, alone, what, single)
+        found = folded(program, call if batched else alone, outputs, what, batched, single)
+        given = call if found.open_batch else call.row(0) if batched else alone
         expected, told = reference(plain if images is None else _Reference(plain, images), wide,
-                                   program, call, outputs, found.open_batch, what)
+                                   program, given, outputs, found.open_batch, what)
         expected.relative = images is None
         return custom.source(
             "module", name, found, expected, origin, parameters, len(program.graph.nodes),
@@ -247,9 +253,9 @@ def _classify(module: nn.Module, images: Input, labels: Sequence[str], what: str
     return call, list(labels) or [f"class {index}" for index in range(classes)]
 
 
-def _program(module: nn.Module, call: Call, what: str, single: str
+def _program(module: nn.Module, call: Call, alone: Call, what: str, single: str
              ) -> tuple[torch.export.ExportedProgram, bool]:
-    """The traced module, and whether its batch is open."""
+    """The traced module, and whether its batch is open; else it is that of `alone`."""
     if call.batch is not None and not single:
         pair = call.of([torch.cat([each[:1], each[:1]]) for each in call.tensors])
         try:
@@ -257,41 +263,43 @@ def _program(module: nn.Module, call: Call, what: str, single: str
         except ProgramError:  # said again without an open batch, where that is not why
             pass
         else:
-            if all(_is_open(node) for node in _inputs(program)):
+            if all(is_open(node) for node in inputs_of(program)):
                 torch_program.check(program, what)
                 return program, True
-    alone = call.of([each[:1] for each in call.tensors]) if call.batch == 1 else call
     program = torch_program.trace(module, alone.args, alone.kwargs, what)
     torch_program.check(program, what)
     return program, False
 
 
-def _inputs(program: torch.export.ExportedProgram) -> list[torch.fx.Node]:
+def inputs_of(program: torch.export.ExportedProgram) -> list[torch.fx.Node]:
+    """The nodes of a program that the user gives."""
     given = set(program.graph_signature.user_inputs)
     return [node for node in program.graph.nodes
             if node.op == "placeholder" and node.name in given]
 
 
-def _is_open(node: torch.fx.Node) -> bool:
+def is_open(node: torch.fx.Node) -> bool:
+    """Is the first size of an input any number?"""
     value = node.meta.get("val")
     return isinstance(value, Tensor) and value.ndim > 0 and not isinstance(value.shape[0], int)
 
 
 def folded(program: torch.export.ExportedProgram, call: Call, outputs: dict[str, int], what: str,
-           batched: bool, single: str = "") -> onnx_fold.Folded:
-    """The graph of a program, whose batch is open where that is proved."""
-    first = call.of([each[:1] for each in call.tensors]) if batched else call
+           batched: bool, single: str = "", fixed: str = "the module takes no other"
+           ) -> onnx_fold.Folded:
+    """The graph of a program, whose batch is open where that is proved; `fixed` says why it is not
+    `batched`."""
+    first = call.row(0) if batched else call
 
     def at(batch: int) -> Any:
-        tensors = [each.repeat(batch, *[1] * (each.ndim - 1)) for each in first.tensors]
+        tensors = [each.repeat(batch, *[1] * (each.ndim - 1)) if batched else each
+                   for each in first.tensors]
         return torch_program.to_onnx(program, tensors, call.names, outputs, what)
 
-    one = at(1) if batched else torch_program.to_onnx(program, call.tensors, call.names, outputs,
-                                                      what)
+    one = at(1)
     shapes = {name: list(each.shape) for name, each in zip(call.names, first.tensors)}
     if not batched and not single:
-        single = "the module takes no other" if call.batch is not None else \
-            "the inputs share no batch"
+        single = fixed if call.batch is not None else "the inputs share no batch"
     return onnx_fold.fold(one, shapes, what, single, other=at if batched else None)
 
 
@@ -334,8 +342,7 @@ def reference(plain: nn.Module, wide: nn.Module, program: torch.export.ExportedP
 def _calls(module: nn.Module, call: Call, outputs: dict[str, int]) -> list[Call]:
     """Calls with one input each: those of the example, and where they are few more whose values
     are the example's in another order."""
-    rows = [call.of([each[place:place + 1] for each in call.tensors])
-            for place in range(cast("int", call.batch))]
+    rows = [call.row(place) for place in range(cast("int", call.batch))]
     generator = torch.Generator().manual_seed(0)
     for _ in range(_INPUTS - len(rows)):
         other = rows[0].of([each.flatten()[torch.randperm(each.numel(), generator=generator)]

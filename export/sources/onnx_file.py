@@ -37,7 +37,7 @@ def from_file(path: Path, shapes: Sequence[str] = (), size: int | None = None,
     reals = onnx.ModelProto.FromString(content.SerializeToString())
     other = onnx_file.in_float32(reals)
     notes = [f"Numbers of {' and '.join(other)} are computed in float32."] if other else []
-    wanted = onnx_fold.fixed_shapes(reals, dict(_parsed(each) for each in shapes), size, what)
+    wanted = onnx_fold.fixed_shapes(reals, dict(parsed(each) for each in shapes), size, what)
     found = onnx_fold.fold(reals, wanted, what, single)
     given = content if other == ["float64"] else reals
     expected = _reference(given, wanted, found.open_batch, what)
@@ -47,7 +47,8 @@ def from_file(path: Path, shapes: Sequence[str] = (), size: int | None = None,
         single=lambda: from_file(path, shapes, size, "a node needs a known one"))
 
 
-def _parsed(text: str) -> tuple[str, list[int]]:
+def parsed(text: str) -> tuple[str, list[int]]:
+    """Name and shape of ``NAME=1,3,224,224``.  Raises OnnxFileError for what is none."""
     name, sign, numbers = text.rpartition("=")
     try:
         shape = [int(number) for number in numbers.split(",")]

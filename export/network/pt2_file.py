@@ -1,0 +1,192 @@
+"""A .pt2 file that somebody else wrote, as `torch.export.save` writes them: read with suspicion.
+
+`torch.export.load` trusts a file: it unpickles what does not load as plain tensors, hands texts to
+sympy, which evaluates them, and calls whatever function of torch a node names.  So everything is
+looked at before: a file may hold tensors, sizes, and operations that PyTorch registers, no more.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from export.network.torch_program import ProgramError, one_line, quiet
+
+#: No browser takes more.
+MOST_BYTES = 2**31 - 1
+
+#: What a file may hold.
+_RECORD = re.compile(r"archive_format|archive_version|byteorder|\.data/\w+|extra/.*"
+                     r"|data/weights/(weight_\d+|model_weights_config\.json)"
+                     r"|data/constants/(tensor_\d+|model_constants_config\.json)"
+                     r"|data/sample_inputs/model\.pt|models/model\.json")
+
+#: Functions that a node may call: operations of PyTorch, and arithmetic on sizes.
+_TARGET = re.compile(r"torch\.ops\.(aten|prims|quantized_decomposed|higher_order)\.\w+(\.\w+)?"
+                     r"|_operator\.(add|sub|mul|floordiv|truediv|mod|neg|pos|pow|eq|ne|lt|le|gt|ge"
+                     r"|and_|or_|not_|getitem)"
+                     r"|math\.(ceil|floor|trunc|sqrt)"
+                     r"|torch\.sym_(int|float|max|min|not|sqrt|ite|sum)")
+
+#: Of what the structure of inputs and outputs may be made.
+_CONTAINERS = {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
+
+#: Symbols in a size as sympy writes it, and all other words and signs of one.
+_SYMBOL = re.compile(r"Symbol\('[a-z]+\d+'(, (positive|negative|nonnegative|integer|real)=True)*\)")
+_SIZE = re.compile(r"(?:[-\d.,() ]|(?:Add|Mul|Pow|Integer|Float|Rational|Max|Min|Mod|PythonMod"
+                   r"|FloorDiv|CleanDiv|CeilDiv|CeilToInt|FloorToInt|TruncToInt|IntTrueDiv"
+                   r"|FloatTrueDiv|ToFloat|PowByNatural|FloatPow|ModularIndexing|Where|Equality"
+                   r"|Unequality|StrictLessThan|LessThan|StrictGreaterThan|GreaterThan|And|Or|Not"
+                   r"|true|false|precision=)(?![A-Za-z_]))*")
+
+#: Names go into source code that torch.fx writes and runs.
+_NAME = re.compile(r"\w*")
+_PATH = re.compile(r"[\w.]*")
+_NAMES = {"name": _NAME, "as_name": _NAME, "parameter_name": _PATH, "buffer_name": _PATH,
+          "tensor_constant_name": _PATH, "fqn": _PATH}
+
+
+def read(path: Path) -> ExportedProgram:
+    """The program in a .pt2 file, of which nothing is run but its deserialization.
+
+    Raises ProgramError for a file that is cut off, of another kind or a newer torch, larger than
+    2 GB, or that holds more than tensors and operations of PyTorch.
+    """
+    if path.stat().st_size > MOST_BYTES:
+        raise ProgramError(f"{path}: {path.stat().st_size / 1e9:.1f} GB; up to 2 GB are exported, "
+                           "which is more than a browser takes")
+    content = path.read_bytes()  # once: what is looked at is what is loaded
+    try:
+        reader = torch._C.PyTorchFileReader(io.BytesIO(content))
+        names = reader.get_all_records()
+    except Exception:
+        raise ProgramError(f"{path}: not a .pt2 file, or one that is cut off; save it again with "
+                           "torch.export.save") from None
+    if "archive_format" not in names or "models/model.json" not in names:
+        raise ProgramError(f"{path}: not a file of torch.export.save: it holds "
+                           f"{_described(names)}")
+    try:
+        _check(reader, names, path)
+        with quiet():
+            from torch.export.pt2_archive._package import load_pt2
+
+            program = load_pt2(io.BytesIO(content)).exported_programs["model"]
+            program._guards_code = []  # source code of checks, which nothing here runs
+            return program
+    except ProgramError:
+        raise
+    except Exception as error:
+        raise ProgramError(f"{path}: torch {torch.__version__.partition('+')[0]} cannot read it: "
+                           f"{one_line(error)}; it may be damaged, or of another version of torch: "
+                           "save it again with torch.export.save") from None
+
+
+def _described(names: list[str]) -> str:
+    if "data.pkl" in names:
+        return ("pickled objects, as torch.save and torch.jit.save write; load it with PyTorch and "
+                "give the module to export.export")
+    if any(name.startswith("data/aotinductor/") for name in names):
+        return "compiled code; save the program with torch.export.save"
+    return ", ".join(names[:3]) or "nothing"
+
+
+def _check(reader: Any, names: list[str], path: Path) -> None:
+    """Raise ProgramError for what is more than tensors and operations."""
+    for name in names:
+        if not _RECORD.fullmatch(name):
+            raise ProgramError(f"{path}: it holds {name}, which is no part of a program of tensors; "
+                               "nothing of it is read")
+    if len(set(names)) != len(names):
+        raise ProgramError(f"{path}: it holds two files of one name; nothing of it is read")
+    version = reader.get_record("archive_version").decode()
+    if version != "0":
+        raise ProgramError(f"{path}: its format is of version {version}, from a newer torch than "
+                           f"{torch.__version__.partition('+')[0]}, which reads version 0")
+    for kind in ("weights", "constants"):
+        for name, entry in json.loads(reader.get_record(
+                f"data/{kind}/model_{kind}_config.json"))["config"].items():
+            if not _PATH.fullmatch(name):
+                raise ProgramError(f"{path}: {name[:60]!r} is no name of a tensor; nothing of it "
+                                   "is read")
+            if entry["use_pickle"] or not re.fullmatch(r"(weight|tensor)_\d+", entry["path_name"]):
+                raise ProgramError(f"{path}: {name} is a pickled object, which might run code; only "
+                                   "tensors are read")
+            _check_tensor(reader, kind, name, entry, path)
+    if "data/sample_inputs/model.pt" in names:
+        sample = reader.get_record("data/sample_inputs/model.pt")
+        try:
+            if sample:
+                torch.load(io.BytesIO(sample), weights_only=True)
+        except Exception:
+            raise ProgramError(f"{path}: its example inputs are pickled objects, which might run "
+                               "code; only tensors are read") from None
+    _check_program(json.loads(reader.get_record("models/model.json")), path)
+
+
+def _check_tensor(reader: Any, kind: str, name: str, entry: dict[str, Any], path: Path) -> None:
+    """A tensor has to lie inside its own bytes: torch looks where it is told to."""
+    meta = entry["tensor_meta"]
+    sizes, strides = ([each["as_int"] for each in meta[key]] for key in ("sizes", "strides"))
+    first = meta["storage_offset"]["as_int"]
+    last = first + sum((size - 1) * stride for size, stride in zip(sizes, strides))
+    from torch._export.serde.serialize import deserialize_scalar_type
+
+    element = torch.empty(0, dtype=deserialize_scalar_type(meta["dtype"])).element_size()
+    held = len(reader.get_record(f"data/{kind}/{entry['path_name']}"))
+    if min([first, *sizes, *strides], default=0) < 0 or len(sizes) != len(strides) or (
+            math.prod(sizes) and (last + 1) * element > held):
+        raise ProgramError(f"{path}: the tensor {name} does not lie inside its file; save it again "
+                           "with torch.export.save")
+
+
+def _check_program(program: Any, path: Path) -> None:
+    versions = program.get("schema_version") or {}
+    from torch._export.serde.schema import SCHEMA_VERSION
+
+    if versions.get("major") != SCHEMA_VERSION[0]:
+        raise ProgramError(f"{path}: its program is of schema {versions.get('major')}, and torch "
+                           f"{torch.__version__.partition('+')[0]} reads {SCHEMA_VERSION[0]}; save "
+                           "it again with this torch")
+    for key, value in _entries(program):
+        if key == "nodes":
+            for node in value:
+                if not _TARGET.fullmatch(node["target"]):
+                    raise ProgramError(f"{path}: a node calls {node['target'][:80]}, which is no "
+                                       "operation of PyTorch; nothing of it is read")
+        elif key == "as_custom_obj" or key == "custom_obj_values" and value:
+            raise ProgramError(f"{path}: it has objects that are no tensors; nothing of it is read")
+        elif key == "expr_str" and not _is_size(value):
+            raise ProgramError(f"{path}: the size {str(value)[:60]!r} is no arithmetic on sizes; "
+                               "nothing of it is read")
+        elif key in _NAMES or key == "target" and isinstance(value, str):
+            if not (value is None or isinstance(value, str) and _NAMES.get(key, _PATH).fullmatch(
+                    value)):
+                raise ProgramError(f"{path}: {str(value)[:60]!r} is no name; nothing of it is read")
+        elif key in ("in_spec", "out_spec"):
+            for inner, kind in _entries(json.loads(value)):
+                if inner == "type" and kind not in _CONTAINERS:
+                    raise ProgramError(f"{path}: it takes or gives a {kind}; tuples, lists and "
+                                       "dicts of tensors are read")
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    """All pairs of key and value in JSON."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield key, each
+            yield from _entries(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _entries(each)
+
+
+def _is_size(text: Any) -> bool:
+    return isinstance(text, str) and bool(_SIZE.fullmatch(_SYMBOL.sub("1", text)))
