@@ -4,7 +4,7 @@ import { givesOf } from './artifact/artifact';
 import { Failure, sentence } from './artifact/failure';
 import { Judge, median, runCases } from './runtime/agreement';
 import type { BackendName } from './runtime/runtime';
-import { begin, whyNot, type Trial } from './runtime/trial';
+import { begin, survey, type Trial } from './runtime/trial';
 
 interface Verification {
   backend: string;
@@ -26,7 +26,7 @@ declare global {
 }
 
 async function verify(model: string, runtime: string, backend: BackendName): Promise<Partial<Verification>> {
-  const reason = await whyNot(backend);
+  const { reason } = await survey(backend);
   if (reason !== null) return { available: false, reason };
   const trial = await begin(model, runtime, backend);
   const { artifact, cases, session, reads } = trial;
