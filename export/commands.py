@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from export.formats.base import CONVERTERS, FORMATS
-from export.runtimes.base import RUNTIMES, all_backends, chosen_backends, find_runtime
+from export.runtimes.base import ALL, RUNTIMES, all_backends, asked_runtimes
 from zoo.commands.progress import spinner
 from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
 from zoo.messages.command_line import command
+from zoo.system import json_text
 
 if TYPE_CHECKING:
+    from export.checks.bench import Measured
     from export.checks.parity import Hop
     from zoo.artifact.manifest import Agreement, Manifest
 
@@ -37,7 +40,7 @@ def _agreeing() -> list[str]:
 
 
 def _timed() -> list[str]:
-    return [name for name, each in RUNTIMES.items() if each.load]
+    return [name for name, each in RUNTIMES.items() if each.timed]
 
 
 def _rounding() -> str:
@@ -134,9 +137,8 @@ def build(
     if (directory / "tfjs").is_dir():
         shown = (manifest.input.channels in (1, 3) if manifest.task == "image-classification"
                  else "vocabulary.json" in manifest.files)  # by the page
-        proof = () if manifest.task == "tensors" else ("--runtime", "chromium")
         typer.echo("next: " + (command("zoo", "demo", directory) if shown else
-                               command("zoo", "verify", directory, *proof)))
+                               command("zoo", "verify", directory, "--runtime", "tfjs")))
 
 
 def _parity(hop: Hop) -> tuple[str, str]:
@@ -178,9 +180,11 @@ def _unmeasured(manifest: Manifest) -> str:
 def verify(
     directory: Annotated[Path, typer.Argument(help="An artifact folder.", show_default=False)],
     runtime: Annotated[list[str] | None, typer.Option(
-        help=f"Also run the files in {_runtimes()}; repeatable.")] = None,
+        help=f"Also run the files in {_runtimes()}, or in {ALL}: NAME or NAME:BACKEND; repeat, "
+             "or separate by commas.")] = None,
     backend: Annotated[list[str] | None, typer.Option(
-        help=f"{_or(all_backends())}; repeatable. Default: all backends of the runtime.")] = None,
+        help=f"{_or(all_backends())}, for runtimes named without one; repeatable. Default: all "
+             "backends of the runtime.")] = None,
     images: Annotated[int | None, typer.Option(
         help=f"Number of test images to classify in {_or(_agreeing())}, compared with float32."
     )] = None,
@@ -194,36 +198,38 @@ def verify(
 
     \b
     Example:
-      zoo verify exports/DARTS-digits --runtime chromium
-      zoo verify exports/DARTS-digits --runtime chromium --backend wasm --images 300 --record
+      zoo verify exports/DARTS-digits --runtime tfjs
+      zoo verify exports/mine --runtime tfjs:webgpu,litert:wasm,ort-web
+      zoo verify exports/DARTS-digits --runtime tfjs:wasm --images 300 --record
     """
     if images is None and (data or path or keep):
         given = "--data" if data else "--path" if path else "--record"
         raise ValueError(f"{given} goes with --images, the number of test images to classify")
-    chosen = [find_runtime(name) for name in dict.fromkeys(runtime or [])]
-    if backend and not chosen:
+    asked = asked_runtimes(runtime or [], backend)
+    if backend and not asked:
         raise ValueError(f"--backend is of a runtime; add --runtime {_or(RUNTIMES)}")
-    for each in chosen:
-        chosen_backends(each, backend)
-    if images is not None and not any(each.agree for each in chosen):
+    if images is not None and not any(one.runtime.agree for one in asked):
         raise ValueError(f"--images are classified in {_or(_agreeing())}; add --runtime "
                          f"{_agreeing()[0]}")
     from export.checks import agreement
-    from export.checks.verify import formats_of, in_runtime
+    from export.checks.verify import formats_of, holds, in_runtime
     from zoo.artifact.folder import refuse_here
 
     if keep:
         refuse_here(directory)
     with spinner() as say:
         rows = formats_of(directory, started=lambda hop: say(f"{hop} ..."))
-        for each in chosen:
-            say(f"{each.name} ...")
-            rows += in_runtime(directory, each.name, backend)
+        if runtime and ALL in runtime:
+            asked = [one for one in asked if one.named or holds(directory, one.runtime)]
+        for one in asked:
+            say(f"{one.runtime.name} ...")
+            rows += in_runtime(directory, one.runtime.name, one.backends if one.named else None)
         found: list[Agreement] = []
-        for each in chosen:
-            if images is not None and each.agree:
-                say(f"{images} images in {each.name} ...")
-                found += each.agree(directory, images, data, path, backend)
+        for one in asked:
+            if images is not None and one.runtime.agree:
+                say(f"{images} images in {one.runtime.name} ...")
+                found += one.runtime.agree(directory, images, data, path,
+                                           one.backends if one.named else None)
     print_table(("where", "max difference", "limit", "verdict"),
                 [(row.name, *_parity(row), row.verdict) for row in rows],
                 right=("max difference", "limit"))
@@ -239,43 +245,96 @@ def verify(
 
 
 def bench(
-    cells: Annotated[list[str], typer.Argument(
-        help="Cells or genotype files.", show_default=False)],
+    targets: Annotated[list[str], typer.Argument(
+        help="Cells or genotype files, or artifact folders.", show_default=False)],
     channels: Annotated[int, typer.Option(help="Channels of the first cell.")] = 16,
     layers: Annotated[int, typer.Option(help="Number of cells.")] = 8,
     size: Annotated[int, typer.Option(help="Height and width of the images.")] = 32,
     threads: Annotated[int, typer.Option(help="CPU threads of PyTorch and the runtimes.")] = 1,
-    runs: Annotated[int, typer.Option(help="Timed runs, of which the median is shown.")] = 20,
+    runs: Annotated[int, typer.Option(help="Timed runs, of which the median is shown.")] = 31,
     runtime: Annotated[list[str] | None, typer.Option(
-        help=f"{_or(_timed())}; repeatable. Default: {_timed()[0]}.")] = None,
+        help=f"{_or(_timed())}, or {ALL}: NAME or NAME:BACKEND; repeat, or separate by commas. "
+             f"Default: {_timed()[0]}.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare cells: parameters, multiply-adds, and latency of one image in PyTorch and a runtime.
+    """Time one input in PyTorch and in runtimes, browsers included; those of a page in turn.
 
     \b
     Example:
       zoo bench DARTS NASNet AmoebaNet
       zoo bench DARTS --runtime onnxruntime --runtime tflite
+      zoo bench exports/mine --runtime all
+      zoo bench exports/mine --runtime tfjs:wasm,litert:wasm,ort-web:wasm --json
     """
-    from export.checks.bench import measure, timed_runtimes
+    from export.checks.bench import measure
 
-    timed = timed_runtimes(runtime)
-    names = [each.name for each in timed]
+    asked = asked_runtimes(runtime or [_timed()[0]])
+    everything = bool(runtime) and ALL in runtime
     rows = []
     with spinner() as say:
-        for cell in cells:
-            say(f"{cell} ...")
-            rows.append(measure(cell, channels, layers, size, threads, runs, names))
-    columns = ["parameters", "multiply-adds", "PyTorch ms"]
-    for each in timed:
-        columns += [f"{each.title} ms", "speed-up"]
-    table = []
+        for target in targets:
+            say(f"{target} ...")
+            rows.append(measure(target, channels, layers, size, threads, runs, asked, everything))
+    if as_json:
+        typer.echo(json_text.dumps([dataclasses.asdict(row) for row in rows], indent=2))
+    elif all(row.is_cell for row in rows):
+        _print_cells(rows)
+    else:
+        for row in rows:
+            _print_timings(row)
+    if any(time.failed for row in rows for time in row.timings):
+        raise typer.Exit(1)
+
+
+def _print_cells(rows: Sequence[Measured]) -> None:
+    """A row for each cell, and two columns for each runtime and backend."""
+    kinds = list(dict.fromkeys((time.runtime, time.backend) for row in rows
+                               for time in row.timings))
+    columns, table = ["parameters", "multiply-adds", "PyTorch ms"], []
+    for name, backend in kinds:
+        columns += [f"{_title(name, backend)} ms", "speed-up"]
     for row in rows:
-        line = [row.cell, f"{row.parameters:,}", f"{row.multiply_adds:,}", f"{row.pytorch_ms:.2f}"]
-        for name in names:
-            ms = row.runtime_ms[name]
-            line += [f"{ms:.2f}", f"{row.pytorch_ms / ms:.1f}x"]
+        line = [row.name, f"{row.parameters:,}", f"{row.multiply_adds or 0:,}", _ms(row.pytorch_ms)]
+        times = {(time.runtime, time.backend): time.ms for time in row.timings}
+        for kind in kinds:
+            ms, pytorch = times.get(kind), row.pytorch_ms
+            line += [_ms(ms), f"{pytorch / ms:.1f}x" if ms and pytorch else ""]
         table.append(line)
     print_table(("cell", *columns), table, right=columns)
+    _print_notes(rows)
+
+
+def _print_timings(row: Measured) -> None:
+    """A row for each runtime and backend."""
+    table = [["PyTorch", "", _ms(row.pytorch_ms), "", str(row.threads), ""]] \
+        if row.pytorch_ms is not None else []
+    table += [[RUNTIMES[time.runtime].title, time.backend, _ms(time.ms), _ms(time.load_ms, 0),
+               "" if time.threads is None else str(time.threads),
+               f"{row.bytes[time.runtime] / 1e6:.2f}" if time.runtime in row.bytes else ""]
+              for time in row.timings]
+    typer.echo(f"{row.name}: one input, median of {row.runs}")
+    print_table(("runtime", "backend", "ms", "load ms", "threads", "MB"), table,
+                right=("ms", "load ms", "threads", "MB"))
+    _print_notes([row])
+
+
+def _print_notes(rows: Sequence[Measured]) -> None:
+    for row in rows:
+        for time in row.timings:
+            if time.note:
+                what = "error" if time.failed else "note"
+                typer.echo(f"{what}: {row.name}: {_title(time.runtime, time.backend)}: {time.note}",
+                           err=True)
+
+
+def _title(name: str, backend: str) -> str:
+    """The backend is told where there are several."""
+    runtime = RUNTIMES[name]
+    return f"{runtime.title} {backend}" if len(runtime.backends) > 1 else runtime.title
+
+
+def _ms(value: float | None, digits: int = 2) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def doctor() -> None:

@@ -1,4 +1,4 @@
-"""Artifact folders that the page can show: those with a manifest and TensorFlow.js files."""
+"""Artifact folders that the page can show: those with a manifest and files that a browser reads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from web_demo.runtimes import is_read
 from zoo.system import json_text
 
 
@@ -67,7 +68,8 @@ def not_shown(manifest: Mapping[str, Any]) -> str:
 
 
 def read_manifest(folder: Path) -> dict:
-    """The manifest of an artifact with TensorFlow.js files; ValueError says what is wrong."""
+    """The manifest of an artifact with files that a browser reads; ValueError says what is
+    wrong."""
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_bytes())
@@ -82,12 +84,15 @@ def read_manifest(folder: Path) -> dict:
         and all(isinstance(manifest.get(key), str) for key in ("name", "genotype"))
     ):
         raise ValueError(f"{path} is not a manifest of zoo build: build the artifact again")
-    if "tfjs/model.json" not in files:
+    read = [name for name in files if is_read(name)]
+    if not read:
         raise ValueError(
-            f"{folder} was exported without TensorFlow.js: build it again with --export tfjs"
+            f"{folder} was exported without a format for browsers: build it again with --export "
+            "tfjs"
         )
-    if not (folder / "tfjs" / "model.json").is_file():
-        raise ValueError(f"{folder} lacks tfjs/model.json: build the artifact again")
+    for name in read:
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder} lacks {name}: build the artifact again")
     return manifest
 
 

@@ -1,4 +1,4 @@
-"""Finds Chromium, and starts it so that every backend runs without a graphics processor."""
+"""Finds Chromium, and starts it so that every backend runs, without a graphics processor too."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
-# Vulkan in software (SwiftShader, which comes with Chromium) carries WebGL and WebGPU at once.
 FLAGS = [
     "--enable-unsafe-webgpu",
-    "--use-webgpu-adapter=swiftshader",
-    "--use-vulkan=swiftshader",
-    "--use-angle=vulkan",
     "--enable-features=Vulkan",
-    "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
     # Graphics in software on a busy machine take longer than the watchdog allows.
     "--disable-gpu-watchdog",
@@ -30,6 +25,13 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+]
+# Vulkan in software (SwiftShader, which comes with Chromium) carries WebGL and WebGPU at once.
+SOFTWARE = [
+    "--use-webgpu-adapter=swiftshader",
+    "--use-vulkan=swiftshader",
+    "--use-angle=vulkan",
+    "--enable-unsafe-swiftshader",
 ]
 
 
@@ -64,11 +66,14 @@ def require_chromium(playwright: Playwright) -> str:
     )
 
 
-def launch(playwright: Playwright, *flags: str) -> Browser:
-    """A headless Chromium; RuntimeMissing when there is none, or it does not start."""
+def launch(playwright: Playwright, *flags: str, software: bool = True) -> Browser:
+    """A headless Chromium, whose graphics are in `software` or what the machine has;
+    RuntimeMissing when there is none, or it does not start."""
     path = require_chromium(playwright)
+    graphics = SOFTWARE if software else []
     try:
-        return playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+        return playwright.chromium.launch(executable_path=path,
+                                          args=[*FLAGS, *graphics, *flags])
     except Exception as error:
         first = str(error).splitlines()[0]
         raise RuntimeMissing(

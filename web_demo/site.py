@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from web_demo.artifacts import index_json, inside, read_manifest
+from web_demo.runtimes import is_read
 from zoo.artifact.folder import refuse_here
 from zoo.system import json_text
 
@@ -65,7 +66,7 @@ def _copy_artifact(folder: Path, target: Path) -> None:
     fixture = manifest.get("fixture") or {}
     read = {"cell.svg", "vocabulary.json", fixture.get("input"), fixture.get("logits")}
     files = {path: listed for path, listed in manifest["files"].items()
-             if path in read or path.startswith("tfjs/")}
+             if path in read or is_read(path)}
     for path, listed in {**files, "manifest.json": None}.items():
         source = inside(folder, path)
         if source is None or (target / path).resolve() != target.resolve() / path:

@@ -1,20 +1,18 @@
-"""Runs an artifact's fixture in the real runtime: TensorFlow.js in Chromium or in Node."""
+"""Runs an artifact's fixture in a real browser, in one of the runtimes of the page."""
 
 from __future__ import annotations
 
 import base64
-import json
-import shutil
-import subprocess
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from web_demo.artifacts import read_manifest
 from web_demo.chromium import RuntimeMissing, launch, require_chromium
+from web_demo.runtimes import RUNTIMES
 from web_demo.server import running, serve
 from zoo.messages.spelling import choices
 
@@ -22,66 +20,38 @@ if TYPE_CHECKING:
     import numpy as np
     from playwright.sync_api import Page, Playwright
 
-HERE = Path(__file__).parent
 IMAGES_AT_ONCE = 20
-#: What each of the two runtimes here can run on.
-BACKENDS = {"chromium": ("wasm", "webgl", "webgpu", "cpu"), "node": ("wasm", "cpu")}
 
 #: One backend: backend, available, reason, ok, max_difference, limit, ms, error.
 Row = dict[str, Any]
 
 
-def verify(
-    artifact: Path | str,
-    runtime: str = "chromium",
-    backends: Iterable[str] | None = None,
-    timeout: float = 300,
-) -> list[Row]:
+def verify(artifact: Path | str, runtime: str = "tfjs", backends: Iterable[str] | None = None,
+           timeout: float = 300) -> list[Row]:
     """One row for each backend: backend, available, reason, ok, max_difference, limit, ms, error.
 
     A backend that this machine lacks has `available` False and its reason; a wrong or broken one
-    has `ok` False. RuntimeMissing is raised when there is no browser or no Node to run in.
+    has `ok` False.  RuntimeMissing is raised when there is no browser to run in, ValueError for a
+    runtime that the page does not have.
     """
-    if runtime not in BACKENDS:
-        raise ValueError(f"unknown runtime {choices(runtime, BACKENDS)}")
-    artifact = Path(artifact).resolve()
-    read_manifest(artifact)
-    run = _in_chromium if runtime == "chromium" else _in_node
-    # Playwright refuses to work where an event loop runs, as in a notebook; a new thread has none.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(run, artifact, tuple(backends or BACKENDS[runtime]), timeout).result()
+    return _rows(artifact, runtime, backends, timeout, None)
 
 
-def classify(
-    artifact: Path | str,
-    images: np.ndarray,
-    backends: Iterable[str] = BACKENDS["chromium"],
-    timeout: float = 300,
-) -> list[Row]:
-    """The rows of `verify` in Chromium, each with `answers`: the most probable class of each of
-    `images` (N, H, W, C), raw; None where nothing ran.  RuntimeMissing as in `verify`.
-    """
-    artifact = Path(artifact).resolve()
-    read_manifest(artifact)
-    with ThreadPoolExecutor(1) as thread:
-        run = thread.submit(_in_chromium, artifact, tuple(backends), timeout, images)
-        return run.result()
+def classify(artifact: Path | str, images: np.ndarray, runtime: str = "tfjs",
+             backends: Iterable[str] | None = None, timeout: float = 300) -> list[Row]:
+    """The rows of `verify`, each with `answers`: the most probable class of each of `images`
+    (N, H, W, C), raw; None where nothing ran.  RuntimeMissing as in `verify`."""
+    return _rows(artifact, runtime, backends, timeout, images)
 
 
 def chromium_path() -> str:
     """Where the browser lies that would run; RuntimeMissing when there is none."""
-    with _playwright() as playwright:
-        return require_chromium(playwright)
+    with playwright() as started:
+        return require_chromium(started)
 
 
-def node_version() -> str:
-    """The version of the Node that would run; RuntimeMissing when it or the packages of the page
-    are not installed."""
-    done = subprocess.run([_node(), "--version"], capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def _playwright() -> AbstractContextManager[Playwright]:
+def playwright() -> AbstractContextManager[Playwright]:
+    """Playwright; RuntimeMissing when it is not installed."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -89,28 +59,28 @@ def _playwright() -> AbstractContextManager[Playwright]:
     return sync_playwright()
 
 
-def _node() -> str:
-    node = shutil.which("node")
-    if node is None:
-        raise RuntimeMissing("node is not installed: install Node 20.19 or newer")
-    if not (HERE / "node_modules" / "@tensorflow" / "tfjs-converter").is_dir():
-        raise RuntimeMissing(
-            f"TensorFlow.js is not installed for Node: run make page, or npm ci in {HERE}"
-        )
-    return node
+def _rows(artifact: Path | str, runtime: str, backends: Iterable[str] | None, timeout: float,
+          images: np.ndarray | None) -> list[Row]:
+    if runtime not in RUNTIMES:
+        raise ValueError(f"unknown runtime {choices(runtime, RUNTIMES)}")
+    artifact = Path(artifact).resolve()
+    read_manifest(artifact)
+    chosen = tuple(backends or RUNTIMES[runtime].backends)
+    # Playwright refuses to work where an event loop runs, as in a notebook; a new thread has none.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_in_chromium, artifact, runtime, chosen, timeout, images).result()
 
 
-def _in_chromium(
-    artifact: Path, backends: tuple[str, ...], timeout: float, images: np.ndarray | None = None
-) -> list[Row]:
-    with running(serve({"artifact": artifact}, port=0)) as server, _playwright() as playwright:
+def _in_chromium(artifact: Path, runtime: str, backends: tuple[str, ...], timeout: float,
+                 images: np.ndarray | None) -> list[Row]:
+    with running(serve({"artifact": artifact}, port=0)) as server, playwright() as started:
 
         def run(*backends: str) -> list[Row]:
-            browser = launch(playwright)
+            browser = launch(started)
             try:
                 # A page for each backend: none inherits what another one left behind.
                 return [
-                    _in_page(browser.new_page, server.url, backend, timeout, images)
+                    _in_page(browser.new_page, server.url, runtime, backend, timeout, images)
                     for backend in backends
                 ]
             finally:
@@ -123,23 +93,19 @@ def _in_chromium(
         return [row if row["available"] else next(again) for row in rows]
 
 
-def _in_page(
-    new_page: Callable[[], Page],
-    url: str,
-    backend: str,
-    timeout: float,
-    images: np.ndarray | None,
-) -> Row:
+def _in_page(new_page: Callable[[], Page], url: str, runtime: str, backend: str, timeout: float,
+             images: np.ndarray | None) -> Row:
+    asked = urlencode({"model": "models/artifact/", "runtime": runtime, "backend": backend})
     page = new_page()
     try:
-        page.goto(f"{url}verify.html?model=models/artifact/&backend={quote(backend)}")
+        page.goto(f"{url}verify.html?{asked}")
         page.wait_for_selector("output[data-done]", timeout=timeout * 1000)
         row = page.evaluate("window.zooVerify")
         if images is not None:
-            row["answers"] = _answers(page, images) if row["error"] is None else None
+            row["answers"] = _answers(page, images) if row["limit"] is not None else None
         return row
     except Exception as error:
-        return _broken(backend, f"Chromium gave no answer ({str(error).splitlines()[0]})")
+        return broken(backend, f"Chromium gave no answer ({str(error).splitlines()[0]})")
     finally:
         page.close()
 
@@ -161,34 +127,7 @@ def _answers(page: Page, images: np.ndarray) -> list[int] | None:
     return answers
 
 
-def _in_node(artifact: Path, backends: tuple[str, ...], timeout: float) -> list[Row]:
-    node = _node()
-    return [_in_process(node, artifact, backend, timeout) for backend in backends]
-
-
-def _in_process(node: str, artifact: Path, backend: str, timeout: float) -> Row:
-    command = [node, str(HERE / "verify-node.mjs"), str(artifact), backend]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        return _broken(backend, f"Node gave no answer in {timeout:.0f} s")
-    try:
-        return json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        return _broken(
-            backend,
-            f"Node gave no answer ({(done.stderr.strip().splitlines() or ['no output'])[-1]})",
-        )
-
-
-def _broken(backend: str, error: str) -> Row:
-    return {
-        "backend": backend,
-        "available": True,
-        "reason": None,
-        "ok": False,
-        "max_difference": None,
-        "limit": None,
-        "ms": None,
-        "error": error,
-    }
+def broken(backend: str, error: str) -> Row:
+    """The row of a backend that gave no answer."""
+    return {"backend": backend, "available": True, "reason": None, "ok": False,
+            "max_difference": None, "limit": None, "ms": None, "error": error}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,9 +59,10 @@ def entry(found: np.ndarray, expected: np.ndarray, tfjs: Path, precision: str, d
         "share": float(np.mean(found == expected)), **weight_bytes(tfjs)})
 
 
-def in_chromium(directory: Path, count: int, data: str | None, path: Path | None,
-                backends: list[str] | None) -> list[Agreement]:
-    """The first `count` test images on each backend of a browser, beside PyTorch in float32.
+def in_chromium(runtime: str, directory: Path, count: int, data: str | None, path: Path | None,
+                backends: Sequence[str] | None) -> list[Agreement]:
+    """The first `count` test images on each backend of a runtime of the page, beside PyTorch in
+    float32.
 
     A backend that the machine lacks is left out.  Raises ValueError when the data set is not
     that of the network or has fewer images, RuntimeMissing without a browser, RuntimeError when
@@ -84,9 +85,7 @@ def in_chromium(directory: Path, count: int, data: str | None, path: Path | None
     expected = logits.argmax(1).numpy()
     found = []
     raw = in_range(chosen, manifest.input)
-    rows = (browser.classify(directory, raw, backends) if backends
-            else browser.classify(directory, raw))
-    for row in rows:
+    for row in browser.classify(directory, raw, runtime, backends):
         if row["available"] and row["error"]:
             raise RuntimeError(f"chromium {row['backend']}: {row['error']}")
         if row["available"]:

@@ -68,18 +68,20 @@ def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None 
     directory = Path(directory)
     runtime = find_runtime(name)
     chosen = chosen_backends(runtime, backends)
-    if not (directory / FORMATS[runtime.reads].place).exists():
-        raise folder.ArtifactError(f"{directory} holds no {runtime.reads}, which {name} reads; "
-                                   f"build it again with --export {runtime.reads}")
+    if not holds(directory, runtime):
+        raise folder.ArtifactError(f"{directory} holds no {runtime.reads}, which {runtime.name} "
+                                   f"reads; build it again with --export {runtime.reads}")
     for package in runtime.packages:
         shims.require(package)
-    if runtime.verify and folder.read_manifest(directory).task == "tensors":
-        raise ValueError(f"{name} proves networks of images and of text; {directory} is a custom "
-                         "model, whose formats are proved in Python: leave --runtime out")
     if runtime.verify is None:
         return _in_process(directory, runtime, chosen)
-    return [_hop_of(f"{name} {outcome.backend}", outcome, asked=bool(backends))
+    return [_hop_of(f"{runtime.name} {outcome.backend}", outcome, asked=bool(backends))
             for outcome in runtime.verify(directory, chosen)]
+
+
+def holds(directory: Path, runtime: Runtime) -> bool:
+    """Whether an artifact has the format that a runtime reads."""
+    return (directory / FORMATS[runtime.reads].place).exists()
 
 
 def _in_process(directory: Path, runtime: Runtime, backends: Sequence[str]) -> list[Hop]:

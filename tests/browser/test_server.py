@@ -21,6 +21,7 @@ def page(tmp_path: Path) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<!doctype html>")
     (folder / "assets" / "a.js").write_text("1")
+    (folder / "assets" / "a.mjs").write_text("1")
     (folder / "assets" / "a.wasm").write_bytes(b"\0asm")
     (tmp_path / "secret.txt").write_text("secret")
     return folder
@@ -63,6 +64,7 @@ def ask(page: Path, exports: Path):
         ("/", "text/html; charset=utf-8"),
         ("/index.html?model=A", "text/html; charset=utf-8"),
         ("/assets/a.js", "text/javascript; charset=utf-8"),
+        ("/assets/a.mjs", "text/javascript; charset=utf-8"),
         ("/assets/a.wasm", "application/wasm"),
         ("/models/index.json", "application/json"),
         ("/models/A/manifest.json", "application/json"),
@@ -192,7 +194,7 @@ def test_a_page_that_is_not_built(tmp_path):
 
 
 def test_the_page_holds_the_policy_of_the_server(page_folder):
-    for name in ("index.html", "verify.html"):
+    for name in ("index.html", "verify.html", "bench.html"):
         html = (page_folder / name).read_text()
         assert (
             re.search(r'http-equiv="Content-Security-Policy"\s+content="([^"]*)"', html)[1]
@@ -211,7 +213,7 @@ def test_unsupported_folders_are_reported(exports, tmp_path):
     found = find_artifacts([exports, exports / "A"], report=told.append)
     assert list(found) == ["A", "B"]
     assert "broken/manifest.json is not JSON" in told[0]
-    assert "onnx-only was exported without TensorFlow.js" in told[1]
+    assert "onnx-only was exported without a format for browsers" in told[1]
     with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
         find_artifacts([tmp_path / "nowhere"])
 

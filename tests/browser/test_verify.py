@@ -17,8 +17,10 @@ from export.source import BuildOptions, find
 from tests.browser.conftest import Visit, unavailable
 from web_demo.artifacts import find_artifacts
 from web_demo.chromium import launch
+from web_demo.node import HERE
+from web_demo.node import verify as verify_in_node
 from web_demo.server import running, serve
-from web_demo.verify import HERE, classify, verify
+from web_demo.verify import classify, verify
 from zoo.artifact import folder as folders
 from zoo.artifact.manifest import Manifest
 
@@ -110,7 +112,7 @@ def test_crashed_graphics_are_retried_once(browser, page_folder, step, monkeypat
 
 
 def test_a_step_in_node(node, step):
-    assert_agrees(verify(step, "node"), ["wasm", "cpu"])
+    assert_agrees(verify_in_node(step), ["wasm", "cpu"])
 
 
 WRONG = [(-1, 0.01), (17, float("nan"))]
@@ -121,15 +123,17 @@ def test_a_wrong_number_in_chromium(browser, page_folder, step, tmp_path, place,
     wrong = changed(step, tmp_path / "wrong", place, by)
     rows = verify(wrong, backends=("wasm", "cpu"))
     assert len(rows) == 2
-    assert all(row["available"] and row["ok"] is False and row["error"] is None for row in rows)
+    assert all(row["available"] and row["ok"] is False for row in rows)
+    assert [row["error"] for row in rows] == ["logits differs"] * 2
 
 
 @pytest.mark.parametrize(("place", "by"), WRONG)
 def test_a_wrong_number_in_node(node, step, tmp_path, place, by):
     wrong = changed(step, tmp_path / "wrong", place, by)
-    rows = verify(wrong, "node")
+    rows = verify_in_node(wrong)
     assert len(rows) == 2
-    assert all(row["available"] and row["ok"] is False and row["error"] is None for row in rows)
+    assert all(row["available"] and row["ok"] is False for row in rows)
+    assert [row["error"] for row in rows] == ["logits differs"] * 2
 
 
 def test_a_fixture_of_another_size(browser, node, page_folder, step, tmp_path):
@@ -138,7 +142,7 @@ def test_a_fixture_of_another_size(browser, node, page_folder, step, tmp_path):
     path = short / "fixtures/input.bin"
     path.write_bytes(path.read_bytes()[:-4])
     reseal(short)
-    rows = verify(short, backends=("cpu",)) + verify(short, "node", backends=("cpu",))
+    rows = verify(short, backends=("cpu",)) + verify_in_node(short, backends=("cpu",))
     assert all(not row["ok"] and "does not have the size" in row["error"] for row in rows)
 
 
@@ -147,7 +151,7 @@ def test_classes_without_names(browser, node, page_folder, artifact, tmp_path):
     shutil.copytree(artifact, nameless)
     reseal(nameless, labels=[])
     assert_agrees(verify(nameless, backends=("wasm",)), ["wasm"])
-    assert_agrees(verify(nameless, "node", backends=("cpu",)), ["cpu"])
+    assert_agrees(verify_in_node(nameless, backends=("cpu",)), ["cpu"])
     with running(serve(find_artifacts([nameless]), port=0, page=page_folder)) as server:
         visitor = Visit(browser, server.url)
         page = visitor.ready()
@@ -183,7 +187,7 @@ def test_images_of_other_channels_are_verified_and_listed(browser, node, page_fo
     assert manifest.input.channels == manifest.network.in_channels == 4
     assert "tf.tensor(values, [1, 8, 8, 4])" in (other / "README.md").read_text()
     assert_agrees(verify(other, backends=("wasm",)), ["wasm"])
-    assert_agrees(verify(other, "node", backends=("cpu",)), ["cpu"])
+    assert_agrees(verify_in_node(other, backends=("cpu",)), ["cpu"])
     said = []
     artifacts = find_artifacts([other, artifact], said.append)
     assert said == [f"{other}: its images have 4 channels, and those of the page are gray or "

@@ -93,12 +93,12 @@ def test_a_genotype_file(tmp_path):
     (["build", "ENAS_RNN", "-e", "onnx", "--network", "cifar"], ["ENAS_RNN", "recurrent"]),
     (["verify", "nothing"], ["nothing", "zoo build"]),
     (["verify", "a_folder", "--backend", "wasm"], ["--backend", "--runtime"]),
-    (["verify", "a_folder", "--runtime", "chrome"], ["chrome", "did you mean chromium?", "node"]),
+    (["verify", "a_folder", "--runtime", "tfj"], ["tfj", "did you mean tfjs?", "node"]),
     (["verify", "a_folder", "--runtime", "node", "--backend", "wsam"],
      ["node has no backend 'wsam'", "did you mean wasm?"]),
-    (["verify", "a_folder", "--runtime", "node", "--images", "3"], ["add --runtime chromium"]),
+    (["verify", "a_folder", "--runtime", "node", "--images", "3"], ["add --runtime tfjs"]),
     (["bench", "DARTS", "--runtime", "tflit"], ["tflit", "did you mean tflite?"]),
-    (["bench", "DARTS", "--runtime", "node"], ["'node'", "onnxruntime, tensorflow, tflite"]),
+    (["bench", "DARTS", "--runtime", "tfjs:wsam"], ["wsam", "did you mean wasm?"]),
     (["bench", "DRATS"], ["DRATS", "DARTS"]),
     (["bench", "DARTS", "--runs", "0"], ["--runs", "at least 1"]),
     (["bench", "DARTS", "--threads", "0"], ["--threads", "at least 1"]),
@@ -239,7 +239,7 @@ def test_an_interrupted_build_leaves_nothing(number, code, tmp_path):
 def test_doctor_has_a_row_for_each_hop(tmp_path):
     result = zoo_process("doctor", cwd=tmp_path, CHROMIUM="no-such-browser")
     assert result.returncode == 0
-    for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "Chromium"):
+    for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "TF.js", "LiteRT.js"):
         assert hop in result.stdout
     assert "$CHROMIUM names no-such-browser" in " ".join(result.stdout.split())
     assert "--no-deps" not in result.stdout  # both converters are installed

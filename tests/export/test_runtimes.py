@@ -37,7 +37,7 @@ def test_a_new_runtime(artifact, monkeypatch):
     found = {check.hop: check for check in doctor.checks()}
     assert found["verify in My runtime"].ok
     assert "own (onnx)" in plain(zoo("verify", "--help").stdout)
-    assert "tflite or own;" in plain(zoo("bench", "--help").stdout)
+    assert "node or own, or all:" in plain(zoo("bench", "--help").stdout)
     timed = zoo("bench", "DARTS", "--channels", 4, "--layers", 3, "--runs", 2, "--runtime", "own")
     assert "My runtime ms" in timed.stdout, timed.output
     assert "node, own" in zoo("verify", artifact, "--runtime", "owm").stderr

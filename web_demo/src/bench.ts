@@ -6,13 +6,15 @@
 import { sentence } from './artifact/failure';
 import { median } from './runtime/agreement';
 import type { BackendName } from './runtime/runtime';
-import { begin, whyNot, type Trial } from './runtime/trial';
+import { begin, survey, type Trial } from './runtime/trial';
 
 interface Measured {
   runtime: string;
   backend: string;
   available: boolean;
   reason: string | null;
+  /** Graphics that the processor imitates. */
+  software: boolean;
   error: string | null;
   /** Median, and what all were. */
   ms: number | null;
@@ -27,12 +29,16 @@ declare global {
   }
 }
 
+const IMITATED = 'no graphics processor is here, and the times of one that is imitated in software mean nothing';
+
 /** Runs that compile shaders and fill caches. */
 const WARM_UP = 3;
 
-async function prepare(row: Measured, model: string, threads: number): Promise<Trial | null> {
+async function prepare(row: Measured, model: string, threads: number, imitated: boolean): Promise<Trial | null> {
   try {
-    row.reason = await whyNot(row.backend);
+    const found = await survey(row.backend);
+    row.software = found.software;
+    row.reason = found.software && !imitated ? IMITATED : found.reason;
     row.available = row.reason === null;
     if (!row.available) return null;
     const trial = await begin(model, row.runtime, row.backend as BackendName, threads);
@@ -45,10 +51,16 @@ async function prepare(row: Measured, model: string, threads: number): Promise<T
   }
 }
 
-async function measure(rows: readonly Measured[], model: string, threads: number, runs: number): Promise<void> {
+async function measure(
+  rows: readonly Measured[],
+  model: string,
+  threads: number,
+  runs: number,
+  imitated: boolean,
+): Promise<void> {
   const trials = new Map<Measured, Trial>();
   for (const row of rows) {
-    const trial = await prepare(row, model, threads);
+    const trial = await prepare(row, model, threads, imitated);
     if (trial) trials.set(row, trial);
   }
   for (let run = 0; run < WARM_UP + runs; run++) {
@@ -68,9 +80,11 @@ async function measure(rows: readonly Measured[], model: string, threads: number
 const asked = new URLSearchParams(location.search);
 const rows = (asked.get('of') ?? '').split(',').map((one): Measured => {
   const [runtime = '', backend = 'wasm'] = one.split(':');
-  return { runtime, backend, available: true, reason: null, error: null, ms: null, times: [], load_ms: null, threads: null };
+  const none = { reason: null, error: null, ms: null, load_ms: null, threads: null };
+  return { runtime, backend, available: true, software: false, times: [], ...none };
 });
-await measure(rows, asked.get('model') ?? '', Number(asked.get('threads') ?? 1), Number(asked.get('runs') ?? 31));
+const number = (name: string, otherwise: number) => Number(asked.get(name) ?? otherwise);
+await measure(rows, asked.get('model') ?? '', number('threads', 1), number('runs', 31), number('software', 1) === 1);
 window.zooBench = rows;
 const output = document.querySelector('output')!;
 output.textContent = JSON.stringify(rows, null, 2);

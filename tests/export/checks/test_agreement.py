@@ -94,7 +94,7 @@ def test_a_browsers_figure_is_recorded(rounded, tmp_path):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["--images", "10"], "add --runtime chromium"),
+    (["--images", "10"], "add --runtime tfjs"),
     (["--record"], "--record goes with --images"),
     (["--data", "digits"], "--data goes with --images"),
     (["--runtime", "chromium", "--images", "0"], "--images must be at least 1"),
@@ -170,6 +170,7 @@ def test_a_users_images_are_scaled_as_in_training(own, monkeypatch):
     assert np.array_equal(source.test, expected) and source.images.shape == (2, 20, 20, 3)
 
     asked = []
-    monkeypatch.setattr("web_demo.verify.classify", lambda _, images: asked.append(images) or [])
-    assert agreement.in_chromium(directory, 4, None, path, None) == []
+    monkeypatch.setattr("web_demo.verify.classify",
+                        lambda _, images, *__: asked.append(images) or [])
+    assert agreement.in_chromium("tfjs", directory, 4, None, path, None) == []
     assert np.array_equal(asked[0], expected)

@@ -4,7 +4,7 @@ import { givesOf, readArtifact, takesOf, type AnyArtifact } from '../artifact/ar
 import { downloadCases, type Cases } from '../artifact/cases';
 import { Failure } from '../artifact/failure';
 import { downloadFiles } from '../artifact/files';
-import { BACKENDS, surveyBackends } from './backends';
+import { BACKENDS, surveyBackends, type Availability } from './backends';
 import { loadInWorker } from './remote';
 import type { BackendName, Session } from './runtime';
 import { findRuntime } from './runtimes';
@@ -21,11 +21,11 @@ export interface Trial {
   readonly loadMs: number;
 }
 
-/** Why this browser has no such backend; null where it has. */
-export async function whyNot(backend: string): Promise<string | null> {
+/** What this browser has of a backend. */
+export async function survey(backend: string): Promise<Availability> {
   const found = (await surveyBackends()).find((one) => one.backend === backend);
   if (!found) throw new Failure(`"${backend}" is no backend: ask for one of ${BACKENDS.join(', ')}.`);
-  return found.reason;
+  return found;
 }
 
 export async function begin(path: string, name: string, backend: BackendName, threads?: number): Promise<Trial> {

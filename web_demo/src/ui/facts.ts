@@ -67,7 +67,7 @@ function imageFacts({ metrics, network, input, trained, ...manifest }: Manifest)
     row('Network', `${network.kind}, ${network.layers} cells, ${network.channels} channels`),
     row('Input', `${input.width} × ${input.height}, ${input.channels === 1 ? 'gray' : 'color'}`),
     row('Parameters', amount(manifest.parameters)),
-    row('Multiply-adds', amount(manifest.multiply_adds)),
+    ...(manifest.multiply_adds === null ? [] : [row('Multiply-adds', amount(manifest.multiply_adds))]),
   ];
 }
 

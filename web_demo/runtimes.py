@@ -1,0 +1,40 @@
+"""The runtimes of the page, as `runtimes.json` lists them for it and for Python."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class PageRuntime:
+    """A runtime that the page starts in a browser: `reads` is the format, and the folder of its
+    files in an artifact; the npm `package` is what its version is known by."""
+
+    name: str
+    title: str
+    reads: str
+    backends: tuple[str, ...]
+    package: str
+
+
+def _read() -> list[PageRuntime]:
+    entries = json.loads((Path(__file__).parent / "runtimes.json").read_text(encoding="utf-8"))
+    return [PageRuntime(**entry | {"backends": tuple(entry["backends"])}) for entry in entries]
+
+
+RUNTIMES: dict[str, PageRuntime] = {each.name: each for each in _read()}
+
+#: Formats that some of them reads.
+FORMATS = tuple(dict.fromkeys(each.reads for each in RUNTIMES.values()))
+
+
+def is_read(path: str) -> bool:
+    """Whether a file of an artifact is of one of these formats.
+
+    Examples:
+        >>> is_read("tfjs/model.json"), is_read("saved_model/saved_model.pb")
+        (True, False)
+    """
+    return path.partition("/")[0] in FORMATS
