@@ -23,7 +23,7 @@ from zoo.weights.numbers import check_output, unusable
 LIMIT = 1e-5
 
 #: With rounded weights the numbers do change: allowed is this share of the largest logit.
-ROUNDED = {"float16": 0.01, "uint8": 0.2}
+ROUNDED = {"float16": 0.01, "uint8": 0.2, "int8": 0.5}
 
 
 class ParityError(RuntimeError):

@@ -7,26 +7,52 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.converter.value import as_narrow
+from export.formats import tflite_int8
 
 if TYPE_CHECKING:
-    from export.formats.arrays import Runner
+    from export.formats.arrays import Arrays, Runner
 
 
-def write(saved_model: Path, path: Path) -> None:
-    """Write the float32 TFLite file of a SavedModel; the batch stays open."""
+SIGNATURE = "serving_default"
+
+
+def write(saved_model: Path, path: Path, calibration: Arrays | None = None) -> None:
+    """Write the TFLite file of a SavedModel, with a batch of 1 where that is open; in float32, or
+    with `calibration`, inputs by name, in integers of 8 bits.
+
+    LiteRT.js takes no open batch; an interpreter resizes it, see `load`.
+    """
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
+    loaded = tf.saved_model.load(str(saved_model))
+    serve = loaded.signatures[SIGNATURE]
+    _, inputs = serve.structured_input_signature
+    specs = {name: tf.TensorSpec([size or 1 for size in spec.shape], spec.dtype, name)
+             for name, spec in inputs.items()}
+
+    @tf.function(autograph=False)
+    def serve_one(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        return serve(**tensors)
+
+    module = tf.Module()
+    module.serve = serve_one  # what is traced lives only as long as this
+    traced = serve_one.get_concrete_function(**specs)
+
+    def converter() -> tf.lite.TFLiteConverter:
+        return tf.lite.TFLiteConverter.from_concrete_functions([traced], module)
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(converter.convert())
+    path.write_bytes(converter().convert() if calibration is None
+                     else tflite_int8.quantized(converter, calibration))
 
 
 def load(path: Path, threads: int = 1) -> Runner:
-    """The file at `path` in TensorFlow's interpreter."""
+    """The file at `path` in TensorFlow's interpreter, which is resized to the batch of its inputs.
+    """
     import tensorflow as tf
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # announces its move to another package
         interpreter = tf.lite.Interpreter(str(path), num_threads=threads)
-    runner = interpreter.get_signature_runner("serving_default")
+    runner = interpreter.get_signature_runner(SIGNATURE)
     return lambda inputs: runner(**{name: as_narrow(value) for name, value in inputs.items()})

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 MOST_LAYERS = 1000
+Precision = Literal["float32", "float16", "uint8", "int8"]
 NetworkKind = Literal["cifar", "imagenet", "language", "onnx"]
 
 
@@ -77,12 +78,15 @@ class Parity(_Part):
 
 
 class Agreement(_Part):
-    """How often the TF.js files gave the answer, the most probable class, of the float32 network.
+    """How often the files of a `format` gave the answer, the most probable class, of the float32
+    network.
 
-    `share` of `images` test images of `data`; `where` they ran.  Bytes are those of the weights.
+    `share` of `images` test images of `data`; `where` they ran.  Bytes are those of the weights,
+    of the whole file where they are not apart.
     """
 
-    precision: Literal["float32", "float16", "uint8"]
+    format: str = "tfjs"
+    precision: Precision
     data: str
     images: Count
     share: Annotated[float, Field(ge=0, le=1)]
@@ -149,7 +153,7 @@ class Manifest(_Part):
     parameters: Annotated[int, Field(ge=0)]
     multiply_adds: Count | None = None
     opset: int | None = None
-    precision: Literal["float32", "float16", "uint8"] | None = None
+    precision: Precision | None = None
     converter: str | None = None  # of `export.formats.base.CONVERTERS`
     tools: dict[str, str] = {}
     rewrites: list[Rewrite] = []
