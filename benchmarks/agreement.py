@@ -1,16 +1,18 @@
-"""Share of test images that float16 and uint8 exports classify as float32 does, a row per network.
+"""Share of test images that float16, uint8 and int8 exports classify as float32 does.
 
     python -m benchmarks.agreement --path ~/cifar10
     python -m benchmarks.agreement --path ~/cifar10 --images 500 --record
 
-The shipped weights are exported; TensorFlow in Python classifies all test images and, with
-`--images`, Chromium (wasm) the first ones.  `--record` writes both to the cards in zoo/weights.
+The shipped weights are exported; Python classifies all test images and, with `--images`, Chromium
+(wasm) the first ones from TF.js files.  `--record` writes both to the cards in zoo/weights.  int8
+is calibrated on the shipped pictures, as in a build without `--path`.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -26,20 +28,24 @@ from zoo.registry import record
 from zoo.system.files import write_whole
 from zoo.weights import HERE, packaged, packaged_cells
 
-PRECISIONS = ("float16", "uint8")
+#: The formats that have each.
+PRECISIONS = {"float16": ["tfjs"], "uint8": ["tfjs"], "int8": ["onnx", "tflite"]}
 
 
-def measure(cell: str, data: str, path: Path | None, images: int, folder: Path
-            ) -> list[Agreement]:
-    """The agreement of one network in both precisions, Python first."""
+def measure(cell: str, data: str, path: Path | None, images: int, folder: Path,
+            precisions: Sequence[str]) -> list[Agreement]:
+    """The agreement of one network in each precision, Python first."""
     found = []
-    for precision in PRECISIONS:
+    for precision in precisions:
+        formats = PRECISIONS[precision]
         source = find(cell, BuildOptions(data=data, path=path))
+        if data != "digits":
+            source.calibration = None
         source.manifest = source.manifest.model_copy(update={"agreement": []})  # drop the card's
         with captured():
-            manifest = build(source, ["tfjs"], folder / precision, precision)
+            manifest = build(source, formats, folder / precision, precision)
         found += manifest.agreement
-        if images:
+        if images and "tfjs" in formats:
             found += agreement.in_chromium(folder / precision, images, data, path, ["wasm"])
     return found
 
@@ -47,9 +53,9 @@ def measure(cell: str, data: str, path: Path | None, images: int, folder: Path
 def state(cell: str, data: str, found: list[Agreement]) -> None:
     """Write the figures to the card of the weights, keeping those measured elsewhere."""
     card = packaged(cell, data)
-    measured = {(one.precision, one.where) for one in found}
+    measured = {(one.format, one.precision, one.where) for one in found}
     kept = [one for one in card.get("agreement", [])
-            if (one["precision"], one["where"]) not in measured]
+            if (one.get("format", "tfjs"), one["precision"], one["where"]) not in measured]
     card["agreement"] = [*(one.model_dump() for one in found), *kept]
     write_whole(HERE / f"{cell}-{data}.json", json_bytes(card))
 
@@ -60,6 +66,7 @@ def main() -> None:
     parser.add_argument("--path", type=Path, help="folder of the data set")
     parser.add_argument("--images", type=int, default=0, help="test images for Chromium")
     parser.add_argument("--cells", nargs="+", help="default: all shipped cells")
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=[*PRECISIONS])
     parser.add_argument("--record", action="store_true", help="write the figures to the cards")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -67,14 +74,16 @@ def main() -> None:
     cells = [record(cell).name for cell in given.cells or shipped]
     if missing := [cell for cell in cells if cell not in shipped]:
         parser.error(f"no weights of {', '.join(missing)} for {given.data} are shipped")
-    print("| cell | weights | where | images | same answer | bytes |\n"
-          "|---|---|---|---:|---:|---:|")
+    print("| cell | format | weights | where | images | same answer | bytes | in float32 |\n"
+          "|---|---|---|---|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
         for cell in cells:
-            found = measure(cell, given.data, given.path, given.images, Path(folder) / cell)
+            found = measure(cell, given.data, given.path, given.images, Path(folder) / cell,
+                            given.precisions)
             for one in found:
-                print(f"| {shown(cell)} | {one.precision} | {one.where} | {one.images:,} | "
-                      f"{one.share:.2%} | {one.bytes:,} |", flush=True)
+                print(f"| {shown(cell)} | {one.format} | {one.precision} | {one.where} | "
+                      f"{one.images:,} | {one.share:.2%} | {one.bytes:,} | "
+                      f"{one.float32_bytes:,} |", flush=True)
             if given.record:
                 state(cell, given.data, found)
 

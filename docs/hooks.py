@@ -90,7 +90,7 @@ def formats() -> str:
     return table(["`--export`", "format", "place", "made from", "`--precision`", "packages"], [
         [f"`{name}`", each.title, f"`{each.place}`",
          FORMATS[each.source].title if each.source else "the network",
-         "float32, float16, uint8" if each.rounds else "float32", code(each.packages)]
+         ", ".join(each.precisions), code(each.packages)]
         for name, each in FORMATS.items()])
 
 

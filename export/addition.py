@@ -6,16 +6,17 @@ What would be lost is lost only with `--replace`, and a training's history never
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.formats.base import FORMATS, hops, installed_version
+from export.formats.base import FORMATS, common_precision, hops, installed_version
 from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact.folder import ArtifactError
-from zoo.artifact.manifest import CUSTOM, Manifest, Parity
+from zoo.artifact.manifest import CUSTOM, Agreement, Manifest, Parity
 from zoo.weights.hub import WeightsError
 
 if TYPE_CHECKING:
@@ -29,20 +30,24 @@ _REWRITTEN = {weights.WEIGHTS, "genotype.json", "labels.txt", artifact.VOCABULAR
 @dataclass(frozen=True)
 class Kept:
     """`files` of the artifact that is there, `formats` those among them that can be run; its
-    `manifest`, None where there is none or nothing of it stays."""
+    `manifest`, None where there is none or nothing of it stays.  `precision` is that of all that
+    will be there."""
 
     manifest: Manifest | None = None
     files: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
+    precision: str | None = None
 
     def known(self, manifest: Manifest) -> Manifest:
         """What is known of the network: what the folder says, and agreement that `manifest` has of
         other places."""
         if self.manifest is None:
             return manifest
-        there = {(entry.where, entry.precision) for entry in self.manifest.agreement}
-        more = [entry for entry in manifest.agreement
-                if (entry.where, entry.precision) not in there]
+        def place(entry: Agreement) -> tuple[str, ...]:
+            return entry.format, entry.where, entry.precision
+
+        there = {place(entry) for entry in self.manifest.agreement}
+        more = [entry for entry in manifest.agreement if place(entry) not in there]
         return self.manifest.model_copy(update={"agreement": [*self.manifest.agreement, *more]})
 
     def parity(self, added: Sequence[Parity]) -> list[Parity]:
@@ -64,12 +69,6 @@ class Kept:
             elif name in used:
                 tools[name] = ", ".join(dict.fromkeys([*version.split(", "), tools[name]]))
         return dict(sorted(tools.items()))
-
-    @property
-    def rounded(self) -> str | None:
-        """The precision of the weights in a format that stays, where it may be less."""
-        rounds = any(FORMATS[name].rounds for name in self.formats)
-        return self.manifest.precision if self.manifest and rounds else None
 
     @property
     def converter(self) -> str | None:
@@ -107,8 +106,8 @@ def kept(source: Source, formats: Sequence[str], directory: Path, precision: str
     stays = {fmt for fmt in files.values() if fmt and fmt not in formats and not replace}
     found = Kept(manifest, tuple(name for name, fmt in files.items() if not fmt or fmt in stays),
                  tuple(name for name in FORMATS if name in stays))
-    _check_goes_together(found, formats, directory, precision, converter)
-    return found
+    return dataclasses.replace(found, precision=_goes_together(
+        found, formats, directory, precision, converter))
 
 
 def _is_same(source: Source, directory: Path, manifest: Manifest) -> bool:
@@ -131,14 +130,19 @@ def _format_of(name: str) -> str | None:
                  if name == fmt.place or name.startswith(f"{fmt.place}/")), None)
 
 
-def _check_goes_together(found: Kept, formats: Sequence[str], directory: Path, precision: str,
-                         converter: str) -> None:
-    """A manifest has one precision and one converter."""
-    chain = hops(formats)
-    for what, there, wanted, concerned in (
-            ("precision", found.rounded, precision, any(hop.rounds for hop in chain)),
-            ("converter", found.converter, converter, any(hop.converts for hop in chain))):
-        if concerned and there not in (None, wanted):
+def _goes_together(found: Kept, formats: Sequence[str], directory: Path, precision: str,
+                   converter: str) -> str | None:
+    """The precision of what stays and what is added; a manifest has one, and one converter."""
+    there = found.manifest.precision if found.manifest else None
+    both = common_precision([
+        *((FORMATS[name], FORMATS[name].stored(there)) for name in found.formats),
+        *((FORMATS[name], FORMATS[name].stored(precision)) for name in formats)])
+    converts = any(hop.converts for hop in hops(formats))
+    for what, stays, fits in (
+            ("precision", there or "float32", both is not None),
+            ("converter", found.converter, not converts or found.converter in (None, converter))):
+        if not fits:
             raise ArtifactError(
-                f"{directory} holds {', '.join(found.formats)} of --{what} {there}; build with "
+                f"{directory} holds {', '.join(found.formats)} of --{what} {stays}; build with "
                 f"that, choose another folder with -o, or replace all of it with --replace")
+    return both

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from export.formats.base import FORMATS
 from zoo.artifact.manifest import CUSTOM, Input, Manifest
 
 
@@ -15,7 +16,7 @@ def text(manifest: Manifest, folder: Path) -> str:
         from export import custom_card
 
         return custom_card.text(manifest, folder)
-    parts = [_front_matter(manifest), f"# {manifest.name}\n", _summary(manifest)]
+    parts = [_front_matter(manifest), f"# {manifest.name}\n", _summary(manifest, folder)]
     if (folder / "cell.svg").exists():
         parts.append(f"![The cell {manifest.genotype}](cell.svg)\n")
     parts += [_usage(manifest, folder), _parity(manifest), _agreement(manifest),
@@ -40,7 +41,7 @@ def _front_matter(manifest: Manifest) -> str:
     return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---\n"
 
 
-def _summary(manifest: Manifest) -> str:
+def _summary(manifest: Manifest, folder: Path) -> str:
     network = manifest.network
     sizes = ", ".join(f"{name.replace('_', ' ')} {value}"
                       for name, value in network.settings().items())
@@ -61,7 +62,9 @@ def _summary(manifest: Manifest) -> str:
             lines.append(f"An LSTM of {manifest.metrics['lstm_parameters']:,} parameters, trained "
                          f"alike: {lstm:.2f}.")
     if manifest.precision not in (None, "float32"):
-        lines.append(f"The TF.js weights are stored in {manifest.precision}.")
+        rounded = [fmt.title for fmt in FORMATS.values()
+                   if fmt.stored(manifest.precision) != "float32" and (folder / fmt.place).exists()]
+        lines.append(f"The {' and '.join(rounded)} weights are stored in {manifest.precision}.")
     return "\n".join(lines) + "\n"
 
 
@@ -123,12 +126,12 @@ def _parity(manifest: Manifest) -> str:
 def _agreement(manifest: Manifest) -> str:
     if not manifest.agreement:
         return ""
-    rows = [f"| {a.precision} | {a.share:.2%} | {a.images} of {a.data} | {a.where} | "
-            f"{a.bytes / 1e6:.2f} MB | {a.float32_bytes / 1e6:.2f} MB |"
+    rows = [f"| {FORMATS[a.format].title} | {a.precision} | {a.share:.2%} | {a.images} of {a.data} "
+            f"| {a.where} | {a.bytes / 1e6:.2f} MB | {a.float32_bytes / 1e6:.2f} MB |"
             for a in manifest.agreement]
     return "\n".join(["## Agreement\n", "How often the most probable class is that of the float32 "
-                      "network.\n", "| TF.js weights | same answer | test images | where | size | "
-                      "in float32 |", "|---|---|---|---|---|---|", *rows, ""])
+                      "network.\n", "| format | weights | same answer | test images | where | "
+                      "size | in float32 |", "|---|---|---|---|---|---|---|", *rows, ""])
 
 
 def _origin(manifest: Manifest) -> str:

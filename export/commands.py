@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from export.formats.base import CONVERTERS, FORMATS
+from export.formats.base import CONVERTERS, FORMATS, PRECISIONS
 from export.runtimes.base import ALL, RUNTIMES, all_backends, asked_runtimes
 from zoo.commands.progress import spinner
 from zoo.commands.select_option import Select
@@ -43,8 +43,13 @@ def _timed() -> list[str]:
     return [name for name, each in RUNTIMES.items() if each.timed]
 
 
-def _rounding() -> str:
-    return " and ".join(each.title for each in FORMATS.values() if each.rounds)
+def _precisions() -> str:
+    """Each with the formats that have it, where not all do."""
+    def shown(name: str) -> str:
+        takes = [each.title for each in FORMATS.values() if name in each.precisions]
+        return name if len(takes) == len(FORMATS) else f"{name} ({', '.join(takes)})"
+
+    return _or(map(shown, PRECISIONS))
 
 
 def build(
@@ -55,7 +60,7 @@ def build(
     output: Annotated[Path | None, typer.Option(
         "--output", "-o", help="Output folder. Default: exports/NAME-DATA.")] = None,
     precision: Annotated[str, typer.Option(
-        help=f"Precision of the {_rounding()} weights: float32, float16 or uint8.")] = "float32",
+        help=f"Precision of the weights: {_precisions()}.")] = "float32",
     converter: Annotated[str, typer.Option(
         help=f"Converter from ONNX to TensorFlow: {' or '.join(CONVERTERS)}.")] = "zoo",
     data: Annotated[str | None, typer.Option(
@@ -158,9 +163,9 @@ def _judged_by(manifest: Manifest) -> str:
 
 def _agreement(entry: Agreement) -> str:
     size, whole = entry.bytes / 1e6, entry.float32_bytes / 1e6
-    return (f"{entry.precision} weights ({size:.2f} MB, {whole:.2f} MB in float32), "
-            f"{entry.where}: {entry.share:.2%} of {entry.images:,} test images of {entry.data} "
-            "get the answer of float32")
+    return (f"{FORMATS[entry.format].title} in {entry.precision} ({size:.2f} MB, {whole:.2f} MB in "
+            f"float32), {entry.where}: {entry.share:.2%} of {entry.images:,} test images of "
+            f"{entry.data} get the answer of float32")
 
 
 def _unmeasured(manifest: Manifest) -> str:
@@ -169,8 +174,6 @@ def _unmeasured(manifest: Manifest) -> str:
         why = "a language model has no test images"
     elif manifest.input.data is None:
         why = "its images are of no known data set"
-    elif "tfjs/model.json" not in manifest.files:
-        why = "it is measured on TF.js files; add tfjs to the formats"
     else:
         why = f"give the test images of {manifest.input.data} with --path"
     return (f"{manifest.precision} weights: how often they give the answer of float32 was not "

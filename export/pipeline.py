@@ -18,16 +18,21 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from export import calibration as calibrations
 from export.addition import Kept, kept
 from export.checks import parity
 from export.checks.parity import Hop
+from export.formats.arrays import Arrays
 from export.formats.base import (
     CONVERTERS,
     FORMATS,
+    INTEGER,
+    PRECISIONS,
     Format,
     Options,
     Runner,
     check_packages,
+    check_precision,
     hops,
 )
 from export.logs import ConversionError, captured
@@ -48,8 +53,9 @@ class Source:
 
     `manifest` has everything but the export fields.  `images` (N, H, W, C), 0..255, with `labels`
     are real inputs for parity and for the fixture; without them noise is used.  `test` are all
-    test images, for the agreement of rounded weights.  `vocabulary` lists the tokens of a
-    language model in order of their ids.
+    test images, for the agreement of rounded weights, and `calibration()` gives training images
+    for the ranges of integers.  `vocabulary` lists the tokens of a language model in order of
+    their ids.
     """
 
     model: nn.Module
@@ -58,6 +64,7 @@ class Source:
     images: np.ndarray | None = None
     labels: list[int] | None = None
     test: np.ndarray | None = None
+    calibration: Callable[[], np.ndarray] | None = None
     vocabulary: list[str] | None = None
 
     def pipeline(self, *given: Any) -> Pipeline:
@@ -78,23 +85,22 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
     ArtifactError when the folder cannot be replaced; UnsupportedNodeError, ConversionError or
     ParityError when a hop fails, and then nothing is written.
     """
-    for value, allowed, what in ((precision, ("float32", "float16", "uint8"), "precision"),
+    for value, allowed, what in ((precision, PRECISIONS, "precision"),
                                  (converter, CONVERTERS, "converter"),
                                  *((name, FORMATS, "format") for name in formats)):
         if value not in allowed:
             raise ValueError(f"unknown {what} {choices(value, allowed)}")
     if not formats:
         raise ValueError(f"no format to export to; name some of {', '.join(FORMATS)}")
-    rounding = [name for name, each in FORMATS.items() if each.rounds]
-    if precision != "float32" and not set(rounding) & set(formats):
-        raise ValueError(f"precision {precision} is for {', '.join(rounding)} weights; add "
-                         f"{rounding[0]} to the formats, or leave it out")
+    check_precision(formats, precision)
+    calibration = calibrations.inputs_of(source) if precision == INTEGER else None
     chain = hops(formats)
     check_packages(chain, converter)
     stays = kept(source, formats, Path(directory), precision, converter, replace)
     source = dataclasses.replace(source, manifest=stays.known(source.manifest))
     with captured(verbose), artifact.writing(directory, stays.files) as folder:
-        pipeline = source.pipeline(folder, formats, precision, converter, report, started, stays)
+        pipeline = source.pipeline(folder, formats, precision, converter, report, started, stays,
+                                   calibration)
         pipeline.network()
         for hop in chain:
             pipeline.write(hop)
@@ -113,9 +119,10 @@ class Pipeline:
 
     def __init__(self, source: Source, folder: Path, formats: list[str], precision: str,
                  converter: str, report: Callable[[Hop], None],
-                 started: Callable[[str], None], stays: Kept) -> None:
+                 started: Callable[[str], None], stays: Kept,
+                 calibration: Arrays | None = None) -> None:
         self.source, self.folder, self.formats, self.stays = source, folder, formats, stays
-        self.precision, self.converter = precision, converter
+        self.precision, self.converter, self.calibration = precision, converter, calibration
         self.report, self.started = report, started
         self.intermediate = folder / ".intermediate"  # made on the way and not kept
         # By format, what those made from it are given; None: the network.
@@ -178,48 +185,63 @@ class Pipeline:
 
     def write(self, fmt: Format) -> None:
         """One hop: the format from its source, and what it computes beside the reference."""
-        precision = self.precision if fmt.rounds else "float32"
+        precision = fmt.stored(self.precision if fmt.name in self.formats else None)
         with self.hop(fmt.name):
             place = self.place(fmt.name)
             self.made[fmt.name] = fmt.write(
                 self.made[fmt.source], place,
-                Options(self.metadata(), precision, self.converter))
+                Options(self.metadata(), precision, self.converter,
+                        self.calibration if precision == INTEGER else None))
             self.check_parity(fmt.name, fmt.load(place), precision)
 
     def agree(self) -> None:
-        """Rounded weights beside float32 ones, on all test images that are at hand."""
-        test, spec = self.source.test, self.source.manifest.input
-        if self.precision == "float32" or test is None or spec.data is None:
-            return
-        if "tfjs" not in self.made:  # `Agreement` is of TF.js files
-            return
+        """What is known of how often rounded weights give the answer of float32, and what is
+        measured here, on all test images that are at hand."""
+        known = self.stays.manifest.agreement if self.stays.manifest else []
+        self.agreement = [entry for entry in known if entry.format in self.stays.formats]
+        rounded = [name for name in self.formats
+                   if FORMATS[name].stored(self.precision) != "float32"]
+        if rounded and self.source.test is not None and self.source.manifest.input.data:
+            with self.hop("agreement"):
+                self.agreement += self.measured(rounded, self.source.test)
+        told = {(entry.format, entry.where) for entry in self.agreement}
+        self.agreement += [
+            entry.model_copy(update=self.weight_bytes(entry.format))
+            for entry in self.source.manifest.agreement
+            if entry.format in rounded and entry.precision == self.precision
+            and (entry.format, entry.where) not in told and self.converter == "zoo"]
+
+    def measured(self, rounded: list[str], test: np.ndarray) -> list[Agreement]:
+        """The formats of `rounded` weights beside float32 ones, on `test` images."""
+        from export.checks import agreement
+        from export.formats import onnx
+
+        spec = self.source.manifest.input
+        assert spec.data
+
+        def answers(of: str, run: Runner) -> np.ndarray:
+            return agreement.answers(run, spec, test, lambda done: self.started(
+                f"agreement: {of} on {done:,} of {len(test):,} test images"))
+
+        expected, found = answers("float32", onnx.load(self.made["onnx"])), []
+        for name in rounded:
+            given = answers(f"{self.precision} {name}", FORMATS[name].load(self.place(name)))
+            found.append(agreement.entry(given, expected, name, self.precision, spec.data,
+                                         "Python", self.weight_bytes(name)))
+        return found
+
+    def weight_bytes(self, name: str) -> dict[str, int]:
+        """Bytes of a format with rounded weights and of the same in float32; of TF.js those of the
+        weights alone."""
         from export.checks import agreement
 
-        with self.hop("agreement"):
-            place = self.place("tfjs")
-
-            def answers(of: str, run: Runner) -> np.ndarray:
-                return agreement.answers(run, spec, test, lambda done: self.started(
-                    f"agreement: {of} on {done:,} of {len(test):,} test images"))
-
-            expected = answers("float32", FORMATS["onnx"].load(self.place("onnx")))
-            found = answers(self.precision, FORMATS["tfjs"].load(place))
-            self.agreement.append(agreement.entry(found, expected, place, self.precision,
-                                                  spec.data, "Python"))
-
-    def agreements(self) -> list[Agreement]:
-        """What was measured here, and what is known of these weights from elsewhere."""
-        from export.checks import agreement
-
-        if self.stays.manifest and "tfjs" in self.stays.formats:
-            return self.stays.manifest.agreement
-        measured = {entry.where for entry in self.agreement}
-        known = [entry for entry in self.source.manifest.agreement
-                 if entry.precision == self.precision and entry.where not in measured]
-        if not known or "tfjs" not in self.formats or self.converter != "zoo":
-            return self.agreement
-        sizes = agreement.weight_bytes(self.place("tfjs"))
-        return [*self.agreement, *(entry.model_copy(update=sizes) for entry in known)]
+        place, fmt = self.place(name), FORMATS[name]
+        if place.is_dir():
+            return agreement.weight_bytes(place)
+        plain = self.intermediate / "float32" / place.name
+        plain.parent.mkdir(parents=True, exist_ok=True)
+        fmt.write(self.made[fmt.source or name], plain, Options(self.metadata()))
+        return {"bytes": place.stat().st_size, "float32_bytes": plain.stat().st_size}
 
     def metadata(self) -> dict[str, Any]:
         """What travels inside the ONNX file and model.json."""
@@ -258,13 +280,13 @@ class Pipeline:
             "multiply_adds": price.multiply_adds if price else None,
             "opset": (known.opset if "onnx" in stays.formats else
                       onnx.OPSET if "onnx" in self.made else None),
-            "precision": (self.precision if any(hop.rounds for hop in chain) else stays.rounded),
+            "precision": stays.precision or self.precision,
             "converter": (self.converter if any(hop.converts for hop in chain)
                           else stays.converter),
             "tools": stays.tools({"torch"}.union(*(hop.packages for hop in chain))),
             "rewrites": [rewrite.model_dump() for rewrite in self.deployed.rewrites],
             "parity": [entry.model_dump() for entry in stays.parity(self.parity)],
-            "agreement": [entry.model_dump() for entry in self.agreements()],
+            "agreement": [entry.model_dump() for entry in self.agreement],
             "fixture": self.fixture_entry.model_dump(),
             "notes": self.expected.notes(),
         }

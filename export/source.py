@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from export import fits
+from export import calibration, fits
 from export.pipeline import Source
 from zoo import weights
 from zoo.artifact import folder as artifact
@@ -65,6 +65,7 @@ class _RealImages(TypedDict, total=False):
     images: np.ndarray
     labels: list[int]
     test: np.ndarray
+    calibration: Callable[[], np.ndarray]
 
 
 def find(target: str, wanted: BuildOptions) -> Source:
@@ -311,7 +312,7 @@ def _input(data: str, wanted: BuildOptions) -> tuple[Input, list[str]]:
 def _real_images(spec: Input, classes: int | None, path: Path | None,
                  manifest: Manifest | None = None) -> _RealImages:
     """Where the data set is at hand: `images`, a test image of each of the first classes, with
-    `labels`, and `test`, all of them; 0..255, (N, H, W, C).
+    `labels`, `test`, all of them, and `calibration`; 0..255, (N, H, W, C).
 
     Raises ValueError where those at `path` are no images for the network of `manifest`.
     """
@@ -329,4 +330,4 @@ def _real_images(spec: Input, classes: int | None, path: Path | None,
     labels, chosen = np.unique(test.labels, return_index=True)  # the first image of each
     labels, chosen = labels[:_MOST_IMAGES].tolist(), chosen[:_MOST_IMAGES].tolist()
     return {"images": np.asarray(test.images[chosen], np.float32), "labels": labels,
-            "test": test.images}
+            "test": test.images, "calibration": lambda: calibration.chosen(data.train.images)}

@@ -51,12 +51,12 @@ def weight_bytes(tfjs: Path) -> dict[str, int]:
                              for group in groups for entry in group["weights"])}
 
 
-def entry(found: np.ndarray, expected: np.ndarray, tfjs: Path, precision: str, data: str,
-          where: str) -> Agreement:
-    """What is told of answers `found` `where`, beside those `expected`."""
+def entry(found: np.ndarray, expected: np.ndarray, fmt: str, precision: str, data: str,
+          where: str, size: dict[str, int]) -> Agreement:
+    """What is told of answers `found` `where` by files of a format, beside those `expected`."""
     return Agreement.model_validate({
-        "precision": precision, "data": data, "images": len(found), "where": where,
-        "share": float(np.mean(found == expected)), **weight_bytes(tfjs)})
+        "format": fmt, "precision": precision, "data": data, "images": len(found), "where": where,
+        "share": float(np.mean(found == expected)), **size})
 
 
 def in_chromium(runtime: str, directory: Path, count: int, data: str | None, path: Path | None,
@@ -90,8 +90,9 @@ def in_chromium(runtime: str, directory: Path, count: int, data: str | None, pat
             raise RuntimeError(f"chromium {row['backend']}: {row['error']}")
         if row["available"]:
             assert manifest.precision  # stands beside TF.js files, without which nothing runs
-            found.append(entry(np.array(row["answers"]), expected, directory / "tfjs",
-                               manifest.precision, data, f"chromium {row['backend']}"))
+            found.append(entry(np.array(row["answers"]), expected, "tfjs", manifest.precision,
+                               data, f"chromium {row['backend']}",
+                               weight_bytes(directory / "tfjs")))
     return found
 
 
@@ -101,8 +102,8 @@ def record(directory: Path, found: list[Agreement]) -> Manifest:
     from export import card
 
     manifest = artifact.read_manifest(directory)
-    places = {one.where for one in found}
-    kept = [one for one in manifest.agreement if one.where not in places]
+    places = {(one.format, one.where) for one in found}
+    kept = [one for one in manifest.agreement if (one.format, one.where) not in places]
     manifest = manifest.model_copy(update={"agreement": [*kept, *found]})
     with artifact.writing(directory, keep=manifest.files) as folder:
         (folder / "README.md").write_text(card.text(manifest, folder), encoding="utf-8")

@@ -37,7 +37,7 @@ SLACK = 4
 RESOLVED = 10
 
 #: With rounded weights the numbers do change: allowed is this share of the largest value.
-ROUNDED = {"float16": 0.01, "uint8": 0.2}
+ROUNDED = {"float16": 0.01, "uint8": 0.2, "int8": 0.5}
 
 
 class ParityError(RuntimeError):

@@ -95,7 +95,7 @@ def _in_process(directory: Path, runtime: Runtime, backends: Sequence[str]) -> l
 
 
 def _precision(manifest: Manifest, fmt: Format) -> str:
-    return manifest.precision or "float32" if fmt.rounds else "float32"
+    return fmt.stored(manifest.precision)
 
 
 def _compared(name: str, load: Callable[[], Runner], expected: parity.Reference, precision: str

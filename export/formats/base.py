@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.formats import shims
-from export.formats.arrays import Runner
+from export.formats.arrays import Arrays, Runner
 
 if TYPE_CHECKING:
     import onnx
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Options:
     """What a writer may have to know: `metadata` travels inside the file, `precision` is that of
-    the stored weights, `converter` a name of `CONVERTERS`."""
+    the stored weights, `converter` a name of `CONVERTERS`.  `calibration` are inputs by name, on
+    which the ranges of integers are found."""
 
     metadata: dict[str, Any]
     precision: str = "float32"
     converter: str = "zoo"
+    calibration: Arrays | None = None
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,10 @@ class Format:
     from it are given; `made` is what the `source` format returned, of the first one the deployed
     network.  `load(place)` gives a `Runner`.
 
-    `place` is relative to the artifact, `packages` are what has to be installed for both; with
-    `rounds` it can store weights in less than float32, with `converts` one of `CONVERTERS` writes
-    it.  `title` is what people call it, if not by its name; `probe` imports what `zoo doctor` has
-    to try, where importing the packages does not say enough.
+    `place` is relative to the artifact, `packages` are what has to be installed for both;
+    `precisions` are those of `PRECISIONS` in which it can store weights, with `converts` one of
+    `CONVERTERS` writes it.  `title` is what people call it, if not by its name; `probe` imports
+    what `zoo doctor` has to try, where importing the packages does not say enough.
 
     Examples:
         >>> def write(model, place, options):
@@ -58,13 +60,24 @@ class Format:
     packages: tuple[str, ...]
     write: Callable[[Any, Path, Options], Any]
     load: Callable[[Path], Runner]
-    rounds: bool = False
+    precisions: tuple[str, ...] = ("float32",)
     converts: bool = False
     title: str = ""
     probe: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or self.name)
+
+    def stored(self, precision: str | None) -> str:
+        """In what it stores weights in an artifact of this precision."""
+        return precision if precision in self.precisions else "float32"
+
+
+#: In which weights can be stored.
+PRECISIONS = ("float32", "float16", "uint8", "int8")
+
+#: In this one networks also compute; every format of an artifact has it.
+INTEGER = "int8"
 
 
 #: ONNX to TensorFlow: the modules whose ``write_saved_model(model, directory)`` does it.  One that
@@ -81,7 +94,7 @@ def _write_onnx(made: Deployed | onnx.ModelProto, place: Path, options: Options
                 ) -> onnx.ModelProto:
     from export.formats import onnx
 
-    return onnx.write(made, place, options.metadata)
+    return onnx.write(made, place, options.metadata, options.calibration)
 
 
 def _write_saved_model(model: onnx.ModelProto, place: Path, options: Options) -> Path:
@@ -92,7 +105,7 @@ def _write_saved_model(model: onnx.ModelProto, place: Path, options: Options) ->
 def _write_tflite(saved_model: Path, place: Path, options: Options) -> Path:
     from export.formats import tflite
 
-    tflite.write(saved_model, place)
+    tflite.write(saved_model, place, options.calibration)
     return place
 
 
@@ -112,13 +125,14 @@ def _probe_tflite() -> object:
 #: In the order in which they are written: a format stands after its source.
 FORMATS: dict[str, Format] = {each.name: each for each in (
     Format("onnx", "onnx/model.onnx", None, ("onnx", "onnxruntime"), _write_onnx,
-           _loader("export.formats.onnx"), title="ONNX"),
+           _loader("export.formats.onnx"), ("float32", INTEGER), title="ONNX"),
     Format("savedmodel", "saved_model", "onnx", ("onnx", "tensorflow"), _write_saved_model,
            _loader("export.formats.saved_model"), converts=True, title="TensorFlow"),
     Format("tflite", "tflite/model.tflite", "savedmodel", ("tensorflow",), _write_tflite,
-           _loader("export.formats.tflite"), title="TFLite", probe=_probe_tflite),
+           _loader("export.formats.tflite"), ("float32", INTEGER), title="TFLite",
+           probe=_probe_tflite),
     Format("tfjs", "tfjs", "savedmodel", ("tensorflow", "tensorflowjs"), _write_tfjs,
-           _loader("export.formats.tfjs"), rounds=True, title="TF.js",
+           _loader("export.formats.tfjs"), ("float32", "float16", "uint8"), title="TF.js",
            probe=shims.tensorflowjs_converter),
 )}
 
@@ -137,6 +151,38 @@ def hops(names: Iterable[str]) -> list[Format]:
             needed.add(following)
             following = FORMATS[following].source
     return [each for each in FORMATS.values() if each.name in needed]
+
+
+def common_precision(stored: Iterable[tuple[Format, str]]) -> str | None:
+    """The precision of an artifact whose formats are stored in these; None where there is no one
+    that says it of all.
+
+    Examples:
+        >>> common_precision([(FORMATS["onnx"], "float32"), (FORMATS["tfjs"], "uint8")])
+        'uint8'
+        >>> common_precision([(FORMATS["onnx"], "int8"), (FORMATS["tfjs"], "float32")])
+    """
+    stored = list(stored)
+    for wanted in dict.fromkeys(precision for _, precision in stored):
+        if all(each.stored(wanted) == precision for each, precision in stored) and (
+                wanted != INTEGER or all(INTEGER in each.precisions for each, _ in stored)):
+            return wanted
+    return None
+
+
+def check_precision(formats: Iterable[str], precision: str) -> None:
+    """Raise ValueError where a precision is of none of the formats asked for, or would leave some
+    of them in float32 that ought to compute alike."""
+    takes = [name for name, each in FORMATS.items() if precision in each.precisions]
+    rest = [name for name in dict.fromkeys(formats) if name not in takes]
+    if precision == "float32" or not rest:
+        return
+    if len(rest) == len(set(formats)):
+        raise ValueError(f"precision {precision} is for {', '.join(takes)} weights; add "
+                         f"{takes[0]} to the formats, or leave it out")
+    if precision == INTEGER:
+        raise ValueError(f"precision {INTEGER} is for {', '.join(takes)} weights; build "
+                         f"{', '.join(rest)} without it into another folder")
 
 
 def check_packages(chain: Iterable[Format], converter: str) -> None:

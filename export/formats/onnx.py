@@ -17,6 +17,7 @@ import torch
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from export.formats import onnx_int8
 from export.network.deploy import Deployed
 from zoo.system import json_text
 
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 OPSET = 17
 
 
-def write(made: Deployed | onnx.ModelProto, path: Path, metadata: dict) -> onnx.ModelProto:
+def write(made: Deployed | onnx.ModelProto, path: Path, metadata: dict,
+          calibration: Arrays | None = None) -> onnx.ModelProto:
     """Write the ONNX file of a deployed network, whose batch is dynamic and everything else
-    static, or of a graph as it is.
+    static, or of a graph as it is; with `calibration`, inputs by name, in integers of 8 bits.
+    Returns the graph in float32.
 
     `metadata` values go into ``metadata_props`` under ``zoo.<key>``, as JSON unless text.
     """
@@ -41,7 +44,8 @@ def write(made: Deployed | onnx.ModelProto, path: Path, metadata: dict) -> onnx.
                    for key, value in metadata.items()}
     onnx.helper.set_model_props(model, properties)
     onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    stored = onnx_int8.quantized(model, calibration) if calibration else model
+    path.write_bytes(stored.SerializeToString(deterministic=True))
     return model
 
 
@@ -140,14 +144,15 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
             graph.node.remove(node)
 
 
-def load(path: Path, threads: int = 1) -> Runner:
-    """The file at `path` in ONNX Runtime."""
+def load(made: Path | onnx.ModelProto, threads: int = 1) -> Runner:
+    """A file or a graph in ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    content = made.SerializeToString() if isinstance(made, onnx.ModelProto) else str(made)
+    session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
     def run(inputs: Arrays) -> Arrays:

@@ -118,11 +118,12 @@ def _reword(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _name_padding(graph: onnx.GraphProto) -> None:
     """Padding that is TensorFlow's SAME says so: numbers become a Pad in front of a convolution,
-    and a Python function, which no other runtime has, in place of an average pool."""
+    and a Python function, which no other runtime has, in place of an average pool.  A pool with a
+    stride is SAME at every pixel, and then thinned out."""
     sizes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim][2:]
              for value in [*graph.value_info, *graph.input]}
     kernels = {init.name: list(init.dims[2:]) for init in graph.initializer}
-    for node in graph.node:
+    for position, node in reversed(list(enumerate(graph.node))):
         if node.op_type not in ("Conv", "MaxPool", "AveragePool"):
             continue
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
@@ -130,11 +131,18 @@ def _name_padding(graph: onnx.GraphProto) -> None:
         if not any(pads) or attributes.get("count_include_pad") or attributes.get("ceil_mode"):
             continue
         kernel = attributes.get("kernel_shape") or kernels[node.input[1]]
-        if pads == same_padding(sizes[node.input[0]], kernel, attributes.get("strides", [1, 1]),
-                                attributes.get("dilations", [1, 1])):
-            kept = [a for a in node.attribute if a.name not in ("pads", "auto_pad")]
-            del node.attribute[:]
-            node.attribute.extend([*kept, helper.make_attribute("auto_pad", "SAME_UPPER")])
+        strides, size = attributes.get("strides", [1, 1]), sizes[node.input[0]]
+        dropped = {"pads", "auto_pad"}
+        if pads != same_padding(size, kernel, strides, attributes.get("dilations", [1, 1])):
+            if node.op_type == "Conv" or pads != [k // 2 for k in kernel if k % 2] * 2:
+                continue
+            dropped.add("strides")
+            result, node.output[0] = node.output[0], f"{node.output[0]}_every"
+            graph.node.insert(position + 1, helper.make_node(
+                "MaxPool", list(node.output), [result], kernel_shape=[1, 1], strides=strides))
+        kept = [a for a in node.attribute if a.name not in dropped]
+        del node.attribute[:]
+        node.attribute.extend([*kept, helper.make_attribute("auto_pad", "SAME_UPPER")])
 
 
 def _average_and_flatten(graph: onnx.GraphProto) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.converter.value import as_narrow
+from export.formats import tflite_int8
 
 if TYPE_CHECKING:
     from export.formats.arrays import Arrays, Runner
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 SIGNATURE = "serving_default"
 
 
-def write(saved_model: Path, path: Path) -> None:
-    """Write the float32 TFLite file of a SavedModel, with a batch of 1 where that is open.
+def write(saved_model: Path, path: Path, calibration: Arrays | None = None) -> None:
+    """Write the TFLite file of a SavedModel, with a batch of 1 where that is open; in float32, or
+    with `calibration`, inputs by name, in 8-bit integers.
 
-    LiteRT.js takes no open one; an interpreter resizes it, see `load`.
+    LiteRT.js takes no open batch; an interpreter resizes it, see `load`.
     """
     import tensorflow as tf
 
@@ -36,10 +38,14 @@ def write(saved_model: Path, path: Path) -> None:
 
     module = tf.Module()
     module.serve = serve_one  # what is traced lives only as long as this
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [serve_one.get_concrete_function(**specs)], module)
+    traced = serve_one.get_concrete_function(**specs)
+
+    def converter() -> tf.lite.TFLiteConverter:
+        return tf.lite.TFLiteConverter.from_concrete_functions([traced], module)
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(converter.convert())
+    path.write_bytes(converter().convert() if calibration is None
+                     else tflite_int8.quantized(converter, calibration))
 
 
 def load(path: Path, threads: int = 1) -> Runner:

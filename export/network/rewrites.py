@@ -1,8 +1,7 @@
 """Exact rewrites of a traced network, each for something that a later hop cannot do or does slowly.
 
-What fails without them was measured on onnx-tf 1.10, tensorflowjs 4.22 and TF.js 4.22: an
-average pool that does not count its padding is not portable at stride 2, a depthwise
-convolution cannot have stride and dilation both, a grouped convolution converts and throws at
+What fails without them was measured on onnx-tf 1.10, tensorflowjs 4.22 and TF.js 4.22: TensorFlow
+cannot leave the padding of one side out of an average, a depthwise convolution cannot have stride and dilation both, a grouped convolution converts and throws at
 the first prediction, and every node left over is one more dispatch on a GPU.
 
 The graph is in float64 with shapes propagated (`ShapeProp`); a rewrite edits it in place and
@@ -244,16 +243,17 @@ def _pool_padding(pool: Pool, size: tuple[int, int]) -> tuple[int, int, int, int
 
 
 def mask_average_pools(graph: fx.GraphModule) -> int:
-    """Every hop can average without counting the padding where an odd window moves by 1;
-    elsewhere the count is put right by a constant factor a pixel."""
+    """Every hop can average without counting the padding of an odd window; elsewhere the count is
+    put right by a constant factor a pixel."""
     count = 0
     for node, pool in _calls(graph, Pool):
         if pool.kind != "average":
             continue
         size = _size(_read(node))
         padding = _pool_padding(pool, size)
-        if pool.kernel % 2 and pool.stride == 1:
-            plain = nn.AvgPool2d(pool.kernel, 1, pool.kernel // 2, count_include_pad=False)
+        if pool.kernel % 2:
+            plain = nn.AvgPool2d(pool.kernel, pool.stride, pool.kernel // 2,
+                                 count_include_pad=False)
         elif not any(padding):
             plain = nn.AvgPool2d(pool.kernel, pool.stride)
         else:

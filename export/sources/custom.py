@@ -201,7 +201,7 @@ class CustomPipeline(Pipeline):
         done = [Rewrite(rewrite="node folded, merged or dropped", count=self.source.folded)] \
             if self.source.folded else []
         fields = {
-            "precision": self.precision if any(hop.rounds for hop in chain) else stays.rounded,
+            "precision": stays.precision or self.precision,
             "converter": self.converter if any(hop.converts for hop in chain)
             else stays.converter,
             "tools": stays.tools({package for hop in chain for package in hop.packages}),

@@ -25,11 +25,12 @@ def quick_formats(monkeypatch):
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(model.SerializeToString())
 
-    for name, rules in {"plain": {}, "rounded": {"rounds": True}, "converted": {"converts": True},
+    for name, rules in {"plain": {}, "rounded": {"precisions": ("float32", "float16", "uint8")},
+                        "converted": {"converts": True},
                         }.items():
         monkeypatch.setitem(FORMATS, name, dataclasses.replace(
             FORMATS["onnx"], name=name, place=f"{name}/model.onnx", source="onnx", write=write,
-            **rules))
+            **{"precisions": ("float32",)} | rules))
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 MOST_LAYERS = 1000
+Precision = Literal["float32", "float16", "uint8", "int8"]
 NetworkKind = Literal["cifar", "imagenet", "nasbench201", "language", "onnx", "pt2", "module"]
 #: Kinds of networks without a genotype: from an ONNX file, a .pt2 file or a PyTorch module.
 CUSTOM = ("onnx", "pt2", "module")
@@ -89,12 +90,14 @@ class Parity(_Part):
 
 
 class Agreement(_Part):
-    """How often the TF.js files predict the same class as the float32 network.
+    """How often the files of a `format` predict the same class as the float32 network.
 
-    `share` of `images` test images of `data`; `where` is the runtime; `bytes` are the weights'.
+    `share` of `images` test images of `data`; `where` is the runtime.  `bytes` are those of the
+    weights, or of the whole file if the weights are inside it.
     """
 
-    precision: Literal["float32", "float16", "uint8"]
+    format: str = "tfjs"
+    precision: Precision
     data: str
     images: Count
     share: Annotated[float, Field(ge=0, le=1)]
@@ -170,7 +173,7 @@ class Manifest(_Part):
     parameters: Annotated[int, Field(ge=0)]
     multiply_adds: Count | None = None
     opset: int | None = None
-    precision: Literal["float32", "float16", "uint8"] | None = None
+    precision: Precision | None = None
     converter: str | None = None  # of `export.formats.base.CONVERTERS`
     tools: dict[str, str] = {}
     rewrites: list[Rewrite] = []

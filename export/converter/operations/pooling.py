@@ -29,9 +29,31 @@ def max_pool(node: Node, inputs: Inputs) -> Value:
     if max(view.dilations) > 1:
         return spatial(_dilated(pad(tensor, view.sides, _LOWEST), view), x.rank)
     padding = view.padding(size)
+    if padding is None and _is_thinned(view, size):
+        return spatial(_thinned(tf.nn.max_pool2d, tensor, view), x.rank)
     if padding is None:
         tensor, padding = pad(tensor, view.sides, _LOWEST), "VALID"
     return spatial(tf.nn.max_pool2d(tensor, view.kernel, view.strides, padding), x.rank)
+
+
+def _is_thinned(view: Window, size: list[int]) -> bool:
+    """Is the pool every `strides`-th pixel of the one with stride 1 and TensorFlow's SAME?"""
+    counts = [(n + sum(sides) - k) // step + 1
+              for n, sides, k, step in zip(size, view.sides, view.kernel, view.strides)]
+    return (max(view.dilations) == 1
+            and view.pads[:2] == [(k - 1) // 2 for k in view.kernel]
+            and counts == [-(-n // step) for n, step in zip(size, view.strides)])
+
+
+def _thinned(pool: Callable[..., tf.Tensor], x: tf.Tensor, view: Window) -> tf.Tensor:
+    """`pool` at every pixel, then every `strides`-th of them by a 1x1 max-pool.
+
+    Padding by hand is slower in TF.js (0.028 ms at 32x32x16 on wasm, where a pool of stride 1 takes
+    0.035 and a 1x1 one 0.005), leaves zeros in an average, and its -3e38 before a maximum cannot be
+    an 8-bit integer beside pixels.
+    """
+    every = pool(x, view.kernel, 1, "SAME")
+    return tf.nn.max_pool2d(every, 1, view.strides, "VALID")
 
 
 def _dilated(x: tf.Tensor, view: Window) -> tf.Tensor:
@@ -62,6 +84,8 @@ def average_pool(node: Node, inputs: Inputs) -> Value:
         y = tf.nn.avg_pool2d(tensor, view.kernel, view.strides, padding)
         share = _counts(size, view, False) / _counts(size, view, True)
         return spatial(y * share.astype(np.float32)[None, :, :, None], x.rank)
+    if not counted and _is_thinned(view, size):
+        return spatial(_thinned(tf.nn.avg_pool2d, tensor, view), x.rank)
     y = tf.nn.avg_pool2d(pad(tensor, view.sides, 0.0), view.kernel, view.strides, "VALID")
     counts = _counts(size, view, counted)
     if (counts != np.prod(view.kernel)).any():

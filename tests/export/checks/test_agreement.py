@@ -65,7 +65,8 @@ def test_the_stored_files_are_measured(rounded, artifact, tmp_path):
     images = load("digits").test.images[:120]
     spec = folders.read_manifest(artifact).input
     expected = agreement.answers(tfjs.load(artifact / "tfjs"), spec, images)
-    entry = agreement.entry(expected, expected, artifact / "tfjs", "float32", "digits", "Python")
+    entry = agreement.entry(expected, expected, "tfjs", "float32", "digits", "Python",
+                            agreement.weight_bytes(artifact / "tfjs"))
     assert entry.share == 1 and entry.float32_bytes == entry.bytes
     broken = tmp_path / "tfjs"
     shutil.copytree(rounded / "tfjs", broken)
@@ -75,7 +76,8 @@ def test_the_stored_files_are_measured(rounded, artifact, tmp_path):
             weight["quantization"]["scale"] *= -1
     (broken / "model.json").write_text(json.dumps(model))
     found = agreement.answers(tfjs.load(broken), spec, images)
-    assert agreement.entry(found, expected, broken, "uint8", "digits", "Python").share < 0.9
+    assert agreement.entry(found, expected, "tfjs", "uint8", "digits", "Python",
+                           agreement.weight_bytes(broken)).share < 0.9
 
 
 def test_a_browsers_figure_is_recorded(rounded, tmp_path):
@@ -119,7 +121,8 @@ def test_shipped_weights_bring_their_figures(tmp_path):
     assert {one.where for one in stated} == {"Python", "chromium wasm"}
     source = find("DARTS", BuildOptions(weights=Path("cifar10")))
     told = build(source, ["tfjs"], tmp_path / "x", "uint8")
-    assert told.agreement == stated
+    sizes = agreement.weight_bytes(tmp_path / "x/tfjs")  # as they are now
+    assert told.agreement == [one.model_copy(update=sizes) for one in stated]
     assert f"| uint8 | {stated[0].share:.2%} | 10000 of cifar10 | Python |" in \
         (tmp_path / "x" / "README.md").read_text()
     source = find("DARTS", BuildOptions(weights=Path("cifar10")))

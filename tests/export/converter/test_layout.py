@@ -92,6 +92,21 @@ def test_convolutions_that_browsers_lack(attributes, shape):
     converted(graph)
 
 
+@pytest.mark.parametrize("size", [(8, 8), (7, 10)])
+@pytest.mark.parametrize("kernel, strides", [((3, 3), (2, 2)), ((5, 3), (3, 2))])
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
+def test_pools_with_a_stride_need_no_padding(kind, kernel, strides, size):
+    """By hand it is needed only where an average counts it."""
+    half = [k // 2 for k in kernel]
+    settings = {"kernel_shape": kernel, "strides": strides, "pads": half * 2}
+    graph = model([node(kind, "x", "y", **settings)], {"x": [2, 4, *size]}, ["y"])
+    assert not converted(graph).keys() & {"Pad", "PadV2", "Mul"}
+    counted = model([node(kind, "x", "y", **settings, **(
+        {"count_include_pad": 1} if kind == "AveragePool" else {"ceil_mode": 1}))],
+        {"x": [2, 4, *size]}, ["y"])
+    converted(counted)
+
+
 def test_attention_has_no_more_transposes_than_its_file():
     weights = {"w": weight(8, 24), "heads": np.array([2, 5, 3, 2, 4]), "first": np.array([0]),
                "flat": np.array([2, 5, 8])}
