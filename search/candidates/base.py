@@ -46,17 +46,17 @@ class Result:
     `measure` says which; `cost` is in images or tokens, charged to the budget.
     """
 
-    measure: str  # "valid_accuracy" or "valid_perplexity"
+    measure: str  # "valid_accuracy", "valid_perplexity", or the column of a table
     value: float | None
     parameters: int
     cost: int
 
     @property
     def score(self) -> float:
-        """Higher is better: accuracy or 1 / perplexity, 0 if the training diverged."""
+        """Higher is better: the value, or 1 / perplexity; 0 if the training diverged."""
         if self.value is None:
             return 0.0
-        return self.value if self.measure == "valid_accuracy" else 1 / self.value
+        return 1 / self.value if self.measure == "valid_perplexity" else self.value
 
 
 class CandidateTraining(ABC):

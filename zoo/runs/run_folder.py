@@ -253,8 +253,13 @@ def set_random_states(states: dict[str, torch.Tensor], device: torch.device) -> 
 
 def append_line(path: Path, row: dict) -> None:
     """Append a row to a file of JSON lines and flush it to disk."""
+    append_text(path, json_text.dumps(row) + "\n")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Append text to a file and flush it to disk."""
     with open(path, "a", encoding="utf-8") as file:
-        file.write(json_text.dumps(row) + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
 
