@@ -40,6 +40,8 @@ COMMANDS = {
                     "Show a cell: genotype, paper, reported results."),
     "plot": Command("zoo.commands.cells", "plot", "Draw a cell."),
     "register": Command("zoo.commands.cells", "register", "Add a cell of your own to the zoo."),
+    "score": Command("zoo.commands.score", "score",
+                     "Score cells without training them."),
     "train": Command("zoo.commands.train", "train", "Train the network of a cell."),
     "eval": Command("zoo.commands.eval", "evaluate", "Evaluate a trained network on the test set."),
     "predict": Command("zoo.commands.predict", "predict", "Classify images."),

@@ -1,0 +1,96 @@
+"""Training-free scores of networks at initialization, one per file, by the name `--score` takes.
+
+A score ranks cells without training them: more is meant to be better.  Parameters and
+multiply-adds are scores too, and the ones to beat (White et al. 2022, "A Deeper Look at Zero-Cost
+Proxies for Lightweight NAS").  Names and conventions are those of NAS-Bench-Suite-Zero
+(Krishnakumar et al. 2022, arXiv 2210.03230), which took most of them from Abdelfattah et al. 2021
+(arXiv 2101.08134).
+
+The table imports nothing: `zoo score --help` answers without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from zoo.messages.spelling import choices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+    from torch import nn
+
+    from zoo.scores.batch import Batch
+
+
+@dataclass(frozen=True)
+class Score:
+    """Where a score is defined, what it looks at, and where it was published.
+
+    `reads` is what it depends on: "shapes" (the network is not run), "weights" (with an input of
+    its own), "images" of a batch, or "labels" (the images and their labels).
+    """
+
+    module: str
+    help: str
+    paper: str
+    reads: Literal["shapes", "weights", "images", "labels"]
+
+    def load(self) -> Callable[[nn.Module, Batch, torch.Generator], float]:
+        """Its function `measure`, which may change the network that it is given."""
+        return importlib.import_module(f"zoo.scores.{self.module}").measure
+
+
+SCORES = {
+    "params": Score("params", "parameters, in millions", "", "shapes"),
+    "flops": Score("flops", "multiply-adds, in millions", "", "shapes"),
+    "l2_norm": Score("l2_norm", "norms of the weights",
+                     "Abdelfattah et al. 2021 (arXiv 2101.08134)", "weights"),
+    "synflow": Score("synflow", "log of the flow through all paths of absolute weights",
+                     "Tanaka et al. 2020 (arXiv 2006.05467), sections 4 and 6", "weights"),
+    "nwot": Score("nwot", "log-determinant of the kernel of ReLU codes",
+                  "Mellor et al. 2021 (arXiv 2006.04647), section 3", "images"),
+    "swap": Score("swap", "number of sample-wise activation patterns",
+                  "Peng et al. 2024 (arXiv 2403.04161), section 3", "images"),
+    "zen": Score("zen", "sensitivity of the features to the input, with Gaussian weights",
+                 "Lin et al. 2021 (arXiv 2102.01063), algorithm 1", "weights"),
+    "jacov": Score("jacov", "correlation of the input gradients of a batch",
+                   "Mellor et al. 2020 (arXiv 2006.04647v1), section 3", "images"),
+    "epe_nas": Score("epe_nas", "correlation of the input gradients within classes",
+                     "Lopes et al. 2021 (arXiv 2102.08099), section 3", "labels"),
+    "grad_norm": Score("grad_norm", "norms of the gradients of the loss",
+                       "Abdelfattah et al. 2021 (arXiv 2101.08134), section 3.1", "labels"),
+    "snip": Score("snip", "absolute change of the loss where weights are removed",
+                  "Lee et al. 2019 (arXiv 1810.02340), section 4.1", "labels"),
+    "plain": Score("plain", "signed change of the loss where weights are removed",
+                   "Mozer & Smolensky 1989, as in Abdelfattah et al. 2021 (arXiv 2101.08134)",
+                   "labels"),
+    "grasp": Score("grasp", "change of the gradient's norm where weights are removed",
+                   "Wang et al. 2020 (arXiv 2002.07376), section 4", "labels"),
+    "fisher": Score("fisher", "Fisher information of the channels",
+                    "Turner et al. 2020 (arXiv 1906.04113), section 3", "labels"),
+}
+
+#: Always shown beside the others.
+BASELINES = ("params", "flops")
+
+
+def chosen(names: Iterable[str] | None) -> list[str]:
+    """The scores named, "all" for every one, the baselines for None; each once.
+
+    Raises ValueError for an unknown one, with the nearest name.
+
+    Examples:
+        >>> from zoo.scores import chosen
+        >>> chosen(["nwot", "params", "nwot"])
+        ['nwot', 'params']
+    """
+    wanted = list(BASELINES if names is None else names)
+    for name in wanted:
+        if name not in SCORES and name != "all":
+            raise ValueError(f"unknown score {choices(name, (*SCORES, 'all'))}")
+    return list(dict.fromkeys(SCORES if "all" in wanted else wanted))

@@ -1,0 +1,21 @@
+"""SNIP: how much the loss changes where weights are removed.
+
+Lee et al. 2019 (arXiv 1810.02340, section 4.1): the saliency of a weight is |w * dL/dw|, here
+not divided by their sum, which is the score (Abdelfattah et al. 2021, arXiv 2101.08134, section
+3.1).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from zoo.scores.batch import Batch
+from zoo.scores.layers import gradients, loss, weights
+
+
+def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> float:
+    """Sum over all weights of |w * dL/dw|."""
+    values = weights(network)
+    return sum((value.detach() * gradient).abs().sum().item()
+               for value, gradient in zip(values, gradients(loss(network, batch), values)))

@@ -1,0 +1,49 @@
+"""Zen-Score: how far the features move with the input, for Gaussian weights.
+
+Lin et al. 2021 (arXiv 2102.01063, Zen-NAS, algorithm 1): weights and images x from N(0, 1), the
+features f before global pooling, D = E ||f(x) - f(x + a e)|| for e from N(0, 1) and a = 0.01, and
+for each batch-norm the mean variance of its channels; log D + sum_l log sigma_l undoes the
+scaling by batch-norm.  The expectation is that over a batch.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from zoo.scores.batch import Batch
+from zoo.scores.layers import seen_by, weighted
+
+STEP = 0.01  # a
+
+
+@torch.no_grad()
+def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> float:
+    """log D + sum of log sigma; of `batch` only the shape counts."""
+    for module in weighted(network):
+        module.weight.copy_(torch.randn(module.weight.shape, generator=generator))
+        if module.bias is not None:
+            module.bias.zero_()
+    images, noise = (torch.randn(batch.images.shape, generator=generator).to(batch.images)
+                     for _ in range(2))
+    variances: list[Tensor] = []
+
+    def add(x: Tensor) -> None:
+        variances.append(x.var(dim=(0, 2, 3), unbiased=False).mean())
+
+    with seen_by(network, nn.BatchNorm2d, add):
+        features = _features(network, images)
+    moved = _features(network, images + STEP * noise)
+    distance = (features - moved).flatten(1).norm(dim=1).mean().item()
+    scale = sum(0.5 * math.log(variance.item()) for variance in variances if variance > 0)
+    return math.log(distance) + scale if distance > 0 else -math.inf
+
+
+def _features(network: nn.Module, images: Tensor) -> Tensor:
+    """What goes into the last global pooling; the output of a network without one."""
+    seen: list[Tensor] = []
+    with seen_by(network, nn.AdaptiveAvgPool2d, seen.append):
+        output = network(images)
+    return seen[-1] if seen else output
