@@ -115,12 +115,10 @@ def run(
       search run --data cifar10 --path ~/cifar10 --preset paper
       search run --config my_search.yaml --set weight_decay=1e-4
     """
-    from zoo.data.images import NAMES
-    from zoo.data.sets import hub
+    from zoo.data.downloads import check_download
     from zoo.recipes.config_file import read_assignments
 
-    if path is None and (data in NAMES) == (space != "recurrent"):
-        hub.check(data)  # before the seconds that torch takes
+    check_download(space, data, path)  # before importing torch, which takes seconds
 
     from search import build
     from search import runner as runs
@@ -155,7 +153,7 @@ def run(
         return folder
 
     begun: list[Path] = []
-    with interrupts.go_on(lambda: _way(*begun)), \
+    with interrupts.resumable(lambda: _way(*begun)), \
             distributed.group(pick_device(options.device or "auto")):
         _carry_out(distributed.first(prepare), learned, workers, early_stop)
 
@@ -177,7 +175,7 @@ def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     from search.reporting.terminal import display
     from zoo.system import distributed
 
-    with interrupts.go_on(lambda: _way(folder)), \
+    with interrupts.resumable(lambda: _way(folder)), \
             display(shown=distributed.is_main_process()) as screen:
         screen.say(f"{read_run(folder).strategy} in {folder}")
         found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)

@@ -157,7 +157,7 @@ def test_folders_in_the_place_of_genotypes(answers):
         for spelled in (path, f"./{path}"):
             said = answers("genotype", spelled)
             assert {said[line] for line in takes} == {
-                f"error: {path} is a folder; name the genotype file{remedy}"}
+                f"error: {path} is a folder; give the genotype file{remedy}"}
 
 
 @pytest.mark.parametrize("content, part", [
@@ -199,7 +199,7 @@ def test_image_folders_that_are_read_by_all(answers):
 
 @pytest.mark.parametrize("content, part", [
     (b"\xff\xe1\x80abc", "is not UTF-8 text"), (b" \n", "is empty"), (b"abc", "is too small"),
-    (b"aaaa" * 50, "holds one char over and over"), ("ab".encode("utf-16-le") * 90, "NUL"),
+    (b"aaaa" * 50, "repeats a single char"), ("ab".encode("utf-16-le") * 90, "NUL"),
 ])
 def test_texts(content, part, answers):
     Path("x.txt").write_bytes(content)
@@ -221,14 +221,14 @@ def _without(name: str):
 
 
 _ARTIFACTS = {
-    "a training that is stopped": ("stopped", lambda: None, "that is not finished"),
-    "a search": ("found", lambda: None, "or a search (train the cell that it found"),
+    "a training that is stopped": ("stopped", lambda: None, "an unfinished training"),
+    "a search": ("found", lambda: None, "or a search (train the cell it found"),
     "nothing in it": ("x", lambda: Path("x").mkdir(), "it has no manifest.json"),
     "weights gone": ("whole", lambda: _without("model.safetensors"), "cannot be read"),
     "weights changed": ("whole", lambda: Path("whole/model.safetensors").write_bytes(b"x"),
-                        "is not the file that was written"),
+                        "has changed (its sha256 differs"),
     "genotype changed": ("whole", lambda: Path("whole/genotype.json").write_bytes(b"\xff"),
-                         "is not the file that was written"),
+                         "has changed (its sha256 differs"),
     "manifest cut off": ("whole", lambda: Path("whole/manifest.json").write_text("{"),
                          "manifest.json: the file: it is not JSON"),
     "manifest not text": ("whole", lambda: Path("whole/manifest.json").write_bytes(b"\xff"),

@@ -141,4 +141,4 @@ def test_a_file_that_cannot_be_used_is_one_line(here, text, message):
 
 
 def test_a_training_without_a_cell_says_how_to_name_one():
-    assert "name a cell, as in `zoo train DARTS`" in train(code=1).stderr
+    assert "give a cell, as in `zoo train DARTS`" in train(code=1).stderr

@@ -112,7 +112,7 @@ def test_absurd_settings_of_an_edited_manifest_are_one_line(run, tmp_path):
     whole = json.loads((folder / "manifest.json").read_text())
     for change, words in (({"channels": 10**7}, "genotype.json and the manifest's"),
                           ({"layers": 10**9}, "manifest.json: network.layers"),
-                          ({"kind": "language"}, "kind language is not for image")):
+                          ({"kind": "language"}, "kind language does not fit the task image")):
         edited = whole | {"network": whole["network"] | change}
         (folder / "manifest.json").write_text(json.dumps(edited))
         assert words in zoo("eval", folder, code=1)
@@ -304,7 +304,7 @@ def test_a_language_model_classifies_no_images(tmp_path):
     model = create_model("ENAS_RNN", "language", vocabulary=9, embedding=4, hidden=4)
     torch.save(model.state_dict(), tmp_path / "a.pt")
     zoo("import", tmp_path / "a.pt", "--cell", "ENAS_RNN", "-o", tmp_path / "out")
-    assert "which tokens it knows" in zoo("eval", tmp_path / "out", "--data", "digits", code=1)
+    assert "has no vocabulary" in zoo("eval", tmp_path / "out", "--data", "digits", code=1)
     for option, value in (("--confusion", tmp_path / "x.svg"), ("--size", 3)):
-        assert f"{option} is a setting of an image network; leave it out" in zoo(
+        assert f"{option} is a setting of an image network; omit it" in zoo(
             "eval", tmp_path / "out", option, value, code=1)

@@ -168,10 +168,10 @@ def test_predict_leaves_out_what_macos_notes_of_a_file(tmp_path, trained):
                                       str(tmp_path / "x.png"), "--json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["picture"] == str(tmp_path / "x.png")
-    assert result.stderr == ("note: 1 left out, as macOS's notes of other files: "
+    assert result.stderr == ("note: ignored 1 with macOS metadata of other files: "
                              f"{tmp_path / '._x.png'}\n")
     alone = CliRunner().invoke(app, ["predict", str(trained), str(tmp_path / "._x.png")])
-    assert alone.exit_code == 1 and "._x.png holds what macOS notes" in alone.output
+    assert alone.exit_code == 1 and "._x.png holds macOS metadata" in alone.output
 
 
 def test_predict_says_what_is_wrong(tmp_path, trained):
