@@ -59,8 +59,9 @@ def show(folder: RunFolder) -> None:
     Example:
       search show runs/search-darts1-digits-0
     """
-    from search.reporting.history import GENOTYPE, duration, read_run
+    from search.reporting.history import duration, read_run
     from search.reporting.terminal import row_line
+    from zoo.artifact.names import GENOTYPE
 
     record = read_run(folder)
     config = record.config

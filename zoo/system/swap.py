@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def made(folder: Path) -> Iterator[None]:
+def created(folder: Path) -> Iterator[None]:
     """Create `folder` and its parents; remove those created here that are empty on exit."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,9 +30,9 @@ def made(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def beside(target: Path) -> Iterator[Path]:
+def temporary_folder(target: Path) -> Iterator[Path]:
     """A temporary folder next to `target`, removed on exit; `swap` moves it to `target`."""
-    with made(target.parent):
+    with created(target.parent):
         folder = target.parent / f".{target.name}.building-{os.getpid()}"
         try:
             folder.mkdir()
