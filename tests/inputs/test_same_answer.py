@@ -259,7 +259,7 @@ def test_search_runs(path, damage, part, answers):
 
 
 @pytest.mark.parametrize("content, part", [
-    (b"\xff\x80", "is not UTF-8 text"), (b"a: [", "is no YAML in line 1"),
+    (b"\xff\x80", "is not UTF-8 text"), (b"a: [", "is not valid YAML in line 1"),
     (b"- a\n", "holds no settings"), (b"seed: x\n", "x.yaml: seed is 'x'; it must be a whole"),
     (b"seed: -1\n", "the seed must be a whole number from 0"), (None, "there is no file x.yaml"),
     (b"data: nothing\n", "unknown data set 'nothing'"), (b"device: gpu\n", "no device 'gpu' here"),

@@ -78,7 +78,7 @@ def test_all_refuse_what_holds_none_with_one_sentence(kind, said, tmp_path):
     assert sentence.startswith("a.pt") and part in sentence
     written = CliRunner().invoke(app, ["write", "DARTS_V2_RNN", "--weights", "a.pt"]).stderr
     assert written.strip() == f"error: {sentence}" or (
-        _is_read(content()) and "a.pt is a file of weights, which has no vocabulary" in written)
+        _is_read(content()) and "a.pt is a weights file without a vocabulary" in written)
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
 
 

@@ -266,7 +266,7 @@ def test_only_the_cell_of_the_name_is_shipped(tmp_path):
 
     train("DARTS", load("digits"), Recipe(channels=4, layers=3, epochs=1), tmp_path / "run",
           genotype=genotype("DARTS_V2"), device="cpu")
-    with pytest.raises(WeightsError, match="another cell than DARTS_V1"):
+    with pytest.raises(WeightsError, match="is named DARTS_V1 but has another cell"):
         ship(tmp_path / "run", tmp_path / "shipped")
     assert not (tmp_path / "shipped").exists()
 
@@ -284,7 +284,7 @@ def test_nothing_is_shipped_before_all_is_measured(tmp_path):
     (artifact / "config.json").write_text('{"recipe": {}}')
     spec = {"height": 32, "width": 32, "channels": 3, "mean": [0.5] * 3, "std": [0.5] * 3}
     for data, error, words in (("cifar10", DataError, "not a folder"),
-                               ("cifar100", WeightsError, "license of cifar100 is not stated")):
+                               ("cifar100", WeightsError, "no license for weights trained on cifar100")):
         finalize(artifact, Manifest(
             name="x", genotype="DARTS", network={"kind": "cifar", **model.settings},
             input=spec | {"data": data}, trained=True, parameters=1))
