@@ -119,7 +119,7 @@ def answers(templates, no_work, tmp_path, monkeypatch):
 #: What is written at the path "x", and a part of the one sentence.
 _GENOTYPES = {
     "cut off": (b"Genotype(normal=[('sep", "unfinished at line 1, column 19"),
-    "empty": (b"", "expected one Genotype"),
+    "empty": (b"", "the text has no genotype"),
     "bytes": (b"\xff\x00\x80", "is not UTF-8 text"),
     "not JSON": (b'{"normal": ', "not valid JSON"),
     "unknown operation": (str(zoo.genotype("DARTS")).replace("skip_connect", "skip").encode(),
@@ -213,7 +213,7 @@ def test_texts_that_are_read_by_all(code, answers):
     said = answers("text", "x.txt")
     for line in COMMANDS["text"]:
         assert said[line].endswith("reached the work") or (
-            "other chars than words has learned" in said[line] or said[line] == "done"), said
+            "the vocabulary of x differs from that of words" in said[line] or said[line] == "done"), said
 
 
 def _without(name: str):

@@ -171,7 +171,7 @@ def test_eval_says_all_of_it_as_json_and_files(run, tmp_path):
     zoo("eval", folder, "--confusion", tmp_path / "all.svg")
     squares = ElementTree.parse(tmp_path / "all.svg").findall(".//{*}g/{*}title")
     assert len(squares) == 100
-    assert squares[1].text.startswith(f"0 taken for 1: {counts[0, 1]} (")
+    assert squares[1].text.startswith(f"0 predicted as 1: {counts[0, 1]} (")
     assert ".svg or .csv" in zoo("eval", folder, "--confusion", tmp_path / "all.png", code=1)
     assert "no folder" in zoo("eval", folder, "--confusion", tmp_path / "no" / "a.csv", code=1)
 
