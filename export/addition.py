@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from export.formats.base import FORMATS, common_precision, hops, installed_version
 from zoo import weights
 from zoo.artifact import folder as artifact
+from zoo.artifact import names
 from zoo.artifact.folder import ArtifactError
 from zoo.artifact.manifest import CUSTOM, Agreement, Manifest, Parity
 from zoo.weights.hub import WeightsError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from export.pipeline import Source
 
 #: Files that every build writes anew, see `export.pipeline.Pipeline`.
-_REWRITTEN = {weights.WEIGHTS, "genotype.json", "labels.txt", artifact.VOCABULARY, "cell.svg",
+_REWRITTEN = {weights.WEIGHTS, names.GENOTYPE, names.LABELS, names.VOCABULARY, "cell.svg",
               "README.md"}
 
 

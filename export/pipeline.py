@@ -39,6 +39,7 @@ from export.logs import ConversionError, captured
 from export.network.deploy import Deployed, deploy
 from zoo import weights
 from zoo.artifact import folder as artifact
+from zoo.artifact import names
 from zoo.artifact.manifest import Agreement, Fixture, Manifest, Parity
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.messages.spelling import choices
@@ -172,9 +173,9 @@ class Pipeline:
         self.expected = parity.reference(source.model, source.manifest.input, source.images, random)
         with self.hop("deploy"):
             weights.save_weights(source.model, folder / weights.WEIGHTS)
-            (folder / "genotype.json").write_text(to_json(source.genotype), encoding="utf-8")
+            (folder / names.GENOTYPE).write_text(to_json(source.genotype), encoding="utf-8")
             if source.manifest.labels:
-                (folder / "labels.txt").write_text("\n".join(source.manifest.labels) + "\n",
+                (folder / names.LABELS).write_text("\n".join(source.manifest.labels) + "\n",
                                                    encoding="utf-8")
             if source.vocabulary:
                 (folder / artifact.VOCABULARY).write_text(

@@ -140,14 +140,12 @@ def run(
         return
     for option, value in (("look-at", look_at), ("judge-by", judge_by), ("seeds", seeds)):
         if value is not None:
-            raise ValueError(f"--{option} is of a search against a table; name its file with "
-                             "--table, or leave it out")
-    from zoo.data.images import NAMES
-    from zoo.data.sets import hub
+            raise ValueError(f"--{option} is for a search against a table; name its file with "
+                             "--table, or omit it")
+    from zoo.data.downloads import check_download
     from zoo.recipes.config_file import read_assignments
 
-    if path is None and (data in NAMES) == (space != "recurrent"):
-        hub.check(data)  # fail before torch's slow import
+    check_download(space, data, path)  # fail before torch's slow import
 
     from search import build
     from search import runner as runs
@@ -182,7 +180,7 @@ def run(
         return folder
 
     started: list[Path] = []
-    with interrupts.go_on(lambda: _remedy(*started)), \
+    with interrupts.resumable(lambda: _remedy(*started)), \
             distributed.group(pick_device(options.device or "auto")):
         _execute(distributed.first(prepare), learned, workers, early_stop)
 
@@ -212,7 +210,7 @@ def _execute(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     from search.reporting.terminal import display
     from zoo.system import distributed
 
-    with interrupts.go_on(lambda: _remedy(folder)), \
+    with interrupts.resumable(lambda: _remedy(folder)), \
             display(shown=distributed.is_main_process()) as screen:
         screen.say(f"{read_run(folder).strategy} in {folder}")
         found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)
@@ -259,7 +257,7 @@ def _execute_table(folder: Path, truth: Any) -> None:
     from search.tables.run import run
     from zoo.commands.progress import steps
 
-    with interrupts.go_on(lambda: _remedy(folder)):
+    with interrupts.resumable(lambda: _remedy(folder)):
         with steps("seeds") as report:
             run(folder, truth, report)
         tell(folder, read_summary(folder) or {})

@@ -26,21 +26,14 @@ import zoo
 from search import build
 from search.config import RunConfig, check_early_stop
 from search.progress import Report, silent
-from search.reporting.history import (
-    CONFIG,
-    GENOTYPE,
-    HISTORY,
-    RESULT,
-    SECONDS,
-    RunRecord,
-    read_run,
-)
+from search.reporting.history import CONFIG, HISTORY, RESULT, SECONDS, RunRecord, read_run
 from search.reporting.report import write_report
 from search.reporting.tensorboard import Events
 from search.spaces import collapse
 from search.strategies.base import Strategy
 from zoo import registry
 from zoo.artifact.folder import json_bytes
+from zoo.artifact.names import GENOTYPE
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
 from zoo.messages.command_line import command
 from zoo.runs import run_folder

@@ -38,8 +38,8 @@ __all__ = [
     "register",
 ]
 
-# Where each of them stands.  They are imported on first use: listing cells needs no torch, and a
-# command that is interrupted while it starts has to have begun.
+# The modules of the names above.  They are imported on first use, so that listing cells needs no
+# torch and interrupts during the imports of a command are handled.
 _MODULES = {
     "zoo.create": ("create_model",),
     "zoo.generation": ("generate",),

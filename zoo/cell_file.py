@@ -1,4 +1,4 @@
-"""A cell as a command takes it: a registered name, or a file that holds a genotype."""
+"""Reads the cell argument of a command: a registered name or a genotype file."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SUFFIXES = (".json", ".txt", ".py", ".log")
 
 
 def shown_name(target: str, record: CellRecord) -> str:
-    """What a cell is called in folders and manifests: as the user typed it, in its proper case;
-    a file by its own name, one of a Python module's cells by its name there."""
+    """The name of a cell in folders and manifests: the name or alias that the user typed, in its
+    proper case; for a file its stem, for a Python module the name of the genotype in it."""
     if record.origin == "file" and record.path is not None:
         return record.name if record.path.suffix == ".py" else record.path.stem
     return next((name for name in (record.name, *record.aliases)
@@ -37,29 +37,29 @@ def read_cell(name: str, select: str | None = None) -> CellRecord:
             or (Path(name).exists() and not registry.registered(name))):
         return read_file(Path(name), select)
     if select is not None:
-        raise GenotypeError(f"--select is of a file with several genotypes, and {name} is a cell's "
-                            "name; leave it out")
+        raise GenotypeError(f"--select is for a file with several genotypes, and {name} is a "
+                            "cell's name; omit it")
     return registry.record(name)
 
 
 def read_file(path: Path, select: str | None = None) -> CellRecord:
-    """The genotype of a file, with the name that stands in it or the file's own.
+    """Read the genotype in a file, named as in the file or after it.
 
-    What was left out, and which of several was taken, is told on stderr.  Raises GenotypeError,
+    Prints notes on ignored parts and the selected genotype to stderr.  Raises GenotypeError,
     OSError.
     """
     if path.is_dir():
-        there = path / GENOTYPE
-        raise GenotypeError(f"{path} is a folder; name the genotype file" + (
-            f" in it, {there}" if there.is_file() else ", or a cell of `zoo list`"))
+        inside = path / GENOTYPE
+        raise GenotypeError(f"{path} is a folder; give the genotype file" + (
+            f" in it, {inside}" if inside.is_file() else ", or a cell of `zoo list`"))
     content = path.read_bytes()
     if is_torch(content) or is_safetensors(content):
-        raise GenotypeError(f"{path} holds weights, not a genotype; name their cell, as in `zoo "
+        raise GenotypeError(f"{path} holds weights, not a genotype; give their cell, as in `zoo "
                             f"import {shlex.quote(str(path))} --cell DARTS_V2`")
     try:
         found = read(decode(content), select)
     except EncodingError as error:
-        raise GenotypeError(f"{path} {error}, or name a file that holds JSON or Genotype(...)"
+        raise GenotypeError(f"{path} {error}, or give a file with JSON or Genotype(...)"
                             ) from None
     except GenotypeError as error:
         raise GenotypeError(f"{path}: {error}") from None

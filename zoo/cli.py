@@ -1,6 +1,6 @@
-"""The `zoo` command: a table of commands, each loaded when it is called.
+"""The `zoo` command: a table of commands, each imported when it is called.
 
-So `zoo --help` and `zoo list` answer without torch, TensorFlow or the other commands.
+This keeps `zoo --help` and `zoo list` fast, without torch, TensorFlow or the other commands.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ except KeyboardInterrupt:
 
 
 class Command(NamedTuple):
-    """Where a command stands, and its line in `zoo --help`."""
+    """The function of a command, and its line in `zoo --help`."""
 
     module: str
     function: str
@@ -60,11 +60,11 @@ COMMANDS = {
                       "Check which formats and runtimes work on this machine."),
 }
 
-#: Names of release 0.3, for one more.
+#: Names of release 0.3, kept for one more release.
 ALIASES = {"write": "generate"}
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-#: Options that a network takes its memory by.
+#: Options that determine the memory of a network.
 _SIZES = ("--batch-size", "--channels", "--layers", "--hidden", "--size")
 PLAIN: dict[str, Any] = {
     "add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False,
@@ -72,20 +72,20 @@ PLAIN: dict[str, Any] = {
 
 
 def _is_expected(error: Exception) -> bool:
-    """Is this a mistake that its message explains, rather than a bug of ours?"""
+    """Whether the message of `error` is meant for the user, as opposed to a bug."""
     if isinstance(error, (KeyError, IndexError, BrokenPipeError)):
         return False
-    ours = type(error).__module__.partition(".")[0] in ("zoo", "search", "export", "web_demo")
-    return ours or is_exhausted(error) or isinstance(error, (OSError, ValueError, LookupError))
+    own = type(error).__module__.partition(".")[0] in ("zoo", "search", "export", "web_demo")
+    return own or is_exhausted(error) or isinstance(error, (OSError, ValueError, LookupError))
 
 
 def _one_line(error: Exception, options: Collection[str]) -> str:
-    """What an error says; `options` are those of the command."""
+    """The message of an error in one line; `options` are those of the command."""
     if is_exhausted(error):
         smaller = [name for name in _SIZES if name in options]
         return "there is not enough memory for this network; " + (
             f"take a smaller {' or '.join(smaller)}" if smaller else
-            "free some and run it again, or go where there is more")
+            "free some and run it again, or use a machine with more")
     if isinstance(error, OSError) and error.strerror:
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
         where = f"{' -> '.join(names)}: " if names else ""
@@ -95,18 +95,18 @@ def _one_line(error: Exception, options: Collection[str]) -> str:
 
 
 def _value_error(message: str) -> str:
-    """What a value of an option has to be, where typer quotes pydantic."""
-    for theirs, ours in (("Value error, ", ""),
-                         ("Input should be a valid integer(, .*)?", "it must be a whole number"),
-                         ("Input should be a valid number(, .*)?", "it must be a number"),
-                         ("Input should be greater than or equal to", "it must be at least")):
-        message = re.sub(f"^{theirs}", ours, message)
+    """Rephrase pydantic's message about the value of an option, as quoted by typer."""
+    for pattern, text in (("Value error, ", ""),
+                          ("Input should be a valid integer(, .*)?", "it must be a whole number"),
+                          ("Input should be a valid number(, .*)?", "it must be a number"),
+                          ("Input should be greater than or equal to", "it must be at least")):
+        message = re.sub(f"^{pattern}", text, message)
     return message
 
 
 def _wait_for_rank_zero() -> None:
-    """Under torchrun all processes make the same mistake: one that the first has told of, too, is
-    ended by torchrun during this wait."""
+    """Under torchrun, leave the error to the first process: usually all processes have the same
+    error, and torchrun ends the others during this wait."""
     if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK") != "0":
         time.sleep(3)
 
@@ -117,11 +117,11 @@ def _interrupted() -> typer.Exit:
 
 
 class OneLineErrors(TyperGroup):
-    """A group whose commands end, on an error with a message for the user, with one line on
-    stderr and exit code 1; with ZOO_TRACEBACK=1 they show their traceback."""
+    """A group whose commands report expected errors in one line on stderr, with exit code 1; with
+    ZOO_TRACEBACK=1 they show the traceback."""
 
     def make_context(self, *given: Any, **settings: Any) -> Any:
-        """Read the words before the command."""
+        """Parse the arguments before the command."""
         interrupts.begin()
         notes.print_anything()
         try:
@@ -130,14 +130,14 @@ class OneLineErrors(TyperGroup):
             raise _interrupted() from None
 
     def invoke(self, ctx: typer.Context) -> Any:
-        """Call the command; what it returns."""
+        """Run the command and return its result."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise _interrupted() from None
         except Exception as error:
             if interrupts.received() and not isinstance(error, typer.Exit):
-                raise _interrupted() from None  # which a library has turned into this
+                raise _interrupted() from None  # a library converted the interrupt
             if isinstance(error, typer.BadParameter):
                 error.message = _value_error(error.message)
             if os.environ.get("ZOO_TRACEBACK") or not _is_expected(error):
@@ -147,7 +147,7 @@ class OneLineErrors(TyperGroup):
             raise typer.Exit(1) from None
 
     def _options(self, ctx: typer.Context) -> list[str]:
-        """Those of the command that was called."""
+        """The options of the called command."""
         called = self.get_command(ctx, ctx.invoked_subcommand or "")
         return [name for parameter in getattr(called, "params", ()) for name in parameter.opts]
 
@@ -155,14 +155,14 @@ class OneLineErrors(TyperGroup):
 class Commands(OneLineErrors):
     """A group that imports a command's module when the command is called."""
 
-    # `Any` stands for click's classes: click is a part of typer, or, with an older one, a package.
+    # `Any` stands for click's classes, which are part of typer or, for older releases, of click.
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = dict.fromkeys(COMMANDS)  # the names, for help and did-you-mean
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
-        """The command of that name, with its module imported; None where there is none."""
+        """Import and return the command of that name; None if there is none."""
         entry = COMMANDS.get(ALIASES.get(cmd_name, cmd_name))
         if entry is None:
             return None
@@ -171,7 +171,7 @@ class Commands(OneLineErrors):
         return typer.main.get_command(single)
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
-        """Write the table of commands without importing them."""
+        """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
@@ -179,8 +179,8 @@ class Commands(OneLineErrors):
 app = typer.Typer(cls=Commands, no_args_is_help=True, **PLAIN)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         from zoo import __version__
 
         typer.echo(f"genotype-zoo {__version__}")

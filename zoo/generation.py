@@ -1,7 +1,7 @@
-"""Generates text with a trained language model, token by token, with the state carried on.
+"""Generates text with a trained language model, token by token.
 
-The page of the browser demo does the same, so that the same prompt and seed give the same text
-as far as float32 allows.
+The browser page uses the same algorithm: up to float32 rounding, the same prompt and seed give the
+same text.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from zoo.weights.numbers import check_output
 
 def generate(source: LanguageModel | Path | str, prompt: str = "", count: int = 500,
              temperature: float = 0.8, seed: int = 0) -> str:
-    """`count` tokens that follow `prompt`, as text; see `tokens`.
+    """Continue `prompt` with `count` tokens and return them as text; see `tokens`.
 
     Examples:
         >>> import zoo
         >>> model = zoo.create_model("DARTS_V2_RNN", "language", weights="shakespeare")
-        >>> len(zoo.generate(model, "ROMEO:", count=20))  # characters, as it was trained on
+        >>> len(zoo.generate(model, "ROMEO:", count=20))  # a model of characters
         20
     """
     return "".join(tokens(source, prompt, count, temperature, seed))
@@ -33,25 +33,26 @@ def generate(source: LanguageModel | Path | str, prompt: str = "", count: int = 
 def tokens(source: LanguageModel | Path | str, prompt: str = "", count: int = 500,
            temperature: float = 0.8, seed: int = 0,
            device: torch.device | str = "cpu") -> Iterator[str]:
-    """`count` tokens that follow `prompt`, each as it is written behind the text so far.
+    """Yield `count` tokens that continue `prompt`, as text to append.
 
-    `source` is the folder of an artifact, or a model that `create_model` filled with trained
-    weights.  The prompt is read from the zero state; an empty one is the end of a line.  At
-    `temperature` 0 the most probable token is taken, the first of equals; above, one is sampled.
-    Raises ValueError for a model without a vocabulary, a prompt with a token that is not in it,
-    and a count or a temperature below 0.
+    `source` is an artifact's folder or a model of `create_model` with trained weights.  The prompt
+    is read from the zero state; an empty prompt stands for the end of a line.  `temperature` 0
+    takes the most probable token, the first in a tie; otherwise tokens are sampled.
+    Raises ValueError for a model without a vocabulary, a prompt with an unknown token, and a
+    negative count or temperature.
     """
     model, vocabulary, unit = _opened(source)
     if count < 0 or not 0 <= temperature < float("inf"):
-        raise ValueError(f"count and temperature cannot be below 0: {count}, {temperature}")
+        raise ValueError("count and temperature must be at least 0 and finite, not "
+                         f"{count} and {temperature}")
     ids = read(prompt, vocabulary, unit)
-    written = _written(model.to(device).eval(), vocabulary, unit, ids, count, temperature,
-                       mulberry32(seed))
-    ends = not prompt or prompt[-1].isspace()
-    return written if unit == "char" or ends else _after_blank(written)
+    pieces = _generated(model.to(device).eval(), vocabulary, unit, ids, count, temperature,
+                        mulberry32(seed))
+    separated = not prompt or prompt[-1].isspace()
+    return pieces if unit == "char" or separated else _after_space(pieces)
 
 
-def _after_blank(pieces: Iterator[str]) -> Iterator[str]:
+def _after_space(pieces: Iterator[str]) -> Iterator[str]:
     first = next(pieces, None)
     if first is not None:
         yield first if first == "\n" else f" {first}"
@@ -59,23 +60,23 @@ def _after_blank(pieces: Iterator[str]) -> Iterator[str]:
 
 
 def read(prompt: str, vocabulary: list[str], unit: str) -> list[int]:
-    """The prompt's token ids.  Raises ValueError naming the first that is not known."""
-    found = list(prompt)
+    """The token ids of a prompt.  Raises ValueError, naming the first unknown token."""
+    parts = list(prompt)
     if unit == "word":
-        found = prompt.replace("\n", f" {END_OF_LINE} ").split()
-    numbers = {token: number for number, token in enumerate(vocabulary)}
-    for token in found:
-        if token not in numbers:
+        parts = prompt.replace("\n", f" {END_OF_LINE} ").split()
+    ids = {token: number for number, token in enumerate(vocabulary)}
+    for token in parts:
+        if token not in ids:
             name = {"char": "character", "word": "word"}[unit]
-            raise ValueError(f"the model does not know the {name} {token!r}; leave it out of the "
+            raise ValueError(f"the model does not know the {name} {token!r}; remove it from the "
                              "prompt")
     start = "\n" if unit == "char" else END_OF_LINE
-    return [numbers[token] for token in found] or [numbers.get(start, 0)]
+    return [ids[token] for token in parts] or [ids.get(start, 0)]
 
 
 @torch.no_grad()
-def _written(model: LanguageModel, vocabulary: list[str], unit: str, ids: list[int], count: int,
-             temperature: float, random: Iterator[float]) -> Iterator[str]:
+def _generated(model: LanguageModel, vocabulary: list[str], unit: str, ids: list[int], count: int,
+               temperature: float, random: Iterator[float]) -> Iterator[str]:
     device = model.encoder.weight.device
     state = model.initial_hidden(1)
     for token in ids[:-1]:
@@ -90,8 +91,8 @@ def _written(model: LanguageModel, vocabulary: list[str], unit: str, ids: list[i
 
 
 def choose(logits: np.ndarray, temperature: float, random: Iterator[float]) -> int:
-    """The most probable token at temperature 0, else the one where the running sum of probabilities
-    passes the next number of `random`."""
+    """The most probable token at temperature 0, else a token sampled with the next number of
+    `random` by the cumulative probabilities."""
     best = int(logits.argmax())
     if temperature == 0:
         return best
@@ -101,7 +102,7 @@ def choose(logits: np.ndarray, temperature: float, random: Iterator[float]) -> i
 
 
 def mulberry32(seed: int) -> Iterator[float]:
-    """Numbers in [0, 1): the generator of the page (Tommy Ettinger 2017)."""
+    """Random numbers in [0, 1) by the generator of the page (Tommy Ettinger 2017)."""
     state = seed & 0xFFFFFFFF
     while True:
         state = (state + 0x6D2B79F5) & 0xFFFFFFFF
@@ -123,5 +124,5 @@ def _opened(source: LanguageModel | Path | str) -> tuple[LanguageModel, list[str
         unit = model.facts.get("input", {}).get("unit")
     if not isinstance(model, LanguageModel) or not vocabulary or unit is None:
         raise ValueError(f"{source if isinstance(source, (str, Path)) else 'the model'} has no "
-                         "vocabulary; take a trained language model")
+                         "vocabulary; use a trained language model")
     return model, vocabulary, unit

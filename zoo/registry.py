@@ -1,8 +1,8 @@
-"""Names of cells: published ones and the user's own, wildcards, aliases, did-you-mean.
+"""The registry of cells: published and user-defined, with aliases, wildcards and suggestions.
 
-The published cells, and what this project found, are the tables of `zoo.cells`; the user's are
-JSON files in the user data folder, one for each cell, so that a broken one harms no other.
-Imports neither torch nor TensorFlow; the tables are read at the first question.
+Published cells, and those found by this project, are tables in `zoo.cells`.  User-defined cells are
+JSON files in the user data folder, one per cell, so that a broken file does not affect the others.
+Imports neither torch nor TensorFlow; tables are loaded on first use.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class UnknownCellError(LookupError):
-    """No cell has the name; the message has the nearest one."""
+    """No cell has this name; the message suggests similar names."""
 
 
 @dataclass(frozen=True)
 class Paper:
-    """Where a cell was published."""
+    """The paper of a cell."""
 
     title: str
     authors: str
@@ -52,16 +52,17 @@ class Paper:
 
     @property
     def url(self) -> str:
+        """The arXiv page, or nothing."""
         return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""
 
 
 @dataclass(frozen=True)
 class CellRecord:
-    """A cell and what is known of it.
+    """A cell and its metadata.
 
-    `reported` holds figures as published (errors in %, parameters and multiply-adds in
-    millions), `notes` where sources disagree.  `path` is that of a user's cell; `source` says
-    where a cell comes from that was not published.
+    `reported` holds published results (errors in %, parameters and multiply-adds in millions),
+    `notes` disagreements between sources.  `path` is the file of a user-defined cell, `source` the
+    origin of an unpublished one.
     """
 
     name: str
@@ -73,19 +74,19 @@ class CellRecord:
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     headline: bool = False
-    # Or "found" by this project, "user", or "file" for one that is not registered.
+    # Or "found" by this project, "user", or "file" for an unregistered cell.
     origin: str = "published"
     path: Path | None = None
     source: str = ""
 
 
-# --- questions ----------------------------------------------------------------------------
+# --- lookup -------------------------------------------------------------------------------
 
 
 def genotype(name: str) -> Genotype:
-    """The genotype of a cell, by its name or an alias, upper or lower case.
+    """The genotype of a cell, by name or alias, ignoring case.
 
-    Raises UnknownCellError, or GenotypeError for a user's cell whose file is broken.
+    Raises UnknownCellError, or GenotypeError for a user-defined cell with a broken file.
 
     Examples:
         >>> import zoo
@@ -99,7 +100,7 @@ def genotype(name: str) -> Genotype:
 
 
 def record(name: str) -> CellRecord:
-    """All that is known of a cell.  Raises as `genotype` does."""
+    """The record of a cell.  Raises as `genotype` does."""
     by_name, paths = _published_names(), _user_paths()
     known = by_name.get(name.casefold())
     if known:
@@ -114,22 +115,22 @@ def record(name: str) -> CellRecord:
 
 
 def registered(name: str) -> bool:
-    """Whether a cell, published or the user's, goes by this name or alias."""
+    """Whether there is a cell with this name or alias."""
     folded = name.casefold()
     return folded in _published_names() or any(
         stem.casefold() == folded for stem in _user_paths())
 
 
 class OriginLines(TypedDict):
-    """Where a cell comes from, as a manifest has it."""
+    """The origin of a cell in a manifest."""
 
     paper: str
     source: str
 
 
 def origin_lines(name: str, genotype: Genotype) -> OriginLines:
-    """`paper` (where a cell was published) and `source` (where another one comes from), a line
-    each; both empty unless `genotype` is what `name` registers."""
+    """The paper of a published cell and the source of any other, one line each; both empty unless
+    `name` is registered with this `genotype`."""
     try:
         known = record(name)
     except (UnknownCellError, GenotypeError):
@@ -140,11 +141,11 @@ def origin_lines(name: str, genotype: Genotype) -> OriginLines:
 
 
 def list_cells(pattern: str = "*", kind: str | None = None) -> list[str]:
-    """Names of the published and the user's cells, sorted.
+    """Sorted names of the published and user-defined cells.
 
-    `pattern` is a wildcard ('*DARTS*', upper or lower case) that the name or an alias matches;
-    `kind` is 'conv', 'recurrent', 'hierarchical' or 'nasbench201'.  User cells whose file is
-    broken are left out; see `broken_user_cells`.
+    `pattern` is a wildcard ('*DARTS*') for names and aliases, ignoring case; `kind` is 'conv',
+    'recurrent', 'hierarchical' or 'nasbench201'.  Skips user-defined cells with broken files; see
+    `broken_user_cells`.
 
     Examples:
         >>> import zoo
@@ -176,7 +177,7 @@ def records(pattern: str = "*", kind: str | None = None) -> list[CellRecord]:
 
 
 def broken_user_cells() -> list[str]:
-    """One line for each file of the user's cells that cannot be read."""
+    """A message for each user-defined cell whose file is broken."""
     problems: list[str] = []
     for path in _user_paths().values():
         try:
@@ -187,7 +188,7 @@ def broken_user_cells() -> list[str]:
 
 
 def _natural(name: str) -> list[int | str]:
-    """Sorts SGAS_Cri1_10 after SGAS_Cri1_9."""
+    """A sort key that puts SGAS_Cri1_10 after SGAS_Cri1_9."""
     return [int(part) if part.isdecimal() else part
             for part in re.split(r"([0-9]+)", name.casefold())]
 
@@ -197,7 +198,7 @@ def _natural(name: str) -> list[int | str]:
 
 @functools.cache
 def _published() -> dict[str, CellRecord]:
-    """Every cell of the modules of `zoo.cells`, by name."""
+    """Every cell in the modules of `zoo.cells`, by name."""
     package = importlib.import_module("zoo.cells")
     cells: dict[str, CellRecord] = {}
     for module in pkgutil.iter_modules(package.__path__, "zoo.cells."):
@@ -210,13 +211,13 @@ def _published() -> dict[str, CellRecord]:
 
 @functools.cache
 def _published_names() -> dict[str, CellRecord]:
-    """The same by case-folded name and alias."""
+    """The published cells by case-folded name and alias."""
     return {name.casefold(): cell
             for cell in _published().values() for name in (cell.name, *cell.aliases)}
 
 
 def _published_record(name: str, facts: Mapping[str, Any]) -> CellRecord:
-    """`facts` is what a table of `zoo.cells` says of the cell."""
+    """The record for an entry `facts` of a table in `zoo.cells`."""
     return CellRecord(
         name=name,
         genotype=_published_genotype(facts),
@@ -240,25 +241,25 @@ def _published_genotype(facts: Mapping[str, Any]) -> Genotype:
     return build(*(Cell(facts[kind], facts[f"{kind}_concat"]) for kind in kinds))
 
 
-# --- the user's cells ---------------------------------------------------------------------
+# --- user-defined cells -------------------------------------------------------------------
 
 
 def user_folder() -> Path:
-    """Where the user's cells are kept; GENOTYPE_ZOO_DATA names another data folder."""
+    """The folder of user-defined cells; GENOTYPE_ZOO_DATA overrides the data folder."""
     data = os.environ.get("GENOTYPE_ZOO_DATA")
     if data:
         return Path(data) / "cells"
-    import platformdirs  # only here: an own folder needs no look at the platform
+    import platformdirs  # only needed without GENOTYPE_ZOO_DATA
 
     return platformdirs.user_data_path("genotype-zoo") / "cells"
 
 
 def register(name: str, genotype: Genotype, source: str = "", replace: bool = False) -> Path:
-    """Keep a cell under `name` in the user data folder; returns its file.
+    """Save a cell as `name` in the user data folder and return its file.
 
-    `source` says where it comes from.  Raises ValueError for a name that cannot be a file's,
-    that a published cell has, or that a user's cell has unless `replace`; TypeError for
-    anything but a genotype; OSError when the file cannot be written.
+    `source` describes its origin.  Raises ValueError for an invalid name, the name of a published
+    cell, and, unless `replace`, the name of a user-defined cell; TypeError for anything but a
+    genotype; OSError if the file cannot be written.
 
     Examples:
         >>> import zoo
@@ -285,7 +286,7 @@ def register(name: str, genotype: Genotype, source: str = "", replace: bool = Fa
 
 
 def check_free(name: str, replace: bool = False) -> str:
-    """The name under which `register` keeps a cell.  Raises ValueError as `register` does."""
+    """The name under which `register` saves a cell.  Raises ValueError as `register` does."""
     _check_form(name)
     taken = _published_names().get(name.casefold())
     if taken:
@@ -295,7 +296,7 @@ def check_free(name: str, replace: bool = False) -> str:
             if not replace:
                 raise ValueError(f"a cell is already named {stem!r} ({path}); choose another name "
                                  "or replace it (--replace, replace=True)")
-            return stem  # one file, whatever the case in which it is named
+            return stem  # the same file, whatever the case of the name
     return name
 
 
@@ -312,13 +313,13 @@ def _check_form(name: str) -> None:
 
 
 def _user_paths() -> dict[str, Path]:
-    """The files of the user's cells by name."""
+    """The files of user-defined cells by name."""
     return {path.stem: path for path in sorted(user_folder().glob("*.json"))
             if not path.name.startswith(".")}
 
 
 def _read_user_cell(path: Path) -> CellRecord:
-    """Raises GenotypeError with the file's name when it holds no genotype."""
+    """Read a user-defined cell.  Raises GenotypeError, naming the file, if it is broken."""
     try:
         if taken := _published_names().get(path.stem.casefold()):
             raise GenotypeError(f"{path.stem!r} is the name of a {taken.origin} cell; rename the "
@@ -326,14 +327,14 @@ def _read_user_cell(path: Path) -> CellRecord:
         _check_form(path.stem)
         value: object = json.loads(decode(path.read_bytes()))
         cell = from_dict(value)
-        assert is_object(value)  # as `from_dict` has found
+        assert is_object(value)  # checked by `from_dict`
         source = value.get("source", "")
         if not isinstance(source, str):
             raise GenotypeError("'source' must be text")
     except json.JSONDecodeError as error:
         raise GenotypeError(
-            f"{path}: not valid JSON: {error.msg} (line {error.lineno}); mend or delete the file"
+            f"{path}: not valid JSON: {error.msg} (line {error.lineno}); correct or delete the file"
         ) from None
     except (ValueError, RecursionError) as error:
-        raise GenotypeError(f"{path}: {error}; mend or delete the file") from None
+        raise GenotypeError(f"{path}: {error}; correct or delete the file") from None
     return CellRecord(path.stem, cell, origin="user", path=path, source=source)

@@ -82,9 +82,10 @@ def show(folder: RunFolder) -> None:
     Example:
       search show runs/search-darts1-digits-0
     """
-    from search.reporting.history import GENOTYPE, duration, read_run
+    from search.reporting.history import duration, read_run
     from search.reporting.terminal import row_line
     from search.tables.run import is_table_run
+    from zoo.artifact.names import GENOTYPE
 
     if is_table_run(folder):
         from search.reporting.table_text import show as show_table

@@ -16,7 +16,6 @@ from zoo.messages.command_line import command
 from zoo.runs.tensorboard import finite
 
 CONFIG, HISTORY, SECONDS, RESULT = "config.json", "history.jsonl", "seconds.jsonl", "result.json"
-GENOTYPE = "genotype.json"
 TRAINED = "trained/manifest.json"  # `zoo train NAME -o RUN/trained` writes it
 
 _NUMBERS = ("loss", "accuracy", "perplexity", "gap", "learning_rate")  # suffixes of numeric fields

@@ -74,7 +74,7 @@ def test_another_format_is_added_to_the_manifest(tmp_path):
 def test_an_existing_format_is_rewritten(tmp_path):
     build(small(), ["onnx", "rounded"], tmp_path / "out", "uint8")
     (tmp_path / "out/rounded/notes.txt").write_text("mine")
-    with pytest.raises(ArtifactError, match="rounded/notes.txt, which is not ours"):
+    with pytest.raises(ArtifactError, match="rounded/notes.txt, which is not part of the artifact"):
         build(small(), ["rounded"], tmp_path / "out", "float16")
     (tmp_path / "out/rounded/notes.txt").unlink()
     manifest = build(small(), ["rounded"], tmp_path / "out", "float16")
@@ -128,7 +128,7 @@ def test_a_damaged_folder_is_replaced_on_request(tmp_path, name):
     build(small(), ["onnx"], tmp_path / "out")
     (tmp_path / "out" / name).write_bytes(b"cut off")
     before = contents(tmp_path)
-    with pytest.raises(ArtifactError, match=f"{name} is not the file that was written"):
+    with pytest.raises(ArtifactError, match=f"{name} has changed"):
         build(small(), ["plain"], tmp_path / "out")
     assert contents(tmp_path) == before
     build(small(), ["plain"], tmp_path / "out", replace=True)
@@ -140,7 +140,7 @@ def test_a_foreign_manifest_is_left_alone(tmp_path, replace):
     """Web apps have a manifest.json too."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out/manifest.json").write_text('{"name": "my app"}')
-    with pytest.raises(ArtifactError, match="not an artifact of ours, so it is left alone"):
+    with pytest.raises(ArtifactError, match="is not empty and not an artifact"):
         build(small(), ["onnx"], tmp_path / "out", replace=replace)
     assert (tmp_path / "out/manifest.json").read_text() == '{"name": "my app"}'
 

@@ -118,7 +118,7 @@ def answers(templates, no_work, tmp_path, monkeypatch):
 #: The content of the path "x", and part of the sentence.
 _GENOTYPES = {
     "cut off": (b"Genotype(normal=[('sep", "unfinished at line 1, column 19"),
-    "empty": (b"", "expected one Genotype"),
+    "empty": (b"", "the text has no genotype"),
     "bytes": (b"\xff\x00\x80", "is not UTF-8 text"),
     "not JSON": (b'{"normal": ', "not valid JSON"),
     "unknown operation": (str(zoo.genotype("DARTS")).replace("skip_connect", "skip").encode(),
@@ -156,7 +156,7 @@ def test_folders_in_the_place_of_genotypes(answers):
         for spelled in (path, f"./{path}"):
             said = answers("genotype", spelled)
             assert {said[line] for line in takes} == {
-                f"error: {path} is a folder; name the genotype file{remedy}"}
+                f"error: {path} is a folder; give the genotype file{remedy}"}
 
 
 @pytest.mark.parametrize("content, part", [
@@ -198,7 +198,7 @@ def test_image_folders_that_all_read(answers):
 
 @pytest.mark.parametrize("content, part", [
     (b"\xff\xe1\x80abc", "is not UTF-8 text"), (b" \n", "is empty"), (b"abc", "is too small"),
-    (b"aaaa" * 50, "holds one char over and over"), ("ab".encode("utf-16-le") * 90, "NUL"),
+    (b"aaaa" * 50, "repeats a single char"), ("ab".encode("utf-16-le") * 90, "NUL"),
 ])
 def test_texts(content, part, answers):
     Path("x.txt").write_bytes(content)
@@ -212,7 +212,8 @@ def test_texts_that_all_read(code, answers):
     said = answers("text", "x.txt")
     for line in COMMANDS["text"]:
         assert said[line].endswith("reached the work") or (
-            "other chars than words has learned" in said[line] or said[line] == "done"), said
+            "vocabulary of x differs from that of words" in said[line]
+            or said[line] == "done"), said
 
 
 def _without(name: str):
@@ -220,14 +221,14 @@ def _without(name: str):
 
 
 _ARTIFACTS = {
-    "a training that is stopped": ("stopped", lambda: None, "that is not finished"),
-    "a search": ("found", lambda: None, "or a search (train the cell that it found"),
+    "a training that is stopped": ("stopped", lambda: None, "an unfinished training"),
+    "a search": ("found", lambda: None, "or a search (train the cell it found"),
     "nothing in it": ("x", lambda: Path("x").mkdir(), "it has no manifest.json"),
     "weights gone": ("whole", lambda: _without("model.safetensors"), "cannot be read"),
     "weights changed": ("whole", lambda: Path("whole/model.safetensors").write_bytes(b"x"),
-                        "is not the file that was written"),
+                        "has changed (its sha256 differs"),
     "genotype changed": ("whole", lambda: Path("whole/genotype.json").write_bytes(b"\xff"),
-                         "is not the file that was written"),
+                         "has changed (its sha256 differs"),
     "manifest cut off": ("whole", lambda: Path("whole/manifest.json").write_text("{"),
                          "manifest.json: the file: it is not JSON"),
     "manifest not text": ("whole", lambda: Path("whole/manifest.json").write_bytes(b"\xff"),
@@ -258,7 +259,7 @@ def test_search_runs(path, damage, part, answers):
 
 
 @pytest.mark.parametrize("content, part", [
-    (b"\xff\x80", "is not UTF-8 text"), (b"a: [", "is no YAML in line 1"),
+    (b"\xff\x80", "is not UTF-8 text"), (b"a: [", "is not valid YAML in line 1"),
     (b"- a\n", "holds no settings"), (b"seed: x\n", "x.yaml: seed is 'x'; it must be a whole"),
     (b"seed: -1\n", "the seed must be a whole number from 0"), (None, "there is no file x.yaml"),
     (b"data: nothing\n", "unknown data set 'nothing'"), (b"device: gpu\n", "no device 'gpu' here"),

@@ -109,7 +109,7 @@ def test_setting_names_of_an_earlier_release_are_read(data, here):
     ("momentum: fast\n", "momentum is 'fast'; it must be a number"),
     ("momentum: 2\n", "momentum must be in [0, 1), not 2"),
     ("seed: [1]\n", "a.yaml: seed is [1]; it must be a whole number"),
-    ("a: b: c\n", "a.yaml is no YAML in line 1"),
+    ("a: b: c\n", "a.yaml is not valid YAML in line 1"),
     ("- 1\n", "a.yaml holds no settings"),
     ("training:\n  epochs: 3\n", "trains no candidates from scratch"),
     ("data_sha256: abc\n", "folder is not the data that the settings' run used"),

@@ -289,8 +289,8 @@ def test_out_of_memory(text, run, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(one_shot.OneShot, "epoch", full)
         assert refused("resume", run, also=LINES) == (
-            "error: there is not enough memory for this network; free some and run it again, or go "
-            "where there is more")
+            "error: there is not enough memory for this network; free some and run it again, or "
+            "use a machine with more")
     assert (run / "history.jsonl").read_bytes() == history
     assert search("resume", run).exit_code == 0
 

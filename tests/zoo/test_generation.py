@@ -106,7 +106,7 @@ def test_train_eval_and_write(tmp_path, monkeypatch):
         == "ab" + zoo.generate(folder, "ab", 30, 0).strip()
     assert command("write", folder, "-n", 9) == command("generate", folder, "-n", 9)  # until 0.5
     (tmp_path / "other.txt").write_text("abxd" * 500, encoding="utf-8")
-    assert "has other chars than" in command("eval", folder, "--data", "other.txt", code=1)
+    assert "vocabulary of other differs" in command("eval", folder, "--data", "other.txt", code=1)
     assert "a file named waves, whose path it does not store; give the file with --data" in command(
         "eval", folder, code=1)
     assert "does not know the character 'é'" in command("generate", folder, "--prompt", "é", code=1)

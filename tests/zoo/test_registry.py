@@ -108,7 +108,7 @@ def test_a_failed_write_leaves_the_old_cell(data, monkeypatch):
 
 
 @pytest.mark.parametrize("content, message", [
-    (b"{", "BROKEN.json: not valid JSON: .*line 1.*mend or delete the file"),
+    (b"{", "BROKEN.json: not valid JSON: .*line 1.*correct or delete the file"),
     (b"[]", "BROKEN.json: expected a JSON object, found list"),
     (b"\xff\xfe", "BROKEN.json: "),
     (b'{"normal": 1}', "BROKEN.json: 'normal' must be an object"),

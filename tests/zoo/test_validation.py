@@ -25,7 +25,7 @@ class Sizes(BaseModel):
     (Annotated[int, Field(ge=1)], 0, "it must be at least 1"),
     (Annotated[float, Field(lt=1)], 2, "it must be below 1"),
     (Literal["a", "b"], "c", "it must be 'a' or 'b'"),
-    (Annotated[str, Field(pattern="^a$")], "b", "it has another form than is written here"),
+    (Annotated[str, Field(pattern="^a$")], "b", "it has the wrong form"),
 ])
 def test_a_reason_names_the_expected_value(kind, value, said):
     with pytest.raises(ValidationError) as caught:

@@ -182,7 +182,7 @@ def writing(directory: Path | str, keep: Collection[str] | None = None) -> Itera
     swap.sweep(target)
     check_place(target)
     check_loss(target, keep)
-    with swap.beside(target) as folder:
+    with swap.temporary_folder(target) as folder:
         manifest = read_manifest(target) if keep else None
         for name in keep or ():
             assert manifest

@@ -1,8 +1,7 @@
-"""The published cells as data, one module for each origin, and in `zoo.cells.found` our own.
+"""The published cells as data, one module per origin, and those found here in `zoo.cells.found`.
 
-A module holds a table ``CELLS``: name -> paper, method, reported figures, notes where sources
-disagree, sources, and the cells themselves, one node per line, each with its edges
-``(operation, input)``.  A cell without a paper says its source.  Every module of this folder is
-read: a new one needs no entry elsewhere.  Facts only; how a cell is looked up stands in
-`zoo.registry`.
+Each module has a table ``CELLS``: name -> paper, method, reported results, notes on disagreements
+between sources, sources, and the cells themselves, one node per line with its edges
+``(operation, input)``.  A cell without a paper has a source.  `zoo.registry` loads every module in
+this folder; a new one needs no entry elsewhere.
 """

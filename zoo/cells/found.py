@@ -1,4 +1,4 @@
-"""Cells that `search run` of this project has found."""
+"""Cells found by this project with `search run`."""
 
 CELLS = {
     # python -m benchmarks.search_against_random --data cifar10 --path FOLDER --images 5000

@@ -1,1 +1,1 @@
-"""The commands of `zoo`, one module for each group; `zoo.cli` has their table."""
+"""The commands of `zoo`; `zoo.cli` has their table."""

@@ -1,4 +1,4 @@
-"""`zoo list`, `show`, `plot` and `register`: the cells themselves.  Needs no torch."""
+"""`zoo list`, `show`, `plot` and `register`.  Needs no torch."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def list_cells(
 ) -> None:
     """Show the cells of the zoo: the best known of the published ones, and all of your own.
 
-    A PATTERN searches all of them, by name and alias.  Errors, perplexities and parameters (in
-    millions) are those that the papers report.
+    A PATTERN searches all cells by name and alias.  Errors, perplexities and parameters (in
+    millions) are as reported in the papers.
 
     \b
     Example:
@@ -77,7 +77,7 @@ def list_cells(
 
 
 def _names(cell: CellRecord) -> str:
-    """The name, and what it is called for short."""
+    """The name and its shorter aliases."""
     short = [alias for alias in cell.aliases if len(alias) < len(cell.name)]
     return f"{cell.name} ({', '.join(short)})" if short else cell.name
 
@@ -89,7 +89,7 @@ def _method(cell: CellRecord) -> str:
 
 
 def _figure(cell: CellRecord) -> str:
-    """The first of the usual benchmarks that the paper reports."""
+    """The first of the common benchmarks that the paper reports."""
     for key, form in (("cifar10_error", "CIFAR-10 {:.2f} %"), ("imagenet_top1_error",
                       "ImageNet {:.1f} %"), ("cifar100_error", "CIFAR-100 {:.2f} %"),
                       ("ptb_test_ppl", "PTB {:.1f} ppl")):
@@ -106,7 +106,7 @@ def _parameters(cell: CellRecord) -> str:
 
 
 def _facts(cell: CellRecord) -> dict[str, Any]:
-    """What is known of a cell besides its edges, for JSON."""
+    """The metadata of a cell, for JSON."""
     return {
         "name": cell.name,
         "kind": cell.genotype.kind,
@@ -132,16 +132,16 @@ def show(
     form: Annotated[str | None, typer.Option(
         "--format", help=f"Print it in one form only: {', '.join(FORMATS)}.",
         show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json: all that is "
-                                          "known of it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json, with all "
+                                          "metadata.")] = False,
     as_text: Annotated[bool, typer.Option("--text", help="The same as --format classic: "
                                           "Genotype(...).")] = False,
     select: Select = None,
 ) -> None:
-    """Show a cell: its paper, the figures reported, and the genotype as text and as JSON.
+    """Show a cell: its paper, the reported results, and the genotype as text and as JSON.
 
-    Other tools take it in their own forms: NNI's sample of a space, the configuration of
-    NAS-Bench-301, the tuples of NASLib.
+    --format also writes it for other tools: a sample of NNI, a configuration of NAS-Bench-301,
+    tuples of NASLib.
 
     \b
     Example:
@@ -197,7 +197,7 @@ def _page(cell: CellRecord) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    """The text of a genotype with a line for each field, and for each motif."""
+    """The text of a genotype with a line for each field and each motif."""
     text = re.sub(r", (?=\w+=)", ",\n         ", text)
     return text.replace("]], [[", "]],\n                  [[").splitlines()
 
@@ -239,28 +239,28 @@ def plot(
     if not output.parent.is_dir():
         raise ValueError(f"{output}: there is no folder {output.parent}; create it first")
     if output.is_dir():
-        raise ValueError(f"{output} is a folder; name a file, such as "
+        raise ValueError(f"{output} is a folder; give a file, such as "
                          f"{output / _picture(cell)}")
     if output.suffix.lower() != ".svg" and not _is_special(output):
-        raise ValueError(f"{output} does not end in .svg, and the drawing is SVG; name it "
-                         f"{output.with_suffix('.svg')}, of which browsers, Inkscape and "
-                         "rsvg-convert make PNG and PDF")
+        raise ValueError(f"{output} does not end in .svg, and the drawing is SVG; write "
+                         f"{output.with_suffix('.svg')} and convert it to PNG or PDF with a "
+                         "browser, Inkscape or rsvg-convert")
     _write_whole(output, svg(cell.genotype, cell.name))
     typer.echo(f"wrote {output}")
 
 
 def _picture(cell: CellRecord) -> Path:
-    """The file for a cell's drawing, in this folder whatever name stands in a genotype file."""
+    """The default file for a cell's drawing, in the current folder whatever the cell's name."""
     return Path(f"{Path(cell.name).name}.svg")
 
 
 def _is_special(path: Path) -> bool:
-    """/dev/stdout and its like, which cannot be replaced."""
+    """Whether `path` is a device such as /dev/stdout, which cannot be replaced."""
     return path.exists() and not path.is_file()
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is the old one or the new one at any moment."""
+    """Write a file atomically, or to a device such as /dev/stdout."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if _is_special(path):

@@ -1,4 +1,4 @@
-"""`zoo eval`: how often an artifact's network is right, and what it takes for what."""
+"""`zoo eval`: accuracy and confusion matrix of an artifact's network."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def evaluate(
     refuse("a language model", by=by)
     data = data or manifest.input.data
     if data is None:
-        raise ValueError(f"{directory} does not say what it was trained on; name it with --data")
+        raise ValueError(f"{directory} does not name its data set; give it with --data")
     images = (load_for(manifest.input, data, path) if size is None else
               load(data, path, size))
     check_match(manifest, images)
@@ -85,7 +85,8 @@ def evaluate(
 
 
 def _print(labels: list[str], result: Result) -> None:
-    """By class, then the matrix where the terminal is wide enough, else the frequent mistakes."""
+    """Print accuracies by class with the confusion matrix, or, on a narrow terminal, with the most
+    frequent mistakes."""
     from zoo.plotting.confusion import worst
 
     width = shutil.get_terminal_size().columns
@@ -97,16 +98,16 @@ def _print(labels: list[str], result: Result) -> None:
         [number, label[:16], f"{accuracy:.2%}" if count else "-", count]
         for number, (label, count, accuracy) in enumerate(zip(
             labels, result.class_images, result.class_accuracy))]
-    if matrix:  # the columns are the numbers in front of the rows
+    if matrix:  # columns are headed by the class numbers
         columns = ["", "class", "right", *map(str, range(len(labels)))]
         rows = [row[:3] + [count or "." for count in counts]
                 for row, counts in zip(rows, result.confusion.tolist())]
     print_table(columns, rows, right=[column for column in columns if column != "class"])
     if matrix:
-        typer.echo("rows: the class; columns: what its images are taken for\n")
+        typer.echo("rows: true class; columns: predicted class\n")
     elif mistakes := worst(result.confusion, 10):
-        typer.echo("\nThe most frequent mistakes, all of them with --confusion FILE.svg:")
-        print_table(("class", "taken for", "images"),
+        typer.echo("\nThe most frequent mistakes; --confusion FILE.svg writes all of them:")
+        print_table(("class", "predicted", "images"),
                     [(labels[a], labels[b], count) for a, b, count in mistakes],
                     right=("images",))
         typer.echo()
@@ -137,7 +138,7 @@ def _write(path: Path, result: Result, labels: list[str], title: str) -> None:
 def _evaluate_language(directory: Path, manifest: Manifest, model: LanguageModel, *,
                        data: str | None, path: Path | None, by: str | None, device: str,
                        as_json: bool) -> None:
-    """For an artifact whose network is a language model."""
+    """Evaluate an artifact with a language model."""
     from zoo.artifact.folder import read_vocabulary
     from zoo.system.device import pick_device
     from zoo.training.losses import measures
@@ -146,22 +147,22 @@ def _evaluate_language(directory: Path, manifest: Manifest, model: LanguageModel
     given, data = data, data or manifest.input.data
     vocabulary = read_vocabulary(directory, manifest)
     if data is None or vocabulary is None:
-        raise ValueError(f"{directory} was not made by `zoo train`: it does not say which tokens "
-                         "it knows")
+        raise ValueError(f"{directory} has no vocabulary, since it was not written by `zoo train`; "
+                         "evaluate a trained run")
     text = same_text(given, data, directory, path, by or manifest.input.unit)
     if text.vocabulary != vocabulary:
-        raise ValueError(f"{text.name} has other {text.by}s than {directory} has learned; give "
+        raise ValueError(f"the vocabulary of {text.name} differs from that of {directory}; give "
                          "the text of its training with --data and --path")
     model.to(pick_device(device))
     figures = measures(model, text, manifest.metrics.get("test_columns", 10))
     for name, value in figures.items():
         if not math.isfinite(value):
-            raise NotFiniteError(f"{directory}: the network's {name} on {text.name} is {value}, "
-                                 "though its weights are numbers: they are too large; take others")
-    found = {"data": text.name, "tokens": len(text.test), **figures}
+            raise NotFiniteError(f"{directory}: the network's {name} on {text.name} is {value} "
+                                 "although its weights are finite: they are too large; use others")
+    metrics = {"data": text.name, "tokens": len(text.test), **figures}
     if as_json:
-        typer.echo(json_text.dumps({"name": manifest.name, "trained": manifest.trained, **found}))
+        typer.echo(json_text.dumps({"name": manifest.name, "trained": manifest.trained, **metrics}))
         return
     if not manifest.trained:
         typer.echo("this network is untrained: its weights are random")
-    typer.echo(f"{manifest.name}: {measured(found)}")
+    typer.echo(f"{manifest.name}: {measured(metrics)}")

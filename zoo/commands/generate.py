@@ -41,22 +41,22 @@ def generate(
     from zoo.weights import names_data
 
     if weights is None and not Path(source).exists():
-        raise ValueError(f"there is no folder {source}; train one with `zoo train`, or name "
+        raise ValueError(f"there is no folder {source}; train one with `zoo train`, or give "
                          "shipped weights with --weights")
     if weights is not None and not names_data(weights) and not Path(weights).is_dir():
-        loaded(file_content(Path(weights)), weights)  # what is no weights is told as elsewhere
-        raise ValueError(f"{weights} is a file of weights, which has no vocabulary; name the "
-                         "folder of a trained language model, or shipped weights")
+        loaded(file_content(Path(weights)), weights)  # reports files that are not weights
+        raise ValueError(f"{weights} is a weights file without a vocabulary; give the folder of a "
+                         "trained language model, or shipped weights")
     model: object = source
     if weights is not None:
         cell = read_cell(source)
         model = create_model(cell.genotype if cell.origin == "file" else cell.name, "language",
                              weights=weights)
     assert isinstance(model, (str, LanguageModel))
-    coming = tokens(model, prompt, count, temperature, seed, pick_device(device))
+    generated = tokens(model, prompt, count, temperature, seed, pick_device(device))
     began, written = time.perf_counter(), 0
     typer.echo(prompt, nl=False)
-    for token in coming:
+    for token in generated:
         typer.echo(token, nl=False)
         sys.stdout.flush()
         written += 1

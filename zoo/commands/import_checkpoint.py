@@ -1,4 +1,4 @@
-"""`zoo import`: a checkpoint becomes an artifact folder."""
+"""`zoo import`: convert a checkpoint to an artifact folder."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def import_checkpoint(
     from zoo.checkpoints.first_bytes import plain_stem
 
     if cell is None:
-        raise ValueError(f"name the cell that {checkpoint} is a network of with --cell: "
-                         f"{importing.fitting_cells(checkpoint)}; shapes do not say which node "
-                         "reads which")
+        raise ValueError(f"give the cell of {checkpoint} with --cell: "
+                         f"{importing.fitting_cells(checkpoint)}; shapes do not determine the "
+                         "edges of a cell")
     record = read_cell(cell, select)
     name = shown_name(cell, record)
     folder = output or Path("runs") / f"{name}-{plain_stem(str(checkpoint))}"

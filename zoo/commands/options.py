@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they make of them."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 
 
 def refuse(owner: str, **given: object) -> None:
-    """Raise ValueError for the first of the settings that was given."""
+    """Raise ValueError for the first setting that is not None; they are settings of `owner`."""
     for name, value in given.items():
         if value is not None:
-            raise ValueError(f"--{name.replace('_', '-')} is a setting of {owner}; leave it out")
+            raise ValueError(f"--{name.replace('_', '-')} is a setting of {owner}; omit it")
 
 
 def same_text(given: str | None, known: str, folder: Path, path: Path | None, by: str | None
               ) -> TextData:
-    """The text of an earlier training: as `given`, else by the name under which it is known."""
+    """Load the text of an earlier training: the `given` one, else by its stored name `known`."""
     from zoo.data.text import TEXT_NAMES, named_text
 
     if given is None and known not in TEXT_NAMES:
-        raise ValueError(f"{folder} learned from a file that it calls {known}; name that file "
-                         "again with --data")
+        raise ValueError(f"{folder} was trained on a file named {known}, whose path it does not "
+                         "store; give the file with --data")
     return named_text(given or known, path, by)
 
 
 def measured(facts: dict) -> str:
-    """What a trained network has reached, in words."""
+    """The test metrics of a trained network, in words."""
     if "test_accuracy" in facts:
         return f"{facts['test_accuracy']:.2%} of {facts['images']} test images"
     bits = facts.get("test_bits_per_character")

@@ -1,4 +1,4 @@
-"""`zoo predict`: an image network classifies picture files."""
+"""`zoo predict`: classify picture files with an image network."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def predict(
         raise ValueError(f"--top must be at least 1, not {top}")
     model, manifest = load_artifact(directory)
     if manifest.task != "image-classification":
-        raise ValueError(f"{directory} holds a language model, which takes no pictures; "
-                         f"see it write with `{command('zoo', 'demo', directory)}`")
-    pictures = _without_notes_of_macos(pictures)
+        raise ValueError(f"{directory} holds a language model, which does not read pictures; "
+                         f"try it with `{command('zoo', 'demo', directory)}`")
+    pictures = _without_macos_metadata(pictures)
     read: list[tuple[Path, np.ndarray]] = []
     for picture in pictures:
         try:
@@ -51,14 +51,14 @@ def predict(
         except (DataError, FileNotFoundError) as error:
             typer.echo(f"error: {printable(str(error))}", err=True)
     if read:
-        _answer(directory, model, manifest, read, top, as_json)
+        _classify(directory, model, manifest, read, top, as_json)
     if len(read) < len(pictures):
         raise typer.Exit(1)
 
 
-def _answer(directory: Path, model: nn.Module, manifest: Manifest,
-            read: list[tuple[Path, np.ndarray]], top: int, as_json: bool) -> None:
-    """Print what the network says of pictures, by name and as raw pixels (H, W, C)."""
+def _classify(directory: Path, model: nn.Module, manifest: Manifest,
+              read: list[tuple[Path, np.ndarray]], top: int, as_json: bool) -> None:
+    """Print the predictions for pictures, given by name and raw pixels (H, W, C)."""
     import numpy as np
     import torch
 
@@ -70,30 +70,32 @@ def _answer(directory: Path, model: nn.Module, manifest: Manifest,
     images = np.stack([pixels for _, pixels in read])
     logits = run(model, images, manifest.input.mean, manifest.input.std)
     check_output(logits, f"{directory}: the network")
-    shares = torch.as_tensor(logits).double().softmax(dim=1).tolist()
-    labels = manifest.labels or [f"class {number}" for number in range(len(shares[0]))]
+    probabilities = torch.as_tensor(logits).double().softmax(dim=1).tolist()
+    labels = manifest.labels or [f"class {number}" for number in range(len(probabilities[0]))]
     if as_json:
-        for picture, share in zip(pictures, shares):
+        for picture, row in zip(pictures, probabilities):
             typer.echo(json_text.dumps({"picture": str(picture),
-                                        "probabilities": dict(zip(labels, share))}))
+                                        "probabilities": dict(zip(labels, row))}))
         return
     if not manifest.trained:
-        typer.echo("note: this network is untrained; its answers mean nothing", err=True)
+        typer.echo("note: this network is untrained; its predictions are meaningless", err=True)
     rows = []
-    for picture, share in zip(pictures, shares):
-        best = sorted(range(len(share)), key=lambda number: -share[number])[:top]
-        rows.append((str(picture), ", ".join(f"{labels[n]} {share[n]:.1%}" for n in best)))
+    for picture, row in zip(pictures, probabilities):
+        best = sorted(range(len(row)), key=lambda number: -row[number])[:top]
+        rows.append((str(picture), ", ".join(f"{labels[n]} {row[n]:.1%}" for n in best)))
     print_table(("picture", "most probable"), rows)
 
 
-def _without_notes_of_macos(pictures: list[Path]) -> list[Path]:
-    """The files but ``._a.png``, which lies beside ``a.png`` where macOS has copied it; a note says
-    which.  Raises ValueError where there is no other."""
-    beside = [picture for picture in pictures if picture.name.startswith("._")]
-    if len(beside) == len(pictures):
-        raise ValueError(f"{beside[0]} holds what macOS notes of the file "
-                         f"{beside[0].name.removeprefix('._')}, and no picture; name that one")
-    if beside:
-        note(f"{len(beside)} left out, as macOS's notes of other files: "
-             f"{listed(list(map(str, beside)))}")
-    return [picture for picture in pictures if picture not in beside]
+def _without_macos_metadata(pictures: list[Path]) -> list[Path]:
+    """The files without ``._a.png``, in which macOS stores metadata of ``a.png``, with a note.
+
+    Raises ValueError if there are no other files.
+    """
+    metadata = [picture for picture in pictures if picture.name.startswith("._")]
+    if len(metadata) == len(pictures):
+        raise ValueError(f"{metadata[0]} holds macOS metadata, not a picture; give "
+                         f"{metadata[0].name.removeprefix('._')} instead")
+    if metadata:
+        note(f"ignored {len(metadata)} with macOS metadata of other files: "
+             f"{listed(list(map(str, metadata)))}")
+    return [picture for picture in pictures if picture not in metadata]

@@ -1,4 +1,4 @@
-"""How far a long loop is: a bar on a terminal, plain lines elsewhere."""
+"""Shows the progress of a loop: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callable]:
-    """Yields ``report(steps done, steps in all, row of an epoch or None)``.
+    """Yields ``report(steps done, total steps, row of an epoch or None)``.
 
-    On a terminal a bar with the time left and, where a step takes `size` images or tokens, how
-    many it takes a second; else a line for each epoch.
+    On a terminal, a bar with the time left and, if a step has `size` images or tokens, their number
+    per second; elsewhere a line per epoch.
     """
     from rich.console import Console
     from rich.progress import (
@@ -44,25 +44,25 @@ def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callabl
     if not sys.stderr.isatty():
         yield _line
         return
-    def whole():  # what is left is for the bar, where the terminal is narrow
+    def fixed():  # on a narrow terminal only the bar shrinks
         return Column(no_wrap=True)
 
-    bar = Progress(TextColumn("{task.description}", table_column=whole()),
+    bar = Progress(TextColumn("{task.description}", table_column=fixed()),
                    BarColumn(bar_width=None),
-                   TextColumn("{task.percentage:.0f}%", table_column=whole()),
-                   TimeRemainingColumn(table_column=whole()), Speed(table_column=whole()),
+                   TextColumn("{task.percentage:.0f}%", table_column=fixed()),
+                   TimeRemainingColumn(table_column=fixed()), Speed(table_column=fixed()),
                    console=Console(stderr=True), speed_estimate_period=300)
     with bar:
         task = bar.add_task(title, total=None)
-        begun = False
+        started = False
 
         def report(done: int, total: int, row: dict | None = None) -> None:
-            nonlocal begun
-            if begun:
+            nonlocal started
+            if started:
                 bar.update(task, completed=done)
-            else:  # a run that goes on has not made its earlier steps just now
+            else:  # excludes the earlier steps of a resumed run from the speed
                 bar.reset(task, completed=done, total=total)
-                begun = True
+                started = True
             if row:
                 bar.update(task, description=f"epoch {row['epoch']}: {_measures(row)}")
 
@@ -72,33 +72,33 @@ def steps(title: str, size: float = 0, unit: str = "images") -> Iterator[Callabl
 @contextlib.contextmanager
 def training(folder: Path, size: float, unit: str = "images", shown: bool = True
              ) -> Iterator[Callable | None]:
-    """As `steps`, for a training in `folder`, which an interrupt says how to go on with.
+    """`steps` for a training in `folder`, with instructions to resume it after an interrupt.
 
-    Of several processes it is shown by one; the others get None.
+    Yields None unless `shown`, for all processes but the first.
     """
     from zoo.runs.run_folder import CONFIG
 
-    def way() -> str:
-        if not (folder / CONFIG).exists():  # nothing is begun yet
+    def instruction() -> str:
+        if not (folder / CONFIG).exists():  # not started yet
             return f"go on with `{typed()}`"
         return f"go on with `{typed('--resume')}` (whole epochs are kept in {folder})"
 
-    with interrupts.go_on(way), \
+    with interrupts.resumable(instruction), \
             steps("training", size, unit) if shown else contextlib.nullcontext() as report:
         yield report
 
 
 def announce(what: str, place: torch.device, dtype: torch.dtype, resume: bool) -> None:
-    """Say what begins, or goes on, on which device and how precisely."""
+    """Print what starts or resumes, its device and its precision."""
     from zoo.system import distributed
     from zoo.system.device import slow_in
 
     count = distributed.size()
-    beside = f" in {count} processes" if count > 1 else ""
+    processes = f" in {count} processes" if count > 1 else ""
     name = str(dtype).removeprefix("torch.")
-    typer.echo(f"{what} on {place} in {name}{beside}", err=True)
+    typer.echo(f"{what} on {place} in {name}{processes}", err=True)
     if slow_in(dtype, place) and not resume:
-        typer.echo(f"note: this CPU has no products in {name}; --precision float32 is faster",
+        typer.echo(f"note: this CPU has no {name} products; --precision float32 is faster",
                    err=True)
 
 
@@ -112,7 +112,7 @@ def _line(done: int, total: int, row: dict | None = None) -> None:
 
 
 def _measures(row: dict, digits: str = ".3f", name: str = "") -> str:
-    """What a row of the history says of the epoch, in words."""
+    """The metrics in a history row, in words."""
     words = [f"loss {row['train_loss']:{digits}}"]
     if "train_accuracy" in row:
         words.append(f"{name}{row['train_accuracy']:.1%}")
@@ -127,9 +127,9 @@ def _measures(row: dict, digits: str = ".3f", name: str = "") -> str:
 
 @contextlib.contextmanager
 def spinner() -> Iterator[Callable[[str], None]]:
-    """Yields ``say(text)``: a spinner with the text on a terminal, else a plain line on stderr.
+    """Yields ``say(text)``, which shows a spinner with the text, or a line if not on a terminal.
 
-    Writes to a copy of stderr, so that it shows while file descriptor 2 is redirected.
+    Writes to a duplicate of stderr, which stays visible while file descriptor 2 is redirected.
     """
     from rich.console import Console
 

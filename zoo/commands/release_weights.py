@@ -1,4 +1,4 @@
-"""Ship a finished run: writes its weights and their card into `zoo/weights/`.
+"""Ships a finished run: writes its weights and their card to `zoo/weights/`.
 
     python -m zoo.commands.release_weights runs/DARTS_V1-digits
     python -m zoo.commands.release_weights runs/DARTS_V2-cifar10 --path ~/cifar10 \\
@@ -6,8 +6,8 @@
     python -m zoo.commands.release_weights runs/ENAS_RNN-shakespeare --data shakespeare.txt \\
         --lstm runs/LSTM
 
-The weights become float16, and the accuracy or perplexity on the card is measured anew with the
-rounded values.  The run folder must be what `zoo train` left.
+The weights become float16, and the card has the accuracy or perplexity of the rounded weights.  The
+run folder must be as written by `zoo train`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from zoo.training.losses import measures
 from zoo.training.lstm_baseline import MEASURED
 from zoo.weights import HERE, WEIGHTS, WeightsError, load_artifact, load_weights, packed
 
-#: License of the shipped weights by the data that they learned from.
+#: License of the shipped weights by their training data.
 LICENSES = {
     "digits": "Apache-2.0; learned from the UCI Optical Recognition of Handwritten Digits, "
               "E. Alpaydin and C. Kaynak 1998, CC BY 4.0",
@@ -46,26 +46,26 @@ LICENSES = {
 
 def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path | None = None,
          lstm: Path | None = None, remark: str | None = None) -> dict[str, Any]:
-    """Write float16 weights and the card of the run into `target`; the card.
+    """Write the float16 weights and the card of a run to `target`; return the card.
 
-    `path` is where the data set lies, `remark` what is to be known of that copy of it; `text` is
-    the file that a language model learned from, `lstm` the run of an LSTM to compare with.
-    Nothing is written before all is measured.  Raises ArtifactError or WeightsError for a folder
-    that is no finished run, of another cell than its name says, or of a data set whose license is
-    not stated here, UnknownCellError for a cell that is not registered, DataError for data that
-    cannot be read.
+    `path` is the folder of the data set, `remark` a remark on that copy of it; `text` is the
+    training text of a language model, `lstm` the run of an LSTM to compare with.
+    Writes nothing before the evaluation is complete.  Raises ArtifactError or WeightsError for a
+    folder that is not a finished run, whose cell does not match its name, or whose data set has no
+    license in `LICENSES`, UnknownCellError for an unregistered cell, DataError for data that cannot
+    be read.
     """
     model, manifest = load_artifact(run)
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     known, data = record(manifest.genotype), manifest.input.data
     if known.genotype != read_genotype(run, manifest):
-        raise WeightsError(f"{run} is a network of another cell than {known.name}, which it is "
-                           "called; only registered cells are shipped")
+        raise WeightsError(f"{run} is named {known.name} but has another cell; ship only "
+                           "registered cells")
     cell = known.name
     if data not in LICENSES:
-        raise WeightsError(f"the license of {data} is not stated in {Path(__file__).name}; weights "
-                           f"can be shipped of {', '.join(LICENSES)}")
-    # One key: of several the order would change from process to process, and the sha256 with it.
+        raise WeightsError(f"{Path(__file__).name} has no license for weights trained on {data}; "
+                           f"it has {', '.join(LICENSES)}")
+    # A single key, since the order of several, and so the sha256, would vary between processes.
     content = packed(model, half=True, metadata={"weights": f"{cell}-{data}"})
     load_weights(model, content, str(run))
     if manifest.network.kind == "language":
@@ -78,7 +78,7 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
     place = target / f"{cell}-{data}.json"
     before = json.loads(place.read_text(encoding="utf-8")) if place.exists() else None
     earlier = _earlier(before, manifest.metrics.get("weights_sha256"))
-    seconds = sum(sitting["seconds"] for sitting in [manifest.metrics, *earlier])
+    seconds = sum(training["seconds"] for training in [manifest.metrics, *earlier])
     card: dict[str, Any] = {
         "cell": cell, "data": data, **({"remark": remark} if remark else {}), **measured,
         "network": manifest.network.model_dump(exclude_none=True),
@@ -92,11 +92,11 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
         "hours": round(seconds / 3600, 2), "tools": manifest.tools, "precision": "float16",
         "licence": LICENSES[data],
         "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
-        # Of the float32 file, which a training may have gone on from as well.
+        # Of the float32 file, from which a training may have continued as well.
         "run_sha256": hashlib.sha256((run / WEIGHTS).read_bytes()).hexdigest(),
     }
     if before and before["sha256"] == card["sha256"] and "agreement" in before:
-        card["agreement"] = before["agreement"]  # of the same weights, so that it still holds
+        card["agreement"] = before["agreement"]  # the weights have not changed
     target.mkdir(parents=True, exist_ok=True)
     write_whole(target / f"{cell}-{data}.safetensors", content)
     write_whole(place, json_bytes(card))
@@ -104,14 +104,14 @@ def ship(run: Path, target: Path = HERE, *, text: str | None = None, path: Path 
 
 
 def _earlier(before: dict[str, Any] | None, started_from: str | None) -> list[dict[str, Any]]:
-    """The trainings, oldest first, behind the weights with this sha256, if the card `before` is
-    theirs.
+    """The earlier trainings of the weights, oldest first, if the card `before` belongs to the
+    weights with the sha256 `started_from`.
 
-    Without them the epochs and hours of a training that went on would look like all of them.
+    They complete the epochs and hours of a continued training.
     """
     if started_from is None or before is None:
         return []
-    if before.get("weights_sha256") == started_from:  # shipped once more
+    if before.get("weights_sha256") == started_from:  # shipped again
         return before.get("earlier", [])
     if started_from not in (before["sha256"], before.get("run_sha256")):
         return []
@@ -128,38 +128,38 @@ def _accuracy(model: nn.Module, images: ImageData) -> dict[str, Any]:
 
 def _read_text(manifest: Manifest, vocabulary: list[str] | None, where: str | None,
                path: Path | None) -> TextData:
-    """The text that the model learned from.  Raises WeightsError when it is another."""
-    assert manifest.input.data is not None  # `ship` knows its license
+    """The training text of the model.  Raises WeightsError if the vocabulary differs."""
+    assert manifest.input.data is not None  # checked by `ship`
     text = named_text(where or manifest.input.data, path, manifest.input.unit)
     if text.vocabulary != vocabulary:
-        raise WeightsError(f"{where or path} is not the text that {manifest.name} learned from")
+        raise WeightsError(f"{where or path} is not the training text of {manifest.name}")
     return text
 
 
 def _language_card(model: LanguageModel, manifest: Manifest, text: TextData,
                    lstm: Path | None) -> dict[str, Any]:
-    """What the card says of a language model only; `lstm` is the run folder of an LSTM."""
+    """The entries of a language model's card; `lstm` is the run folder of an LSTM."""
     data = manifest.input.data
-    found: dict[str, Any] = {
+    entries: dict[str, Any] = {
         **measures(model, text, manifest.metrics.get("test_columns", 10)),
         "tokens": len(text.test), "unit": text.by, "vocabulary": text.vocabulary}
     if lstm is not None:
         measured = json.loads((lstm / MEASURED).read_text(encoding="utf-8"))
         if measured["data"] != data:
-            raise WeightsError(f"{lstm} is an LSTM of {measured['data']}, not of {data}")
-        found["lstm_perplexity"] = measured["test_perplexity"]
-        found["lstm_parameters"] = measured["parameters"]
-    return found
+            raise WeightsError(f"{lstm} is an LSTM trained on {measured['data']}, not on {data}")
+        entries["lstm_perplexity"] = measured["test_perplexity"]
+        entries["lstm_parameters"] = measured["parameters"]
+    return entries
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m zoo.commands.release_weights",
                                      description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("runs", nargs="+", type=Path, help="run folders that `zoo train` finished")
-    parser.add_argument("--path", type=Path, help="where the data set lies")
-    parser.add_argument("--data", help="the file that a language model learned from")
+    parser.add_argument("runs", nargs="+", type=Path, help="finished run folders of `zoo train`")
+    parser.add_argument("--path", type=Path, help="folder of the data set")
+    parser.add_argument("--data", help="training text of a language model")
     parser.add_argument("--lstm", type=Path, help="run folder of the LSTM to compare with")
-    parser.add_argument("--remark", help="what is to be known of this copy of the data set")
+    parser.add_argument("--remark", help="remark on this copy of the data set")
     given = parser.parse_args()
     for run in given.runs:
         try:

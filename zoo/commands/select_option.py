@@ -1,4 +1,4 @@
-"""`--select`, the option of every command that takes a genotype file.  Needs no torch."""
+"""`--select`, the option of every command that reads a genotype file.  Needs no torch."""
 
 from __future__ import annotations
 

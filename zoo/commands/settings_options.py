@@ -1,4 +1,4 @@
-"""The options that `zoo train` and `search run` share; needs no torch."""
+"""The options shared by `zoo train` and `search run`.  Needs no torch."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from zoo.messages.notes import printable
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]],
                 right: Collection[str] = (), shorten: str = "",
                 whole: Collection[int] = ()) -> None:
-    """Print `rows` under the headings `columns`; those named in `right` are aligned right.
+    """Print `rows` under the headings `columns`; the columns `right` are right-aligned.
 
-    On a terminal too narrow for all, the column `shorten` is cut, or, in the rows with the numbers
-    `whole`, goes on a line of its own; in a file or a pipe neither happens.
+    If the terminal is too narrow, the column `shorten` is truncated, or moved to a separate line in
+    the rows numbered `whole`.  Files and pipes get the full text.
     """
     below: dict[int, str] = {}
     rows = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]

@@ -18,7 +18,6 @@ from zoo.commands.options import (
 )
 from zoo.commands.select_option import Select
 from zoo.commands.settings_options import Assignments, Config, Threads
-from zoo.data.images import NAMES
 
 if TYPE_CHECKING:
     from zoo.genotypes.serialization import Genotype
@@ -90,7 +89,7 @@ def train(
       zoo train DARTS --config my_recipe.yaml --set ema_decay=0.999
     """
     from zoo.commands import progress
-    from zoo.data.sets import hub
+    from zoo.data.downloads import check_download
     from zoo.recipes.config_file import read_assignments
     from zoo.training.options import TrainOptions
 
@@ -104,10 +103,9 @@ def train(
                                 else validation)})
     if config is not None:
         options = options.over_file(config)
-    # An unknown name is refused before a data set is fetched.
     cell, genotype = _cell(options, select)
-    if options.path is None and (options.data in NAMES) == (genotype.kind != "recurrent"):
-        hub.check(options.data)  # before the seconds that torch takes
+    # Before importing torch, which takes seconds.
+    check_download(genotype.kind, options.data, options.path)
 
     from zoo.system import distributed
     from zoo.system.device import pick_device, pick_precision
@@ -116,26 +114,26 @@ def train(
 
     check_threads(options.threads)
     kind = modality(cell, genotype, options.network)
-    said = vars(options) | options.changes
-    refuse(kind.others, **{setting: said[setting] for setting in kind.foreign})
-    if options.preset and not resume:  # an unknown preset as well
+    given = vars(options) | options.changes
+    refuse(kind.others, **{setting: given[setting] for setting in kind.foreign})
+    if options.preset and not resume:  # rejects an unknown preset before loading data
         kind.recipe(options.data or kind.data, options.preset)
     folder = output or Path("runs") / f"{cell}-{Path(options.data or kind.data).stem}"
     if resume:
         options = kind.resumed(options, folder)
-    learned = kind.load(options)
-    kind.check_same_data(learned, options)
-    recipe = kind.resolve(learned, options)
+    loaded = kind.load(options)
+    kind.check_same_data(loaded, options)
+    recipe = kind.resolve(loaded, options)
     device = options.device or "auto"
     place = pick_device(device)
     precision = options.precision or "auto"
     writes = distributed.is_main_process()
     dtype = pick_precision(precision, place, recipe.precision)
-    kind.check_fits(genotype, learned, recipe, place, dtype)
+    kind.check_fits(genotype, loaded, recipe, place, dtype)
     if writes:
-        progress.announce(f"{cell} on {kind.describe(learned, recipe)}", place, dtype, resume)
+        progress.announce(f"{cell} on {kind.describe(loaded, recipe)}", place, dtype, resume)
     with progress.training(folder, kind.per_step(recipe), kind.unit, writes) as report:
-        manifest = kind.train(cell, learned, recipe, folder, genotype, options, device=device,
+        manifest = kind.train(cell, loaded, recipe, folder, genotype, options, device=device,
                               precision=precision, threads=options.threads, resume=resume,
                               report=report, events=True)
     if writes:
@@ -143,15 +141,15 @@ def train(
 
 
 def _cell(options: TrainOptions, select: str | None) -> tuple[str, Genotype]:
-    """The cell's name, in folders and manifests, and its genotype.
+    """The cell's name in folders and manifests, and its genotype.
 
-    A file of settings brings the genotype of a cell that is not registered here.
+    A settings file includes the genotype, for cells that are not registered.
     """
     from zoo.genotypes.reader import parse
     from zoo.registry import registered
 
     if options.cell is None:
-        raise ValueError("name a cell, as in `zoo train DARTS`, or give a --config that has one")
+        raise ValueError("give a cell, as in `zoo train DARTS`, or a --config that names one")
     if select is None and options.genotype is not None and not registered(options.cell):
         return options.cell, parse(options.genotype)
     record = read_cell(options.cell, select)

@@ -1,1 +1,1 @@
-"""What is said to a user beside results: notes, the nearest name, commands to copy."""
+"""Messages to the user: notes, suggestions for misspelled names, commands to copy."""

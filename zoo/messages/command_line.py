@@ -1,4 +1,4 @@
-"""Commands as they are printed: each can be copied into a shell, whatever its names hold."""
+"""Formats commands for messages, quoted so that they can be pasted into a shell."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 
 
 def command(*words: object) -> str:
-    """The command of these words, quoted for a POSIX shell; a path that begins with '-' is no
-    option.
+    """The command of these words, quoted for a POSIX shell; a path that starts with '-' gets './'.
 
     >>> command("zoo", "build", Path("my cells/a.json"), "--export", "tfjs")
     "zoo build 'my cells/a.json' --export tfjs"
@@ -19,7 +18,7 @@ def command(*words: object) -> str:
 
 
 def typed(*more: str) -> str:
-    """The command that started this process, with `more` words where it does not have them."""
+    """The command that started this process, with those of the words `more` that it lacks."""
     words = sys.argv[1:]
     started = sys.orig_argv[:len(sys.orig_argv) - len(words)]
     # `python -m zoo`: argv[0] is a path or, at first, "-m".

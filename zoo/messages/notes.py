@@ -1,8 +1,8 @@
-"""Notes: what is no error and still has to be said, such as files that are left out.
+"""Notes: messages that are not errors, such as about ignored files.
 
-Code that is far from a terminal says it by `note`, and by `say` what is as it should be.  The
-commands show both as lines on stderr, each once (`show`); in Python they are warnings and infos of
-the logger "zoo", as any other's.
+Library code calls `note` for anything unexpected and `say` for plain information.  The commands
+print both on stderr, each text once (`show`); in Python they are warnings and infos of the logger
+"zoo".
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _LOGGER = logging.getLogger("zoo")
 
 
 def note(text: str) -> None:
-    """Say `text`, one line without a full stop."""
+    """Log `text`, one line without a full stop, as a warning."""
     _LOGGER.warning("%s", printable(text))
 
 
 def say(text: str) -> None:
-    """Say `text`, a fact that is no surprise, as `note` does."""
+    """Log `text`, one line without a full stop, as information."""
     _LOGGER.info("%s", printable(text))
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first names and how many more there are.
+    """The first `most` names, and how many more there are.
 
     >>> listed(["a", "b", "c", "d"], most=2)
     'a, b and 2 more'
@@ -40,8 +40,8 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` in one line, with the escapes of Python for what a terminal would not show: line
-    ends and control characters in names of files, and bytes of theirs that are no text.
+    """`text` in one line, with Python escapes for unprintable characters: line breaks and control
+    characters in file names, and undecodable bytes.
 
     >>> printable("a\\nb")
     'a\\\\nb'
@@ -51,32 +51,32 @@ def printable(text: str) -> str:
 
 
 def print_anything() -> None:
-    """From here on what a terminal's encoding lacks is printed as escapes, rather than an error:
-    names of files need not be text."""
+    """Make stdout and stderr print characters outside the terminal's encoding as escapes instead of
+    raising, since file names may not be text."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            with contextlib.suppress(OSError, ValueError):  # no file behind it, or none to seek in
+            with contextlib.suppress(OSError, ValueError):  # not a file, or not seekable
                 stream.reconfigure(errors="backslashreplace")
 
 
 class _OnStderr(logging.Handler):
-    """Echoes each note once; of several processes that torchrun started the first one does."""
+    """Prints each note once; under torchrun only in the first process."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: set[str] = set()
+        self._printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         first = os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
-        if first and text not in self.said:
-            self.said.add(text)
+        if first and text not in self._printed:
+            self._printed.add(text)
             note = "note: " if record.levelno >= logging.WARNING else ""
             typer.echo(f"{note}{text}", err=True)
 
 
 def show() -> None:
-    """Show the notes of the command that begins here on stderr."""
+    """Print the notes of this command on stderr, forgetting those of an earlier one."""
     for handler in list(_LOGGER.handlers):
         if isinstance(handler, _OnStderr):
             _LOGGER.removeHandler(handler)

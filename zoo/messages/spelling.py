@@ -1,4 +1,4 @@
-"""The nearest of the names there are, for errors about one that is not."""
+"""Suggestions for misspelled names in errors."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 
 def did_you_mean(name: object, among: Iterable[str], most: int = 1) -> str:
-    """"did you mean X? " with up to `most` names, or nothing where none is near."""
+    """"did you mean X? " with up to `most` similar names, or nothing."""
     names = {str(allowed).casefold(): str(allowed) for allowed in among}
     close = difflib.get_close_matches(str(name).casefold(), names, n=most)
     return f"did you mean {' or '.join(names[near] for near in close)}? " if close else ""
 
 
 def choices(name: object, among: Iterable[str]) -> str:
-    """`name`, the nearest of the names there are, and all of them: the end of an error."""
+    """`name`, the most similar allowed name, and all allowed names: the end of an error."""
     among = list(among)
     return f"{name!r}; {did_you_mean(name, among)}there are {', '.join(among)}"

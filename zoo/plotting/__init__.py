@@ -1,1 +1,1 @@
-"""Pictures of cells and of mistakes, as SVG."""
+"""Drawings of cells and confusion matrices, as SVG."""

@@ -1,16 +1,17 @@
-"""Draws a genotype as SVG, with the words of the field and without Graphviz.
+"""Draws a genotype as SVG, without Graphviz.
 
-The convention of the figures of Liu et al. 2019 (arXiv 1806.09055): c_{k-2} and c_{k-1} come
-in, c_{k} goes out.  Nodes have the numbers of `Genotype(...)`: intermediate ones are 2, 3, ...,
-after the two inputs; in a recurrent cell x_t and h_{t-1} come in and node 0 is the gated initial
-state.
+Follows the figures of Liu et al. 2019 (arXiv 1806.09055): the inputs are c_{k-2} and c_{k-1}, the
+output is c_{k}.  Nodes are numbered as in `Genotype(...)`, with intermediate nodes 2, 3, ... after
+the two inputs.  In a recurrent cell the inputs are x_t and h_{t-1}, and node 0 is the gated initial
+state.  In a hierarchical cell and its motifs node 0 is the input, and a node concatenates its
+edges.
 
-In a hierarchical cell and its motifs node 0 is the input, a node the concatenation of its edges;
-in one of NAS-Bench-201 node 0 is the input too, a node the sum of its edges, and those that are
-'none' are left out.
+In a hierarchical cell and its motifs node 0 is the input and a node the concatenation of its edges;
+in a NAS-Bench-201 cell node 0 is the input too, a node is the sum of its edges, and 'none' edges
+are not drawn.
 
-Colors are attributes for light pages, and a media query changes them for dark ones: right as
-an <img>, under a strict Content-Security-Policy and in programs that know no CSS.
+Light colors are attributes and a media query replaces them in dark mode, so drawings work as an
+<img>, under a strict Content-Security-Policy, and in programs without CSS.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ from zoo.plotting.layout import (
 
 _MARGIN = 20
 _CELL_GAP = 44
-_HEADING = 66  # title and headings above the cells
-_TITLE = 30  # of these, the title
+_HEADING = 66  # height of the title and headings above the cells
+_TITLE = 30  # height of the title alone
 _MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
-# family: (fill, stroke, text) on a light page, and on a dark one
+# family: (fill, stroke, text) in light mode, and in dark mode
 _FAMILIES = {
     "separable": (("#dbe8fd", "#5b8def", "#16386f"), ("#1c3357", "#5b8def", "#d3e3ff")),
     "dilated": (("#eadffb", "#9a6fe0", "#482183"), ("#38264f", "#a585e0", "#eadffb")),
@@ -50,7 +51,7 @@ _FAMILIES = {
     "skip": (("#eef0f3", "#8b95a3", "#38414d"), ("#2c323b", "#8b95a3", "#e3e7ec")),
     "none": (("#ffffff", "#a0a7b1", "#5b6470"), ("#14171c", "#6c7580", "#a9b1bc")),
 }
-# part of the drawing: (attribute, on a light page, on a dark one)
+# part of the drawing: (attribute, light color, dark color)
 _PARTS = {
     "line": ("stroke", "#7c8796", "#8792a2"),
     "ink": ("fill", "#1d2530", "#e8ecf2"),
@@ -62,9 +63,9 @@ _NODE = (("#ffffff", "#2f3a48", "#1d2530"), ("#1a2029", "#d9dfe8", "#e8ecf2"))
 
 
 def svg(genotype: Genotype, title: str, only: str | None = None) -> str:
-    """The drawing of all cells of `genotype` as the text of an SVG file, headed by `title` or ''.
+    """Draw the cells of `genotype` as the text of an SVG file, with a `title`, which may be ''.
 
-    `only` names a cell ("normal", "reduce", "recurrent", "cell") to draw alone.
+    `only` selects a single cell ("normal", "reduce", "recurrent", "cell").
     """
     cells = {name: cell for name, cell in genotype.cells().items() if only in (None, name)}
     drawings = []
@@ -114,8 +115,8 @@ def _heading(genotype: Genotype, name: str) -> str:
 
 
 def _output(kind: str, name: str) -> tuple[str, str, str]:
-    """What the bar below a cell says: a letter, its index, and how nodes are joined."""
-    if kind == "hierarchical":  # its last node has joined them
+    """The label of the output bar: a letter, its index, and how the nodes are combined."""
+    if kind == "hierarchical":  # the last node already concatenates
         return "output" if name == "cell" else "conv_1x1_relu", "", ""
     if kind == "nasbench201":
         return "output", "", ""
@@ -124,8 +125,10 @@ def _output(kind: str, name: str) -> tuple[str, str, str]:
 
 def _side_by_side(widths: Sequence[float], heights: Sequence[float]
                   ) -> tuple[list[Point], float, float]:
-    """Places for drawings: the first one on the left, the others in two columns beside it (one
-    if there is one).  Returns the upper left corners, and the right and lower end of all."""
+    """Arrange drawings: the first on the left, the others next to it in up to two columns.
+
+    Returns the upper left corners, and the right and lower end of all drawings.
+    """
     x, columns = _MARGIN + widths[0] + _CELL_GAP, min(2, len(widths) - 1)
     y, below = _MARGIN + _HEADING - 14, heights[0]
     places: list[Point] = [(_MARGIN, y)]
@@ -141,7 +144,7 @@ def _side_by_side(widths: Sequence[float], heights: Sequence[float]
 
 
 def cell_graph(cell: Cell, kind: str) -> tuple[Graph, list[str], list[str]]:
-    """The cell as a graph between labels, its inputs, and the nodes that make up its output."""
+    """The cell as a graph of labels, its inputs, and its output nodes."""
     graph: Graph
     if kind in _ONE_INPUT:
         names = [str(number) for number in range(len(cell.nodes) + 1)]
@@ -159,14 +162,14 @@ def cell_graph(cell: Cell, kind: str) -> tuple[Graph, list[str], list[str]]:
     for number, edges in enumerate(cell.nodes, start=first):
         graph[names[number]] = [(operation, names[source]) for operation, source in edges
                                 if kind != "nasbench201" or operation != "none"]
-    # A node without edges gives nothing to the output.
+    # A node without edges does not contribute to the output.
     outputs = [names[number] for number in cell.concat
                if number < first or cell.nodes[number - first] or kind in _ONE_INPUT]
     return graph, inputs, outputs
 
 
 def _description(cells: dict[str, Cell], kind: str) -> str:
-    """The drawing in words, for those who do not see it."""
+    """A text alternative to the drawing, for screen readers."""
     sentences = []
     for name, cell in cells.items():
         graph, inputs, outputs = cell_graph(cell, kind)
@@ -193,7 +196,7 @@ def _description(cells: dict[str, Cell], kind: str) -> str:
 
 
 def family(operation: str) -> str:
-    """What an operation is drawn as."""
+    """The family of an operation, which determines its colors."""
     if operation in ("none", "skip_connect", "identity"):
         return "none" if operation == "none" else "skip"
     for beginning, name in (("max_", "max"), ("avg_", "average"), ("sep_", "separable"),
@@ -211,7 +214,7 @@ def _lines(lines: list[Line]) -> list[str]:
         (x, y), *rest = line.points
         path = f"M{_n(x)} {_n(y)}"
         for i, (to_x, to_y) in enumerate(rest):
-            if to_x == x or i:  # straight down, as inside a row
+            if to_x == x or i:  # straight down inside a row
                 path += f"L{_n(to_x)} {_n(to_y)}"
             else:
                 middle = _n((y + to_y) / 2)
@@ -280,5 +283,5 @@ def _dark_style() -> str:
 
 
 def _n(value: float) -> str:
-    """A coordinate, without digits that nobody sees."""
+    """A coordinate with at most one decimal."""
     return f"{value:.1f}".removesuffix(".0")

@@ -1,4 +1,4 @@
-"""A confusion matrix as text, CSV and SVG: what images of each class are taken for."""
+"""A confusion matrix as text, CSV and SVG."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-_WRITTEN = 25  # classes up to which the counts are written into the cells
+_WITH_COUNTS = 25  # largest number of classes with counts in the squares
 
 
 def to_csv(confusion: np.ndarray, labels: Sequence[str]) -> str:
-    """A row for each class, with its name in front; the first line names what is predicted."""
+    """CSV with a row per true class and a column per predicted class."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["class", *labels])
@@ -23,9 +23,9 @@ def to_csv(confusion: np.ndarray, labels: Sequence[str]) -> str:
 
 
 def to_svg(confusion: np.ndarray, labels: Sequence[str], title: str) -> str:
-    """A square for each pair, the darker the larger its share of the images of the row's class."""
+    """SVG with a square per pair of classes, shaded by its share of the row's images."""
     count = len(labels)
-    side, font = (36, 12) if count <= _WRITTEN else (10, 8)
+    side, font = (36, 12) if count <= _WITH_COUNTS else (10, 8)
     left = top = 20 + round(0.62 * font * max(map(len, labels)))  # room for the longest name
     top += 44
     width = max(left + side * count, 9 * len(title), 300) + 16
@@ -36,8 +36,8 @@ def to_svg(confusion: np.ndarray, labels: Sequence[str], title: str) -> str:
              f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
              f'<text x="16" y="24" font-size="15" font-weight="600" fill="#1d2530">'
              f"{escape(title)}</text>",
-             '<text x="16" y="42" font-size="12" fill="#596473">rows: the class; '
-             "columns: what its images are taken for</text>"]
+             '<text x="16" y="42" font-size="12" fill="#596473">rows: true class; '
+             "columns: predicted class</text>"]
     for number, label in enumerate(labels):
         at = (number + 0.5) * side
         parts.append(f'<text x="{left - 6}" y="{top + at:g}" text-anchor="end" '
@@ -47,21 +47,22 @@ def to_svg(confusion: np.ndarray, labels: Sequence[str], title: str) -> str:
     shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     for row in range(count):
         for column in range(count):
-            if not confusion[row, column] and count > _WRITTEN:
-                continue  # a thousand classes would make a million squares
+            if not confusion[row, column] and count > _WITH_COUNTS:
+                continue  # a thousand classes would give a million squares
             parts.append(_square(left + column * side, top + row * side, side,
                                  int(confusion[row, column]), float(shares[row, column]),
-                                 f"{labels[row]} taken for {labels[column]}", count <= _WRITTEN))
+                                 f"{labels[row]} predicted as {labels[column]}",
+                                 count <= _WITH_COUNTS))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def _square(x: int, y: int, side: int, count: int, share: float, what: str,
-            written: bool) -> str:
-    # The root makes rare confusions visible beside a diagonal near 1.
+            with_count: bool) -> str:
+    # The square root makes rare confusions visible next to a diagonal near 1.
     depth = share ** 0.5
     red, green, blue = (round(255 + (dark - 255) * depth) for dark in (22, 56, 111))
     text = ""
-    if written and count:
+    if with_count and count:
         ink = "#ffffff" if depth > 0.55 else "#1d2530"
         text = (f'<text x="{x + side / 2:g}" y="{y + side / 2:g}" text-anchor="middle" '
                 f'dominant-baseline="central" font-size="11" fill="{ink}">{count}</text>')
@@ -71,7 +72,7 @@ def _square(x: int, y: int, side: int, count: int, share: float, what: str,
 
 
 def worst(confusion: np.ndarray, count: int) -> list[tuple[int, int, int]]:
-    """The `count` most frequent mistakes: (class, what it is taken for, images)."""
+    """The `count` most frequent mistakes: (true class, predicted class, images)."""
     mistakes = confusion.copy()
     np.fill_diagonal(mistakes, 0)
     order = np.argsort(-mistakes, axis=None, kind="stable")[:count]

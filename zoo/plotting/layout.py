@@ -1,9 +1,8 @@
-"""Places a cell's graph on a plane: rows from the inputs down, no label on another.
+"""Lays out a cell's graph in rows from the inputs down, without overlapping labels.
 
-After Sugiyama et al. 1981: rows, then the order within each row with few crossings, then
-coordinates.  An edge is drawn through the label of its operation, which stands right above the
-node that it leads to; where it passes a row on its way down it has a lane of its own there,
-shared by all edges from the same node.
+After Sugiyama et al. 1981: assign rows, then order each row for few crossings, then compute
+coordinates.  An edge passes through the label of its operation, directly above its target node.
+Where it crosses a row on its way down, it has a lane, shared by all edges from the same node.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from itertools import combinations, permutations
 PILL_HEIGHT = 22
 RADIUS = 14
 INPUT_WIDTH = 40
-_CHARACTER = 6.65  # width of a character of the labels
+_CHARACTER = 6.65  # width of a character in a label
 _PILL_GAP = 5
 _LANE = 8
 _ITEM_GAP = 14
-_DROP = 15  # from an operation's label down to its node
-_ROW_GAP = 26  # between rows, where lines change sides; at least
+_DROP = 15  # between an operation's label and its node
+_ROW_GAP = 26  # minimum space between rows, where lines run sideways
 _ROW_HEIGHT = PILL_HEIGHT + _DROP + 2 * RADIUS
-_PATIENCE = 2000  # moves tried: far more than any published cell needs
+_MOST_MOVES = 2000  # far more than any published cell needs
 _PILLS_IN_ROW = 4  # keeps two cells side by side readable on a page
 
 #: node -> its edges, an operation (or '' for a plain line) and the node it reads
@@ -42,7 +41,7 @@ class Pill:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through `points`, straight down inside rows; `operation` of the pill it enters."""
+    """A line through `points`, vertical inside rows; `operation` is that of the pill it enters."""
 
     points: tuple[Point, ...]
     operation: str = ""
@@ -50,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything to be drawn, from (0, 0) to (width, height)."""
+    """All elements of a drawing, from (0, 0) to (width, height)."""
 
     width: float
     height: float
@@ -61,14 +60,14 @@ class Layout:
 
 
 def pill_width(operation: str) -> float:
-    """Room for the label of an operation; a plain line needs that of its node."""
+    """The width of an operation's label; that of a node for a plain line."""
     return len(operation) * _CHARACTER + 11 if operation else 2 * RADIUS
 
 
 def place(graph: Graph, inputs: list[str], outputs: list[str]) -> Layout:
-    """The layout of `graph`, whose nodes are in an order in which none reads a later one.
+    """Lay out `graph`, whose nodes are in topological order.
 
-    `inputs` make up the first row; `outputs` are joined in a bar below all rows.
+    `inputs` form the first row; `outputs` are joined in a bar below all rows.
     """
     placing = _Placing(graph, inputs, outputs)
     placing.order_rows()
@@ -77,14 +76,14 @@ def place(graph: Graph, inputs: list[str], outputs: list[str]) -> Layout:
 
 @dataclass(frozen=True)
 class _Item:
-    """What takes room in a row: a node under its operations, or a lane of edges from a node."""
+    """An element of a row: a node with its operations, or a lane for edges from a node."""
 
     node: str
     is_lane: bool
     width: float
 
 
-#: x of the middle of every item of a row, by node and whether it is a lane.
+#: x of the center of every item of a row, by node and whether it is a lane.
 _Centers = dict[tuple[str, bool], float]
 #: x in the row above, x here, the item here, and the operation and source of a pill.
 _Segment = tuple[float, float, _Item, tuple[str, str] | None]
@@ -118,9 +117,9 @@ class _Placing:
     # --- order -----------------------------------------------------------------------------
 
     def order_rows(self) -> None:
-        """Move items within their rows as long as the picture gets better, and it pays."""
+        """Move items within their rows while the cost decreases, up to a limit of moves."""
         best, improved, tried = self._cost(), True, 0
-        while improved and tried < _PATIENCE:
+        while improved and tried < _MOST_MOVES:
             improved = False
             for move in self._moves():
                 tried += 1
@@ -133,7 +132,7 @@ class _Placing:
                     self.rows = before
 
     def _moves(self) -> Iterator[Callable[[], None]]:
-        """One item to another place in its row; or two nodes change places in every row."""
+        """The moves: an item to another place in its row, or two nodes exchanged in every row."""
         for number in range(1, self.count):
             for start, end in permutations(range(len(self.rows[number])), 2):
                 yield lambda n=number, s=start, e=end: self.rows[n].insert(e, self.rows[n].pop(s))
@@ -148,7 +147,7 @@ class _Placing:
                 row[i], row[j] = row[j], row[i]
 
     def _cost(self) -> float:
-        """Crossings count most, then how far edges run sideways, then the order of numbers."""
+        """The cost: mainly crossings, then sideways lengths of edges, then the order of nodes."""
         centers = [_packed(row) for row in self.rows]
         cost = 0.0
         for row in self.rows:
@@ -176,7 +175,7 @@ class _Placing:
             if item.is_lane:
                 segments.append((source_x(item.node), center, item, None))
                 continue
-            # Operations stand in the order of what they read, so that their lines do not cross.
+            # Operations are ordered by their sources, so that their lines do not cross.
             edges = sorted(self.graph[item.node], key=lambda edge: source_x(edge[1]))
             left = center - self._width(item.node) / 2
             for operation, source in edges:
@@ -189,11 +188,11 @@ class _Placing:
     # --- coordinates -----------------------------------------------------------------------
 
     def _centers(self) -> list[_Centers]:
-        """x of every item: near what it is joined to, at its distance from its neighbors."""
+        """x of every item: close to its connected items, without overlapping its neighbors."""
         centers = [_packed(row) for row in self.rows]
         for sweep in range(30):
             for row in range(self.count) if sweep % 2 == 0 else reversed(range(self.count)):
-                # A pull to the middle keeps the picture narrow; lanes want to be straight.
+                # A pull to the center keeps the drawing narrow; strong pulls straighten lanes.
                 pulls = {(item.node, item.is_lane): [(0.0, 0.3)] for item in self.rows[row]}
                 if row:
                     for top, bottom, item, edge in self._segments(row, centers):
@@ -213,7 +212,7 @@ class _Placing:
         return [{key: x - left for key, x in row.items()} for row in centers]
 
     def _tops(self, centers: list[_Centers]) -> list[float]:
-        """y of the upper edge of every row: further apart where lines run far sideways."""
+        """y of the top of every row, with more space where lines run far sideways."""
         tops: list[float] = [-PILL_HEIGHT - _DROP]  # the first row has nodes only, no operations
         for row in range(1, self.count):
             sideways = max((abs(top - x) for top, x, *_ in self._segments(row, centers)),
@@ -222,7 +221,7 @@ class _Placing:
         return tops
 
     def layout(self) -> Layout:
-        """Everything at its place, in the order that the rows have now."""
+        """The layout for the current order of the rows."""
         centers = self._centers()
         tops = self._tops(centers)
         nodes = {node: (centers[row][node, False], tops[row] + _ROW_HEIGHT - RADIUS)
@@ -255,7 +254,7 @@ class _Placing:
 
 
 def _rows(graph: Graph, inputs: list[str]) -> dict[str, int]:
-    """Below all that it reads, and no more operations in a row than fit."""
+    """The row of each node: below all its sources, with a limited number of operations."""
     row_of = dict.fromkeys(inputs, 0)
     load: dict[int, int] = {}
     for node, edges in graph.items():
@@ -267,18 +266,18 @@ def _rows(graph: Graph, inputs: list[str]) -> dict[str, int]:
             row += 1
         load[row] = load.get(row, 0) + weight
         row_of[node] = row
-    # A row may have been skipped by none: number them without gaps.
+    # Renumber without gaps.
     numbers = {row: number for number, row in enumerate(sorted(set(row_of.values())))}
     return {node: numbers[row] for node, row in row_of.items()}
 
 
 def _entry(x: float, node_x: float) -> float:
-    """Where on its upper half a line from `x` meets a node."""
+    """The x coordinate where a line from `x` meets the upper half of a node."""
     return node_x + max(-RADIUS / 2, min(RADIUS / 2, (x - node_x) / 8))
 
 
 def _packed(row: list[_Item]) -> _Centers:
-    """x of the items of a row, side by side around 0, by node and whether it is a lane."""
+    """x of the items of a row, packed side by side around 0."""
     total = sum(item.width for item in row) + _ITEM_GAP * (len(row) - 1)
     centers: _Centers = {}
     x = -total / 2
@@ -288,19 +287,19 @@ def _packed(row: list[_Item]) -> _Centers:
     return centers
 
 
-def _apart(row: list[_Item], wanted: _Centers) -> _Centers:
-    """The places nearest to `wanted`, in the order of `row`, with room for each (least squares).
+def _apart(row: list[_Item], targets: _Centers) -> _Centers:
+    """The non-overlapping positions closest to `targets`, in the order of `row` (least squares).
 
-    Items that would overlap are joined into blocks that keep their mean.
+    Items that would overlap are merged into blocks that keep their mean.
     """
     offsets: list[float] = []
     x = 0.0
     for before, item in zip([None, *row], row):
         x += (before.width + item.width) / 2 + _ITEM_GAP if before else 0
         offsets.append(x)
-    blocks: list[list[float]] = []  # sum of wanted places less offsets, number of items
+    blocks: list[list[float]] = []  # sum of targets minus offsets, number of items
     for item, offset in zip(row, offsets):
-        blocks.append([wanted[item.node, item.is_lane] - offset, 1])
+        blocks.append([targets[item.node, item.is_lane] - offset, 1])
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
             total, number = blocks.pop()
             blocks[-1][0] += total

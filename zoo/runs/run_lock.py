@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from zoo.runs.run_folder import DIVERGED, LOCK, DivergedError, RunError, check_is_folder
 from zoo.system import distributed
 from zoo.system.files import write_whole
-from zoo.system.swap import made
+from zoo.system.swap import created
 
 
 @contextlib.contextmanager
@@ -41,7 +41,7 @@ def at_work(folder: Path) -> Iterator[None]:
 
 def _acquire(lock: FileLock, folder: Path, stack: contextlib.ExitStack) -> None:
     check_is_folder(folder)
-    stack.enter_context(made(folder))
+    stack.enter_context(created(folder))
     try:
         lock.acquire()
         while not _is_current(folder / LOCK):

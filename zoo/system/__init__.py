@@ -1,1 +1,1 @@
-"""The machine: devices, processes, files."""
+"""Devices, processes, memory and files."""

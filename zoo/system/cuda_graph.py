@@ -1,7 +1,7 @@
-"""A step on a GPU, recorded once as a CUDA graph and replayed: one launch instead of thousands.
+"""Captures a GPU step as a CUDA graph and replays it: one launch instead of thousands.
 
-Small networks spend a step waiting for the launches of their kernels, not for the kernels.
-Everything that a step reads has to keep its place in memory, so inputs are copied into it.
+Steps of small networks are limited by kernel launches, not by the kernels.  A graph reads fixed
+memory addresses, so inputs are copied to them.
 """
 
 from __future__ import annotations
@@ -11,48 +11,49 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 from torch import Tensor
 
-_WARM_UP = 3  # steps that are not recorded: libraries choose kernels, optimizers make their state
+_WARM_UP = 3  # steps before the capture, in which kernels are tuned and optimizers initialized
 
 
 class CapturedStep:
-    """`function` from tensors to a sequence of tensors, replayed where `device` is a GPU.
+    """`function` from tensors to a sequence of tensors, replayed if `device` is a GPU.
 
-    `function` may not look at values (no `.item()`) and keeps what it changes in place.  What it
-    returns holds until the next call.  Elsewhere than on a GPU it is called directly.
-    Inputs of other shapes, such as a smaller last batch, are computed without the graph; the
-    graph is recorded anew where they come several times in a row.
+    `function` must not read values (no `.item()`) and must update its state in place.  Its outputs
+    are valid until the next call.  On other devices it is called directly.
+    Inputs of other shapes, such as a smaller last batch, run without the graph; it is captured
+    again if they occur several times in a row.
     """
 
     def __init__(self, function: Callable[..., Sequence[Tensor]], device: torch.device) -> None:
         self.function, self.device = function, device
         self._graph: torch.cuda.CUDAGraph | None = None
-        # Shapes and constants that the graph is of.
-        self._recorded: tuple[Hashable, Hashable] | None = None
+        # Shapes and constants of the graph.
+        self._captured: tuple[Hashable, Hashable] | None = None
         self._shapes: Hashable = None  # of the last call
-        self._in_a_row = 0
+        self._repeats = 0  # calls in a row with the same shapes
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def __call__(self, *inputs: Tensor, constants: Hashable = None) -> Sequence[Tensor]:
-        """One step.  `constants` are Python values that the function reads, such as a learning
-        rate; the graph is recorded anew for others."""
+        """Run one step.  `constants` are Python values that the function reads, such as a learning
+        rate; when they change, the graph is captured again."""
         if self._stream is None:
             return self.function(*inputs)
         shapes = tuple((x.shape, x.dtype) for x in inputs)
-        self._in_a_row = self._in_a_row + 1 if shapes == self._shapes else 1
+        self._repeats = self._repeats + 1 if shapes == self._shapes else 1
         self._shapes = shapes
-        warm = self._in_a_row > _WARM_UP or (self._recorded and self._recorded[0] == shapes)
+        warm = self._repeats > _WARM_UP or (self._captured and self._captured[0] == shapes)
         if not warm:
-            return self._beside(self._stream, inputs)
-        if self._graph is None or self._recorded != (shapes, constants):
-            self._graph = self._record(inputs)
-            self._recorded = shapes, constants
-        # torch does not export it by name; its own optimizers call it, too.
+            return self._run_eagerly(self._stream, inputs)
+        if self._graph is None or self._captured != (shapes, constants):
+            self._graph = self._capture(inputs)
+            self._captured = shapes, constants
+        # Not documented, but torch's own optimizers use it.
         torch._foreach_copy_(self._inputs, list(inputs))  # pyright: ignore[reportPrivateImportUsage]
         self._graph.replay()
         return self._outputs
 
-    def _beside(self, stream: torch.cuda.Stream, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        """A step without the graph, on the stream that graphs are recorded on."""
+    def _run_eagerly(self, stream: torch.cuda.Stream, inputs: Sequence[Tensor]
+                     ) -> Sequence[Tensor]:
+        """Run a step without the graph, on the stream used for captures."""
         current = torch.cuda.current_stream(self.device)
         stream.wait_stream(current)
         with torch.cuda.stream(stream):
@@ -60,7 +61,7 @@ class CapturedStep:
         current.wait_stream(stream)
         return outputs
 
-    def _record(self, inputs: Sequence[Tensor]) -> torch.cuda.CUDAGraph:
+    def _capture(self, inputs: Sequence[Tensor]) -> torch.cuda.CUDAGraph:
         self._graph, self._outputs = None, ()
         self._inputs = [x.clone() for x in inputs]
         graph = torch.cuda.CUDAGraph()

@@ -1,4 +1,4 @@
-"""Files that are whole and on the disk, whatever ends the process or the machine."""
+"""Atomic, durable file writes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write bytes so that the file is the old one or the new one, whatever ends the process.
+    """Replace a file atomically: however the process ends, it is the old or the new one.
 
-    Raises OSError, after which the old one stands.
+    Raises OSError and then keeps the old file.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -24,14 +24,14 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 
 
 def read_synced(path: Path) -> bytes:
-    """The bytes of a file, which are on the disk when this returns.  Raises OSError."""
-    with open(path, "r+b") as file:  # Windows syncs only what may be written
+    """Read a file after syncing it to disk.  Raises OSError."""
+    with open(path, "r+b") as file:  # Windows only syncs files opened for writing
         os.fsync(file.fileno())
         return file.read()
 
 
 def sync_names(folder: Path) -> None:
-    """See the names of a folder's files on the disk, where the system opens folders."""
+    """Sync the directory entries of a folder to disk, on POSIX."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM at any moment: one line that says how to go on, and exit code 130 or 143.
+"""Handles Ctrl-C and SIGTERM: one line that says how to go on, and exit code 130 or 143.
 
-A command says by `go_on` how it is taken up again; before that, it is to be typed again.  What is
-interrupted unwinds as with any exception, and `run`, around the whole command, has the last word:
-libraries turn a KeyboardInterrupt into errors of their own, and parsers of options swallow it.
+A command declares with `resumable` how to continue it; by default it is run again.  An interrupt
+unwinds the stack like any exception, and `run`, around the whole command, prints the line, because
+libraries may convert a KeyboardInterrupt to other errors and option parsers may swallow it.
 """
 
 from __future__ import annotations
@@ -23,54 +23,54 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 class _State:
     """State of the running command: how to continue it, whether Ctrl-C was pressed, and whether the
-    user was told."""
+    line was printed."""
 
     def __init__(self) -> None:
-        self.way: Callable[[], str] | None = None
-        self.received = self.said = False
+        self.instruction: Callable[[], str] | None = None
+        self.received = self.reported = False
 
 
 _state = _State()
 
 
 def begin() -> None:
-    """Forget what an earlier command of this process has left."""
-    _state.way, _state.said = None, False
+    """Reset the state of an earlier command in this process."""
+    _state.instruction, _state.reported = None, False
 
 
 @contextlib.contextmanager
-def go_on(way: Callable[[], str]) -> Iterator[None]:
-    """What is interrupted in this block goes on by `way()`, asked for when it is to be said."""
-    if _state.received:  # and lost in an import
+def resumable(instruction: Callable[[], str]) -> Iterator[None]:
+    """If this block is interrupted, print `instruction()`, evaluated at that time."""
+    if _state.received:  # an import swallowed the interrupt
         raise KeyboardInterrupt
-    before, _state.way = _state.way, way
+    before, _state.instruction = _state.instruction, instruction
     yield
-    _state.way = before  # not after an exception: whoever tells of it comes later
+    _state.instruction = before  # kept after an exception, which is reported later
 
 
 def received() -> bool:
-    """Has Ctrl-C been pressed since the command began, whatever became of it?"""
+    """Whether Ctrl-C was pressed since the start of the command."""
     return _state.received
 
 
 def say(what: str = "interrupted") -> None:
-    """The line, once; of several processes that torchrun started the first one says it."""
-    if not _state.said and os.environ.get("RANK", "0") == "0":
-        way = _state.way() if _state.way else f"go on with `{typed()}`"
-        print(f"{what}; {way}", file=sys.stderr, flush=True)
-    _state.said = True
+    """Print the line once; under torchrun only in the first process."""
+    if not _state.reported and os.environ.get("RANK", "0") == "0":
+        instruction = _state.instruction() if _state.instruction else f"go on with `{typed()}`"
+        print(f"{what}; {instruction}", file=sys.stderr, flush=True)
+    _state.reported = True
 
 
 def leave() -> NoReturn:
-    """End the process that was interrupted while its modules were imported."""
+    """Exit after an interrupt during imports."""
     say()
     _forget_signal()
     raise SystemExit(CODES[signal.SIGINT])
 
 
 def run(command: Callable[[], object]) -> NoReturn:
-    """Carry out a command and end the process with its exit code."""
-    _listen()
+    """Run a command and exit with its code."""
+    _install_handlers()
     code: object = 0
     try:
         command()
@@ -85,32 +85,32 @@ def run(command: Callable[[], object]) -> NoReturn:
     elif code == CODES[signal.SIGTERM]:
         say("terminated")
     _forget_signal()
-    _leave_at_once(code if isinstance(code, int) else 1)
+    _exit_on_interrupt(code if isinstance(code, int) else 1)
     sys.exit(code if isinstance(code, (int, str)) else 0)
 
 
 def _forget_signal() -> None:
-    """Python notes a KeyboardInterrupt that has left code in `exec`, as of a dataclass, and ends
-    itself by the signal then, whatever the exit code; the next code in `exec` resets the note."""
+    """Reset Python's flag for a KeyboardInterrupt inside `exec` (used by dataclasses), with which
+    it would exit by the signal instead of the exit code; the next `exec` clears the flag."""
     exec("")
 
 
-def _listen() -> None:
+def _install_handlers() -> None:
     def interrupted(number: int, frame: FrameType | None) -> None:
         _state.received = True
         raise KeyboardInterrupt
 
     def terminated(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(CODES[signal.SIGTERM])  # through every `finally`
+        raise SystemExit(CODES[signal.SIGTERM])  # runs every `finally`
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in the background
         signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, terminated)
-    atexit.register(_ignore)  # the first that is registered is called last
+    atexit.register(_ignore)  # registered first, so called last
 
 
-def _leave_at_once(code: int) -> None:
-    """From here on everything is done and said; an interrupt only saves the tidying up."""
+def _exit_on_interrupt(code: int) -> None:
+    """The command is done: from here on an interrupt only skips the cleanup."""
     def leave_now(number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
@@ -121,5 +121,5 @@ def _leave_at_once(code: int) -> None:
 
 
 def _ignore() -> None:
-    """What comes last: Python gives up handlers as it ends, and would be killed by the signal."""
+    """Ignore interrupts at exit, when Python drops its handlers and the signal would kill it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,7 +1,7 @@
-"""JSON that every reader takes: what is written by the project goes through here.
+"""Writes standard JSON, for all files of the project.
 
-Python writes NaN and Infinity by those words, which RFC 8259 does not have: `JSON.parse` of a
-browser, `jq` and most other readers refuse the whole file.  They are written as null.
+Python writes the words NaN and Infinity, which RFC 8259 does not allow: `JSON.parse` of a browser,
+`jq` and most other readers refuse the whole file.  Here they become null.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 
 def dumps(value: object, **layout: Any) -> str:
-    """`value` as JSON; `layout` is that of `json.dumps`.  Floats that are not finite become null.
+    """`value` as JSON, with options of `json.dumps`; NaN and infinite floats become null.
 
     >>> dumps({"loss": float("nan"), "epochs": [1, 2.5]})
     '{"loss": null, "epochs": [1, 2.5]}'
     """
     try:
         return json.dumps(value, allow_nan=False, **layout)
-    except ValueError:  # rare, so that the common case walks through the value once
+    except ValueError:  # rare; the common case traverses the value only once
         return json.dumps(_finite(value), allow_nan=False, **layout)
 
 

@@ -1,4 +1,4 @@
-"""Counts the memory of the tensors that a computation makes, on the meta device too."""
+"""Measures the peak memory of a computation's tensors, also on the meta device."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-#: Measured bytes of the process per byte of tensors: the heap fragments with tensors of many sizes,
-#: a GPU's caching allocator less so.
+#: Measured process memory per byte of tensors; the heap fragments more than a GPU's allocator.
 ROOM = {"cpu": 2.1, "cuda": 1.15}
 
 
 class LiveTensors(TorchDispatchMode):
-    """Within it `peak` becomes the most bytes that tensors took at a time.
+    """A context that records in `peak` the maximum bytes of live tensors.
 
-    Those that operations create and that are still alive count, but for those `here_before`.
+    Counts tensors created by operations, except those in `here_before`.
     """
 
     def __init__(self, here_before: Sequence[Tensor] = ()) -> None:

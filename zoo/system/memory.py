@@ -1,4 +1,4 @@
-"""How much memory there is, and one line for what does not fit in it."""
+"""Free memory, and the error for computations that do not fit."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ _CGROUP = Path("/sys/fs/cgroup")  # of a container, version 2
 
 
 class TooLargeError(ValueError):
-    """What was asked for needs more memory than there is; the message says how much of both, and
-    the remedy."""
+    """Something needs more memory than is free; the message has both amounts and the remedy."""
 
 
 def free_memory(device: torch.device | None = None) -> int | None:
-    """Free memory of `device`, by default the CPU's, in bytes; None where it is unknown."""
+    """Free memory of `device`, by default the CPU's, in bytes; None if unknown."""
     if device is not None and device.type == "cuda":
         import torch
 
@@ -43,8 +42,8 @@ def _of_machine() -> int | None:
 
 
 def _of_container() -> int | None:
-    """What a container may still take; files that are kept in memory give way."""
-    with contextlib.suppress(OSError, ValueError):  # "max" is no number
+    """The memory left in a container, including reclaimable file caches."""
+    with contextlib.suppress(OSError, ValueError):  # the limit may be "max"
         limit = int((_CGROUP / "memory.max").read_text())
         facts = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
         return max(0, limit - int((_CGROUP / "memory.current").read_text())
@@ -53,7 +52,7 @@ def _of_container() -> int | None:
 
 
 def in_words(count: float) -> str:
-    """Bytes as people say them.
+    """Bytes as text, in the largest suitable unit.
 
     >>> in_words(3.2e9), in_words(5e6), in_words(1.5e15)
     ('3.2 GB', '5 MB', '1,500.0 TB')
@@ -64,15 +63,14 @@ def in_words(count: float) -> str:
 
 
 def is_exhausted(error: BaseException) -> bool:
-    """Was there too little memory?  Torch says so in a RuntimeError whose class depends on the
-    device."""
+    """Whether `error` means out of memory, for which torch raises various RuntimeErrors."""
     text = str(error)
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and (
         "allocate memory" in text or "out of memory" in text or "Storage size" in text))
 
 
 def check_memory(needed: float, what: str, remedy: str, device: torch.device | None = None) -> None:
-    """Raise TooLargeError, before anything is made, where `what` takes more bytes than are free."""
+    """Raise TooLargeError if `what` needs more bytes than are free."""
     free = free_memory(device)
     if free is not None and needed > free:
         raise TooLargeError(f"{what} take about {in_words(needed)} of memory, and {in_words(free)} "

@@ -1,7 +1,7 @@
-"""A folder that takes the place of another in one step, whatever ends the process.
+"""Replaces a folder atomically, however the process ends.
 
-The new one is written beside its place, under a name that says by whom; what a killed process has
-left there is removed, or put back, by the next one.
+The new folder is written next to the old one, under a name with the process id; the next process
+removes or restores what a killed process left behind.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def made(folder: Path) -> Iterator[None]:
-    """`folder` with all above it; those that were made here and are empty in the end go again."""
+def created(folder: Path) -> Iterator[None]:
+    """Create `folder` and its parents; remove those created here that are empty on exit."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # not empty: as it should be
+        with contextlib.suppress(OSError):  # not empty
             for path in new:
                 path.rmdir()
 
 
 @contextlib.contextmanager
-def beside(target: Path) -> Iterator[Path]:
-    """A fresh folder in which one for `target` is written; gone in the end, with whatever it then
-    holds.  `swap` puts it in place."""
-    with made(target.parent):
+def temporary_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder next to `target`, removed on exit; `swap` moves it to `target`."""
+    with created(target.parent):
         folder = target.parent / f".{target.name}.building-{os.getpid()}"
         try:
             folder.mkdir()
@@ -43,36 +42,36 @@ def beside(target: Path) -> Iterator[Path]:
 
 
 def sweep(target: Path) -> None:
-    """Remove what killed processes left beside `target`; an old folder that one of them had put
-    aside comes back, if its place is still empty (see `swap`)."""
+    """Remove temporary folders of killed processes next to `target`; restore an old folder that
+    `swap` had moved aside, if `target` is missing."""
     start = f".{target.name}.building-"
     for path in target.parent.glob(f"{glob.escape(start)}*"):
         pid = path.name.removeprefix(start).removesuffix("-old")
-        if pid.isdigit() and (int(pid) == os.getpid() or not _runs(int(pid))):
+        if pid.isdigit() and (int(pid) == os.getpid() or not _is_running(int(pid))):
             if path.name.endswith("-old") and not os.path.lexists(target):
                 path.rename(target)
             else:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _runs(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
-        pass  # somebody else's process
+        pass  # a process of another user
     return True
 
 
 def swap(folder: Path, target: Path) -> None:
-    """Put `folder` at `target`; what was there goes to `folder`'s place."""
+    """Move `folder` to `target`, and an existing `target` to `folder`."""
     if not target.exists():
         folder.rename(target)
         return
     if not _exchange(folder, target):
-        # No atomic exchange here: a kill between these two renames, and nowhere else, leaves the
-        # old folder under its temporary name, from which the next build fetches it.
+        # Without atomic exchange, a kill between these two renames leaves the old folder under its
+        # temporary name, from which `sweep` restores it.
         aside = target.parent / f".{target.name}.building-{os.getpid()}-old"
         try:
             target.rename(aside)
@@ -87,7 +86,7 @@ def swap(folder: Path, target: Path) -> None:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Swap two paths in one step, where the system can (Linux 3.15, macOS 10.12)."""
+    """Exchange two paths atomically, if supported (Linux 3.15, macOS 10.12)."""
     if os.name != "posix":
         return False
     libc = ctypes.CDLL(None, use_errno=True)

@@ -1,8 +1,8 @@
-"""How many threads of the CPU a run computes with.
+"""Selects the number of CPU threads of a run.
 
-The threads of an operation wait for the slowest of them at its end.  Where another process holds a
-core, all of them wait for the one that shares it, and a single thread is faster; on an idle machine
-all of them are.  So the first steps are timed with one and with all.
+At the end of each operation all threads wait for the slowest.  If another process occupies a core,
+they wait for the thread that shares it, and a single thread is faster; on an idle machine all
+threads are.  The first steps are therefore timed with one thread and with all.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from zoo.messages.notes import say
 from zoo.system import distributed
 
 _ROUNDS = 5
-_SECONDS = 10.0  # after which no further round begins
+_SECONDS = 10.0  # after which no further round starts
 _MOST = 1024
-_GAIN = 0.95  # of the time: noise alone changes nothing
+_GAIN = 0.95  # ratio of times below which one thread is chosen, despite noise
 
 
 @contextlib.contextmanager
 def use_threads(count: int) -> Iterator[None]:
-    """Compute with `count` threads.  Another number adds floats in another order, so that results
-    differ in their last digits."""
+    """Compute with `count` threads.  The number affects the order of sums, and so the last digits
+    of results."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -35,11 +35,11 @@ def use_threads(count: int) -> Iterator[None]:
 
 
 def fastest_threads(prepare: Callable[[], Callable[[], object]], device: torch.device) -> int:
-    """The number of threads with which a training step is faster, 1 or all of torch's; says which.
+    """The faster number of threads for a training step, 1 or all of torch's; prints the result.
 
-    `prepare` gives a function that does a step; it is called a few times with either number, and
-    its results are to be thrown away.  On a GPU, under torchrun and where torch has one thread
-    nothing is prepared or measured.
+    `prepare` returns a function that runs a step; it is called several times with each number, and
+    its results are discarded.  Nothing is measured on a GPU, under torchrun, or if torch has a
+    single thread.
     """
     most = torch.get_num_threads()
     if device.type != "cpu" or most == 1 or distributed.is_started():
@@ -55,7 +55,7 @@ def fastest_threads(prepare: Callable[[], Callable[[], object]], device: torch.d
             taken.append(time.perf_counter() - began)
         if time.perf_counter() > until:
             break
-    one, all_ = (min(taken[1:] or taken) for taken in times.values())  # the first builds caches
+    one, all_ = (min(taken[1:] or taken) for taken in times.values())  # the first is a warm-up
     chosen = 1 if one < _GAIN * all_ else most
     say(f"{_count(chosen)}: a step takes {_seconds(one)} with 1, {_seconds(all_)} with {most} "
         "(--threads N sets it)")
@@ -63,7 +63,7 @@ def fastest_threads(prepare: Callable[[], Callable[[], object]], device: torch.d
 
 
 def check_threads(count: int | None) -> None:
-    """Raise ValueError for a number of threads that torch cannot have."""
+    """Raise ValueError for an invalid number of threads."""
     if count is not None and (type(count) is not int or not 1 <= count <= _MOST):
         raise ValueError(f"--threads must be a whole number from 1 to {_MOST:,}, not {count}")
 

@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_replaced_is_refused_at_once(rounded, monkeypatc
     monkeypatch.setattr("export.checks.verify.formats_of", lambda *_, **__: 1 / 0)
     result = CliRunner().invoke(app, ["verify", ".", "--runtime", "chromium", "--images", "9",
                                       "--record"])
-    assert result.exit_code == 1 and "is the folder this runs in" in result.output
+    assert result.exit_code == 1 and "contains the current directory" in result.output
 
 
 @pytest.fixture(scope="module")

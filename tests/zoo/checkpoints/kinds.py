@@ -183,23 +183,24 @@ _POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345
 HOLDING_NONE = {  # -> content, part of the message
     "empty": (lambda: b"", "is empty (0 bytes)"),
     "page": (lambda: _PAGE.encode(), "is a web page (HTML) ('Google Drive - Quota exceeded')"),
-    "page without a type": (lambda: b"\n <HTML>quota exceeded</HTML>", "is a web page (HTML), "),
+    "page without a type": (lambda: b"\n <HTML>quota exceeded</HTML>",
+                            "is a web page (HTML) instead"),
     "XML page": (lambda: b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
                  "is an XML page"),
     "git-lfs": (lambda: _POINTER.encode(),
-                "is a git-lfs pointer, which only stands for the file of 12,345 bytes; run `git "
-                "lfs pull`"),
+                "is a git-lfs pointer to the file of 12,345 bytes, not the file itself; run "
+                "`git lfs pull`"),
     "zip": (lambda: zipped(**{"run/best.pth": "x"}),
-            "is a zip file, not one of torch.save; unpack it and name the checkpoint in it, such "
+            "is a zip file, not one of torch.save; unpack it and give the checkpoint in it, such "
             "as 'run/best.pth'"),
     "empty zip": (lambda: zipped(), "is a zip file, not one of torch.save"),
-    "cut zip": (lambda: zipped(a="x" * 100)[:90], "is a zip file that is damaged or cut off"),
+    "cut zip": (lambda: zipped(a="x" * 100)[:90], "is a damaged or truncated zip file"),
     "NumPy archive": (arrays, "is a NumPy archive (.npz)"),
     "TorchScript": (scripted, "is a TorchScript archive, which holds code"),
     "tar": (lambda: tarred(**{"best.pth.tar": b"x"}),
-            "is a tar archive; unpack it and name the checkpoint in it, such as 'best.pth.tar'"),
+            "is a tar archive; unpack it and give the checkpoint in it, such as 'best.pth.tar'"),
     "tar of torch 0.1": (lambda: tarred(storages=b"", tensors=b"", pickle=b""),
-                         "is in the form of torch before 0.2"),
+                         "is in the format of torch before 0.2"),
     "gzip": (lambda: gzip.compress(saved(state())), "is packed with gzip; unpack it (gunzip"),
     "bzip2": (lambda: b"BZh91AY", "is packed with bzip2"),
     "pickle": (lambda: pickle.dumps(state()), "is a pickle that torch.save did not write"),
@@ -209,19 +210,19 @@ HOLDING_NONE = {  # -> content, part of the message
     "picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(50), "is a picture (PNG)"),
     "ONNX": (lambda: b"\x08\x08\x12\x07pytorch\x1a\x053.0.1" + bytes(50), "is an ONNX file"),
     "zeros": (lambda: bytes(5000), "holds nothing but zeros"),
-    "JSON": (lambda: b'{"epoch": 3}', "is JSON, not weights; name a state dict"),
+    "JSON": (lambda: b'{"epoch": 3}', "is JSON, not weights; give a state dict"),
     "index": (lambda: json.dumps({"weight_map": {"a": "b"}}).encode(),
-              "is JSON, not weights (it is the index of weights in several files)"),
+              "is JSON, not weights (the index of weights in several files)"),
     "genotype": (lambda: f"geno = {network().genotype}".encode(),
-                 "is a text with a genotype, not weights; it is what --cell takes"),
+                 "is a text with a genotype, not weights; give it as --cell"),
     "text": (lambda: b"a letter to\na friend", "is a text ('a letter to a friend')"),
     "UTF-16": (lambda: "a letter".encode("utf-16"), "is a text ('a letter')"),
-    "bytes": (lambda: bytes(range(200, 256)), "begins with the bytes c8 c9 ca cb cc cd ce cf"),
+    "bytes": (lambda: bytes(range(200, 256)), "starts with the bytes c8 c9 ca cb cc cd ce cf"),
     "cut": (lambda: saved(state())[:5000], "is damaged: torch cannot read it"),
     "cut, of the old format": (
         lambda: saved(state(), _use_new_zipfile_serialization=False)[:-100],
         "is damaged: torch cannot read it"),
-    "cut safetensors": (lambda: safetensors_bytes(state())[:-1], "is not a whole safetensors"),
+    "cut safetensors": (lambda: safetensors_bytes(state())[:-1], "is not a complete safetensors"),
     "whole module": (lambda: saved(network()), "holds more than tensors and plain values (zoo."),
     "module in a dict": (lambda: saved({"net": network(), "acc": 1.0}),
                          "holds more than tensors and plain values (zoo."),
@@ -232,15 +233,15 @@ HOLDING_NONE = {  # -> content, part of the message
     "malicious, of the old format": (
         lambda: saved(Malicious(), _use_new_zipfile_serialization=False), "could run any code"),
     "protocol 4": (lambda: saved(state(), pickle_protocol=4), "a pickle_protocol above 2"),
-    "nothing": (lambda: saved({}), "holds no state dict, tensors by name; it holds an empty dict"),
-    "number": (lambda: saved(3), "it holds a value of type int"),
-    "tensor": (lambda: saved(torch.zeros(3)), "it holds one tensor"),
+    "nothing": (lambda: saved({}), "holds an empty dict and no state dict"),
+    "number": (lambda: saved(3), "holds a value of type int"),
+    "tensor": (lambda: saved(torch.zeros(3)), "holds a single tensor"),
     "settings": (lambda: saved({"epoch": 3, "args": {"lr": 1}}),
-                 "it holds a dict of 'epoch', 'args'; save one"),
+                 "holds a dict of 'epoch', 'args' and no state dict"),
     "another network": (lambda: saved({"conv1.weight": torch.zeros(2, 3, 3, 3),
                                        "fc.bias": torch.zeros(4)}),
-                        "is no network of the 2018 release: it has none of stem.0.weight, "
-                        "stem0.0.weight, rnns.0._W0, its first tensor is conv1.weight"),
+                        "is not a network of the 2018 release: it has none of stem.0.weight, "
+                        "stem0.0.weight, rnns.0._W0; its first tensor is conv1.weight"),
     "supernet": (lambda: saved(state() | {
         "cells.0._ops.0._ops.3.op.1.weight": torch.zeros(4, 1, 3, 3)}),
         "is the supernet of a search (it has cells.0._ops.0._ops.3.op.1.weight)"),
@@ -248,25 +249,25 @@ HOLDING_NONE = {  # -> content, part of the message
                      "does not fit the network: cells."),
     "recurrent cell": (lambda: saved(create_model(
         "DARTS_V2_RNN", "language", vocabulary=7, embedding=6, hidden=6).state_dict()),
-        "does not fit the network: it is of a recurrent cell, the network of a conv one; its "
+        "does not fit the network: it has a recurrent cell, the network a conv one; its "
         "shapes are those of "),
     "a tensor more": (lambda: saved(state() | {"extra": torch.zeros(2)}),
-                      "extra is not part of the network, it has shape (2,)"),
+                      "extra, of shape (2,), is not part of the network"),
     "a tensor less": (
         lambda: saved({name: value for name, value in state().items()
                        if name != "cells.2.preprocess1.op.1.weight"}),
-        "cells.2.preprocess1.op.1.weight is missing, the network's has shape (16, 32, 1, 1); no "
-        "registered cell has its shapes (cifar network, channels 4, layers 3, num_classes 10, "
-        "in_channels 1), the nearest is DARTS_V2"),
+        "cells.2.preprocess1.op.1.weight is missing, which has shape (16, 32, 1, 1) in the "
+        "network; no registered cell has its shapes (cifar network, channels 4, layers 3, "
+        "num_classes 10, in_channels 1); the closest is DARTS_V2"),
     "arrays": (lambda: saved({name: value.numpy() for name, value in state().items()}),
-               "it holds a dict of 'stem.0.weight', 'stem.1.weight', 'stem.1.bias', "
-               "'stem.1.running_mean' and 132 more, NumPy arrays; save one"),
+               "holds a dict of 'stem.0.weight', 'stem.1.weight', 'stem.1.bias', "
+               "'stem.1.running_mean' and 132 more, NumPy arrays and no state dict"),
     "no classifier": (lambda: saved({name: value for name, value in state().items()
                                      if name != "classifier.weight"}),
                       "classifier.weight is missing"),
     "whole numbers": (lambda: saved(state() | {
         "stem.0.weight": torch.zeros(12, 1, 3, 3, dtype=torch.int8)}),
-        "stem.0.weight holds torch.int8, the network's holds torch.float32"),
+        "stem.0.weight has dtype torch.int8, in the network torch.float32"),
     "quantized": (quantized, "is quantized or sparse"),
     "sparse": (lambda: saved(state() | {"stem.0.weight": state()["stem.0.weight"].to_sparse()}),
                "is quantized or sparse"),

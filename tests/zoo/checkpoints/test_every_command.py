@@ -78,7 +78,7 @@ def test_all_refuse_files_without_a_network_alike(kind, said, tmp_path):
     assert sentence.startswith("a.pt") and part in sentence
     written = CliRunner().invoke(app, ["write", "DARTS_V2_RNN", "--weights", "a.pt"]).stderr
     assert written.strip() == f"error: {sentence}" or (
-        _is_read(content()) and "a.pt is a file of weights, which has no vocabulary" in written)
+        _is_read(content()) and "a.pt is a weights file without a vocabulary" in written)
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
 
 
@@ -90,7 +90,7 @@ def test_weights_instead_of_a_genotype(tmp_path, monkeypatch):
         said = {CliRunner().invoke(app, arguments).stderr for arguments in (
             ["import", name, "--cell", name], ["show", f"./{name}"], ["plot", f"./{name}"],
             ["register", name], ["train", f"./{name}"], ["build", f"./{name}", "-e", "onnx"])}
-        assert said == {f"error: {name} holds weights, not a genotype; name their cell, as in "
+        assert said == {f"error: {name} holds weights, not a genotype; give their cell, as in "
                         f"`zoo import 'my {number}.pt' --cell DARTS_V2`\n"}
 
 
@@ -108,11 +108,11 @@ def _language_model():
     (lambda: safetensors_bytes({name: value.clone() for name, value in
                                 _language_model().items()}), ""),
     (lambda: saved({"state_dict": state()}),
-     "it is of a conv cell, the network of a recurrent one; its shapes are those of DARTS_V2"),
+     "it has a conv cell, the network a recurrent one; its shapes are those of DARTS_V2"),
     (lambda: saved(_language_model() | {"decoder.weight": torch.zeros(11, 6)}),
-     "decoder.weight is not encoder.weight"),
+     "decoder.weight differs from encoder.weight"),
     (lambda: saved(_language_model() | {"rnns.0._Ws.2": torch.zeros(6, 10)}),
-     "rnns.0._Ws.2 has shape (6, 10), the network's has (6, 12)"),
+     "rnns.0._Ws.2 has shape (6, 10), in the network (6, 12)"),
     (lambda: saved(create_model("DARTS_V2_RNN", "language", **_WORDS)), "could run any code"),
     (HOLDING_NONE["page"][0], "is a web page (HTML)"),
 ])
@@ -143,9 +143,9 @@ def test_mismatched_sizes_name_those_of_the_file(said):
     endings = said(saved(wider.state_dict()))
     assert endings.pop("import") == "done"
     assert set(endings.values()) == {
-        "a.pt does not fit the network: stem.0.weight has shape (18, 1, 3, 3), the network's has "
-        "(12, 1, 3, 3); it is of this cell in other sizes, cifar network, channels 6, layers 3, "
-        "num_classes 10, in_channels 1: give these"}
+        "a.pt does not fit the network: stem.0.weight has shape (18, 1, 3, 3), in the network "
+        "(12, 1, 3, 3); it has this cell in other sizes, give cifar network, channels 6, layers 3, "
+        "num_classes 10, in_channels 1"}
 
 
 def test_the_suffix_does_not_matter(said):
@@ -171,5 +171,5 @@ def test_a_checkpoint_instead_of_an_artifact(tmp_path, monkeypatch):
     (tmp_path / "a.pt").write_bytes(HOLDING["state dict"]())
     said = {CliRunner().invoke(app, arguments).stderr for arguments in (
         ["eval", "a.pt"], ["predict", "a.pt", "a.png"], ["verify", "a.pt"], ["write", "a.pt"])}
-    assert said == {"error: a.pt is not an artifact folder: it is a file; `zoo import` makes an "
-                    "artifact of a checkpoint\n"}
+    assert said == {"error: a.pt is not an artifact folder: it is a file; `zoo import` converts a "
+                    "checkpoint to an artifact\n"}

@@ -120,7 +120,7 @@ def test_hierarchical_cells(tmp_path):
     images = torch.randn(2, 3, 16, 16)
     assert torch.equal(model(images), load_artifact(tmp_path / "out")[0](images))
     shutil.rmtree(tmp_path / "out")
-    assert "it is of a hierarchical cell, the network of a conv one" in refused(tmp_path / "a.pt")
+    assert "it has a hierarchical cell, the network a conv one" in refused(tmp_path / "a.pt")
 
 
 def test_an_earlier_import_is_replaced_and_a_foreign_folder_is_not(tmp_path):
@@ -129,7 +129,7 @@ def test_an_earlier_import_is_replaced_and_a_foreign_folder_is_not(tmp_path):
         import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "out")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
-    with pytest.raises(ArtifactError, match="left alone"):
+    with pytest.raises(ArtifactError, match="and not an artifact"):
         import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
@@ -144,7 +144,7 @@ def test_another_cell_names_the_first_key_and_matching_cells(tmp_path):
     assert message.endswith("its shapes are those of DARTS_V2 (cifar network, channels 4, layers "
                             "5, num_classes 10, in_channels 3)")
     message = refused(tmp_path / "a.pt", "ENAS_RNN")
-    assert ("it is of a conv cell, the network of a recurrent one; its shapes are those of "
+    assert ("it has a conv cell, the network a recurrent one; its shapes are those of "
             "DARTS_V2") in message
 
 
@@ -155,8 +155,8 @@ def test_a_checkpoint_of_no_registered_cell_names_the_nearest(tmp_path):
     checkpoint(tmp_path / "a.pt", change=wider)
     message = refused(tmp_path / "a.pt", "NASNet")
     assert ("no registered cell has its shapes (cifar network, channels 4, layers 5, num_classes "
-            "10, in_channels 3), the nearest is DARTS_V2: cells.0._ops.0.op.1.weight has shape "
-            "(4, 1, 9, 9), the network's has (4, 1, 3, 3)") in message
+            "10, in_channels 3); the closest is DARTS_V2: cells.0._ops.0.op.1.weight has shape "
+            "(4, 1, 9, 9), in the network (4, 1, 3, 3)") in message
 
 
 def test_all_cells_that_it_fits_are_listed(tmp_path, monkeypatch):
@@ -168,9 +168,9 @@ def test_all_cells_that_it_fits_are_listed(tmp_path, monkeypatch):
             in refused(tmp_path / "a.pt", "DARTS_V1"))
     result = CliRunner().invoke(app, ["import", str(tmp_path / "a.pt")])
     assert result.exit_code == 1 and result.stderr == (
-        f"error: name the cell that {tmp_path / 'a.pt'} is a network of with --cell: its shapes "
+        f"error: give the cell of {tmp_path / 'a.pt'} with --cell: its shapes "
         "are those of DARTS_V2 or MINE or MINE_AS_WELL or MINE_TOO (cifar network, channels 4, "
-        "layers 5, num_classes 10, in_channels 3); shapes do not say which node reads which\n")
+        "layers 5, num_classes 10, in_channels 3); shapes do not determine the edges of a cell\n")
 
 
 def test_a_cell_with_the_same_shapes_is_reported(tmp_path, monkeypatch, caplog):
@@ -182,8 +182,8 @@ def test_a_cell_with_the_same_shapes_is_reported(tmp_path, monkeypatch, caplog):
     zoo.register("SAME", cell)
     checkpoint(tmp_path / "a.pt")
     import_checkpoint(tmp_path / "a.pt", "DARTS_V2", tmp_path / "out")
-    assert (f"{tmp_path / 'a.pt'}: its shapes are those of REWIRED too; they do not say which node "
-            "reads which") in caplog.messages
+    assert (f"{tmp_path / 'a.pt'}: the shapes also fit REWIRED; they do not determine the edges "
+            "of a cell") in caplog.messages
 
 
 @pytest.mark.parametrize("name", [cell.name for cell in records(kind="conv")
@@ -209,15 +209,15 @@ def test_a_network_of_any_depth_is_recognized(tmp_path, layers):
 @pytest.mark.parametrize("change, message", [
     (lambda state: {}, "no state dict"),
     (lambda state: {"weight": torch.zeros(2)}, "none of stem.0.weight"),
-    (lambda state: {"stem.0.weight": torch.zeros(2)}, "has no whole row of cells"),
+    (lambda state: {"stem.0.weight": torch.zeros(2)}, "lacks some of the cells"),
     (lambda state: {"state_dict": [1, 2]}, "no state dict"),
     (lambda state: torch.zeros(3), "no state dict"),
     (lambda state: {k: v for k, v in state.items() if k != "classifier.weight"},
      "classifier.weight is missing"),
-    (lambda state: state | {"cells.1000000000.x": torch.zeros(1)}, "cells.1000000000.x is not"),
-    (lambda state: state | {"cells.100000.x": torch.zeros(1)}, "has no whole row of cells"),
+    (lambda state: state | {"cells.1000000000.x": torch.zeros(1)}, "cells.1000000000.x, of shape"),
+    (lambda state: state | {"cells.100000.x": torch.zeros(1)}, "lacks some of the cells"),
     (lambda state: state | {"stem.0.weight": torch.zeros(0, 3, 3, 3)}, "stem.0.weight"),
-    (lambda state: state | {"extra": torch.zeros(1)}, "extra is not part of the network"),
+    (lambda state: state | {"extra": torch.zeros(1)}, "extra, of shape (1,), is not part"),
 ])
 def test_state_dicts_without_a_network(tmp_path, change, message):
     checkpoint(tmp_path / "a.pt", change=change)
@@ -236,7 +236,7 @@ def test_missing_or_unrelated_files(tmp_path):
     checkpoint(tmp_path / "b.pt")
     assert "did you mean" in refused(tmp_path / "b.pt", "DARTS_V22", error=LookupError)
     import_checkpoint(tmp_path / "b.pt", "DARTS_V2", tmp_path / "artifact")
-    assert "artifact already; every command takes it" in refused(tmp_path / "artifact")
+    assert "is already an artifact" in refused(tmp_path / "artifact")
     import_checkpoint(tmp_path / "artifact/model.safetensors", "DARTS_V2", tmp_path / "again")
     assert read_manifest(tmp_path / "again").network == read_manifest(tmp_path / "artifact").network
 
@@ -250,4 +250,4 @@ def test_a_folder_is_named_after_its_checkpoint(tmp_path, name, folder, monkeypa
     result = CliRunner().invoke(app, ["import", name, "--cell", "DARTS_V2"])
     assert result.exit_code == 0, result.output
     assert read_manifest(tmp_path / "runs" / folder).name == folder
-    assert result.stderr == f"note: {name}: left out the auxiliary head (14 tensors)\n"
+    assert result.stderr == f"note: {name}: ignored the auxiliary head (14 tensors)\n"

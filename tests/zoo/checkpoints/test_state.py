@@ -62,7 +62,7 @@ def test_the_network_is_found(kind, imported):
 
 @pytest.mark.parametrize("kind, part", [
     ("counters of thop", "thop's counters ("), ("alphas", "alphas of a search (2 tensors)"),
-    ("criterion beside it", "what lies beside the network (criterion.weight)")])
+    ("criterion beside it", "tensors outside the network (criterion.weight)")])
 def test_skipped_parts_are_reported(kind, part, imported):
     assert part in imported(HOLDING[kind]())[1]
 
@@ -85,7 +85,7 @@ def test_plain_values_next_to_the_weights_are_not_reported(imported):
 def test_of_two_matches_the_averaged_one_is_taken_with_a_note(content, place, imported):
     tensors, said = imported(saved(content()))
     assert torch.equal(tensors["classifier.bias"], shadow()["classifier.bias"])
-    assert f", which fits as well (taken: the averaged weights, {place})" in said
+    assert f", which fits as well (used: the averaged weights, {place})" in said
 
 
 def test_an_average_alone_is_the_network(imported):
@@ -98,7 +98,7 @@ def test_an_average_alone_is_the_network(imported):
 def test_of_two_plain_matches_the_first_is_taken_with_a_note(imported):
     tensors, said = imported(saved({"last": state(), "best": shadow()}))
     assert torch.equal(tensors["classifier.bias"], state()["classifier.bias"])
-    assert "best, which fits as well (taken: last)" in said
+    assert "best, which fits as well (used: last)" in said
     assert "fits as well" not in imported(saved({"last": state(), "best": state()}))[1]
 
 
@@ -108,7 +108,7 @@ def test_of_two_networks_the_one_of_the_cell_is_taken(imported):
                     prefixed("teacher.", teacher) | prefixed("student.")):
         tensors, said = imported(saved(content))
         assert torch.equal(tensors["classifier.bias"], state()["classifier.bias"])
-        assert "teacher" in said and ", which fits less well (taken: student" in said
+        assert "teacher" in said and ", which fits less well (used: student" in said
 
 
 def test_optimizer_state_by_name_is_not_a_network(imported):
@@ -136,7 +136,7 @@ def test_the_checkpoint_of_our_own_unfinished_run(few, imported, tmp_path):
     average = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["average"]["model"]
     tensors, said = imported(content, "DARTS")
     assert torch.equal(tensors["classifier.weight"], average["classifier.weight"])
-    assert "model, which fits as well (taken: the averaged weights, average, model)" in said
+    assert "model, which fits as well (used: the averaged weights, average, model)" in said
     assert read_manifest(tmp_path / "out").network.channels == TINY.channels
 
 
@@ -168,8 +168,8 @@ def test_language_models_of_2018(change, language_model, imported):
     tensors, said = imported(content, "DARTS_V2_RNN")
     assert same(tensors, trained_state(language_model))
     assert said.endswith(
-        "a.pt: its shapes are those of DARTS_V1_RNN and GDAS_RNN and SDARTS_ADV_RNN and "
-        "SDARTS_RS_RNN too; they do not say which node reads which, nor by what activation")
+        "a.pt: the shapes also fit DARTS_V1_RNN and GDAS_RNN and SDARTS_ADV_RNN and "
+        "SDARTS_RS_RNN; they do not determine the edges or activations of a cell")
     other = create_model("DARTS_V2_RNN", "language", **WORDS)
     load_weights(other, content, "a.pt")
     assert same(trained_state(other), trained_state(language_model))
@@ -177,17 +177,17 @@ def test_language_models_of_2018(change, language_model, imported):
 
 @pytest.mark.parametrize("change, message", [
     (lambda tensors: tensors | {"decoder.weight": torch.zeros(11, 6)},
-     "decoder.weight is not encoder.weight; only the tied language model"),
+     "decoder.weight differs from encoder.weight; only language models"),
     (lambda tensors: tensors | {"rnns.0.bn.running_mean": torch.zeros(6)},
      r"is the supernet of a search \(it has rnns.0.bn.running_mean\)"),
     (lambda tensors: tensors | {"encoder.weight": torch.zeros(11, 8),
                                 "decoder.weight": torch.zeros(11, 8)},
-     "has an embedding of 8 and a cell of 6; only language models whose decoder shares"),
-    (without("rnns.0._W0"), "is no network of the 2018 release"),
-    (without("decoder.bias"), r"decoder.bias is missing, the network's has shape \(11,\)"),
+     "has an embedding of 8 and a cell of 6; only language models with a tied decoder"),
+    (without("rnns.0._W0"), "is not a network of the 2018 release"),
+    (without("decoder.bias"), r"decoder.bias is missing, which has shape \(11,\)"),
     (lambda tensors: tensors | {"rnns.0._Ws.8": torch.zeros(6, 12)},
-     r"rnns.0._Ws.8 is not part of the network, it has shape \(6, 12\); no registered cell has "
-     r"its shapes \(language network, vocabulary 11, embedding 6, hidden 6\), the nearest is "),
+     r"rnns.0._Ws.8, of shape \(6, 12\), is not part of the network; no registered cell has "
+     r"its shapes \(language network, vocabulary 11, embedding 6, hidden 6\); the closest is "),
 ])
 def test_invalid_language_models(change, message, language_model, imported):
     content = saved(change(dict(language_model.state_dict())))

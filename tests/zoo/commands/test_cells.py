@@ -185,7 +185,7 @@ def test_plot_says_what_is_wrong_with_its_output(tmp_path):
     assert failed("plot", "DARTS", "-o", "no/darts.svg") == (
         "no/darts.svg: there is no folder no; create it first")
     (tmp_path / "folder").mkdir()
-    assert failed("plot", "DARTS", "-o", "folder").startswith("folder is a folder; name a file")
+    assert failed("plot", "DARTS", "-o", "folder").startswith("folder is a folder; give a file")
     assert failed("plot", "missing.json") == "missing.json: No such file or directory"
     (tmp_path / "bad.json").write_text('{"kind": "conv"')
     assert failed("plot", "bad.json").startswith("bad.json: not valid JSON")
@@ -195,7 +195,7 @@ def test_plot_says_what_is_wrong_with_its_output(tmp_path):
 @pytest.mark.parametrize("name", ["d.png", "d.PDF", "d"])
 def test_a_drawing_needs_a_matching_suffix(name, tmp_path):
     assert failed("plot", "DARTS", "-o", name).startswith(
-        f"{name} does not end in .svg, and the drawing is SVG; name it d.svg, of which")
+        f"{name} does not end in .svg, and the drawing is SVG; write d.svg and convert it")
     assert not list(tmp_path.iterdir())
     assert succeeded("plot", "DARTS", "-o", "d.SVG") == "wrote d.SVG\n"
 
@@ -265,7 +265,7 @@ def test_one_genotype_of_a_log_or_module_is_taken_with_a_note(tmp_path):
     assert "registered search" in succeeded("register", "search.log", "--select", "1")
     assert "there is no genotype 4; select one of 1 to 3" in failed(
         "show", "search.log", "--select", "4")
-    assert "--select is of a file with several" in failed("show", "DARTS", "--select", "2")
+    assert "--select is for a file with several" in failed("show", "DARTS", "--select", "2")
 
 
 every_command = pytest.mark.parametrize("command", [
@@ -302,8 +302,8 @@ def test_register_refuses_taken_names_and_broken_files(tmp_path):
     assert failed("register", "bad.txt").startswith("bad.txt: found the fields normal")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     assert failed("register", "binary.json") == (
-        "binary.json is not UTF-16 text (byte 2 is 0x00); it is cut off or damaged, so get it "
-        "again, or name a file that holds JSON or Genotype(...)")
+        "binary.json is not UTF-16 text (byte 2 is 0x00); it is truncated or damaged, so get it "
+        "again, or give a file with JSON or Genotype(...)")
     (tmp_path / "data/cells/one.json").write_text(TEXT, encoding="utf-16-le")
     assert "one.json: holds NUL" in failed("show", "one")
 

@@ -48,7 +48,7 @@ def test_the_config_of_a_run_on_a_users_text_repeats_it(here):
     assert ((here / "second/model.safetensors").read_bytes()
             == (here / "first/model.safetensors").read_bytes())
     (here / "rhyme.txt").write_text("something else altogether\n" * 80)
-    assert "other data than rhyme is now" in train(
+    assert "rhyme has changed since the run of these settings" in train(
         "--config", "first/config.json", "-o", "third", code=1).stderr
     assert not (here / "third").exists()
 
@@ -130,7 +130,7 @@ def test_a_run_on_a_folder_resumes_without_its_path(here, monkeypatch):
     ("epochs: 0\n", "epochs must be a whole number of at least 1, not 0"),
     ("seed: x\n", "a.yaml: seed is 'x'; it must be a whole number"),
     ("hidden: 3\n", "unknown setting 'hidden'"),
-    ("cell: [\n", "a.yaml is no YAML in line"),
+    ("cell: [\n", "a.yaml is not valid YAML in line"),
     ("data_sha256: abc\n", "digits has changed since the run of these settings"),
 ])
 def test_a_file_that_cannot_be_used_is_one_line(here, text, message):
@@ -141,4 +141,4 @@ def test_a_file_that_cannot_be_used_is_one_line(here, text, message):
 
 
 def test_a_training_without_a_cell_says_how_to_name_one():
-    assert "name a cell, as in `zoo train DARTS`" in train(code=1).stderr
+    assert "give a cell, as in `zoo train DARTS`" in train(code=1).stderr

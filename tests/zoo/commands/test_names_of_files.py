@@ -51,5 +51,5 @@ def test_a_training_reads_images_of_any_name(tmp_path):
 @pytest.mark.parametrize("label", [LATIN, "two\nlines", "bell\a"])
 def test_a_label_must_be_text(label, tmp_path):
     """Otherwise a training would fail at its end, writing its labels."""
-    with pytest.raises(DataError, match="a class folder whose name is not text.*rename it"):
+    with pytest.raises(DataError, match="a class folder with an unprintable name.*rename it"):
         load("folder", pictures(tmp_path, "a", label), 8)

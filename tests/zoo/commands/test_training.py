@@ -112,7 +112,7 @@ def test_absurd_settings_of_an_edited_manifest_are_one_line(run, tmp_path):
     whole = json.loads((folder / "manifest.json").read_text())
     for change, words in (({"channels": 10**7}, "genotype.json and the manifest's"),
                           ({"layers": 10**9}, "manifest.json: network.layers"),
-                          ({"kind": "language"}, "kind language is not for image")):
+                          ({"kind": "language"}, "kind language does not fit the task image")):
         edited = whole | {"network": whole["network"] | change}
         (folder / "manifest.json").write_text(json.dumps(edited))
         assert words in zoo("eval", folder, code=1)
@@ -171,7 +171,7 @@ def test_eval_writes_json_and_files(run, tmp_path):
     zoo("eval", folder, "--confusion", tmp_path / "all.svg")
     squares = ElementTree.parse(tmp_path / "all.svg").findall(".//{*}g/{*}title")
     assert len(squares) == 100
-    assert squares[1].text.startswith(f"0 taken for 1: {counts[0, 1]} (")
+    assert squares[1].text.startswith(f"0 predicted as 1: {counts[0, 1]} (")
     assert ".svg or .csv" in zoo("eval", folder, "--confusion", tmp_path / "all.png", code=1)
     assert "no folder" in zoo("eval", folder, "--confusion", tmp_path / "no" / "a.csv", code=1)
 
@@ -304,7 +304,7 @@ def test_a_language_model_classifies_no_images(tmp_path):
     model = create_model("ENAS_RNN", "language", vocabulary=9, embedding=4, hidden=4)
     torch.save(model.state_dict(), tmp_path / "a.pt")
     zoo("import", tmp_path / "a.pt", "--cell", "ENAS_RNN", "-o", tmp_path / "out")
-    assert "which tokens it knows" in zoo("eval", tmp_path / "out", "--data", "digits", code=1)
+    assert "has no vocabulary" in zoo("eval", tmp_path / "out", "--data", "digits", code=1)
     for option, value in (("--confusion", tmp_path / "x.svg"), ("--size", 3)):
-        assert f"{option} is a setting of an image network; leave it out" in zoo(
+        assert f"{option} is a setting of an image network; omit it" in zoo(
             "eval", tmp_path / "out", option, value, code=1)

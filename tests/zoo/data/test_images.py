@@ -282,7 +282,7 @@ def test_invalid_folders(tmp_path):
     (tmp_path / "test" / "bird").rename(tmp_path / "test" / "cat")
     assert "test holds no images" in refused("folder", tmp_path)
     (tmp_path / "test" / "cat" / "a.png").write_bytes(b"not an image")
-    assert "a.png is no image" in refused("folder", tmp_path)
+    assert "a.png is not a readable image" in refused("folder", tmp_path)
     whole = (tmp_path / "train" / "cat" / "0.png").read_bytes()
     (tmp_path / "test" / "cat" / "a.png").write_bytes(whole[:len(whole) // 2])
     assert "a.png" in refused("folder", tmp_path)
@@ -296,7 +296,7 @@ def test_invalid_folders(tmp_path):
 
 def test_invalid_names_and_options(tmp_path):
     assert "did you mean cifar10" in refused("cifar_10")
-    assert "leave --path out" in refused("digits", tmp_path)
+    assert "omit --path" in refused("digits", tmp_path)
     assert "not a folder" in refused("cifar10", tmp_path / "absent")
     assert "neither" in refused("cifar10", tmp_path)
     assert "--path" in refused("folder")

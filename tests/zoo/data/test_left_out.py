@@ -216,7 +216,7 @@ def test_coarse_labels_of_cifar100_are_refused(tmp_path):
     for split in ("train", "test"):
         write_parquet(tmp_path / f"{split}.parquet", some_images(20), list(range(20)))
     message = refused("cifar100", tmp_path)
-    assert "20 values" in message and "coarse" in message and "fine_label" in message
+    assert "20 coarse" in message and "coarse" in message and "fine_label" in message
     for split in ("train", "test"):  # declared as the fine labels
         write_parquet(tmp_path / f"{split}.parquet", some_images(20), list(range(20)), "fine_label")
     assert load("cifar100", tmp_path).train.labels.max() == 19

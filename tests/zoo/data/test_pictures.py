@@ -168,10 +168,10 @@ def test_predict_skips_files_of_macos(tmp_path, trained):
                                       str(tmp_path / "x.png"), "--json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["picture"] == str(tmp_path / "x.png")
-    assert result.stderr == ("note: 1 left out, as macOS's notes of other files: "
+    assert result.stderr == ("note: ignored 1 with macOS metadata of other files: "
                              f"{tmp_path / '._x.png'}\n")
     alone = CliRunner().invoke(app, ["predict", str(trained), str(tmp_path / "._x.png")])
-    assert alone.exit_code == 1 and "._x.png holds what macOS notes" in alone.output
+    assert alone.exit_code == 1 and "._x.png holds macOS metadata" in alone.output
 
 
 def test_predict_reports_errors(tmp_path, trained):

@@ -86,8 +86,8 @@ def test_all_line_ends_in_the_splits_of_a_folder(tmp_path):
     (b"", None, "is empty"),
     (b" \n \n", None, "is empty"),
     (b"caf\xe9 " * 50, None, "not UTF-8 text (byte 3 is 0xe9)"),
-    (b"a" * 100, "char", "one char over and over"),
-    (b"two words", "word", "too small: 3 words"),
+    (b"a" * 100, "char", "repeats a single char"),
+    (b"two words", "word", "too small: of 3 words"),
 ])
 def test_texts_that_cannot_be_learned_from(tmp_path, content, by, said):
     file = tmp_path / "bad.txt"
@@ -108,7 +108,7 @@ def test_wrong_names_and_places(tmp_path):
     file = tmp_path / "a.txt"
     file.write_text(LINES)
     for arguments, said in [
-        (("ptbb",), "did you mean ptb"), (("sample", file), "leave --path out"),
+        (("ptbb",), "did you mean ptb"), (("sample", file), "omit --path"),
         (("text",), "needs --path"), (("text", tmp_path), "is a folder"),
         (("text", tmp_path / "no.txt"), "no file"), (("ptb", file), "is a file"),
         (("ptb", tmp_path / "no"), "no folder"), (("text", file, "line"), "not by 'line'"),
@@ -140,7 +140,7 @@ def test_rows_of_the_hub_are_lines(monkeypatch):
 def test_columns_are_read_downwards():
     text = columns(np.arange(11), 3)
     assert text.tolist() == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
-    with pytest.raises(DataError, match=r"11 tokens make no 6 columns of 2; .*at most 5"):
+    with pytest.raises(DataError, match=r"11 tokens do not fill 6 columns of 2; .*at most 5"):
         columns(np.arange(11), 6)
 
 

@@ -90,7 +90,7 @@ def test_at_every_moment_after_the_start(words, tmp_path):
 def test_the_remedy_is_computed_when_it_is_printed(capsys):
     ways = ["first"]
     interrupts.begin()
-    with pytest.raises(KeyboardInterrupt), interrupts.go_on(lambda: ways[-1]):
+    with pytest.raises(KeyboardInterrupt), interrupts.resumable(lambda: ways[-1]):
         ways.append("last")
         raise KeyboardInterrupt
     interrupts.say()
@@ -101,7 +101,7 @@ def test_the_remedy_is_computed_when_it_is_printed(capsys):
 def test_a_remedy_ends_with_its_block(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["zoo", "list"])
     interrupts.begin()
-    with interrupts.go_on(lambda: "inner"):
+    with interrupts.resumable(lambda: "inner"):
         pass
     interrupts.say()
     assert capsys.readouterr().err == "interrupted; go on with `zoo list`\n"

@@ -166,7 +166,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     for name, value in {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with (pytest.raises(ValueError, match="too few GPUs for 2 processes: 1; .*nproc"),
+    with (pytest.raises(ValueError, match="has 1 GPUs, too few for 2 processes; .*nproc"),
           distributed.group(torch.device("cuda"))):
         pass
 

@@ -324,9 +324,9 @@ def test_shipped_weights_bring_vocabulary_and_figures(text, tmp_path, monkeypatc
     assert model.settings["hidden"] == 16 and not model.training
     assert perplexity(mean_loss(model, data.test)) == pytest.approx(card["test_perplexity"])
     assert len(zoo.generate(model, "abc", 20)) == 20
-    with pytest.raises(WeightsError, match="is not the text"):
+    with pytest.raises(WeightsError, match="is not the training text"):
         ship(folder, tmp_path / "other", text="sample")
-    with pytest.raises(WeightsError, match="is an LSTM of waves, not of shakespeare"):
+    with pytest.raises(WeightsError, match="is an LSTM trained on waves, not on shakespeare"):
         lstm_baseline.train(500, text, TINY.but(epochs=1), tmp_path / "waves")
         ship(folder, tmp_path / "other", text=str(tmp_path / "shakespeare.txt"),
              lstm=tmp_path / "waves")
