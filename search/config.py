@@ -196,7 +196,7 @@ def _settings(found: Entry, searched: Domain, preset: str, data: str, options: S
             raise _foreign_setting(name, options, searched.space, name in changes)
     if found.shares_weights and options.training:
         raise ValueError(f"{options.strategy} trains no candidates from scratch; leave the "
-                         "settings below training out")
+                         "settings under `training` out")
     if found.shares_weights:
         settings = searched.supernet_settings(preset, data).but(
             **(found.changes or {}).get(preset, {})).changed(options.settings or {}, "settings: ")

@@ -24,7 +24,7 @@ class ConvDomain(Domain):
 
     def load(self, name: str, path: Path | None, size: int | None, by: str | None) -> ImageData:
         if by is not None:
-            raise ValueError("--by is for texts; images are read whole")
+            raise ValueError("--by applies to texts only; leave it out")
         return load(name, path, size)
 
     def fingerprint(self, data: ImageData) -> str:

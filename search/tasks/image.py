@@ -49,7 +49,7 @@ class ImageSearchTask:
         self.batch_size = size - size % share[1]
         if self.batch_size < 2 * share[1]:
             raise DataError(f"a batch of {size} images is too small for {share[1]} processes: "
-                            "batch-norm needs two images in each; start fewer")
+                            "batch-norm needs two images in each; start fewer processes")
         self.steps = cut // self.batch_size
 
     def _on_device(self, data: ImageData, chosen: np.ndarray) -> tuple[Tensor, Tensor]:

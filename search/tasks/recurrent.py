@@ -28,7 +28,7 @@ class RecurrentDomain(Domain):
 
     def load(self, name: str, path: Path | None, size: int | None, by: str | None) -> TextData:
         if size is not None:
-            raise ValueError("--size is for images; a text has none")
+            raise ValueError("--size applies to images only; leave it out")
         return named_text(name, path, by)
 
     def fingerprint(self, data: TextData) -> str:

@@ -101,8 +101,8 @@ def run(interrupted, tmp_path):
                             "hierarchical, not of darts on the conv space"),
     (["--space", "recurrent", "--channels", "8"],
      "--channels is a setting of darts on the conv space, not of darts on the recurrent space"),
-    (["--space", "recurrent", "--size", "8"], "--size is for images"),
-    (["--by", "word"], "--by is for texts"),
+    (["--space", "recurrent", "--size", "8"], "--size applies to images only; leave it out"),
+    (["--by", "word"], "--by applies to texts only; leave it out"),
     (["--strategy", "evolution", "--hidden", "8"],
      "--hidden is a setting of evolution on the recurrent space, not of evolution on the conv"),
     (["--strategy", "random", "--order", "1"], "--order is a setting of darts, pc-darts and gdas, "
