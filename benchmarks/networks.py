@@ -17,11 +17,11 @@ from pathlib import Path
 
 import export  # noqa: F401  (its settings are for TensorFlow, which reads them when imported)
 from export.checks import parity
-from export.sources.custom import CustomModel
-from export.sources.onnx_file import from_file
 from export.formats import onnx_tf, saved_model, tfjs
 from export.logs import captured
 from export.network.onnx_file import OnnxFileError, read, sizes, true_inputs
+from export.sources.custom import CustomModel
+from export.sources.onnx_file import from_file
 from zoo.commands.table import print_table
 
 #: What the files leave open: height and width where they are said by nobody else.

@@ -1,8 +1,8 @@
-"""A PyTorch program as an ONNX graph: `torch.export` traces it, torch's TorchScript exporter writes it.
+"""A PyTorch program as an ONNX graph: traced by `torch.export`, written by the older exporter.
 
 torch.export refuses what a trace would get wrong in silence, such as a branch on the values of a
 tensor, and knows the line of the user's code.  What it has traced is then written by the older
-exporter, which takes a fifth of the time of the newer one and needs no package more.
+exporter, that of TorchScript: it takes a fifth of the time of the newer one and no package more.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def line_of(node: fx.Node) -> str:
     lines = str(node.meta.get("stack_trace") or "").splitlines()
     for place, line in enumerate(lines):
         match = re.match(r'\s*File "(.+)", line (\d+)', line)
-        if match and not match[1].startswith(theirs):
+        if match and not match[1].startswith((theirs, "<")):
             code = lines[place + 1] if place + 1 < len(lines) else ""
             found = (match[1], int(match[2]), code)
     return _at(found)

@@ -55,8 +55,10 @@ class Call:
         """The call with one input of the batch."""
         return self.of([each[place:place + 1] for each in self.tensors])
 
-    def run(self, module: nn.Module) -> Any:
-        with torch.no_grad(), torch.random.fork_rng():
+    def run(self, module: nn.Module, seed: int = 0) -> Any:
+        """What the module gives, whose random numbers begin at `seed`; the user's go on."""
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
             return module(*self.args, **self.kwargs)
 
     @property
@@ -76,6 +78,7 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
     """
     what = type(module).__name__
     _check_mode(module, what)
+    _check_weights(module, what)
     if (example is None) == (images is None):
         raise ProgramError(f"{what}: give either example=, tensors that it takes, or input=, an "
                            "export.Input for a network that classifies images")
@@ -83,7 +86,6 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
         plain = copy.deepcopy(module).cpu().requires_grad_(False)
     except Exception as error:
         raise ProgramError(f"{what} cannot be copied: {one_line(error)}") from None
-    _check_weights(plain, what)
     notes = _in_float32(plain)
     wide = copy.deepcopy(module).cpu().requires_grad_(False).double()
     parameters = sum(each.numel() for each in module.parameters())
@@ -102,7 +104,12 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
 
     def made(single: str = "") -> CustomModel:
         program, batched = _program(traced, call, alone, what, single)
-        found = folded(program, call if batched else alone, outputs, what, batched, single)
+        try:
+            found = folded(program, call if batched else alone, outputs, what, batched, single)
+        except ProgramError:
+            if not batched:
+                raise
+            return made("the module computes with the one that it was traced for")
         given = call if found.open_batch else call.row(0) if batched else alone
         expected, told = reference(plain if images is None else _Reference(plain, images), wide,
                                    program, given, outputs, found.open_batch, what)
@@ -190,7 +197,7 @@ def outputs_of(call: Call, module: nn.Module, what: str) -> dict[str, int]:
     Raises ProgramError where it does not take the example, or gives what is not exported.
     """
     try:
-        first, second = call.run(module), call.run(module)
+        first, second = call.run(module), call.run(module, seed=1)
     except Exception as error:
         shapes = ", ".join(f"{name} {tuple(each.shape)}"
                            for name, each in zip(call.names, call.tensors))
