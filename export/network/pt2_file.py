@@ -18,10 +18,8 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
+from export.network.onnx_file import MOST_BYTES
 from export.network.torch_program import ProgramError, one_line, quiet
-
-#: No browser takes more.
-MOST_BYTES = 2**31 - 1
 
 #: What a file may hold.
 _RECORD = re.compile(r"archive_format|archive_version|byteorder|\.data/\w+|extra/.*"

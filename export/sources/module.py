@@ -21,6 +21,7 @@ from torch.utils import _pytree as pytree
 from export.checks import parity
 from export.network import onnx_fold, torch_program
 from export.network.deploy import ImageClassifier
+from export.network.onnx_file import MOST_BYTES
 from export.network.torch_program import Program, ProgramError, one_line
 from export.sources import custom
 from export.sources.custom import CustomModel
@@ -145,6 +146,10 @@ def _check_mode(module: nn.Module, what: str) -> None:
 
 
 def _check_weights(module: nn.Module, what: str) -> None:
+    size = 4 * sum(each.numel() for each in (*module.parameters(), *module.buffers()))
+    if size > MOST_BYTES:
+        raise ProgramError(f"{what}: {size / 1e9:.1f} GB of weights; up to 2 GB are exported, "
+                           "which is more than a browser takes")
     for name, value in module.state_dict().items():
         if isinstance(value, Tensor) and value.is_meta:
             raise ProgramError(f"{what}: {name} is on the meta device and has no values")

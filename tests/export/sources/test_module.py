@@ -233,6 +233,12 @@ def half_trained():
     return module
 
 
+class Large(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(1).expand(2**29 + 1))  # takes no room
+
+
 HERE = "test_module.py"
 BAD = {
     "a branch on values": (Branches, rf"{HERE}:\d+ \(`if x.sum\(\) > 0:`\): control flow depends"),
@@ -253,6 +259,7 @@ BAD = {
                       r"does not take the example \(input \(1, 4\)\): mat1"),
     "more tensors": (lambda: nn.Bilinear(4, 4, 2), "does not take the example"),
     "TorchScript": (lambda: torch.jit.trace(nn.Linear(4, 2), torch.rand(1, 4)), "TorchScript"),
+    "more than two gigabytes": (Large, "2.1 GB of weights; up to 2 GB are exported"),
     "no values": (lambda: nn.Linear(4, 2, device="meta"), "on the meta device"),
 }
 
