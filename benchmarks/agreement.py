@@ -21,7 +21,8 @@ from benchmarks.zoo_table import shown
 from export.checks import agreement
 from export.logs import captured
 from export.pipeline import build
-from export.source import BuildOptions, find
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from zoo.artifact.folder import json_bytes
 from zoo.artifact.manifest import Agreement
 from zoo.registry import record

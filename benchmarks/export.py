@@ -33,7 +33,7 @@ from export.formats import saved_model as tensorflow
 from export.logs import captured
 from export.network.deploy import deploy
 from export.pipeline import build
-from export.source import from_model
+from export.sources.cell import from_model
 from zoo import create_model
 from zoo.artifact import folder as artifact
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import export  # noqa: F401  (sets environment variables that TensorFlow reads on import)
 from export.checks import parity
-from export.sources.custom import CustomModel
-from export.sources.onnx_file import from_file
 from export.formats import onnx_tf, saved_model, tfjs
 from export.logs import captured
 from export.network.onnx_file import OnnxFileError, read, sizes, true_inputs
+from export.sources.custom import CustomModel
+from export.sources.onnx_file import from_file
 from zoo.commands.table import print_table
 
 #: Height and width of inputs whose size the file leaves open.

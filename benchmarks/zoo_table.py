@@ -28,7 +28,8 @@ from export.checks.bench import interleaved
 from export.formats import onnx
 from export.logs import captured
 from export.pipeline import build
-from export.source import BuildOptions, find
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from zoo.registry import record
 from zoo.weights import packaged, packaged_cells
 

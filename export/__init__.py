@@ -80,7 +80,7 @@ def _source(model: nn.Module, name: str, example: Any, input: Input | None, labe
     from zoo.models.factory import ZooNetwork
 
     if isinstance(model, ZooNetwork):
-        from export.source import from_model
+        from export.sources.cell import from_model
 
         if example is not None:
             raise ValueError("a network of the zoo knows what it takes; leave example= out")

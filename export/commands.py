@@ -104,7 +104,8 @@ def build(
       zoo build model.pt2 -e tfjs,tflite,onnx
     """
     from export.pipeline import build as run
-    from export.source import BuildOptions, find
+    from export.sources.find import find
+    from export.sources.options import BuildOptions
     from zoo.artifact.folder import HISTORY
 
     source = find(target, BuildOptions(

@@ -37,9 +37,11 @@ def text(manifest: Manifest, folder: Path) -> str:
 
 def parity(manifest: Manifest, reference: str) -> str:
     """What every hop was found to change, output by output."""
-    lines = ["## Parity\n", f"Largest difference from {reference}, beside the scale of each output: "
-             "its largest value, or the distance of values that lie close together.\n",
-             "| hop | output | max difference | limit | scale | inputs |", "|---|---|---|---|---|---|"]
+    lines = ["## Parity\n",
+             f"Largest difference from {reference}, beside the scale of each output: its largest "
+             "value, or the distance of values that lie close together.\n",
+             "| hop | output | max difference | limit | scale | inputs |",
+             "|---|---|---|---|---|---|"]
     for entry in manifest.parity:
         lines += [f"| {entry.hop} | `{name}` | {found.max_difference:.1e} | {found.limit:.1e} | "
                   f"{found.scale:.3g} | {entry.inputs} |" for name, found in entry.outputs.items()]

@@ -94,8 +94,8 @@ def rows_as_sums(model: onnx.ModelProto, batch: int) -> None:
 
 
 #: They take one row for all inputs of a batch.
-_BROADCASTING = {"Add", "Sub", "Mul", "Div", "Pow", "Where", "And", "Or", "Equal", "Greater", "Less",
-                 "GreaterOrEqual", "LessOrEqual", "Max", "Min"}
+_BROADCASTING = {"Add", "Sub", "Mul", "Div", "Pow", "Where", "And", "Or", "Equal", "Greater",
+                 "Less", "GreaterOrEqual", "LessOrEqual", "Max", "Min"}
 
 
 def rows_as_one(model: onnx.ModelProto, batch: int) -> None:

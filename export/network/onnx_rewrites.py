@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-
 _TAKE_A_SCALE = {"Conv", "ConvTranspose", "Gemm"}
 
 
@@ -48,15 +47,16 @@ def fold_batch_norms(graph: onnx.GraphProto) -> int:
     for norm in [node for node in graph.node if node.op_type == "BatchNormalization"]:
         maker = makers.get(norm.input[0])
         settings = {each.name: helper.get_attribute_value(each) for each in norm.attribute}
-        if maker is None or maker.op_type not in _TAKE_A_SCALE or readers[norm.input[0]] != 1 or len(norm.output) != 1 \
-                or settings.get("training_mode") or not all(
+        if maker is None or maker.op_type not in _TAKE_A_SCALE or len(norm.output) != 1 \
+                or readers[norm.input[0]] != 1 or settings.get("training_mode") or not all(
                     name in weights for name in (*norm.input[1:], *maker.input[1:]) if name):
             continue
         scale, shift, mean, variance = (numpy_helper.to_array(weights[name]).astype(np.float64)
                                         for name in norm.input[1:5])
         factor = scale / np.sqrt(variance + settings.get("epsilon", 1e-5))
-        folded = _folded(maker, [numpy_helper.to_array(weights[name]).astype(np.float64)
-                                 for name in maker.input[1:] if name], factor, shift - mean * factor)
+        given = [numpy_helper.to_array(weights[name]).astype(np.float64)
+                 for name in maker.input[1:] if name]
+        folded = _folded(maker, given, factor, shift - mean * factor)
         if folded is None:
             continue
         for place, value in enumerate(folded, start=1):

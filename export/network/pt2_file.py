@@ -18,16 +18,16 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
+from export.network.onnx_file import MOST_BYTES
 from export.network.torch_program import ProgramError, one_line, quiet
-
-#: No browser takes more.
-MOST_BYTES = 2**31 - 1
 
 #: What a file may hold.
 _RECORD = re.compile(r"archive_format|archive_version|byteorder|\.data/\w+|extra/.*"
                      r"|data/weights/(weight_\d+|model_weights_config\.json)"
                      r"|data/constants/(tensor_\d+|model_constants_config\.json)"
                      r"|data/sample_inputs/model\.pt|models/model\.json")
+
+_TENSOR = re.compile(r"(weight|tensor)_\d+")
 
 #: Functions that a node may call: operations of PyTorch, and arithmetic on sizes.
 _TARGET = re.compile(r"torch\.ops\.(aten|prims|quantized_decomposed|higher_order)\.\w+(\.\w+)?"
@@ -102,8 +102,8 @@ def _check(reader: Any, names: list[str], path: Path) -> None:
     """Raise ProgramError for what is more than tensors and operations."""
     for name in names:
         if not _RECORD.fullmatch(name):
-            raise ProgramError(f"{path}: it holds {name}, which is no part of a program of tensors; "
-                               "nothing of it is read")
+            raise ProgramError(f"{path}: it holds {name}, which is no part of a program of "
+                               "tensors; nothing of it is read")
     if len(set(names)) != len(names):
         raise ProgramError(f"{path}: it holds two files of one name; nothing of it is read")
     version = reader.get_record("archive_version").decode()
@@ -116,9 +116,9 @@ def _check(reader: Any, names: list[str], path: Path) -> None:
             if not _PATH.fullmatch(name):
                 raise ProgramError(f"{path}: {name[:60]!r} is no name of a tensor; nothing of it "
                                    "is read")
-            if entry["use_pickle"] or not re.fullmatch(r"(weight|tensor)_\d+", entry["path_name"]):
-                raise ProgramError(f"{path}: {name} is a pickled object, which might run code; only "
-                                   "tensors are read")
+            if entry["use_pickle"] or not _TENSOR.fullmatch(entry["path_name"]):
+                raise ProgramError(f"{path}: {name} is a pickled object, which might run code; "
+                                   "only tensors are read")
             _check_tensor(reader, kind, name, entry, path)
     if "data/sample_inputs/model.pt" in names:
         sample = reader.get_record("data/sample_inputs/model.pt")

@@ -1,8 +1,8 @@
-"""A PyTorch program as an ONNX graph: `torch.export` traces it, torch's TorchScript exporter writes it.
+"""A PyTorch program as an ONNX graph: traced by `torch.export`, written by the older exporter.
 
 torch.export refuses what a trace would get wrong in silence, such as a branch on the values of a
 tensor, and knows the line of the user's code.  What it has traced is then written by the older
-exporter, which takes a fifth of the time of the newer one and needs no package more.
+exporter, that of TorchScript: it takes a fifth of the time of the newer one and no package more.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-import io
 import logging
 import re
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +23,7 @@ import onnx
 import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
+from torch.fx.node import map_aggregate
 from torch.utils import _pytree as pytree
 
 from export.logs import captured
@@ -118,7 +119,7 @@ def line_of(node: fx.Node) -> str:
     lines = str(node.meta.get("stack_trace") or "").splitlines()
     for place, line in enumerate(lines):
         match = re.match(r'\s*File "(.+)", line (\d+)', line)
-        if match and not match[1].startswith(theirs):
+        if match and not match[1].startswith((theirs, "<")):
             code = lines[place + 1] if place + 1 < len(lines) else ""
             found = (match[1], int(match[2]), code)
     return _at(found)
@@ -172,13 +173,13 @@ class _Run(fx.Interpreter):
         self.replaced, self.wide = replaced, wide
         self.extra_traceback = False
 
-    def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         name = getattr(target, "_overloadpacket", target)
         if name in (torch.ops.aten._assert_tensor_metadata, torch.ops.aten._assert_scalar):
             return None
         if self.wide:
-            args, kwargs = fx.node.map_aggregate((args, kwargs), _widened)
-        return super().call_function(self.replaced.get(target, target), args, kwargs)
+            args, kwargs = map_aggregate((args, kwargs), _widened)
+        return super().call_function(self.replaced.get(target) or target, args, kwargs)
 
 
 def _widened(value: Any) -> Any:
@@ -244,12 +245,12 @@ def to_onnx(program: ExportedProgram, tensors: Sequence[Tensor], names: Sequence
 
 def _written(module: nn.Module, tensors: Sequence[Tensor], names: Sequence[str],
              outputs: Sequence[str], opset: int) -> onnx.ModelProto:
-    content = io.BytesIO()
-    with quiet(), torch.no_grad():
-        torch.onnx.export(module, tuple(tensors), content, dynamo=False, opset_version=opset,
+    with quiet(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(module, tuple(tensors), path, dynamo=False, opset_version=opset,
                           input_names=list(names), output_names=list(outputs),
                           do_constant_folding=True, keep_initializers_as_inputs=False)
-    model = onnx.load_model_from_string(content.getvalue())
+        model = onnx.load(path)
     for node in model.graph.node:
         node.doc_string = ""  # paths of the machine
     return model

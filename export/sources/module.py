@@ -21,6 +21,7 @@ from torch.utils import _pytree as pytree
 from export.checks import parity
 from export.network import onnx_fold, torch_program
 from export.network.deploy import ImageClassifier
+from export.network.onnx_file import MOST_BYTES
 from export.network.torch_program import Program, ProgramError, one_line
 from export.sources import custom
 from export.sources.custom import CustomModel
@@ -55,8 +56,10 @@ class Call:
         """The call with one input of the batch."""
         return self.of([each[place:place + 1] for each in self.tensors])
 
-    def run(self, module: nn.Module) -> Any:
-        with torch.no_grad(), torch.random.fork_rng():
+    def run(self, module: nn.Module, seed: int = 0) -> Any:
+        """What the module gives, whose random numbers begin at `seed`; the user's go on."""
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
             return module(*self.args, **self.kwargs)
 
     @property
@@ -76,6 +79,7 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
     """
     what = type(module).__name__
     _check_mode(module, what)
+    _check_weights(module, what)
     if (example is None) == (images is None):
         raise ProgramError(f"{what}: give either example=, tensors that it takes, or input=, an "
                            "export.Input for a network that classifies images")
@@ -83,7 +87,6 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
         plain = copy.deepcopy(module).cpu().requires_grad_(False)
     except Exception as error:
         raise ProgramError(f"{what} cannot be copied: {one_line(error)}") from None
-    _check_weights(plain, what)
     notes = _in_float32(plain)
     wide = copy.deepcopy(module).cpu().requires_grad_(False).double()
     parameters = sum(each.numel() for each in module.parameters())
@@ -102,7 +105,12 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
 
     def made(single: str = "") -> CustomModel:
         program, batched = _program(traced, call, alone, what, single)
-        found = folded(program, call if batched else alone, outputs, what, batched, single)
+        try:
+            found = folded(program, call if batched else alone, outputs, what, batched, single)
+        except ProgramError:
+            if not batched:
+                raise
+            return made("the module computes with the one that it was traced for")
         given = call if found.open_batch else call.row(0) if batched else alone
         expected, told = reference(plain if images is None else _Reference(plain, images), wide,
                                    program, given, outputs, found.open_batch, what)
@@ -138,6 +146,10 @@ def _check_mode(module: nn.Module, what: str) -> None:
 
 
 def _check_weights(module: nn.Module, what: str) -> None:
+    size = 4 * sum(each.numel() for each in (*module.parameters(), *module.buffers()))
+    if size > MOST_BYTES:
+        raise ProgramError(f"{what}: {size / 1e9:.1f} GB of weights; up to 2 GB are exported, "
+                           "which is more than a browser takes")
     for name, value in module.state_dict().items():
         if isinstance(value, Tensor) and value.is_meta:
             raise ProgramError(f"{what}: {name} is on the meta device and has no values")
@@ -190,7 +202,7 @@ def outputs_of(call: Call, module: nn.Module, what: str) -> dict[str, int]:
     Raises ProgramError where it does not take the example, or gives what is not exported.
     """
     try:
-        first, second = call.run(module), call.run(module)
+        first, second = call.run(module), call.run(module, seed=1)
     except Exception as error:
         shapes = ", ".join(f"{name} {tuple(each.shape)}"
                            for name, each in zip(call.names, call.tensors))

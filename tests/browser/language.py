@@ -10,7 +10,8 @@ import torch.nn.functional as F
 import export
 import zoo
 from export.pipeline import build
-from export.source import BuildOptions, find
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from zoo.artifact.manifest import Input
 from zoo.generation import generate
 

@@ -42,7 +42,8 @@ def images_of(size, channels=3):
 def artifact(tmp_path_factory):
     """`zoo build DARTS --export onnx,savedmodel,tflite,tfjs` with the default weights."""
     from export.pipeline import build
-    from export.source import BuildOptions, find
+    from export.sources.find import find
+    from export.sources.options import BuildOptions
 
     directory = tmp_path_factory.mktemp("exports") / "DARTS-digits"
     build(find("DARTS", BuildOptions()), ["onnx", "savedmodel", "tflite", "tfjs"], directory)

@@ -8,7 +8,8 @@ import pytest
 from export.checks import verify
 from export.formats.base import FORMATS
 from export.pipeline import build
-from export.source import BuildOptions, find
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from tests.export.test_pipeline import contents, small
 from tests.zoo.tiny_runs import TINY
 from zoo.artifact.folder import ArtifactError, check_files, read_manifest, writing

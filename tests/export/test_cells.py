@@ -6,7 +6,7 @@ import pytest
 
 import zoo
 from export.pipeline import build
-from export.source import from_model
+from export.sources.cell import from_model
 from tests.export.conftest import images_of, trained_looking
 from tests.representative import representative
 from zoo.create import create_model

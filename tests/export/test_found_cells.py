@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 import zoo
 from export.pipeline import build
-from export.source import BuildOptions, find
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from search.cli import app as search
 from search.spaces.hierarchical import HierarchicalSpace
 from search.spaces.space import ConvSpace, RecurrentSpace

@@ -21,7 +21,9 @@ from export.formats import saved_model, shims
 from export.formats.base import CONVERTERS, FORMATS, Format
 from export.logs import ConversionError
 from export.pipeline import Source, build
-from export.source import BuildOptions, find, from_model
+from export.sources.cell import from_model
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from tests.export.conftest import images_of, trained_looking
 from zoo.artifact import folder as artifacts
 from zoo.artifact.folder import ArtifactError

@@ -14,7 +14,9 @@ import zoo
 from export.checks import agreement
 from export.formats import onnx, tfjs
 from export.pipeline import build
-from export.source import BuildOptions, find, from_model
+from export.sources.cell import from_model
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from zoo.artifact import folder as folders
 from zoo.artifact.manifest import Agreement, Input
 from zoo.cli import app

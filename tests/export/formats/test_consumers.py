@@ -80,7 +80,8 @@ def test_a_folder_of_any_name_and_a_file_with_a_published_name(tmp_path):
     import export
     import zoo
     from export.pipeline import build
-    from export.source import BuildOptions, find
+    from export.sources.find import find
+    from export.sources.options import BuildOptions
     from zoo.genotypes.serialization import to_json
 
     model = zoo.create_model("PDARTS", channels=4, layers=3)

@@ -1,4 +1,4 @@
-"""What `zoo build` exports: a cell by name, a genotype in a file, or an artifact folder."""
+"""A cell as a source: by name or from a genotype file, an artifact folder, or its network."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import nn
 
 from export import calibration, fits
 from export.pipeline import Source
+from export.sources.options import BuildOptions, refuse
 from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact.manifest import Input, Manifest, Network, plain_name
@@ -24,7 +25,7 @@ from zoo.genotypes.serialization import Genotype, kind_name
 from zoo.messages.spelling import choices
 from zoo.models.factory import DEFAULTS, ZooNetwork, network_kind
 from zoo.recipes.image import RECIPES, recipe
-from zoo.registry import origin_lines, registered
+from zoo.registry import origin_lines
 from zoo.training.evaluation import check_match
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
@@ -39,26 +40,6 @@ _IMAGES = {
 }
 
 
-@dataclasses.dataclass
-class BuildOptions:
-    """What a user asked for; None where nothing was said."""
-
-    network: str | None = None
-    data: str | None = None
-    path: Path | None = None  # where the data set lies, for real inputs
-    weights: Path | str | None = None  # a file, an artifact, or the data set of shipped ones
-    channels: int | None = None
-    layers: int | None = None
-    num_classes: int | None = None
-    in_channels: int | None = None
-    size: int | None = None
-    vocabulary: int | None = None
-    hidden: int | None = None
-    seed: int = 0
-    select: str | None = None  # of several genotypes in a file
-    input_shape: tuple[str, ...] | None = None  # NAME=1,3,224,224, of an ONNX file
-
-
 class _RealImages(TypedDict, total=False):
     """Fields of a `Source`, see `_real_images`."""
 
@@ -68,39 +49,8 @@ class _RealImages(TypedDict, total=False):
     calibration: Callable[[], np.ndarray]
 
 
-def find(target: str, wanted: BuildOptions) -> Source:
-    """The source that `target` names: an artifact folder, a genotype file, or a cell.
-
-    Raises UnknownCellError, GenotypeError, ArtifactError, WeightsError or ValueError.
-    """
-    for name in ("channels", "layers", "num_classes", "in_channels", "size", "vocabulary",
-                 "hidden"):
-        value = getattr(wanted, name)
-        if value is not None and value < 1:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
-    path = Path(target)
-    if path.suffix.lower() == ".onnx" and not path.is_dir():
-        from export.sources.onnx_file import from_file
-
-        if not path.is_file():
-            raise ValueError(f"there is no file {target}")
-        _refuse(wanted, f"{target} is an ONNX file, which brings its own settings",
-                [option.name for option in dataclasses.fields(wanted)
-                 if option.name not in ("input_shape", "size", "seed")])
-        return from_file(path, wanted.input_shape or (), wanted.size)
-    if path.suffix.lower() == ".pt2" and not path.is_dir():
-        from export.sources import exported_program
-
-        if not path.is_file():
-            raise ValueError(f"there is no file {target}")
-        _refuse(wanted, f"{target} is an exported program, which brings its own settings",
-                [option.name for option in dataclasses.fields(wanted)
-                 if option.name not in ("input_shape", "seed")])
-        return exported_program.from_file(path, wanted.input_shape or ())
-    _refuse(wanted, f"{target} is no .onnx or .pt2 file", ("input_shape",))
-    # A folder that is no artifact may have the name of a cell by chance.
-    if path.is_dir() and ((path / artifact.MANIFEST).exists() or not registered(target)):
-        return _from_artifact(path, wanted)
+def from_name(target: str, wanted: BuildOptions) -> Source:
+    """The source of a cell by name, or in a genotype file."""
     record = read_cell(target, wanted.select)
     known_as = record.name if record.origin != "file" else None
     return _from_cell(shown_name(target, record), record.genotype, known_as, wanted)
@@ -156,13 +106,14 @@ def _numbered(classes: int) -> list[str]:
     return [f"class {index}" for index in range(classes)]
 
 
-def _from_artifact(directory: Path, wanted: BuildOptions) -> Source:
+def from_artifact(directory: Path, wanted: BuildOptions) -> Source:
+    """The source of an artifact folder with its weights."""
     brought = [option.name for option in dataclasses.fields(wanted)
                if option.name not in ("path", "seed")]
-    _refuse(wanted, f"{directory} is an artifact, which brings its own settings", brought)
+    refuse(wanted, f"{directory} is an artifact, which brings its own settings", brought)
     model, manifest = weights.load_artifact(directory)
     if model.kind == "language":
-        _refuse(wanted, f"{directory} is a language model, which reads no images", ("path",))
+        refuse(wanted, f"{directory} is a language model, which reads no images", ("path",))
         return Source(model, model.genotype, manifest,
                       vocabulary=artifact.read_vocabulary(directory, manifest))
     return Source(model, model.genotype, manifest,
@@ -178,7 +129,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
         raise ValueError(f"{name} is a {what} cell; it has no {wanted.network} network")
     if wanted.network is not None:
         network_kind(genotype, wanted.network)
-    _refuse(wanted, f"{name} is a {what} cell", ("vocabulary", "hidden"))
+    refuse(wanted, f"{name} is a {what} cell", ("vocabulary", "hidden"))
     if wanted.weights and not _shipped(wanted) and Path(wanted.weights).is_dir():
         return _with_weights_of(Path(wanted.weights), name, genotype, wanted)
     if (named := _shipped(wanted)) and wanted.data in (None, named):
@@ -220,7 +171,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
 
 def _with_weights_of(folder: Path, name: str, genotype: Genotype, wanted: BuildOptions) -> Source:
     """The cell's network with the weights of an artifact, which bring all settings."""
-    _refuse(wanted, f"the weights {folder} bring their settings",
+    refuse(wanted, f"the weights {folder} bring their settings",
             ("data", "channels", "layers", "num_classes", "in_channels", "size"))
     kind = wanted.network or artifact.read_manifest(folder).network.kind
     model = create_model(genotype, kind, weights=folder)
@@ -248,12 +199,12 @@ def _language(name: str, genotype: RecurrentGenotype, record: str | None,
               wanted: BuildOptions) -> Source:
     if wanted.network not in (None, "language"):
         raise ValueError(f"{name} is a recurrent cell; it has no {wanted.network} network")
-    _refuse(wanted, f"{name} is a recurrent cell",
+    refuse(wanted, f"{name} is a recurrent cell",
             ("channels", "layers", "num_classes", "in_channels", "size", "data", "path"))
     named = _shipped(wanted)
     brought = named or wanted.weights
     if named or brought and not Path(brought).is_file():  # has its own settings
-        _refuse(wanted, f"the weights {brought} bring their settings", ("vocabulary", "hidden"))
+        refuse(wanted, f"the weights {brought} bring their settings", ("vocabulary", "hidden"))
         model = create_model(record or genotype, "language", weights=brought)
     else:
         hidden = wanted.hidden or 200
@@ -274,13 +225,6 @@ def _shipped(wanted: BuildOptions) -> str | None:
     """The data set that `--weights` names, where it names one."""
     given = wanted.weights
     return str(given) if given and weights.names_data(str(given)) else None
-
-
-def _refuse(wanted: BuildOptions, what: str, options: Sequence[str]) -> None:
-    """Raise ValueError for the first of `options` that was given."""
-    for name in options:
-        if getattr(wanted, name) is not None:
-            raise ValueError(f"{what}; leave --{name.replace('_', '-')} out")
 
 
 def _input(data: str, wanted: BuildOptions) -> tuple[Input, list[str]]:

@@ -14,10 +14,12 @@ import export  # noqa: F401  (its settings are for TensorFlow, which reads them 
 
 pytest.importorskip("tensorflow")
 from export.checks import verify  # noqa: E402
-from export.sources.onnx_file import from_file  # noqa: E402
 from export.formats import tfjs  # noqa: E402
+from export.network.onnx_samples import outputs  # noqa: E402
 from export.pipeline import build  # noqa: E402
-from export.source import BuildOptions, find  # noqa: E402
+from export.sources.find import find
+from export.sources.onnx_file import from_file  # noqa: E402
+from export.sources.options import BuildOptions  # noqa: E402
 from tests.export.converter.graphs import classifier, model, node, weight  # noqa: E402
 from web_demo.artifacts import find_artifacts  # noqa: E402
 from zoo.artifact import folder as artifact  # noqa: E402
@@ -58,8 +60,8 @@ def test_every_format_agrees(built):
 def test_the_manifest_and_the_card_list_the_inputs(built):
     folder, output = built
     manifest = artifact.read_manifest(folder)
-    assert [each.model_dump() for each in manifest.takes] == [
-        {"name": "x", "dtype": "float32", "shape": [None, 8, 8, 3]}]
+    assert [(each.name, each.dtype, each.shape) for each in manifest.takes] == [
+        ("x", "float32", [None, 8, 8, 3])]
     assert manifest.gives[0].shape == [None, 5] and manifest.origin.file == "net.onnx"
     card = (folder / "README.md").read_text()
     assert "| takes | `x` | float32 | (batch, 8, 8, 3) |" in card and "## Parity" in card
@@ -151,12 +153,24 @@ def test_other_real_numbers_are_computed_in_float32(kind, array, words, tmp_path
     assert manifest.takes[0].dtype == "float32"
 
 
-def test_a_batch_that_must_be_fixed_is_one_with_a_note(tmp_path):
-    """A class token before those of the image, as in vision transformers."""
+def test_a_class_token_leaves_the_batch_open(tmp_path):
+    """It is prepended to the image tokens, as in vision transformers."""
     weights = {"token": weight(1, 1, 4), "w": weight(4, 3)}
     nodes = [node("Concat", "token x", "c", axis=1), node("MatMul", "c w", "y")]
     graph = model(nodes, {"x": [1, 6, 4]}, ["y"], weights)
-    manifest = build(from_file(saved(graph, tmp_path / "vit.onnx")), ["tfjs"], tmp_path / "out")
+    source = from_file(saved(graph, tmp_path / "vit.onnx"))
+    assert [each.shape for each in source.manifest.takes] == [[None, 6, 4]]
+    x = weight(3, 6, 4, seed=5)
+    rows = np.concatenate([np.broadcast_to(weights["token"], (3, 1, 4)), x], 1)
+    np.testing.assert_allclose(outputs(source.graph, {"x": x})["y"], rows @ weights["w"],
+                               rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_that_cannot_be_open_is_one_and_says_why(tmp_path):
+    nodes = [node("Reshape", "x flat", "f"), node("MatMul", "f m", "y")]
+    weights = {"flat": np.array([2, 12]), "m": weight(12, 4)}
+    graph = model(nodes, {"x": [1, 6, 4]}, ["y"], weights)
+    manifest = build(from_file(saved(graph, tmp_path / "one.onnx")), ["tfjs"], tmp_path / "out")
     assert manifest.takes[0].shape == [1, 6, 4]
     assert any(note.startswith("The batch is 1: ") for note in manifest.notes)
     assert verify.formats_of(tmp_path / "out")[1].verdict == "agrees"

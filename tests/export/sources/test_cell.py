@@ -10,7 +10,9 @@ from PIL import Image
 
 import export
 from export.pipeline import build
-from export.source import BuildOptions, find, from_model
+from export.sources.cell import from_model
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact.manifest import Input, Manifest
@@ -237,7 +239,7 @@ def test_images_of_other_classes(insects, names, message):
 
 def test_twenty_images_are_enough(insects, monkeypatch):
     artifact_folder, folder = insects
-    monkeypatch.setattr("export.source._MOST_IMAGES", 1)
+    monkeypatch.setattr("export.sources.cell._MOST_IMAGES", 1)
     source = find(artifact_folder, BuildOptions(path=folder("ant bee", "ant bee")))
     assert source.labels == [0] and len(source.images) == 1 and len(source.test) == 2
 
