@@ -101,7 +101,7 @@ def _in_wasm(folder: Path) -> list[float]:
     """The milliseconds in a list, which is empty if the page fails; prints the error."""
     from web_demo.verify import verify
 
-    row, = verify(folder, "chromium", ["wasm"])
+    row, = verify(folder, backends=["wasm"])
     if row["ok"]:
         return [row["ms"]]
     print(f"{folder.name} on wasm: {row['error'] or row['reason'] or 'wrong numbers'}",
