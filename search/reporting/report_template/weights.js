@@ -22,7 +22,7 @@ function colorOf(operation) {
 
 /** The input and the node of an edge, named as in the drawing and in Genotype(...). */
 function edgeName(cell, node, source) {
-  if (cell === 'recurrent') return `${source} → ${node + 1}`
+  if (cell === 'recurrent' || cell === 'cell') return `${source} → ${node + 1}`
   return `${['c_k−2', 'c_k−1'][source] ?? source} → ${node + 2}`
 }
 
