@@ -31,6 +31,7 @@ from zoo import registry
 from zoo.data.images import NAMES
 from zoo.data.text import TEXT_NAMES
 from zoo.genotypes.hierarchical import PRIMITIVES
+from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
 from zoo.plotting.cell import svg as cell_figure
 from zoo.recipes.image import RECIPES
@@ -147,6 +148,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "api": api,
     "recurrent_operations": lambda: described(RECURRENT_OPERATIONS, "operation"),
     "primitives": lambda: described(PRIMITIVES, "operation"),
+    "nasbench201_operations": lambda: described(NASBENCH201_OPERATIONS, "operation"),
     "images": lambda: described(NAMES, "`--data`"),
     "texts": lambda: described(TEXT_NAMES, "`--data`"),
     "converters": lambda: described(

@@ -20,9 +20,9 @@ from zoo.cell_file import read_cell, shown_name
 from zoo.create import create_model
 from zoo.data import images
 from zoo.genotypes.recurrent import RecurrentGenotype
-from zoo.genotypes.serialization import Genotype
+from zoo.genotypes.serialization import Genotype, kind_name
 from zoo.messages.spelling import choices
-from zoo.models.factory import DEFAULTS, NETWORKS, ZooNetwork
+from zoo.models.factory import DEFAULTS, ZooNetwork, network_kind
 from zoo.recipes.image import RECIPES, recipe
 from zoo.registry import origin_lines, registered
 from zoo.training.evaluation import check_match
@@ -163,11 +163,11 @@ def _from_artifact(directory: Path, wanted: BuildOptions) -> Source:
 def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildOptions) -> Source:
     if isinstance(genotype, RecurrentGenotype):
         return _language(name, genotype, record, wanted)
-    what = {"conv": "convolutional"}.get(genotype.kind, genotype.kind)
-    if wanted.network not in (None, "cifar", "imagenet"):
-        if wanted.network in NETWORKS:
-            raise ValueError(f"{name} is a {what} cell; it has no {wanted.network} network")
-        raise ValueError(f"unknown network {choices(wanted.network, NETWORKS)}")
+    what = kind_name(genotype)
+    if wanted.network == "language":
+        raise ValueError(f"{name} is a {what} cell; it has no {wanted.network} network")
+    if wanted.network is not None:
+        network_kind(genotype, wanted.network)
     _refuse(wanted, f"{name} is a {what} cell", ("vocabulary", "hidden"))
     if wanted.weights and not _shipped(wanted) and Path(wanted.weights).is_dir():
         return _with_weights_of(Path(wanted.weights), name, genotype, wanted)
@@ -178,7 +178,8 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
     data = wanted.data or ("imagenet" if wanted.network == "imagenet" else "digits")
     spec, labels = _input(data, wanted)
     card = (weights.packaged(record, data) if record and not wanted.weights else None) or {}
-    kind = wanted.network or ("imagenet" if data == "imagenet" else "cifar")
+    kind = network_kind(
+        genotype, wanted.network or ("imagenet" if data == "imagenet" else "cifar"))
     default = _sizes(data, kind, card)
     settings: dict[str, Any] = {
         "channels": wanted.channels or default["channels"],
@@ -229,7 +230,7 @@ def _sizes(data: str, kind: str, card: dict[str, Any]) -> dict[str, Any]:
     if card and card["network"]["kind"] == kind:
         return card["network"]
     if data in RECIPES:
-        return dataclasses.asdict(recipe(data))
+        return dataclasses.asdict(recipe(data, network=kind))
     return DEFAULTS[kind]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zoo.genotypes.cell import Cell, GenotypeError
     from zoo.genotypes.conv import ConvGenotype
     from zoo.genotypes.hierarchical import HierarchicalGenotype
+    from zoo.genotypes.nasbench201 import NasBench201Genotype
     from zoo.genotypes.reader import parse
     from zoo.genotypes.recurrent import RecurrentGenotype
     from zoo.registry import UnknownCellError, genotype, list_cells, register
@@ -26,6 +27,7 @@ __all__ = [
     "ConvGenotype",
     "GenotypeError",
     "HierarchicalGenotype",
+    "NasBench201Genotype",
     "RecurrentGenotype",
     "UnknownCellError",
     "create_model",
@@ -44,6 +46,7 @@ _MODULES = {
     "zoo.genotypes.cell": ("Cell", "GenotypeError"),
     "zoo.genotypes.conv": ("ConvGenotype",),
     "zoo.genotypes.hierarchical": ("HierarchicalGenotype",),
+    "zoo.genotypes.nasbench201": ("NasBench201Genotype",),
     "zoo.genotypes.reader": ("parse",),
     "zoo.genotypes.recurrent": ("RecurrentGenotype",),
     "zoo.registry": ("UnknownCellError", "genotype", "list_cells", "register"),

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.genotypes.serialization import Genotype
-from zoo.models.factory import ZooNetwork, build_network, check_network
+from zoo.models.factory import ZooNetwork, build_network, check_network, network_kind
 from zoo.registry import genotype as named
 from zoo.weights import find, load_weights, state_sha256
 
 
 def create_model(cell: str | Genotype, network: str = "cifar",
                  weights: str | Path | None = None, **settings: float) -> ZooNetwork:
-    """Build the `network` ('cifar', 'imagenet' or 'language') of a cell.
+    """Build the `network` ('cifar', 'imagenet', 'nasbench201' or 'language') of a cell.
 
-    `cell` is a registered name or a genotype; a hierarchical one has a 'cifar' network only.
+    `cell` is a registered name or a genotype; a hierarchical one has a 'cifar' network only, one
+    of NAS-Bench-201 its own, which 'cifar' means too.
     Image networks take channels, layers, num_classes, in_channels, auxiliary and drop_path (a
     probability); the language model vocabulary, embedding, hidden and its dropouts (see
     `zoo.models.recurrent.LanguageModel`).
@@ -47,8 +48,9 @@ def _trained(cell: str | Genotype, network: str, weights: str | Path,
              settings: dict[str, float]) -> ZooNetwork:
     """The network that `weights` fit, filled with them, in eval mode."""
     found = find(weights, cell)
+    genotype = named(cell) if isinstance(cell, str) else cell
     for name, value in found.settings.items():
-        given = network if name == "kind" else settings.get(name, value)
+        given = network_kind(genotype, network) if name == "kind" else settings.get(name, value)
         if given != value:
             label = "network" if name == "kind" else name
             raise ValueError(f"{found.where} is for {label}={value!r}, not {given!r}; leave it "

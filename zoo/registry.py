@@ -21,12 +21,13 @@ from typing import Any, TypedDict
 
 from zoo.genotypes.cell import Cell, GenotypeError, is_object
 from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.nasbench201 import NasBench201Genotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype, from_dict, to_json
 from zoo.messages.spelling import choices, did_you_mean
 from zoo.system.encoding import decode
 
-KINDS = ("conv", "recurrent", "hierarchical")
+KINDS = ("conv", "recurrent", "hierarchical", "nasbench201")
 
 _USER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -142,8 +143,8 @@ def list_cells(pattern: str = "*", kind: str | None = None) -> list[str]:
     """Names of the published and the user's cells, sorted.
 
     `pattern` is a wildcard ('*DARTS*', upper or lower case) that the name or an alias matches;
-    `kind` is 'conv', 'recurrent' or 'hierarchical'.  User cells whose file is broken are left
-    out; see `broken_user_cells`.
+    `kind` is 'conv', 'recurrent', 'hierarchical' or 'nasbench201'.  User cells whose file is
+    broken are left out; see `broken_user_cells`.
 
     Examples:
         >>> import zoo
@@ -216,11 +217,9 @@ def _published_names() -> dict[str, CellRecord]:
 
 def _published_record(name: str, facts: Mapping[str, Any]) -> CellRecord:
     """`facts` is what a table of `zoo.cells` says of the cell."""
-    build, kinds = ((RecurrentGenotype, ("recurrent",)) if "recurrent" in facts
-                    else (ConvGenotype, ("normal", "reduce")))
     return CellRecord(
         name=name,
-        genotype=build(*(Cell(facts[kind], facts[f"{kind}_concat"]) for kind in kinds)),
+        genotype=_published_genotype(facts),
         aliases=tuple(facts.get("aliases", ())),
         paper=Paper(**facts["paper"]) if "paper" in facts else None,
         method=facts["method"],
@@ -231,6 +230,14 @@ def _published_record(name: str, facts: Mapping[str, Any]) -> CellRecord:
         origin="published" if "paper" in facts else "found",
         source=facts.get("source", ""),
     )
+
+
+def _published_genotype(facts: Mapping[str, Any]) -> Genotype:
+    if "edges" in facts:
+        return NasBench201Genotype.from_text(facts["edges"])
+    build, kinds = ((RecurrentGenotype, ("recurrent",)) if "recurrent" in facts
+                    else (ConvGenotype, ("normal", "reduce")))
+    return build(*(Cell(facts[kind], facts[f"{kind}_concat"]) for kind in kinds))
 
 
 # --- the user's cells ---------------------------------------------------------------------

@@ -137,8 +137,10 @@ def zeros_as_product(graph: fx.GraphModule) -> int:
     for node in list(graph.graph.nodes):
         if node.target is not torch.zeros_like:
             continue
-        taken = _read(node)  # zeros_like(state[:, :, ::stride, ::stride])
-        source, stride = _read(taken), cast("tuple[slice, ...]", taken.args[1])[-1].step
+        source, stride = _read(node), 1
+        if source.target is operator.getitem:  # zeros_like(state[:, :, ::stride, ::stride])
+            stride = cast("tuple[slice, ...]", source.args[1])[-1].step
+            source = _read(source)
         target = f"zero_{count}"
         graph.add_submodule(target, nn.MaxPool2d(1, stride))
         with graph.graph.inserting_before(node):

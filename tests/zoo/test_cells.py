@@ -5,6 +5,7 @@ import pytest
 import zoo
 from zoo import registry
 from zoo.genotypes.conv import CONV_OPERATIONS
+from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
 
 PUBLISHED = [cell.name for cell in registry.records() if cell.origin == "published"]
@@ -56,8 +57,8 @@ def published_only(tmp_path, monkeypatch):
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path))
 
 
-def test_there_are_114_published_cells_and_one_of_ours():
-    assert len(PUBLISHED) == 114 and len(zoo.list_cells()) == 115
+def test_there_are_119_published_cells_and_one_of_ours():
+    assert len(PUBLISHED) == 119 and len(zoo.list_cells()) == 120
     ours, = (cell for cell in registry.records() if cell.origin != "published")
     assert ours.name == "FOUND_1" and ours.origin == "found"
     assert "seed 0" in ours.source and ours.paper is None
@@ -87,6 +88,7 @@ def test_every_operation_is_used_and_known():
             used[cell.genotype.kind] |= {operation for operation, _ in part.edges}
     assert used["conv"] == CONV_OPERATIONS.keys()
     assert used["recurrent"] <= RECURRENT_OPERATIONS.keys()
+    assert used["nasbench201"] <= NASBENCH201_OPERATIONS.keys()
 
 
 def test_names_and_aliases_are_unique():

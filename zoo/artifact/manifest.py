@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 MOST_LAYERS = 1000
-NetworkKind = Literal["cifar", "imagenet", "language", "onnx"]
+NetworkKind = Literal["cifar", "imagenet", "nasbench201", "language", "onnx"]
 
 
 class _Part(BaseModel):

@@ -1,5 +1,5 @@
 """Image networks of the 2018 release (github.com/quark0/darts) and of its many forks, which keep
-its names; those of hierarchical cells, which are named alike.
+its names; those of hierarchical cells and of NAS-Bench-201, which are named alike.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from torch import Tensor
 
 from zoo.checkpoints.file import WeightsError
 
-#: The first tensor of each kind of network.
-MARKS = {"cifar": "stem.0.weight", "imagenet": "stem0.0.weight"}
+#: By these the kinds of network are told apart; one of NAS-Bench-201 has the first too.
+MARKS = {"cifar": "stem.0.weight", "imagenet": "stem0.0.weight",
+         "nasbench201": "lastact.0.weight"}
 #: By these a network is found in a checkpoint, whatever stands in front of its names.
 NAMES = (*MARKS.values(), "cells.0.preprocess1.op.1.weight", "classifier.weight")
 _MIXED = re.compile(r"cells\.\d+\._ops\.\d+\._ops\.\d+\.")
@@ -36,10 +37,13 @@ def sizes(kind: str, tensors: dict[str, Tensor], where: str) -> dict[str, int]:
     if not numbers or numbers != set(range(layers)):
         raise WeightsError(f"{where} has no whole row of cells (cells.0. to "
                            f"cells.{max(numbers, default=0)}.); get it again")
-    first = size(MARKS[kind], 4, tensors, where)
+    first = size("stem.0.weight" if kind == "nasbench201" else MARKS[kind], 4, tensors, where)
     classes = size("classifier.weight", 2, tensors, where)[0]
     if kind == "imagenet":
         channels = size("stem1.1.weight", 4, tensors, where)[0]
+    elif kind == "nasbench201":
+        channels = first[0]
+        layers -= sum(f"cells.{number}.conv_a.op.1.weight" in tensors for number in numbers)
     else:
         channels = first[0] if is_hierarchical(tensors) else first[0] // 3
     return {"channels": max(channels, 1), "layers": layers, "num_classes": classes,

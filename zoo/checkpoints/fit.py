@@ -25,7 +25,8 @@ from zoo.registry import CellRecord, records
 #: By these a network of any kind is found in a checkpoint.
 NAMES = (*darts.NAMES, *recurrent.NAMES)
 _MARKS: dict[NetworkKind, str] = {
-    "cifar": darts.MARKS["cifar"], "imagenet": darts.MARKS["imagenet"], "language": recurrent.MARK}
+    "cifar": darts.MARKS["cifar"], "imagenet": darts.MARKS["imagenet"],
+    "language": recurrent.MARK, "nasbench201": darts.MARKS["nasbench201"]}
 
 Sizes = tuple[NetworkKind, dict[str, int]]
 
@@ -36,13 +37,13 @@ def infer(tensors: dict[str, Tensor], where: str, network: str = "auto") -> Size
         if darts.is_supernet(name) or recurrent.is_supernet(name):
             raise WeightsError(f"{where} is the supernet of a search (it has {name}), not the "
                                "network of one cell; train the cell that it found, `zoo train`")
-    kind: NetworkKind | None = next((kind for kind, mark in _MARKS.items() if mark in tensors),
-                                    None)
-    if kind is None:
+    kinds = [kind for kind, mark in _MARKS.items() if mark in tensors]
+    if not kinds:
         first = next(iter(tensors), None)
         raise WeightsError(f"{where} is no network of the 2018 release: it has none of "
                            + ", ".join(_MARKS.values())
                            + (f", its first tensor is {first}" if first else ""))
+    kind = kinds[-1]  # the stem of NAS-Bench-201 is named as that of a CIFAR network
     if network not in ("auto", kind):
         raise WeightsError(f"{where} is a {kind} network (it has {_MARKS[kind]}), not "
                            f"{network}; leave --network out")
@@ -145,6 +146,8 @@ def family(kind: NetworkKind, tensors: dict[str, Tensor]) -> str:
     """The kind of genotype that a network is made of."""
     if kind == "language":
         return "recurrent"
+    if kind == "nasbench201":
+        return kind
     return "hierarchical" if darts.is_hierarchical(tensors) else "conv"
 
 

@@ -130,7 +130,7 @@ def _manifest(model: ZooNetwork, cell: str, stem: str, found: fit.Sizes) -> Mani
     mean, std = [0.0] * channels, [1.0] * channels
     if channels == 3:
         mean, std = IMAGENET_STATISTICS
-        if kind == "cifar":
+        if kind in ("cifar", "nasbench201"):
             data = {10: "cifar10", 100: "cifar100"}.get(classes)
             mean, std = STATISTICS[data or "cifar10"]
         elif classes == 1000:

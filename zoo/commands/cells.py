@@ -17,7 +17,7 @@ from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.formats import FORMATS, write
-from zoo.genotypes.serialization import to_json
+from zoo.genotypes.serialization import kind_name, to_json
 from zoo.messages import notes
 from zoo.messages.command_line import command
 from zoo.registry import CellRecord, UnknownCellError
@@ -28,6 +28,7 @@ class Kind(str, Enum):
     conv = "conv"
     recurrent = "recurrent"
     hierarchical = "hierarchical"
+    nasbench201 = "nasbench201"
 
 
 def list_cells(
@@ -168,9 +169,8 @@ def show(
 
 
 def _page(cell: CellRecord) -> str:
-    kind = {"conv": "convolutional"}.get(cell.genotype.kind, cell.genotype.kind)
     aliases = f", also called {', '.join(cell.aliases)}" if cell.aliases else ""
-    lines = [f"{cell.name}: a {kind} cell{aliases}"]
+    lines = [f"{cell.name}: a {kind_name(cell.genotype)} cell{aliases}"]
     if cell.method:
         lines.append(f"method    {cell.method}")
     if cell.paper:

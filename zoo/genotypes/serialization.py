@@ -17,6 +17,14 @@ from zoo.messages.spelling import choices
 Genotype = ConvGenotype | RecurrentGenotype | HierarchicalGenotype | NasBench201Genotype
 
 
+_KIND_NAMES = {"conv": "convolutional", "nasbench201": "NAS-Bench-201"}
+
+
+def kind_name(genotype: Genotype) -> str:
+    """The kind of a genotype in words, as in "a convolutional cell"."""
+    return _KIND_NAMES.get(genotype.kind, genotype.kind)
+
+
 def to_dict(genotype: Genotype) -> dict[str, object]:
     """Plain lists and dicts, ready for ``json.dump``."""
     if isinstance(genotype, HierarchicalGenotype):

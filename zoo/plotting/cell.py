@@ -5,7 +5,9 @@ in, c_{k} goes out.  Nodes have the numbers of `Genotype(...)`: intermediate one
 after the two inputs; in a recurrent cell x_t and h_{t-1} come in and node 0 is the gated initial
 state.
 
-In a hierarchical cell and its motifs node 0 is the input, a node the concatenation of its edges.
+In a hierarchical cell and its motifs node 0 is the input, a node the concatenation of its edges;
+in one of NAS-Bench-201 node 0 is the input too, a node the sum of its edges, and those that are
+'none' are left out.
 
 Colors are attributes for light pages, and a media query changes them for dark ones: right as
 an <img>, under a strict Content-Security-Policy and in programs that know no CSS.
@@ -54,6 +56,7 @@ _PARTS = {
     "ink": ("fill", "#1d2530", "#e8ecf2"),
     "quiet": ("fill", "#596473", "#a9b3c0"),
 }
+_ONE_INPUT = ("hierarchical", "nasbench201")  # kinds of cells that read only the one before
 _INPUT = (("#2f3a48", "#2f3a48", "#ffffff"), ("#d9dfe8", "#d9dfe8", "#10151c"))
 _NODE = (("#ffffff", "#2f3a48", "#1d2530"), ("#1a2029", "#d9dfe8", "#e8ecf2"))
 
@@ -105,6 +108,8 @@ def _heading(genotype: Genotype, name: str) -> str:
     if isinstance(genotype, HierarchicalGenotype):
         used = {genotype.title(*motif) for motif in genotype.used()}
         return name if name in used else f"{name}, not used"
+    if name == "cell":
+        return name
     return "reduction cell" if name == "reduce" else f"{name} cell"
 
 
@@ -112,6 +117,8 @@ def _output(kind: str, name: str) -> tuple[str, str, str]:
     """What the bar below a cell says: a letter, its index, and how nodes are joined."""
     if kind == "hierarchical":  # its last node has joined them
         return "output" if name == "cell" else "conv_1x1_relu", "", ""
+    if kind == "nasbench201":
+        return "output", "", ""
     return ("h", "t", "mean") if kind == "recurrent" else ("c", "k", "concat")
 
 
@@ -136,7 +143,7 @@ def _side_by_side(widths: Sequence[float], heights: Sequence[float]
 def cell_graph(cell: Cell, kind: str) -> tuple[Graph, list[str], list[str]]:
     """The cell as a graph between labels, its inputs, and the nodes that make up its output."""
     graph: Graph
-    if kind == "hierarchical":
+    if kind in _ONE_INPUT:
         names = [str(number) for number in range(len(cell.nodes) + 1)]
         inputs, graph, first = ["0"], {"0": []}, 1
     elif kind == "recurrent":
@@ -150,10 +157,11 @@ def cell_graph(cell: Cell, kind: str) -> tuple[Graph, list[str], list[str]]:
         graph = {name: [] for name in inputs}
         first = 2
     for number, edges in enumerate(cell.nodes, start=first):
-        graph[names[number]] = [(operation, names[source]) for operation, source in edges]
+        graph[names[number]] = [(operation, names[source]) for operation, source in edges
+                                if kind != "nasbench201" or operation != "none"]
     # A node without edges gives nothing to the output.
     outputs = [names[number] for number in cell.concat
-               if number < first or cell.nodes[number - first] or kind == "hierarchical"]
+               if number < first or cell.nodes[number - first] or kind in _ONE_INPUT]
     return graph, inputs, outputs
 
 
@@ -172,6 +180,9 @@ def _description(cells: dict[str, Cell], kind: str) -> str:
         if kind == "hierarchical":
             last = outputs[0] if name == "cell" else f"conv_1x1_relu of {outputs[0]}"
             sentences.append(f"{name}: {nodes}, each a concatenation; output = {last}.")
+            continue
+        if kind == "nasbench201":
+            sentences.append(f"{name}: {nodes}; output = node {outputs[0]}.")
             continue
         joined = "mean" if kind == "recurrent" else "concatenation"
         sentences.append(f"{name} cell: {nodes}; output = {joined} of {', '.join(outputs)}.")

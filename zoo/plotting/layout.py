@@ -216,7 +216,8 @@ class _Placing:
         """y of the upper edge of every row: further apart where lines run far sideways."""
         tops: list[float] = [-PILL_HEIGHT - _DROP]  # the first row has nodes only, no operations
         for row in range(1, self.count):
-            sideways = max(abs(top - x) for top, x, *_ in self._segments(row, centers))
+            sideways = max((abs(top - x) for top, x, *_ in self._segments(row, centers)),
+                           default=0.0)
             tops.append(tops[-1] + _ROW_HEIGHT + _ROW_GAP + min(18, sideways / 8))
         return tops
 

@@ -19,7 +19,7 @@ class Recipe(Settings):
     """How a network is built and trained.  Raises ValueError for a value out of range."""
 
     # The network.
-    network: str = "cifar"  # kind: cifar or imagenet
+    network: str = "cifar"  # kind: cifar, imagenet or nasbench201
     channels: int = 36  # of the first cell
     layers: int = 20  # number of cells
     # SGD with momentum.
@@ -129,11 +129,34 @@ RECIPES: dict[str, dict[str, Recipe]] = {
 }
 
 
-def recipe(data: str, preset: str | None = None) -> Recipe:
-    """The recipe of a data set.  Raises ValueError for a preset or a data set without one."""
-    if data not in RECIPES:
-        raise ValueError(f"no recipe for {choices(data, RECIPES)}")
-    presets = RECIPES[data]
+#: Dong & Yang 2020 (arXiv 2001.00326, table 1): no auxiliary head, no drop-path, no Cutout.
+NASBENCH201_PAPER = Recipe(
+    network="nasbench201", channels=16, layers=15, epochs=200, batch_size=256, learning_rate=0.1,
+    nesterov=True, weight_decay=5e-4, clip_norm=1e9, drop_path=0.0, auxiliary_weight=0.0,
+    crop_padding=4, flip=True, precision="float32")
+
+
+def _on_nasbench201(presets: dict[str, Recipe]) -> dict[str, Recipe]:
+    """The presets of a data set for a NAS-Bench-201 cell, at that benchmark's width and depth."""
+    return {name: NASBENCH201_PAPER if name == "paper" else each.but(
+        network="nasbench201", channels=16, layers=6 if name == "small" else 15, drop_path=0.0,
+        auxiliary_weight=0.0) for name, each in presets.items()}
+
+
+#: The same for the networks of NAS-Bench-201, which takes small images only.
+NASBENCH201_RECIPES = {data: _on_nasbench201(presets) for data, presets in RECIPES.items()
+                       if data != "imagenet"}
+
+
+def recipe(data: str, preset: str | None = None, network: str | None = None) -> Recipe:
+    """The recipe of a data set, for a `network` that has recipes of its own ('nasbench201').
+
+    Raises ValueError for a preset or a data set without one.
+    """
+    recipes = NASBENCH201_RECIPES if network == "nasbench201" else RECIPES
+    if data not in recipes:
+        raise ValueError(f"no recipe for {choices(data, recipes)}")
+    presets = recipes[data]
     if preset is None:
         return next(iter(presets.values()))
     if preset not in presets:

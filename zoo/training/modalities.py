@@ -14,6 +14,7 @@ from zoo.data import images
 from zoo.data.base import fingerprint
 from zoo.data.text import TEXT_NAMES, named_text
 from zoo.genotypes.serialization import Genotype
+from zoo.models.factory import network_kind
 from zoo.recipes.image import Recipe
 from zoo.recipes.image import recipe as image_recipe
 from zoo.recipes.language import LanguageRecipe, language_recipe
@@ -136,6 +137,13 @@ class Images(Modality):
                 or names_data(options.weights) else _absolute(options.weights)}, **others)
 
 
+class NasBench201Images(Images):
+    """Images for the network of a NAS-Bench-201 cell, which has recipes of its own."""
+
+    def recipe(self, data: str, preset: str | None) -> Recipe:
+        return image_recipe(data, preset, "nasbench201")
+
+
 class Texts(Modality):
     others, data, unit = "an image network", "sample", "tokens"
     foreign = ("size", "channels", "layers", "validation", "weights")
@@ -196,4 +204,7 @@ def modality(cell: str, genotype: Genotype, network: str | None) -> Modality:
     if network == "language":
         raise ValueError(f"{cell} is not a recurrent cell, which language models are made of; "
                          "see `zoo list --kind recurrent`")
+    if genotype.kind == "nasbench201":
+        network_kind(genotype, network or "nasbench201")
+        return NasBench201Images()
     return Images()

@@ -184,7 +184,7 @@ def test_nodes_of_none_edges_are_zeros_of_the_right_size():
 
 
 @pytest.mark.parametrize("settings, message", [
-    ({"network": "vgg"}, "unknown network 'vgg'; there are cifar, imagenet, language"),
+    ({"network": "vgg"}, "unknown network 'vgg'; there are cifar, imagenet, nasbench201"),
     ({"channels": 0}, "channels must be a whole number of at least 1, not 0"),
     ({"layers": 2.5}, "layers must be a whole number"),
     ({"drop_path": 1.0}, r"drop_path must be a probability in \[0, 1\), not 1.0"),
