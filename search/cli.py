@@ -53,7 +53,8 @@ def _setting(help: str) -> Any:
 def run(
     strategy: Annotated[str | None, typer.Option(
         help="darts, pc-darts, gdas, random-ws, enas (shared weights); random, evolution, "
-        "reinforce, hierarchical (every candidate trained from scratch). Default: darts.",
+        "reinforce, local-search, bananas, hierarchical (every candidate trained from scratch). "
+        "Default: darts; with --table evolution.",
         show_default=False)] = None,
     space: Annotated[str | None, typer.Option(
         help="conv, recurrent or hierarchical. Default: the first that the strategy searches."
@@ -80,10 +81,19 @@ def run(
         "Initial learning rate of the weights.")] = None,
     alpha_learning_rate: Annotated[float | None, _setting("Learning rate of the alphas.")] = None,
     budget: Annotated[int | None, typer.Option(
-        help="Training images (or tokens) of the whole run; instead of --epochs or --candidates.",
-        min=1)] = None,
+        help="Training images (or tokens) of the whole run; instead of --epochs or --candidates. "
+        "With --table: cells to look at. Default there: 100.", min=1, show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(
-        help="Random seed. Default: 0.", show_default=False)] = None,
+        help="Random seed, with --table the first. Default: 0.", show_default=False)] = None,
+    table: Annotated[Path | None, _setting(
+        "A CSV file of cells (column genotype) and their figures: nothing is trained.")] = None,
+    look_at: Annotated[str | None, _setting(
+        "With --table: column that the search sees; higher is better.")] = None,
+    judge_by: Annotated[str | None, _setting(
+        "With --table: column that the found cell is judged by. Default: that of --look-at.")
+        ] = None,
+    seeds: Annotated[int | None, _setting(
+        "With --table: searches, each with a seed of its own. Default: 100.")] = None,
     config: Config = None,
     assignments: Assignments = None,
     workers: Workers = "auto",
@@ -114,7 +124,24 @@ def run(
       search run --space recurrent
       search run --data cifar10 --path ~/cifar10 --preset paper
       search run --config my_search.yaml --set weight_decay=1e-4
+      search run --strategy evolution --table nb201.csv --look-at valid_12 --judge-by test_200
     """
+    if table is not None:
+        _refuse_with_table(**{
+            "space": space, "data": data, "path": path, "size": size, "by": by, "preset": preset,
+            "order": order, "epochs": epochs, "candidates": candidates, "channels": channels,
+            "layers": layers, "hidden": hidden, "batch-size": batch_size,
+            "learning-rate": learning_rate, "alpha-learning-rate": alpha_learning_rate,
+            "config": config, "early-stop": early_stop or None, "device": device,
+            "workers": workers if workers != "auto" else None, "precision": precision,
+            "threads": threads, "name": name, "replace": replace or None})
+        _against_table(table, strategy, look_at, judge_by, seed, seeds, budget, assignments or [],
+                       output)
+        return
+    for option, value in (("look-at", look_at), ("judge-by", judge_by), ("seeds", seeds)):
+        if value is not None:
+            raise ValueError(f"--{option} is of a search against a table; name its file with "
+                             "--table, or leave it out")
     from zoo.data.images import NAMES
     from zoo.data.sets import hub
     from zoo.recipes.config_file import read_assignments
@@ -168,6 +195,14 @@ def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop =
     Example:
       search resume runs/search-darts-digits-0
     """
+    from search.tables.run import is_table_run
+
+    if is_table_run(folder):
+        if early_stop or workers != "auto":
+            raise ValueError("--workers and --early-stop are for searches that train; leave them "
+                             "out")
+        _carry_out_table(folder, None)
+        return
     _carry_out(folder, None, workers, early_stop)
 
 
@@ -195,6 +230,41 @@ def _carry_out(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
                f"      {command('zoo', 'build', found.name, '--export', 'tfjs')}")
 
 
+def _refuse_with_table(**options: object) -> None:
+    """Raise ValueError for the first option that a search against a table has no use for."""
+    for option, value in options.items():
+        if value is not None:
+            raise ValueError(f"--{option} is for a search that trains; against a table nothing is "
+                             "trained, leave it out")
+
+
+def _against_table(table: Path, strategy: str | None, look_at: str | None, judge_by: str | None,
+                   seed: int | None, seeds: int | None, budget: int | None,
+                   assignments: list[str], output: Path | None) -> None:
+    from search.tables.config import TableOptions, plan
+    from search.tables.run import start
+    from zoo.recipes.config_file import read_assignments
+
+    config, truth = plan(TableOptions(table, strategy, look_at, judge_by, seed, seeds, budget,
+                                      read_assignments(assignments)))
+    folder = output or _free(f"search-{config.strategy}-{table.stem}", "summary.json")
+    start(folder, config)
+    for line in truth.table.notes:
+        typer.echo(f"note: {notes.printable(f'{table}: {line}')}", err=True)
+    _carry_out_table(folder, truth)
+
+
+def _carry_out_table(folder: Path, truth: Any) -> None:
+    from search.reporting.table_text import read_summary, tell
+    from search.tables.run import run
+    from zoo.commands.progress import steps
+
+    with interrupts.go_on(lambda: _way(folder)):
+        with steps("seeds") as report:
+            run(folder, truth, report)
+        tell(folder, read_summary(folder) or {})
+
+
 def _way(folder: Path | None = None) -> str:
     """How an interrupted run goes on: as it began, before anything of it is in its folder."""
     from search.reporting.history import CONFIG
@@ -205,10 +275,15 @@ def _way(folder: Path | None = None) -> str:
 
 def _free_folder(config: RunConfig) -> Path:
     """runs/search-..., with a number when an earlier run has that name."""
-    base = f"search-{config.label}-{config.data}-{config.seed}"
+    return _free(f"search-{config.label}-{config.data}-{config.seed}", "result.json")
+
+
+def _free(base: str, result: str) -> Path:
+    """The folder runs/`base`, with a number where it is taken; of one without the file `result`
+    a note says how it goes on."""
     folder, number = Path("runs") / base, 1
     while folder.exists():
-        if not (folder / "result.json").exists() and (folder / "config.json").exists():
+        if not (folder / result).exists() and (folder / "config.json").exists():
             resumed = command("search", "resume", folder)
             typer.echo(f"note: {folder} is unfinished; `{resumed}` goes on with it", err=True)
         number += 1

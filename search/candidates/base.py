@@ -46,17 +46,17 @@ class Result:
     `measure` says which; `cost` counts the images or tokens that the budget is charged.
     """
 
-    measure: str  # "valid_accuracy" or "valid_perplexity"
+    measure: str  # "valid_accuracy", "valid_perplexity", or the column of a table
     value: float | None
     parameters: int
     cost: int
 
     @property
     def score(self) -> float:
-        """More is better: the accuracy or one over the perplexity, 0 where training diverged."""
+        """More is better: the value, or one over the perplexity; 0 where training diverged."""
         if self.value is None:
             return 0.0
-        return self.value if self.measure == "valid_accuracy" else 1 / self.value
+        return 1 / self.value if self.measure == "valid_perplexity" else self.value
 
 
 class CandidateTraining(ABC):

@@ -33,17 +33,40 @@ def list_runs(
         raise ValueError(f"there is no folder {folder}; name one that holds runs")
     folder = folder or Path("runs")
     records, damaged = read_runs(folder)
+    tables = _table_rows(folder)
     for line in damaged:
         typer.echo(f"warning: {printable(line)}", err=True)
-    if not records:
+    if not records and not tables:
         typer.echo(f"no search runs in {folder}; `search run` makes one")
         return
     print_table(
         ("run", "strategy", "space", "data", "seed", "epochs", "best", "cell"),
-        [(str(record.folder), record.strategy, record.space, record.data, record.seed,
-          len(record.rows), _best(record),
-          record.result["name"] if record.result else "unfinished") for record in records],
+        [*((str(record.folder), record.strategy, record.space, record.data, record.seed,
+            len(record.rows), _best(record),
+            record.result["name"] if record.result else "unfinished") for record in records),
+         *tables],
         right=("seed", "epochs", "best"), shorten="cell")
+
+
+def _table_rows(folder: Path) -> list[tuple[object, ...]]:
+    """A row for each search against a table: its seeds, and the mean of what they found."""
+    from search.reporting.table_text import read_summary
+    from search.tables.run import CONFIG, is_table_run, read_config
+    from zoo.runs.run_folder import RunError
+
+    rows: list[tuple[object, ...]] = []
+    for path in sorted(path.parent for path in folder.glob(f"*/{CONFIG}")
+                       if is_table_run(path.parent)):
+        try:
+            config, summary = read_config(path), read_summary(path)
+        except RunError as error:
+            typer.echo(f"warning: {printable(str(error))}", err=True)
+            continue
+        best = f"{summary['found']['mean']:.2f}" if summary else ""
+        rows.append((str(path), config.strategy, "table", config.path.name,
+                     f"{config.seed}-{config.seed + config.seeds - 1}", "", best,
+                     f"{config.seeds:,} seeds" if summary else "unfinished"))
+    return rows
 
 
 def _best(record: RunRecord) -> str:
@@ -61,7 +84,13 @@ def show(folder: RunFolder) -> None:
     """
     from search.reporting.history import GENOTYPE, duration, read_run
     from search.reporting.terminal import row_line
+    from search.tables.run import is_table_run
 
+    if is_table_run(folder):
+        from search.reporting.table_text import show as show_table
+
+        show_table(folder)
+        return
     record = read_run(folder)
     config = record.config
     typer.echo(f"{record.strategy} on {record.data}, {record.space} space, seed {record.seed}")
@@ -96,9 +125,27 @@ def plot(
     """
     from search.reporting.history import read_run
     from search.reporting.plots import plot_run
+    from search.tables.run import is_table_run
 
-    record = read_run(folder)
-    typer.echo(f"wrote {plot_run(record, output or Path(f'{folder.resolve().name}.svg'))}")
+    path = output or Path(f"{folder.resolve().name}.svg")
+    if is_table_run(folder):
+        typer.echo(f"wrote {_plot_tables([folder], path)}")
+        return
+    typer.echo(f"wrote {plot_run(read_run(folder), path)}")
+
+
+def _plot_tables(folders: list[Path], path: Path) -> Path:
+    """The curves of searches against one table.  Raises ValueError for an unfinished one."""
+    from search.reporting.table_plot import plot_tables
+    from search.reporting.table_text import read_summary
+    from search.tables.run import read_config
+
+    summary = read_summary(folders[0])
+    if summary is None:
+        raise ValueError(f"{folders[0]} is not finished; go on with "
+                         f"`{command('search', 'resume', folders[0])}`")
+    return plot_tables([(folder, read_config(folder)) for folder in folders], path,
+                       summary["best_of_table"]["judged_by"])
 
 
 def compare(
@@ -111,6 +158,8 @@ def compare(
 ) -> None:
     """Compare strategies: accuracy over cost, mean and spread over seeds.
 
+    Searches against one table are compared seed by seed, with significance.
+
     \b
     Example:
       search compare runs/search-*-digits-*
@@ -119,7 +168,15 @@ def compare(
     from search.reporting.compare import print_comparison
     from search.reporting.history import read_run
     from search.reporting.plots import plot_comparison
+    from search.tables.run import is_table_run
 
+    if all(map(is_table_run, folders)):
+        from search.reporting.table_text import compare as compare_tables
+
+        compare_tables(folders, as_json)
+        if output is not None or not as_json:
+            typer.echo(f"wrote {_plot_tables(folders, output or Path('compare.svg'))}", err=as_json)
+        return
     comparison = compare_runs([read_run(folder) for folder in folders])
     print_comparison(comparison, as_json)
     if output is not None or not as_json:

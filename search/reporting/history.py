@@ -145,6 +145,9 @@ def read_run(folder: Path | str) -> RunRecord:
     """The run in `folder`.  Raises HistoryError when there is none or a file is damaged."""
     folder = Path(folder)
     config = _read_json(folder / CONFIG)
+    if config is not None and "table" in config:
+        raise HistoryError(f"{folder} is a search against a table, and the others are none; compare "
+                           "them separately")
     if config is None or "strategy" not in config:
         raise HistoryError(f"{folder} holds no search run; `search list` shows those there are")
     if not isinstance(config.get("settings") or {}, dict):
@@ -172,7 +175,8 @@ def read_runs(parent: Path | str) -> tuple[list[RunRecord], list[str]]:
     for path in sorted(parent.glob(f"*/{CONFIG}")):
         try:
             config = _read_json(path)
-            if config is not None and "strategy" in config:  # else a run of `zoo train`
+            # Else a run of `zoo train`, or one against a table (`search.tables.run`).
+            if config is not None and "strategy" in config and "table" not in config:
                 records.append(read_run(path.parent))
         except HistoryError as error:
             damaged.append(str(error))

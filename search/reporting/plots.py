@@ -63,7 +63,7 @@ def plot_comparison(comparison: Comparison, path: Path | str) -> Path:
                  title=f"{comparison.data}, {comparison.space} space")
         axes.legend(loc="best")
 
-    return _save([panel], path, width=6.4, height=4.0)
+    return save([panel], path, width=6.4, height=4.0)
 
 
 def plot_run(record: RunRecord, path: Path | str) -> Path:
@@ -74,7 +74,7 @@ def plot_run(record: RunRecord, path: Path | str) -> Path:
     if not record.rows:
         raise ValueError(f"{record.folder} has no finished epoch yet; wait for one")
     panels = _curves(record) + _counts(record)
-    return _save(panels, path, title=f"{record.strategy} on {record.data}, seed {record.seed}")
+    return save(panels, path, title=f"{record.strategy} on {record.data}, seed {record.seed}")
 
 
 def _curves(record: RunRecord) -> list[Panel]:
@@ -187,8 +187,10 @@ def _measure(axes: Axes, metric: str) -> None:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
 
 
-def _save(panels: list[Panel], path: Path | str, title: str = "", width: float = 3.8,
+def save(panels: list[Panel], path: Path | str, title: str = "", width: float = 3.8,
           height: float = 2.7) -> Path:
+    """Draw the panels, three a row, each `width` by `height` inches.  Raises ValueError for another
+    suffix, and without matplotlib."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{path} does not end in {', '.join(SUFFIXES)}, which select the "

@@ -64,3 +64,34 @@ class Controller(nn.Module):
             if number < len(self.embeddings):
                 inputs = self.embeddings[number](choice)
         return torch.stack(choices, 1), torch.stack(chosen).sum(0), torch.stack(entropies).sum(0)
+
+
+class IndependentController(nn.Module):
+    """A softmax for each decision that depends on no other one, called as `Controller`.
+
+    What NAS-Bench-201 searches with (Dong & Yang 2020, arXiv 2001.00326, section 5).  Its logits
+    are initialized from `generator`, normally with a deviation of 0.001.
+    """
+
+    mask: Tensor
+
+    def __init__(self, decisions: list[int], generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.decisions = list(decisions)
+        logits = 1e-3 * torch.randn(len(decisions), max(decisions), generator=generator)
+        self.logits = nn.Parameter(logits)
+        self.register_buffer("mask", torch.tensor(
+            [[0.0] * size + [-torch.inf] * (max(decisions) - size) for size in decisions]))
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """As `Controller.sample`."""
+        probabilities = (self.logits.detach() + self.mask).softmax(1)
+        choices = torch.multinomial(probabilities, n, replacement=True, generator=generator).t()
+        return choices, *self.log_prob(choices)
+
+    def log_prob(self, choices: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Controller.log_prob`."""
+        log_probs = (self.logits + self.mask).log_softmax(1)
+        chosen = log_probs.gather(1, choices.t()).sum(0)
+        entropy = -(log_probs.exp() * log_probs.clamp_min(-1e9)).sum()
+        return chosen, entropy.expand(len(choices))

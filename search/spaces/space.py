@@ -88,6 +88,25 @@ class _Space:
             edges[position] = (rng.choice(others), source)
         return self._build(cells)
 
+    def neighbors(self, genotype: Genotype) -> list[Genotype]:
+        """Every genotype that one change of `mutate` can make.  Raises ValueError as it does."""
+        if genotype not in self:
+            raise ValueError(f"{genotype} is not of the search space")
+        cells = [cell.nodes for cell in genotype.cells().values()]
+        found: list[Genotype] = []
+        for place, nodes in enumerate(cells):
+            for node, edges in enumerate(nodes):
+                taken = {source for _, source in edges}
+                for position, (operation, source) in enumerate(edges):
+                    changed = [(name, source) for name in self.operations if name != operation]
+                    changed += [(operation, other) for other in range(node + self.first)
+                                if other not in taken]
+                    for edge in changed:
+                        other = [[list(each) for each in one] for one in cells]
+                        other[place][node][position] = edge
+                        found.append(self._build(other))
+        return found
+
     def decisions(self) -> list[int]:
         """The number of options of each decision that makes up a genotype, in order.
 

@@ -36,6 +36,10 @@ class Entry:
         """The settings of a strategy that trains candidates from scratch, by preset."""
         return self._module().PRESETS
 
+    def table_settings(self) -> Settings | None:
+        """The settings of a search against a table; None for a strategy that cannot be one."""
+        return getattr(self._module(), "TABLE", None)
+
     def _module(self) -> ModuleType:
         return importlib.import_module(f"search.strategies.{self.module}")
 
@@ -64,6 +68,10 @@ STRATEGIES = {
     "random": Entry("random", "Random", _BOTH, False, "random cells, each trained from scratch"),
     "evolution": Entry("evolution", "Evolution", _BOTH, False, "aging evolution (AmoebaNet)"),
     "reinforce": Entry("reinforce", "Reinforce", _BOTH, False, "a controller with PPO (NASNet)"),
+    "local-search": Entry("local_search", "LocalSearch", _BOTH, False,
+                          "moves to better neighbors, begins again at an optimum"),
+    "bananas": Entry("bananas", "Bananas", _BOTH, False,
+                     "trains what a forest predicts to be good"),
     "hierarchical": Entry("hierarchical", "Hierarchical", ("hierarchical",), False,
                           "evolution of hierarchical motifs"),
 }

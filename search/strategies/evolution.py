@@ -48,6 +48,8 @@ class EvolutionSettings(SampleSettings):
 #: `paper`: section 4 of Real et al. 2018, whose 450 workers are a wave of 50 here.
 PRESETS = {"quick": EvolutionSettings(candidates=32, wave=4, population=12, sample=4),
            "paper": EvolutionSettings(candidates=20000, wave=50, population=100, sample=25)}
+#: On a table: Dong & Yang 2020 (arXiv 2001.00326, section 5).
+TABLE = EvolutionSettings(candidates=100, wave=1, population=10, sample=3)
 
 
 class MutableSpace(SampleSpace, Protocol):

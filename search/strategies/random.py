@@ -12,6 +12,7 @@ from zoo.genotypes.serialization import Genotype
 #: `paper`: Liu et al. 2019 took the best of 24 cells.
 PRESETS = {"quick": SampleSettings(candidates=32, wave=4),
            "paper": SampleSettings(candidates=24, wave=8)}
+TABLE = SampleSettings(candidates=100, wave=1)  # on a table
 
 
 class Random(SampleStrategy):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-from search.spaces.controller import Controller
+from search.spaces.controller import Controller, IndependentController
 from search.strategies.sampled import (
     CandidateEvaluator,
     SampleSettings,
@@ -28,6 +28,7 @@ from zoo.recipes.base import check_not_negative
 class ReinforceSettings(SampleSettings):
     """Raises ValueError for a value out of range."""
 
+    controller: str = "lstm"  # or independent: a softmax for each decision, and no LSTM
     hidden: int = 100  # of the controller's LSTM
     learning_rate: float = 3.5e-4  # of Adam
     entropy: float = 1e-5  # weight of the entropy of the controller's choices
@@ -39,6 +40,8 @@ class ReinforceSettings(SampleSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_not_negative(self, "entropy", "clip", "reward")
+        if self.controller not in ("lstm", "independent"):
+            raise ValueError(f"controller must be lstm or independent, not {self.controller!r}")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate must be above 0, not {self.learning_rate!r}")
         if not 0 <= self.baseline < 1:
@@ -49,6 +52,9 @@ class ReinforceSettings(SampleSettings):
 #: `quick` has 8 updates instead of 1000.
 PRESETS = {"quick": ReinforceSettings(candidates=32, wave=4, learning_rate=0.01, baseline=0.6),
            "paper": ReinforceSettings(candidates=20000, wave=20)}
+#: On a table: Dong & Yang 2020 (arXiv 2001.00326, section 5), plain REINFORCE.
+TABLE = ReinforceSettings(candidates=100, wave=1, controller="independent", updates=1,
+                          learning_rate=0.1, baseline=0.9, entropy=0.0)
 
 
 class DecisionSpace(SampleSpace, Protocol):
@@ -73,8 +79,11 @@ class Reinforce(SampleStrategy):
                  settings: ReinforceSettings, seed: int = 0, budget: int | None = None) -> None:
         super().__init__(space, evaluator, settings, seed, budget)
         self.generator = torch.Generator().manual_seed(self.seed)
-        self.controller = Controller(self.space.decisions(), self.settings.hidden,
-                                     generator=self.generator)
+        decisions = self.space.decisions()
+        self.controller = (
+            Controller(decisions, self.settings.hidden, generator=self.generator)
+            if self.settings.controller == "lstm" else
+            IndependentController(decisions, self.generator))
         self.optimizer = torch.optim.Adam(self.controller.parameters(),
                                           lr=self.settings.learning_rate)
         self.baseline: float | None = None

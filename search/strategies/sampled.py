@@ -32,7 +32,7 @@ class SampleSettings(Settings):
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
-            if isinstance(value, int) and value < 1:
+            if isinstance(value, int) and not isinstance(value, bool) and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
 
     @property
@@ -83,10 +83,11 @@ class SampleSpace(Protocol):
 
 
 class CandidateEvaluator(Protocol):
-    """Trains candidates, as `search.candidates.workers.Evaluator` does.
+    """Trains candidates, as `search.candidates.workers.Evaluator` does, or looks them up in a table,
+    as `search.tables.evaluator.TableEvaluator` does.
 
-    `unit` ("images" or "tokens") is the unit of the `cost` of one candidate; `measure`
-    ("valid_accuracy" or "valid_perplexity") is the metric of its results.
+    `unit` ("images", "tokens" or "cells") is the unit of the `cost` of one candidate; `measure`
+    ("valid_accuracy", "valid_perplexity" or a column) is the metric of its results.
     """
 
     unit: str
@@ -130,6 +131,12 @@ class SampleStrategy(Strategy):
 
     def epoch(self, number: int, report: Report = silent) -> dict[str, Any]:
         """Propose a wave, train it and learn from it; the row of the history."""
+        candidates = self.wave(number, report)
+        assert self.best is not None  # of a wave, which has candidates
+        return self._row(number, self.best, candidates)
+
+    def wave(self, number: int, report: Report = silent) -> list[Trial]:
+        """Propose wave `number`, from 1, train it and learn from it; its candidates."""
         first = (number - 1) * self.settings.wave
         numbers = range(first, min(first + self.settings.wave, self.settings.candidates))
         proposals = self.propose(numbers)
@@ -141,9 +148,8 @@ class SampleStrategy(Strategy):
         self.learn(candidates)
         self.cost += sum(result.cost for result in results)
         known = candidates if self.best is None else [self.best, *candidates]
-        best = max(known, key=lambda candidate: candidate.result.score)  # the first of equals
-        self.best = best
-        return self._row(number, best, candidates)
+        self.best = max(known, key=lambda candidate: candidate.result.score)  # the first of equals
+        return candidates
 
     def _row(self, number: int, best: Trial, candidates: list[Trial]) -> dict[str, Any]:
         counts = operation_counts(best.genotype)

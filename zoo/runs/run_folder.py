@@ -259,8 +259,13 @@ def set_random_states(states: dict[str, torch.Tensor], device: torch.device) -> 
 
 def append_line(path: Path, row: dict) -> None:
     """Add a row to a file of JSON lines, and see it on the disk."""
+    append_text(path, json_text.dumps(row) + "\n")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add text to a file, and see it on the disk."""
     with open(path, "a", encoding="utf-8") as file:
-        file.write(json_text.dumps(row) + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
 

@@ -1,0 +1,127 @@
+"""Searches against a table in words: what one found, and several beside each other."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from search.reporting.compare import CompareError
+from search.tables.config import TableConfig
+from search.tables.run import CURVE, SEEDS, SUMMARY, read_config, read_rows
+from search.tables.summary import of_seeds, paired
+from zoo.commands.table import print_table
+from zoo.messages.command_line import command
+from zoo.runs.run_folder import RunError
+from zoo.system import json_text
+
+
+def show(folder: Path) -> None:
+    """Print the settings of a run and, when it is finished, its summary."""
+    config = read_config(folder)
+    settings = ", ".join(f"{name} {value}" for name, value in config.settings.items())
+    typer.echo(f"{config.strategy} against {config.path.name}: looks at {config.look_at}, judged by "
+               f"{config.judge_by}\nsettings: {settings}")
+    summary = read_summary(folder)
+    if summary is None:
+        typer.echo(f"{len(read_rows(folder / SEEDS, config)):,} of {config.seeds:,} seeds done; go "
+                   f"on with `{command('search', 'resume', folder)}`")
+        return
+    tell(folder, summary)
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """The summary of a finished run, else None.  Raises RunError for a damaged one."""
+    path = folder / SUMMARY
+    if not path.exists():
+        return None
+    try:
+        summary = json.loads(path.read_bytes())
+        if not isinstance(summary, dict) or not isinstance(summary["found"], dict):
+            raise ValueError
+    except (ValueError, KeyError, RecursionError):
+        raise RunError(f"{path} is damaged; remove it and go on with "
+                       f"`{command('search', 'resume', folder)}`, which writes it anew") from None
+    return summary
+
+
+def tell(folder: Path, summary: dict[str, Any]) -> None:
+    """Print a summary: a row for the strategy and one for random search."""
+    found = {summary["strategy"]: summary["found"]}
+    if "random" in summary:
+        found["random"] = summary["random"]
+    _print(found, summary["judge_by"], summary["seeds"])
+    best = summary["best_of_table"]
+    typer.echo(f"best of the table: {best['judged_by']:g}, row {best['row']}, {best['genotype']}")
+    if left := summary["rows_left_out"]:
+        typer.echo(f"left out: {left:,} rows without a figure in both columns")
+    if "against_random" in summary:
+        typer.echo(f"against random search, seed by seed: {_difference(summary['against_random'])}")
+    drawn = f", curve: {folder / CURVE}" if (folder / CURVE).exists() else ""
+    typer.echo(f"run: {folder}{drawn}")
+
+
+def compare(folders: Sequence[Path], as_json: bool) -> None:
+    """Print runs on one table beside each other, with their paired differences.
+
+    Raises CompareError for runs on other tables or columns, of other budgets or seeds, and for
+    unfinished ones.
+    """
+    runs = [(folder, read_config(folder)) for folder in folders]
+    first_folder, first = runs[0]
+    for folder, config in runs:
+        for name, what in (("table_sha256", "another table"), ("look_at", "another column"),
+                           ("judge_by", "another column to be judged by"),
+                           ("budget", "another --budget"), ("seed", "other seeds"),
+                           ("seeds", "another number of --seeds")):
+            if getattr(config, name) != getattr(first, name):
+                raise CompareError(f"{folder} has {what} than {first_folder}; compare them "
+                                   "separately")
+        if not (folder / SUMMARY).exists():
+            raise CompareError(f"{folder} is not finished; go on with "
+                               f"`{command('search', 'resume', folder)}`")
+    rows = {label: read_rows(folder / SEEDS, config)
+            for label, (folder, config) in zip(_labels(runs), runs)}
+    found = {label: of_seeds(each) for label, each in rows.items()}
+    differences = {f"{one} - {other}": paired(rows[one], rows[other])
+                   for one, other in itertools.combinations(rows, 2)}
+    if as_json:
+        typer.echo(json_text.dumps({"judge_by": first.judge_by, "looks": first.budget,
+                                    "seeds": first.seeds, "found": found,
+                                    "differences": differences}, indent=2))
+        return
+    _print(found, first.judge_by, first.seeds)
+    for label, difference in differences.items():
+        typer.echo(f"{label}, seed by seed: {_difference(difference)}")
+
+
+def _labels(runs: Sequence[tuple[Path, TableConfig]]) -> Iterator[str]:
+    """The strategy, with the folder where another run is of the same."""
+    strategies = [config.strategy for _, config in runs]
+    for folder, config in runs:
+        twice = strategies.count(config.strategy) > 1
+        yield f"{config.strategy} ({folder.name})" if twice else config.strategy
+
+
+def _print(found: dict[str, dict[str, Any]], judge_by: str, seeds: int) -> None:
+    columns = ("strategy", "seeds", judge_by, "std", "95 % interval", "regret", "found the best",
+               "cells")
+    print_table(columns, [
+        (label, f"{seeds:,}", f"{each['mean']:.3f}",
+         "–" if each["deviation"] is None else f"{each['deviation']:.3f}",
+         _interval(each["interval"]), f"{each['regret']:.3f}", f"{each['found_the_best']:,}",
+         f"{each['cells']:.1f}") for label, each in found.items()],
+        right=columns[1:], shorten="strategy")
+
+
+def _interval(interval: list[float] | None) -> str:
+    return "–" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def _difference(found: dict[str, Any]) -> str:
+    return (f"{found['difference']:+.3f} ({_interval(found['interval'])}), better {found['better']:,}"
+            f" times, worse {found['worse']:,}; Wilcoxon p = {found['p']:.2g}")

@@ -1,0 +1,140 @@
+"""Local search: move to a better neighbor as long as there is one, then begin elsewhere.
+
+White, Nolen & Savani 2021, Exploring the Loss Landscape in Neural Architecture Search (arXiv
+2005.02960, section 4).  A neighbor differs in one change; one that was tried before costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from search.strategies.sampled import (
+    CandidateEvaluator,
+    SampleSettings,
+    SampleSpace,
+    SampleStrategy,
+    Trial,
+)
+from zoo.genotypes.serialization import Genotype, from_dict, to_dict
+
+_TRIES = 100  # to sample a cell that was not tried yet
+
+
+@dataclass(frozen=True)
+class LocalSearchSettings(SampleSettings):
+    """Raises ValueError for a value out of range."""
+
+    initial: int = 1  # random cells, at the best of which the search begins
+    greedy: bool = True  # moves to the first better neighbor, else to the best of all
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.initial > self.candidates:
+            raise ValueError(f"{self.candidates} candidates are fewer than the {self.initial} to "
+                             "begin with; take more, or fewer with --set initial=N")
+
+    @property
+    def fewest(self) -> int:
+        return self.initial
+
+
+#: `paper`: all neighbors are tried, and the best one taken.
+PRESETS = {"quick": LocalSearchSettings(candidates=32, wave=4, initial=4),
+           "paper": LocalSearchSettings(candidates=300, wave=10, initial=10, greedy=False)}
+TABLE = LocalSearchSettings(candidates=100, wave=1, initial=10)  # on a table
+
+
+class NeighborSpace(SampleSpace, Protocol):
+    """A search space whose genotypes have neighbors."""
+
+    def neighbors(self, genotype: Genotype) -> list[Genotype]:
+        """Every genotype that differs in one change."""
+        ...
+
+
+class LocalSearch(SampleStrategy):
+    """On every space whose genotypes have neighbors."""
+
+    space: NeighborSpace
+    settings: LocalSearchSettings
+
+    def __init__(self, space: NeighborSpace, evaluator: CandidateEvaluator,
+                 settings: LocalSearchSettings, seed: int = 0, budget: int | None = None) -> None:
+        super().__init__(space, evaluator, settings, seed, budget)
+        self.tried: dict[Genotype, Trial] = {}
+        self.current: Trial | None = None  # None: the next wave begins elsewhere
+        self.waiting: list[Genotype] = []  # neighbors of the current cell, the last comes first
+
+    def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
+        """Untried neighbors of the current cell; random cells where there are too few."""
+        proposals: list[tuple[Genotype, int | None]] = []
+        for number in numbers:
+            if number < self.settings.initial or self.current is None or not self.waiting:
+                proposals.append((self._elsewhere(), None))
+            else:
+                proposals.append((self.waiting.pop(), self.current.number))
+        return proposals
+
+    def _elsewhere(self) -> Genotype:
+        for _ in range(_TRIES):
+            genotype = self.space.sample(self.rng)
+            if genotype not in self.tried:
+                break
+        return genotype
+
+    def learn(self, candidates: list[Trial]) -> None:
+        """Move to a better neighbor, or begin at a random cell where no neighbor is better."""
+        for candidate in candidates:
+            self.tried.setdefault(candidate.genotype, candidate)
+        if len(self.tried) < self.settings.initial:
+            return
+        if self.current is None:
+            # After the first cells that is the best of all, later the best of this wave.
+            begun = any(c.number < self.settings.initial for c in candidates)
+            self._move(_best(list(self.tried.values()) if begun else candidates))
+            return
+        better = [c for c in candidates if c.result.score > self.current.result.score]
+        if better and (self.settings.greedy or not self.waiting):
+            self._move(_best(better))
+        elif not self.waiting:
+            known = [self.tried[each] for each in self.space.neighbors(self.current.genotype)
+                     if each in self.tried]
+            highest = _best([self.current, *known])
+            if highest is self.current:
+                self.current = None
+            else:
+                self._move(highest)
+
+    def _move(self, trial: Trial) -> None:
+        """Make `trial`, or a better neighbor of it that is known, the current cell."""
+        while True:
+            neighbors = self.space.neighbors(trial.genotype)
+            known = [self.tried[each] for each in neighbors if each in self.tried]
+            highest = _best([trial, *known])
+            if highest is trial:
+                break
+            trial = highest
+        self.current = trial
+        self.waiting = [each for each in neighbors if each not in self.tried]
+        self.rng.shuffle(self.waiting)
+        if not self.waiting:
+            self.current = None  # an optimum that was found before
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {
+            "tried": [trial.to_dict() for trial in self.tried.values()],
+            "current": None if self.current is None else self.current.number,
+            "waiting": [to_dict(genotype) for genotype in self.waiting]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        trials = [Trial.from_dict(value) for value in state["tried"]]
+        self.tried = {trial.genotype: trial for trial in trials}
+        self.current = next((trial for trial in trials if trial.number == state["current"]), None)
+        self.waiting = [from_dict(value) for value in state["waiting"]]
+
+
+def _best(trials: list[Trial]) -> Trial:
+    """The one with the highest score, the first of equals."""
+    return max(trials, key=lambda trial: trial.result.score)

@@ -1,0 +1,25 @@
+"""Looks candidates up in a table, in place of training them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from search.candidates.base import Candidate, Result
+from search.progress import Report, silent
+from zoo.genotypes.serialization import Genotype
+
+
+@dataclass(frozen=True)
+class TableEvaluator:
+    """`figures` are those of the column `measure`; every look costs one cell, repeated ones too."""
+
+    figures: Mapping[Genotype, float]
+    measure: str
+    unit: ClassVar[str] = "cells"
+    cost: ClassVar[int] = 1
+
+    def evaluate(self, tasks: list[Candidate], report: Report = silent) -> list[Result]:
+        """The figures of `tasks`, in their order."""
+        return [Result(self.measure, self.figures[task.genotype], 0, 1) for task in tasks]

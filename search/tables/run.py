@@ -1,0 +1,172 @@
+"""Many seeds of one strategy against a table, in one folder: a line for each seed.
+
+The folder holds `config.json`, `seeds.jsonl`, beside it `random.jsonl`, random search with the
+same seeds and looks, and at the end `summary.json` and `curve.svg`.  A seed depends on nothing but
+the table, the settings and its number, and no line says how long it took: a run that is killed and
+resumed ends with the same bytes as one that is not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from search.progress import Report, silent
+from search.strategies.sampled import SampleStrategy
+from search.tables.config import TableConfig, table_entry, table_settings
+from search.tables.evaluator import TableEvaluator
+from search.tables.truth import Truth, read_truth, table_sha256
+from zoo.artifact.folder import json_bytes
+from zoo.messages.command_line import command
+from zoo.runs import run_folder
+from zoo.runs.run_folder import RunError
+from zoo.runs.run_lock import at_work
+from zoo.system import json_text
+from zoo.system.files import write_whole
+from zoo.system.threads import use_threads
+
+CONFIG, SUMMARY, CURVE = "config.json", "summary.json", "curve.svg"
+SEEDS, RANDOM = "seeds.jsonl", "random.jsonl"
+_AT_ONCE = 50  # lines that are written together: a line takes milliseconds, a disk does too
+
+
+def start(folder: Path, config: TableConfig) -> None:
+    """Make `folder` ready for a run of `config`.  Raises RunError if it holds anything already."""
+    run_folder.begin(folder, dataclasses.asdict(config), "search run", {
+        SUMMARY: f"a finished search, see `{command('search', 'show', folder)}`;",
+        CONFIG: f"a search already; go on with `{command('search', 'resume', folder)}`, or"})
+
+
+def is_table_run(folder: Path) -> bool:
+    """Whether the run in `folder` is one against a table."""
+    try:
+        config: object = json.loads((folder / CONFIG).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(config, dict) and "table" in config
+
+
+def read_config(folder: Path) -> TableConfig:
+    """What `start` has written.  Raises RunError for a damaged file."""
+    try:
+        return TableConfig.read(json.loads((folder / CONFIG).read_bytes()))
+    except (OSError, TypeError, ValueError, RecursionError):
+        raise RunError(f"{folder / CONFIG} is damaged or holds no search against a table; search "
+                       "anew into another folder with -o") from None
+
+
+def run(folder: Path, truth: Truth | None = None, report: Report = silent) -> TableConfig:
+    """Carry out, or go on with, the run in `folder`; its settings.
+
+    `truth` is read from where the run's settings say when left out; `report` gets the seeds done.
+    Raises RunError for a folder that holds no run, is used by another process or is damaged,
+    TableError for a table that is not there any more or another one now.
+    """
+    config = read_config(folder)
+    if (folder / SUMMARY).exists():
+        return config
+    with at_work(folder), use_threads(1):
+        if truth is None:
+            truth = read_truth(config.path, config.look_at, config.judge_by)
+        if table_sha256(config.path) != config.table_sha256:
+            raise RunError(f"{folder} was started with another table than {config.table} is now; "
+                           "put that back, or search into another folder with -o")
+        names = {SEEDS: config.strategy} | (
+            {} if config.strategy == "random" else {RANDOM: "random"})
+        total, done = config.seeds * len(names), 0
+        for name, strategy in names.items():
+            path = folder / name
+            rows = read_rows(path, config)
+            run_folder.keep_lines(path, len(rows))
+            waiting: list[dict[str, Any]] = []
+            for number in range(len(rows), config.seeds):
+                waiting.append(seed_row(config, truth, strategy, config.seed + number))
+                if len(waiting) == _AT_ONCE or number == config.seeds - 1:
+                    _append(path, waiting)
+                    waiting = []
+                report(done + number + 1, total, {})
+            done += config.seeds
+        _finish(folder, config, truth)
+    return config
+
+
+def seed_row(config: TableConfig, truth: Truth, strategy: str, seed: int) -> dict[str, Any]:
+    """What one seed of a strategy finds within the budget of `config`.
+
+    `best` has [cells looked at, figure looked at, figure judged by] of each cell that was the best
+    so far by what the search sees; the last of them is the one found.
+    """
+    searched = _strategy(config, truth, strategy, seed)
+    best: list[list[float]] = []
+    distinct: set[Any] = set()
+    looks, highest = 0, -float("inf")
+    for number in range(1, searched.epochs + 1):
+        for trial in searched.wave(number):
+            looks += 1
+            distinct.add(trial.genotype)
+            if trial.result.score > highest:
+                highest = trial.result.score
+                best.append([looks, truth.looked[trial.genotype], truth.judged[trial.genotype]])
+    found = searched.genotype()
+    judged = truth.judged[found]
+    return {"seed": seed, "looks": looks, "cells": len(distinct), "row": truth.row(found),
+            "genotype": str(found), "looked_at": truth.looked[found], "judged_by": judged,
+            "regret": truth.judged[truth.best] - judged, "best": best}
+
+
+def _strategy(config: TableConfig, truth: Truth, strategy: str, seed: int) -> SampleStrategy:
+    settings = (table_settings(strategy).changed(config.settings) if strategy == config.strategy
+                else table_settings(strategy).changed({"candidates": config.budget}))
+    built = table_entry(strategy).load()(
+        truth.space, TableEvaluator(truth.looked, config.look_at), settings, seed)
+    assert isinstance(built, SampleStrategy)  # as all are that have settings for a table
+    return built
+
+
+def read_rows(path: Path, config: TableConfig) -> list[dict[str, Any]]:
+    """The whole lines of a file of seeds, as many as follow each other from the first.
+
+    Raises RunError for a line that is none of this run's.
+    """
+    *lines, _ = (path.read_bytes() if path.exists() else b"").split(b"\n")
+    rows = list(_parsed(path, lines))
+    for number, row in enumerate(rows):
+        if row.get("seed") != config.seed + number or not isinstance(row.get("best"), list) \
+                or not row["best"] or number >= config.seeds:
+            raise _damaged(path, number + 1)
+    return rows
+
+
+def _parsed(path: Path, lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            raise _damaged(path, number) from None
+        if not isinstance(row, dict):
+            raise _damaged(path, number)
+        yield row
+
+
+def _damaged(path: Path, line: int) -> RunError:
+    return RunError(f"{path} is damaged (line {line} is not that of its seed); remove the file and "
+                    f"go on with `{command('search', 'resume', path.parent)}`, which writes it anew")
+
+
+def _append(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Add lines, whole as far as they go, and see them on the disk."""
+    run_folder.append_text(path, "".join(json_text.dumps(row) + "\n" for row in rows))
+
+
+def _finish(folder: Path, config: TableConfig, truth: Truth) -> None:
+    from search.reporting.table_plot import plot_tables
+    from search.tables.summary import summarize
+
+    summary = summarize(folder, config, truth)
+    if importlib.util.find_spec("matplotlib"):  # of the extra `search`
+        plot_tables([(folder, config)], folder / CURVE, best=truth.judged[truth.best])
+    write_whole(folder / SUMMARY, json_bytes(summary))

@@ -1,0 +1,78 @@
+"""Statistics over the seeds of searches against a table: means, intervals, paired differences."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from search.tables.config import TableConfig
+from search.tables.run import RANDOM, SEEDS, read_rows
+from search.tables.truth import Truth
+
+_CONFIDENCE = 0.95
+
+
+def summarize(folder: Path, config: TableConfig, truth: Truth) -> dict[str, Any]:
+    """What `summary.json` holds of a run whose seeds are all there."""
+    rows = read_rows(folder / SEEDS, config)
+    summary: dict[str, Any] = {
+        "strategy": config.strategy, "table": config.path.name, "look_at": config.look_at,
+        "judge_by": config.judge_by, "seeds": config.seeds, "looks": config.budget,
+        "cells_in_table": len(truth.looked), "rows_left_out": truth.left_out,
+        "best_of_table": {"judged_by": truth.judged[truth.best], "row": truth.row(truth.best),
+                          "genotype": str(truth.best)},
+        "found": of_seeds(rows),
+    }
+    if config.strategy != "random":
+        others = read_rows(folder / RANDOM, config)
+        summary |= {"random": of_seeds(others), "against_random": paired(rows, others)}
+    return summary
+
+
+def of_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean, standard deviation and 95 % interval of the mean of the figure judged by; mean regret,
+    seeds that found the best cell of the table, and cells looked at, repeated ones once."""
+    judged = [row["judged_by"] for row in rows]
+    return {"mean": statistics.fmean(judged), **_spread(judged),
+            "regret": statistics.fmean(row["regret"] for row in rows),
+            "found_the_best": sum(row["regret"] <= 0 for row in rows),
+            "cells": statistics.fmean(row["cells"] for row in rows)}
+
+
+def paired(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The difference of two searches with the same seeds, its 95 % interval, and the p-value of
+    Wilcoxon's signed-rank test, two-sided (Wilcoxon 1945)."""
+    differences = [row["judged_by"] - other["judged_by"] for row, other in zip(rows, others)]
+    p = 1.0 if not any(differences) else float(stats.wilcoxon(differences).pvalue)
+    return {"difference": statistics.fmean(differences), **_spread(differences), "p": p,
+            "better": sum(each > 0 for each in differences),
+            "worse": sum(each < 0 for each in differences)}
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    """Sample standard deviation and Student's interval of the mean; None for one value."""
+    if len(values) < 2:
+        return {"deviation": None, "interval": None}
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1)) * deviation / math.sqrt(
+        len(values))
+    return {"deviation": deviation, "interval": [mean - half, mean + half]}
+
+
+def curve(rows: Sequence[dict[str, Any]], looks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over the seeds of the figure judged by of the best cell so far, after 1, 2, ...
+    `looks`, and half the width of its 95 % interval."""
+    values = np.empty((len(rows), looks))
+    for row, line in zip(rows, values):
+        for at, _, judged in row["best"]:
+            line[int(at) - 1:] = judged
+    if len(rows) < 2:
+        return values.mean(0), np.zeros(looks)
+    wide = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(rows) - 1)) / math.sqrt(len(rows))
+    return values.mean(0), wide * values.std(0, ddof=1)

@@ -1,0 +1,65 @@
+"""What a search against a table sees, and what it is judged by."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from search.tables.space import TableSpace
+from zoo.genotypes.serialization import Genotype
+from zoo.genotypes.table import Table, TableError, read_table
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The cells with a figure in both columns: what a search looks at, and what it is judged by.
+
+    Higher is better in both.  `table` is the file they are from, `left_out` the number of its rows
+    that lack a figure.
+    """
+
+    table: Table
+    look_at: str
+    judge_by: str
+    looked: dict[Genotype, float]
+    judged: dict[Genotype, float]
+    left_out: int
+
+    @cached_property
+    def space(self) -> TableSpace:
+        """The cells as a search space."""
+        return TableSpace(tuple(self.looked))
+
+    @cached_property
+    def best(self) -> Genotype:
+        """The cell with the highest figure to judge by, the first of equals."""
+        return max(self.judged, key=self.judged.__getitem__)
+
+    def row(self, genotype: Genotype) -> int:
+        """The row of a cell in the file, as a spreadsheet numbers it."""
+        return self.table.rows[self.table.place[genotype]]
+
+
+def read_truth(path: Path, look_at: str, judge_by: str) -> Truth:
+    """The truth of two columns of the table in a file.
+
+    Raises TableError for a file that is no table, a column that is not there and one without
+    figures; OSError.
+    """
+    table = read_table(path)
+    columns = {name: table.column(name) for name in (look_at, judge_by)}
+    pairs = {genotype: (look, judge) for genotype, look, judge in zip(
+        table.genotypes, columns[look_at], columns[judge_by], strict=True)
+        if math.isfinite(look) and math.isfinite(judge)}
+    if not pairs:
+        raise TableError(f"{path} has no row with a figure in both {look_at} and {judge_by}")
+    return Truth(table, look_at, judge_by, {g: look for g, (look, _) in pairs.items()},
+                 {g: judge for g, (_, judge) in pairs.items()}, len(table) - len(pairs))
+
+
+def table_sha256(path: Path) -> str:
+    """sha256 of the file: a run goes on only with the table that it began with."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
