@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
+import { codeBytes } from './tools/code_bytes.ts';
 
 /** Vite's development server injects styles into the page, which the page's own policy forbids. */
 const withoutPolicyInDevelopment: Plugin = {
@@ -24,16 +25,18 @@ const selfContainedThreads: Plugin = {
   },
 };
 
+const count = codeBytes();
+
 export default defineConfig({
   // Relative addresses: the built page works in any folder of any static server.
   base: './',
-  plugins: [withoutPolicyInDevelopment, selfContainedThreads],
+  plugins: [withoutPolicyInDevelopment, count.page],
   // ONNX Runtime Web without the script that starts its WebAssembly inside: that is an asset of its own.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   // Runtimes run in a worker and come when they are chosen, which takes a worker of modules.
   worker: {
     format: 'es',
-    plugins: () => [selfContainedThreads],
+    plugins: () => [selfContainedThreads, count.worker],
     rolldownOptions: { output: { comments: { legal: false } } }, // as in the page
   },
   build: {

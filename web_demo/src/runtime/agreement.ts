@@ -12,12 +12,17 @@ export interface Agreement {
   /** As a share of the largest value of its output where the manifest's limits are shares. */
   readonly difference: number;
   readonly limit: number;
+  /** The limit of the backend's arithmetic alone, which rounded weights may exceed. */
+  readonly strict: number;
+  /** Differences are shares of the largest value of their output. */
+  readonly relative: boolean;
   /** The output that is farthest off. */
   readonly output: string;
 }
 
 export class Judge {
   private readonly scales: ReadonlyMap<string, number>;
+  private readonly relative: boolean;
   private readonly strict: number;
   private readonly limit: number;
   private worst = { output: '', difference: 0 };
@@ -29,7 +34,7 @@ export class Judge {
     reads: string,
     backend: BackendName,
   ) {
-    const relative = manifest.parity.some((one) => one.relative);
+    const relative = (this.relative = manifest.parity.some((one) => one.relative));
     const graphics = backend === 'webgl' || backend === 'webgpu';
     const real = gives.filter(({ name, dtype }) => name in expected && isReal(dtype)).map(({ name }) => name);
     const largest = new Map(real.map((name) => [name, largestOf(expected[name]!)]));
@@ -51,7 +56,8 @@ export class Judge {
 
   verdict(): Agreement {
     const { output, difference } = this.worst;
-    return { ok: difference <= this.limit, difference, limit: this.limit, output };
+    const { limit, strict, relative } = this;
+    return { ok: difference <= limit, difference, limit, strict, relative, output };
   }
 }
 
