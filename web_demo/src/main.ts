@@ -16,7 +16,6 @@ import {
 import { downloadCases } from './artifact/cases';
 import { Failure, sentence } from './artifact/failure';
 import { downloadFiles } from './artifact/files';
-import { downloadVocabulary } from './artifact/vocabulary';
 import { choose, isOpen, keyOf, offersFor, readWish, remember, type Choice, type Offer } from './choice/choice';
 import { showChoice } from './choice/panel';
 import { Classifier } from './image/classifier';
@@ -27,10 +26,8 @@ import { check, type Reference } from './runtime/check';
 import { loadInWorker } from './runtime/remote';
 import type { Model, Session } from './runtime/runtime';
 import { RUNTIMES } from './runtime/runtimes';
-import { Vocabulary } from './text/tokens';
 import { describeInput } from './ui/answer';
 import { forgetFacts, showFacts } from './ui/facts';
-import { connectWriter, describeWriter, writeWith } from './ui/generator';
 import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } from './ui/inputs';
 import { element } from './ui/page';
 import { forgetSamples, showSamples } from './ui/samples';
@@ -67,6 +64,8 @@ let choice: Choice;
 let wanted: Entry | null = null;
 let opened: Opened | null = null;
 let running: Session | null = null;
+/** The part of the page that writes; it comes with the first language model. */
+let writer: typeof import('./text/writer') | null = null;
 
 let line: Promise<void> = Promise.resolve();
 let newest = new AbortController();
@@ -117,8 +116,8 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
     // What is drawn or chosen from here on waits for the network.
     session.artifact = artifact;
   } else if (isStep(artifact)) {
-    const tokens = await downloadVocabulary(artifact, signal);
-    describeWriter(new Vocabulary(tokens, artifact.manifest.input.unit ?? 'word'));
+    writer ??= await import('./text/writer');
+    await writer.describe(artifact, signal);
   }
   const cases = await downloadCases(artifact, signal);
   signal.throwIfAborted();
@@ -168,7 +167,7 @@ async function run(signal: AbortSignal): Promise<void> {
     replace(here, sentence(error), refused, 'it did not start');
     return;
   }
-  showStep(`First runs on ${title}, compared with ${referenceOf(artifact.manifest)}`);
+  showStep(`First runs ${offers.length < 2 ? 'on' : 'of'} ${title}, compared with ${referenceOf(artifact.manifest)}`);
   const network = running;
   const checked = await check(network, reference, runtime.reads, backend, signal).catch((error: unknown) => {
     network.dispose();
@@ -177,7 +176,7 @@ async function run(signal: AbortSignal): Promise<void> {
   showTimes(here, ms, artifact.manifest, checked.timing);
   showCheck(checked, here, artifact.manifest);
   offerRace({ artifact, reference, offers, now: here, pixels: currentPixels, model });
-  if (isStep(artifact)) writeWith({ session: network, hidden: artifact.manifest.network.hidden });
+  if (isStep(artifact)) writer?.writeWith({ session: network, hidden: artifact.manifest.network.hidden });
   if (isImages(artifact)) {
     session.network = new Classifier(network, artifact.manifest.input);
     session.steady = checked.timing.steady;
@@ -220,7 +219,7 @@ function stopNetwork(): void {
   delete document.body.dataset.ready;
   session.network = null;
   session.steady = Infinity;
-  writeWith(null);
+  writer?.writeWith(null);
   running?.dispose();
   running = null;
 }
@@ -270,7 +269,6 @@ function listModels(entries: readonly Entry[]): void {
 
 async function start(): Promise<void> {
   connectInputs();
-  connectWriter();
   survey = await surveyBackends();
   settle();
   listModels(await readIndex(page));

@@ -27,7 +27,6 @@ export function showChoice(
       return row('runtime', name, title, note, !isOpen(one), one === offer, pick);
     }),
   );
-  runtimes.hidden = offers.length < 2;
   fill(
     backends,
     offer.backends.map(({ backend, reason, note }) =>

@@ -12,6 +12,8 @@ import { tableText } from './table';
 
 interface Row {
   readonly lane: Lane;
+  /** What it loads, and what else is to be known before. */
+  readonly size: string;
   readonly tick: HTMLInputElement;
   readonly item: HTMLTableRowElement;
   readonly fill: HTMLElement;
@@ -116,16 +118,16 @@ function rowFor(choice: Choice, { reason, software }: Availability): Row {
   track.append(fill);
   track.setAttribute('aria-hidden', 'true');
   const time = make('span', 'time');
-  const size = sizeNote(choice, field!.artifact.manifest);
+  const size = sizeNote(choice, field!.artifact.manifest) + (software ? ' · imitated in software, slow' : '');
   const remark = make('small', '', reason === null ? size : `Not available: ${reason}`);
   cell.append(track, time, remark);
   item.append(head, cell);
-  return { lane: startingGrid([choice])[0]!, tick, item, fill, time, remark };
+  return { lane: startingGrid([choice])[0]!, size, tick, item, fill, time, remark };
 }
 
 /** The fastest has a full bar at the end, the others theirs as they are slower; all grow with the rounds. */
 function show(row: Row): void {
-  const { lane, fill, time, remark, tick } = row;
+  const { lane, size, fill, time, remark, tick } = row;
   const best = Math.min(...rows.map((one) => medianOf(one.lane) ?? Infinity));
   const middle = medianOf(lane);
   const share = middle === null ? 0 : (best / Math.max(middle, 1e-6)) * (lane.times.length / ROUNDS);
@@ -135,7 +137,6 @@ function show(row: Row): void {
   const words = { waiting: '', loading: 'loading…', running: 'ready', done: '', failed: 'failed', stopped: 'stopped' };
   time.textContent = lane.state !== 'failed' && middle !== null ? milliseconds(middle) : words[lane.state];
   if (tick.disabled) return;
-  const size = sizeNote(lane.choice, field!.artifact.manifest);
   const { agreement, startMs } = lane;
   const verdict = agreement && `${agreement.ok ? '✓' : '✗ wrong:'} difference ${scientific(agreement.difference)}`;
   const began = startMs === null ? null : `first run after ${milliseconds(startMs)}`;

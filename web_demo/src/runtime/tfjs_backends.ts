@@ -83,7 +83,8 @@ const LOADERS: Readonly<Record<Backend, (threads: number | undefined) => Promise
   },
   wasm: async (threads) => {
     const { setThreadsCount, setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
-    if (!tf.findBackend('wasm')) setThreadsCount(threadsOf(threads)); // it cannot be changed afterwards
+    // Asking for a backend that is not there yet would start it, and then again.
+    if (!('wasm' in tf.engine().registry)) setThreadsCount(threadsOf(threads)); // it cannot be changed afterwards
     setWasmPaths({
       'tfjs-backend-wasm.wasm': plainWasm,
       'tfjs-backend-wasm-simd.wasm': simdWasm,

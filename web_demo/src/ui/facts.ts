@@ -82,7 +82,6 @@ function imageFacts({ metrics = {}, network, input, trained, genotype }: Manifes
     ...(measured || genotype ? [accuracy] : []),
     ...(cells ? [row('Network', `${network.kind}${cells}`)] : []),
     row('Input', `${input.width} × ${input.height}, ${input.channels === 1 ? 'gray' : 'color'}`),
-    row('Classes', network.num_classes.toLocaleString('en')),
   ];
 }
 

@@ -1,9 +1,8 @@
 /** How the network comes and runs: progress, failures, times, agreement with its reference. */
 
-import { referenceOf, type AnyManifest } from '../artifact/artifact';
+import { downloadBytes, referenceOf, type AnyManifest } from '../artifact/artifact';
 import type { Progress } from '../artifact/files';
 import type { Choice } from '../choice/choice';
-import { sizeNote } from '../choice/panel';
 import { TITLES } from '../runtime/backends';
 import type { Checked, Timing } from '../runtime/check';
 import { bytes, counted, element, make, milliseconds, row, scientific } from './page';
@@ -34,10 +33,10 @@ export function showFailure(sentence: string | null): void {
   if (sentence !== null) failure.scrollIntoView({ block: 'nearest' }); // a phone may be far below it
 }
 
-export function showTimes(choice: Choice, downloadMs: number, manifest: AnyManifest, timing: Timing | null): void {
+export function showTimes({ runtime }: Choice, downloadMs: number, manifest: AnyManifest, timing: Timing | null): void {
   const tile = (name: string, value: string, note: string) => row(name, value, make('small', '', note));
   times.replaceChildren(
-    tile('Download', milliseconds(downloadMs), sizeNote(choice, manifest)),
+    tile('Download', milliseconds(downloadMs), bytes(downloadBytes(manifest, runtime.reads))),
     tile('First run', timing ? milliseconds(timing.first) : '…', 'warm-up'),
     tile('Then', timing ? milliseconds(timing.steady) : '…', timing ? `median of ${timing.runs}` : ''),
   );

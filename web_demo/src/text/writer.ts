@@ -1,11 +1,13 @@
 /** The language model at work: a prompt, a few settings, and the text that comes token by token. */
 
 import { sentence } from '../artifact/failure';
-import { element, make } from './page';
-import { showFailure } from './status';
-import { choose, mulberry32 } from '../text/sampling';
-import { Reader, type LanguageModel } from '../text/reader';
-import type { Vocabulary } from '../text/tokens';
+import type { Artifact, StepManifest } from '../artifact/artifact';
+import { element, make } from '../ui/page';
+import { showFailure } from '../ui/status';
+import { Reader, type LanguageModel } from './reader';
+import { choose, mulberry32 } from './sampling';
+import { Vocabulary } from './tokens';
+import { downloadVocabulary } from './vocabulary';
 
 /** Between two pictures of the page. */
 const TURN_MS = 15;
@@ -32,7 +34,9 @@ let network: LanguageModel | null = null;
 let vocabulary: Vocabulary | null = null;
 let running: AbortController | null = null;
 
-export function connectWriter(): void {
+connect();
+
+function connect(): void {
   writeButton.addEventListener('click', () => void write());
   stopButton.addEventListener('click', () => {
     running?.abort();
@@ -49,7 +53,10 @@ export function connectWriter(): void {
 }
 
 /** Makes the writer that of another model. */
-export function describeWriter(words: Vocabulary): void {
+export async function describe(artifact: Artifact<StepManifest>, signal: AbortSignal): Promise<void> {
+  const tokens = await downloadVocabulary(artifact, signal);
+  signal.throwIfAborted();
+  const words = new Vocabulary(tokens, artifact.manifest.input.unit ?? 'word');
   vocabulary = words;
   prompt.value = words.inWords ? 'the' : 'The ';
   length.value = words.inWords ? '100' : '500';

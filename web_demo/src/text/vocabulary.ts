@@ -1,8 +1,8 @@
 /** The tokens that a language model reads and writes. */
 
-import type { Artifact, StepManifest } from './artifact';
-import { Failure } from './failure';
-import { downloadListed, rebuild } from './files';
+import type { Artifact, StepManifest } from '../artifact/artifact';
+import { Failure } from '../artifact/failure';
+import { downloadListed, rebuild } from '../artifact/files';
 
 const FILE = 'vocabulary.json';
 
