@@ -143,7 +143,7 @@ def latency(built: Path, files: Path, backends: list[str]) -> dict[str, float | 
         shutil.rmtree(copy / "tfjs")
         shutil.copytree(files, copy / "tfjs")
         artifact.finalize(copy, artifact.read_manifest(copy))
-        return {row["backend"]: row["ms"] for row in verify(copy, "chromium", backends)}
+        return {row["backend"]: row["ms"] for row in verify(copy, backends=backends)}
 
 
 def show(cell: str, size: str, onnx_s: float, rows: list[Measured], backends: list[str]) -> Table:

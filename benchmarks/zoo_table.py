@@ -100,7 +100,7 @@ def _in_wasm(folder: Path) -> list[float]:
     """The milliseconds; none where the page failed, which is said."""
     from web_demo.verify import verify
 
-    row, = verify(folder, "chromium", ["wasm"])
+    row, = verify(folder, backends=["wasm"])
     if row["ok"]:
         return [row["ms"]]
     print(f"{folder.name} on wasm: {row['error'] or row['reason'] or 'wrong numbers'}",

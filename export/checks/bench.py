@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import tempfile
 import time
@@ -25,7 +26,7 @@ from export.runtimes.base import Asked, Timing
 from export.source import from_model
 from zoo import weights
 from zoo.artifact import folder
-from zoo.artifact.manifest import Input, Manifest
+from zoo.artifact.manifest import Input, Manifest, Tensor
 from zoo.cell_file import read_cell, shown_name
 from zoo.create import create_model
 from zoo.models.factory import NETWORKS
@@ -171,21 +172,30 @@ def _in_process(directory: Path, manifest: Manifest, asked: Sequence[Asked], thr
 
 def first_input(directory: Path, manifest: Manifest) -> dict[str, np.ndarray]:
     """The first input of an artifact's fixture, by name; a batch of one where that is open."""
-    if manifest.network.kind not in NETWORKS:
-        from export.foreign import reference_of
-
-        given = reference_of(directory, manifest)
-        return {name: value[:1] if given.batched else value
-                for name, value in given.inputs.items()}
     assert manifest.fixture
     raw = np.frombuffer(folder.read_file(directory, manifest, manifest.fixture.input), "<f4")
+    inputs, first = {}, 0
+    for tensor in _takes(manifest):
+        shape = [manifest.fixture.count if size is None else size for size in tensor.shape]
+        last = first + math.prod(shape)
+        if last > len(raw):
+            raise folder.ArtifactError(f"{directory}/{manifest.fixture.input} is too short; build "
+                                       "it again")
+        values = raw[first:last].reshape(shape).astype(tensor.dtype)
+        inputs[tensor.name] = values[:1] if tensor.shape[:1] == [None] else values
+        first = last
+    return inputs
+
+
+def _takes(manifest: Manifest) -> list[Tensor]:
+    """What the graph of an artifact takes, in the order of its fixture."""
+    if manifest.takes:
+        return manifest.takes
     if manifest.network.kind == "language":
-        count = manifest.fixture.count
-        assert manifest.network.hidden
-        state = raw[count:count + manifest.network.hidden]
-        return {"tokens": raw[:1].astype(np.int32), "hidden": state[None]}
-    shape = parity.image_shape(manifest.input)
-    return {manifest.input.name: raw[:int(np.prod(shape))].reshape(1, *shape)}
+        return [Tensor(name="tokens", dtype="int32", shape=[None]),
+                Tensor(name="hidden", dtype="float32", shape=[None, manifest.network.hidden])]
+    return [Tensor(name=manifest.input.name, dtype="float32",
+                   shape=[None, *parity.image_shape(manifest.input)])]
 
 
 def _network(directory: Path, manifest: Manifest, inputs: dict[str, np.ndarray]) -> Run | None:
@@ -202,6 +212,7 @@ def _network(directory: Path, manifest: Manifest, inputs: dict[str, np.ndarray])
     low, high = spec.range
     scaled = (torch.from_numpy(inputs[spec.name].copy()) - low) / (high - low)
     images = ((scaled - torch.tensor(spec.mean)) / torch.tensor(spec.std)).permute(0, 3, 1, 2)
+    images = images.contiguous()
     return lambda: model(images)
 
 

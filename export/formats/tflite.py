@@ -6,10 +6,12 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from export.converter.value import as_narrow
 
 if TYPE_CHECKING:
-    from export.formats.arrays import Runner
+    from export.formats.arrays import Arrays, Runner
 
 
 SIGNATURE = "serving_default"
@@ -41,12 +43,27 @@ def write(saved_model: Path, path: Path) -> None:
 
 
 def load(path: Path, threads: int = 1) -> Runner:
-    """The file at `path` in TensorFlow's interpreter, which is resized to the batch of its inputs.
-    """
+    """The file at `path` in TensorFlow's interpreter, which is resized to the batch of its inputs;
+    a graph that has the batch of 1 in it, as in a Reshape, is given them one by one."""
     import tensorflow as tf
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # announces its move to another package
         interpreter = tf.lite.Interpreter(str(path), num_threads=threads)
     runner = interpreter.get_signature_runner(SIGNATURE)
-    return lambda inputs: runner(**{name: as_narrow(value) for name, value in inputs.items()})
+    batches = {int(each["shape"][0]) for each in runner.get_input_details().values()
+               if len(each["shape"])}
+
+    def run(inputs: Arrays) -> Arrays:
+        given = {name: as_narrow(value) for name, value in inputs.items()}
+        counts = {len(value) for value in given.values() if value.ndim}
+        try:
+            return runner(**given)
+        except RuntimeError:  # it cannot be prepared for these sizes
+            if batches != {1} or len(counts) != 1 or counts == {1}:
+                raise
+        parts = [runner(**{name: value[i:i + 1] for name, value in given.items()})
+                 for i in range(counts.pop())]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    return run

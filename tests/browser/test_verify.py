@@ -17,9 +17,9 @@ from export.source import BuildOptions, find
 from tests.browser.conftest import Visit, unavailable
 from web_demo.artifacts import find_artifacts
 from web_demo.chromium import launch
-from web_demo.server import running, serve
 from web_demo.node import HERE
 from web_demo.node import verify as verify_in_node
+from web_demo.server import running, serve
 from web_demo.verify import classify, verify
 from zoo.artifact import folder as folders
 from zoo.artifact.manifest import Manifest

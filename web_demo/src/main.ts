@@ -5,6 +5,7 @@ import {
   isImages,
   isShown,
   isStep,
+  provenOf,
   readArtifact,
   readIndex,
   takesOf,
@@ -121,7 +122,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   }
   const cases = await downloadCases(artifact, signal);
   signal.throwIfAborted();
-  const reference = { manifest: artifact.manifest, cases, gives: givesOf(artifact) };
+  const reference = { manifest: artifact.manifest, cases, proven: provenOf(artifact) };
   opened = { entry, artifact, reference, downloads: new Map() };
   if (isImages(artifact)) showSamples(artifact, cases, chooseSample, choosePicture);
   await run(signal);

@@ -1,6 +1,6 @@
 /** `verify.html?model=models/NAME/&runtime=litert&backend=wasm`: the fixture in exactly that runtime, for `zoo verify`. */
 
-import { givesOf } from './artifact/artifact';
+import { provenOf } from './artifact/artifact';
 import { Failure, sentence } from './artifact/failure';
 import { Judge, median, runCases } from './runtime/agreement';
 import type { BackendName } from './runtime/runtime';
@@ -30,7 +30,7 @@ async function verify(model: string, runtime: string, backend: BackendName): Pro
   if (reason !== null) return { available: false, reason };
   const trial = await begin(model, runtime, backend);
   const { artifact, cases, session, reads } = trial;
-  const judge = new Judge(artifact.manifest, cases, givesOf(artifact), reads, backend);
+  const judge = new Judge(artifact.manifest, cases, provenOf(artifact), reads, backend);
   const times = await runCases(session, cases, judge);
   if (artifact.manifest.task === 'image-classification') window.zooClassify = classifier(trial);
   const { ok, difference, limit, output } = judge.verdict();

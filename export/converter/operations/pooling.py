@@ -57,6 +57,11 @@ def average_pool(node: Node, inputs: Inputs) -> Value:
     # SAME leaves the padding out of the average.
     if padding == "VALID" or padding == "SAME" and not (counted and any(view.pads)):
         return spatial(tf.nn.avg_pool2d(tensor, view.kernel, view.strides, padding), x.rank)
+    if padding == "SAME":
+        # LiteRT.js on WebGPU merges padding by hand into the pool, and does not count it.
+        y = tf.nn.avg_pool2d(tensor, view.kernel, view.strides, padding)
+        share = _counts(size, view, False) / _counts(size, view, True)
+        return spatial(y * share.astype(np.float32)[None, :, :, None], x.rank)
     y = tf.nn.avg_pool2d(pad(tensor, view.sides, 0.0), view.kernel, view.strides, "VALID")
     counts = _counts(size, view, counted)
     if (counts != np.prod(view.kernel)).any():

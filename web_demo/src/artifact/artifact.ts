@@ -32,8 +32,10 @@ export interface AnyManifest {
   readonly precision: string | null;
   readonly agreement?: readonly Agreement[];
   readonly outputs: readonly string[];
-  /** With `relative` the limit is a share of the largest value of each output. */
-  readonly parity: readonly { readonly hop: string; readonly limit: number; readonly relative?: boolean }[];
+  readonly parity: readonly Hop[];
+  /** Of a network that is no cell, what its graph takes and gives. */
+  readonly takes?: readonly Described[];
+  readonly gives?: readonly Described[];
   readonly fixture: {
     readonly input: string;
     readonly logits: string;
@@ -41,6 +43,14 @@ export interface AnyManifest {
     readonly labels: readonly number[] | null;
   };
   readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
+}
+
+/** How near a hop came; with `relative` its `limit` is a share of each output's scale, those of `outputs` never are. */
+export interface Hop {
+  readonly hop: string;
+  readonly limit: number;
+  readonly relative?: boolean;
+  readonly outputs?: Readonly<Record<string, { readonly limit: number; readonly scale: number }>>;
 }
 
 /** How often rounded weights gave the answer of the float32 ones. */
@@ -167,6 +177,12 @@ export async function readArtifact<T extends keyof Tasks>(
   return { folder, manifest: manifest as AnyManifest } as Tasks[T];
 }
 
+/** The outputs that the fixture holds: of a cell its logits, from which the others follow. */
+export function provenOf(artifact: AnyArtifact): readonly Described[] {
+  const gives = givesOf(artifact);
+  return artifact.manifest.gives?.length ? gives : gives.filter(({ name }) => name === 'logits');
+}
+
 export type AnyArtifact = Tasks[keyof Tasks];
 
 export function isImages(artifact: AnyArtifact): artifact is Artifact {
@@ -232,7 +248,7 @@ export function downloadBytes(manifest: AnyManifest, reads: string): number {
 
 /** What the graph of an artifact takes. */
 export function takesOf({ manifest }: AnyArtifact): readonly Described[] {
-  if (isTensors(manifest)) return manifest.takes;
+  if (isTensors(manifest) || manifest.takes?.length) return manifest.takes!;
   if (isStepManifest(manifest)) {
     return [
       { name: 'tokens', dtype: 'int32', shape: [null] },
@@ -243,9 +259,9 @@ export function takesOf({ manifest }: AnyArtifact): readonly Described[] {
   return [{ name, dtype: 'float32', shape: [null, height, width, channels] }];
 }
 
-/** What it gives, in the order of the fixture, which may hold only the first of them. */
+/** What it gives. */
 export function givesOf({ manifest }: AnyArtifact): readonly Described[] {
-  if (isTensors(manifest)) return manifest.gives;
+  if (isTensors(manifest) || manifest.gives?.length) return manifest.gives!;
   const [units, hidden] = isStepManifest(manifest)
     ? [manifest.network.vocabulary, manifest.network.hidden]
     : [manifest.network.num_classes, 0];
@@ -319,6 +335,7 @@ function isAnyManifest(value: Record<string, unknown>): value is Record<string, 
     value.outputs.every(isText) &&
     isRecord(value.network) &&
     Array.isArray(parity) &&
+    [value.takes ?? [], value.gives ?? []].every((side) => Array.isArray(side) && side.every(isDescribed)) &&
     isRecord(fixture) &&
     isText(fixture.input) &&
     isText(fixture.logits) &&
@@ -351,6 +368,5 @@ const CHECKS: Readonly<Record<keyof Tasks, (manifest: Record<string, unknown>) =
     isCount(input.channels),
   'language-model-step': ({ input, network }) =>
     isRecord(input) && isRecord(network) && isCount(network.vocabulary) && isCount(network.hidden),
-  tensors: ({ takes, gives }) =>
-    [takes, gives].every((side) => Array.isArray(side) && side.every(isDescribed)),
+  tensors: ({ takes, gives }) => Array.isArray(takes) && Array.isArray(gives) && gives.length > 0,
 };

@@ -1,7 +1,7 @@
 /** The fixture of any artifact: its inputs, together and one by one, and the outputs that they must give. */
 
 import { isReal, type Described, type Tensor, type Tensors } from '../runtime/runtime';
-import { givesOf, takesOf, type AnyArtifact } from './artifact';
+import { provenOf, takesOf, type AnyArtifact } from './artifact';
 import { downloadListed, rebuild } from './files';
 import { Failure } from './failure';
 
@@ -17,17 +17,15 @@ export interface Cases {
 }
 
 export async function downloadCases(artifact: AnyArtifact, signal: AbortSignal | null = null): Promise<Cases> {
-  const { fixture, task } = artifact.manifest;
+  const { fixture } = artifact.manifest;
   const [inputs, outputs] = await Promise.all([
     downloadListed(artifact, fixture.input, signal),
     downloadListed(artifact, fixture.logits, signal),
   ]);
-  // A cell's fixture holds its logits, from which the other outputs follow.
-  const gives = task === 'tensors' ? givesOf(artifact) : givesOf(artifact).filter(({ name }) => name === 'logits');
   const takes = takesOf(artifact);
   const together = {
     inputs: read(artifact, takes, inputs, fixture.count),
-    expected: read(artifact, gives, outputs, fixture.count),
+    expected: read(artifact, provenOf(artifact), outputs, fixture.count),
   };
   const open = takes.every(({ shape }) => shape[0] === null);
   const each = open

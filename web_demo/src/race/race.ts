@@ -94,9 +94,9 @@ async function prepare(lane: Lane, { reference, model }: Course, signal: AbortSi
   const start = performance.now();
   const session = await loadInWorker(runtime, files, backend, {}, signal);
   try {
-    const { manifest, cases, gives } = reference;
+    const { manifest, cases, proven } = reference;
     const loaded = performance.now() - start;
-    const judge = new Judge(manifest, cases, gives, runtime.reads, backend);
+    const judge = new Judge(manifest, cases, proven, runtime.reads, backend);
     const [first] = await runCases(session, cases, judge);
     lane.startMs = loaded + first!;
     lane.agreement = judge.verdict();

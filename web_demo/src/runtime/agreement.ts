@@ -9,56 +9,72 @@ const GRAPHICS = 1e-3;
 
 export interface Agreement {
   readonly ok: boolean;
-  /** As a share of the largest value of its output where the manifest's limits are shares. */
+  /** Of the output that is nearest to its limit; as a share of its scale where the manifest's are. */
   readonly difference: number;
   readonly limit: number;
-  /** The limit of the backend's arithmetic alone, which rounded weights may exceed. */
-  readonly strict: number;
-  /** Differences are shares of the largest value of their output. */
-  readonly relative: boolean;
-  /** The output that is farthest off. */
   readonly output: string;
 }
 
+/** What is allowed of an output, and the unit in which it is told. */
+interface Allowed {
+  readonly limit: number;
+  readonly unit: number;
+}
+
 export class Judge {
-  private readonly scales: ReadonlyMap<string, number>;
-  private readonly relative: boolean;
-  private readonly strict: number;
-  private readonly limit: number;
-  private worst = { output: '', difference: 0 };
+  private readonly allowed: ReadonlyMap<string, Allowed>;
+  private readonly found = new Map<string, number>();
 
   constructor(
     manifest: AnyManifest,
     { together: { expected } }: Cases,
-    gives: readonly Described[],
+    proven: readonly Described[],
     reads: string,
     backend: BackendName,
   ) {
-    const relative = (this.relative = manifest.parity.some((one) => one.relative));
     const graphics = backend === 'webgl' || backend === 'webgpu';
-    const real = gives.filter(({ name, dtype }) => name in expected && isReal(dtype)).map(({ name }) => name);
-    const largest = new Map(real.map((name) => [name, largestOf(expected[name]!)]));
-    this.scales = new Map(real.map((name) => [name, relative ? Math.max(largest.get(name)!, 1e-30) : 1]));
-    const limits = manifest.parity.map(({ limit }) => limit);
-    const exact = limits.length > 0 ? Math.min(...limits) : 1e-5;
-    this.strict = graphics ? GRAPHICS * (relative ? 1 : Math.max(1, ...largest.values())) : exact;
-    // Rounded weights may change more than arithmetic does.
-    this.limit = Math.max(this.strict, manifest.parity.find(({ hop }) => hop === reads)?.limit ?? 0);
+    this.allowed = new Map(
+      proven.map(({ name, dtype }) => {
+        const largest = isReal(dtype) ? largestOf(expected[name]!) : null;
+        return [name, allowedOf(manifest, name, largest, reads, graphics)];
+      }),
+    );
   }
 
   /** Takes account of what was found for a case. */
   see({ expected }: Case, { outputs }: Answer): void {
     for (const [name, wanted] of Object.entries(expected)) {
-      const difference = differenceOf(outputs[name], wanted) / (this.scales.get(name) ?? 1);
-      if (difference > this.worst.difference || this.worst.output === '') this.worst = { output: name, difference };
+      this.found.set(name, Math.max(this.found.get(name) ?? 0, differenceOf(outputs[name], wanted)));
     }
   }
 
   verdict(): Agreement {
-    const { output, difference } = this.worst;
-    const { limit, strict, relative } = this;
-    return { ok: difference <= limit, difference, limit, strict, relative, output };
+    const all = [...this.found].map(([output, difference]) => {
+      const { limit, unit } = this.allowed.get(output)!;
+      return { ok: difference <= limit, difference: difference / unit, limit: limit / unit, output };
+    });
+    return all.reduce((worst, one) => (one.difference / one.limit > worst.difference / worst.limit ? one : worst));
   }
+}
+
+/**
+ * The processor adds and multiplies as the reference does, and is held to the limit of the hop that wrote the files;
+ * `largest` is the output's largest value, null where differences of it count as they are.
+ */
+function allowedOf(
+  { parity }: AnyManifest,
+  output: string,
+  largest: number | null,
+  reads: string,
+  graphics: boolean,
+): Allowed {
+  const hop = parity.find((one) => one.hop === reads);
+  const detail = hop?.outputs?.[output];
+  const relative = parity.some((one) => one.relative);
+  const unit = relative ? Math.max(detail?.scale ?? largest ?? 1, 1e-30) : 1;
+  const exact = detail?.limit ?? unit * (hop?.limit ?? 1e-5);
+  if (!graphics || largest === null) return { limit: exact, unit };
+  return { limit: Math.max(exact, GRAPHICS * (relative ? unit : Math.max(1, largest))), unit };
 }
 
 /** Runs the cases one by one, and together where that can be; the times are those of one each. */

@@ -23,7 +23,8 @@ export interface Checked {
 export interface Reference {
   readonly manifest: AnyManifest;
   readonly cases: Cases;
-  readonly gives: readonly Described[];
+  /** The outputs that the fixture holds. */
+  readonly proven: readonly Described[];
 }
 
 const MOST_RUNS = 30;
@@ -32,12 +33,12 @@ const ENOUGH_MS = 1500;
 /** Runs the cases one by one, and again while there is time, for the median, or until `signal`. */
 export async function check(
   session: Session,
-  { manifest, cases, gives }: Reference,
+  { manifest, cases, proven }: Reference,
   reads: string,
   backend: BackendName,
   signal: AbortSignal | null = null,
 ): Promise<Checked> {
-  const judge = new Judge(manifest, cases, gives, reads, backend);
+  const judge = new Judge(manifest, cases, proven, reads, backend);
   const wanted = Object.keys(cases.together.expected);
   const { each } = cases;
   const times: number[] = [];

@@ -1,0 +1,190 @@
+"""Every network in every runtime: milliseconds of one input and bytes, as the page of the documentation has them.
+
+    python -m benchmarks.runtimes --csv docs/runtimes.csv          # what docs/runtimes.md shows
+    python -m benchmarks.runtimes DARTS "DARTS 36x20" --runs 11    # some of them, printed
+
+Without names: the cells with shipped CIFAR-10 weights at the size of these, the same at the
+published size (36 channels, 20 cells, untrained), and two networks of timm where that is installed.
+One thread, batch 1; the runtimes of this process in turn, then those of the browser, in turn in one
+page.  Graphics count where a graphics processor is.  The CSV has a line for each network, runtime
+and backend.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib
+import importlib.util
+import io
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from export.checks.bench import Measured, measure
+from export.logs import captured
+from export.pipeline import build
+from export.runtimes.base import RUNTIMES, Asked, asked_runtimes
+from export.source import BuildOptions, find
+from zoo.artifact.folder import read_manifest
+
+CELLS = ("DARTS", "DARTS_V2", "NASNet", "AmoebaNet")
+TIMM = {"mobilenetv3_small": "mobilenetv3_small_100", "resnet18": "resnet18"}
+FORMATS = ["onnx", "tflite", "tfjs"]
+RUNTIME_NAMES = "onnxruntime,tflite,tfjs,litert,ort-web"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A network in a runtime, a line of the CSV; what was not measured is None."""
+
+    network: str
+    accuracy: float | None
+    parameters: int
+    runtime: str
+    backend: str
+    ms: float | None
+    load_ms: float | None
+    bytes: int
+    threads: int | None
+    machine: str
+    note: str
+
+
+def shipped(cell: str, folder: Path) -> None:
+    """The cell with its CIFAR-10 weights, at the size that they are shipped in."""
+    build(find(cell, BuildOptions(data="cifar10")), FORMATS, folder)
+
+
+def published(cell: str, folder: Path) -> None:
+    """The cell at the published size, untrained."""
+    options = BuildOptions(data="cifar10", channels=36, layers=20)
+    build(find(cell, options), FORMATS, folder)
+
+
+def of_timm(name: str, folder: Path) -> None:
+    """A network of timm for ImageNet, untrained, by way of an ONNX file."""
+    torch.manual_seed(0)
+    model = importlib.import_module("timm").create_model(name, exportable=True).eval()
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / f"{name}.onnx"
+        torch.onnx.export(model, (torch.rand(1, 3, 224, 224),), str(file), dynamo=False,
+                          opset_version=17, input_names=["images"], output_names=["logits"],
+                          dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}})
+        build(find(str(file), BuildOptions()), FORMATS, folder)
+
+
+def networks() -> dict[str, Callable[[Path], None]]:
+    """What writes the artifact of each network, by the network's name."""
+    found: dict[str, Callable[[Path], None]] = {cell: partial(shipped, cell) for cell in CELLS}
+    found |= {f"{cell} 36x20": partial(published, cell) for cell in CELLS}
+    if importlib.util.find_spec("timm"):
+        found |= {name: partial(of_timm, model) for name, model in TIMM.items()}
+    return found
+
+
+def lines_of(name: str, folder: Path, runs: int, asked: list[Asked]) -> list[Line]:
+    """The artifact in every runtime."""
+    found = measure(str(folder), 1, 1, 1, 1, runs, asked, everything=True)
+    manifest = read_manifest(folder)
+    accuracy = manifest.metrics.get("test_accuracy") if manifest.trained else None
+    return [Line(name, accuracy, found.parameters, each.runtime, each.backend, _rounded(each.ms),
+                 _rounded(each.load_ms), found.bytes.get(each.runtime, 0), each.threads, machine(),
+                 each.note) for each in found.timings if not _imitated(each.backend, found)]
+
+
+def _imitated(backend: str, found: Measured) -> bool:
+    """Whether no runtime has graphics of that kind here."""
+    return backend in ("webgl", "webgpu") and all(
+        each.ms is None or each.software for each in found.timings if each.backend == backend)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def machine() -> str:
+    """What it was measured on."""
+    return f"{os.cpu_count()} {platform.machine()} cores, {platform.system()}"
+
+
+def table(lines: list[Line]) -> str:
+    """A row for each network, a column for each runtime and backend; bytes by format."""
+    kinds = list(dict.fromkeys((line.runtime, line.backend) for line in lines))
+    sizes = {RUNTIMES[line.runtime].reads: line.runtime for line in lines}
+    head = ["network", "test accuracy", "parameters", *(f"{fmt} MB" for fmt in sizes),
+            *(f"{RUNTIMES[name].title} {backend}" if len(RUNTIMES[name].backends) > 1
+              else RUNTIMES[name].title for name, backend in kinds)]
+    rows = [head, ["---", *["---:"] * (len(head) - 1)]]
+    for network in dict.fromkeys(line.network for line in lines):
+        own = {(line.runtime, line.backend): line for line in lines if line.network == network}
+        first = next(iter(own.values()))
+        bytes_of = {line.runtime: line.bytes for line in own.values()}
+        rows.append([
+            network, "" if first.accuracy is None else f"{first.accuracy:.2%}",
+            f"{first.parameters:,}",
+            *(f"{bytes_of.get(name, 0) / 1e6:.2f}" for name in sizes.values()),
+            *("" if kind not in own or own[kind].ms is None else f"{own[kind].ms:.1f}"
+              for kind in kinds)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def read(text: str) -> list[Line]:
+    """The lines of a CSV."""
+    def number(value: str, kind: Callable[[str], float]) -> float | None:
+        return kind(value) if value else None
+
+    return [Line(row["network"], number(row["accuracy"], float), int(row["parameters"]),
+                 row["runtime"], row["backend"], number(row["ms"], float),
+                 number(row["load_ms"], float), int(row["bytes"]),
+                 int(row["threads"]) if row["threads"] else None, row["machine"], row["note"])
+            for row in csv.DictReader(io.StringIO(text))]
+
+
+def write(lines: list[Line], path: Path) -> None:
+    """The lines as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [each.name for each in fields(Line)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(line) for line in lines)
+
+
+def main() -> None:
+    known = networks()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", default=list(known),
+                        help=", ".join(known))
+    parser.add_argument("--runtime", default=RUNTIME_NAMES, help="as for `zoo bench`")
+    parser.add_argument("--runs", type=int, default=31)
+    parser.add_argument("--csv", type=Path, help="file to write")
+    given = parser.parse_args()
+    for name in given.networks:
+        if name not in known:
+            parser.error(f"no network {name!r}; there are {', '.join(known)}")
+    asked = asked_runtimes([given.runtime])
+    lines = []
+    with tempfile.TemporaryDirectory() as place:
+        for number, name in enumerate(given.networks):
+            print(f"{name} ...", file=sys.stderr)
+            folder = Path(place) / str(number)
+            with captured():
+                known[name](folder)
+            lines += lines_of(name, folder, given.runs, asked)
+    print(f"One input, ms, median of {given.runs}, one thread: {machine()}\n")
+    print(table(lines))
+    for line in lines:
+        if line.ms is None:
+            print(f"{line.network}: {line.runtime} {line.backend}: {line.note}", file=sys.stderr)
+    if given.csv:
+        write(lines, given.csv)
+
+
+if __name__ == "__main__":
+    main()

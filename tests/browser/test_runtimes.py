@@ -1,0 +1,173 @@
+"""Every runtime outside Python, on every backend: an artifact of a cell, one of several tensors
+that came as an ONNX file, and one whose shapes are fixed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+from typer.testing import CliRunner
+
+import zoo
+from export.checks.verify import in_runtime
+from export.pipeline import build
+from export.runtimes.base import RUNTIMES
+from export.source import BuildOptions, find, from_model
+from tests.browser.conftest import unavailable
+from tests.export.converter.graphs import classifier, model, node, weight
+from web_demo.bench import bench
+from web_demo.chromium import RuntimeMissing
+from web_demo.runtimes import RUNTIMES as OF_THE_PAGE
+from zoo.artifact import folder as folders
+from zoo.artifact.manifest import Manifest
+from zoo.cli import app
+
+FORMATS = ["onnx", "tflite", "tfjs"]
+#: Runtimes that are driven from outside, with each of their backends.
+OUTSIDE = [(name, backend) for name, each in RUNTIMES.items() if each.verify
+           for backend in each.backends]
+
+
+def tensors() -> onnx.ModelProto:
+    """Ids and a mask in; features, their largest place and whether it is late out."""
+    graph = model(
+        [node("Gather", "table ids", "looked"), node("Unsqueeze", "mask two", "wide"),
+         node("Mul", "looked wide", "kept"), node("MatMul", "kept w", "features"),
+         node("ReduceMax", "features", "rows", axes=[2], keepdims=0),
+         node("ArgMax", "rows", "best", axis=1, keepdims=0)],
+        {"ids": ["batch", 5], "mask": ["batch", 5]}, ["features", "best"],
+        {"table": weight(11, 6), "w": weight(6, 4, seed=1), "two": np.array([2])})
+    graph.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    graph.graph.output[1].type.tensor_type.elem_type = TensorProto.INT64
+    return graph
+
+
+def fixed() -> onnx.ModelProto:
+    """Inputs that change each other, so that the batch is that of the file."""
+    return model([node("MatMul", "a w", "b"), node("ReduceMean", "b", "mean", axes=[0]),
+                  node("Sub", "b mean", "y")],
+                 {"a": [3, 4]}, ["y"], {"w": weight(4, 2)})
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory) -> dict[str, Path]:
+    place = tmp_path_factory.mktemp("runtimes")
+    for name, graph in {"tensors": tensors(), "fixed": fixed(), "images": classifier()}.items():
+        (place / f"{name}.onnx").write_bytes(graph.SerializeToString())
+        build(find(str(place / f"{name}.onnx"), BuildOptions()), FORMATS, place / name)
+    step = zoo.create_model("ENAS_RNN", network="language", vocabulary=40, embedding=16, hidden=16)
+    build(from_model(step, "step"), FORMATS, place / "step")
+    small = zoo.create_model("DARTS", channels=4, layers=3)
+    build(from_model(small, "cell"), FORMATS, place / "cell")
+    return {name: place / name for name in ("tensors", "fixed", "images", "step", "cell")}
+
+
+@pytest.mark.parametrize("kind", ["tensors", "fixed", "images", "step", "cell"])
+@pytest.mark.parametrize(("name", "backend"), OUTSIDE)
+def test_the_fixture_agrees(name, backend, kind, artifacts, page_folder):
+    try:
+        (row,) = in_runtime(artifacts[kind], name, [backend])
+    except RuntimeMissing as error:
+        unavailable(str(error))
+    if row.verdict.startswith("not here"):
+        unavailable(f"{name} {backend}: {row.verdict}")
+    assert (row.name, row.verdict, row.failed) == (f"{name} {backend}", "agrees", False)
+    assert row.difference <= row.limit
+
+
+@pytest.mark.parametrize("name", [*OF_THE_PAGE, "node"])
+def test_wrong_numbers_are_found_and_named(name, artifacts, page_folder, tmp_path):
+    """In the second of two outputs, of integers."""
+    wrong = changed(artifacts["tensors"], tmp_path / "wrong", -1, 1)
+    (row,) = in_runtime(wrong, name, ["wasm"])
+    assert row.failed and row.verdict == "best differs" and row.difference == 1
+    (row,) = in_runtime(changed(artifacts["tensors"], tmp_path / "other", 0, 0.01), name, ["wasm"])
+    assert row.failed and row.verdict == "features differs" and row.limit == 1e-5
+
+
+@pytest.mark.parametrize("name", OF_THE_PAGE)
+def test_a_damaged_file_is_one_line(name, artifacts, page_folder, tmp_path):
+    """Bytes that the manifest vouches for and the runtime cannot read; bytes that it does not."""
+    reads = OF_THE_PAGE[name].reads
+    file = {"tfjs": "tfjs/model.json"}.get(reads, f"{reads}/model.{reads}")
+    broken = Path(shutil.copytree(artifacts["images"], tmp_path / "broken"))
+    (broken / file).write_bytes((broken / file).read_bytes()[:200])
+    (row,) = in_runtime(broken, name, ["wasm"])
+    assert row.failed and "its sha256 differs" in row.verdict
+    reseal(broken)
+    (row,) = in_runtime(broken, name, ["wasm"])
+    assert row.failed and row.verdict != "agrees" and "\n" not in row.verdict
+    assert "did not take the network" in row.verdict or "is not a TensorFlow.js" in row.verdict
+
+
+def test_all_are_timed_in_one_page(artifacts, page_folder):
+    chosen = [(name, "wasm") for name in OF_THE_PAGE]
+    rows = bench(artifacts["images"], chosen, threads=1, runs=3)
+    assert [(row["runtime"], row["backend"], row["error"]) for row in rows] == [
+        (*each, None) for each in chosen]
+    assert all(len(row["times"]) == 3 and row["ms"] > 0 and row["threads"] == 1 for row in rows)
+
+
+def test_threads_are_those_asked_for(artifacts, page_folder):
+    chosen = [(name, "wasm") for name in OF_THE_PAGE]
+    assert [row["threads"] for row in bench(artifacts["cell"], chosen, 2, 2)] == [2] * len(chosen)
+
+
+def test_imitated_graphics_are_timed_only_when_they_are_named(artifacts, page_folder):
+    (row,) = bench(artifacts["images"], [("tfjs", "webgl")], runs=2)
+    if row["available"]:
+        pytest.skip("a graphics processor is here")
+    assert row["ms"] is None and row["reason"]
+    (row,) = bench(artifacts["images"], [("tfjs", "webgl")], runs=2, software=[("tfjs", "webgl")])
+    if not row["available"]:
+        unavailable(f"webgl: {row['reason']}")
+    assert row["ms"] > 0 and row["software"]
+
+
+def test_zoo_bench_prints_every_runtime(artifacts, page_folder, monkeypatch):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    words = ["bench", str(artifacts["images"]), "--runtime", "all", "--runs", "2", "--json"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    (told,) = json.loads(result.stdout)
+    assert (told["threads"], told["runs"], told["pytorch_ms"]) == (1, 2, None)
+    rows = {(row["runtime"], row["backend"]): row for row in told["timings"]}
+    assert list(rows) == [(name, backend) for name, each in RUNTIMES.items()
+                          for backend in each.backends]
+    for name in ("onnxruntime cpu", "tflite cpu", "tfjs wasm", "litert wasm", "ort-web wasm",
+                 "node wasm"):
+        assert rows[tuple(name.split())]["ms"] > 0, rows
+    assert "holds no savedmodel" in rows["tensorflow", "cpu"]["note"]
+    size = (artifacts["images"] / "onnx/model.onnx").stat().st_size
+    assert told["bytes"]["onnxruntime"] == told["bytes"]["ort-web"] == size
+
+
+def test_zoo_bench_takes_cells_too(page_folder):
+    result = CliRunner().invoke(app, [
+        "bench", "DARTS", "--channels", "4", "--layers", "3", "--runs", "2", "--runtime",
+        "litert:wasm,onnxruntime"])
+    assert result.exit_code == 0, result.output
+    heading, row = result.stdout.splitlines()
+    assert heading.index("LiteRT.js wasm ms") < heading.index("ONNX Runtime ms")
+    assert row.count("x") == 2
+
+
+def changed(artifact: Path, folder: Path, place: int, by: float) -> Path:
+    """A copy with another number in its fixture, and a manifest that vouches for it."""
+    shutil.copytree(artifact, folder)
+    path = folder / "fixtures/outputs.bin"
+    values = np.fromfile(path, "<f4")
+    values[place] += by
+    values.tofile(path)
+    reseal(folder)
+    return folder
+
+
+def reseal(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    folders.finalize(folder, Manifest.model_validate(manifest))
