@@ -52,10 +52,7 @@ def find_artifacts(
 
 
 def not_shown(manifest: Mapping[str, Any]) -> str:
-    """Why the page runs no such network, whose pictures are gray or colored, 0 to 255, or whose
-    meaning is not known; or ''."""
-    if manifest.get("task") == "tensors":
-        return "it came as an ONNX file, and the page does not know what its tensors mean"
+    """Why the page does not run the network, or '': its pictures are gray or colored, 0 to 255."""
     spec = manifest.get("input") if manifest.get("task") == "image-classification" else None
     if not isinstance(spec, dict):
         return ""

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
+import { codeBytes } from './tools/code_bytes.ts';
 
 /** Vite's development server injects styles into the page, which the page's own policy forbids. */
 const withoutPolicyInDevelopment: Plugin = {
@@ -24,23 +25,45 @@ const selfContainedThreads: Plugin = {
   },
 };
 
+/**
+ * Networks run here, from memory: what TensorFlow.js registers to train them, and to keep them in the storage of a
+ * browser, stays out.
+ */
+const inferenceOnly: Plugin = {
+  name: 'inference-only',
+  transform(code, id) {
+    // What registers these two is content without them, as where a browser forbids storage.
+    const storage = /@tensorflow\/tfjs-core\/dist\/io\/(indexed_db|local_storage)\.js$/.exec(id)?.[1];
+    if (storage) {
+      const name = storage === 'indexed_db' ? 'BrowserIndexedDB' : 'BrowserLocalStorage';
+      return { code: `export class ${name} {} export class ${name}Manager {}`, map: null };
+    }
+    if (!/@tensorflow\/tfjs-core\/dist\/index\.js$/.test(id)) return null;
+    if (!code.includes('registerOptimizers();')) throw new Error(`${id} has changed: see whether it still needs this plugin`);
+    return { code: code.replace('registerOptimizers();', ''), map: null };
+  },
+};
+
+const count = codeBytes();
+
 export default defineConfig({
   // Relative addresses: the built page works in any folder of any static server.
   base: './',
-  plugins: [withoutPolicyInDevelopment, selfContainedThreads],
+  plugins: [withoutPolicyInDevelopment, count.page],
   // ONNX Runtime Web without the script that starts its WebAssembly inside: that is an asset of its own.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   // Runtimes run in a worker and come when they are chosen, which takes a worker of modules.
   worker: {
     format: 'es',
-    plugins: () => [selfContainedThreads],
+    plugins: () => [selfContainedThreads, inferenceOnly, count.worker],
     rolldownOptions: { output: { comments: { legal: false } } }, // as in the page
   },
   build: {
     target: 'es2022',
     // The policy allows no data: addresses.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    // What comes later is small, or the runtime's own; preloading it would only add to the page.
+    modulePreload: false,
     // The largest part is a backend of TensorFlow.js, loaded only when it is chosen.
     chunkSizeWarningLimit: 1000,
     rolldownOptions: {
@@ -48,6 +71,15 @@ export default defineConfig({
         index: resolve(import.meta.dirname, 'index.html'),
         verify: resolve(import.meta.dirname, 'verify.html'),
         bench: resolve(import.meta.dirname, 'bench.html'),
+      },
+      // Each of these comes whole: small files cost more than they save.
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: 'network', test: /\/src\/(artifact|runtime)\/(?!trial)/ },
+            { name: 'page', test: /\/src\/(ui|choice|image)\// },
+          ],
+        },
       },
     },
   },

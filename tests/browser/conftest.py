@@ -101,6 +101,23 @@ class Visit:
         )
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
+    def in_workers(self, script: str) -> None:
+        """Runs a script at the beginning of each worker to come, where networks run."""
+        def begin(route):
+            answer = route.fetch()
+            route.fulfill(response=answer, body=script + answer.text())
+
+        self.page.route("**/assets/worker-*.js", begin)
+
+    def workers(self) -> list:
+        """The workers that networks run in; runtimes start threads of their own besides."""
+        return [worker for worker in self.page.workers if "/assets/worker-" in worker.url]
+
+    def in_network(self, script: str):
+        """Evaluates a script where the network of the page runs."""
+        (worker,) = self.workers()
+        return worker.evaluate(script)
+
     def open(self, query: str = ""):
         self.page.goto(self.url + query)
         return self.page

@@ -98,7 +98,7 @@ def test_everything_by_keyboard(visit):
 def test_a_dot_by_keyboard_is_answered_on_a_slow_backend(visit):
     visitor = visit()
     page = visitor.page
-    page.add_init_script("""
+    visitor.in_workers("""
         const now = performance.now.bind(performance);
         performance.now = () => 50 * now();
     """)

@@ -188,11 +188,11 @@ def test_pixels_in_another_range(visit, artifact):
         (
             {"task": "translation"},
             'DARTS-digits has the task "translation", and this page runs only '
-            '"image-classification" and "language-model-step"',
+            '"image-classification" and "language-model-step" and "tensors"',
         ),
         ({"format": 2}, "is not of format 1, the one that this page reads"),
         ({"fixture": None}, "lacks a part that this page needs"),
-        ({"files": {}}, "DARTS-digits was exported without TensorFlow.js"),
+        ({"files": {}}, "DARTS-digits was exported without tfjs or tflite or onnx"),
     ],
 )
 def test_a_manifest_that_the_page_cannot_run(visit, artifact, changes, sentence):

@@ -39,9 +39,9 @@ def writers(page_folder, learned):
 def open_writer(browser, writers):
     visits: list[Visit] = []
 
-    def begin(name: str, backend: str = "wasm", init_script: str = "", **options) -> Visit:
+    def begin(name: str, backend: str = "wasm", worker_script: str = "", **options) -> Visit:
         visits.append(Visit(browser, writers.url, **options))
-        visits[-1].page.add_init_script(init_script)
+        visits[-1].in_workers(worker_script)
         page = visits[-1].open(f"?backend={backend}&model={name}")
         page.wait_for_selector("#backends input")
         if page.locator(f"#backends input[value={backend}]").is_disabled():
@@ -119,12 +119,12 @@ def test_unknown_words_are_named(open_writer, learned):
 
 
 def test_no_tensors_are_left_behind(open_writer):
-    page = open_writer("char").page
-    count = "window._tfengine.state.numTensors"
+    visitor = open_writer("char")
+    page, count = visitor.page, "_tfengine.state.numTensors"
     write(page, "to ", 1, 1, 20)
-    before = page.evaluate(count)
+    before = visitor.in_network(count)
     write(page, "to be , or not to be", 1, 1, 300)
-    assert page.evaluate(count) == before
+    assert visitor.in_network(count) == before
 
 
 def test_a_long_text_is_streamed_and_can_be_stopped(open_writer):
@@ -159,12 +159,12 @@ def test_another_backend_or_model_ends_a_text(open_writer):
 
 
 def test_a_lost_backend_ends_a_text(open_writer):
-    visitor = open_writer("char", "webgl", init_script=CONTEXTS)
+    visitor = open_writer("char", "webgl", worker_script=CONTEXTS)
     page = visitor.page
     page.fill("#length", "10000")
     page.click("#write")
     expect(page.locator("#written")).to_have_text(re.compile(".{9}", re.DOTALL), timeout=60_000)
-    page.evaluate(LOSE)
+    visitor.in_network(LOSE)
     assert "the page goes on with WebAssembly" in visitor.failure()
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     expect(page.locator("#stop")).to_be_disabled()

@@ -5,43 +5,40 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-# Records the contexts that the page creates, so that a test can lose one.
+# Records the contexts that a worker creates, so that a test can lose one.
 CONTEXTS = """
-    window.contexts = [];
-    for (const kind of [HTMLCanvasElement, OffscreenCanvas]) {
-        const get = kind.prototype.getContext;
-        kind.prototype.getContext = function (name, ...rest) {
-            const context = get.call(this, name, ...rest);
-            if (String(name).startsWith('webgl') && context) window.contexts.push(context);
-            return context;
-        };
-    }
+    self.contexts = [];
+    const get = OffscreenCanvas.prototype.getContext;
+    OffscreenCanvas.prototype.getContext = function (name, ...rest) {
+        const context = get.call(this, name, ...rest);
+        if (String(name).startsWith('webgl') && context) self.contexts.push(context);
+        return context;
+    };
 """
 LOSE = (
-    "window.contexts.filter((c) => !c.isContextLost()).forEach((c) => "
+    "self.contexts.filter((c) => !c.isContextLost()).forEach((c) => "
     "c.getExtension('WEBGL_lose_context').loseContext())"
 )
 
 
-def test_a_webgl_context_that_is_lost_while_idle_interrupts_nothing(visit):
+def test_a_backend_that_is_left_keeps_nothing(visit):
+    """Its worker ends, and with it whatever a runtime holds."""
     visitor = visit()
-    visitor.page.add_init_script(CONTEXTS)
     page = visitor.ready("webgl")
-    page.check("#backends input[value=cpu]")
+    (left,) = visitor.workers()
+    with page.expect_event("worker"), left.expect_event("close"):
+        page.check("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
-    page.evaluate(LOSE)
-    expect(page.locator("#backends input[value=webgl]")).to_be_disabled()
-    assert page.is_checked("#backends input[value=cpu]")
-    assert page.locator("#failure").is_hidden()
+    assert len(page.workers) == 1
     visitor.draw([(0.5, 0.2), (0.5, 0.8)])
     assert visitor.answer() == "1"
 
 
 def test_a_lost_webgl_context_is_replaced(visit):
     visitor = visit()
-    visitor.page.add_init_script(CONTEXTS)
+    visitor.in_workers(CONTEXTS)
     page = visitor.ready("webgl")
-    page.evaluate(LOSE)
+    visitor.in_network(LOSE)
     assert visitor.failure() == (
         "The browser took the WebGL context away (a graphics driver that restarted, or too many "
         "pages at once): "
@@ -58,7 +55,7 @@ LOSE_WHILE_READ = """
     const fence = WebGL2RenderingContext.prototype.fenceSync;
     WebGL2RenderingContext.prototype.fenceSync = function (...rest) {
         const sync = fence.apply(this, rest);
-        if (window.loseNow) this.getExtension('WEBGL_lose_context').loseContext();
+        if (self.loseNow) this.getExtension('WEBGL_lose_context').loseContext();
         return sync;
     };
 """
@@ -67,13 +64,13 @@ LOSE_WHILE_READ = """
 @pytest.mark.parametrize("first_run", [True, False])
 def test_a_webgl_context_that_is_lost_in_the_middle_of_a_run_is_replaced(visit, first_run):
     visitor = visit()
-    visitor.page.add_init_script(LOSE_WHILE_READ + f"window.loseNow = {str(first_run).lower()};")
+    visitor.in_workers(LOSE_WHILE_READ + f"self.loseNow = {str(first_run).lower()};")
     page = visitor.page
     if first_run:
         visitor.open("?backend=webgl")
     else:
         visitor.ready("webgl")
-        page.evaluate("window.loseNow = true")
+        visitor.in_network("self.loseNow = true")
         page.locator("#samples button").nth(4).click()
     goes_on_to_answer_4(visitor, first_run)
 
@@ -89,11 +86,11 @@ def goes_on_to_answer_4(visitor, first_run):
     assert visitor.complaints == []
 
 
-# Holds results back while `window.slow` is true.
+# Holds results back while `self.slow` is true.
 SLOW = CONTEXTS + """
     const wait = WebGL2RenderingContext.prototype.clientWaitSync;
     WebGL2RenderingContext.prototype.clientWaitSync = function (...rest) {
-        return window.slow ? this.TIMEOUT_EXPIRED : wait.apply(this, rest);
+        return self.slow ? this.TIMEOUT_EXPIRED : wait.apply(this, rest);
     };
 """
 
@@ -102,34 +99,31 @@ SLOW = CONTEXTS + """
 def test_a_webgl_context_that_is_lost_before_its_results(visit, first_run):
     visitor = visit()
     page = visitor.page
-    page.add_init_script(SLOW + f"window.slow = {str(first_run).lower()};")
+    visitor.in_workers(SLOW + f"self.slow = {str(first_run).lower()};")
     if first_run:
         visitor.open("?backend=webgl")
         expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL",
                                                               timeout=120_000)
     else:
         visitor.ready("webgl")
-        page.evaluate("window.slow = true")
+        visitor.in_network("self.slow = true")
         page.locator("#samples button").nth(4).click()
         expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
-    page.evaluate(LOSE)
+    visitor.in_network(LOSE)
     goes_on_to_answer_4(visitor, first_run)
 
 
 def test_another_backend_does_not_wait_for_a_slow_answer(visit):
-    """Nor for one that never comes because the previous backend is lost meanwhile."""
     visitor = visit()
     page = visitor.page
-    page.add_init_script(SLOW)
+    visitor.in_workers(SLOW)
     visitor.ready("webgl")
-    page.evaluate("window.slow = true")
+    visitor.in_network("self.slow = true")
     page.locator("#samples button").nth(4).click()
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
     page.check("#backends input[value=wasm]")
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     assert visitor.answer() == "4"
-    page.evaluate(LOSE)
-    expect(page.locator("#backends input[value=webgl]")).to_be_disabled()
     page.locator("#samples button").nth(7).click()
     assert visitor.answer() == "7"
     assert page.locator("#failure").is_hidden() and visitor.complaints == []
@@ -138,7 +132,7 @@ def test_another_backend_does_not_wait_for_a_slow_answer(visit):
 def test_another_backend_does_not_wait_for_first_runs(visit):
     visitor = visit()
     page = visitor.page
-    page.add_init_script(SLOW + "window.slow = true;")
+    visitor.in_workers(SLOW + "self.slow = true;")
     visitor.open("?backend=webgl")
     expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
     page.check("#backends input[value=wasm]")
@@ -149,7 +143,6 @@ def test_another_backend_does_not_wait_for_first_runs(visit):
 
 
 def test_a_click_comes_between_two_first_runs(visit):
-    """On a backend that computes on the main thread."""
     visitor = visit()
     page = visitor.page
     page.add_init_script("""
@@ -166,8 +159,8 @@ def test_a_click_comes_between_two_first_runs(visit):
 def test_a_backend_that_cannot_be_probed(visit):
     visitor = visit()
     visitor.page.add_init_script("""
-        const get = HTMLCanvasElement.prototype.getContext;
-        HTMLCanvasElement.prototype.getContext = function (name, ...rest) {
+        const get = OffscreenCanvas.prototype.getContext;
+        OffscreenCanvas.prototype.getContext = function (name, ...rest) {
             if (name === 'webgl2') throw new Error('no memory');
             return get.call(this, name, ...rest);
         };
@@ -184,7 +177,7 @@ NO_DEVICE = """
 
 def test_a_webgpu_that_does_not_start_is_replaced(visit):
     visitor = visit()
-    visitor.page.add_init_script(NO_DEVICE)
+    visitor.in_workers(NO_DEVICE)
     visitor.open("?backend=webgpu")
     assert visitor.failure() == (
         "WebGPU did not start (this browser refused it): the page goes on with WebAssembly; reload "
@@ -196,7 +189,7 @@ def test_a_webgpu_that_does_not_start_is_replaced(visit):
 
 def test_keyboard_focus_stays_in_the_list_of_backends(visit):
     visitor = visit()
-    visitor.page.add_init_script(NO_DEVICE)
+    visitor.in_workers(NO_DEVICE)
     page = visitor.ready("wasm")
     page.focus("#backends input[value=webgpu]")
     page.keyboard.press("Space")
@@ -207,7 +200,7 @@ def test_keyboard_focus_stays_in_the_list_of_backends(visit):
 
 def test_a_failed_run_stays_reported_until_another_backend_is_chosen(visit):
     visitor = visit()
-    visitor.page.add_init_script("""
+    visitor.in_workers("""
         WebGL2RenderingContext.prototype.fenceSync = () => { throw new Error('no fence'); };
     """)
     visitor.open("?backend=webgl")
@@ -227,19 +220,19 @@ def test_a_failed_run_stays_reported_until_another_backend_is_chosen(visit):
 
 def test_a_lost_webgpu_device_is_replaced(visit):
     visitor = visit()
-    visitor.page.add_init_script("""
+    visitor.in_workers("""
         if (globalThis.GPUAdapter) {
             const request = GPUAdapter.prototype.requestDevice;
             GPUAdapter.prototype.requestDevice = async function (...rest) {
                 const device = await request.apply(this, rest);
-                const lost = new Promise((resolve) => (window.loseDevice = resolve));
+                const lost = new Promise((resolve) => (self.loseDevice = resolve));
                 Object.defineProperty(device, 'lost', { value: lost });
                 return device;
             };
         }
     """)
     page = visitor.ready("webgpu")
-    page.evaluate("window.loseDevice({ reason: 'unknown', message: '' })")
+    visitor.in_network("self.loseDevice({ reason: 'unknown', message: '' })")
     assert visitor.failure().startswith("The browser took the WebGPU device away")
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     page.locator("#samples button").nth(7).click()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.test_lost import CONTEXTS, LOSE, SLOW
+from tests.browser.test_lost import SLOW
 from tests.browser.test_verify import reseal
 from web_demo.artifacts import find_artifacts
 from web_demo.server import running, serve
@@ -64,16 +64,15 @@ def test_a_backend_chosen_during_the_download(visit):
 def test_a_backend_chosen_while_the_code_of_another_loads(visit):
     visitor, held = visit(), []
     page = visitor.ready("wasm")
-    page.route("**/assets/*.js", lambda route: held.append(route))
+    page.route("**/assets/worker-*.js", lambda route: route.continue_() if held
+               else held.append(route))
     page.check("#backends input[value=cpu]")
     expect(page.locator("#loading-text")).to_contain_text("Starting JavaScript")
     while not held:
         page.wait_for_timeout(20)
     page.check("#backends input[value=wasm]")
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
-    for route in held:
-        route.continue_()
-    page.unroute("**/assets/*.js")
+    held[0].continue_()
     page.locator("#samples button").nth(4).click()
     assert visitor.answer() == "4" and page.is_checked("#backends input[value=wasm]")
     page.check("#backends input[value=cpu]")
@@ -200,17 +199,16 @@ def with_another(page):
 def test_an_answer_of_the_previous_model_is_not_shown(visit):
     visitor, held = visit(), []
     page = visitor.page
-    page.add_init_script(SLOW)
+    visitor.in_workers(SLOW)
     with_another(page)
     visitor.ready("webgl")
-    page.evaluate("window.slow = true")
+    visitor.in_network("self.slow = true")
     page.locator("#samples button").nth(4).click()
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
     page.route("**/models/other/tfjs/*.bin", lambda route: held.append(route))
     page.select_option("#model", "other")
     expect(page.locator("#loading-text")).to_contain_text("Downloading")
     visitor.draw([(0.5, 0.2), (0.5, 0.8)])
-    page.evaluate("window.slow = false")
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
     assert page.inner_text("#verdict-label") == "–" and page.locator("#bars li").count() == 0
     while not held:
@@ -223,39 +221,16 @@ def test_an_answer_of_the_previous_model_is_not_shown(visit):
 def test_another_model_does_not_wait_for_first_runs(visit):
     visitor = visit()
     page = visitor.page
-    page.add_init_script(SLOW + "window.slow = true;")
+    visitor.in_workers(SLOW + "self.slow = true;")
     with_another(page)
     visitor.open("?backend=webgl")
     expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
     page.select_option("#model", "other")
     expect(page.locator("#title")).to_have_text("other")
     expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
-    page.evaluate("window.slow = false")
+    visitor.in_network("self.slow = false")
     page.wait_for_selector("body[data-ready=webgl]", timeout=120_000)
     assert page.locator("#failure").is_hidden() and visitor.complaints == []
-
-
-def test_a_backend_that_is_lost_while_another_model_loads(visit):
-    """The loss is reported, and the download continues."""
-    visitor, held = visit(), []
-    page = visitor.page
-    page.add_init_script(CONTEXTS)
-    with_another(page)
-    visitor.ready("webgl")
-    page.route("**/models/other/tfjs/*.bin", lambda route: held.append(route))
-    page.select_option("#model", "other")
-    while not held:
-        page.wait_for_timeout(20)
-    page.evaluate(LOSE)
-    assert "the page goes on with WebAssembly" in visitor.failure()
-    expect(page.locator("#backends input[value=webgl]")).to_be_disabled()
-    assert page.is_checked("#backends input[value=wasm]")
-    held[0].fallback()
-    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
-    assert len(held) == 1
-    assert "the page goes on with WebAssembly" in visitor.failure()
-    page.locator("#samples button").nth(4).click()
-    assert visitor.answer() == "4"
 
 
 def test_no_results_of_the_previous_model_are_shown_for_the_next(visit):
@@ -279,7 +254,8 @@ def test_no_results_of_the_previous_model_are_shown_for_the_next(visit):
 def test_a_restarted_camera_is_classified_at_once(visit):
     visitor = visit(permissions=["camera"])
     page = visitor.page
-    page.add_init_script(SLOW + """
+    visitor.in_workers(SLOW)
+    page.add_init_script("""
         window.frames_read = 0;
         const read = OffscreenCanvasRenderingContext2D.prototype.getImageData;
         OffscreenCanvasRenderingContext2D.prototype.getImageData = function (...rest) {
@@ -288,7 +264,7 @@ def test_a_restarted_camera_is_classified_at_once(visit):
         };
     """)
     visitor.ready("webgl")
-    page.evaluate("window.slow = true")
+    visitor.in_network("self.slow = true")
     page.locator("#samples button").nth(4).click()  # the network is busy, and stays so
     for words in ("Stop camera", "Camera") * 3 + ("Stop camera",):
         page.click("#camera")

@@ -1,63 +1,72 @@
 /** The page: from the list of models to a network that answers. */
 
 import {
-  downloadBytes,
+  givesOf,
+  isImages,
   isShown,
   isStep,
+  provenOf,
   readArtifact,
   readIndex,
-  type Artifact,
+  takesOf,
+  referenceOf,
+  type AnyArtifact,
+  type AnyManifest,
   type Entry,
-  type StepManifest,
 } from './artifact/artifact';
-import { describeInput } from './ui/answer';
-import { bestBackend, surveyBackends, TITLES, type Availability, type Backend } from './runtime/backends';
-import { dropBackend, startBackend, waitNoLonger } from './runtime/tfjs_backends';
-import { downloadFixture, downloadModel, downloadStepFixture, downloadVocabulary, type Fixture } from './artifact/download';
+import { downloadCases } from './artifact/cases';
 import { Failure, sentence } from './artifact/failure';
+import { downloadFiles } from './artifact/files';
+import { choose, isOpen, keyOf, offersFor, readWish, remember, type Choice, type Offer } from './choice/choice';
+import { showChoice } from './choice/panel';
+import { Classifier } from './image/classifier';
+import { readsPhotos, refuseOtherPixels } from './image/picture';
+import { offerRace } from './race/door';
+import { surveyBackends, TITLES, type Availability } from './runtime/backends';
+import { check, type Reference } from './runtime/check';
+import { loadInWorker } from './runtime/remote';
+import type { Model, Session } from './runtime/runtime';
+import { RUNTIMES } from './runtime/runtimes';
+import { describeInput } from './ui/answer';
 import { forgetFacts, showFacts } from './ui/facts';
 import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } from './ui/inputs';
-import { Network } from './runtime/network';
 import { element } from './ui/page';
-import { checkParity } from './runtime/parity';
-import { readsPhotos, refuseOtherPixels } from './image/picture';
-import {
-  forgetMeasures,
-  forgetParity,
-  isFailureShown,
-  markBackend,
-  showBackends,
-  showFailure,
-  showParity,
-  showProgress,
-  showStep,
-  showTimes,
-  type Download,
-} from './ui/status';
 import { forgetSamples, showSamples } from './ui/samples';
-import { answerAgain, forgetQuestion, session } from './ui/session';
+import { answerAgain, currentPixels, forgetQuestion, session } from './ui/session';
 import { showStage } from './ui/stage';
-import { StepNetwork } from './runtime/step';
-import { Vocabulary } from './text/tokens';
-import { connectWriter, describeWriter, writeWith } from './ui/generator';
+import { forgetMeasures, showCheck, showFailure, showProgress, showStep, showTimes } from './ui/status';
 
 const page = new URL('.', location.href);
-const asked = new URLSearchParams(location.search);
+const FORMATS = [...new Set(RUNTIMES.map(({ reads }) => reads))];
 
-/** What was downloaded; it outlives a change of backend. */
-interface Loaded {
+/** What was downloaded; it outlives a change of runtime or backend. */
+interface Opened {
   readonly entry: Entry;
-  readonly artifact: Artifact | Artifact<StepManifest>;
-  readonly files: Awaited<ReturnType<typeof downloadModel>>;
-  readonly fixture: Fixture;
-  readonly download: Download;
+  readonly artifact: AnyArtifact;
+  readonly reference: Reference;
+  /** By format. */
+  readonly downloads: Map<string, Download>;
 }
 
-let survey: Availability[] = [];
-let backend: Backend = 'cpu';
+interface Download {
+  readonly files: Model['files'];
+  readonly ms: number;
+}
+
+let survey: readonly Availability[] = [];
+let wish = readWish(new URL(location.href));
+/** Why a runtime or backend is no longer offered: for good, or for this model. */
+const lost = new Map<string, string>();
+const refused = new Map<string, string>();
+let manifest: AnyManifest | null = null;
+let offers: readonly Offer[] = [];
+let choice: Choice;
+
 let wanted: Entry | null = null;
-let loaded: Loaded | null = null;
-let stepNetwork: StepNetwork | null = null;
+let opened: Opened | null = null;
+let running: Session | null = null;
+/** The part of the page that writes; it comes with the first language model. */
+let writer: typeof import('./text/writer') | null = null;
 
 let line: Promise<void> = Promise.resolve();
 let newest = new AbortController();
@@ -83,144 +92,158 @@ function take(work: (signal: AbortSignal) => Promise<void>): void {
 }
 
 async function open(entry: Entry, signal: AbortSignal): Promise<void> {
-  loaded = null;
+  opened = null;
   session.artifact = null;
+  refused.clear();
   clearInputs();
   forgetSamples();
   forgetQuestion('No network is loaded yet.');
   forgetFacts(entry.name);
   forgetMeasures();
+  offerRace(null);
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
-  const artifact = await readArtifact(page, entry.path, ['image-classification', 'language-model-step'], 'tfjs', signal);
+  const tasks = ['image-classification', 'language-model-step', 'tensors'] as const;
+  const artifact = await readArtifact(page, entry.path, tasks, FORMATS, signal);
   signal.throwIfAborted();
-  const { manifest } = artifact;
-  if (!isStep(artifact)) refuseOtherPixels(artifact.manifest);
-  showStage(artifact);
+  if (isImages(artifact)) refuseOtherPixels(artifact.manifest);
+  manifest = artifact.manifest;
+  settle();
+  await showStage(artifact);
   showFacts(artifact);
-  if (!isStep(artifact)) {
+  if (isImages(artifact)) {
     describeInput(artifact.manifest);
     takePhotos(readsPhotos(artifact.manifest));
     // What is drawn or chosen from here on waits for the network.
     session.artifact = artifact;
-  } else {
-    const tokens = await downloadVocabulary(artifact, signal);
-    describeWriter(new Vocabulary(tokens, artifact.manifest.input.unit ?? 'word'));
-    signal.throwIfAborted();
+  } else if (isStep(artifact)) {
+    writer ??= await import('./text/writer');
+    await writer.describe(artifact, signal);
   }
-  const start = performance.now();
-  const files = await downloadModel(artifact, (progress) => showProgress(manifest.name, progress), signal);
-  const download = { bytes: downloadBytes(manifest), ms: performance.now() - start };
-  const fixture = isStep(artifact)
-    ? await downloadStepFixture(artifact, signal)
-    : await downloadFixture(artifact, signal);
+  const cases = await downloadCases(artifact, signal);
   signal.throwIfAborted();
-  loaded = { entry, artifact, files, fixture, download };
-  if (!isStep(artifact)) showSamples(artifact, fixture, chooseSample, choosePicture);
-  await runOn(backend, signal);
+  const reference = { manifest: artifact.manifest, cases, proven: provenOf(artifact) };
+  opened = { entry, artifact, reference, downloads: new Map() };
+  if (isImages(artifact)) showSamples(artifact, cases, chooseSample, choosePicture);
+  await run(signal);
 }
 
-/** Goes on with `choice`: the network that is here, or else the one that was on its way or failed. */
-function goOn(choice: Backend): void {
-  backend = choice;
-  markBackend(backend);
+/** What there is to choose from, and the choice that the wish comes to. */
+function settle(): void {
+  offers = offersFor(manifest?.files ?? null, survey, new Map([...refused, ...lost]));
+  choice = choose(offers, wish);
+  showChoice(offers, choice, manifest, (picked) => {
+    wish = picked;
+    showFailure(null);
+    settle();
+    remember({ runtime: choice.runtime.name, backend: choice.backend });
+    goOn();
+  });
+}
+
+/** Goes on with what is chosen: the network that is here, or else the one that was on its way or failed. */
+function goOn(): void {
   const entry = wanted;
-  if (entry) take((signal) => (loaded?.entry === entry ? runOn(choice, signal) : open(entry, signal)));
+  if (entry) take((signal) => (opened?.entry === entry ? run(signal) : open(entry, signal)));
 }
 
-async function runOn(choice: Backend, signal: AbortSignal): Promise<void> {
-  if (!loaded) return;
-  const { artifact, files, fixture, download } = loaded;
-  if (!isStep(artifact)) session.artifact = artifact;
-  showTimes(download, null);
-  forgetParity();
-  showStep(`Starting ${TITLES[choice]}`);
+async function run(signal: AbortSignal): Promise<void> {
+  if (!opened) return;
+  const { artifact, reference } = opened;
+  const { runtime, backend } = choice;
+  const here = choice;
+  if (isImages(artifact)) session.artifact = artifact;
+  forgetMeasures();
+  const { files, ms } = await download(opened, runtime.reads, signal);
+  showTimes(here, ms, artifact.manifest, null);
+  const title = titleOf(here);
+  showStep(`Starting ${title}`);
+  const onLost = (why: string) => {
+    if (!signal.aborted) replace(here, why, lost, 'it was taken away');
+  };
   try {
-    await startBackend(choice, (why) => loseBackend(choice, why), signal);
+    running = await loadInWorker(runtime, modelOf(artifact, files), backend, { onLost }, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (choice === 'cpu') throw new Failure(`${sentence(error)}: reload the page, or choose another backend.`);
-    replaceBackend(choice, sentence(error), 'it did not start');
+    replace(here, sentence(error), refused, 'it did not start');
     return;
   }
-  signal.throwIfAborted();
-  const network = isStep(artifact)
-    ? await StepNetwork.load(artifact.manifest, files)
-    : await Network.load(artifact.manifest, files);
-  showStep(`First runs on ${TITLES[choice]}, compared with PyTorch`);
-  const { parity, timing } = await checkParity(network, artifact.manifest, fixture, choice, signal).catch((error) => {
+  showStep(`First runs ${offers.length < 2 ? 'on' : 'of'} ${title}, compared with ${referenceOf(artifact.manifest)}`);
+  const network = running;
+  const checked = await check(network, reference, runtime.reads, backend, signal).catch((error: unknown) => {
     network.dispose();
     throw error;
   });
-  showTimes(download, timing);
-  showParity(parity, choice, isStep(artifact) ? 'steps' : 'images');
-  if (network instanceof StepNetwork) {
-    stepNetwork = network;
-    writeWith(network);
-  } else {
-    session.network = network;
-    session.steady = timing.steady;
+  showTimes(here, ms, artifact.manifest, checked.timing);
+  showCheck(checked, here, artifact.manifest);
+  offerRace({ artifact, reference, offers, now: here, pixels: currentPixels, model });
+  if (isStep(artifact)) writer?.writeWith({ session: network, hidden: artifact.manifest.network.hidden });
+  if (isImages(artifact)) {
+    session.network = new Classifier(network, artifact.manifest.input);
+    session.steady = checked.timing.steady;
     await answerAgain();
   }
-  document.body.dataset.ready = choice;
+  document.body.dataset.runtime = runtime.name;
+  document.body.dataset.ready = backend;
+}
+
+/** The files of a format, from memory where they are there. */
+async function download(from: Opened, reads: string, signal: AbortSignal, quiet = false): Promise<Download> {
+  const here = from.downloads.get(reads);
+  if (here) return here;
+  const start = performance.now();
+  const { artifact, downloads } = from;
+  const files = await downloadFiles(
+    artifact,
+    reads,
+    (progress) => quiet || showProgress(artifact.manifest.name, progress),
+    signal,
+  );
+  signal.throwIfAborted();
+  const done = { files, ms: performance.now() - start };
+  downloads.set(reads, done);
+  return done;
+}
+
+/** The network on the page in a format, for a race. */
+async function model(reads: string, signal: AbortSignal): Promise<Model> {
+  if (!opened) throw new Failure('No network is loaded yet.');
+  const { artifact } = opened;
+  return modelOf(artifact, (await download(opened, reads, signal, true)).files);
+}
+
+function modelOf(artifact: AnyArtifact, files: Model['files']): Model {
+  return { name: artifact.manifest.name, files, takes: takesOf(artifact), gives: givesOf(artifact) };
 }
 
 function stopNetwork(): void {
   delete document.body.dataset.ready;
-  forgetNetwork()?.dispose();
-  waitNoLonger();
+  session.network = null;
   session.steady = Infinity;
+  writer?.writeWith(null);
+  running?.dispose();
+  running = null;
 }
 
-/** The network of the moment, which nothing uses any more. */
-function forgetNetwork(): Network | StepNetwork | null {
-  const network = session.network ?? stepNetwork;
-  session.network = stepNetwork = null;
-  writeWith(null);
-  return network;
-}
-
-/** A lost backend is given up for the next best, and both are said. */
-function loseBackend(lost: Backend, why: string): void {
-  const reason = 'it was taken away';
-  if (lost !== backend) {
-    giveUp(lost, reason);
+/** Goes on with the next best where a choice was lost or did not start, and says both. */
+function replace(old: Choice, why: string, reasons: Map<string, string>, reason: string): void {
+  reasons.set(keyOf(old), reason);
+  settle();
+  if (!offers.some(isOpen)) {
+    session.artifact = null;
+    showFailure(why);
     return;
   }
-  if (!loaded) {
-    // Nothing runs on it: what is on its way will run on the other, and a failure stays told.
-    giveUp(lost, reason);
-    if (!isFailureShown()) showReplaced(lost, why);
-    return;
-  }
-  // Its tensors went with it, so there is nothing to dispose of.
-  forgetNetwork();
-  replaceBackend(lost, why, reason);
+  showFailure(
+    `${why.replace(/\.$/, '')}: the page goes on with ${titleOf(choice, old)}; reload it to have ${titleOf(old, choice)} again.`,
+  );
+  goOn();
 }
 
-function replaceBackend(lost: Backend, why: string, reason: string): void {
-  giveUp(lost, reason);
-  showReplaced(lost, why);
-  goOn(backend);
-}
-
-function showReplaced(lost: Backend, why: string): void {
-  showFailure(`${why}: the page goes on with ${TITLES[backend]}; reload it to have ${TITLES[lost]} again.`);
-}
-
-function giveUp(lost: Backend, why: string): void {
-  dropBackend(lost);
-  const reason = `${why}; reload the page to have it again`;
-  survey = survey.map((one) => (one.backend === lost ? { ...one, reason } : one));
-  if (lost === backend) backend = bestBackend(survey);
-  listBackends();
-}
-
-function listBackends(): void {
-  showBackends(survey, backend, (choice) => {
-    showFailure(null);
-    goOn(choice);
-  });
+/** The name of a choice; its runtime is said where there are others to choose, or `beside` has another. */
+function titleOf({ runtime, backend }: Choice, beside: Choice | null = null): string {
+  const plain = beside ? beside.runtime === runtime : offers.length < 2;
+  return plain ? TITLES[backend] : `${runtime.title} on ${TITLES[backend]}`;
 }
 
 function listModels(entries: readonly Entry[]): void {
@@ -229,25 +252,26 @@ function listModels(entries: readonly Entry[]): void {
     ...entries.map(({ name, channels }) => new Option(isShown(channels) ? name : `${name} (${channels} channels)`)),
   );
   picker.disabled = false;
-  const named = entries.findIndex(({ name }) => name === asked.get('model'));
-  // Pictures are looked at sooner than a prompt is written, so a language model is none to begin with.
-  const first = entries.findIndex(({ task, channels }) => task !== 'language-model-step' && isShown(channels));
-  picker.selectedIndex = Math.max(0, named >= 0 ? named : first);
+  const asked = new URLSearchParams(location.search).get('model');
+  const named = entries.findIndex(({ name }) => name === asked);
+  // Pictures are looked at sooner than a prompt is written, so they come first.
+  const pictures = ({ task, channels }: Entry) => (task ?? 'image-classification') === 'image-classification' && isShown(channels);
+  picker.selectedIndex = Math.max(0, named >= 0 ? named : entries.findIndex(pictures));
   const openSelected = () => {
     const entry = (wanted = entries[picker.selectedIndex]!);
     take((signal) => open(entry, signal));
   };
-  picker.addEventListener('change', openSelected);
+  picker.addEventListener('change', () => {
+    remember({ model: entries[picker.selectedIndex]!.name });
+    openSelected();
+  });
   openSelected();
 }
 
 async function start(): Promise<void> {
   connectInputs();
-  connectWriter();
   survey = await surveyBackends();
-  const named = survey.find((one) => one.backend === asked.get('backend') && one.reason === null);
-  backend = named?.backend ?? bestBackend(survey);
-  listBackends();
+  settle();
   listModels(await readIndex(page));
 }
 

@@ -6,7 +6,6 @@ import type { Described } from '../runtime/runtime';
 /** A line of models/index.json. */
 export interface Entry {
   readonly name: string;
-  readonly genotype: string;
   readonly task?: string | null;
   /** Of the images that it takes. */
   readonly channels?: number | null;
@@ -17,10 +16,16 @@ export interface Entry {
 export interface AnyManifest {
   readonly format: number;
   readonly name: string;
-  readonly genotype: string;
+  /** The published cell; a network that came from somewhere else has an `origin` instead. */
+  readonly genotype?: string;
+  readonly origin?: { readonly file: string } | null;
   readonly task: string;
+  readonly network: { readonly kind: string };
   readonly paper?: string;
   readonly source?: string;
+  readonly licence?: string;
+  /** What else is to be known of the conversion, a sentence each. */
+  readonly notes?: readonly string[];
   readonly trained: boolean;
   readonly parameters: number;
   /** Of the weights of formats that can round them; null where there is none of them. */
@@ -60,8 +65,9 @@ export interface Manifest extends AnyManifest {
   readonly task: 'image-classification';
   readonly network: {
     readonly kind: string;
-    readonly channels: number;
-    readonly layers: number;
+    /** Of a network of cells. */
+    readonly channels?: number | null;
+    readonly layers?: number | null;
     readonly num_classes: number;
   };
   readonly input: {
@@ -73,19 +79,19 @@ export interface Manifest extends AnyManifest {
     readonly data: string | null;
   };
   readonly labels: readonly string[];
-  readonly metrics: { readonly test_accuracy?: number; readonly data?: string; readonly remark?: string; readonly images?: number };
-  readonly multiply_adds: number | null;
+  readonly metrics?: { readonly test_accuracy?: number; readonly data?: string; readonly remark?: string; readonly images?: number };
+  readonly multiply_adds?: number | null;
 }
 
 /** One step of a language model: token ids and a hidden state in, logits over the vocabulary out. */
 export interface StepManifest extends AnyManifest {
   readonly task: 'language-model-step';
-  readonly network: { readonly vocabulary: number; readonly hidden: number };
+  readonly network: { readonly kind: string; readonly vocabulary: number; readonly hidden: number };
   readonly input: { readonly unit?: Unit | null };
-  readonly metrics: { readonly test_perplexity?: number; readonly data?: string };
+  readonly metrics?: { readonly test_perplexity?: number; readonly data?: string };
 }
 
-/** A network of which nothing is known but what it takes and gives. */
+/** A network known only by what it takes and gives. */
 export interface TensorsManifest extends AnyManifest {
   readonly task: 'tensors';
   readonly takes: readonly Described[];
@@ -129,14 +135,14 @@ export async function readIndex(page: URL): Promise<Entry[]> {
 }
 
 /**
- * Reads the manifest in `path`, and refuses one whose task is not of `tasks`, that has no files of the format that
- * a runtime `reads`, or that lacks a part.
+ * Reads the manifest in `path`, and refuses one whose task is not of `tasks`, that has files of none of the
+ * `formats`, or that lacks a part.
  */
 export async function readArtifact<T extends keyof Tasks>(
   page: URL,
   path: string,
   tasks: readonly T[],
-  reads: string,
+  formats: readonly string[],
   signal: AbortSignal | null = null,
 ): Promise<Tasks[T]> {
   const folder = inside(page, path.endsWith('/') ? path : `${path}/`);
@@ -158,9 +164,9 @@ export async function readArtifact<T extends keyof Tasks>(
     );
   }
   const files = isRecord(manifest.files) ? Object.keys(manifest.files) : [];
-  if (!files.some((file) => file.startsWith(`${reads}/`))) {
+  if (!files.some((file) => formats.some((format) => file.startsWith(`${format}/`)))) {
     throw new Failure(
-      `${manifest.name ?? path} was exported without ${reads}: build it again with "${buildCommand(manifest, reads)}".`,
+      `${manifest.name ?? path} was exported without ${formats.join(' or ')}: build it again with "${buildCommand(manifest, formats[0])}".`,
     );
   }
   if (!isAnyManifest(manifest) || !CHECKS[task](manifest)) {
@@ -179,7 +185,11 @@ export function provenOf(artifact: AnyArtifact): readonly Described[] {
 
 export type AnyArtifact = Tasks[keyof Tasks];
 
-export function isStep(artifact: Artifact | Artifact<StepManifest>): artifact is Artifact<StepManifest> {
+export function isImages(artifact: AnyArtifact): artifact is Artifact {
+  return artifact.manifest.task === 'image-classification';
+}
+
+export function isStep(artifact: AnyArtifact): artifact is Artifact<StepManifest> {
   return isStepManifest(artifact.manifest);
 }
 
@@ -205,6 +215,11 @@ export function buildCommand(manifest: { readonly genotype?: unknown; readonly o
   return `zoo build ${word} --export ${format}`;
 }
 
+/** What computed the outputs of the fixture. */
+export function referenceOf({ network }: AnyManifest): string {
+  return network.kind === 'onnx' ? 'ONNX Runtime' : 'PyTorch';
+}
+
 /** The name of a class; an artifact need not have any. */
 export function className(manifest: Manifest, index: number): string {
   return manifest.labels[index] ?? `class ${index}`;
@@ -224,7 +239,7 @@ export function inside(folder: URL, path: string): URL {
 }
 
 /** Bytes of the files that a runtime of that format loads. */
-export function downloadBytes(manifest: AnyManifest, reads = 'tfjs'): number {
+export function downloadBytes(manifest: AnyManifest, reads: string): number {
   return Object.entries(manifest.files).reduce(
     (sum, [path, file]) => sum + (path.startsWith(`${reads}/`) ? file.bytes : 0),
     0,
@@ -307,19 +322,18 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 const isText = (value: unknown): value is string => typeof value === 'string';
 
 function isEntry(value: unknown): value is Entry {
-  return isRecord(value) && isText(value.name) && isText(value.genotype) && isText(value.path);
+  return isRecord(value) && isText(value.name) && isText(value.path);
 }
 
 function isAnyManifest(value: Record<string, unknown>): value is Record<string, unknown> & AnyManifest {
   const { fixture, files, parity } = value;
   return (
     isText(value.name) &&
-    isText(value.genotype) &&
-    (value.precision === null || isText(value.precision)) &&
+    (value.precision == null || isText(value.precision)) &&
     Number.isSafeInteger(value.parameters) &&
     Array.isArray(value.outputs) &&
     value.outputs.every(isText) &&
-    isRecord(value.metrics) &&
+    isRecord(value.network) &&
     Array.isArray(parity) &&
     [value.takes ?? [], value.gives ?? []].every((side) => Array.isArray(side) && side.every(isDescribed)) &&
     isRecord(fixture) &&
@@ -343,8 +357,7 @@ function isDescribed(value: unknown): value is Described {
 
 /** The parts that a task has of its own. */
 const CHECKS: Readonly<Record<keyof Tasks, (manifest: Record<string, unknown>) => boolean>> = {
-  'image-classification': ({ input, network, labels, ...value }) =>
-    (value.multiply_adds === null || isCount(value.multiply_adds)) &&
+  'image-classification': ({ input, network, labels }) =>
     Array.isArray(labels) &&
     labels.every(isText) &&
     isRecord(network) &&

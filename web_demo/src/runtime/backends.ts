@@ -30,9 +30,9 @@ export async function surveyBackends(): Promise<Availability[]> {
   return Promise.all(BACKENDS.map(survey));
 }
 
-/** The first available one that runs on real hardware; JavaScript always does. */
+/** The first available one that runs on real hardware, or else the last; JavaScript always runs. */
 export function bestBackend(survey: readonly Availability[]): Backend {
-  return survey.find(({ reason, software }) => reason === null && !software)?.backend ?? 'cpu';
+  return (survey.find(({ reason, software }) => reason === null && !software) ?? survey.at(-1)!).backend;
 }
 
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
@@ -47,7 +47,8 @@ const SURVEYS: Readonly<Record<Backend, () => Promise<Availability>>> = {
     return graphics('webgpu', isFallbackAdapter === true || SOFTWARE.test(`${architecture} ${description}`));
   },
   webgl: async () => {
-    const context = canvas().getContext('webgl2') as WebGL2RenderingContext | null;
+    if (typeof OffscreenCanvas === 'undefined') return missing('webgl', 'this browser has it only outside of workers');
+    const context = new OffscreenCanvas(1, 1).getContext('webgl2');
     if (!context) return missing('webgl', 'this browser has no WebGL 2, or it is switched off');
     if (!context.getExtension('EXT_color_buffer_float'))
       return missing('webgl', 'this graphics processor cannot write floating-point numbers');
@@ -74,9 +75,4 @@ function missing(backend: Backend, reason: string): Availability {
 function graphics(backend: Backend, software: boolean): Availability {
   const note = software ? 'no graphics processor: imitated in software, slow' : 'the graphics processor';
   return { backend, reason: null, note, software };
-}
-
-/** A worker has no document. */
-function canvas(): HTMLCanvasElement | OffscreenCanvas {
-  return typeof document === 'undefined' ? new OffscreenCanvas(1, 1) : document.createElement('canvas');
 }

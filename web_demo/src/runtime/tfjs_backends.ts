@@ -76,12 +76,15 @@ const LOADERS: Readonly<Record<Backend, (threads: number | undefined) => Promise
     await import('@tensorflow/tfjs-backend-webgl');
     // Half as many shaders to compile, because the shapes stay out of their text.
     tf.env().set('WEBGL_USE_SHAPES_UNIFORMS', true);
+    // It avoids OffscreenCanvas in Safari, which has had WebGL 2 on it since 17; a worker has no other canvas.
+    tf.env().set('IS_SAFARI', false);
     // Whoever chooses WebGL in software was told what it is.
     tf.env().set('SOFTWARE_WEBGL_ENABLED', true);
   },
   wasm: async (threads) => {
     const { setThreadsCount, setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
-    if (!tf.findBackend('wasm')) setThreadsCount(threadsOf(threads)); // it cannot be changed afterwards
+    // Asking for a backend that is not there yet would start it, and then again.
+    if (!('wasm' in tf.engine().registry)) setThreadsCount(threadsOf(threads)); // it cannot be changed afterwards
     setWasmPaths({
       'tfjs-backend-wasm.wasm': plainWasm,
       'tfjs-backend-wasm-simd.wasm': simdWasm,

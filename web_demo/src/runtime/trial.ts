@@ -30,7 +30,7 @@ export async function survey(backend: string): Promise<Availability> {
 
 export async function begin(path: string, name: string, backend: BackendName, threads?: number): Promise<Trial> {
   const runtime = findRuntime(name);
-  const artifact = await readArtifact(new URL('.', location.href), path, TASKS, runtime.reads);
+  const artifact = await readArtifact(new URL('.', location.href), path, TASKS, [runtime.reads]);
   const [files, cases] = await Promise.all([downloadFiles(artifact, runtime.reads), downloadCases(artifact)]);
   const model = { name: artifact.manifest.name, files, takes: takesOf(artifact), gives: givesOf(artifact) };
   const start = performance.now();

@@ -1,6 +1,7 @@
 /** A worker with one runtime and one network in it; `remote.ts` speaks to it. */
 
-import { firstLine, findRuntime, load } from './runtimes';
+import { firstLine, load } from './load';
+import { findRuntime } from './runtimes';
 import type { BackendName, Model, Session, Tensors } from './runtime';
 import { Failure } from '../artifact/failure';
 
@@ -27,20 +28,26 @@ export type Reply =
 
 const send = (reply: Reply) => postMessage(reply);
 let session: Session | null = null;
+let where = '';
 
 async function answer(work: Work): Promise<unknown> {
   if ('load' in work) {
     const { runtime, backend, threads, model } = work.load;
     const onLost = (lost: string) => send({ lost });
+    where = `${findRuntime(runtime).title} on ${backend}`;
     session = await load(findRuntime(runtime), model, backend, { threads, onLost });
     return { threads: session.threads, openBatch: session.openBatch };
   }
   return session!.run(work.inputs, work.wanted);
 }
 
+function told(error: unknown): string {
+  return `${where} failed (${firstLine(error)}): choose another backend, or reload the page.`;
+}
+
 addEventListener('message', ({ data }: MessageEvent<Request>) => {
   answer(data.work).then(
     (done) => send({ id: data.id, done }),
-    (error: unknown) => send({ id: data.id, failed: error instanceof Failure ? error.message : firstLine(error) }),
+    (error: unknown) => send({ id: data.id, failed: error instanceof Failure ? error.message : told(error) }),
   );
 });

@@ -1,45 +1,50 @@
 /** What the manifest tells about a network. */
 
 import {
-  downloadBytes,
   inside,
+  isImages,
   isStep,
+  type AnyArtifact,
   type AnyManifest,
-  type Artifact,
   type Manifest,
   type StepManifest,
 } from '../artifact/artifact';
-import { amount, bytes, element, percent, row } from './page';
+import { amount, element, percent, row } from './page';
 import { readsPhotos } from '../image/picture';
 
 /** Takes away what was told of another network than `name`. */
 export function forgetFacts(name: string): void {
   showName(name);
   for (const id of ['lead', 'facts']) element(id, HTMLElement).replaceChildren();
-  for (const id of ['untrained', 'untrained-text', 'cell']) element(id, HTMLElement).hidden = true;
+  for (const id of ['untrained', 'untrained-text', 'cell', 'cell-card']) element(id, HTMLElement).hidden = true;
 }
 
-export function showFacts(artifact: Artifact | Artifact<StepManifest>): void {
+export function showFacts(artifact: AnyArtifact): void {
   const { folder, manifest } = artifact;
-  const { genotype, paper, source } = manifest;
+  const { genotype, origin, paper, source, licence, precision } = manifest;
   showName(manifest.name);
-  element('lead', HTMLElement).textContent = manifest.trained
-    ? `The ${genotype} cell, trained in PyTorch and running in this browser. ${privacy(artifact)}`
-    : `The ${genotype} cell, built in PyTorch and running in this browser, not trained yet.`;
+  element('lead', HTMLElement).textContent = lead(artifact);
   for (const id of ['untrained', 'untrained-text']) element(id, HTMLElement).hidden = manifest.trained;
   element('facts', HTMLDListElement).replaceChildren(
-    row('Genotype', genotype),
+    ...(genotype ? [row('Genotype', genotype)] : []),
+    ...(origin ? [row('From', origin.file)] : []),
     ...(paper ? [row('Paper', paper)] : []),
     ...(source ? [row('Source', source.startsWith('search run ') ? `found by ${source}` : source)] : []),
-    ...(isStep(artifact) ? languageFacts(artifact.manifest) : imageFacts(artifact.manifest)),
-    row('Download', `${bytes(downloadBytes(manifest))}, ${manifest.precision}`),
+    ...(isStep(artifact) ? languageFacts(artifact.manifest) : []),
+    ...(isImages(artifact) ? imageFacts(artifact.manifest) : []),
+    row('Parameters', amount(manifest.parameters)),
+    ...(isImages(artifact) && artifact.manifest.multiply_adds
+      ? [row('Multiply-adds', amount(artifact.manifest.multiply_adds))]
+      : []),
+    ...(precision ? [row('Weights', precision)] : []),
+    ...(licence ? [row('License', licence)] : []),
     ...agreements(manifest),
   );
   const cell = element('cell', HTMLImageElement);
-  cell.alt = `Drawing of the ${genotype} cell: its nodes, and the operations on the edges between them`;
+  cell.alt = `Drawing of the ${genotype ?? ''} cell: its nodes, and the operations on the edges between them`;
   // A recurrent cell is one narrow drawing, a convolutional one two wide ones.
   cell.classList.toggle('narrow', isStep(artifact));
-  cell.hidden = !('cell.svg' in manifest.files);
+  cell.hidden = element('cell-card', HTMLElement).hidden = !('cell.svg' in manifest.files);
   if (!cell.hidden) cell.src = inside(folder, 'cell.svg').href;
 }
 
@@ -48,30 +53,39 @@ function showName(name: string): void {
   element('title', HTMLElement).textContent = name;
 }
 
-function privacy(artifact: Artifact | Artifact<StepManifest>): string {
+function lead(artifact: AnyArtifact): string {
+  const { genotype, origin, name, trained } = artifact.manifest;
+  if (!genotype) return `${origin?.file ?? name}, converted for browsers and running in this one. ${privacy(artifact)}`;
+  return trained
+    ? `The ${genotype} cell, trained in PyTorch and running in this browser. ${privacy(artifact)}`
+    : `The ${genotype} cell, built in PyTorch and running in this browser, not trained yet.`;
+}
+
+function privacy(artifact: AnyArtifact): string {
   if (isStep(artifact)) return 'What you write stays on this device.';
+  if (!isImages(artifact)) return 'Nothing leaves this device.';
   return readsPhotos(artifact.manifest) ? 'Your photos stay on this device.' : 'What you draw stays on this device.';
 }
 
-function imageFacts({ metrics, network, input, trained, ...manifest }: Manifest): HTMLElement[] {
+function imageFacts({ metrics = {}, network, input, trained, genotype }: Manifest): HTMLElement[] {
   const measured = metrics.test_accuracy !== undefined;
   const remark = metrics.remark ? `, ${metrics.remark}` : '';
   const without = trained ? 'not measured' : 'untrained';
+  const accuracy = row(
+    'Test accuracy',
+    measured
+      ? `${percent(metrics.test_accuracy!)} right on ${metrics.images ?? ''} test images of ${metrics.data ?? input.data}${remark}`
+      : without,
+  );
+  const cells = network.layers && network.channels ? `, ${network.layers} cells, ${network.channels} channels` : '';
   return [
-    row(
-      'Test accuracy',
-      measured
-        ? `${percent(metrics.test_accuracy!)} right on ${metrics.images ?? ''} test images of ${metrics.data ?? input.data}${remark}`
-        : without,
-    ),
-    row('Network', `${network.kind}, ${network.layers} cells, ${network.channels} channels`),
+    ...(measured || genotype ? [accuracy] : []),
+    ...(cells ? [row('Network', `${network.kind}${cells}`)] : []),
     row('Input', `${input.width} × ${input.height}, ${input.channels === 1 ? 'gray' : 'color'}`),
-    row('Parameters', amount(manifest.parameters)),
-    ...(manifest.multiply_adds === null ? [] : [row('Multiply-adds', amount(manifest.multiply_adds))]),
   ];
 }
 
-function languageFacts({ metrics, network, input, trained, parameters }: StepManifest): HTMLElement[] {
+function languageFacts({ metrics = {}, network, input, trained }: StepManifest): HTMLElement[] {
   const unit = input.unit === 'char' ? 'character' : 'word';
   const without = trained ? 'not measured' : 'untrained';
   return [
@@ -83,7 +97,6 @@ function languageFacts({ metrics, network, input, trained, parameters }: StepMan
     ),
     row('Network', `language, ${network.hidden} wide`),
     row('Vocabulary', `${network.vocabulary.toLocaleString('en')} ${unit}s`),
-    row('Parameters', amount(parameters)),
   ];
 }
 

@@ -13,6 +13,12 @@ const NO_DIGIT =
   'No digit stands out in this picture: choose one with a single dark digit on bright paper, or the reverse.';
 const NO_DIGIT_IN_SIGHT = 'No digit in sight: hold a single one, on plain paper, in the middle.';
 
+/** Sections of the page that hold no pictures, and why. */
+const TASKS_WITHOUT_PICTURES = [
+  ['writing', 'writes text'],
+  ['tensors', 'takes tensors'],
+] as const;
+
 /** A backend that needs longer answers when the pen is lifted, so that the pen does not lag. */
 const LIVE_MS = 40;
 
@@ -116,8 +122,9 @@ async function readFile(file: File | null | undefined): Promise<void> {
 
 async function readPicture(file: () => Promise<Blob>, name: string, truth: string | null): Promise<void> {
   if (!session.artifact) {
-    if (!element('write', HTMLButtonElement).disabled)
-      showFailure(`${name} was not looked at: this network writes text; choose one of the others for pictures.`);
+    const other = TASKS_WITHOUT_PICTURES.find(([id]) => !element(id, HTMLElement).hidden);
+    if (other && !element('loading', HTMLElement).checkVisibility())
+      showFailure(`${name} was not looked at: this network ${other[1]}; choose one of the others for pictures.`);
     return;
   }
   const mine = choose();

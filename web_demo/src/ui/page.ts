@@ -39,6 +39,13 @@ export function milliseconds(ms: number): string {
   return `${ms.toFixed(ms < 10 ? 2 : 0)} ms`;
 }
 
+/** "1 image", "10 images". */
+export const counted = (count: number, name: string): string => `${count.toLocaleString('en')} ${name}${count === 1 ? '' : 's'}`;
+
+export function scientific(value: number): string {
+  return Number.isFinite(value) ? value.toExponential(1) : 'not a number';
+}
+
 export function amount(count: number): string {
   return count < 1e6 ? count.toLocaleString('en') : `${(count / 1e6).toFixed(2)} million`;
 }

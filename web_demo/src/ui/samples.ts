@@ -1,7 +1,7 @@
 /** Pictures to try: those of the fixture, and for photos ones that were drawn for this page. */
 
 import { className, inside, request, type Artifact, type Manifest } from '../artifact/artifact';
-import type { Fixture } from '../artifact/download';
+import type { Cases } from '../artifact/cases';
 import { element, make, paint } from './page';
 import { readsPhotos } from '../image/picture';
 
@@ -16,23 +16,24 @@ type ChoosePicture = (picture: () => Promise<Blob>, truth: string) => void;
 /** Buttons with the drawn pictures, where the network has their classes, and with the fixture's images. */
 export function showSamples(
   { manifest }: Artifact,
-  fixture: Fixture,
+  cases: Cases,
   onSample: ChooseSample,
   onPicture: ChoosePicture,
 ): void {
   const drawn = readsPhotos(manifest) && DRAWN.every((name) => manifest.labels.includes(name));
   // Beside pictures, noise is of no interest.
-  const images = drawn && !fixture.labels ? [] : fixture.images.slice(0, MOST_SAMPLES);
+  const { labels } = manifest.fixture;
+  const images = drawn && !labels ? [] : imagesOf(cases).slice(0, MOST_SAMPLES);
   element('samples', HTMLElement).replaceChildren(
     ...(drawn ? DRAWN.map((name) => pictureButton(name, onPicture)) : []),
-    ...images.map((pixels, i) => sampleButton(manifest, pixels, fixture.labels?.[i], i, onSample)),
+    ...images.map((pixels, i) => sampleButton(manifest, pixels, labels?.[i], i, onSample)),
   );
   const title = element('samples-title', HTMLElement);
   title.hidden = false;
   title.firstChild!.textContent = drawn ? 'Pictures ' : 'Samples ';
   title.lastElementChild!.textContent = drawn
     ? `one of each class, drawn by a program${images.length > 0 ? '; then test images' : ''}`
-    : fixture.labels
+    : labels
       ? 'with their true labels'
       : 'of random noise';
 }
@@ -40,6 +41,11 @@ export function showSamples(
 export function forgetSamples(): void {
   element('samples', HTMLElement).replaceChildren();
   element('samples-title', HTMLElement).hidden = true;
+}
+
+/** The raw pixels of each image of the fixture. */
+function imagesOf({ each }: Cases): Float32Array[] {
+  return each.flatMap(({ inputs }) => Object.values(inputs).map(({ data }) => data as Float32Array));
 }
 
 function sampleButton(

@@ -3,7 +3,7 @@
 import type { Artifact } from '../artifact/artifact';
 import { showAnswer, showBusy, showNothing } from './answer';
 import { sentence } from '../artifact/failure';
-import type { Network } from '../runtime/network';
+import type { Classifier } from '../image/classifier';
 import { readsPhotos } from '../image/picture';
 import { showFailure } from './status';
 
@@ -21,7 +21,7 @@ export function emptyText(): string {
 export const session = {
   /** Of the classifier on the page; null while there is none, or a language model. */
   artifact: null as Artifact | null,
-  network: null as Network | null,
+  network: null as Classifier | null,
   /** Milliseconds that the network takes for an answer. */
   steady: Infinity,
 };
@@ -51,7 +51,7 @@ async function answerNewest(): Promise<void> {
     for (let done: Question | null = null; question && question !== done && session.network === network;) {
       done = question;
       const { artifact } = session;
-      const { probabilities } = await network.run(done.pixels);
+      const probabilities = await network.run(done.pixels);
       // Meanwhile the question may have been taken back, or another model chosen.
       if (question && artifact && artifact === session.artifact)
         showAnswer(artifact.manifest, done.pixels, probabilities, done.truth);
@@ -62,6 +62,11 @@ async function answerNewest(): Promise<void> {
   } finally {
     showBusy(false);
   }
+}
+
+/** What the page shows the network; null while there is nothing. */
+export function currentPixels(): Float32Array | null {
+  return question?.pixels ?? null;
 }
 
 /** Answers the question that waited for a network. */

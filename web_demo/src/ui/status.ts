@@ -1,22 +1,18 @@
-/** Where the network runs: progress of the download, choice of backend, times, parity. */
+/** How the network comes and runs: progress, failures, times, agreement with its reference. */
 
-import { TITLES, type Availability, type Backend } from '../runtime/backends';
+import { downloadBytes, referenceOf, type AnyManifest } from '../artifact/artifact';
 import type { Progress } from '../artifact/files';
-import { bytes, element, make, milliseconds, row } from './page';
-import type { Parity, Timing } from '../runtime/parity';
+import type { Choice } from '../choice/choice';
+import { TITLES } from '../runtime/backends';
+import type { Checked, Timing } from '../runtime/check';
+import { bytes, counted, element, make, milliseconds, row, scientific } from './page';
 
 const loading = element('loading', HTMLElement);
 const loadingText = element('loading-text', HTMLElement);
 const bar = element('progress', HTMLProgressElement);
-const choices = element('backends', HTMLFieldSetElement);
 const times = element('times', HTMLDListElement);
-const parityLine = element('parity', HTMLElement);
+const agreementLine = element('parity', HTMLElement);
 const failure = element('failure', HTMLElement);
-
-export interface Download {
-  readonly bytes: number;
-  readonly ms: number;
-}
 
 /** A step that takes a while; null when all are done. */
 export function showStep(text: string | null): void {
@@ -37,80 +33,56 @@ export function showFailure(sentence: string | null): void {
   if (sentence !== null) failure.scrollIntoView({ block: 'nearest' }); // a phone may be far below it
 }
 
-export function isFailureShown(): boolean {
-  return !failure.hidden;
-}
-
-/** The picker, with `chosen` marked: an unavailable backend stays in the list, and says why. */
-export function showBackends(
-  survey: readonly Availability[],
-  chosen: Backend,
-  onChoose: (backend: Backend) => void,
-): void {
-  const focused = choices.contains(document.activeElement);
-  const labels = survey.map(({ backend, reason, note }) => {
-    const label = make('label');
-    const radio = make('input');
-    radio.type = 'radio';
-    radio.name = 'backend';
-    radio.value = backend;
-    radio.disabled = reason !== null;
-    radio.addEventListener('change', () => onChoose(backend));
-    label.append(
-      radio,
-      make('span', '', TITLES[backend]),
-      make('small', '', reason === null ? note : `Not available: ${reason}`),
-    );
-    return label;
-  });
-  choices.replaceChildren(choices.querySelector('legend')!, ...labels);
-  markBackend(chosen);
-  if (focused) radio(chosen).focus();
-}
-
-export function markBackend(backend: Backend): void {
-  radio(backend).checked = true;
-}
-
-function radio(backend: Backend): HTMLInputElement {
-  return choices.querySelector<HTMLInputElement>(`input[value=${backend}]`)!;
-}
-
-export function showTimes(download: Download, timing: Timing | null): void {
+export function showTimes({ runtime }: Choice, downloadMs: number, manifest: AnyManifest, timing: Timing | null): void {
   const tile = (name: string, value: string, note: string) => row(name, value, make('small', '', note));
   times.replaceChildren(
-    tile('Download', milliseconds(download.ms), bytes(download.bytes)),
-    tile('First run', timing ? milliseconds(timing.warmUp) : '…', 'warm-up'),
+    tile('Download', milliseconds(downloadMs), bytes(downloadBytes(manifest, runtime.reads))),
+    tile('First run', timing ? milliseconds(timing.first) : '…', 'warm-up'),
     tile('Then', timing ? milliseconds(timing.steady) : '…', timing ? `median of ${timing.runs}` : ''),
   );
 }
 
 export function forgetMeasures(): void {
   times.replaceChildren();
-  forgetParity();
+  agreementLine.className = 'parity';
+  agreementLine.textContent = '';
 }
 
-export function forgetParity(): void {
-  parityLine.className = 'parity';
-  parityLine.textContent = '';
-}
+/** What the fixture of a task consists of. */
+const CASES: Readonly<Record<string, string>> = {
+  'image-classification': 'image',
+  'language-model-step': 'step',
+  tensors: 'input',
+};
 
-export function showParity(parity: Parity, backend: Backend, inputs: string): void {
-  parityLine.className = `parity ${parity.ok ? 'good' : 'bad'}`;
-  const exact = parity.precision === 'float32' || parity.maxDifference <= parity.strict;
-  const limit = scientific(exact ? parity.strict : parity.limit);
-  const found = `largest difference ${scientific(parity.maxDifference)} in ${parity.images} ${inputs}, limit ${limit}`;
+export function showCheck({ agreement, cases }: Checked, { runtime, backend }: Choice, manifest: AnyManifest): void {
+  const { ok, difference, limit, output } = agreement;
+  const rounded = isRounded(manifest, runtime.reads, difference);
+  const relative = manifest.parity.some((one) => one.relative);
+  const tensors = manifest.task === 'tensors';
+  const reference = referenceOf(manifest);
+  const found =
+    `largest difference ${scientific(difference)}${relative ? ' of the largest value' : ''}` +
+    `${tensors && cases > 0 ? `, in ${output}` : ''}, over ${counted(cases, CASES[manifest.task] ?? 'input')}, ` +
+    `limit ${scientific(limit)}`;
   const graphics = backend === 'webgl' || backend === 'webgpu';
   const why =
-    exact && graphics
-      ? '. Graphics processors round in their own way, so the limit is a thousandth of the largest logit'
+    graphics && !rounded
+      ? `. Graphics processors round in their own way, so the limit is a thousandth of the largest ${tensors ? 'value' : 'logit'}`
       : '';
-  const same = exact ? 'Same logits as PyTorch' : `As near to PyTorch as ${parity.precision} weights can be expected`;
-  parityLine.textContent = parity.ok
+  const what = tensors ? 'outputs' : 'logits';
+  const same = rounded
+    ? `As near to ${reference} as ${manifest.precision} weights can be expected`
+    : `Same ${what} as ${reference}`;
+  agreementLine.className = `parity ${ok ? 'good' : 'bad'}`;
+  agreementLine.textContent = ok
     ? `✓ ${same}: ${found}${why}.`
-    : `✗ Other logits than PyTorch: ${found}${why}. Do not trust ${TITLES[backend]} here: choose another backend.`;
+    : `✗ Other ${what} than ${reference}: ${found}${why}. Do not trust ${TITLES[backend]} here: choose another backend.`;
 }
 
-function scientific(value: number): string {
-  return Number.isFinite(value) ? value.toExponential(1) : 'not a number';
+/** Whether rounded weights of the format are what makes the difference. */
+function isRounded({ parity, precision }: AnyManifest, reads: string, difference: number): boolean {
+  const exact = Math.min(...parity.map(({ limit }) => limit));
+  const own = parity.find(({ hop }) => hop === reads)?.limit ?? exact;
+  return precision != null && precision !== 'float32' && own > exact && difference > exact;
 }

@@ -1,11 +1,13 @@
 /** The language model at work: a prompt, a few settings, and the text that comes token by token. */
 
 import { sentence } from '../artifact/failure';
-import { element, make } from './page';
-import { showFailure } from './status';
-import { choose, mulberry32 } from '../text/sampling';
-import type { StepNetwork } from '../runtime/step';
-import type { Vocabulary } from '../text/tokens';
+import type { Artifact, StepManifest } from '../artifact/artifact';
+import { element, make } from '../ui/page';
+import { showFailure } from '../ui/status';
+import { Reader, type LanguageModel } from './reader';
+import { choose, mulberry32 } from './sampling';
+import { Vocabulary } from './tokens';
+import { downloadVocabulary } from './vocabulary';
 
 /** Between two pictures of the page. */
 const TURN_MS = 15;
@@ -28,11 +30,13 @@ const unknownText = element('unknown', HTMLElement);
 const speed = element('speed', HTMLElement);
 const spoken = element('written-spoken', HTMLElement);
 
-let network: StepNetwork | null = null;
+let network: LanguageModel | null = null;
 let vocabulary: Vocabulary | null = null;
 let running: AbortController | null = null;
 
-export function connectWriter(): void {
+connect();
+
+function connect(): void {
   writeButton.addEventListener('click', () => void write());
   stopButton.addEventListener('click', () => {
     running?.abort();
@@ -49,7 +53,10 @@ export function connectWriter(): void {
 }
 
 /** Makes the writer that of another model. */
-export function describeWriter(words: Vocabulary): void {
+export async function describe(artifact: Artifact<StepManifest>, signal: AbortSignal): Promise<void> {
+  const tokens = await downloadVocabulary(artifact, signal);
+  signal.throwIfAborted();
+  const words = new Vocabulary(tokens, artifact.manifest.input.unit ?? 'word');
   vocabulary = words;
   prompt.value = words.inWords ? 'the' : 'The ';
   length.value = words.inWords ? '100' : '500';
@@ -62,7 +69,7 @@ export function describeWriter(words: Vocabulary): void {
 }
 
 /** The network that writes; null while there is none. */
-export function writeWith(ready: StepNetwork | null): void {
+export function writeWith(ready: LanguageModel | null): void {
   running?.abort();
   network = ready;
   writeButton.disabled = ready === null;
@@ -95,7 +102,7 @@ async function write(): Promise<void> {
 }
 
 /** From the zero state through the prompt, and on: each token chosen is the next one read. */
-async function writeOn(model: StepNetwork, words: Vocabulary, signal: AbortSignal): Promise<void> {
+async function writeOn(model: LanguageModel, words: Vocabulary, signal: AbortSignal): Promise<void> {
   const random = mulberry32(wholeNumber(seed, 0));
   const heat = Number(temperature.value);
   const most = wholeNumber(length, 100);
@@ -104,28 +111,23 @@ async function writeOn(model: StepNetwork, words: Vocabulary, signal: AbortSigna
   const text = document.createTextNode('');
   const given = make('span', 'given', ids.map((id) => words.write(id)).join(''));
   written.replaceChildren(given, text);
-  model.restart();
-  let shown = performance.now();
+  const reader = new Reader(model);
   for (const token of tokens.slice(0, -1)) {
-    model.take(token);
-    if (performance.now() - shown < TURN_MS) continue;
-    await nextTurn();
+    await reader.take(token);
     signal.throwIfAborted();
-    shown = performance.now();
   }
+  let shown = performance.now();
   let token = tokens.at(-1)!;
   let fresh = '';
   const start = performance.now();
   for (let count = 1; count <= most; count++) {
-    const logits = await model.predict(token);
+    const logits = await reader.predict(token);
     signal.throwIfAborted();
     token = choose(logits, heat, random);
     fresh += words.write(token);
     if (count < most && performance.now() - shown < TURN_MS) continue;
     show(text, fresh, words, count, performance.now() - start);
     fresh = '';
-    await nextTurn();
-    signal.throwIfAborted();
     shown = performance.now();
   }
 }
@@ -164,16 +166,4 @@ function wholeNumber(input: HTMLInputElement, otherwise: number): number {
   const value = Number.isFinite(input.valueAsNumber) ? Math.floor(input.valueAsNumber) : otherwise;
   input.valueAsNumber = Math.min(Math.max(value, Number(input.min)), Number(input.max));
   return input.valueAsNumber;
-}
-
-/** Lets the page be drawn and used; a timer would wait four milliseconds each time. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }

@@ -1,0 +1,108 @@
+/** Several runtimes and backends run one input in turn, so that a busy moment meets all alike. */
+
+import { sentence } from '../artifact/failure';
+import { median, runCases, Judge, type Agreement } from '../runtime/agreement';
+import type { Reference } from '../runtime/check';
+import { loadInWorker } from '../runtime/remote';
+import type { Model, Session, Tensors } from '../runtime/runtime';
+import type { Choice } from '../choice/choice';
+
+export const ROUNDS = 31;
+
+export type State = 'waiting' | 'loading' | 'running' | 'done' | 'failed' | 'stopped';
+
+/** How far one of them has come. */
+export interface Lane {
+  readonly choice: Choice;
+  state: State;
+  /** From files in memory to the end of the first run. */
+  startMs: number | null;
+  agreement: Agreement | null;
+  times: number[];
+  error: string | null;
+}
+
+/** What they run. */
+export interface Course {
+  readonly reference: Reference;
+  readonly inputs: Tensors;
+  readonly wanted: readonly string[];
+  readonly model: (reads: string, signal: AbortSignal) => Promise<Model>;
+}
+
+export const startingGrid = (choices: readonly Choice[]): Lane[] =>
+  choices.map((choice) => ({ choice, state: 'waiting', startMs: null, agreement: null, times: [], error: null }));
+
+export const medianOf = ({ times }: Lane): number | null => (times.length > 0 ? median(times) : null);
+
+/**
+ * Loads all, proves the fixture in each, then runs `ROUNDS` rounds.  One that fails says why, and the others go on;
+ * after `signal` what was measured stays.
+ */
+export async function race(
+  lanes: readonly Lane[],
+  course: Course,
+  onChange: (lane: Lane) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const sessions = new Map<Lane, Session>();
+  const change = (lane: Lane, state: State, error: string | null = null) => {
+    Object.assign(lane, { state, error });
+    onChange(lane);
+  };
+  /** Does `work` for a lane, which is out of the race when that fails. */
+  const attempt = async (lane: Lane, work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      if (signal.aborted) return;
+      sessions.get(lane)?.dispose();
+      sessions.delete(lane);
+      change(lane, 'failed', sentence(error));
+    }
+  };
+  const stop = () => sessions.forEach((session) => session.dispose());
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    for (const lane of lanes) {
+      if (signal.aborted) break;
+      change(lane, 'loading');
+      await attempt(lane, async () => {
+        sessions.set(lane, await prepare(lane, course, signal));
+        change(lane, 'running');
+      });
+    }
+    for (let round = 0; round < ROUNDS && !signal.aborted; round++) {
+      for (const [lane, session] of [...sessions]) {
+        await attempt(lane, async () => {
+          const { ms } = await session.run(course.inputs, course.wanted);
+          lane.times.push(ms);
+          onChange(lane);
+        });
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    stop();
+  }
+  for (const lane of lanes) if (lane.state !== 'failed') change(lane, signal.aborted ? 'stopped' : 'done');
+}
+
+async function prepare(lane: Lane, { reference, model }: Course, signal: AbortSignal): Promise<Session> {
+  const { runtime, backend } = lane.choice;
+  const files = await model(runtime.reads, signal);
+  const start = performance.now();
+  const session = await loadInWorker(runtime, files, backend, {}, signal);
+  try {
+    const { manifest, cases, proven } = reference;
+    const loaded = performance.now() - start;
+    const judge = new Judge(manifest, cases, proven, runtime.reads, backend);
+    const [first] = await runCases(session, cases, judge);
+    lane.startMs = loaded + first!;
+    lane.agreement = judge.verdict();
+    return session;
+  } catch (error) {
+    session.dispose();
+    throw error;
+  }
+}

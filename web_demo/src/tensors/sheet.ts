@@ -1,0 +1,43 @@
+/** A network known only by its tensors: what it takes and gives, and its files. */
+
+import { inside, type Artifact, type TensorsManifest } from '../artifact/artifact';
+import type { Described } from '../runtime/runtime';
+import { bytes, element, make } from '../ui/page';
+
+/** Files that a site has of an artifact, besides its manifest. */
+const FILES = /^(tfjs|tflite|onnx|fixtures)\//;
+
+export function showTensors({ folder, manifest }: Artifact<TensorsManifest>): void {
+  fill('takes', manifest.takes);
+  fill('gives', manifest.gives);
+  element('notes', HTMLUListElement).replaceChildren(...(manifest.notes ?? []).map((note) => make('li', '', note)));
+  element('files', HTMLUListElement).replaceChildren(
+    ...Object.entries(manifest.files)
+      .filter(([path]) => FILES.test(path))
+      .map(([path, file]) => {
+        const link = make('a', '', path);
+        link.href = inside(folder, path).href;
+        link.download = path.split('/').at(-1)!;
+        const item = make('li');
+        item.append(link, make('span', 'quiet', ` ${bytes(file.bytes)}`));
+        return item;
+      }),
+  );
+}
+
+function fill(id: 'takes' | 'gives', tensors: readonly Described[]): void {
+  element(id, HTMLTableSectionElement).replaceChildren(
+    ...tensors.map(({ name, dtype, shape }) => {
+      const row = make('tr');
+      const head = make('th', '', name);
+      head.scope = 'row';
+      row.append(head, make('td', '', dtype), make('td', '', shapeText(shape)));
+      return row;
+    }),
+  );
+}
+
+/** "batch × 5"; a single number has no sizes. */
+function shapeText(shape: readonly (number | null)[]): string {
+  return shape.length === 0 ? 'one number' : shape.map((size) => size ?? 'batch').join(' × ');
+}

@@ -1,0 +1,32 @@
+/** The tokens that a language model reads and writes. */
+
+import type { Artifact, StepManifest } from '../artifact/artifact';
+import { Failure } from '../artifact/failure';
+import { downloadListed, rebuild } from '../artifact/files';
+
+const FILE = 'vocabulary.json';
+
+/** The tokens of a language model, in order of their ids. */
+export async function downloadVocabulary(
+  artifact: Artifact<StepManifest>,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { name, files, network } = artifact.manifest;
+  if (!(FILE in files)) {
+    throw new Failure(
+      `${name} does not say which words or characters it writes (it has no ${FILE}): build it from a trained language model, for example with "zoo build runs/NAME --export tfjs".`,
+    );
+  }
+  const tokens = parseJson(await downloadListed(artifact, FILE, signal));
+  if (!Array.isArray(tokens) || tokens.length !== network.vocabulary || !tokens.every((one) => typeof one === 'string'))
+    throw new Failure(`${FILE} of ${name} does not list a token for each id: ${rebuild(artifact)}.`);
+  return tokens as string[];
+}
+
+function parseJson(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}
