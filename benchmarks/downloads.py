@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 import zoo
 from export.pipeline import build
-from export.source import from_model
+from export.sources.cell import from_model
 from web_demo.chromium import launch
 from web_demo.runtimes import FORMATS, RUNTIMES
 from web_demo.server import running, serve

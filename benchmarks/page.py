@@ -80,7 +80,8 @@ def visit(browser: Browser, url: str, backend: str, answers: int) -> dict[str, A
         sizes[kind_of(path)] = sizes.get(kind_of(path), 0) + gzipped(path, body)
     found = {"sizes": sizes, "requests": len(bodies), "start": started,
              "answers": page.evaluate("tasks"),
-             "frame": max(after - before for before, after in zip(frames, frames[1:], strict=False))}
+             "frame": max(after - before
+                          for before, after in zip(frames, frames[1:], strict=False))}
     context.close()
     return found
 

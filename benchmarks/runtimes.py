@@ -1,4 +1,4 @@
-"""Every network in every runtime: milliseconds of one input and bytes, as the page of the documentation has them.
+"""Milliseconds of one input and bytes of every network in every runtime, for the documentation.
 
     python -m benchmarks.runtimes --csv docs/runtimes.csv          # what docs/runtimes.md shows
     python -m benchmarks.runtimes DARTS "DARTS 36x20" --runs 11    # some of them, printed
@@ -32,7 +32,8 @@ from export.checks.bench import Measured, measure
 from export.logs import captured
 from export.pipeline import build
 from export.runtimes.base import RUNTIMES, Asked, asked_runtimes
-from export.source import BuildOptions, find
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from zoo.artifact.folder import read_manifest
 
 CELLS = ("DARTS", "DARTS_V2", "NASNet", "AmoebaNet")

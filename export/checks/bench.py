@@ -23,7 +23,7 @@ from export.formats.base import FORMATS
 from export.logs import captured
 from export.pipeline import build
 from export.runtimes.base import Asked, Timing
-from export.source import from_model
+from export.sources.cell import from_model
 from zoo import weights
 from zoo.artifact import folder
 from zoo.artifact.manifest import Input, Manifest, Tensor

@@ -37,7 +37,7 @@ def write(saved_model: Path, path: Path, calibration: Arrays | None = None) -> N
         return serve(**tensors)
 
     module = tf.Module()
-    module.serve = serve_one  # what is traced lives only as long as this
+    module.serve = serve_one  # pyright: ignore  (keeps the traced function alive)
     traced = serve_one.get_concrete_function(**specs)
 
     def converter() -> tf.lite.TFLiteConverter:

@@ -17,7 +17,9 @@ import zoo
 from export.checks.verify import in_runtime
 from export.pipeline import build
 from export.runtimes.base import RUNTIMES
-from export.source import BuildOptions, find, from_model
+from export.sources.cell import from_model
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from tests.browser.conftest import unavailable
 from tests.export.converter.graphs import classifier, model, node, weight
 from web_demo.bench import bench

@@ -11,7 +11,8 @@ from export.checks import verify
 from export.formats import onnx_int8
 from export.formats.base import FORMATS
 from export.pipeline import build
-from export.source import BuildOptions, find
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from tests.export.test_pipeline import contents, small
 from zoo.artifact.folder import ArtifactError
 from zoo.data.images import load

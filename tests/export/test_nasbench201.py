@@ -3,7 +3,8 @@
 import pytest
 
 import zoo
-from export.source import BuildOptions, find
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from tests.export.conftest import images_of, trained_looking
 from tests.export.test_cells import export_small
 from tests.zoo.models.test_nasbench201 import DEAD, NOTHING
