@@ -52,8 +52,9 @@ def _setting(help: str) -> Any:
 @app.command()
 def run(
     strategy: Annotated[str | None, typer.Option(
-        help="darts, pc-darts, gdas, random-ws, enas (shared weights); random, evolution, "
-        "reinforce, local-search, bananas, hierarchical (every candidate trained from scratch). "
+        help="darts, pc-darts, gdas, drnas, sdarts-rs, beta-darts, fair-darts, p-darts, "
+        "random-ws, enas (shared weights); random, evolution, reinforce, local-search, bananas, "
+        "hierarchical (every candidate trained from scratch). "
         "Default: darts; with --table evolution.",
         show_default=False)] = None,
     space: Annotated[str | None, typer.Option(
@@ -70,6 +71,9 @@ def run(
         "quick (two minutes on two cores; for digits and sample) or paper (as published).")
         ] = None,
     order: Annotated[int | None, _setting("Order of darts: 1, or 2 (unrolled).")] = None,
+    select: Annotated[str | None, _setting(
+        "How a supernet's cell is chosen: argmax (the largest alphas) or perturbation (what costs "
+        "the most accuracy when removed). Default: argmax.")] = None,
     epochs: Annotated[int | None, _setting(
         "Epochs of the supernet, or of each candidate's training.")] = None,
     candidates: Annotated[int | None, _setting("Number of cells to train from scratch.")] = None,
@@ -130,8 +134,8 @@ def run(
     if table is not None:
         _refuse_with_table(**{
             "space": space, "data": data, "path": path, "size": size, "by": by, "preset": preset,
-            "order": order, "epochs": epochs, "candidates": candidates, "channels": channels,
-            "layers": layers, "hidden": hidden, "batch-size": batch_size,
+            "order": order, "select": select, "epochs": epochs, "candidates": candidates,
+            "channels": channels, "layers": layers, "hidden": hidden, "batch-size": batch_size,
             "learning-rate": learning_rate, "alpha-learning-rate": alpha_learning_rate,
             "config": config, "early-stop": early_stop or None, "device": device,
             "workers": workers if workers != "auto" else None, "precision": precision,
@@ -159,7 +163,7 @@ def run(
         strategy=strategy, space=space, data=data, path=path, size=size, by=by, preset=preset,
         seed=seed, device=device, precision=precision, threads=threads, budget=budget, name=name,
         replace=replace, early_stop=early_stop, changes={
-            "order": order, "epochs": epochs, "candidates": candidates,
+            "order": order, "select": select, "epochs": epochs, "candidates": candidates,
             "channels": channels, "layers": layers, "hidden": hidden,
             "batch_size": batch_size, "learning_rate": learning_rate,
             "alpha_learning_rate": alpha_learning_rate},

@@ -103,7 +103,8 @@ class RunConfig:
         """The strategy's settings, parsed.  Raises ValueError if they are damaged."""
         found = self.entry
         if found.shares_weights:
-            return self.domain.read_supernet_settings(self.settings)
+            base = next(iter(self.domain.supernets.values()))
+            return found.settings(base).changed(self.settings)
         return next(iter(found.presets().values())).changed(self.settings)
 
     def load_data(self) -> Any:
@@ -113,9 +114,10 @@ class RunConfig:
 
     @property
     def label(self) -> str:
-        """The strategy's name in folders and cells: "darts2", "evolution"."""
+        """The strategy's name in folders and cells: "darts2", "darts1-pt", "evolution"."""
         order = self.settings.get("order") if self.strategy == "darts" else None
-        return f"{self.strategy}{order or ''}"
+        selected = "-pt" if self.settings.get("select") == "perturbation" else ""
+        return f"{self.strategy}{order or ''}{selected}"
 
     @property
     def digest(self) -> str:
@@ -158,6 +160,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     if options.data_sha256 not in (None, fingerprint):
         raise ValueError(f"{data_name} is not the data that the settings' run used; leave "
                          "data_sha256 out to search on it")
+    check_selection(settings, options)
     if found.shares_weights and options.budget is not None:
         settings = searched.within(options.budget, data, settings)
     device = pick_device(options.device or "auto")
@@ -186,6 +189,18 @@ def check_early_stop(strategy: str, early_stop: bool) -> None:
                          "leave --early-stop out")
 
 
+def check_selection(settings: Any, options: SearchOptions) -> None:
+    """Raise ValueError for options that do not go with `--select perturbation`."""
+    if getattr(settings, "select", "argmax") != "perturbation":
+        return
+    if options.early_stop:
+        raise ValueError("--early-stop would end the run before --select perturbation chooses a "
+                         "cell; leave one of them out")
+    if options.budget is not None:
+        raise ValueError("--budget does not count the epochs that --select perturbation adds; "
+                         "give --epochs instead")
+
+
 def _settings(found: Entry, searched: Domain, preset: str, data: str, options: SearchOptions
               ) -> tuple[Any, Any]:
     """The strategy's settings, and the recipe of its candidates or None."""
@@ -198,7 +213,7 @@ def _settings(found: Entry, searched: Domain, preset: str, data: str, options: S
         raise ValueError(f"{options.strategy} trains no candidates from scratch; leave the "
                          "settings under `training` out")
     if found.shares_weights:
-        settings = searched.supernet_settings(preset, data).but(
+        settings = found.settings(searched.supernet_settings(preset, data)).but(
             **(found.changes or {}).get(preset, {})).changed(options.settings or {}, "settings: ")
         return settings.changed(options.given).but(**changes), None
     presets = found.presets()
@@ -219,7 +234,7 @@ def settings_of(found: Entry, searched: Domain) -> list[str]:
     """Names of the settings that options can change: the supernet's, or the number of candidates
     and the settings of their training, even if the controller has one of the same name."""
     if found.shares_weights:
-        names = next(iter(searched.supernets.values())).names()
+        names = found.settings(next(iter(searched.supernets.values()))).names()
     else:
         recipe = searched.recipe(searched.preset(searched.data), searched.data)
         names = ["candidates", *recipe.names()]

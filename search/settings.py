@@ -8,11 +8,17 @@ ratio of the numbers of steps, so that they can move as far as with `paper`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from zoo.messages.spelling import choices
 from zoo.recipes.base import Settings, check_not_negative
+
+#: How the weights of operations become a cell: the strongest operations and edges, or those whose
+#: removal costs the most accuracy (see `search.strategies.perturbation`).
+SELECTIONS = ("argmax", "perturbation")
 
 
 @dataclass(frozen=True)
@@ -24,9 +30,12 @@ class SupernetSettings(Settings):
     order: int = 1  # of DARTS: 1, or 2 (unrolled)
     alpha_betas: tuple[float, float] = (0.9, 0.999)  # of Adam
     alpha_weight_decay: float = 1e-3  # of the alphas
+    select: str = "argmax"  # how the cell is chosen: argmax or perturbation
+    tuning_epochs: int = 10  # after each choice of `select: perturbation`
 
     def __post_init__(self) -> None:
-        positive = ("epochs", "batch_size", "channels", "layers", "hidden", "bptt")
+        positive = ("epochs", "batch_size", "channels", "layers", "hidden", "bptt",
+                    "tuning_epochs")
         for name, value in dataclasses.asdict(self).items():
             if name in positive and (not isinstance(value, int) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
@@ -41,6 +50,8 @@ class SupernetSettings(Settings):
             raise ValueError(f"alpha_betas must be in [0, 1), not {self.alpha_betas!r}")
         if self.order not in (1, 2):
             raise ValueError(f"order must be 1 or 2, not {self.order!r}")
+        if self.select not in SELECTIONS:
+            raise ValueError(f"unknown way to select a cell: {choices(self.select, SELECTIONS)}")
 
 
 @dataclass(frozen=True)
@@ -106,19 +117,44 @@ class TextSettings(SupernetSettings):
 CONV_PRESETS = {
     "paper": ConvSettings(),
     "quick": ConvSettings(channels=8, layers=5, epochs=16, batch_size=64, learning_rate=0.05,
-                          alpha_learning_rate=2.5e-2, crop_padding=1, flip=False),
+                          alpha_learning_rate=2.5e-2, crop_padding=1, flip=False,
+                          tuning_epochs=1),
 }
 #: `paper`: Dong & Yang 2020 (arXiv 2001.00326, section 5), with a supernet of full depth.
 NASBENCH201_PRESETS = {
-    "paper": ConvSettings(layers=15, weight_decay=5e-4),
+    "paper": ConvSettings(layers=15, weight_decay=5e-4, tuning_epochs=5),
     "quick": CONV_PRESETS["quick"].but(layers=3),
 }
 TEXT_PRESETS = {
     "paper": TextSettings(),
     "quick": TextSettings(hidden=64, batch_size=32, epochs=8, learning_rate=10.0, dropout=0.1,
                           dropout_embedding=0.0, dropout_hidden=0.0, dropout_input=0.0,
-                          alpha_learning_rate=1e-2),
+                          alpha_learning_rate=1e-2, tuning_epochs=1),
 }
+
+
+Own = TypeVar("Own", bound=SupernetSettings)
+
+
+def extended(base: SupernetSettings, own: type[Own]) -> Own:
+    """`base` with the further settings of a strategy, at their defaults.
+
+    `own` is a subclass of `SupernetSettings` that adds fields; the result has those of both.
+
+    Examples:
+        >>> from search.strategies.beta_darts import BetaSettings
+        >>> settings = extended(CONV_PRESETS["quick"], BetaSettings)
+        >>> settings.layers, settings.beta_weight
+        (5, 50.0)
+    """
+    return _combined(own, type(base))(**dataclasses.asdict(base))
+
+
+@functools.cache
+def _combined(own: type[Own], base: type[SupernetSettings]) -> type[Own]:
+    """A dataclass with the fields and the checks of both."""
+    both = type(own.__name__, (own, base), {"__module__": own.__module__})
+    return dataclasses.dataclass(frozen=True)(both)
 
 
 def check_preset(name: str, among: Iterable[str]) -> None:

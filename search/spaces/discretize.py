@@ -26,6 +26,7 @@ RECURRENT_OPERATIONS = ("none", "tanh", "relu", "sigmoid", "identity")
 _OPERATIONS = {"conv": CONV_OPERATIONS, "recurrent": RECURRENT_OPERATIONS,
                "nasbench201": tuple(NASBENCH201_OPERATIONS)}
 NODES = {"conv": 4, "recurrent": 8, "nasbench201": 3}  # nodes of a cell after its inputs
+EDGES_OF_NODE = {"conv": 2, "recurrent": 1}  # edges that discretization keeps; elsewhere all
 _TABLES = {"recurrent": "recurrent", "cell": "nasbench201"}  # name of a table: kind of its cell
 
 #: The table of each cell: alphas (edges, operations), or the weights derived from them.
@@ -68,7 +69,7 @@ def discretize(mixing: Mixing) -> Genotype:
 
 
 def _cell(table: Tensor, kind: str) -> Cell:
-    names, keep, first = operations(kind), 2 if kind == "conv" else 1, 2 if kind == "conv" else 1
+    names, keep, first = operations(kind), EDGES_OF_NODE[kind], 2 if kind == "conv" else 1
     strength, best = table[:, 1:].max(dim=1)  # column 0 is `none`
     nodes: list[list[tuple[float, int, str]]] = [[] for _ in range(NODES[kind])]
     for row, (node, source) in enumerate(edges(kind)):

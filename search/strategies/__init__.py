@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from search.settings import SupernetSettings, extended
 from zoo.messages.spelling import choices
 from zoo.recipes.base import Settings
 
@@ -35,6 +36,15 @@ class Entry:
         """The strategy's class; its arguments depend on `shares_weights`."""
         return getattr(self._module(), self.name)
 
+    def own_settings(self) -> type[SupernetSettings] | None:
+        """The settings that only this weight-sharing strategy has, if any."""
+        return getattr(self._module(), "SETTINGS", None)
+
+    def settings(self, base: SupernetSettings) -> SupernetSettings:
+        """`base` with the settings that only this weight-sharing strategy has."""
+        own = self.own_settings()
+        return base if own is None else extended(base, own)
+
     def presets(self) -> dict[str, Settings]:
         """The settings of a strategy that trains candidates from scratch, by preset."""
         return self._module().PRESETS
@@ -48,6 +58,7 @@ class Entry:
 
 
 _ALL = ("conv", "recurrent", "nasbench201")
+_WITHOUT_ALPHAS = ("order", "alpha_learning_rate", "select", "tuning_epochs")
 
 #: The default strategy.
 DEFAULT = "darts"
@@ -63,11 +74,27 @@ STRATEGIES = {
     "gdas": Entry("gdas", "Gdas", _ALL, True,
                   "samples one operation per edge (Gumbel-softmax)", {
         "paper": {"epochs": 250}, "quick": {"epochs": 30}}),
+    # Chen et al. 2021: the regularizer takes the place of the weight decay.
+    "drnas": Entry("drnas", "DrNas", _ALL, True,
+                   "samples the weights of operations from Dirichlet distributions", {
+        "paper": {"alpha_weight_decay": 0.0}, "quick": {"alpha_weight_decay": 0.0}}),
+    "sdarts-rs": Entry("sdarts", "SDartsRs", _ALL, True,
+                       "trains the weights at randomly perturbed alphas"),
+    "beta-darts": Entry("beta_darts", "BetaDarts", _ALL, True,
+                        "keeps the alphas of an edge small, more and more"),
+    "fair-darts": Entry("fair_darts", "FairDarts", ("conv", "nasbench201"), True,
+                        "sigmoid instead of softmax, pushed to 0 or 1"),
+    # Chen et al. 2019, section 4.1.2 and the release.
+    "p-darts": Entry("p_darts", "PDarts", ("conv", "nasbench201"), True,
+                     "deeper supernets of fewer operations, in three stages", {
+        "paper": {"epochs": 75, "warm_up": 10, "layers": 5, "batch_size": 96,
+                  "alpha_learning_rate": 6e-4, "last_learning_rate": 0.0},
+        "quick": {"epochs": 18, "warm_up": 2, "layers": 3, "added_layers": (0, 1, 2)}}),
     "random-ws": Entry("random_ws", "RandomWs", _ALL, True,
                        "random cells with shared weights", {"quick": {"epochs": 30}},
-                       ("order", "alpha_learning_rate")),
+                       _WITHOUT_ALPHAS),
     "enas": Entry("enas", "Enas", _ALL, True, "a controller, with shared weights", {
-        "paper": {"epochs": 150}, "quick": {"epochs": 30}}, ("order", "alpha_learning_rate")),
+        "paper": {"epochs": 150}, "quick": {"epochs": 30}}, _WITHOUT_ALPHAS),
     "random": Entry("random", "Random", _ALL, False, "random cells, each trained from scratch"),
     "evolution": Entry("evolution", "Evolution", _ALL, False, "aging evolution (AmoebaNet)"),
     "reinforce": Entry("reinforce", "Reinforce", _ALL, False, "a controller with PPO (NASNet)"),

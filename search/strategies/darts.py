@@ -1,13 +1,17 @@
 """DARTS: alternating gradient steps on alphas and weights, each on its half of the data.
 
 Liu et al. 2019 (arXiv 1806.09055), first order and second order; see `search.supernets.bilevel`.
+
+The strategies derived from it change how alphas become weights (`mixing`, `weigh`,
+`weigh_training`), what their loss is (`regularizer`), and what changes with the epoch (`schedule`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
 from search.spaces.discretize import Mixing
 from search.strategies.one_shot import OneShot
@@ -17,10 +21,18 @@ from zoo.system import distributed
 
 
 class Darts(OneShot):
-    """DARTS on the convolutional or recurrent space; `settings.order` is 1 or 2."""
+    """DARTS on any space with a supernet; `settings.order` is 1 or 2.
+
+    `first_order_only` is the reason why a strategy has no second order.
+    """
+
+    first_order_only: ClassVar[str] = ""
 
     def prepare(self) -> None:
-        """Build the optimizers of the weights and of the alphas."""
+        """Build the optimizers of the weights and of the alphas.  Raises ValueError for an order
+        that the strategy does not have."""
+        if self.settings.order != 1 and self.first_order_only:
+            raise ValueError(f"{self.first_order_only} and has no second order; leave --order out")
         super().prepare()
         settings = self.settings
         self.alpha_optimizer = torch.optim.Adam(
@@ -31,15 +43,33 @@ class Darts(OneShot):
             self.network, self.weight_optimizer, self.alpha_optimizer, settings.order,
             settings.clip_norm, clip_unrolled=recurrent,
             unmoved=[self.network.get_parameter("encoder.weight")] if recurrent else [],
-            autocast=lambda: self.autocast(), mixing=self.weigh, average=distributed.average)
+            autocast=lambda: self.autocast(), mixing=self.weigh,
+            training_mixing=self.weigh_training, regularizer=self.regularizer,
+            average=distributed.average)
 
     def weigh(self) -> Mixing:
-        """The weights of the operations for one step."""
-        return self.network.mixing()
+        """The weights of the operations for a step of the alphas."""
+        return self.mixing()
+
+    def weigh_training(self) -> Mixing:
+        """The weights of the operations for a step of the weights."""
+        return self.weigh()
+
+    def regularizer(self) -> Tensor | None:
+        """A function of the alphas to add to their loss, if any."""
+        return None
+
+    def schedule(self, number: int) -> None:
+        """Set what changes with the number of the epoch; called before every step."""
+
+    def warms_up(self, number: int) -> bool:
+        """Does epoch `number` train the weights only?"""
+        return number <= self.settings.warm_up
 
     def step(self, train: Batch, valid: Batch, number: int
              ) -> tuple[StepOutput, StepOutput | None]:
-        if number <= self.settings.warm_up:
+        self.schedule(number)
+        if self.warms_up(number):
             return self.bilevel.weight_step(train), None
         return self.bilevel.step(train, valid)
 

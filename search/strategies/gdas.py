@@ -11,34 +11,25 @@ import torch
 
 from search.spaces.discretize import Mixing
 from search.strategies.darts import Darts
-from search.supernets.base import Batch, StepOutput
 
 HOT, COLD = 10.0, 0.1
 
 
 class Gdas(Darts):
-    """GDAS, first order, on both spaces."""
+    """GDAS, first order."""
 
+    first_order_only = "gdas samples operations in every step"
     temperature: float = HOT
 
-    def prepare(self) -> None:
-        """Build the optimizers.  Raises ValueError for order 2."""
-        if self.settings.order != 1:
-            raise ValueError("gdas samples operations in every step and has no second order; "
-                             "leave --order out")
-        super().prepare()
-
-    def step(self, train: Batch, valid: Batch, number: int
-             ) -> tuple[StepOutput, StepOutput | None]:
-        """A step of DARTS at the temperature of epoch `number`."""
-        along = (number - 1) / max(1, self.epochs - 1)
+    def schedule(self, number: int) -> None:
+        """Set the temperature of epoch `number`."""
+        along = min(1.0, (number - 1) / max(1, self.settings.epochs - 1))
         self.temperature = HOT + (COLD - HOT) * along
-        return super().step(train, valid, number)
 
     def weigh(self) -> Mixing:
         """One sampled operation per edge."""
-        return {name: draw(table, self.temperature)
-                for name, table in self.network.alphas.items()}
+        return {name: draw(table, self.temperature) * self.network.allowed[name]
+                for name, table in self.network.alpha_logits().items()}
 
 
 def draw(table: torch.Tensor, temperature: float) -> torch.Tensor:

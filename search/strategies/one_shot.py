@@ -22,6 +22,7 @@ from search.progress import Report, silent
 from search.spaces import collapse
 from search.spaces.discretize import Mixing, discretize, entropy, one_hot, operation_counts
 from search.strategies.base import SearchTask, Strategy, is_classification
+from search.strategies.perturbation import Perturbation
 from search.supernets.base import Alphas, Batch, StepOutput
 from zoo.genotypes.serialization import Genotype, to_dict
 from zoo.runs.run_folder import DivergedError
@@ -50,9 +51,13 @@ class OneShot(Strategy):
         self.task, self.settings, self.seed = task, settings, seed
         self.unit, self.epochs = task.unit, settings.epochs
         self.seen = 0  # images or tokens
-        with _seeded(task.device, seed, 0):
+        with seeded(task.device, seed, 0):
             self.network = self.build_network()
             self.prepare()
+        self.selection = None
+        if settings.select == "perturbation":
+            self.selection = Perturbation(self.network.allowed, settings.tuning_epochs, seed)
+            self.epochs += self.selection.epochs
         self.autocast: Callable[[], AbstractContextManager[object]] = (
             contextlib.nullcontext if dtype == torch.float32
             else functools.partial(torch.autocast, task.device.type, dtype))
@@ -86,10 +91,29 @@ class OneShot(Strategy):
     # --- an epoch ---------------------------------------------------------------------------
 
     def epoch(self, number: int, report: Report = silent) -> dict[str, Any]:
-        """Train for epoch `number`, evaluate and discretize; return the row of the history."""
-        with _seeded(self.task.device, self.seed, number):
+        """Train for epoch `number`, evaluate and discretize; return the row of the history.
+
+        The epochs after `settings.epochs` belong to the selection by perturbation.
+        """
+        with seeded(self.task.device, self.seed, number):
+            if self.selection and number > self.settings.epochs:
+                self._select(self.selection, number - self.settings.epochs)
             train = self._learn(number, report)
             return self._row(number, train)
+
+    def _select(self, selection: Perturbation, turn: int) -> None:
+        """Make the choices that are due in epoch `turn` of the selection."""
+        if turn == 1:
+            self.weight_optimizer.state.clear()  # no momentum from the search
+        metric = self.task.metric
+        sign = 1 if metric == "accuracy" else -1
+
+        def score(mixing: Mixing) -> tuple[float, float]:
+            found = self.task.evaluate(self.network, mixing)
+            return sign * found[metric], -found["loss"]
+
+        with torch.no_grad():
+            selection.choose(turn, self.mixing, self.network.allowed, score)
 
     def _learn(self, number: int, report: Report) -> dict[str, float]:
         """Train for an epoch; return the loss and the accuracy or perplexity on training data."""
@@ -123,10 +147,17 @@ class OneShot(Strategy):
         return {"loss": mean, "accuracy": correct.item() * distributed.size() / count}
 
     def _rate(self, number: int) -> float:
-        settings = self.settings
-        last = getattr(settings, "last_learning_rate", settings.learning_rate)
-        along = (1 + math.cos(math.pi * (number - 1) / settings.epochs)) / 2
-        return last + (settings.learning_rate - last) * along
+        """The learning rate of epoch `number`; a selection begins at a tenth of the first one."""
+        epochs, first = self.settings.epochs, self.settings.learning_rate
+        if self.selection and number > epochs:
+            return self._cosine(number - epochs, self.selection.epochs, first / 10)
+        return self._cosine(number, epochs, first)
+
+    def _cosine(self, number: int, epochs: int, first: float) -> float:
+        """From `first`, in epoch 1, towards the last learning rate; constant without one."""
+        last = getattr(self.settings, "last_learning_rate", first)
+        along = (1 + math.cos(math.pi * (number - 1) / epochs)) / 2
+        return last + (first - last) * along
 
     def _check_finite(self, loss: float, number: int) -> None:
         alphas = all(table.isfinite().all() for table in self.network.alphas.values())
@@ -169,7 +200,7 @@ class OneShot(Strategy):
 
     def shown_alphas(self) -> Mixing:
         """The tables to store in the history; empty for a strategy without alphas."""
-        return self.network.alphas
+        return self.network.alpha_logits()
 
     # --- state ------------------------------------------------------------------------------
 
@@ -177,6 +208,7 @@ class OneShot(Strategy):
         return {"seen": self.seen, "task": self.task.state_dict(),
                 "network": self.network.state_dict(),
                 "alphas": {name: table.detach() for name, table in self.network.alphas.items()},
+                "allowed": self.network.allowed,
                 "weight_optimizer": self.weight_optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -186,11 +218,18 @@ class OneShot(Strategy):
         with torch.no_grad():
             for name, table in self.network.alphas.items():
                 table.copy_(state["alphas"][name])
+            for name, table in state.get("allowed", {}).items():  # older checkpoints have none
+                self.network.allowed[name].copy_(table)
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
 
 
+def logarithms(mixing: Mixing) -> Mixing:
+    """Tables for the history whose softmax is the share of each operation in its edge."""
+    return {name: table.clamp_min(1e-30).log() for name, table in mixing.items()}
+
+
 @contextlib.contextmanager
-def _seeded(device: torch.device, *numbers: int) -> Iterator[None]:
+def seeded(device: torch.device, *numbers: int) -> Iterator[None]:
     """Seed torch's generators from the numbers, and restore them afterwards."""
     words = np.random.SeedSequence(numbers).generate_state(2)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

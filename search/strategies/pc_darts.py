@@ -12,6 +12,7 @@ import torch
 
 from search.spaces.discretize import Mixing, edges
 from search.strategies.darts import Darts
+from search.strategies.one_shot import logarithms
 from search.supernets.base import Alphas
 from search.supernets.conv import Supernet
 from search.supernets.conv_fused import PartialCell
@@ -34,10 +35,9 @@ class EdgeNormalized(Supernet):
 
     def mixing(self) -> Mixing:
         """The weights of the operations: softmax over an edge times softmax over a node."""
-        return {name: self.alphas[name].softmax(-1)
-                * torch.cat([part.softmax(0) for part in
+        return {name: shares * torch.cat([part.softmax(0) for part in
                              self.alphas[f"{name}_edges"].split([2, 3, 4, 5])])[:, None]
-                for name in ("normal", "reduce")}
+                for name, shares in super().mixing().items()}
 
 
 class PcDarts(Darts):
@@ -52,4 +52,4 @@ class PcDarts(Darts):
 
     def shown_alphas(self) -> Mixing:
         """Logarithms of the weights, edge weights included."""
-        return {name: table.log() for name, table in self.mixing().items()}
+        return logarithms(self.mixing())

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from search.spaces.discretize import Mixing
 
+#: The logit of an operation that is not allowed: its softmax is exactly 0.
+FORBIDDEN = -1000.0
+
 #: Images and labels; or token ids, the ids that follow them, and the hidden state.
 Batch: TypeAlias = tuple[Tensor, ...]
 
@@ -30,23 +33,42 @@ class Alphas(nn.Module, ABC):
     """A supernet with architecture parameters: a table for each cell, a row for each edge.
 
     These are leaf tensors that move with the module to a device or dtype, but are not among its
-    parameters or in its state dict: another optimizer updates them.
+    parameters or in its state dict: another optimizer updates them.  `allowed` says, in tables of
+    the same shapes, which operations an edge has; the others have weight 0 and are not computed.
     """
 
     def __init__(self, shapes: dict[str, tuple[int, int]], **settings: object) -> None:
         super().__init__(**settings)  # for another base class, if any
         self.alphas: Mixing = {name: (1e-3 * torch.randn(shape)).requires_grad_()
                                for name, shape in shapes.items()}
+        self.allowed: Mixing = {name: torch.ones(shape, dtype=torch.bool)
+                                for name, shape in shapes.items()}
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Alphas:
         super()._apply(fn, recurse)
         self.alphas = {name: fn(table.detach()).requires_grad_()
                        for name, table in self.alphas.items()}
+        self.allowed = {name: fn(table) for name, table in self.allowed.items()}
         return self
 
+    def alpha_logits(self) -> Mixing:
+        """The alphas of the operations, `FORBIDDEN` where one is not allowed."""
+        return {name: self.alphas[name].masked_fill(~allowed, FORBIDDEN)
+                for name, allowed in self.allowed.items()}
+
     def mixing(self) -> Mixing:
-        """The weights of the operations: softmax of the alphas, edge by edge."""
-        return {name: table.softmax(-1) for name, table in self.alphas.items()}
+        """The weights of the operations: softmax of the alphas, edge by edge.
+
+        An edge without an allowed operation has weights of 0.
+        """
+        return {name: table.softmax(-1) * self.allowed[name]
+                for name, table in self.alpha_logits().items()}
+
+    def set_skip_dropout(self, rate: float) -> None:
+        """Set the dropout after the skip connections of every cell (those of stride 1)."""
+        for module in self.modules():
+            if hasattr(module, "skip_dropout"):
+                module.skip_dropout = rate
 
     @abstractmethod
     def loss(self, batch: Batch, mixing: Mixing) -> StepOutput:

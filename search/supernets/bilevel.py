@@ -34,6 +34,10 @@ class Bilevel:
     `clip_unrolled` clips its gradients too, as the recurrent space does.  It leaves the `unmoved`
     weights as they are: the tied embedding of the recurrent space, which the 2018 release restores
     when it loads the unrolled weights.  `average` averages gradients over all processes, in place.
+
+    `mixing` gives the weights of the operations for a step of the alphas, `training_mixing` for a
+    step of the weights; the default of both is that of the network.  `regularizer`, a function of
+    the alphas alone, is added to their loss.
     """
 
     def __init__(self, network: Alphas, weight_optimizer: torch.optim.SGD,
@@ -42,6 +46,8 @@ class Bilevel:
                  radius: float = 0.01,
                  autocast: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext,
                  mixing: Callable[[], Mixing] | None = None,
+                 training_mixing: Callable[[], Mixing] | None = None,
+                 regularizer: Callable[[], Tensor | None] = lambda: None,
                  average: Callable[[Sequence[Tensor]], None] = lambda gradients: None) -> None:
         if order not in (1, 2):
             raise ValueError(f"order must be 1 or 2, not {order!r}")
@@ -51,6 +57,8 @@ class Bilevel:
         self.unmoved = {id(weight) for weight in unmoved}
         self.autocast, self.average = autocast, average
         self.mixing = mixing or network.mixing
+        self.training_mixing = training_mixing or self.mixing
+        self.regularizer = regularizer
         self.weights, self.alphas = _parameters(weight_optimizer), _parameters(alpha_optimizer)
 
     def step(self, train: Batch, valid: Batch) -> tuple[StepOutput, StepOutput]:
@@ -60,7 +68,7 @@ class Bilevel:
 
     def weight_step(self, train: Batch) -> StepOutput:
         """One SGD step on the training loss; no gradients of the alphas are computed."""
-        mixing = {name: table.detach() for name, table in self.mixing().items()}
+        mixing = {name: table.detach() for name, table in self.training_mixing().items()}
         with self.autocast():
             outcome = self.network.training_loss(train, mixing)
         # The weights of an operation that is sampled on no edge have no gradient.
@@ -74,9 +82,13 @@ class Bilevel:
         return outcome
 
     def alpha_step(self, train: Batch, valid: Batch) -> StepOutput:
-        """One step of the alphas' optimizer on the validation loss."""
+        """One step of the alphas' optimizer on the validation loss and the regularizer."""
         gradients, outcome = (self.first_order(valid) if self.order == 1
                               else self.second_order(train, valid))
+        added = self.regularizer()
+        if added is not None:
+            gradients = foreach._foreach_add(gradients, torch.autograd.grad(
+                added, self.alphas, materialize_grads=True))
         for alpha, gradient in zip(self.alphas, gradients):
             alpha.grad = gradient
         self.alpha_optimizer.step()
@@ -97,7 +109,9 @@ class Bilevel:
         """
         group = self.weight_optimizer.param_groups[0]
         rate = group["lr"]
-        gradients = torch.autograd.grad(self._loss(train).loss, self.weights)
+        # The weights of an operation that is allowed on no edge have gradients of 0.
+        gradients = torch.autograd.grad(self._loss(train).loss, self.weights,
+                                        materialize_grads=True)
         self.average(gradients)
         shrink = self._clip(gradients)
         with torch.no_grad():
@@ -114,7 +128,8 @@ class Bilevel:
             foreach._foreach_add_(self.weights, ahead, alpha=-rate)
         try:
             outcome = self._loss(valid)
-            both = torch.autograd.grad(outcome.loss, self.alphas + self.weights)
+            both = torch.autograd.grad(outcome.loss, self.alphas + self.weights,
+                                       materialize_grads=True)
         finally:
             with torch.no_grad():
                 foreach._foreach_copy_(self.weights, before)
@@ -141,7 +156,8 @@ class Bilevel:
                     foreach._foreach_copy_(self.weights, moved)
                 with self._frozen_weights():
                     loss = self.network.loss(train, self.mixing()).loss
-                    sides.append(torch.autograd.grad(loss, self.alphas))
+                    sides.append(torch.autograd.grad(loss, self.alphas,
+                                                     materialize_grads=True))
         finally:
             with torch.no_grad():
                 foreach._foreach_copy_(self.weights, before)

@@ -50,6 +50,7 @@ class MergedCell(nn.Module):
     memory_format = torch.channels_last  # twice as fast, on CPUs too
     running_stats = False
     part = 1  # operations act on 1/part of the channels, see `PartialCell`
+    skip_dropout = 0.0  # after skip connections of stride 1
 
     def __init__(self, c_prev_prev: int, c_prev: int, channels: int, reduction: bool,
                  reduction_prev: bool) -> None:
@@ -125,7 +126,8 @@ class MergedCell(nn.Module):
                     normed += [(weight, pointwise, phase)
                                for pointwise, phase in zip(self._factorized(row), x.corners)]
                 else:
-                    added.append((weight, x.x))
+                    added.append((weight, F.dropout(x.x, self.skip_dropout)
+                                  if self.skip_dropout else x.x))
         parts: list[Tensor] = []
         if normed:
             parts.append(normalized_sum(*zip(*normed)))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search.spaces.discretize import CONV_OPERATIONS, edges
-from zoo.models.operations import FactorizedReduce, ReLUConvBN, operation
+from zoo.models.operations import FactorizedReduce, Identity, ReLUConvBN, operation
 
 
 def without_affine(module: nn.Module) -> nn.Module:
@@ -29,6 +29,8 @@ def without_affine(module: nn.Module) -> nn.Module:
 class MixedOperation(nn.Module):
     """All operations of one edge: (N, C, H, W) and weights (8,) -> their weighted sum."""
 
+    skip_dropout = 0.0
+
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
         self._ops = nn.ModuleList()
@@ -40,7 +42,12 @@ class MixedOperation(nn.Module):
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """The weighted sum (N, C, H, W)."""
-        return _total([weight * module(x) for weight, module in zip(weights, self._ops)])
+        return _total([weight * self._dropped(module, module(x))
+                       for weight, module in zip(weights, self._ops)])
+
+    def _dropped(self, module: nn.Module, x: Tensor) -> Tensor:
+        skips = isinstance(module, Identity) and self.skip_dropout
+        return F.dropout(x, self.skip_dropout) if skips else x
 
 
 class PartialOperation(MixedOperation):

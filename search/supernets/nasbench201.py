@@ -16,6 +16,7 @@ from search.spaces.discretize import Mixing, edges, operations
 from search.supernets.base import Alphas, Batch, StepOutput
 from search.supernets.conv_fused import computed, no_running_stats
 from zoo.models.nasbench201 import ResidualBlock, operation
+from zoo.models.operations import Identity
 
 _KIND = "nasbench201"
 _NODES = 1 + max(node for node, _ in edges(_KIND))
@@ -23,6 +24,8 @@ _NODES = 1 + max(node for node, _ in edges(_KIND))
 
 class MixedCell(nn.Module):
     """(N, C, H, W) and weights (6, 5) -> the last node, (N, C, H, W)."""
+
+    skip_dropout = 0.0
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -35,7 +38,7 @@ class MixedCell(nn.Module):
         active = computed(weights)
         states, terms = [x], [[] for _ in range(_NODES)]
         for row, (node, source) in enumerate(edges(_KIND)):
-            terms[node] += [weights[row, column] * self._operation(row, column)(states[source])
+            terms[node] += [weights[row, column] * self._output(row, column, states[source])
                             for column, name in enumerate(operations(_KIND))
                             if name != "none" and active[row][column]]
             if source == node:  # the last edge of a node
@@ -43,10 +46,11 @@ class MixedCell(nn.Module):
                 states.append(sum(arrived[1:], arrived[0]) if arrived else torch.zeros_like(x))
         return states[-1]
 
-    def _operation(self, row: int, column: int) -> nn.Module:
+    def _output(self, row: int, column: int, x: Tensor) -> Tensor:
         edge = self.layers[row]
         assert isinstance(edge, nn.ModuleList)
-        return edge[column]
+        skips = isinstance(edge[column], Identity) and self.skip_dropout
+        return F.dropout(x, self.skip_dropout) if skips else edge[column](x)
 
 
 class EdgeSupernet(Alphas):

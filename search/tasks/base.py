@@ -52,10 +52,6 @@ class Domain(ABC):
         check_preset(preset, self.supernets)
         return self.supernets[preset]
 
-    def read_supernet_settings(self, values: Mapping[str, Any]) -> SupernetSettings:
-        """Parse the settings of a stored run."""
-        return next(iter(self.supernets.values())).changed(values)
-
     @abstractmethod
     def epoch_cost(self, data: Any, settings: Any) -> float:
         """Training images or tokens that the weights see in an epoch."""

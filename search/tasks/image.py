@@ -14,7 +14,7 @@ from torch import Tensor
 
 from search.settings import ConvSettings
 from search.spaces.discretize import Mixing
-from search.supernets.base import Batch, StepOutput
+from search.supernets.base import Alphas, Batch, StepOutput
 from search.supernets.conv import CellClass, Supernet
 from search.supernets.conv_fused import MergedCell
 from zoo.data.base import DataError, ImageData
@@ -57,10 +57,11 @@ class ImageSearchTask:
         labels = torch.from_numpy(data.train.labels[chosen])
         return images.contiguous().to(self.device), labels.to(self.device)
 
-    def supernet(self, cell: CellClass = MergedCell, kind: type[Supernet] = Supernet
-                 ) -> Supernet:
+    def supernet(self, cell: CellClass = MergedCell, kind: type[Supernet] = Supernet,
+                 layers: int | None = None) -> Alphas:
+        """A new supernet on the device, of `settings.layers` cells or of another depth."""
         settings = self.settings
-        return kind(cell, settings.channels, settings.layers, self.classes,
+        return kind(cell, settings.channels, layers or settings.layers, self.classes,
                     self.channels).to(self.device)
 
     def batches(self, number: int) -> Iterator[tuple[Batch, Batch, float, int]]:

@@ -21,10 +21,10 @@ class EdgeSearchTask(ImageSearchTask):
 
     space = "nasbench201"
 
-    def supernet(self) -> EdgeSupernet:
-        """A new supernet on the device."""
+    def supernet(self, *_: object, layers: int | None = None) -> EdgeSupernet:
+        """A new supernet on the device, as that of the base."""
         settings = self.settings
-        return EdgeSupernet(settings.channels, settings.layers, self.classes,
+        return EdgeSupernet(settings.channels, layers or settings.layers, self.classes,
                             self.channels).to(self.device)
 
 

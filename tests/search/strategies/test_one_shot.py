@@ -14,12 +14,11 @@ import torch
 from search.settings import ConvSettings, TextSettings
 from search.spaces.discretize import CONV_OPERATIONS, one_hot
 from search.spaces.space import ConvSpace
-from search.strategies.darts import Darts
-from search.strategies.enas import Enas
-from search.strategies.gdas import Gdas, draw
-from search.strategies.pc_darts import PcDarts
+from search.strategies import STRATEGIES as TABLE
+from search.strategies.gdas import draw
 from search.strategies.random_ws import RandomWs
 from search.tasks.image import ImageSearchTask
+from search.tasks.nasbench201 import EdgeSearchTask
 from search.tasks.text import TextSearchTask
 from zoo.data.base import DataError, ImageData, Split
 from zoo.data.images import load
@@ -43,25 +42,27 @@ def text():
     return TextData("squares", "char", ids[:200], ids[200:300], ids[300:], list("abcde"))
 
 
-SETTINGS = {"conv": SMALL, "recurrent": TextSettings(
+SETTINGS = {"conv": SMALL, "nasbench201": SMALL, "recurrent": TextSettings(
     hidden=6, batch_size=4, bptt=10, epochs=3, learning_rate=1.0, dropout=0.1, dropout_input=0.1)}
-TASKS = {"conv": (ImageSearchTask, digits), "recurrent": (TextSearchTask, text)}
-STRATEGIES = {
-    "darts": (Darts, {}, ("conv", "recurrent")),
-    "darts-2": (Darts, {"order": 2}, ("conv", "recurrent")),
-    "pc-darts": (PcDarts, {"warm_up": 1}, ("conv",)),
-    "gdas": (Gdas, {}, ("conv", "recurrent")),
-    "random-ws": (RandomWs, {}, ("conv", "recurrent")),
-    "enas": (Enas, {}, ("conv", "recurrent")),
+TASKS = {"conv": (ImageSearchTask, digits), "nasbench201": (EdgeSearchTask, digits),
+         "recurrent": (TextSearchTask, text)}
+#: (strategy, settings) of each strategy of the table that shares weights, and more of some.
+STRATEGIES = {name: (name, {}) for name, entry in TABLE.items() if entry.shares_weights} | {
+    "pc-darts": ("pc-darts", {"warm_up": 1}),
+    "p-darts": ("p-darts", {"added_layers": (0, 1, 0), "skip_dropout": (0.5, 0.5, 0.5)}),
+    "darts-2": ("darts", {"order": 2}),
+    "sdarts-rs-2": ("sdarts-rs", {"order": 2}),
+    "beta-darts-2": ("beta-darts", {"order": 2}),
+    "fair-darts-2": ("fair-darts", {"order": 2}),
 }
-EVERY = [(name, space) for name, (_, _, spaces) in STRATEGIES.items() for space in spaces]
+EVERY = [(name, space) for name, (entry, _) in STRATEGIES.items() for space in TABLE[entry].spaces]
 
 
 def make(name, space="conv", seed=0, dtype=torch.float32, **changes):
-    kind, own, _ = STRATEGIES[name]
+    entry, own = STRATEGIES[name]
     task, data = TASKS[space]
-    settings = SETTINGS[space].but(**(own | changes))
-    made = kind(task(data(), settings, CPU, seed), settings, seed, dtype)
+    settings = TABLE[entry].settings(SETTINGS[space]).but(**(own | changes))
+    made = TABLE[entry].load()(task(data(), settings, CPU, seed), settings, seed, dtype)
     if isinstance(made, RandomWs):  # the base of enas too
         made.samples = 3
     return made
@@ -91,23 +92,26 @@ def row_of(strategy, number):
 
 
 def check_row(row, name, space, number, images):
-    metric = "accuracy" if space == "conv" else "perplexity"
-    cells = {"conv": {"normal", "reduce"}, "recurrent": {"recurrent"}}[space]
+    metric = "perplexity" if space == "recurrent" else "accuracy"
+    cells = {"conv": {"normal", "reduce"}, "recurrent": {"recurrent"}, "nasbench201": {"cell"}
+             }[space]
+    shape = {"conv": (14, 8), "recurrent": (36, 5), "nasbench201": (6, 5)}[space]
     wanted = {"epoch", "cost", "learning_rate", "train_loss", f"train_{metric}", "valid_loss",
               f"valid_{metric}", "operations", "skip_connections", "warnings", "genotype"}
     single = name in ("random-ws", "enas")
     if not single:
         wanted |= {"alphas", "entropy", f"discrete_{metric}", "discretisation_gap"}
         for cell, table in row["alphas"].items():
-            assert np.shape(table) == ((14, 8) if space == "conv" else (36, 5))
+            assert np.shape(table) == shape
             assert 0 < row["entropy"][cell] <= math.log(8) + 1e-6
         assert row["alphas"].keys() == row["entropy"].keys() == cells
-        sign = 1 if space == "conv" else -1  # above 0: discretization costs
+        sign = 1 if metric == "accuracy" else -1  # above 0: discretization costs
         assert row["discretisation_gap"] == pytest.approx(
             sign * (row[f"valid_{metric}"] - row[f"discrete_{metric}"]))
     assert row.keys() == wanted
     assert row["epoch"] == number
-    assert row["cost"] == {"images" if space == "conv" else "tokens": images * number}
+    unit = "tokens" if space == "recurrent" else "images"
+    assert row["cost"] == {unit: images * number}
     assert row["operations"].keys() == row["skip_connections"].keys() == cells
     genotype = from_dict(row["genotype"])
     assert genotype.kind == space
@@ -115,7 +119,7 @@ def check_row(row, name, space, number, images):
         assert sum(counts.values()) == len(genotype.cells()[cell].edges)
     for kind in ("train", "valid"):
         assert row[f"{kind}_loss"] > 0
-        if space == "conv":
+        if metric == "accuracy":
             assert 0 <= row[f"{kind}_accuracy"] <= 1
         else:
             assert row[f"{kind}_perplexity"] == pytest.approx(math.exp(row[f"{kind}_loss"]))
@@ -127,7 +131,7 @@ def test_an_epoch_its_row_and_its_checkpoint(name, space):
     seen = []
     row = json.loads(json.dumps(strategy.epoch(
         1, lambda done, total, facts: seen.append((done, total)))))
-    images = 16 if space == "conv" else strategy.seen  # two whole batches of 8 out of 20
+    images = strategy.seen if space == "recurrent" else 16  # two whole batches of 8 out of 20
     check_row(row, name, space, 1, images)
     assert seen == [(number + 1, len(seen)) for number in range(len(seen))] and seen
 

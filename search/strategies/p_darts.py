@@ -1,0 +1,181 @@
+"""P-DARTS: a search in stages, each with a deeper supernet of fewer operations.
+
+Chen et al. 2019, Progressive Differentiable Architecture Search: Bridging the Depth Gap between
+Search and Evaluation (arXiv 1904.12760, section 3): after a stage every edge keeps its strongest
+operations only, and the next supernet, with new weights and alphas, has more cells.  Skip
+connections are regularized: dropout after them, which decays within a stage, and at most
+`skip_limit` of them in the (normal) cell, whose weakest are removed first.
+
+As in the release: the first `warm_up` epochs of a stage train the weights only; there the dropout
+falls linearly, afterwards by the factor exp(-0.2) in an epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from search.progress import Report, silent
+from search.settings import ConvSettings
+from search.spaces.discretize import Mixing, discretize, edges, kind_of, operations
+from search.strategies.darts import Darts
+from search.strategies.one_shot import seeded
+from search.supernets.base import Alphas
+from search.tasks.image import ImageSearchTask
+from zoo.genotypes.serialization import Genotype
+from zoo.recipes.base import check_not_negative
+
+_DECAY = 0.2  # of the dropout, for each epoch after the warm-up
+
+
+@dataclass(frozen=True)
+class PDartsSettings(ConvSettings):
+    """Further settings of P-DARTS.  Raises ValueError for a value out of range.
+
+    `epochs` is divided evenly among the stages; `warm_up` is of each stage.
+    """
+
+    added_layers: tuple[int, ...] = (0, 6, 12)  # cells in each stage, in addition to `layers`
+    kept_operations: tuple[int, ...] = (5, 3)  # operations of an edge after each stage but the last
+    skip_dropout: tuple[float, ...] = (0.0, 0.4, 0.7)  # at the beginning of each stage
+    skip_limit: int = 2  # skip connections of the normal cell
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        stages = len(self.added_layers)
+        check_not_negative(self, "skip_limit")
+        if not stages or min(self.added_layers) < 0:
+            raise ValueError("added_layers must be a number of at least 0 for each stage, not "
+                             f"{self.added_layers!r}")
+        if len(self.kept_operations) != stages - 1 or min(self.kept_operations, default=1) < 1:
+            raise ValueError(f"kept_operations must be {stages - 1} numbers of at least 1, one "
+                             f"less than added_layers has, not {self.kept_operations!r}")
+        if len(self.skip_dropout) != stages or not all(0 <= p < 1 for p in self.skip_dropout):
+            raise ValueError(f"skip_dropout must be {stages} numbers in [0, 1), as many as "
+                             f"added_layers has, not {self.skip_dropout!r}")
+        if self.epochs < stages * (self.warm_up + 1):
+            raise ValueError(
+                f"{self.epochs} epochs are too few for {stages} stages with a warm_up of "
+                f"{self.warm_up}; p-darts needs at least {stages * (self.warm_up + 1)}")
+
+    def span(self, number: int) -> tuple[int, int, int]:
+        """The stage of epoch `number`, the epoch's number in it, and the epochs of the stage.
+
+        Examples:
+            >>> PDartsSettings(epochs=75).span(26)
+            (1, 1, 25)
+        """
+        stages = len(self.added_layers)
+        each = self.epochs // stages
+        stage = min((number - 1) // each, stages - 1)
+        last = stage == stages - 1
+        return stage, number - stage * each, self.epochs - stage * each if last else each
+
+
+SETTINGS = PDartsSettings
+
+
+class PDarts(Darts):
+    """P-DARTS, first order, on the image spaces."""
+
+    spaces = ("conv", "nasbench201")
+    first_order_only = "p-darts drops skip connections at random in every step"
+    settings: PDartsSettings
+    task: ImageSearchTask
+    stage = 0
+
+    def build_network(self) -> Alphas:
+        """The supernet of the current stage."""
+        return self.task.supernet(
+            layers=self.settings.layers + self.settings.added_layers[self.stage])
+
+    def epoch(self, number: int, report: Report = silent) -> dict[str, Any]:
+        """An epoch; the first one of a stage begins with its supernet."""
+        stage = self.settings.span(number)[0]
+        if stage != self.stage:
+            with torch.no_grad():
+                kept = strongest(self.mixing(), self.settings.kept_operations[stage - 1])
+            self._enter(stage, number)
+            self.network.allowed = kept
+        return super().epoch(number, report)
+
+    def _enter(self, stage: int, number: int) -> None:
+        """A new supernet and new optimizers for a stage that begins in epoch `number`."""
+        self.stage = stage
+        with seeded(self.task.device, self.seed, number, stage):
+            self.network = self.build_network()
+            self.prepare()
+
+    def warms_up(self, number: int) -> bool:
+        return number <= self.settings.epochs and (
+            self.settings.span(number)[1] <= self.settings.warm_up)
+
+    def dropout(self, number: int) -> float:
+        """The rate of the dropout after skip connections in epoch `number`."""
+        stage, within, epochs = self.settings.span(number)
+        first, warm_up = self.settings.skip_dropout[stage], self.settings.warm_up
+        if within <= warm_up:
+            return first * (epochs - within) / epochs
+        return first * math.exp(-_DECAY * (within - 1 - warm_up))
+
+    def _rate(self, number: int) -> float:
+        if number > self.settings.epochs:
+            return super()._rate(number)
+        _, within, epochs = self.settings.span(number)
+        return self._cosine(within, epochs, self.settings.learning_rate)
+
+    def _learn(self, number: int, report: Report) -> dict[str, float]:
+        self.network.set_skip_dropout(self.dropout(number))
+        try:
+            return super()._learn(number, report)
+        finally:
+            self.network.set_skip_dropout(0.0)  # none in evaluations
+
+    def genotype(self) -> Genotype:
+        """The discretized mixing, with `skip_limit` skip connections at most.
+
+        A selection by perturbation has no limit: it looks at what an operation is worth.
+        """
+        with torch.no_grad():
+            mixing = self.mixing()
+            return discretize(mixing if self.selection else
+                              limited(mixing, self.settings.skip_limit))
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"stage": self.stage}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if state["stage"] != self.stage:
+            self._enter(state["stage"], 0)  # all that is drawn here is in the state
+        super().load_state_dict(state)
+
+
+def strongest(mixing: Mixing, count: int) -> Mixing:
+    """Which operations are the `count` strongest of their edge, as tables of bool."""
+    found = {}
+    for name, table in mixing.items():
+        best = table.topk(min(count, table.shape[1]), dim=-1).indices
+        found[name] = torch.zeros_like(table, dtype=torch.bool).scatter(-1, best, True) & (table > 0)
+    return found
+
+
+def limited(mixing: Mixing, limit: int) -> Mixing:
+    """`mixing` with weight 0 for the weakest skip connections of the first cell, one by one, until
+    its genotype has at most `limit`."""
+    name, table = next(iter(mixing.items()))
+    kind = kind_of(mixing)
+    skip = operations(kind).index("skip_connect")
+    rows = {edge: row for row, edge in enumerate(edges(kind))}
+    table = table.clone()
+    while True:
+        mixing = mixing | {name: table}
+        nodes = discretize(mixing).cells()[name].nodes
+        chosen = [rows[node, source] for node, found in enumerate(nodes)
+                  for operation, source in found if operation == "skip_connect"]
+        weights = [table[row, skip].item() for row in chosen]
+        if len(chosen) <= limit or not any(weights):
+            return mixing
+        table[chosen[min(range(len(chosen)), key=weights.__getitem__)], skip] = 0

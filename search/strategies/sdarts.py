@@ -1,0 +1,66 @@
+"""SDARTS-RS: the weights are trained at randomly perturbed weights of the operations.
+
+Chen & Hsieh 2020, Stabilizing Differentiable Architecture Search via Perturbation-based
+Regularization (arXiv 2002.05283, section 4.1, equation 5): a step of the weights adds noise,
+uniform in [-epsilon, epsilon], to the softmax of the alphas; a step of the alphas adds none.  As
+in the release, epsilon grows linearly from 0.03, and the perturbed weights of an edge are clamped
+to [0, 1] and divided by their sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from search.settings import SupernetSettings
+from search.spaces.discretize import Mixing
+from search.strategies.darts import Darts
+
+FIRST_EPSILON = 0.03
+
+
+@dataclass(frozen=True)
+class SDartsSettings(SupernetSettings):
+    """Further settings of SDARTS-RS.  Raises ValueError for a value out of range."""
+
+    epsilon: float = 0.3  # largest perturbation after the last epoch; it grows from 0.03
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not FIRST_EPSILON <= self.epsilon <= 1:
+            raise ValueError(f"epsilon must be from {FIRST_EPSILON} to 1, not {self.epsilon!r}")
+
+
+SETTINGS = SDartsSettings
+
+
+class SDartsRs(Darts):
+    """SDARTS with random smoothing, first or second order."""
+
+    settings: SDartsSettings
+    epsilon: float = FIRST_EPSILON
+
+    def schedule(self, number: int) -> None:
+        """Set epsilon for epoch `number`; it is 0.03 in the first."""
+        along = min(1.0, (number - 1) / self.settings.epochs)
+        self.epsilon = FIRST_EPSILON + (self.settings.epsilon - FIRST_EPSILON) * along
+
+    def weigh_training(self) -> Mixing:
+        """The weights of the operations, perturbed."""
+        return {name: perturbed(table.detach(), self.epsilon, self.network.allowed[name])
+                for name, table in self.mixing().items()}
+
+
+def perturbed(table: Tensor, epsilon: float, allowed: Tensor) -> Tensor:
+    """`table` (edges, operations) with noise from torch's generator, its rows summing to 1.
+
+    If nothing of an edge is left after clamping, its strongest operation gets weight 1.  An edge
+    without an `allowed` operation stays 0.
+    """
+    noise = torch.empty_like(table).uniform_(-epsilon, epsilon)
+    moved = (table + noise).clamp(0, 1) * allowed
+    strongest = torch.zeros_like(table).scatter(-1, table.argmax(-1, keepdim=True), 1.0) * allowed
+    moved = torch.where(moved.sum(-1, keepdim=True) > 0, moved, strongest)
+    return moved / moved.sum(-1, keepdim=True).clamp_min(torch.finfo(table.dtype).tiny)
