@@ -26,7 +26,7 @@ from export.formats.base import CONVERTERS, FORMATS
 from export.runtimes.base import RUNTIMES
 from search.config import SearchOptions, plan
 from search.settings import CONV_PRESETS, TEXT_PRESETS
-from search.strategies import STRATEGIES
+from search.strategies import STRATEGIES, Entry
 from zoo import registry
 from zoo.data.images import NAMES
 from zoo.data.text import TEXT_NAMES
@@ -81,9 +81,21 @@ def strategy_settings() -> str:
     """Settings of weight-sharing strategies that differ from DARTS; all settings of the others."""
     return table(["strategy", "preset", "settings"], [
         [f"`{name}`", f"`{preset}`", ", ".join(f"`{key}` {shown(v)}" for key, v in values.items())]
-        for name, entry in STRATEGIES.items()
-        for preset, values in (entry.changes or {} if entry.shares_weights else {
-            preset: dataclasses.asdict(one) for preset, one in entry.presets().items()}).items()])
+        for name, entry in STRATEGIES.items() for preset, values in _settings(entry).items()])
+
+
+def _settings(entry: Entry) -> dict[str, dict[str, Any]]:
+    """The rows of a strategy, by preset; its own settings stand in the first."""
+    if not entry.shares_weights:
+        return {name: dataclasses.asdict(one) for name, one in entry.presets().items()}
+    found = {name: dict(values) for name, values in (entry.changes or {}).items()}
+    if own := entry.own_settings():
+        base = CONV_PRESETS["paper"]
+        extra = dataclasses.asdict(entry.settings(base))
+        first = found.setdefault("paper", {})
+        first.update({name: extra[name] for name in own.names()
+                      if name not in base.names() and name not in first})
+    return found
 
 
 def formats() -> str:

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from zoo.messages.spelling import choices
 from zoo.recipes.base import Settings, check_not_negative
@@ -154,7 +154,7 @@ def extended(base: SupernetSettings, own: type[Own]) -> Own:
 def _combined(own: type[Own], base: type[SupernetSettings]) -> type[Own]:
     """A dataclass with the fields and the checks of both."""
     both = type(own.__name__, (own, base), {"__module__": own.__module__})
-    return dataclasses.dataclass(frozen=True)(both)
+    return cast("type[Own]", dataclasses.dataclass(frozen=True)(both))
 
 
 def check_preset(name: str, among: Iterable[str]) -> None:

@@ -44,7 +44,7 @@ class BetaDarts(Darts):
         self.weight = self.settings.beta_weight * along
 
     def regularizer(self) -> Tensor | None:
-        return self.weight * beta_decay(self.network.alpha_logits()) if self.weight else None
+        return self.weight * beta_decay(self.network.masked_alphas()) if self.weight else None
 
 
 def beta_decay(logits: Mixing) -> Tensor:

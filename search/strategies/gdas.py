@@ -29,7 +29,7 @@ class Gdas(Darts):
     def weigh(self) -> Mixing:
         """One sampled operation per edge."""
         return {name: draw(table, self.temperature) * self.network.allowed[name]
-                for name, table in self.network.alpha_logits().items()}
+                for name, table in self.network.masked_alphas().items()}
 
 
 def draw(table: torch.Tensor, temperature: float) -> torch.Tensor:

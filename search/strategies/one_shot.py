@@ -200,7 +200,7 @@ class OneShot(Strategy):
 
     def shown_alphas(self) -> Mixing:
         """The tables to store in the history; empty for a strategy without alphas."""
-        return self.network.alpha_logits()
+        return self.network.masked_alphas()
 
     # --- state ------------------------------------------------------------------------------
 

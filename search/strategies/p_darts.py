@@ -158,7 +158,8 @@ def strongest(mixing: Mixing, count: int) -> Mixing:
     found = {}
     for name, table in mixing.items():
         best = table.topk(min(count, table.shape[1]), dim=-1).indices
-        found[name] = torch.zeros_like(table, dtype=torch.bool).scatter(-1, best, True) & (table > 0)
+        kept = torch.zeros_like(table, dtype=torch.bool).scatter(-1, best, True)
+        found[name] = kept & (table > 0)
     return found
 
 

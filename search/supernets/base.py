@@ -51,7 +51,12 @@ class Alphas(nn.Module, ABC):
         self.allowed = {name: fn(table) for name, table in self.allowed.items()}
         return self
 
-    def alpha_logits(self) -> Mixing:
+    def restrict(self, masks: Mixing) -> None:
+        """Allow only the operations whose entry in `masks` is 0."""
+        self.allowed = {name: (mask == 0).to(self.alphas[name].device)
+                        for name, mask in masks.items()}
+
+    def masked_alphas(self) -> Mixing:
         """The alphas of the operations, `FORBIDDEN` where one is not allowed."""
         return {name: self.alphas[name].masked_fill(~allowed, FORBIDDEN)
                 for name, allowed in self.allowed.items()}
@@ -62,13 +67,13 @@ class Alphas(nn.Module, ABC):
         An edge without an allowed operation has weights of 0.
         """
         return {name: table.softmax(-1) * self.allowed[name]
-                for name, table in self.alpha_logits().items()}
+                for name, table in self.masked_alphas().items()}
 
     def set_skip_dropout(self, rate: float) -> None:
         """Set the dropout after the skip connections of every cell (those of stride 1)."""
         for module in self.modules():
             if hasattr(module, "skip_dropout"):
-                module.skip_dropout = rate
+                vars(module)["skip_dropout"] = rate
 
     @abstractmethod
     def loss(self, batch: Batch, mixing: Mixing) -> StepOutput:
