@@ -79,11 +79,10 @@ def searched(output: Path, variant: str, seed: int, path: Path | None, sizes: di
     strategy, settings = VARIANTS[variant]
     folder = output / f"{variant.replace(', ', '-').replace(' ', '-')}-{seed}"
     if not (folder / "config.json").exists():
-        given = {"warm_up": 0} if strategy == "p-darts" and chosen.tiny else {}
         runner.start(folder, plan(SearchOptions(
             strategy=strategy, space="nasbench201", data="cifar10" if path else "digits", path=path,
             preset="quick", seed=seed, device=chosen.device, threads=chosen.threads,
-            changes=sizes | settings, given=given))[0])
+            changes=sizes | settings))[0])
     print(folder, file=sys.stderr, flush=True)
     runner.run(folder)
     return read_run(folder)

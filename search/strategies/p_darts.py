@@ -35,7 +35,8 @@ _DECAY = 0.2  # of the dropout, for each epoch after the warm-up
 class PDartsSettings(ConvSettings):
     """Further settings of P-DARTS.  Raises ValueError for a value out of range.
 
-    `epochs` is divided evenly among the stages; `warm_up` is of each stage.
+    `epochs` is divided evenly among the stages; a run of fewer epochs than stages ends before the
+    last one.  `warm_up` is of each stage, whose last epoch trains the alphas in any case.
     """
 
     added_layers: tuple[int, ...] = (0, 6, 12)  # cells in each stage, in addition to `layers`
@@ -56,10 +57,6 @@ class PDartsSettings(ConvSettings):
         if len(self.skip_dropout) != stages or not all(0 <= p < 1 for p in self.skip_dropout):
             raise ValueError(f"skip_dropout must be {stages} numbers in [0, 1), as many as "
                              f"added_layers has, not {self.skip_dropout!r}")
-        if self.epochs < stages * (self.warm_up + 1):
-            raise ValueError(
-                f"{self.epochs} epochs are too few for {stages} stages with a warm_up of "
-                f"{self.warm_up}; p-darts needs at least {stages * (self.warm_up + 1)}")
 
     def span(self, number: int) -> tuple[int, int, int]:
         """The stage of epoch `number`, the epoch's number in it, and the epochs of the stage.
@@ -69,7 +66,7 @@ class PDartsSettings(ConvSettings):
             (1, 1, 25)
         """
         stages = len(self.added_layers)
-        each = self.epochs // stages
+        each = max(1, self.epochs // stages)
         stage = min((number - 1) // each, stages - 1)
         last = stage == stages - 1
         return stage, number - stage * each, self.epochs - stage * each if last else each
@@ -110,8 +107,8 @@ class PDarts(Darts):
             self.prepare()
 
     def warms_up(self, number: int) -> bool:
-        return number <= self.settings.epochs and (
-            self.settings.span(number)[1] <= self.settings.warm_up)
+        _, within, epochs = self.settings.span(number)
+        return number <= self.settings.epochs and within <= min(self.settings.warm_up, epochs - 1)
 
     def dropout(self, number: int) -> float:
         """The rate of the dropout after skip connections in epoch `number`."""

@@ -212,6 +212,14 @@ def test_stages_of_equal_length():
     settings = PDartsSettings(epochs=11, warm_up=1)
     assert [settings.span(number) for number in (1, 3, 4, 6, 7, 11)] == [
         (0, 1, 3), (0, 3, 3), (1, 1, 3), (1, 3, 3), (2, 1, 5), (2, 5, 5)]
+    assert [PDartsSettings(epochs=2).span(number) for number in (1, 2)] == [(0, 1, 1), (1, 1, 1)]
+
+
+def test_every_stage_trains_the_alphas():
+    entry = STRATEGIES["p-darts"]
+    strategy = SimpleNamespace(settings=PDartsSettings(epochs=9, warm_up=5))
+    found = [entry.load().warms_up(strategy, number) for number in range(1, 11)]
+    assert found == [True, True, False] * 3 + [False]
 
 
 def test_the_strongest_operations_of_the_allowed():
@@ -369,9 +377,6 @@ def test_the_dropout_of_a_stage():
     ("drnas", {"anchor_weight": float("nan")}, "anchor_weight must be at least 0, not nan"),
     ("fair-darts", {"zero_one_weight": -1.0}, "zero_one_weight must be at least 0"),
     ("sdarts-rs", {"epsilon": 0.01}, "epsilon must be from 0.03 to 1, not 0.01"),
-    ("p-darts", {"epochs": 2}, "2 epochs are too few for 3 stages with a warm_up of 0; p-darts "
-                               "needs at least 3"),
-    ("p-darts", {"epochs": 8, "warm_up": 2}, "needs at least 9"),
     ("p-darts", {"added_layers": ()}, "added_layers must be"),
     ("p-darts", {"kept_operations": (5,)}, "kept_operations must be 2 numbers"),
     ("p-darts", {"skip_dropout": (0.1, 0.2, 1.0)}, "skip_dropout must be 3 numbers in [0, 1)"),
