@@ -192,7 +192,7 @@ def test_pixels_in_another_range(visit, artifact):
         ),
         ({"format": 2}, "is not of format 1, the one that this page reads"),
         ({"fixture": None}, "lacks a part that this page needs"),
-        ({"files": {}}, "DARTS-digits was exported without TensorFlow.js"),
+        ({"files": {}}, "DARTS-digits was exported without tfjs"),
     ],
 )
 def test_a_manifest_that_the_page_cannot_run(visit, artifact, changes, sentence):
