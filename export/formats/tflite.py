@@ -36,12 +36,10 @@ def write(saved_model: Path, path: Path, calibration: Arrays | None = None) -> N
     def serve_one(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         return serve(**tensors)
 
-    module = tf.Module()
-    module.serve = serve_one  # pyright: ignore  (keeps the traced function alive)
     traced = serve_one.get_concrete_function(**specs)
 
     def converter() -> tf.lite.TFLiteConverter:
-        return tf.lite.TFLiteConverter.from_concrete_functions([traced], module)
+        return tf.lite.TFLiteConverter.from_concrete_functions([traced], loaded)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(converter().convert() if calibration is None
