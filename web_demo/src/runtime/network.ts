@@ -5,6 +5,7 @@ import { loadGraphModel, type GraphModel } from '@tensorflow/tfjs-converter';
 import { buildCommand, type AnyManifest, type Manifest } from '../artifact/artifact';
 import { whileItLasts } from './backends';
 import { Failure } from '../artifact/failure';
+import { Recorded } from './recorded';
 
 export interface Answer {
   readonly logits: Float32Array;
@@ -14,11 +15,15 @@ export interface Answer {
 }
 
 export class Network {
+  private readonly recorded: Recorded;
+
   private constructor(
     private readonly model: GraphModel,
     private readonly manifest: Manifest,
     private readonly outputs: readonly string[],
-  ) {}
+  ) {
+    this.recorded = new Recorded(model);
+  }
 
   static async load(manifest: Manifest, files: tf.io.ModelArtifacts): Promise<Network> {
     const [model, outputs] = await loadGraph(manifest, files, ['logits', 'probabilities']);
@@ -32,7 +37,7 @@ export class Network {
     const input = tf.tensor4d(pixels, [pixels.length / (height * width * channels), height, width, channels]);
     let outputs: tf.Tensor[] = [];
     try {
-      outputs = this.model.execute({ [name]: input }, [...this.outputs]) as tf.Tensor[];
+      outputs = this.recorded.execute({ [name]: input }, this.outputs);
       const numbers = Promise.all(outputs.map((output) => output.data<'float32'>()));
       const [logits, probabilities] = await whileItLasts(numbers);
       return { logits: logits!, probabilities: probabilities!, ms: performance.now() - start };
@@ -42,6 +47,7 @@ export class Network {
   }
 
   dispose(): void {
+    this.recorded.dispose();
     this.model.dispose();
   }
 }

@@ -5,17 +5,22 @@ import type { GraphModel } from '@tensorflow/tfjs-converter';
 import type { StepManifest } from '../artifact/artifact';
 import { whileItLasts } from './backends';
 import { loadGraph } from './network';
+import { Recorded } from './recorded';
 
 export class StepNetwork {
   /** The hidden state (1, hidden) of the text so far; it stays on the backend. Null before its first token. */
   private state: tf.Tensor2D | null = null;
+
+  private readonly recorded: Recorded;
 
   private constructor(
     private readonly model: GraphModel,
     private readonly hidden: number,
     private readonly logits: string,
     private readonly nextHidden: string,
-  ) {}
+  ) {
+    this.recorded = new Recorded(model);
+  }
 
   static async load(manifest: StepManifest, files: tf.io.ModelArtifacts): Promise<StepNetwork> {
     const [model, [logits, nextHidden]] = await loadGraph(manifest, files, ['logits', 'next_hidden']);
@@ -28,12 +33,12 @@ export class StepNetwork {
     const start = performance.now();
     const tokens = tf.tensor1d(Int32Array.from(values.subarray(0, count)), 'int32');
     const hidden = tf.tensor2d(values.subarray(count), [count, this.hidden]);
-    let output: tf.Tensor | null = null;
+    let outputs: tf.Tensor[] = [];
     try {
-      output = this.model.execute({ tokens, hidden }, this.logits) as tf.Tensor;
-      return { logits: await whileItLasts(output.data<'float32'>()), ms: performance.now() - start };
+      outputs = this.recorded.execute({ tokens, hidden }, [this.logits]);
+      return { logits: await whileItLasts(outputs[0]!.data<'float32'>()), ms: performance.now() - start };
     } finally {
-      tf.dispose(output ? [tokens, hidden, output] : [tokens, hidden]);
+      tf.dispose([tokens, hidden, ...outputs]);
     }
   }
 
@@ -60,6 +65,7 @@ export class StepNetwork {
 
   dispose(): void {
     this.restart();
+    this.recorded.dispose();
     this.model.dispose();
   }
 
@@ -69,8 +75,7 @@ export class StepNetwork {
     const hidden = this.state ?? tf.zeros<tf.Rank.R2>([1, this.hidden]);
     this.state = null;
     try {
-      const results = this.model.execute({ tokens, hidden }, outputs);
-      const [next, logits] = Array.isArray(results) ? results : [results];
+      const [next, logits] = this.recorded.execute({ tokens, hidden }, outputs);
       this.state = next as tf.Tensor2D;
       return logits;
     } finally {
