@@ -1,5 +1,5 @@
-"""Kernels that are recorded give the numbers of TensorFlow.js, bit for bit, and leave nothing behind;
-what depends on the numbers of a run is not replayed."""
+"""Kernels that are recorded give the numbers of TensorFlow.js, bit for bit, and leave nothing
+behind; what depends on the numbers of a run is not replayed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def compared(artifact, tmp_path_factory) -> dict[str, dict]:
     """By backend and graph: same, walks (of the graph by TensorFlow.js, in as many runs as there
     are inputs), leaks."""
     if shutil.which("node") is None or not (HERE / "node_modules/.bin/tsc").exists():
-        unavailable("there is no node, or the packages of the page are not installed: run make page")
+        unavailable("there is no node, or no packages of the page: run make page")
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "node_modules").symlink_to(HERE / "node_modules")
     (folder / "package.json").write_text('{"type": "module"}')

@@ -5,6 +5,7 @@ import { loadGraphModel, type GraphModel } from '@tensorflow/tfjs-converter';
 import { buildCommand, type AnyManifest, type Manifest } from '../artifact/artifact';
 import { whileItLasts } from './backends';
 import { Failure } from '../artifact/failure';
+import { compile } from './compile';
 import { Recorded } from './recorded';
 
 export interface Answer {
@@ -27,6 +28,10 @@ export class Network {
 
   static async load(manifest: Manifest, files: tf.io.ModelArtifacts): Promise<Network> {
     const [model, outputs] = await loadGraph(manifest, files, ['logits', 'probabilities']);
+    const { name, height, width, channels } = manifest.input;
+    await whileItLasts(
+      compile(() => [model.execute({ [name]: tf.zeros([1, height, width, channels]) }, outputs)].flat()),
+    );
     return new Network(model, manifest, outputs);
   }
 
