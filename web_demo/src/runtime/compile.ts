@@ -11,13 +11,16 @@ const ONLY_COMPILE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Compiles what `run` runs on the backend of the moment; at once where that has no shaders. What cannot be compiled
- * is left to the first true run, which says why. `run` may not read numbers: there are none.
+ * Compiles what `run` runs on the backend of the moment, where that has shaders and can compile them beside each
+ * other. What cannot be compiled is left to the first true run, which says why. `run` may not read numbers: there
+ * are none.
  */
 export async function compile(run: () => tf.Tensor[]): Promise<void> {
   const flag = ONLY_COMPILE[tf.getBackend()];
   if (flag === undefined) return;
   const backend = tf.backend();
+  // Without it a run that only compiles waits as long, and the true one comes on top.
+  if (flag === ONLY_COMPILE.webgl && !(backend as MathBackendWebGL).gpgpu.parallelCompilationExtension) return;
   try {
     tf.env().set(flag, true);
     try {
@@ -37,8 +40,8 @@ async function finishWebGL(backend: MathBackendWebGL): Promise<void> {
   const { gl, parallelCompilationExtension: extension } = backend.gpgpu;
   const { binaryCache } = backend as unknown as { binaryCache: Record<string, { webGLProgram: WebGLProgram }> };
   for (const { webGLProgram } of Object.values(binaryCache)) {
-    while (extension && !gl.isContextLost()) {
-      if (gl.getProgramParameter(webGLProgram, extension.COMPLETION_STATUS_KHR)) break;
+    while (!gl.isContextLost()) {
+      if (gl.getProgramParameter(webGLProgram, extension!.COMPLETION_STATUS_KHR)) break;
       await new Promise((resume) => setTimeout(resume, 4));
     }
   }
