@@ -27,6 +27,7 @@ from export.runtimes.base import RUNTIMES
 from search.config import SearchOptions, plan
 from search.settings import CONV_PRESETS, TEXT_PRESETS
 from search.strategies import STRATEGIES
+from web_demo.runtimes import RUNTIMES as OF_THE_PAGE
 from zoo import registry
 from zoo.data.images import NAMES
 from zoo.data.text import TEXT_NAMES
@@ -37,8 +38,11 @@ from zoo.recipes.image import RECIPES
 from zoo.recipes.language import PRESETS, language_recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from draw_operations import operations
 from markdown_tables import code, described, settings, shown, table
+
+from benchmarks import runtimes as measurements
 
 ROOT = Path(__file__).parents[1]
 _MARKER = re.compile(r"^<!-- made: (\w+) -->$", re.MULTILINE)
@@ -94,10 +98,21 @@ def formats() -> str:
 
 
 def runtimes() -> str:
-    return table(["`--runtime`", "runs", "`--backend`", "`zoo bench`", "`zoo verify --images`"], [
-        [f"`{name}`", FORMATS[each.reads].title, code(each.backends),
-         "yes" if each.load else "", "yes" if each.agree else ""]
+    return table(["`--runtime`", "runtime", "where", "runs", "backends", "`--images`"], [
+        [f"`{name}`", each.title,
+         "Chromium" if name in OF_THE_PAGE else "Node" if name == "node" else "Python",
+         FORMATS[each.reads].title, code(each.backends), "yes" if each.agree else ""]
         for name, each in RUNTIMES.items()])
+
+
+def measured(column: str) -> str:
+    """A table of what `benchmarks.runtimes` measured."""
+    text = (ROOT / "docs/runtimes.csv").read_text(encoding="utf-8")
+    lines = measurements.read(text)
+    if column == "load_ms":
+        lines = [line for line in lines if line.load_ms is not None]
+        return measurements.table(lines, "load_ms")
+    return f"{lines[0].machine}:\n\n{measurements.table(lines)}"
 
 
 def commands() -> str:
@@ -144,7 +159,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "search_and_build": lambda: notebook("search_and_build"),
     "operations": operations, "cells": cells, "strategies": strategies, "formats": formats,
     "strategy_settings": strategy_settings, "runtimes": runtimes, "commands": commands,
-    "api": api,
+    "api": api, "measured_runtimes": lambda: measured("ms"),
+    "measured_loads": lambda: measured("load_ms"),
     "recurrent_operations": lambda: described(RECURRENT_OPERATIONS, "operation"),
     "primitives": lambda: described(PRIMITIVES, "operation"),
     "images": lambda: described(NAMES, "`--data`"),

@@ -34,10 +34,8 @@ def write(saved_model: Path, path: Path) -> None:
     def serve_one(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         return serve(**tensors)
 
-    module = tf.Module()
-    module.serve = serve_one  # what is traced lives only as long as this
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [serve_one.get_concrete_function(**specs)], module)
+        [serve_one.get_concrete_function(**specs)], loaded)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(converter.convert())
 

@@ -239,7 +239,7 @@ def test_a_stopped_build_leaves_nothing(number, code, tmp_path):
 def test_doctor_has_a_row_for_each_hop(tmp_path):
     result = zoo_process("doctor", cwd=tmp_path, CHROMIUM="no-such-browser")
     assert result.returncode == 0
-    for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "TF.js", "LiteRT.js"):
+    for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "in LiteRT.js"):
         assert hop in result.stdout
     assert "$CHROMIUM names no-such-browser" in " ".join(result.stdout.split())
     assert "--no-deps" not in result.stdout  # both of the converters are installed
