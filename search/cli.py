@@ -53,8 +53,8 @@ def _setting(help: str) -> Any:
 def run(
     strategy: Annotated[str | None, typer.Option(
         help="darts, pc-darts, gdas, random-ws, enas (shared weights); random, evolution, "
-        "reinforce, local-search, bananas, hierarchical (every candidate trained from scratch). "
-        "Default: darts; with --table evolution.",
+        "reinforce, local-search, bananas, training-free, hierarchical (candidates trained from "
+        "scratch). Default: darts; with --table evolution.",
         show_default=False)] = None,
     space: Annotated[str | None, typer.Option(
         help="conv, recurrent, nasbench201 or hierarchical. Default: the first that the strategy "
@@ -76,6 +76,9 @@ def run(
     epochs: Annotated[int | None, _setting(
         "Epochs of the supernet, or of each candidate's training.")] = None,
     candidates: Annotated[int | None, _setting("Number of cells to train from scratch.")] = None,
+    warm_start: Annotated[str | None, _setting(
+        "training-free: strategies that train candidates begin with cells that score best.")
+        ] = None,
     channels: Annotated[int | None, _setting("Channels of the first cell.")] = None,
     layers: Annotated[int | None, _setting("Number of cells.")] = None,
     hidden: Annotated[int | None, _setting("Hidden size of the recurrent cell.")] = None,
@@ -134,7 +137,8 @@ def run(
         _refuse_with_table(**{
             "space": space, "operations": operations, "data": data, "path": path, "size": size,
             "by": by, "preset": preset, "order": order, "epochs": epochs, "candidates": candidates,
-            "channels": channels, "layers": layers, "hidden": hidden, "batch-size": batch_size,
+            "warm-start": warm_start, "channels": channels, "layers": layers, "hidden": hidden,
+            "batch-size": batch_size,
             "learning-rate": learning_rate, "alpha-learning-rate": alpha_learning_rate,
             "config": config, "early-stop": early_stop or None, "device": device,
             "workers": workers if workers != "auto" else None, "precision": precision,
@@ -163,7 +167,7 @@ def run(
         seed=seed, device=device, precision=precision, threads=threads, budget=budget, name=name,
         replace=replace, early_stop=early_stop, operations=operations, changes={
             "order": order, "epochs": epochs, "candidates": candidates,
-            "channels": channels, "layers": layers, "hidden": hidden,
+            "warm_start": warm_start, "channels": channels, "layers": layers, "hidden": hidden,
             "batch_size": batch_size, "learning_rate": learning_rate,
             "alpha_learning_rate": alpha_learning_rate},
         given=read_assignments(assignments or []))
