@@ -4,14 +4,14 @@
     python -m benchmarks.search_against_random --data cifar10 --path FOLDER --images 5000 \\
         --search-epochs 10
 
-The question of Li & Talwalkar 2019 (arXiv 1902.07638).  Searches per seed: first-order DARTS; with as
-many training images random cells, the cells that score best without training (`--strategy
-training-free`), and evolution that starts from such cells; and random cells with as many CPU seconds
-as DARTS (one thread, so that a busy machine does not matter).  The cell of each is trained from
-scratch with one recipe and measured on the test images, which no search sees.  Below the table are the
-differences from random cells, paired by seed.  The cells are registered in the output folder; an
-interrupted benchmark resumes.  `--path` holds train.parquet and test.parquet; `--images` takes that
-many training images, balanced over the classes.
+The question of Li & Talwalkar 2019 (arXiv 1902.07638). Searches per seed: first-order DARTS; with
+as many training images random cells, the cells that score best without training (`--strategy
+training-free`), and evolution that starts from such cells; and random cells with as many CPU
+seconds as DARTS (one thread, so that a busy machine does not matter). The cell of each is trained
+from scratch with one recipe and measured on the test images, which no search sees. Below the
+table are the differences from random cells, paired by seed. The cells are registered in the
+output folder; an interrupted benchmark resumes. `--path` holds train.parquet and test.parquet;
+`--images` takes that many training images, balanced over the classes.
 """
 
 from __future__ import annotations

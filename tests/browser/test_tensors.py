@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from export.foreign import from_file
 from playwright.sync_api import expect
 
-from export.foreign import from_file
 from export.pipeline import build
 from tests.browser.conftest import Visit
 from tests.browser.test_access import PHONE, violations_in
