@@ -53,8 +53,8 @@ def _setting(help: str) -> Any:
 def run(
     strategy: Annotated[str | None, typer.Option(
         help="darts, pc-darts, gdas, random-ws, enas (shared weights); random, evolution, "
-        "reinforce, local-search, bananas, hierarchical (every candidate trained from scratch). "
-        "Default: darts; with --table evolution.",
+        "reinforce, local-search, bananas, training-free, hierarchical (candidates trained from "
+        "scratch). Default: darts; with --table evolution.",
         show_default=False)] = None,
     space: Annotated[str | None, typer.Option(
         help="conv, recurrent or hierarchical. Default: the first that the strategy searches."
@@ -72,6 +72,9 @@ def run(
     epochs: Annotated[int | None, _setting(
         "Epochs of the supernet, or of each candidate's training.")] = None,
     candidates: Annotated[int | None, _setting("Number of cells to train from scratch.")] = None,
+    warm_start: Annotated[str | None, _setting(
+        "training-free: strategies that train candidates begin with cells that score best.")
+        ] = None,
     channels: Annotated[int | None, _setting("Channels of the first cell.")] = None,
     layers: Annotated[int | None, _setting("Number of cells.")] = None,
     hidden: Annotated[int | None, _setting("Hidden size of the recurrent cell.")] = None,
@@ -129,7 +132,8 @@ def run(
     if table is not None:
         _refuse_with_table(**{
             "space": space, "data": data, "path": path, "size": size, "by": by, "preset": preset,
-            "order": order, "epochs": epochs, "candidates": candidates, "channels": channels,
+            "order": order, "epochs": epochs, "candidates": candidates, "warm-start": warm_start,
+            "channels": channels,
             "layers": layers, "hidden": hidden, "batch-size": batch_size,
             "learning-rate": learning_rate, "alpha-learning-rate": alpha_learning_rate,
             "config": config, "early-stop": early_stop or None, "device": device,
@@ -161,7 +165,7 @@ def run(
         seed=seed, device=device, precision=precision, threads=threads, budget=budget, name=name,
         replace=replace, early_stop=early_stop, changes={
             "order": order, "epochs": epochs, "candidates": candidates,
-            "channels": channels, "layers": layers, "hidden": hidden,
+            "warm_start": warm_start, "channels": channels, "layers": layers, "hidden": hidden,
             "batch_size": batch_size, "learning_rate": learning_rate,
             "alpha_learning_rate": alpha_learning_rate},
         given=read_assignments(assignments or []))

@@ -207,7 +207,8 @@ def _settings(found: Entry, searched: Domain, preset: str, data: str, options: S
     training = searched.recipe(preset, data).changed(options.training or {}, "training: ")
     for values in (options.given, changes):
         theirs = {name: value for name, value in values.items()
-                  if name not in settings.names() or (values is changes and name != "candidates")}
+                  if name not in settings.names()
+                  or (values is changes and name not in ("candidates", "warm_start"))}
         own = {name: value for name, value in values.items() if name not in theirs}
         theirs = current_names(theirs, training.names())
         check_known(theirs, [*settings.names(), *training.names()])
@@ -222,7 +223,7 @@ def settings_of(found: Entry, searched: Domain) -> list[str]:
         names = next(iter(searched.supernets.values())).names()
     else:
         recipe = searched.recipe(searched.preset(searched.data), searched.data)
-        names = ["candidates", *recipe.names()]
+        names = ["candidates", "warm_start", *recipe.names()]
     return [name for name in names if name not in found.unused]
 
 

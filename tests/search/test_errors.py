@@ -97,8 +97,19 @@ def run(interrupted, tmp_path):
     (["--space", "recurrent", "--data", "simple"], "did you mean sample"),
     (["--hidden", "8"], "--hidden is a setting of darts on the recurrent space, not of darts on "
                         "the conv space; leave it out"),
-    (["--candidates", "8"], "--candidates is a setting of random, evolution, reinforce and "
-                            "hierarchical, not of darts on the conv space"),
+    (["--candidates", "8"], "--candidates is a setting of random, evolution, reinforce, "
+                            "local-search, bananas, training-free and hierarchical, not of darts "
+                            "on the conv space"),
+    (["--warm-start", "training-free"], "--warm-start is a setting of random, evolution, "
+                                        "local-search, bananas, training-free and hierarchical, "
+                                        "not of darts on the conv space"),
+    (["--strategy", "reinforce", "--warm-start", "training-free"],
+     "--warm-start is a setting of random"),
+    (["--strategy", "random", "--warm-start", "hot"],
+     "warm_start must be none or training-free, not 'hot'"),
+    (["--strategy", "random", "--space", "recurrent", "--warm-start", "training-free"],
+     "scores image networks, which these candidates do not have; leave --warm-start out"),
+    (["--strategy", "training-free", "--set", "scores=nwott"], "did you mean nwot"),
     (["--space", "recurrent", "--channels", "8"],
      "--channels is a setting of darts on the conv space, not of darts on the recurrent space"),
     (["--space", "recurrent", "--size", "8"], "--size is for images"),

@@ -12,18 +12,22 @@ from search.spaces.controller import Controller
 from search.spaces.hierarchical import HierarchicalSpace
 from search.spaces.space import ConvSpace, RecurrentSpace
 from search.strategies import evolution, hierarchical, reinforce
+from search.strategies.bananas import Bananas, BananasSettings
 from search.strategies.evolution import Evolution, EvolutionSettings
 from search.strategies.hierarchical import Hierarchical, HierarchicalSettings
+from search.strategies.local_search import LocalSearch, LocalSearchSettings
 from search.strategies.random import Random
 from search.strategies.reinforce import Reinforce, ReinforceSettings
 from search.strategies.sampled import SampleSettings
+from search.strategies.training_free import TrainingFree, TrainingFreeSettings
+from search.strategies.warm_start import best_scoring, rank_sums
 from zoo.genotypes.serialization import from_dict
 
 
 class Toy:
     """An evaluator whose networks are right as often as their edges are `favorite`."""
 
-    unit, cost = "images", 10
+    unit, cost, scorable = "images", 10, True
 
     def __init__(self, favorite="sep_conv_3x3", measure="valid_accuracy", diverging=()):
         self.favorite, self.measure, self.diverging = favorite, measure, diverging
@@ -32,6 +36,12 @@ class Toy:
     def evaluate(self, tasks, report=None):
         self.tasks += tasks
         return [Result(self.measure, self.value(task), 1000, self.cost) for task in tasks]
+
+    def scores(self, genotype, names, seed):
+        """As many as there are favorite edges in each cell, and that of the other one."""
+        counts = [sum(operation == self.favorite for operation, _ in cell.edges)
+                  for cell in genotype.cells().values()]
+        return dict(zip(names, [*counts, 0]))
 
     def value(self, task):
         if task.number in self.diverging:
@@ -54,6 +64,11 @@ MAKE = {
     "random": lambda toy, seed=0: Random(ConvSpace(), toy, SampleSettings(22, 4), seed),
     "evolution": lambda toy, seed=0: Evolution(
         ConvSpace(), toy, EvolutionSettings(22, 4, population=6, sample=3), seed),
+    "training-free": lambda toy, seed=0: TrainingFree(
+        ConvSpace(), toy, TrainingFreeSettings(22, 4, scored=60, scores="nwot,snip"), seed),
+    "warm evolution": lambda toy, seed=0: Evolution(
+        ConvSpace(), toy, EvolutionSettings(22, 4, population=6, sample=3,
+                                            warm_start="training-free", scored=30), seed),
     "reinforce": lambda toy, seed=0: Reinforce(
         ConvSpace(), toy, ReinforceSettings(22, 4, hidden=8, learning_rate=0.1), seed),
     "hierarchical": lambda toy, seed=0: Hierarchical(
@@ -275,3 +290,87 @@ def test_temperature_and_tanh_keep_a_controller_undecided():
 def test_the_random_state_is_plain_numbers():
     state = MAKE["random"](Toy()).state_dict()["random"]
     assert random.Random(0).getstate() == (state[0], tuple(state[1]), state[2])
+
+
+# --- training-free ----------------------------------------------------------------------------
+
+
+class Counted(Toy):
+    """Remembers what was scored."""
+
+    def __init__(self):
+        super().__init__()
+        self.scored = []
+
+    def scores(self, genotype, names, seed):
+        self.scored.append((genotype, seed))
+        return super().scores(genotype, names, seed)
+
+
+def test_the_best_scoring_cells_are_the_best_of_all_that_were_scored():
+    toy = Counted()
+    names = ["nwot", "snip"]
+    found = best_scoring(ConvSpace(), toy, names, scored=80, count=10, seed=3)
+    tried = [genotype for genotype, seed in toy.scored if seed == 3]
+    assert len(found) == len(set(found)) == 10 and len(set(tried)) == len(tried) <= 80
+    sums = dict(zip(tried, rank_sums([list(toy.scores(cell, names, 3).values())
+                                      for cell in tried])))
+    assert [sums[cell] for cell in found] == sorted(sums.values(), reverse=True)[:10]
+    assert found == best_scoring(ConvSpace(), toy, names, scored=80, count=10, seed=3)
+    assert found != best_scoring(ConvSpace(), toy, names, scored=80, count=10, seed=4)
+
+
+def test_scores_find_better_cells_than_chance():
+    def mean(cells):
+        toy = Toy()
+        return statistics.fmean(sum(toy.scores(cell, ["a", "b"], 0).values()) for cell in cells)
+
+    rng = random.Random(0)
+    chance = mean(ConvSpace().sample(rng) for _ in range(10))
+    best = best_scoring(ConvSpace(), Toy(), ["a", "b"], 100, 10, 0)
+    half = best_scoring(ConvSpace(), Toy(), ["a", "b"], 1, 1, 0)
+    assert mean(best) > chance + 2.5 and len(half) == 1
+
+
+def test_ranks_are_shared_by_equals_and_nan_is_last():
+    assert rank_sums([[1.0], [3.0], [1.0], [float("nan")]]) == [2.5, 4, 2.5, 1]
+    assert rank_sums([[1, 30], [2, 20], [3, 10]]) == [4, 4, 4]
+
+
+@pytest.mark.parametrize("make", [
+    lambda **warm: Random(ConvSpace(), Counted(), SampleSettings(12, 4, **warm)),
+    lambda **warm: Evolution(ConvSpace(), Counted(), EvolutionSettings(
+        12, 4, population=8, sample=3, **warm)),
+    lambda **warm: LocalSearch(ConvSpace(), Counted(), LocalSearchSettings(
+        12, 4, initial=4, **warm)),
+    lambda **warm: Bananas(ConvSpace(), Counted(), BananasSettings(12, 4, initial=8, **warm)),
+])
+def test_a_warm_start_brings_the_cells_before_anything_is_learned(make):
+    warm = {"warm_start": "training-free", "scored": 30}
+    strategy = make(**warm)
+    run(strategy)
+    count = strategy.settings.warm_cells
+    assert count == max(strategy.settings.fewest, 4)
+    expected = best_scoring(ConvSpace(), Toy(), ["nwot"], 30, count, 0)
+    assert [task.genotype for task in strategy.evaluator.tasks[:count]] == expected
+    assert not {task.genotype for task in strategy.evaluator.tasks[count:]} & set(expected[:1])
+    cold = make()
+    run(cold)
+    assert cold.evaluator.scored == [] and cold.state_dict()["warm"] == []
+
+
+def test_what_a_warm_start_refuses():
+    with pytest.raises(ValueError, match="warm_start must be none or training-free, not 'hot'"):
+        SampleSettings(4, 4, warm_start="hot")
+    with pytest.raises(ValueError, match="unknown score 'nwott'; did you mean nwot"):
+        SampleSettings(4, 4, scores="nwott")
+    with pytest.raises(ValueError, match="scores names none"):
+        SampleSettings(4, 4, scores=" , ")
+    with pytest.raises(ValueError, match="of 3 cells scored no 4 can be trained"):
+        TrainingFreeSettings(4, 4, scored=3)
+    with pytest.raises(ValueError, match="warm_start is training-free here"):
+        TrainingFreeSettings(4, 4, warm_start="none")
+    toy = Toy()
+    toy.scorable = False
+    with pytest.raises(ValueError, match="which these candidates do not have; leave --warm-start"):
+        Random(ConvSpace(), toy, SampleSettings(4, 4, warm_start="training-free"))
