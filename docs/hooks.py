@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import itertools
 import json
 import re
 import sys
@@ -30,12 +31,14 @@ from search.strategies import STRATEGIES
 from zoo import registry
 from zoo.data.images import NAMES
 from zoo.data.text import TEXT_NAMES
+from zoo.genotypes.edit_distance import edit_distance
 from zoo.genotypes.hierarchical import PRIMITIVES
 from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
 from zoo.plotting.cell import svg as cell_figure
 from zoo.recipes.image import RECIPES
 from zoo.recipes.language import PRESETS, language_recipe
+from zoo.scores import SCORES
 
 sys.path.insert(0, str(Path(__file__).parent))
 from draw_operations import operations
@@ -50,6 +53,24 @@ def cells() -> str:
         [code([cell.name, *cell.aliases]), cell.genotype.kind,
          f"[{cell.paper.year}]({cell.paper.url})" if cell.paper and cell.paper.url else "",
          cell.method] for cell in registry.records() if cell.origin != "user"])
+
+
+def close_cells() -> str:
+    """The pairs of published cells that are at most four edits apart."""
+    cells = [cell for cell in registry.records() if cell.origin != "user"]
+    rows: list[tuple[int, str, str]] = []
+    for one, other in itertools.combinations(cells, 2):
+        if one.genotype.kind == other.genotype.kind:
+            distance = edit_distance(one.genotype, other.genotype, most=4)
+            if distance is not None:
+                rows.append((distance, one.name, other.name))
+    return table(["edits", "cell", "cell"], [
+        [str(distance), f"`{one}`", f"`{other}`"] for distance, one, other in sorted(rows)])
+
+
+def scores() -> str:
+    return table(["`--score`", "what it is", "reads", "source"], [
+        [f"`{name}`", one.help, one.reads, one.paper] for name, one in SCORES.items()])
 
 
 def strategies() -> str:
@@ -143,7 +164,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "contributing": lambda: root_page("CONTRIBUTING.md"),
     "export_and_run": lambda: notebook("export_and_run"),
     "search_and_build": lambda: notebook("search_and_build"),
-    "operations": operations, "cells": cells, "strategies": strategies, "formats": formats,
+    "operations": operations, "cells": cells, "close_cells": close_cells, "scores": scores,
+    "strategies": strategies, "formats": formats,
     "strategy_settings": strategy_settings, "runtimes": runtimes, "commands": commands,
     "api": api,
     "recurrent_operations": lambda: described(RECURRENT_OPERATIONS, "operation"),
