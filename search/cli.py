@@ -57,7 +57,8 @@ def run(
         "scratch). Default: darts; with --table evolution.",
         show_default=False)] = None,
     space: Annotated[str | None, typer.Option(
-        help="conv, recurrent or hierarchical. Default: the first that the strategy searches."
+        help="conv, recurrent, nasbench201 or hierarchical. Default: the first that the strategy "
+        "searches."
         )] = None,
     data: Annotated[str | None, typer.Option(
         help="digits, cifar10, cifar100 or folder; recurrent: sample, ptb, wikitext2 or text. "

@@ -108,6 +108,11 @@ CONV_PRESETS = {
     "quick": ConvSettings(channels=8, layers=5, epochs=16, batch_size=64, learning_rate=0.05,
                           alpha_learning_rate=2.5e-2, crop_padding=1, flip=False),
 }
+#: `paper`: Dong & Yang 2020 (arXiv 2001.00326, section 5), with a supernet of full depth.
+NASBENCH201_PRESETS = {
+    "paper": ConvSettings(layers=15, weight_decay=5e-4),
+    "quick": CONV_PRESETS["quick"].but(layers=3),
+}
 TEXT_PRESETS = {
     "paper": TextSettings(),
     "quick": TextSettings(hidden=64, batch_size=32, epochs=8, learning_rate=10.0, dropout=0.1,

@@ -93,15 +93,26 @@ HIERARCHICAL_PRESETS = {
 }
 
 
-def image_recipe(preset: str, data: str, hierarchical: bool = False) -> Recipe:
+#: `paper`: 12 epochs of the network of Dong & Yang 2020 (arXiv 2001.00326), the short runs that
+#: the benchmark's searches look at.
+NASBENCH201_PRESETS = {
+    "quick": IMAGE_PRESETS["quick"],
+    "paper": {"channels": 16, "layers": 15, "epochs": 12, "batch_size": 256, "learning_rate": 0.1},
+}
+_PRESETS = {"conv": IMAGE_PRESETS, "hierarchical": HIERARCHICAL_PRESETS,
+            "nasbench201": NASBENCH201_PRESETS}
+
+
+def image_recipe(preset: str, data: str, space: str = "conv") -> Recipe:
     """How the candidates of a search on the data set `data` are trained, augmented as there.
 
     Raises ValueError for a preset that there is not.
     """
-    presets = HIERARCHICAL_PRESETS if hierarchical else IMAGE_PRESETS
+    presets = _PRESETS[space]
     check_preset(preset, presets)
     # As published where that is known: a schedule without a warm-up suits few epochs.
-    base = recipe(data, "paper" if "paper" in RECIPES.get(data, {}) else None)
+    base = recipe(data, "paper" if "paper" in RECIPES.get(data, {}) else None,
+                  "nasbench201" if space == "nasbench201" else None)
     return base.but(drop_path=0.0, auxiliary_weight=0.0, drawings=0, precision="auto",
                     **presets[preset])
 

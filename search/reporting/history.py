@@ -50,7 +50,7 @@ class RunRecord:
 
     @property
     def space(self) -> str:
-        """'conv', 'recurrent' or 'hierarchical'."""
+        """'conv', 'recurrent', 'hierarchical' or 'nasbench201'."""
         return str(self.config.get("space", "conv"))
 
     @property
@@ -146,8 +146,8 @@ def read_run(folder: Path | str) -> RunRecord:
     folder = Path(folder)
     config = _read_json(folder / CONFIG)
     if config is not None and "table" in config:
-        raise HistoryError(f"{folder} is a search against a table, and the others are none; compare "
-                           "them separately")
+        raise HistoryError(f"{folder} is a search against a table, which is compared with others "
+                           "against that table only")
     if config is None or "strategy" not in config:
         raise HistoryError(f"{folder} holds no search run; `search list` shows those there are")
     if not isinstance(config.get("settings") or {}, dict):

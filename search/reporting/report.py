@@ -19,10 +19,9 @@ from xml.etree import ElementTree
 import numpy as np
 
 from search.reporting.history import HISTORY, HistoryError, RunRecord, duration
-from search.spaces.discretize import edges, operations
+from search.spaces.discretize import edges, kind_of_table, operations
 from zoo.genotypes.cell import Cell, GenotypeError
-from zoo.genotypes.conv import ConvGenotype
-from zoo.genotypes.recurrent import RecurrentGenotype
+from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.serialization import Genotype, from_dict
 from zoo.plotting.cell import svg
 from zoo.runs.tensorboard import finite
@@ -32,9 +31,10 @@ from zoo.system.files import write_whole
 REPORT = "report.html"
 _TEMPLATE = Path(__file__).with_name("report_template")
 _SCRIPTS = ("charts.js", "weights.js", "page.js")
-_HEADINGS = {"normal": "Normal cell", "reduce": "Reduction cell", "recurrent": "Recurrent cell"}
+_HEADINGS = {"normal": "Normal cell", "reduce": "Reduction cell", "recurrent": "Recurrent cell",
+             "cell": "Cell"}
 _SPACES = {"conv": "convolutional cells", "recurrent": "a recurrent cell",
-           "hierarchical": "hierarchical cells"}
+           "hierarchical": "hierarchical cells", "nasbench201": "cells of NAS-Bench-201"}
 
 
 def write_report(record: RunRecord) -> Path:
@@ -200,7 +200,7 @@ def _counts(operations: dict[str, dict[str, int]], name: str) -> Counter[str]:
 
 def _is_darts(genotype: Genotype) -> bool:
     """Has it cells of nodes and edges, which are drawn separately?"""
-    return isinstance(genotype, (ConvGenotype, RecurrentGenotype))
+    return not isinstance(genotype, HierarchicalGenotype)
 
 
 def _tidy(genotype: Genotype) -> Genotype:
@@ -237,7 +237,7 @@ def _alphas(record: RunRecord, name: str) -> dict[str, Any] | None:
     """softmax(alpha) of each epoch in 1/10000, edge by edge; None without alphas."""
     if not record.rows or name not in (record.rows[-1].get("alphas") or {}):
         return None
-    kind = "recurrent" if name == "recurrent" else "conv"
+    kind = kind_of_table(name)
     shape = (len(edges(kind)), len(operations(kind)))
     weights: list[list[int]] = []
     for row in record.rows:

@@ -24,8 +24,8 @@ def show(folder: Path) -> None:
     """Print the settings of a run and, when it is finished, its summary."""
     config = read_config(folder)
     settings = ", ".join(f"{name} {value}" for name, value in config.settings.items())
-    typer.echo(f"{config.strategy} against {config.path.name}: looks at {config.look_at}, judged by "
-               f"{config.judge_by}\nsettings: {settings}")
+    typer.echo(f"{config.strategy} against {config.path.name}: looks at {config.look_at}, "
+               f"judged by {config.judge_by}\nsettings: {settings}")
     summary = read_summary(folder)
     if summary is None:
         typer.echo(f"{len(read_rows(folder / SEEDS, config)):,} of {config.seeds:,} seeds done; go "
@@ -123,5 +123,5 @@ def _interval(interval: list[float] | None) -> str:
 
 
 def _difference(found: dict[str, Any]) -> str:
-    return (f"{found['difference']:+.3f} ({_interval(found['interval'])}), better {found['better']:,}"
-            f" times, worse {found['worse']:,}; Wilcoxon p = {found['p']:.2g}")
+    return (f"{found['difference']:+.3f} ({_interval(found['interval'])}), better "
+            f"{found['better']:,} times, worse {found['worse']:,}; Wilcoxon p = {found['p']:.2g}")

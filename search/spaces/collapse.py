@@ -12,7 +12,8 @@ from zoo.genotypes.serialization import Genotype
 
 #: Share of a cell's edges.  The published DARTS_V1 has 3 of 8 in its normal cell; in a recurrent
 #: cell, whose gates learn on every edge, the identity does less harm.
-_SKIPS = {"conv": 0.5, "recurrent": 0.75}
+#: On NAS-Bench-201 good cells have up to three skip connections of six edges.
+_SKIPS = {"conv": 0.5, "recurrent": 0.75, "nasbench201": 0.75}
 _PATIENCE = 3  # epochs: near-equal alphas may look like anything once
 _FREE = ("skip_connect", "identity", "max_pool_3x3", "avg_pool_3x3", "none")
 
@@ -20,15 +21,16 @@ _FREE = ("skip_connect", "identity", "max_pool_3x3", "avg_pool_3x3", "none")
 def warnings(genotype: Genotype) -> list[str]:
     """One line per sign of collapse in the first cell of the genotype; empty if there is none."""
     name, cell = next(iter(genotype.cells().items()))
+    name = "cell" if name == "cell" else f"{name} cell"
     operations = [operation for operation, _ in cell.edges]
     skips = sum(operation in ("skip_connect", "identity") for operation in operations)
     free = sum(operation in _FREE for operation in operations)
     found: list[str] = []
     if skips >= _SKIPS[genotype.kind] * len(operations):
-        found.append(f"collapse: {skips} of {len(operations)} edges of the {name} cell are skip "
+        found.append(f"collapse: {skips} of {len(operations)} edges of the {name} are skip "
                      "connections")
     elif free == len(operations):
-        found.append(f"collapse: every edge of the {name} cell is parameter-free")
+        found.append(f"collapse: every edge of the {name} is parameter-free")
     return found
 
 

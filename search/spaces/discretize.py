@@ -1,7 +1,8 @@
 """From the weights of the operations on each edge to a genotype, and statistics of both.
 
 Liu et al. 2019 (arXiv 1806.09055, section 2.4): on every edge the strongest operation that is
-not `none`, into every node the two strongest edges; in a recurrent cell the strongest one.
+not `none`, into every node the two strongest edges; in a recurrent cell the strongest one.  In the
+space of NAS-Bench-201 on every edge the strongest of all (Dong & Yang 2020, arXiv 2001.00326).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from zoo.genotypes.cell import Cell
 from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS, NasBench201Genotype
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype
 
@@ -21,7 +23,10 @@ from zoo.genotypes.serialization import Genotype
 CONV_OPERATIONS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3",
                    "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
 RECURRENT_OPERATIONS = ("none", "tanh", "relu", "sigmoid", "identity")
-NODES = {"conv": 4, "recurrent": 8}  # intermediate nodes of a cell
+_OPERATIONS = {"conv": CONV_OPERATIONS, "recurrent": RECURRENT_OPERATIONS,
+               "nasbench201": tuple(NASBENCH201_OPERATIONS)}
+NODES = {"conv": 4, "recurrent": 8, "nasbench201": 3}  # nodes of a cell after its inputs
+_TABLES = {"recurrent": "recurrent", "cell": "nasbench201"}  # name of a table: kind of its cell
 
 #: The table of each cell: (edges, operations) alphas, or the weights made from them.
 Mixing: TypeAlias = dict[str, Tensor]
@@ -35,20 +40,29 @@ def edges(kind: str) -> list[tuple[int, int]]:
 
 def kind_of(mixing: Mixing) -> str:
     """The kind of cell whose tables these are."""
-    return "recurrent" if "recurrent" in mixing else "conv"
+    return kind_of_table(next(iter(mixing)))
+
+
+def kind_of_table(name: str) -> str:
+    """The kind of cell that has a table of this name."""
+    return _TABLES.get(name, "conv")
 
 
 def operations(kind: str) -> tuple[str, ...]:
     """The columns of a table of alphas."""
-    return CONV_OPERATIONS if kind == "conv" else RECURRENT_OPERATIONS
+    return _OPERATIONS[kind]
 
 
 def discretize(mixing: Mixing) -> Genotype:
-    """The genotype of {"normal": (14, 8), "reduce": (14, 8)} or {"recurrent": (36, 5)}.
+    """The genotype of {"normal": (14, 8), "reduce": (14, 8)}, {"recurrent": (36, 5)} or
+    {"cell": (6, 5)}.
 
     The edges of a node are sorted by strength, as in the 2018 release.
     """
     kind = kind_of(mixing)
+    if kind == "nasbench201":
+        best = mixing["cell"].detach().double().cpu().argmax(dim=1)
+        return NasBench201Genotype.of(*(operations(kind)[column] for column in best.tolist()))
     cells = [_cell(table.detach().double().cpu(), kind) for table in mixing.values()]
     return ConvGenotype(*cells) if kind == "conv" else RecurrentGenotype(*cells)
 

@@ -44,12 +44,12 @@ class Entry:
         return importlib.import_module(f"search.strategies.{self.module}")
 
 
-_BOTH = ("conv", "recurrent")
+_ALL = ("conv", "recurrent", "nasbench201")
 
 #: The strategy where none is named.
 DEFAULT = "darts"
 STRATEGIES = {
-    "darts": Entry("darts", "Darts", _BOTH, True, "differentiable, order 1 or 2"),
+    "darts": Entry("darts", "Darts", _ALL, True, "differentiable, order 1 or 2"),
     # Xu et al. 2020, section 4.2.1.
     "pc-darts": Entry("pc_darts", "PcDarts", ("conv",), True,
                       "partial channels, edge normalization", {
@@ -57,23 +57,23 @@ STRATEGIES = {
                   "alpha_learning_rate": 6e-4, "warm_up": 15},
         "quick": {"channels": 16, "warm_up": 4}}),
     # Dong & Yang 2019, section 4.2.
-    "gdas": Entry("gdas", "Gdas", _BOTH, True,
+    "gdas": Entry("gdas", "Gdas", _ALL, True,
                   "samples one operation per edge (Gumbel-softmax)", {
         "paper": {"epochs": 250}, "quick": {"epochs": 30}}),
-    "random-ws": Entry("random_ws", "RandomWs", _BOTH, True,
+    "random-ws": Entry("random_ws", "RandomWs", _ALL, True,
                        "random cells with shared weights", {"quick": {"epochs": 30}},
                        ("order", "alpha_learning_rate")),
-    "enas": Entry("enas", "Enas", _BOTH, True, "a controller, with shared weights", {
+    "enas": Entry("enas", "Enas", _ALL, True, "a controller, with shared weights", {
         "paper": {"epochs": 150}, "quick": {"epochs": 30}}, ("order", "alpha_learning_rate")),
-    "random": Entry("random", "Random", _BOTH, False, "random cells, each trained from scratch"),
-    "evolution": Entry("evolution", "Evolution", _BOTH, False, "aging evolution (AmoebaNet)"),
-    "reinforce": Entry("reinforce", "Reinforce", _BOTH, False, "a controller with PPO (NASNet)",
+    "random": Entry("random", "Random", _ALL, False, "random cells, each trained from scratch"),
+    "evolution": Entry("evolution", "Evolution", _ALL, False, "aging evolution (AmoebaNet)"),
+    "reinforce": Entry("reinforce", "Reinforce", _ALL, False, "a controller with PPO (NASNet)",
                        unused=("warm_start",)),  # its cells come from the controller
-    "local-search": Entry("local_search", "LocalSearch", _BOTH, False,
+    "local-search": Entry("local_search", "LocalSearch", _ALL, False,
                           "moves to better neighbors, begins again at an optimum"),
-    "bananas": Entry("bananas", "Bananas", _BOTH, False,
+    "bananas": Entry("bananas", "Bananas", _ALL, False,
                      "trains what a forest predicts to be good"),
-    "training-free": Entry("training_free", "TrainingFree", ("conv",), False,
+    "training-free": Entry("training_free", "TrainingFree", ("conv", "nasbench201"), False,
                            "evolution on scores at initialization, trains the best few"),
     "hierarchical": Entry("hierarchical", "Hierarchical", ("hierarchical",), False,
                           "evolution of hierarchical motifs"),

@@ -40,7 +40,7 @@ class OneShot(Strategy):
     the search so far.
     """
 
-    spaces: tuple[str, ...] = ("conv", "recurrent")
+    spaces: tuple[str, ...] = ("conv", "recurrent", "nasbench201")
 
     def __init__(self, task: SearchTask, settings: OneShotSettings, seed: int = 0,
                  dtype: torch.dtype = torch.float32) -> None:

@@ -14,11 +14,14 @@ from torch.nn.utils import clip_grad_norm_
 
 from search.progress import Report, silent
 from search.spaces.discretize import Mixing, one_hot
+from search.spaces.nasbench201 import NasBench201Space
 from search.spaces.space import ConvSpace, RecurrentSpace
 from search.strategies.one_shot import OneShot
 from search.supernets.base import Batch, StepOutput
 from zoo.genotypes.serialization import Genotype, from_dict, to_dict
 from zoo.system import distributed
+
+_SPACES = {"conv": ConvSpace, "recurrent": RecurrentSpace, "nasbench201": NasBench201Space}
 
 
 class SingleCell(OneShot):
@@ -33,7 +36,7 @@ class SingleCell(OneShot):
     def prepare(self) -> None:
         """Build the optimizer and the space to sample from."""
         super().prepare()
-        self.space = ConvSpace() if self.task.space == "conv" else RecurrentSpace()
+        self.space = _SPACES[self.task.space]()
         self.best: Genotype | None = None
 
     def draw(self) -> Genotype:

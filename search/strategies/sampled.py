@@ -104,8 +104,8 @@ class SampleSpace(Protocol):
 
 
 class CandidateEvaluator(Protocol):
-    """Trains candidates, as `search.candidates.workers.Evaluator` does, or looks them up in a table,
-    as `search.tables.evaluator.TableEvaluator` does.
+    """Trains candidates, as `search.candidates.workers.Evaluator` does, or looks them up, as
+    `search.tables.evaluator.TableEvaluator` does.
 
     `unit` ("images", "tokens" or "cells") is the unit of the `cost` of one candidate; `measure`
     ("valid_accuracy", "valid_perplexity" or a column) is the metric of its results.

@@ -78,7 +78,7 @@ class MergedCell(nn.Module):
 
     def forward(self, s0: Tensor, s1: Tensor, weights: Tensor) -> Tensor:
         """The four nodes, concatenated along the channels."""
-        active = _active(weights)
+        active = computed(weights)
         # Unbind once: the gradient of a row indexed by itself would be as large as the table.
         kernels = {name: table.unbind() for name, table in self.depthwise.items()}
         matrices = {name: table.unbind() for name, table in self.pointwise.items()}
@@ -197,14 +197,15 @@ def shuffle(x: Tensor, groups: int) -> Tensor:
     return parts.reshape(x.shape).contiguous(memory_format=torch.channels_last)
 
 
-def _active(weights: Tensor) -> list[list[bool]]:
-    """Which operations of which edges are computed: those whose weight is not 0.
+def computed(weights: Tensor) -> list[list[bool]]:
+    """Which operations (columns, the first is `none`) of which edges (rows) are computed: those
+    whose weight is not 0.
 
     While a CUDA graph is captured no value can be read, and the graph is replayed with other
     weights: then all but `none` are computed.
     """
     if weights.is_cuda and torch.cuda.is_current_stream_capturing():
-        return [[name != "none" for name in CONV_OPERATIONS]] * len(EDGES)
+        return [[column > 0 for column in range(weights.shape[1])]] * weights.shape[0]
     return (weights.detach() != 0).tolist()
 
 

@@ -1,4 +1,4 @@
-"""The settings of a search against a table: from what a user asks for to `config.json`, and back."""
+"""The settings of a search against a table: from what a user asks for to `config.json`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from search.strategies import DEFAULT, STRATEGIES, Entry, entry
+from search.strategies import STRATEGIES, Entry, entry
 from search.tables.truth import Truth, read_truth, table_sha256
 from zoo.genotypes.table import TableError, read_table
 from zoo.training.trainer import check_seed
@@ -85,11 +85,12 @@ def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
     if "candidates" in options.given:
         raise ValueError("the cells that a search against a table looks at are its --budget; leave "
                          "--candidates out")
-    settings = dataclasses.replace(settings.changed(options.given | {"candidates": budget}))
+    settings = settings.changed(options.given | {"candidates": budget})
     truth = read_truth(options.table, options.look_at, options.judge_by or options.look_at)
     if budget > len(truth.looked):
-        raise TableError(f"{options.table} has {len(truth.looked):,} cells with figures, fewer than "
-                         f"the {budget:,} to look at; take --budget {len(truth.looked)} or less")
+        raise TableError(f"{options.table} has {len(truth.looked):,} cells with figures, fewer "
+                         f"than the {budget:,} to look at; take --budget {len(truth.looked)} or "
+                         "less")
     return TableConfig(
         strategy=name, table=str(options.table.resolve()),
         table_sha256=table_sha256(options.table), look_at=truth.look_at, judge_by=truth.judge_by,
@@ -111,4 +112,4 @@ def table_entry(strategy: str) -> Entry:
 
 def table_settings(strategy: str) -> Any:
     """The settings of a strategy on a table.  Raises ValueError as `table_entry` does."""
-    return table_entry(strategy or DEFAULT).table_settings()
+    return table_entry(strategy).table_settings()

@@ -153,8 +153,9 @@ def _parsed(path: Path, lines: list[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def _damaged(path: Path, line: int) -> RunError:
-    return RunError(f"{path} is damaged (line {line} is not that of its seed); remove the file and "
-                    f"go on with `{command('search', 'resume', path.parent)}`, which writes it anew")
+    return RunError(f"{path} is damaged (line {line} is not that of its seed); remove the file "
+                    f"and go on with `{command('search', 'resume', path.parent)}`, which writes it "
+                    "anew")
 
 
 def _append(path: Path, rows: list[dict[str, Any]]) -> None:

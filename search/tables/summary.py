@@ -49,7 +49,9 @@ def paired(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> 
     """The difference of two searches with the same seeds, its 95 % interval, and the p-value of
     Wilcoxon's signed-rank test, two-sided (Wilcoxon 1945)."""
     differences = [row["judged_by"] - other["judged_by"] for row, other in zip(rows, others)]
-    p = 1.0 if not any(differences) else float(stats.wilcoxon(differences).pvalue)
+    p = 1.0
+    if any(differences):
+        _, p = map(float, tuple(stats.wilcoxon(differences))[:2])
     return {"difference": statistics.fmean(differences), **_spread(differences), "p": p,
             "better": sum(each > 0 for each in differences),
             "worse": sum(each < 0 for each in differences)}

@@ -9,7 +9,8 @@ from zoo.messages.spelling import choices
 
 #: Module and class of each domain, by the name that `--space` takes.
 DOMAINS = {"conv": ("conv", "ConvDomain"), "recurrent": ("recurrent", "RecurrentDomain"),
-           "hierarchical": ("hierarchical", "HierarchicalDomain")}
+           "hierarchical": ("hierarchical", "HierarchicalDomain"),
+           "nasbench201": ("nasbench201", "NasBench201Domain")}
 
 
 def domain(space: str) -> Domain:

@@ -23,4 +23,4 @@ class HierarchicalDomain(ConvDomain):
         return HierarchicalSpace()
 
     def recipe(self, preset: str, data: str) -> Recipe:
-        return image_recipe(preset, data, hierarchical=True)
+        return image_recipe(preset, data, "hierarchical")

@@ -53,7 +53,7 @@ function headline() {
 // --- the cell -----------------------------------------------------------------------------
 
 function stage(cell) {
-  const figure = add(byId('stages'), 'figure', cell.name === 'recurrent' || !cell.name ? 'stage wide' : 'stage')
+  const figure = add(byId('stages'), 'figure', ['recurrent', 'cell', ''].includes(cell.name) ? 'stage wide' : 'stage')
   const width = Math.max(...cell.drawings.map((one) => one.width))
   const height = Math.max(...cell.drawings.map((one) => one.height))
   const pan = add(figure, 'div', 'pan')

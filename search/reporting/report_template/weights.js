@@ -22,7 +22,7 @@ function colorOf(operation) {
 
 /** Names of the inputs and of the nodes, as the drawing and Genotype(...) have them. */
 function edgeName(cell, node, source) {
-  if (cell === 'recurrent') return `${source} → ${node + 1}`
+  if (cell === 'recurrent' || cell === 'cell') return `${source} → ${node + 1}`
   return `${['c_k−2', 'c_k−1'][source] ?? source} → ${node + 2}`
 }
 
