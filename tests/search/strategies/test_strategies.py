@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from search.candidates.base import Result
-from search.spaces.controller import Controller
+from search.spaces.controller import Controller, IndependentController
 from search.spaces.hierarchical import HierarchicalSpace
+from search.spaces.nasbench201 import NasBench201Space
 from search.spaces.space import ConvSpace, RecurrentSpace
 from search.strategies import evolution, hierarchical, reinforce
 from search.strategies.bananas import Bananas, BananasSettings
@@ -71,6 +72,15 @@ MAKE = {
                                             warm_start="training-free", scored=30), seed),
     "reinforce": lambda toy, seed=0: Reinforce(
         ConvSpace(), toy, ReinforceSettings(22, 4, hidden=8, learning_rate=0.1), seed),
+    "independent": lambda toy, seed=0: Reinforce(
+        NasBench201Space(), toy, ReinforceSettings(
+            22, 4, controller="independent", learning_rate=0.1), seed),
+    "local-search": lambda toy, seed=0: LocalSearch(
+        ConvSpace(nodes=2), toy, LocalSearchSettings(22, 4, initial=4), seed),
+    "steepest": lambda toy, seed=0: LocalSearch(
+        NasBench201Space(nodes=1), toy, LocalSearchSettings(22, 4, greedy=False), seed),
+    "bananas": lambda toy, seed=0: Bananas(
+        ConvSpace(), toy, BananasSettings(22, 4, initial=6, trees=5), seed),
     "hierarchical": lambda toy, seed=0: Hierarchical(
         HierarchicalSpace(mutations=20), toy, HierarchicalSettings(22, 4, population=6), seed),
 }
@@ -290,6 +300,68 @@ def test_temperature_and_tanh_keep_a_controller_undecided():
 def test_the_random_state_is_plain_numbers():
     state = MAKE["random"](Toy()).state_dict()["random"]
     assert random.Random(0).getstate() == (state[0], tuple(state[1]), state[2])
+
+
+# --- local search and the model ---------------------------------------------------------------
+
+
+def test_local_search_moves_only_to_better_neighbors_and_begins_again_at_an_optimum():
+    space, toy = NasBench201Space(nodes=2), Toy("nor_conv_3x3")
+    strategy = LocalSearch(space, toy, LocalSearchSettings(60, 1), seed=1)
+    tried, before = [], None
+    for number in range(1, strategy.epochs + 1):
+        trial, = strategy.wave(number)
+        tried.append(trial)
+        if trial.parent is not None:
+            assert trial.genotype in space.neighbors(tried[trial.parent].genotype)
+            assert trial.parent == before.number
+        before = strategy.current or before
+    assert tried[0].parent is None and len({trial.genotype for trial in tried}) == 60
+    again = [trial for trial in tried[1:] if trial.parent is None]
+    assert strategy.best.result.score == 1 and again
+    first = again[0].number
+    best = max(tried[:first], key=lambda trial: trial.result.score)
+    # Nothing around the optimum is better, and all of it was tried.
+    around = {trial.genotype: trial.result.score for trial in tried[:first]}
+    assert all(around[each] <= best.result.score for each in space.neighbors(best.genotype))
+
+
+def test_bananas_tries_nothing_twice_and_prefers_what_is_good():
+    toy = Toy("nor_conv_3x3")
+    strategy = Bananas(NasBench201Space(), toy, BananasSettings(60, 5, initial=20, trees=10), 0)
+    trials = [trial for number in range(1, 13) for trial in strategy.wave(number)]
+    later = trials[20:]
+    assert len({trial.genotype for trial in later}) == len(later)
+    assert not {trial.genotype for trial in later} & {trial.genotype for trial in trials[:20]}
+    assert statistics.fmean(t.result.score for t in later) > 0.2 + statistics.fmean(
+        t.result.score for t in trials[:20])
+
+
+@pytest.mark.parametrize("settings, kind", [
+    ({"initial": 9}, LocalSearchSettings), ({"initial": 9}, BananasSettings)])
+def test_more_cells_to_begin_with_than_candidates_are_refused(settings, kind):
+    with pytest.raises(ValueError, match="8 candidates are fewer than the 9 to begin with"):
+        kind(candidates=8, wave=1, **settings)
+
+
+def test_an_unknown_controller_is_refused():
+    with pytest.raises(ValueError, match="controller must be lstm or independent, not 'gru'"):
+        ReinforceSettings(8, 4, controller="gru")
+
+
+def test_the_independent_controller_samples_what_its_logits_say():
+    controller = IndependentController([2, 3], torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        controller.logits.copy_(torch.tensor([[0.0, 1.0, 9.0], [1.0, 0.0, 2.0]]))
+    choices, log_probs, entropies = controller.sample(4000, torch.Generator().manual_seed(1))
+    expected = [torch.tensor([0.0, 1.0]).softmax(0), torch.tensor([1.0, 0.0, 2.0]).softmax(0)]
+    for number, shares in enumerate(expected):
+        seen = torch.bincount(choices[:, number], minlength=len(shares)) / 4000
+        assert torch.allclose(seen, shares, atol=0.03)
+    wanted = sum(shares.log()[choices[:, number]] for number, shares in enumerate(expected))
+    assert torch.allclose(log_probs, wanted)
+    assert torch.allclose(entropies, -sum((p * p.log()).sum() for p in expected).expand(4000))
+    assert torch.equal(controller.log_prob(choices)[0], log_probs)
 
 
 # --- training-free ----------------------------------------------------------------------------
