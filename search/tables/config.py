@@ -11,6 +11,7 @@ from typing import Any
 
 import zoo
 from search.strategies import STRATEGIES, Entry, entry
+from search.strategies.sampled import WARM
 from search.tables.truth import Truth, read_truth, table_sha256
 from zoo.genotypes.table import TableError, read_table
 from zoo.training.trainer import check_seed
@@ -85,6 +86,9 @@ def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
     if "candidates" in options.given:
         raise ValueError("the cells that a search against a table looks at are its --budget; leave "
                          "--candidates out")
+    if warm := next((option for option in options.given if option in WARM), None):
+        raise ValueError(f"--set {warm} is of a warm start, which scores networks that are to be "
+                         "trained; against a table nothing is, leave it out")
     settings = settings.changed(options.given | {"candidates": budget})
     truth = read_truth(options.table, options.look_at, options.judge_by or options.look_at)
     if budget > len(truth.looked):
@@ -94,7 +98,9 @@ def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
     return TableConfig(
         strategy=name, table=str(options.table.resolve()),
         table_sha256=table_sha256(options.table), look_at=truth.look_at, judge_by=truth.judge_by,
-        seed=seed, seeds=seeds, budget=budget, settings=dataclasses.asdict(settings),
+        seed=seed, seeds=seeds, budget=budget, settings={
+            option: value for option, value in dataclasses.asdict(settings).items()
+            if option not in WARM},
         versions={"genotype-zoo": zoo.__version__}), truth
 
 

@@ -215,6 +215,7 @@ def test_a_curve_is_the_mean_of_what_was_best_after_each_look():
     ({"strategy": "evolutoin"}, "unknown strategy 'evolutoin'; did you mean evolution"),
     ({"budget": 5}, "5 candidates do not fill the population of 10"),
     ({"given": {"candidates": 3}}, "are its --budget; leave --candidates out"),
+    ({"given": {"warm_start": "training-free"}}, "--set warm_start is of a warm start"),
     ({"given": {"populaton": 3}}, "unknown setting 'populaton'; did you mean population"),
 ])
 def test_what_does_not_go_together_is_refused(options, message, table):
