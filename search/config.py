@@ -23,7 +23,7 @@ from search.strategies import DEFAULT, STRATEGIES, Entry, entry
 from search.tasks import domain
 from search.tasks.base import Domain
 from zoo import registry
-from zoo.messages.spelling import did_you_mean
+from zoo.messages.spelling import did_you_mean, either
 from zoo.recipes.base import check_known, current_names
 from zoo.recipes.options import Options
 from zoo.system import distributed
@@ -146,7 +146,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     found = entry(name)
     space = options.space or found.spaces[0]
     if space not in found.spaces:
-        raise ValueError(f"{name} searches the {' or '.join(found.spaces)} space, not {space!r}; "
+        raise ValueError(f"{name} searches the {either(found.spaces)} space, not {space!r}; "
                          f"{did_you_mean(space, found.spaces)}choose one with --space")
     seed = options.seed or 0
     check_seed(seed)

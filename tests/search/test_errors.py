@@ -90,7 +90,7 @@ def run(interrupted, tmp_path):
     (["--preset", "quik"], "unknown preset 'quik'; did you mean quick?"),
     (["--strategy", "random", "--preset", "papr"], "did you mean paper?"),
     (["--space", "convv"],
-     "darts searches the conv or recurrent space, not 'convv'; did you mean conv? choose"),
+     "darts searches the conv, recurrent or nasbench201 space, not 'convv'; did you mean conv?"),
     (["--strategy", "pc-darts", "--space", "recurrent"],
      "pc-darts searches the conv space, not 'recurrent'"),
     (["--data", "digit"], "did you mean digits"),
@@ -371,7 +371,7 @@ def test_files_that_are_not_json(run):
         history.write_bytes(content)
         assert f"{history} is damaged" in refused("resume", run, also=1)
     history.write_bytes(whole[:300])
-    assert "history.jsonl lacks rows of epochs that are done" in refused("resume", run, also=1)
+    assert "history.jsonl lacks rows of finished epochs" in refused("resume", run, also=1)
     config.write_text("{")
     for command in ("resume", "show", "plot", "compare"):
         assert f"{config} is damaged (not JSON)" in refused(command, run, also=1)

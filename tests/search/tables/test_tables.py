@@ -268,9 +268,9 @@ def test_from_the_command_to_the_comparison(table, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("words, message", [
-    (["--seeds", "3"], "--seeds is of a search against a table; name its file with --table"),
+    (["--seeds", "3"], "--seeds is for a search against a table; name its file with --table"),
     (["--table", "whole.csv", "--look-at", "look", "--data", "digits"],
-     "--data is for a search that trains; against a table nothing is trained"),
+     "--data is for a search that trains; a search against a table trains nothing"),
     (["--table", "whole.csv", "--look-at", "look", "--epochs", "3"], "--epochs is for a search"),
     (["--table", "nowhere.csv", "--look-at", "look"], "nowhere.csv"),
 ])
