@@ -123,7 +123,8 @@ def build(
         ("hop", "seconds", "max difference", "limit"),
         [(hop.name, f"{hop.seconds:.1f}", *_parity(hop)) for hop in done],
         right=("seconds", "max difference", "limit"))
-    typer.echo(_judged_by(manifest))
+    if told := _judged_by(manifest):
+        typer.echo(told)
     for entry in manifest.agreement:
         typer.echo(_agreement(entry))
     if manifest.precision not in (None, "float32") and not manifest.agreement:
@@ -151,7 +152,9 @@ def _parity(hop: Hop) -> tuple[str, str]:
 
 def _judged_by(manifest: Manifest) -> str:
     """What the differences of a build are measured by."""
-    entry = manifest.parity[-1]
+    entry = next((each for each in manifest.parity if each.outputs), None)
+    if entry is None:
+        return ""
     if entry.relative:
         return "differences are shares of the largest value of each output"
     return f"differences are of logits, which go up to {entry.outputs['logits'].scale:.3g}"
