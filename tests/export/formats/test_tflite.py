@@ -6,21 +6,13 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-import export  # noqa: F401  (its settings are for TensorFlow, which reads them when imported)
+import export  # its settings are for TensorFlow, which reads them when imported
+import zoo
 
 tf = pytest.importorskip("tensorflow")
 from export.formats import onnx as onnx_format  # noqa: E402
 from export.formats import saved_model, tflite  # noqa: E402
-from tests.export.converter.graphs import classifier, model, node, weight  # noqa: E402
-
-
-def flattened():
-    """A Reshape that says the batch, so that an interpreter cannot be resized."""
-    return model([node("Transpose", "x", "t", perm=[0, 2, 1]), node("Shape", "t", "s"),
-                  node("Gather", "s first", "b"), node("Concat", "b rest", "to", axis=0),
-                  node("Reshape", "t to", "r"), node("MatMul", "r w", "y")],
-                 {"x": ["batch", 4, 3]}, ["y"],
-                 {"first": np.array([0]), "rest": np.array([12]), "w": weight(12, 2)})
+from tests.export.converter.graphs import classifier, model, node  # noqa: E402
 
 
 def written(graph, folder):
@@ -30,18 +22,35 @@ def written(graph, folder):
     return folder / "model.tflite"
 
 
-@pytest.mark.parametrize("graph", [classifier(), flattened()], ids=["classifier", "flattened"])
-def test_one_input_and_several(graph, tmp_path):
-    file = written(graph, tmp_path)
+def compare(run, plain, inputs):
+    for count in (1, 5, 2, 1):
+        given = {name: value[:count] for name, value in inputs.items()}
+        found = run(given)
+        for name, expected in plain(given).items():
+            np.testing.assert_allclose(found[name], expected, atol=1e-5)
+
+
+def test_one_input_and_several(tmp_path):
+    file = written(classifier(), tmp_path)
     (entry,) = tf.lite.Interpreter(str(file)).get_input_details()
     assert entry["shape"][0] == entry["shape_signature"][0] == 1
-    run, plain = tflite.load(file), onnx_format.load(tmp_path / "model.onnx")
-    shape = [size.dim_value for size in graph.graph.input[0].type.tensor_type.shape.dim][1:]
-    values = np.random.default_rng(0).normal(size=(5, *shape)).astype(np.float32)
-    for count in (1, 5, 2, 1):
-        (expected,) = plain({"x": values[:count]}).values()
-        (found,) = run({"x": values[:count]}).values()
-        np.testing.assert_allclose(found, expected, atol=1e-5)
+    values = np.random.default_rng(0).normal(size=(5, *entry["shape"][1:])).astype(np.float32)
+    plain = onnx_format.load(tmp_path / "model.onnx")
+    compare(tflite.load(file), plain, {"x": values})
+
+
+def test_several_where_the_graph_has_the_batch_in_it(tmp_path):
+    """A step of a language model: no interpreter resizes it, so they run one by one."""
+    step = zoo.create_model("ENAS_RNN", network="language", vocabulary=40, embedding=16, hidden=16)
+    export.export(step, ["onnx", "tflite"], tmp_path / "step")
+    file = tmp_path / "step/tflite/model.tflite"
+    random = np.random.default_rng(0)
+    inputs = {"tokens": random.integers(0, 40, 5).astype(np.int32),
+              "hidden": random.normal(size=(5, 16)).astype(np.float32)}
+    interpreter = tf.lite.Interpreter(str(file))
+    with pytest.raises(RuntimeError):
+        interpreter.get_signature_runner(tflite.SIGNATURE)(**inputs)
+    compare(tflite.load(file), onnx_format.load(tmp_path / "step/onnx/model.onnx"), inputs)
 
 
 def test_an_interpreter_is_resized(tmp_path):
