@@ -41,16 +41,23 @@ OUTSIDE = [(name, backend) for name, each in RUNTIMES.items() if each.verify
 
 
 def tensors() -> onnx.ModelProto:
-    """Ids and a mask in; features, their largest place and whether it is late out."""
+    """Ids, a mask and truth values in; features, their largest place and whether they are above 0
+    out."""
     graph = model(
         [node("Gather", "table ids", "looked"), node("Unsqueeze", "mask two", "wide"),
          node("Mul", "looked wide", "kept"), node("MatMul", "kept w", "features"),
          node("ReduceMax", "features", "rows", axes=[2], keepdims=0),
+         node("Where", "wanted rows zero", "chosen"), node("Greater", "chosen zero", "above"),
          node("ArgMax", "rows", "best", axis=1, keepdims=0)],
-        {"ids": ["batch", 5], "mask": ["batch", 5]}, ["features", "best"],
-        {"table": weight(11, 6), "w": weight(6, 4, seed=1), "two": np.array([2])})
-    graph.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
-    graph.graph.output[1].type.tensor_type.elem_type = TensorProto.INT64
+        {"ids": ["batch", 5], "mask": ["batch", 5], "wanted": ["batch", 5]},
+        ["features", "above", "best"],
+        {"table": weight(11, 6), "w": weight(6, 4, seed=1), "two": np.array([2]),
+         "zero": np.zeros(1, np.float32)})
+    for value, kind in ((graph.graph.input[0], TensorProto.INT64),
+                        (graph.graph.input[2], TensorProto.BOOL),
+                        (graph.graph.output[1], TensorProto.BOOL),
+                        (graph.graph.output[2], TensorProto.INT64)):
+        value.type.tensor_type.elem_type = kind
     return graph
 
 
@@ -89,7 +96,7 @@ def test_the_fixture_agrees(name, backend, kind, artifacts, page_folder):
 
 @pytest.mark.parametrize("name", [*OF_THE_PAGE, "node"])
 def test_wrong_numbers_are_found_and_named(name, artifacts, page_folder, tmp_path):
-    """In the second of two outputs, of integers."""
+    """In the last output, of integers, and in the first, of real numbers."""
     wrong = changed(artifacts["tensors"], tmp_path / "wrong", -1, 1)
     (row,) = in_runtime(wrong, name, ["wasm"])
     assert row.failed and row.verdict == "best differs" and row.difference == 1

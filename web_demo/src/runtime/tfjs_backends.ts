@@ -8,7 +8,7 @@ import simdWasm from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.
 import threadedWasm from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url';
 import { Failure, messageOf } from '../artifact/failure';
 import { TITLES, type Backend } from './backends';
-import { threadsOf } from './runtime';
+import { threadsOf, watchDevice } from './runtime';
 
 /** What waits for numbers, by how to end it, and their backend: TensorFlow.js waits for a lost one for ever. */
 const waiting = new Map<(error: Failure) => void, string>();
@@ -61,7 +61,7 @@ export async function startBackend(
     for (const [fail, of] of [...waiting]) if (of === backend) fail(new Failure(`${sentence}.`));
   };
   if (backend === 'webgl') watchContext(tf.backend() as MathBackendWebGL, lose);
-  if (backend === 'webgpu') watchDevice(tf.backend() as WebGPUBackend, lose);
+  if (backend === 'webgpu') watchBackend(tf.backend() as WebGPUBackend, lose);
 }
 
 /** Forgets a backend that was lost or did not start, so that nothing tries to free what it held. */
@@ -104,11 +104,8 @@ function watchContext(backend: MathBackendWebGL, onLost: (sentence: string) => v
   });
 }
 
-function watchDevice(backend: WebGPUBackend, onLost: (sentence: string) => void): void {
+function watchBackend(backend: WebGPUBackend, onLost: (sentence: string) => void): void {
   if (watched.has(backend)) return;
   watched.add(backend);
-  void backend.device.lost.then(({ reason }) => {
-    if (reason !== 'destroyed')
-      onLost('The browser took the WebGPU device away (a graphics driver that restarted, or one short of memory)');
-  });
+  watchDevice(backend.device, onLost);
 }
