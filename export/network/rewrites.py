@@ -1,8 +1,9 @@
 """Exact rewrites of a traced network, each for something that a later hop cannot do or does slowly.
 
-What fails without them was measured on onnx-tf 1.10, tensorflowjs 4.22 and TF.js 4.22: TensorFlow
-cannot leave the padding of one side out of an average, a depthwise convolution cannot have stride and dilation both, a grouped convolution converts and throws at
-the first prediction, and every node left over is one more dispatch on a GPU.
+What fails without them was measured on onnx-tf 1.10, tensorflowjs 4.22 and TF.js 4.22: an
+average that leaves out the padding of one side is not portable, a depthwise convolution cannot
+have stride and dilation both, a grouped convolution converts and throws at the first prediction,
+and every node left over is one more dispatch on a GPU.
 
 The graph is in float64 with shapes propagated (`ShapeProp`); a rewrite edits it in place and
 returns how many times it applied.
