@@ -283,13 +283,12 @@ def test_too_large_for_memory_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("change, why", [
     ({}, "give the test images of cifar10 with --path"),
-    ({"files": {}}, "it is measured on TF.js files; add tfjs to the formats"),
     ({"data": None}, "its images are of no known data set"),
     ({"task": "language-model-step"}, "a language model has no test images"),
 ])
 def test_the_note_on_unmeasured_agreement(change, why):
     manifest = types.SimpleNamespace(**{
-        "task": "image-classification", "precision": "uint8", "files": {"tfjs/model.json": None},
+        "task": "image-classification", "precision": "uint8",
         "input": types.SimpleNamespace(data=change.get("data", "cifar10"))} | change)
     assert commands._unmeasured(manifest) == (
         f"uint8 weights: how often they give the answer of float32 was not measured; {why}")
