@@ -99,6 +99,9 @@ def run(
     judge_by: Annotated[str | None, _setting(
         "With --table: column that the found cell is judged by. Default: that of --look-at.")
         ] = None,
+    limits: Annotated[list[str] | None, typer.Option(
+        "--limit", help="With --table: 'COLUMN<=NUMBER' (or >=), beyond which no cell is proposed; "
+        "may be repeated.", show_default=False)] = None,
     seeds: Annotated[int | None, _setting(
         "With --table: searches, each with a seed of its own. Default: 100.")] = None,
     config: Config = None,
@@ -144,9 +147,10 @@ def run(
             "workers": workers if workers != "auto" else None, "precision": precision,
             "threads": threads, "name": name, "replace": replace or None})
         _against_table(table, strategy, look_at, judge_by, seed, seeds, budget, assignments or [],
-                       output)
+                       limits or [], output)
         return
-    for option, value in (("look-at", look_at), ("judge-by", judge_by), ("seeds", seeds)):
+    for option, value in (("look-at", look_at), ("judge-by", judge_by), ("seeds", seeds),
+                          ("limit", limits)):
         if value is not None:
             raise ValueError(f"--{option} is for a search against a table; name its file with "
                              "--table, or omit it")
@@ -246,13 +250,13 @@ def _refuse_with_table(**options: object) -> None:
 
 def _against_table(table: Path, strategy: str | None, look_at: str | None, judge_by: str | None,
                    seed: int | None, seeds: int | None, budget: int | None,
-                   assignments: list[str], output: Path | None) -> None:
+                   assignments: list[str], limits: list[str], output: Path | None) -> None:
     from search.tables.config import TableOptions, plan
     from search.tables.run import start
     from zoo.recipes.config_file import read_assignments
 
     config, truth = plan(TableOptions(table, strategy, look_at, judge_by, seed, seeds, budget,
-                                      read_assignments(assignments)))
+                                      read_assignments(assignments), limits))
     folder = output or _free(f"search-{config.strategy}-{table.stem}", "summary.json")
     start(folder, config)
     for line in truth.table.notes:

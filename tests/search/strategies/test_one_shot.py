@@ -20,6 +20,7 @@ from search.strategies.gdas import Gdas, draw
 from search.strategies.pc_darts import PcDarts
 from search.strategies.random_ws import RandomWs
 from search.tasks.image import ImageSearchTask
+from search.tasks.nasbench201 import EdgeSearchTask
 from search.tasks.text import TextSearchTask
 from zoo.data.base import DataError, ImageData, Split
 from zoo.data.images import load
@@ -45,14 +46,18 @@ def text():
 
 SETTINGS = {"conv": SMALL, "recurrent": TextSettings(
     hidden=6, batch_size=4, bptt=10, epochs=3, learning_rate=1.0, dropout=0.1, dropout_input=0.1)}
-TASKS = {"conv": (ImageSearchTask, digits), "recurrent": (TextSearchTask, text)}
+SETTINGS["nasbench201"] = SMALL
+TASKS = {"conv": (ImageSearchTask, digits), "recurrent": (TextSearchTask, text),
+         "nasbench201": (EdgeSearchTask, digits)}
+CELLS = {"conv": {"normal": (14, 8), "reduce": (14, 8)}, "recurrent": {"recurrent": (36, 5)},
+         "nasbench201": {"cell": (6, 5)}}  # the shapes of their tables
 STRATEGIES = {
-    "darts": (Darts, {}, ("conv", "recurrent")),
-    "darts-2": (Darts, {"order": 2}, ("conv", "recurrent")),
+    "darts": (Darts, {}, ("conv", "recurrent", "nasbench201")),
+    "darts-2": (Darts, {"order": 2}, ("conv", "recurrent", "nasbench201")),
     "pc-darts": (PcDarts, {"warm_up": 1}, ("conv",)),
-    "gdas": (Gdas, {}, ("conv", "recurrent")),
-    "random-ws": (RandomWs, {}, ("conv", "recurrent")),
-    "enas": (Enas, {}, ("conv", "recurrent")),
+    "gdas": (Gdas, {}, ("conv", "recurrent", "nasbench201")),
+    "random-ws": (RandomWs, {}, ("conv", "recurrent", "nasbench201")),
+    "enas": (Enas, {}, ("conv", "recurrent", "nasbench201")),
 }
 EVERY = [(name, space) for name, (_, _, spaces) in STRATEGIES.items() for space in spaces]
 
@@ -91,23 +96,23 @@ def row_of(strategy, number):
 
 
 def check_row(row, name, space, number, images):
-    metric = "accuracy" if space == "conv" else "perplexity"
-    cells = {"conv": {"normal", "reduce"}, "recurrent": {"recurrent"}}[space]
+    metric = "accuracy" if space != "recurrent" else "perplexity"
+    cells = CELLS[space].keys()
     wanted = {"epoch", "cost", "learning_rate", "train_loss", f"train_{metric}", "valid_loss",
               f"valid_{metric}", "operations", "skip_connections", "warnings", "genotype"}
     single = name in ("random-ws", "enas")
     if not single:
         wanted |= {"alphas", "entropy", f"discrete_{metric}", "discretisation_gap"}
         for cell, table in row["alphas"].items():
-            assert np.shape(table) == ((14, 8) if space == "conv" else (36, 5))
+            assert np.shape(table) == CELLS[space][cell]
             assert 0 < row["entropy"][cell] <= math.log(8) + 1e-6
         assert row["alphas"].keys() == row["entropy"].keys() == cells
-        sign = 1 if space == "conv" else -1  # above 0: discretization costs
+        sign = 1 if space != "recurrent" else -1  # above 0: discretization costs
         assert row["discretisation_gap"] == pytest.approx(
             sign * (row[f"valid_{metric}"] - row[f"discrete_{metric}"]))
     assert row.keys() == wanted
     assert row["epoch"] == number
-    assert row["cost"] == {"images" if space == "conv" else "tokens": images * number}
+    assert row["cost"] == {"images" if space != "recurrent" else "tokens": images * number}
     assert row["operations"].keys() == row["skip_connections"].keys() == cells
     genotype = from_dict(row["genotype"])
     assert genotype.kind == space
@@ -115,7 +120,7 @@ def check_row(row, name, space, number, images):
         assert sum(counts.values()) == len(genotype.cells()[cell].edges)
     for kind in ("train", "valid"):
         assert row[f"{kind}_loss"] > 0
-        if space == "conv":
+        if space != "recurrent":
             assert 0 <= row[f"{kind}_accuracy"] <= 1
         else:
             assert row[f"{kind}_perplexity"] == pytest.approx(math.exp(row[f"{kind}_loss"]))
@@ -127,7 +132,7 @@ def test_an_epoch_its_row_and_its_checkpoint(name, space):
     seen = []
     row = json.loads(json.dumps(strategy.epoch(
         1, lambda done, total, facts: seen.append((done, total)))))
-    images = 16 if space == "conv" else strategy.seen  # two whole batches of 8 out of 20
+    images = 16 if space != "recurrent" else strategy.seen  # two whole batches of 8 out of 20
     check_row(row, name, space, 1, images)
     assert seen == [(number + 1, len(seen)) for number in range(len(seen))] and seen
 

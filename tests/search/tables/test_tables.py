@@ -234,6 +234,37 @@ def test_rows_without_a_figure_are_left_out(table, tmp_path):
         read_truth(empty, "look", "judge")
 
 
+@pytest.mark.parametrize("limits", [["judge<=12"], ["judge<=20", "judge >= 6"]])
+def test_nothing_beyond_a_limit_is_proposed_or_the_best(limits, table, tmp_path):
+    low, high = (-1, 12) if len(limits) == 1 else (6, 20)
+    config, truth = planned(table, limits=limits, budget=20)
+    inside = [cell for cell in WHOLE if low <= worth(cell) <= high]
+    assert set(truth.looked) == set(inside) and truth.outside == 125 - len(inside)
+    carried_out(tmp_path / "run", config)
+    summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
+    assert summary["best_of_table"]["judged_by"] == high
+    assert all(low <= row["judged_by"] <= high and row["regret"] == high - row["judged_by"]
+               for row in read_rows(tmp_path / "run" / SEEDS, config))
+
+
+@pytest.mark.parametrize("limit, message", [
+    ("judge<=-1", r"no cell of .*whole\.csv meets judge<=-1; the smallest there is 0"),
+    ("judge>=25", "the largest there is 24"),
+    ("jugde<=3", "no column 'jugde'; did you mean judge"),
+    ("judge=3", "--limit is COLUMN<=NUMBER or COLUMN>=NUMBER"),
+    ("judge<=1.2.3", "--limit is COLUMN<=NUMBER"),
+    ("judge<=3", "cells with figures within the limits, fewer than the 30"),
+])
+def test_limits_that_cannot_be_met_are_refused(limit, message, table):
+    with pytest.raises(ValueError, match=message):
+        planned(table, limits=[limit])
+
+
+def test_limits_that_no_cell_meets_at_once_are_refused(table):
+    with pytest.raises(ValueError, match="meets judge<=3 and judge>=20 at once; widen one"):
+        planned(table, limits=["judge<=3", "judge>=20"])
+
+
 # --- what is typed --------------------------------------------------------------------------
 
 
