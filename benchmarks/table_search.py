@@ -4,8 +4,8 @@
 
 Mellor et al. 2021 (arXiv 2006.04647, table 2) give the mean test accuracy on CIFAR-10 of searches
 of NAS-Bench-201 that look at validation accuracies after 12 epochs; their 12,000 seconds pay for
-about 95 cells.  The table is a file of one's own; each strategy is a run in the output folder, and a
-stopped benchmark goes on where it was.
+about 95 cells.  The table is a file of one's own; each strategy is a run in the output folder, and
+a stopped benchmark goes on where it was.
 """
 
 from __future__ import annotations

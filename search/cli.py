@@ -60,6 +60,9 @@ def run(
         help="conv, recurrent, nasbench201 or hierarchical. Default: the first that the strategy "
         "searches."
         )] = None,
+    operations: Annotated[str | None, _setting(
+        "Restrict the space: names with commas, such as skip_connect,sep_conv_3x3, or a JSON file "
+        "with a list for each edge.")] = None,
     data: Annotated[str | None, typer.Option(
         help="digits, cifar10, cifar100 or folder; recurrent: sample, ptb, wikitext2 or text. "
         "Default: digits or sample.")] = None,
@@ -132,10 +135,10 @@ def run(
     """
     if table is not None:
         _refuse_with_table(**{
-            "space": space, "data": data, "path": path, "size": size, "by": by, "preset": preset,
-            "order": order, "epochs": epochs, "candidates": candidates, "warm-start": warm_start,
-            "channels": channels,
-            "layers": layers, "hidden": hidden, "batch-size": batch_size,
+            "space": space, "operations": operations, "data": data, "path": path, "size": size,
+            "by": by, "preset": preset, "order": order, "epochs": epochs, "candidates": candidates,
+            "warm-start": warm_start, "channels": channels, "layers": layers, "hidden": hidden,
+            "batch-size": batch_size,
             "learning-rate": learning_rate, "alpha-learning-rate": alpha_learning_rate,
             "config": config, "early-stop": early_stop or None, "device": device,
             "workers": workers if workers != "auto" else None, "precision": precision,
@@ -164,7 +167,7 @@ def run(
     options = SearchOptions(
         strategy=strategy, space=space, data=data, path=path, size=size, by=by, preset=preset,
         seed=seed, device=device, precision=precision, threads=threads, budget=budget, name=name,
-        replace=replace, early_stop=early_stop, changes={
+        replace=replace, early_stop=early_stop, operations=operations, changes={
             "order": order, "epochs": epochs, "candidates": candidates,
             "warm_start": warm_start, "channels": channels, "layers": layers, "hidden": hidden,
             "batch_size": batch_size, "learning_rate": learning_rate,

@@ -17,6 +17,8 @@ import torch
 
 import zoo
 from search.settings import check_preset
+from search.spaces.allowed import Allowed, check_allowed, read_allowed
+from search.spaces.discretize import NODES
 from search.strategies import DEFAULT, STRATEGIES, Entry, entry
 from search.tasks import domain
 from search.tasks.base import Domain
@@ -41,13 +43,14 @@ class SearchOptions(Options):
     name: str | None = None
     replace: bool = False
     early_stop: bool = False
+    operations: str | dict[str, Any] | None = None
     settings: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
 
     derived: ClassVar[tuple[str, ...]] = ("epochs", "versions", "processes")
     stale_of_run: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "strategy": ("settings", "training", "space", "early_stop"),
-        "space": ("settings", "training"), "preset": ("settings", "training")}
+        "space": ("settings", "training", "operations"), "preset": ("settings", "training")}
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class RunConfig:
     replace: bool
     early_stop: bool
     preset: str | None = None
+    operations: dict[str, list[list[str]]] | None = None  # of each edge where not all of them are
     epochs: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -89,6 +93,8 @@ class RunConfig:
         config = TypeAdapter(cls).validate_json(json.dumps(dict(values)), strict=True)
         check_threads(config.threads)
         config.strategy_settings()
+        if config.operations is not None:
+            check_allowed(config.operations, config.space)
         return config
 
     @property
@@ -122,7 +128,7 @@ class RunConfig:
         """sha256 of all that a checkpoint's numbers depend on: it fits no other search."""
         facts = {name: getattr(self, name) for name in (
             "strategy", "space", "data_sha256", "seed", "precision", "processes", "settings",
-            "training", "budget")}
+            "training", "budget")} | ({"operations": self.operations} if self.operations else {})
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -175,8 +181,18 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         settings=dataclasses.asdict(settings),
         training=dataclasses.asdict(training) if training else None, budget=options.budget,
         data_sha256=fingerprint, name=options.name, replace=options.replace,
-        early_stop=options.early_stop,
+        early_stop=options.early_stop, operations=_operations(options.operations, space),
         versions={"genotype-zoo": zoo.__version__, "torch": torch.__version__}), data
+
+
+def _operations(given: str | dict[str, Any] | None, space: str) -> Allowed | None:
+    """The operations of each edge.  Raises ValueError for a space that cannot be restricted."""
+    if given is None:
+        return None
+    if space not in NODES:
+        raise ValueError(f"--operations restricts the {', '.join(NODES)} spaces, not the {space} "
+                         "one; leave it out")
+    return read_allowed(given, space) if isinstance(given, str) else check_allowed(given, space)
 
 
 def check_early_stop(strategy: str, early_stop: bool) -> None:

@@ -38,7 +38,7 @@ class Gdas(Darts):
     def weigh(self) -> Mixing:
         """One sampled operation per edge."""
         return {name: draw(table, self.temperature)
-                for name, table in self.network.alphas.items()}
+                for name, table in self.network.masked_alphas().items()}
 
 
 def draw(table: torch.Tensor, temperature: float) -> torch.Tensor:

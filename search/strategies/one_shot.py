@@ -20,6 +20,7 @@ import torch
 
 from search.progress import Report, silent
 from search.spaces import collapse
+from search.spaces.allowed import masks
 from search.spaces.discretize import Mixing, discretize, entropy, one_hot, operation_counts
 from search.strategies.base import SearchTask, Strategy, is_classification
 from search.supernets.base import Alphas, Batch, StepOutput
@@ -52,6 +53,8 @@ class OneShot(Strategy):
         self.seen = 0  # images or tokens
         with _seeded(task.device, seed, 0):
             self.network = self.build_network()
+            if task.allowed is not None:
+                self.network.restrict(masks(task.allowed, task.space))
             self.prepare()
         self.autocast: Callable[[], AbstractContextManager[object]] = (
             contextlib.nullcontext if dtype == torch.float32
@@ -169,7 +172,7 @@ class OneShot(Strategy):
 
     def shown_alphas(self) -> Mixing:
         """The tables that the history keeps; empty for a strategy without alphas."""
-        return self.network.alphas
+        return self.network.masked_alphas()
 
     # --- state ------------------------------------------------------------------------------
 

@@ -34,7 +34,8 @@ class EdgeNormalized(Supernet):
 
     def mixing(self) -> Mixing:
         """The weights of the operations: softmax over an edge times softmax over a node."""
-        return {name: self.alphas[name].softmax(-1)
+        masked = self.masked_alphas()
+        return {name: masked[name].softmax(-1)
                 * torch.cat([part.softmax(0) for part in
                              self.alphas[f"{name}_edges"].split([2, 3, 4, 5])])[:, None]
                 for name in ("normal", "reduce")}
@@ -52,4 +53,4 @@ class PcDarts(Darts):
 
     def shown_alphas(self) -> Mixing:
         """Logarithms of the weights, which include those of the edges."""
-        return {name: table.log() for name, table in self.mixing().items()}
+        return {name: table.clamp_min(1e-38).log() for name, table in self.mixing().items()}

@@ -37,16 +37,28 @@ class Alphas(nn.Module, ABC):
         super().__init__(**settings)  # of the other base class, where there is one
         self.alphas: Mixing = {name: (1e-3 * torch.randn(shape)).requires_grad_()
                                for name, shape in shapes.items()}
+        self.masks: Mixing = {}
+
+    def restrict(self, masks: Mixing) -> None:
+        """Give operations no weight: `masks` are added to the tables, see
+        `search.spaces.allowed.masks`."""
+        self.masks = {name: mask.to(self.alphas[name]) for name, mask in masks.items()}
+
+    def masked_alphas(self) -> Mixing:
+        """The alphas, far below all others where an operation is not allowed."""
+        return {name: table + self.masks[name] if name in self.masks else table
+                for name, table in self.alphas.items()}
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Alphas:
         super()._apply(fn, recurse)
         self.alphas = {name: fn(table.detach()).requires_grad_()
                        for name, table in self.alphas.items()}
+        self.masks = {name: fn(mask) for name, mask in self.masks.items()}
         return self
 
     def mixing(self) -> Mixing:
         """The weights of the operations: softmax of the alphas, edge by edge."""
-        return {name: table.softmax(-1) for name, table in self.alphas.items()}
+        return {name: table.softmax(-1) for name, table in self.masked_alphas().items()}
 
     @abstractmethod
     def loss(self, batch: Batch, mixing: Mixing) -> StepOutput:

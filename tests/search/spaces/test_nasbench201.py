@@ -44,7 +44,7 @@ def test_cells_of_another_space_are_refused():
             with pytest.raises(ValueError, match="is not of the search space"):
                 change(other)
     for choices in ([0, 0], [0, 0, 2]):
-        with pytest.raises(ValueError, match="choices must be 3 numbers below 2"):
+        with pytest.raises(ValueError, match="choices must be 3 numbers below"):
             space.decode(choices)
 
 

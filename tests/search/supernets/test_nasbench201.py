@@ -1,4 +1,4 @@
-"""The supernet of NAS-Bench-201: a one-hot mixing is the network of its cell, gradients are right."""
+"""The supernet of NAS-Bench-201: with a one-hot mixing it is the network of that cell."""
 
 import random
 
