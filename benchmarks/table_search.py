@@ -62,7 +62,8 @@ def line(folder: Path, seconds: float) -> str:
     config = read_config(folder)
     rows = read_rows(folder / SEEDS, config)
     found = of_seeds(rows)
-    mean, deviation = PUBLISHED.get(config.strategy, (None, None))
+    comparable = config.judge_by == "cifar10_test_200"
+    mean, deviation = PUBLISHED.get(config.strategy if comparable else "", (None, None))
     published = "" if mean is None else f"{mean:.2f} ± {deviation:.2f}"
     over, p = "", ""
     if config.strategy != "random":
