@@ -225,7 +225,7 @@ class SampleStrategy(Strategy):
         version, words, gauss = state["random"]
         self.rng.setstate((version, tuple(words), gauss))
         self.cost = state["cost"]
-        self.warm = [from_dict(genotype) for genotype in state.get("warm", [])]  # since 0.6
+        self.warm = [from_dict(genotype) for genotype in state.get("warm", [])]  # new in 0.4
         self.best = None if state["best"] is None else Trial.from_dict(state["best"])
 
 
