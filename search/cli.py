@@ -139,8 +139,9 @@ def run(
             "by": by, "preset": preset, "order": order, "epochs": epochs, "candidates": candidates,
             "warm-start": warm_start, "channels": channels, "layers": layers, "hidden": hidden,
             "batch-size": batch_size, "learning-rate": learning_rate,
-            "alpha-learning-rate": alpha_learning_rate, "config": config, "early-stop": early_stop or None, "device": device,
-            "workers": workers if workers != "auto" else None, "precision": precision,
+            "alpha-learning-rate": alpha_learning_rate, "config": config,
+            "early-stop": early_stop or None, "device": device, "precision": precision,
+            "workers": workers if workers != "auto" else None,
             "threads": threads, "name": name, "replace": replace or None})
         _against_table(table, strategy, look_at, judge_by, seed, seeds, budget, assignments or [],
                        output)
