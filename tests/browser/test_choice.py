@@ -83,7 +83,7 @@ def test_a_model_that_is_chosen_is_kept_in_the_address_too(visit):
     page.select_option("#model", "second")
     page.wait_for_selector("body[data-ready=wasm]")
     page.reload()
-    assert page.input_value("#model") == "second"
+    expect(page.locator("#model")).to_have_value("second")
 
 
 def test_what_a_runtime_downloads_is_said_before(formats, every_format):

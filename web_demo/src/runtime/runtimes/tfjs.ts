@@ -21,7 +21,7 @@ import { startBackend, whileItLasts } from '../tfjs_backends';
 
 export const load: Load = async (model, backend, options) => {
   const lost = options.onLost ?? (() => {});
-  await startBackend(backend, lost, null, options.threads).catch((error: unknown) => {
+  await startBackend(backend, lost, options.threads).catch((error: unknown) => {
     throw new Failure(`${sentence(error)}.`);
   });
   const graph = await loadGraphModel({ load: async () => readFiles(model) });
