@@ -51,6 +51,7 @@ $(VENV)/.installed: setup.cfg constraints.txt constraints-no-deps.txt
 page: check-node web_demo/dist/index.html
 
 web_demo/dist/index.html: web_demo/package-lock.json web_demo/runtimes.json $(wildcard web_demo/*.html) \
+		web_demo/vite.config.ts web_demo/tools/code_bytes.ts \
 		$(shell find web_demo/src web_demo/public -type f 2>/dev/null)
 	cd web_demo && npm ci --no-audit --no-fund --loglevel=error && npm run build
 

@@ -78,10 +78,9 @@ def visit(browser: Browser, url: str, backend: str, answers: int) -> dict[str, A
     for path, body in bodies.items():
         path = path.partition("?")[0]
         sizes[kind_of(path)] = sizes.get(kind_of(path), 0) + gzipped(path, body)
+    waits = [after - before for before, after in zip(frames, frames[1:], strict=False)]
     found = {"sizes": sizes, "requests": len(bodies), "start": started,
-             "answers": page.evaluate("tasks"),
-             "frame": max(after - before
-                          for before, after in zip(frames, frames[1:], strict=False))}
+             "answers": page.evaluate("tasks"), "frame": max(waits)}
     context.close()
     return found
 

@@ -1,4 +1,4 @@
-"""Milliseconds of one input and bytes of every network in every runtime, for the documentation.
+"""Milliseconds of one input and bytes of every network in every runtime.
 
     python -m benchmarks.runtimes --csv docs/runtimes.csv          # what docs/runtimes.md shows
     python -m benchmarks.runtimes DARTS "DARTS 36x20" --runs 11    # some of them, printed
@@ -116,11 +116,14 @@ def machine() -> str:
     return f"{os.cpu_count()} {platform.machine()} cores, {platform.system()}"
 
 
-def table(lines: list[Line]) -> str:
-    """A row for each network, a column for each runtime and backend; bytes by format."""
+def table(lines: list[Line], column: str = "ms") -> str:
+    """A row for each network, a column for each runtime and backend; beside the times of an input
+    bytes by format, too."""
     kinds = list(dict.fromkeys((line.runtime, line.backend) for line in lines))
-    sizes = {RUNTIMES[line.runtime].reads: line.runtime for line in lines}
-    head = ["network", "test accuracy", "parameters", *(f"{fmt} MB" for fmt in sizes),
+    brief = column != "ms"
+    sizes = {} if brief else {RUNTIMES[line.runtime].reads: line.runtime for line in lines}
+    known = ["network"] if brief else ["network", "test accuracy", "parameters"]
+    head = [*known, *(f"{fmt} MB" for fmt in sizes),
             *(f"{RUNTIMES[name].title} {backend}" if len(RUNTIMES[name].backends) > 1
               else RUNTIMES[name].title for name, backend in kinds)]
     rows = [head, ["---", *["---:"] * (len(head) - 1)]]
@@ -128,11 +131,13 @@ def table(lines: list[Line]) -> str:
         own = {(line.runtime, line.backend): line for line in lines if line.network == network}
         first = next(iter(own.values()))
         bytes_of = {line.runtime: line.bytes for line in own.values()}
+        about = [network, "" if first.accuracy is None else f"{first.accuracy:.2%}",
+                 f"{first.parameters:,}"]
+        times = {kind: getattr(line, column) for kind, line in own.items()}
         rows.append([
-            network, "" if first.accuracy is None else f"{first.accuracy:.2%}",
-            f"{first.parameters:,}",
+            *about[:len(known)],
             *(f"{bytes_of.get(name, 0) / 1e6:.2f}" for name in sizes.values()),
-            *("" if kind not in own or own[kind].ms is None else f"{own[kind].ms:.1f}"
+            *("" if times.get(kind) is None else f"{times[kind]:.{0 if brief else 1}f}"
               for kind in kinds)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

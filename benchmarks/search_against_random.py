@@ -1,14 +1,17 @@
-"""Does a search beat chance?  DARTS against random cells at equal cost, over several seeds.
+"""Does a search beat chance?  Searches against random cells at equal cost, over several seeds.
 
-    python -m benchmarks.search_against_random --data digits
-    python -m benchmarks.search_against_random --data cifar10 --path FOLDER --images 5000
+    python -m benchmarks.search_against_random --data digits --seeds 0 1 2 3 4 5
+    python -m benchmarks.search_against_random --data cifar10 --path FOLDER --images 5000 \\
+        --search-epochs 10
 
-The question of Li & Talwalkar 2019 (arXiv 1902.07638).  Three searches per seed: first-order DARTS,
-random cells with as many training images, and random cells with as many CPU seconds (one thread, so
-that a busy machine does not matter).  The cell of each is trained from scratch with one recipe and
-measured on the test images, which no search sees.  The cells are registered in the output folder;
-an interrupted benchmark resumes.  `--path` holds train.parquet and test.parquet; `--images` takes
-that many training images, balanced over the classes.
+The question of Li & Talwalkar 2019 (arXiv 1902.07638). Searches per seed: first-order DARTS; with
+as many training images random cells, the cells that score best without training (`--strategy
+training-free`), and evolution that starts from such cells; and random cells with as many CPU
+seconds as DARTS (one thread, so that a busy machine does not matter). The cell of each is trained
+from scratch with one recipe and measured on the test images, which no search sees. Below the
+table are the differences from random cells, paired by seed. The cells are registered in the
+output folder; an interrupted benchmark resumes. `--path` holds train.parquet and test.parquet;
+`--images` takes that many training images, balanced over the classes.
 """
 
 from __future__ import annotations
@@ -23,7 +26,10 @@ from pathlib import Path
 import torch
 
 SEARCHES = {"darts": "DARTS, first order", "random-images": "random cells, equal images",
+            "training-free": "training-free, equal images",
+            "warm-evolution": "evolution, warm start, equal images",
             "random-seconds": "random cells, equal seconds"}
+SCORES, SCORED = "nwot,l2_norm", 200  # of a training-free start: ranks summed, cells scored
 # Settings of the supernet, of a candidate's training, and of the final training.
 SIZES = {
     "digits": {"search": {"epochs": 20}, "candidate": {"epochs": 2},
@@ -45,6 +51,10 @@ def main() -> None:
     options.add_argument("--path", type=Path)
     options.add_argument("--images", type=int, help="training images to take")
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options.add_argument("--search-epochs", type=int, help="epochs of DARTS; the others get as "
+                         "many images")
+    options.add_argument("--scored", type=int, default=SCORED,
+                         help="cells that are scored without training")
     options.add_argument("--upto", choices=SEARCHES, default=list(SEARCHES)[-1],
                          help="last kind of search; the cost of the earlier ones is its budget")
     options.add_argument("--threads", type=int, default=1)
@@ -54,6 +64,8 @@ def main() -> None:
     os.environ["GENOTYPE_ZOO_DATA"] = str(folder / "zoo")
     torch.set_num_threads(chosen.threads)
 
+    if chosen.search_epochs:
+        SIZES[chosen.data]["search"]["epochs"] = chosen.search_epochs
     path = chosen.path
     if chosen.images:
         path = subset(path, folder / f"data-{chosen.images}", chosen.images)
@@ -61,13 +73,15 @@ def main() -> None:
     seconds_of = {}
     for seed in chosen.seeds:
         for kind in list(SEARCHES)[:list(SEARCHES).index(chosen.upto) + 1]:
-            record = searched(folder / f"{kind}-{seed}", kind, chosen.data, path, seed, seconds_of)
+            record = searched(folder / f"{kind}-{seed}", kind, chosen.data, path, seed, seconds_of,
+                              chosen.scored)
             trained(record, chosen.data, path)
             records.append(record.folder)
     table(records)
 
 
-def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, seconds: dict):
+def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, seconds: dict,
+             scored: int):
     """Run or resume the search in `folder`; return its finished record."""
     from search import runner
     from search.config import SearchOptions, plan
@@ -79,9 +93,16 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
                               changes=sizes["search"])
         if kind != "darts":
             wanted.strategy, wanted.changes = "random", sizes["candidate"]
-            if kind == "random-images":
+            if kind != "random-seconds":
                 wanted.budget = seconds["images"]
-            else:  # as many as fit into the CPU time of DARTS, measured once
+            if kind in ("training-free", "warm-evolution"):
+                wanted.given = {"scores": SCORES, "scored": scored}
+                wanted.strategy = kind.removeprefix("warm-")
+            if kind == "warm-evolution":
+                population = max(1, min(4, seconds["cells"] // 2))
+                wanted.changes = wanted.changes | {"warm_start": "training-free"}
+                wanted.given |= {"population": population, "sample": min(2, population), "wave": 1}
+            elif kind == "random-seconds":  # as many as fit into the CPU time of DARTS
                 wanted.changes = wanted.changes | {
                     "candidates": max(1, round(seconds["darts"] / seconds["candidate"]))}
         runner.start(folder, plan(wanted)[0])
@@ -99,8 +120,8 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
         seconds.setdefault("darts", took)
         seconds["images"] = record.cost[-1]
     elif kind == "random-images":
-        count = sum(len(row["candidates"]) for row in record.rows)
-        seconds.setdefault("candidate", took / count)
+        seconds["cells"] = sum(len(row["candidates"]) for row in record.rows)
+        seconds.setdefault("candidate", took / seconds["cells"])
     return record
 
 
@@ -136,10 +157,11 @@ def subset(path: Path, folder: Path, count: int) -> Path:
 
 
 def table(folders: list[Path]) -> None:
-    """Print the mean and standard deviation over seeds, a row per kind of search."""
+    """Print mean and standard deviation over seeds, a row per kind of search, and differences."""
     from statistics import mean, stdev
 
     from search.reporting.history import read_run
+    from search.reporting.significance import paired
 
     kinds: dict[str, list] = {}
     for folder in folders:
@@ -156,6 +178,21 @@ def table(folders: list[Path]) -> None:
         print(f"| {SEARCHES[kind]} | {mean(cells):.0f} | {mean(r.cost[-1] for r in runs):,.0f} | "
               f"{mean(took):.0f} | {mean(sizes):,.0f} | "
               f"{mean(scores):.2f}{spread} ({', '.join(f'{score:.2f}' for score in scores)}) |")
+    print()
+    random = accuracies(kinds.get("random-images", []))
+    for kind, runs in kinds.items():
+        others = accuracies(runs)
+        seeds = sorted(random.keys() & others.keys())
+        if kind != "random-images" and seeds:
+            found = paired([others[seed] for seed in seeds], [random[seed] for seed in seeds])
+            interval = " ({:+.2f} to {:+.2f})".format(*found.interval) if found.interval else ""
+            print(f"{SEARCHES[kind]}, less random cells of equal images: {found.mean:+.2f} points"
+                  f"{interval}, {found.count} seeds, Wilcoxon p = {found.p:.2g}")
+
+
+def accuracies(runs: list) -> dict[int, float]:
+    """Test accuracy in % by seed."""
+    return {run.seed: 100 * run.trained["test_accuracy"] for run in runs}
 
 
 def _parameters(folder: Path) -> int:

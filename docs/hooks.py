@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import itertools
 import json
 import re
 import sys
@@ -27,19 +28,25 @@ from export.runtimes.base import RUNTIMES
 from search.config import SearchOptions, plan
 from search.settings import CONV_PRESETS, TEXT_PRESETS
 from search.strategies import STRATEGIES, Entry
+from web_demo.runtimes import RUNTIMES as OF_THE_PAGE
 from zoo import registry
 from zoo.data.images import NAMES
 from zoo.data.text import TEXT_NAMES
+from zoo.genotypes.edit_distance import edit_distance
 from zoo.genotypes.hierarchical import PRIMITIVES
 from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
 from zoo.plotting.cell import svg as cell_figure
 from zoo.recipes.image import RECIPES
 from zoo.recipes.language import PRESETS, language_recipe
+from zoo.scores import SCORES
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from draw_operations import operations
 from markdown_tables import code, described, settings, shown, table
+
+from benchmarks import runtimes as measurements
 
 ROOT = Path(__file__).parents[1]
 _MARKER = re.compile(r"^<!-- made: (\w+) -->$", re.MULTILINE)
@@ -50,6 +57,24 @@ def cells() -> str:
         [code([cell.name, *cell.aliases]), cell.genotype.kind,
          f"[{cell.paper.year}]({cell.paper.url})" if cell.paper and cell.paper.url else "",
          cell.method] for cell in registry.records() if cell.origin != "user"])
+
+
+def close_cells() -> str:
+    """The pairs of published cells that are at most four edits apart."""
+    cells = [cell for cell in registry.records() if cell.origin != "user"]
+    rows: list[tuple[int, str, str]] = []
+    for one, other in itertools.combinations(cells, 2):
+        if one.genotype.kind == other.genotype.kind:
+            distance = edit_distance(one.genotype, other.genotype, most=4)
+            if distance is not None:
+                rows.append((distance, one.name, other.name))
+    return table(["edits", "cell", "cell"], [
+        [str(distance), f"`{one}`", f"`{other}`"] for distance, one, other in sorted(rows)])
+
+
+def scores() -> str:
+    return table(["`--score`", "what it is", "reads", "source"], [
+        [f"`{name}`", one.help, one.reads, one.paper] for name, one in SCORES.items()])
 
 
 def strategies() -> str:
@@ -107,10 +132,21 @@ def formats() -> str:
 
 
 def runtimes() -> str:
-    return table(["`--runtime`", "runs", "`--backend`", "`zoo bench`", "`zoo verify --images`"], [
-        [f"`{name}`", FORMATS[each.reads].title, code(each.backends),
-         "yes" if each.load else "", "yes" if each.agree else ""]
+    return table(["`--runtime`", "runtime", "where", "runs", "backends", "`--images`"], [
+        [f"`{name}`", each.title,
+         "Chromium" if name in OF_THE_PAGE else "Node" if name == "node" else "Python",
+         FORMATS[each.reads].title, code(each.backends), "yes" if each.agree else ""]
         for name, each in RUNTIMES.items()])
+
+
+def measured(column: str) -> str:
+    """A table of what `benchmarks.runtimes` measured."""
+    text = (ROOT / "docs/runtimes.csv").read_text(encoding="utf-8")
+    lines = measurements.read(text)
+    if column == "load_ms":
+        lines = [line for line in lines if line.load_ms is not None]
+        return measurements.table(lines, "load_ms")
+    return f"{lines[0].machine}:\n\n{measurements.table(lines)}"
 
 
 def commands() -> str:
@@ -155,9 +191,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "contributing": lambda: root_page("CONTRIBUTING.md"),
     "export_and_run": lambda: notebook("export_and_run"),
     "search_and_build": lambda: notebook("search_and_build"),
-    "operations": operations, "cells": cells, "strategies": strategies, "formats": formats,
+    "operations": operations, "cells": cells, "close_cells": close_cells, "scores": scores,
+    "strategies": strategies, "formats": formats,
     "strategy_settings": strategy_settings, "runtimes": runtimes, "commands": commands,
-    "api": api,
+    "api": api, "measured_runtimes": lambda: measured("ms"),
+    "measured_loads": lambda: measured("load_ms"),
     "recurrent_operations": lambda: described(RECURRENT_OPERATIONS, "operation"),
     "primitives": lambda: described(PRIMITIVES, "operation"),
     "nasbench201_operations": lambda: described(NASBENCH201_OPERATIONS, "operation"),

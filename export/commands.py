@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ from zoo.commands.progress import spinner
 from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
 from zoo.messages.command_line import command
+from zoo.messages.spelling import either
 from zoo.system import json_text
 
 if TYPE_CHECKING:
@@ -25,14 +26,8 @@ if TYPE_CHECKING:
 # The annotations are read when a command is called: its help names what the tables hold then.
 
 
-def _or(names: Iterable[str]) -> str:
-    """The names as one says them: a, b or c."""
-    *first, last = names
-    return f"{', '.join(first)} or {last}" if first else last
-
-
 def _runtimes() -> str:
-    return _or(f"{name} ({each.reads})" for name, each in RUNTIMES.items())
+    return either(f"{name} ({each.reads})" for name, each in RUNTIMES.items())
 
 
 def _agreeing() -> list[str]:
@@ -49,7 +44,7 @@ def _precisions() -> str:
         takes = [each.title for each in FORMATS.values() if name in each.precisions]
         return name if len(takes) == len(FORMATS) else f"{name} ({', '.join(takes)})"
 
-    return _or(map(shown, PRECISIONS))
+    return either(map(shown, PRECISIONS))
 
 
 def build(
@@ -128,7 +123,8 @@ def build(
         ("hop", "seconds", "max difference", "limit"),
         [(hop.name, f"{hop.seconds:.1f}", *_parity(hop)) for hop in done],
         right=("seconds", "max difference", "limit"))
-    typer.echo(_judged_by(manifest))
+    if told := _judged_by(manifest):
+        typer.echo(told)
     for entry in manifest.agreement:
         typer.echo(_agreement(entry))
     if manifest.precision not in (None, "float32") and not manifest.agreement:
@@ -156,7 +152,9 @@ def _parity(hop: Hop) -> tuple[str, str]:
 
 def _judged_by(manifest: Manifest) -> str:
     """What the differences of a build are measured by."""
-    entry = manifest.parity[-1]
+    entry = next((each for each in manifest.parity if each.outputs), None)
+    if entry is None:
+        return ""
     if entry.relative:
         return "differences are shares of the largest value of each output"
     return f"differences are of logits, which go up to {entry.outputs['logits'].scale:.3g}"
@@ -187,10 +185,10 @@ def verify(
         help=f"Also run the files in {_runtimes()}, or in {ALL}: NAME or NAME:BACKEND; repeat, "
              "or separate by commas.")] = None,
     backend: Annotated[list[str] | None, typer.Option(
-        help=f"{_or(all_backends())}, for runtimes named without one; repeatable. Default: all "
+        help=f"{either(all_backends())}, for runtimes named without one; repeatable. Default: all "
              "backends of the runtime.")] = None,
     images: Annotated[int | None, typer.Option(
-        help=f"Number of test images to classify in {_or(_agreeing())}, compared with float32."
+        help=f"Number of test images to classify in {either(_agreeing())}, compared with float32."
     )] = None,
     data: Annotated[str | None, typer.Option(
         help="Data set of --images. Default: that of the artifact.")] = None,
@@ -211,9 +209,9 @@ def verify(
         raise ValueError(f"{given} goes with --images, the number of test images to classify")
     asked = asked_runtimes(runtime or [], backend)
     if backend and not asked:
-        raise ValueError(f"--backend is of a runtime; add --runtime {_or(RUNTIMES)}")
+        raise ValueError(f"--backend is of a runtime; add --runtime {either(RUNTIMES)}")
     if images is not None and not any(one.runtime.agree for one in asked):
-        raise ValueError(f"--images are classified in {_or(_agreeing())}; add --runtime "
+        raise ValueError(f"--images are classified in {either(_agreeing())}; add --runtime "
                          f"{_agreeing()[0]}")
     from export.checks import agreement
     from export.checks.verify import formats_of, holds, in_runtime
@@ -257,7 +255,7 @@ def bench(
     threads: Annotated[int, typer.Option(help="CPU threads of PyTorch and the runtimes.")] = 1,
     runs: Annotated[int, typer.Option(help="Timed runs, of which the median is shown.")] = 31,
     runtime: Annotated[list[str] | None, typer.Option(
-        help=f"{_or(_timed())}, or {ALL}: NAME or NAME:BACKEND; repeat, or separate by commas. "
+        help=f"{either(_timed())}, or {ALL}: NAME or NAME:BACKEND; repeat, or separate by commas. "
              f"Default: {_timed()[0]}.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

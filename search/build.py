@@ -33,8 +33,8 @@ def strategy(config: RunConfig, data: Any, folder: Path, workers: int | str | No
     training = domain.candidates(data, domain.read_recipe(config.training or {}), config.seed,
                                  config.device)
     with Evaluator(training, folder / "candidates", workers) as evaluator:
-        yield config.entry.load()(domain.cells(), evaluator, config.strategy_settings(),
-                                  config.seed, config.budget)
+        yield config.entry.load()(domain.cells(config.operations), evaluator,
+                                  config.strategy_settings(), config.seed, config.budget)
 
 
 def rehearse(config: RunConfig, data: Any, workers: int | str | None = None) -> int:
@@ -73,6 +73,7 @@ def _one_shot(config: RunConfig, data: Any, device: torch.device) -> OneShot:
         raise ValueError(f"a batch of {settings.batch_size} cannot be split among {share[1]} "
                          "processes; choose a multiple with --batch-size")
     task = config.domain.supernet_task(data, settings, device, config.seed, share)
+    task.allowed = config.operations
     dtype = torch.float32 if device.type == "meta" else getattr(torch, config.precision)
     built = config.entry.load()(task, settings, config.seed, dtype)
     assert isinstance(built, OneShot)  # every strategy that shares weights is one

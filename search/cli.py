@@ -54,13 +54,16 @@ def run(
     strategy: Annotated[str | None, typer.Option(
         help="darts, pc-darts, gdas, drnas, sdarts-rs, beta-darts, fair-darts, p-darts, "
         "random-ws, enas (shared weights); random, evolution, reinforce, local-search, bananas, "
-        "hierarchical (every candidate trained from scratch). "
+        "training-free, hierarchical (candidates trained from scratch). "
         "Default: darts; with --table evolution.",
         show_default=False)] = None,
     space: Annotated[str | None, typer.Option(
         help="conv, recurrent, nasbench201 or hierarchical. Default: the first that the strategy "
         "searches."
         )] = None,
+    operations: Annotated[str | None, _setting(
+        "Restrict the space: names with commas, such as skip_connect,sep_conv_3x3, or a JSON file "
+        "with a list for each edge.")] = None,
     data: Annotated[str | None, typer.Option(
         help="digits, cifar10, cifar100 or folder; recurrent: sample, ptb, wikitext2 or text. "
         "Default: digits or sample.")] = None,
@@ -77,6 +80,9 @@ def run(
     epochs: Annotated[int | None, _setting(
         "Epochs of the supernet, or of each candidate's training.")] = None,
     candidates: Annotated[int | None, _setting("Number of cells to train from scratch.")] = None,
+    warm_start: Annotated[str | None, _setting(
+        "training-free: strategies that train candidates begin with cells that score best.")
+        ] = None,
     channels: Annotated[int | None, _setting("Channels of the first cell.")] = None,
     layers: Annotated[int | None, _setting("Number of cells.")] = None,
     hidden: Annotated[int | None, _setting("Hidden size of the recurrent cell.")] = None,
@@ -97,6 +103,9 @@ def run(
     judge_by: Annotated[str | None, _setting(
         "With --table: column that the found cell is judged by. Default: that of --look-at.")
         ] = None,
+    limits: Annotated[list[str] | None, typer.Option(
+        "--limit", help="With --table: 'COLUMN<=NUMBER' (or >=), beyond which no cell is proposed; "
+        "may be repeated.", show_default=False)] = None,
     seeds: Annotated[int | None, _setting(
         "With --table: searches, each with a seed of its own. Default: 100.")] = None,
     config: Config = None,
@@ -133,17 +142,19 @@ def run(
     """
     if table is not None:
         _refuse_with_table(**{
-            "space": space, "data": data, "path": path, "size": size, "by": by, "preset": preset,
-            "order": order, "select": select, "epochs": epochs, "candidates": candidates,
-            "channels": channels, "layers": layers, "hidden": hidden, "batch-size": batch_size,
+            "space": space, "operations": operations, "data": data, "path": path, "size": size,
+            "by": by, "preset": preset, "order": order, "select": select, "epochs": epochs,
+            "candidates": candidates, "warm-start": warm_start, "channels": channels,
+            "layers": layers, "hidden": hidden, "batch-size": batch_size,
             "learning-rate": learning_rate, "alpha-learning-rate": alpha_learning_rate,
             "config": config, "early-stop": early_stop or None, "device": device,
             "workers": workers if workers != "auto" else None, "precision": precision,
             "threads": threads, "name": name, "replace": replace or None})
         _against_table(table, strategy, look_at, judge_by, seed, seeds, budget, assignments or [],
-                       output)
+                       limits or [], output)
         return
-    for option, value in (("look-at", look_at), ("judge-by", judge_by), ("seeds", seeds)):
+    for option, value in (("look-at", look_at), ("judge-by", judge_by), ("seeds", seeds),
+                          ("limit", limits)):
         if value is not None:
             raise ValueError(f"--{option} is for a search against a table; name its file with "
                              "--table, or omit it")
@@ -162,9 +173,9 @@ def run(
     options = SearchOptions(
         strategy=strategy, space=space, data=data, path=path, size=size, by=by, preset=preset,
         seed=seed, device=device, precision=precision, threads=threads, budget=budget, name=name,
-        replace=replace, early_stop=early_stop, changes={
+        replace=replace, early_stop=early_stop, operations=operations, changes={
             "order": order, "select": select, "epochs": epochs, "candidates": candidates,
-            "channels": channels, "layers": layers, "hidden": hidden,
+            "warm_start": warm_start, "channels": channels, "layers": layers, "hidden": hidden,
             "batch_size": batch_size, "learning_rate": learning_rate,
             "alpha_learning_rate": alpha_learning_rate},
         given=read_assignments(assignments or []))
@@ -243,13 +254,13 @@ def _refuse_with_table(**options: object) -> None:
 
 def _against_table(table: Path, strategy: str | None, look_at: str | None, judge_by: str | None,
                    seed: int | None, seeds: int | None, budget: int | None,
-                   assignments: list[str], output: Path | None) -> None:
+                   assignments: list[str], limits: list[str], output: Path | None) -> None:
     from search.tables.config import TableOptions, plan
     from search.tables.run import start
     from zoo.recipes.config_file import read_assignments
 
     config, truth = plan(TableOptions(table, strategy, look_at, judge_by, seed, seeds, budget,
-                                      read_assignments(assignments)))
+                                      read_assignments(assignments), limits))
     folder = output or _free(f"search-{config.strategy}-{table.stem}", "summary.json")
     start(folder, config)
     for line in truth.table.notes:

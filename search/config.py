@@ -17,11 +17,13 @@ import torch
 
 import zoo
 from search.settings import check_preset
+from search.spaces.allowed import Allowed, check_allowed, read_allowed
+from search.spaces.discretize import NODES
 from search.strategies import DEFAULT, STRATEGIES, Entry, entry
 from search.tasks import domain
 from search.tasks.base import Domain
 from zoo import registry
-from zoo.messages.spelling import did_you_mean
+from zoo.messages.spelling import did_you_mean, either
 from zoo.recipes.base import check_known, current_names
 from zoo.recipes.options import Options
 from zoo.system import distributed
@@ -41,13 +43,14 @@ class SearchOptions(Options):
     name: str | None = None
     replace: bool = False
     early_stop: bool = False
+    operations: str | dict[str, Any] | None = None
     settings: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
 
     derived: ClassVar[tuple[str, ...]] = ("epochs", "versions", "processes")
     stale_of_run: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "strategy": ("settings", "training", "space", "early_stop"),
-        "space": ("settings", "training"), "preset": ("settings", "training")}
+        "space": ("settings", "training", "operations"), "preset": ("settings", "training")}
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class RunConfig:
     replace: bool
     early_stop: bool
     preset: str | None = None
+    operations: dict[str, list[list[str]]] | None = None  # of each edge where not all of them are
     epochs: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -89,6 +93,8 @@ class RunConfig:
         config = TypeAdapter(cls).validate_json(json.dumps(dict(values)), strict=True)
         check_threads(config.threads)
         config.strategy_settings()
+        if config.operations is not None:
+            check_allowed(config.operations, config.space)
         return config
 
     @property
@@ -124,7 +130,7 @@ class RunConfig:
         """sha256 of everything a checkpoint's numbers depend on, to reject those of other runs."""
         facts = {name: getattr(self, name) for name in (
             "strategy", "space", "data_sha256", "seed", "precision", "processes", "settings",
-            "training", "budget")}
+            "training", "budget")} | ({"operations": self.operations} if self.operations else {})
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -142,7 +148,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     found = entry(name)
     space = options.space or found.spaces[0]
     if space not in found.spaces:
-        raise ValueError(f"{name} searches the {' or '.join(found.spaces)} space, not {space!r}; "
+        raise ValueError(f"{name} searches the {either(found.spaces)} space, not {space!r}; "
                          f"{did_you_mean(space, found.spaces)}choose one with --space")
     seed = options.seed or 0
     check_seed(seed)
@@ -178,8 +184,18 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         settings=dataclasses.asdict(settings),
         training=dataclasses.asdict(training) if training else None, budget=options.budget,
         data_sha256=fingerprint, name=options.name, replace=options.replace,
-        early_stop=options.early_stop,
+        early_stop=options.early_stop, operations=_operations(options.operations, space),
         versions={"genotype-zoo": zoo.__version__, "torch": torch.__version__}), data
+
+
+def _operations(given: str | dict[str, Any] | None, space: str) -> Allowed | None:
+    """The operations of each edge.  Raises ValueError for a space that cannot be restricted."""
+    if given is None:
+        return None
+    if space not in NODES:
+        raise ValueError(f"--operations restricts the {', '.join(NODES)} spaces, not the {space} "
+                         "one; leave it out")
+    return read_allowed(given, space) if isinstance(given, str) else check_allowed(given, space)
 
 
 def check_early_stop(strategy: str, early_stop: bool) -> None:
@@ -222,7 +238,8 @@ def _settings(found: Entry, searched: Domain, preset: str, data: str, options: S
     training = searched.recipe(preset, data).changed(options.training or {}, "training: ")
     for values in (options.given, changes):
         recipe = {name: value for name, value in values.items()
-                  if name not in settings.names() or (values is changes and name != "candidates")}
+                  if name not in settings.names()
+                  or (values is changes and name not in ("candidates", "warm_start"))}
         own = {name: value for name, value in values.items() if name not in recipe}
         recipe = current_names(recipe, training.names())
         check_known(recipe, [*settings.names(), *training.names()])
@@ -237,7 +254,7 @@ def settings_of(found: Entry, searched: Domain) -> list[str]:
         names = found.settings(next(iter(searched.supernets.values()))).names()
     else:
         recipe = searched.recipe(searched.preset(searched.data), searched.data)
-        names = ["candidates", *recipe.names()]
+        names = ["candidates", "warm_start", *recipe.names()]
     return [name for name in names if name not in found.unused]
 
 

@@ -291,8 +291,11 @@ def check_parity(hop: str, run: Runner, expected: Reference,
         max_difference=difference, scale=expected.scales[name],
         limit=expected.limit(name, precision) * expected.scales[name])
         for name, difference in worst.items()}
-    told = details["logits"] if not expected.relative else max(
-        details.values(), key=lambda each: each.max_difference / each.limit)
-    unit = told.scale if expected.relative else 1.0
-    return Parity(hop=hop, max_difference=told.max_difference / unit, limit=told.limit / unit,
-                  inputs=expected.count, relative=expected.relative, outputs=details)
+    if not expected.relative:
+        found, allowed = details["logits"].max_difference, details["logits"].limit
+    else:
+        name = max(details, key=lambda name: details[name].max_difference / details[name].limit)
+        found = details[name].max_difference / details[name].scale
+        allowed = expected.limit(name, precision)
+    return Parity(hop=hop, max_difference=found, limit=allowed, inputs=expected.count,
+                  relative=expected.relative, outputs=details)

@@ -19,29 +19,33 @@ SIGNATURE = "serving_default"
 
 
 def write(saved_model: Path, path: Path, calibration: Arrays | None = None) -> None:
-    """Write the TFLite file of a SavedModel, with a batch of 1 where that is open; in float32, or
-    with `calibration`, inputs by name, in 8-bit integers.
+    """Write the TFLite file of a SavedModel, with a batch of 1 where that is open and int32 in place
+    of booleans and small integers; in float32, or with `calibration`, inputs by name, in int8.
 
-    LiteRT.js takes no open batch; an interpreter resizes it, see `load`.
+    LiteRT.js takes no open batch, which an interpreter resizes (see `load`), and no other types.
     """
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(saved_model))
     serve = loaded.signatures[SIGNATURE]
     _, inputs = serve.structured_input_signature
-    specs = {name: tf.TensorSpec([size or 1 for size in spec.shape], spec.dtype, name)
+
+    def plain(dtype: tf.DType) -> tf.DType:
+        return dtype if dtype in (tf.float32, tf.int32, tf.uint8) else tf.int32
+
+    specs = {name: tf.TensorSpec([size or 1 for size in spec.shape], plain(spec.dtype), name)
              for name, spec in inputs.items()}
 
     @tf.function(autograph=False)
     def serve_one(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        return serve(**tensors)
+        given = {name: tf.cast(tensor, inputs[name].dtype) for name, tensor in tensors.items()}
+        return {name: tf.cast(output, plain(output.dtype))
+                for name, output in serve(**given).items()}
 
-    module = tf.Module()
-    module.serve = serve_one  # pyright: ignore  (keeps the traced function alive)
     traced = serve_one.get_concrete_function(**specs)
 
     def converter() -> tf.lite.TFLiteConverter:
-        return tf.lite.TFLiteConverter.from_concrete_functions([traced], module)
+        return tf.lite.TFLiteConverter.from_concrete_functions([traced], loaded)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(converter().convert() if calibration is None
@@ -57,11 +61,12 @@ def load(path: Path, threads: int = 1) -> Runner:
         warnings.simplefilter("ignore")  # announces its move to another package
         interpreter = tf.lite.Interpreter(str(path), num_threads=threads)
     runner = interpreter.get_signature_runner(SIGNATURE)
-    batches = {int(each["shape"][0]) for each in runner.get_input_details().values()
-               if len(each["shape"])}
+    details = runner.get_input_details()
+    batches = {int(each["shape"][0]) for each in details.values() if len(each["shape"])}
 
     def run(inputs: Arrays) -> Arrays:
-        given = {name: as_narrow(value) for name, value in inputs.items()}
+        given = {name: as_narrow(value).astype(details[name]["dtype"])
+                 for name, value in inputs.items()}
         counts = {len(value) for value in given.values() if value.ndim}
         try:
             return runner(**given)

@@ -21,6 +21,11 @@ _OTHER_REALS: dict[int, str] = {TensorProto.FLOAT16: "float16", TensorProto.BFLO
                 TensorProto.DOUBLE: "float64"}
 
 
+#: ONNX's own, and those that ONNX Runtime knows.
+_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc",
+            "com.ms.internal.nhwc"}
+
+
 class OnnxFileError(ValueError):
     """A file that is no usable ONNX graph; names the file and what is wrong."""
 
@@ -46,6 +51,10 @@ def read(path: Path) -> onnx.ModelProto:
         from onnx import inliner
 
         model = inliner.inline_local_functions(model)
+    for node in model.graph.node:
+        if node.domain not in _DOMAINS:
+            raise OnnxFileError(f"{path}: ONNX node {node.name or node.output[0]!r} is "
+                                f"{node.op_type} of {node.domain}, whose operations are not known")
     inputs = true_inputs(model)
     if len(inputs) < len(model.graph.input):  # as before IR 4; now it would mean a default value
         kept = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in inputs]
@@ -59,10 +68,21 @@ def read(path: Path) -> onnx.ModelProto:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
         reason = " ".join(str(error).split("\n\n==>")[0].split())
-        if "topologically" in reason:
+        if "topologically" in reason and (lost := _unmade(model.graph)):
+            reason = f"a node reads {lost!r}, which nothing makes"
+        elif "topologically" in reason:
             reason = "a node reads what is made after it: the graph has a cycle, or is not in order"
         raise OnnxFileError(f"{path}: no valid ONNX graph: {reason[:300]}") from None
     return model
+
+
+def _unmade(graph: onnx.GraphProto) -> str | None:
+    """The first name that a node reads and nothing makes."""
+    made = {value.name for value in (*graph.input, *graph.initializer)} | {
+        init.values.name for init in graph.sparse_initializer} | {
+        name for node in graph.node for name in node.output}
+    return next((name for node in graph.node for name in node.input if name and name not in made),
+                None)
 
 
 def _load_weights(model: onnx.ModelProto, path: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.network import onnx_batch, onnx_rewrites
+from export.network import onnx_batch, onnx_control_flow, onnx_rewrites
 from export.network.onnx_file import OnnxFileError, set_sizes, sizes, true_inputs
 
 #: They write the graph in other words that suit ONNX Runtime's kernels.
@@ -123,6 +123,8 @@ def _folded(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str) -> 
         for output, known in zip(folded.graph.output, session.get_outputs()):
             set_sizes(output, [n if isinstance(n, (int, str)) else "open" for n in known.shape])
         del session
+    if onnx_control_flow.fold(folded):  # what follows from it may be folded now
+        return _folded(folded, shapes, what)
     onnx_rewrites.apply(folded)
     _zero_states(folded.graph)
     _spell_out(folded)

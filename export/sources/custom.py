@@ -56,6 +56,7 @@ class CustomModel(Source):
 def source(kind: NetworkKind, name: str, found: onnx_fold.Folded, expected: parity.Reference,
            origin: Origin | str, parameters: int, nodes: int, notes: Sequence[str] = (),
            images: Input | None = None, labels: Sequence[str] = (),
+           multiply_adds: int | None = None,
            single: Callable[[], CustomModel] | None = None) -> CustomModel:
     """The source of a folded graph, whose images it turns and whose names it makes plain.
 
@@ -84,7 +85,8 @@ def source(kind: NetworkKind, name: str, found: onnx_fold.Folded, expected: pari
         network=network, labels=list(labels),
         input=images or Input(name=takes[0].name if takes else "none", range=None),
         outputs=[each.name for each in gives], takes=takes, gives=gives, notes=told, origin=origin,
-        trained=True, opset=converter.opset(found.model), parameters=parameters)
+        trained=True, opset=converter.opset(found.model), parameters=parameters,
+        multiply_adds=multiply_adds)
     return CustomModel(model=None, genotype=None, manifest=manifest,  # pyright: ignore
                        graph=found.model, expected=expected, folded=gone,
                        single=single if found.open_batch else None)
@@ -180,10 +182,7 @@ class CustomPipeline(Pipeline):
 
     def fixture(self) -> None:
         """The inputs of the reference and what they give, one tensor after the other, as raw
-        little-endian float32; of a classifier the first pixels and logits, as of a cell."""
-        if self.source.manifest.task == "image-classification":
-            super().fixture()
-            return
+        little-endian float32."""
         (self.folder / "fixtures").mkdir()
         self.fixture_entry = Fixture(input="fixtures/input.bin", logits="fixtures/outputs.bin",
                                      count=self.expected.count)
@@ -221,10 +220,8 @@ def reference_of(directory: Path, manifest: Manifest) -> parity.Reference:
     """
     assert manifest.fixture and manifest.parity
     count, sides = manifest.fixture.count, []
-    given = [each for each in manifest.gives
-             if manifest.task == "tensors" or each.name == "logits"]
     for name, tensors in ((manifest.fixture.input, manifest.takes),
-                          (manifest.fixture.logits, given)):
+                          (manifest.fixture.logits, manifest.gives)):
         raw = np.frombuffer(artifact.read_file(directory, manifest, name), "<f4")
         values, first = {}, 0
         for tensor in tensors:
@@ -235,8 +232,6 @@ def reference_of(directory: Path, manifest: Manifest) -> parity.Reference:
             values[tensor.name] = raw[first:last].reshape(shape).astype(tensor.dtype)
             first = last
         sides.append(values)
-    if manifest.task == "image-classification":
-        sides[1]["probabilities"] = parity.softmax(sides[1]["logits"]).astype(np.float32)
     batched = all(tensor.shape[:1] == [None] for tensor in manifest.takes)
     # An export of an earlier version told one limit for all outputs, and no scales.
     told = next((entry.limit for entry in manifest.parity

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
+from torch.utils.flop_counter import FlopCounterMode
 
 from export.checks import parity
 from export.network import onnx_fold, torch_program
@@ -91,13 +92,14 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
     wide = copy.deepcopy(module).cpu().requires_grad_(False).double()
     parameters = sum(each.numel() for each in module.parameters())
     origin = f"{type(module).__module__}.{type(module).__qualname__}"
+    multiply_adds = None
     if images is None:
         assert example is not None
         call = call_of(module, example, what)
         outputs = outputs_of(call, plain, what)
         traced: nn.Module = plain
     else:
-        call, labels = _classify(plain, images, labels, what)
+        call, labels, multiply_adds = _classify(plain, images, labels, what)
         outputs = {"logits": 0, "probabilities": 1}
         traced = ImageClassifier(plain, images).float().eval()
         wide = _Reference(wide, images)
@@ -117,7 +119,7 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
         expected.relative = images is None
         return custom.source(
             "module", name, found, expected, origin, parameters, len(program.graph.nodes),
-            [*notes, *told], images, labels,
+            [*notes, *told], images, labels, multiply_adds,
             single=lambda: made("a node needs a known one"))
 
     return made()
@@ -239,8 +241,8 @@ def outputs_of(call: Call, module: nn.Module, what: str) -> dict[str, int]:
 
 
 def _classify(module: nn.Module, images: Input, labels: Sequence[str], what: str
-              ) -> tuple[Call, list[str]]:
-    """The call of a classifier of images, and its labels."""
+              ) -> tuple[Call, list[str], int | None]:
+    """The call of a classifier of images, its labels, and its multiply-adds for one image."""
     if not (images.height and images.width and images.channels and images.range):
         raise ProgramError(f"{what}: input= needs height, width and channels of the images")
     if not images.mean:
@@ -251,10 +253,10 @@ def _classify(module: nn.Module, images: Input, labels: Sequence[str], what: str
     shape = images.height, images.width, images.channels
     count = 8 if math.prod(shape[:2]) <= 64 * 64 else 2
     pixels = np.random.default_rng(0).uniform(low, high, (count, *shape)).astype(np.float32)
-    channels_first = torch.zeros(1, images.channels, images.height, images.width)
-    call = Call((torch.from_numpy(pixels),), {}, [images.name])
-    outputs_of(Call((channels_first,), {}, [images.name]), module, what)
-    logits = Call((channels_first,), {}, [images.name]).run(module)
+    one = Call((torch.zeros(1, images.channels, images.height, images.width),), {}, ["images"])
+    outputs_of(one, module, what)
+    with FlopCounterMode(display=False) as counted:
+        logits = one.run(module)
     if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.is_floating_point():
         shown = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ProgramError(f"{what}: a network that classifies images gives one tensor, (images, "
@@ -262,7 +264,9 @@ def _classify(module: nn.Module, images: Input, labels: Sequence[str], what: str
     classes = logits.shape[1]
     if labels and len(labels) != classes:
         raise ProgramError(f"{what}: {len(labels)} labels for {classes} classes")
-    return call, list(labels) or [f"class {index}" for index in range(classes)]
+    return (Call((torch.from_numpy(pixels),), {}, [images.name]),
+            list(labels) or [f"class {index}" for index in range(classes)],
+            counted.get_total_flops() // 2 or None)
 
 
 def _program(module: nn.Module, call: Call, alone: Call, what: str, single: str

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import shutil
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -70,6 +71,7 @@ class CandidateTraining(ABC):
     measure: ClassVar[str]
     recipe: Recipe | LanguageRecipe
     device: str
+    scorable: ClassVar[bool] = False  # does `scores` answer?
 
     @property
     @abstractmethod
@@ -82,6 +84,11 @@ class CandidateTraining(ABC):
     @abstractmethod
     def value(self, model: nn.Module) -> float | None:
         """Accuracy or perplexity of a trained network; None if it is not finite."""
+
+    def scores(self, genotype: Genotype, names: Sequence[str], seed: int) -> dict[str, float]:
+        """The scores (`zoo.scores`) of a candidate's network before any training, initialized and
+        shown images by `seed`."""
+        raise NotImplementedError
 
     def train(self, candidate: Candidate, folder: Path) -> Result:
         """Train in `folder`, resuming an interrupted training where possible."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,9 +14,14 @@ from torch import nn
 from search.candidates.base import Candidate, CandidateTraining
 from search.settings import check_preset
 from zoo.data.base import ImageData, hold_out
+from zoo.genotypes.serialization import Genotype
 from zoo.recipes.image import RECIPES, Recipe, recipe
+from zoo.scores.batch import data_batch
+from zoo.scores.scoring import Setting, score_cell
 from zoo.training.evaluation import predict, score
 from zoo.training.tasks.image import ImageTask
+
+SCORED_IMAGES = 32  # of a batch that scores look at, as in NAS-Bench-Suite-Zero
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class ImageTraining(CandidateTraining):
     device: str = "auto"
     unit: ClassVar[str] = "images"
     measure: ClassVar[str] = "valid_accuracy"
+    scorable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.recipe.validation:
@@ -45,6 +52,13 @@ class ImageTraining(CandidateTraining):
 
     def task(self, candidate: Candidate, device: torch.device) -> ImageTask:
         return ImageTask(candidate.genotype, self.data, self.recipe, candidate.seed, device)
+
+    def scores(self, genotype: Genotype, names: Sequence[str], seed: int) -> dict[str, float]:
+        """Of a batch of the size that a candidate trains with, at most `SCORED_IMAGES`."""
+        count = min(self.recipe.batch_size, SCORED_IMAGES, len(self.data.train.labels))
+        setting = Setting(self.recipe.network, self.recipe.channels, self.recipe.layers, seed=seed,
+                          batch=lambda number: data_batch(self.data, count, number))
+        return score_cell(genotype, setting, names).values
 
     def value(self, model: nn.Module) -> float | None:
         data = self.data

@@ -7,6 +7,7 @@ weight-sharing strategy is the supernet's, not a trained cell's, and the table s
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ import numpy as np
 import typer
 
 from search.reporting.history import RunRecord, duration
+from search.reporting.significance import Difference, paired
 from zoo.commands.table import print_table
 from zoo.messages.command_line import command
 from zoo.runs.tensorboard import finite
@@ -78,6 +80,12 @@ class Group:
         return Spread.of([finite((run.trained or {}).get(f"test_{run.metric}"))
                           for run in self.runs])
 
+    def values(self, test: bool) -> dict[int, float]:
+        """By seed: the test metric of the trained cell, else the best on validation data."""
+        found = {run.seed: finite((run.trained or {}).get(f"test_{run.metric}")) if test
+                 else run.best for run in self.runs}
+        return {seed: value for seed, value in found.items() if value is not None}
+
     def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Costs, and the mean and standard deviation over runs of the best value so far.
 
@@ -106,12 +114,34 @@ class Comparison:
     metric: str
     groups: tuple[Group, ...]
 
+    def differences(self) -> list[tuple[Group, Group, str, Difference]]:
+        """Of every two strategies with at least two seeds in common: the first, the second, "test"
+        or "validation", and the difference of the first from the second, seed by seed.
+
+        Of the cells trained from scratch, where they are; else of the validation metric, unless
+        one of the two is that of a supernet.
+        """
+        found: list[tuple[Group, Group, str, Difference]] = []
+        for one, other in itertools.combinations(self.groups, 2):
+            for split in ("test", "validation"):
+                first, second = (group.values(split == "test") for group in (one, other))
+                seeds = sorted(first.keys() & second.keys())
+                comparable = split == "test" or not (one.shares_weights or other.shares_weights)
+                if comparable and len(seeds) > 1:
+                    found.append((one, other, split, paired([first[seed] for seed in seeds],
+                                                            [second[seed] for seed in seeds])))
+                    break
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """Everything that the table shows, as JSON types."""
         def plain(spread: Spread | None) -> dict[str, Any] | None:
             return None if spread is None else asdict(spread)
 
+        differences = [{"first": one.label, "second": other.label, "of": f"{split}_{self.metric}",
+                        **asdict(found)} for one, other, split, found in self.differences()]
         return {"space": self.space, "data": self.data, "unit": self.unit, "metric": self.metric,
+                "differences": differences,
                 "strategies": [{
                     "label": group.label, "seeds": [run.seed for run in group.runs],
                     "runs": [str(run.folder) for run in group.runs],
@@ -202,8 +232,18 @@ def print_comparison(comparison: Comparison, as_json: bool = False) -> None:
     remarks += [f"{run.folder} is not finished: epoch {len(run.rows)}"
                 + (f" of {run.epochs}" if run.epochs else "")
                 for group in comparison.groups for run in group.runs if not run.finished]
+    remarks += [_difference(one, other, split, found, comparison.metric)
+                for one, other, split, found in comparison.differences()]
     for remark in remarks:
         typer.echo(remark)
+
+
+def _difference(one: Group, other: Group, split: str, found: Difference, metric: str) -> str:
+    scale, unit = (100, " points") if metric == "accuracy" else (1, "")
+    low, high = found.interval or (found.mean, found.mean)
+    return (f"{one.label} against {other.label}, {split} {metric} of {found.count} seeds: "
+            f"{scale * found.mean:+.2f}{unit} ({scale * low:+.2f} to {scale * high:+.2f}), "
+            f"Wilcoxon p = {found.p:.2g}")
 
 
 def _search(run: RunRecord) -> tuple[str, str]:

@@ -59,6 +59,8 @@ def tell(folder: Path, summary: dict[str, Any]) -> None:
     typer.echo(f"best of the table: {best['judged_by']:g}, row {best['row']}, {best['genotype']}")
     if left := summary["rows_left_out"]:
         typer.echo(f"left out: {left:,} rows without a figure in both columns")
+    if outside := summary["rows_outside"]:
+        typer.echo(f"beyond {' or '.join(summary['limits'])}: {outside:,} rows, never proposed")
     if "against_random" in summary:
         typer.echo(f"against random search, seed by seed: {_difference(summary['against_random'])}")
     drawn = f", curve: {folder / CURVE}" if (folder / CURVE).exists() else ""
@@ -76,7 +78,8 @@ def compare(folders: Sequence[Path], as_json: bool) -> None:
     for folder, config in runs:
         for name, what in (("table_sha256", "another table"), ("look_at", "another column"),
                            ("judge_by", "another column to be judged by"),
-                           ("budget", "another --budget"), ("seed", "other seeds"),
+                           ("limits", "another --limit"), ("budget", "another --budget"),
+                           ("seed", "other seeds"),
                            ("seeds", "another number of --seeds")):
             if getattr(config, name) != getattr(first, name):
                 raise CompareError(f"{folder} has {what} than {first_folder}; compare them "

@@ -49,6 +49,11 @@ def kind_of_table(name: str) -> str:
     return _TABLES.get(name, "conv")
 
 
+def tables(kind: str) -> tuple[str, ...]:
+    """The names of the tables of alphas: those of the cells."""
+    return {"conv": ("normal", "reduce"), "recurrent": ("recurrent",)}.get(kind, ("cell",))
+
+
 def operations(kind: str) -> tuple[str, ...]:
     """The columns of a table of alphas."""
     return _OPERATIONS[kind]

@@ -9,9 +9,9 @@ The edges of a node are sorted by input, so that equal cells compare equal.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from zoo.genotypes.cell import Cell, Edge
 from zoo.genotypes.conv import ConvGenotype
@@ -21,6 +21,15 @@ from zoo.genotypes.serialization import Genotype
 OPERATIONS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5",
               "dil_conv_3x3", "dil_conv_5x5")
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
+
+#: Names of the operations by cell and edge, as `search.spaces.allowed` has them, hashable.
+Frozen: TypeAlias = tuple[tuple[tuple[str, ...], ...], ...]
+
+
+def frozen(allowed: Mapping[str, Sequence[Sequence[str]]] | None) -> Frozen | None:
+    """Lists of operations for the `allowed` of a space."""
+    return None if allowed is None else tuple(
+        tuple(tuple(names) for names in rows) for rows in allowed.values())
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class _Space:
     """
 
     nodes: int
+    allowed: Frozen | None = None  # operations of each edge where not all of them are
     kind: ClassVar[str]
     genotype: ClassVar[type[ConvGenotype] | type[RecurrentGenotype]]
     cells: ClassVar[tuple[str, ...]]
@@ -49,23 +59,34 @@ class _Space:
             cell.concat == numbers and len(cell.nodes) == self.nodes and all(
                 len({source for _, source in edges}) == len(edges) == self.edges
                 and edges == _ordered(edges)
-                and all(operation in self.operations for operation, _ in edges)
-                for edges in cell.nodes)
-            for cell in genotype.cells().values())
+                and all(operation in self.options(place, number, source)
+                        for operation, source in edges)
+                for number, edges in enumerate(cell.nodes, self.first))
+            for place, cell in enumerate(genotype.cells().values()))
+
+    def options(self, place: int, number: int, source: int) -> tuple[str, ...]:
+        """The operations that the edge from `source` to node `number` of a cell may have."""
+        if self.allowed is None:
+            return self.operations
+        row = sum(range(self.first, number)) + source
+        return tuple(name for name in self.operations if name in self.allowed[place][row])
 
     def sample(self, rng: random.Random) -> Genotype:
         """A genotype sampled uniformly from the space."""
         return self._build([[
-            [(rng.choice(self.operations), source)
+            [(rng.choice(self.options(place, number, source)), source)
              for source in sorted(rng.sample(range(number), self.edges))]
-            for number in self._numbers()] for _ in self.cells])
+            for number in self._numbers()] for place, _ in enumerate(self.cells)])
 
     def mutate(self, rng: random.Random, genotype: Genotype) -> Genotype:
         """`genotype` with one change in one cell, never the genotype itself.
 
         With probability 1/2 an edge gets another earlier node as its input, else another
-        operation.  Raises ValueError for a genotype of another space.
+        operation; of a space with `allowed` operations each neighbor is as likely.  Raises
+        ValueError for a genotype of another space.
         """
+        if self.allowed is not None:
+            return rng.choice(self.neighbors(genotype))
         if genotype not in self:
             raise ValueError(f"{genotype} is not in the search space")
         cells = [[list(edges) for edges in cell.nodes] for cell in genotype.cells().values()]
@@ -97,9 +118,13 @@ class _Space:
             for node, edges in enumerate(nodes):
                 taken = {source for _, source in edges}
                 for position, (operation, source) in enumerate(edges):
-                    changed = [(name, source) for name in self.operations if name != operation]
-                    changed += [(operation, other) for other in range(node + self.first)
-                                if other not in taken]
+                    number = node + self.first
+                    changed = [(name, source) for name in self.options(place, number, source)
+                               if name != operation]
+                    for other in sorted(set(range(number)) - taken):
+                        names = self.options(place, number, other)
+                        changed += [(name, other) for name in
+                                    ([operation] if operation in names else names)]
                     for edge in changed:
                         other = [[list(each) for each in one] for one in cells]
                         other[place][node][position] = edge
@@ -111,11 +136,13 @@ class _Space:
 
         For every cell and every node: an input for each edge, then an operation for each edge.
         The second input is chosen among those left by the first; if one is left, the decision has
-        one option.
+        one option.  With `allowed` operations every edge has as many options as the edge with the
+        most, so some edges list an operation twice.
         """
-        return [size for _ in self.cells for number in self._numbers()
-                for size in (*range(number, number - self.edges, -1),
-                             *[len(self.operations)] * self.edges)]
+        most = [max(len(self.options(place, number, source)) for number in self._numbers()
+                    for source in range(number)) for place, _ in enumerate(self.cells)]
+        return [size for options in most for number in self._numbers()
+                for size in (*range(number, number - self.edges, -1), *[options] * self.edges)]
 
     def decode(self, choices: list[int]) -> Genotype:
         """The genotype of one choice, from 0, for each of `decisions`.  Raises ValueError."""
@@ -124,12 +151,14 @@ class _Space:
             raise ValueError(f"choices must be {len(sizes)} numbers below {sizes}, not {choices}")
         remaining = iter(choices)
         cells = []
-        for _ in self.cells:
+        for place, _ in enumerate(self.cells):
             nodes = []
             for number in self._numbers():
                 left = list(range(number))
                 sources = [left.pop(next(remaining)) for _ in range(self.edges)]
-                nodes.append([(self.operations[next(remaining)], source) for source in sources])
+                options = [self.options(place, number, source) for source in sources]
+                nodes.append([(names[next(remaining) % len(names)], source)
+                              for names, source in zip(options, sources)])
             cells.append(nodes)
         return self._build(cells)
 

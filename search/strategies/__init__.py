@@ -97,11 +97,14 @@ STRATEGIES = {
         "paper": {"epochs": 150}, "quick": {"epochs": 30}}, _WITHOUT_ALPHAS),
     "random": Entry("random", "Random", _ALL, False, "random cells, each trained from scratch"),
     "evolution": Entry("evolution", "Evolution", _ALL, False, "aging evolution (AmoebaNet)"),
-    "reinforce": Entry("reinforce", "Reinforce", _ALL, False, "a controller with PPO (NASNet)"),
+    "reinforce": Entry("reinforce", "Reinforce", _ALL, False, "a controller with PPO (NASNet)",
+                       unused=("warm_start",)),  # its cells come from the controller
     "local-search": Entry("local_search", "LocalSearch", _ALL, False,
                           "moves to better neighbors, begins again at an optimum"),
     "bananas": Entry("bananas", "Bananas", _ALL, False,
                      "trains what a forest predicts to be good"),
+    "training-free": Entry("training_free", "TrainingFree", ("conv",), False,
+                           "evolution on scores at initialization, trains the best few"),
     "hierarchical": Entry("hierarchical", "Hierarchical", ("hierarchical",), False,
                           "evolution of hierarchical motifs"),
 }

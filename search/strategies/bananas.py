@@ -62,7 +62,7 @@ class Bananas(SampleStrategy):
         """Random cells first; then those whose sampled prediction is highest."""
         begin = [number for number in numbers if number < self.settings.initial]
         proposals: list[tuple[Genotype, int | None]] = [
-            (self.space.sample(self.rng), None) for _ in begin]
+            (self.sample(), None) for _ in begin]
         if count := len(numbers) - len(begin):
             proposals += self._promising(count) if self.trials else [
                 (self.space.sample(self.rng), None) for _ in range(count)]

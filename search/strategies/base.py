@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from search.spaces.allowed import Allowed
     from search.spaces.discretize import Mixing
     from search.supernets.base import Alphas, Batch, StepOutput
 
@@ -53,13 +54,15 @@ class SearchTask(Protocol):
     """The data that a one-shot strategy trains a supernet on, and the evaluation of the supernet.
 
     `unit` ("images" or "tokens") is the unit of the cost, `metric` "accuracy" or "perplexity",
-    `space` the search space of the supernet.
+    `space` the search space of the supernet, `allowed` the operations of its edges where not all
+    of them are.
     """
 
     unit: str
     metric: str
     space: str
     device: torch.device
+    allowed: Allowed | None
 
     def supernet(self) -> Alphas:
         """A new supernet on the device."""

@@ -76,7 +76,7 @@ class Evolution(SampleStrategy):
         proposals: list[tuple[Genotype, int | None]] = []
         for number in numbers:
             if number < self.settings.population:
-                proposals.append((self.space.sample(self.rng), None))
+                proposals.append((self.sample(), None))
             else:
                 parent = max(self.contestants(), key=lambda candidate: candidate.result.score)
                 proposals.append((self.space.mutate(self.rng, parent.genotype), parent.number))

@@ -78,7 +78,7 @@ class LocalSearch(SampleStrategy):
 
     def _elsewhere(self) -> Genotype:
         for _ in range(_TRIES):
-            genotype = self.space.sample(self.rng)
+            genotype = self.sample()
             if genotype not in self.tried:
                 break
         return genotype

@@ -20,6 +20,7 @@ import torch
 
 from search.progress import Report, silent
 from search.spaces import collapse
+from search.spaces.allowed import masks
 from search.spaces.discretize import Mixing, discretize, entropy, one_hot, operation_counts
 from search.strategies.base import SearchTask, Strategy, is_classification
 from search.strategies.perturbation import Perturbation
@@ -53,6 +54,8 @@ class OneShot(Strategy):
         self.seen = 0  # images or tokens
         with seeded(task.device, seed, 0):
             self.network = self.build_network()
+            if task.allowed is not None:
+                self.network.restrict(masks(task.allowed, task.space))
             self.prepare()
         self.selection = None
         if settings.select == "perturbation":

@@ -19,5 +19,5 @@ class Random(SampleStrategy):
     """Random search: samples uniformly from `space`."""
 
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
-        """Random genotypes."""
-        return [(self.space.sample(self.rng), None) for _ in numbers]
+        """Random genotypes, after those of a warm start."""
+        return [(self.sample(), None) for _ in numbers]

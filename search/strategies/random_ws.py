@@ -15,7 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 from search.progress import Report, silent
 from search.spaces.discretize import Mixing, one_hot
 from search.spaces.nasbench201 import NasBench201Space
-from search.spaces.space import ConvSpace, RecurrentSpace
+from search.spaces.space import ConvSpace, RecurrentSpace, frozen
 from search.strategies.one_shot import OneShot
 from search.supernets.base import Batch, StepOutput
 from zoo.genotypes.serialization import Genotype, from_dict, to_dict
@@ -36,7 +36,7 @@ class SingleCell(OneShot):
     def prepare(self) -> None:
         """Build the optimizer and the space to sample from."""
         super().prepare()
-        self.space = _SPACES[self.task.space]()
+        self.space = _SPACES[self.task.space](allowed=frozen(self.task.allowed))
         self.best: Genotype | None = None
 
     def draw(self) -> Genotype:

@@ -10,8 +10,8 @@ import dataclasses
 import math
 import random
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -19,8 +19,13 @@ from search.candidates.base import Candidate, Result
 from search.progress import Report, silent
 from search.spaces.discretize import operation_counts
 from search.strategies.base import Strategy
+from search.strategies.warm_start import MutableSpace, ScoringEvaluator, best_scoring
 from zoo.genotypes.serialization import Genotype, from_dict, to_dict
 from zoo.recipes.base import Settings
+from zoo.scores import chosen
+
+#: Settings of a warm start.
+WARM = ("warm_start", "scores", "scored")
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,30 @@ class SampleSettings(Settings):
 
     candidates: int  # cells trained in total
     wave: int  # candidates proposed together and trained in parallel
+    # The first cells: random ones, or, with training-free, those that score best.
+    warm_start: str = field(default="none", kw_only=True)
+    scores: str = field(default="nwot", kw_only=True)  # several with commas: ranks are summed
+    scored: int = field(default=200, kw_only=True)  # cells that are scored for that
 
     def __post_init__(self) -> None:
+        if self.warm_start not in ("none", "training-free"):
+            raise ValueError(f"warm_start must be none or training-free, not {self.warm_start!r}")
+        if not self.score_names:
+            raise ValueError("scores names none; it needs at least one, such as nwot")
         for name, value in dataclasses.asdict(self).items():
             if isinstance(value, int) and not isinstance(value, bool) and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
+
+    @property
+    def score_names(self) -> list[str]:
+        """Raises ValueError for an unknown score."""
+        return chosen(name.strip() for name in self.scores.split(",") if name.strip())
+
+    @property
+    def warm_cells(self) -> int:
+        """The number of cells that a warm start brings: those that are tried before anything is
+        learned."""
+        return max(self.fewest, self.wave)
 
     @property
     def fewest(self) -> int:
@@ -107,7 +131,7 @@ class SampleStrategy(Strategy):
     Examples:
         >>> class Uniform(SampleStrategy):
         ...     def propose(self, numbers):
-        ...         return [(self.space.sample(self.rng), None) for _ in numbers]
+        ...         return [(self.sample(), None) for _ in numbers]
     """
 
     def __init__(self, space: SampleSpace, evaluator: CandidateEvaluator, settings: SampleSettings,
@@ -117,6 +141,10 @@ class SampleStrategy(Strategy):
         if budget is not None:
             settings = settings.within(budget, evaluator.cost, self.unit)
         self.settings = settings
+        if settings.warm_start != "none" and not getattr(evaluator, "scorable", False):
+            raise ValueError("a training-free start scores image networks, which these candidates "
+                             "do not have; leave --warm-start out")
+        self.warm: list[Genotype] = []  # cells of a warm start that are not tried yet
         self.epochs = math.ceil(settings.candidates / settings.wave)
         self.rng = random.Random(seed)
         self.cost = 0
@@ -125,6 +153,10 @@ class SampleStrategy(Strategy):
     @abstractmethod
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
         """A genotype for each candidate number of a wave, and the number of its parent."""
+
+    def sample(self) -> Genotype:
+        """A cell to begin with: of the warm start while there are some, then a random one."""
+        return self.warm.pop(0) if self.warm else self.space.sample(self.rng)
 
     def learn(self, candidates: list[Trial]) -> None:
         """Update the strategy with the results of a wave.  Random search does not learn."""
@@ -137,6 +169,11 @@ class SampleStrategy(Strategy):
 
     def wave(self, number: int, report: Report = silent) -> list[Trial]:
         """Propose wave `number` (from 1), train it and learn from it; return its candidates."""
+        if number == 1 and self.settings.warm_start != "none":
+            settings = self.settings
+            self.warm = best_scoring(
+                cast("MutableSpace", self.space), cast("ScoringEvaluator", self.evaluator),
+                settings.score_names, settings.scored, settings.warm_cells, self.seed, report)
         first = (number - 1) * self.settings.wave
         numbers = range(first, min(first + self.settings.wave, self.settings.candidates))
         proposals = self.propose(numbers)
@@ -181,12 +218,14 @@ class SampleStrategy(Strategy):
     def state_dict(self) -> dict[str, Any]:
         version, words, gauss = self.rng.getstate()
         return {"random": [version, list(words), gauss], "cost": self.cost,
+                "warm": [to_dict(genotype) for genotype in self.warm],
                 "best": None if self.best is None else self.best.to_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         version, words, gauss = state["random"]
         self.rng.setstate((version, tuple(words), gauss))
         self.cost = state["cost"]
+        self.warm = [from_dict(genotype) for genotype in state.get("warm", [])]  # since 0.6
         self.best = None if state["best"] is None else Trial.from_dict(state["best"])
 
 

@@ -52,7 +52,8 @@ class Alphas(nn.Module, ABC):
         return self
 
     def restrict(self, masks: Mixing) -> None:
-        """Allow only the operations whose entry in `masks` is 0."""
+        """Allow only the operations whose entry in `masks` is 0, see
+        `search.spaces.allowed.masks`."""
         self.allowed = {name: (mask == 0).to(self.alphas[name].device)
                         for name, mask in masks.items()}
 

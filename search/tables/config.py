@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import zoo
 from search.strategies import STRATEGIES, Entry, entry
+from search.strategies.sampled import WARM
+from search.tables.limits import Limit
 from search.tables.truth import Truth, read_truth, table_sha256
 from zoo.genotypes.table import TableError, read_table
 from zoo.training.trainer import check_seed
@@ -30,6 +32,7 @@ class TableOptions:
     seeds: int | None = None
     budget: int | None = None
     given: dict[str, Any] = field(default_factory=dict)  # settings of the strategy
+    limits: Sequence[str] = ()  # such as latency_pixel3<=10
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class TableConfig:
     seeds: int
     budget: int
     settings: dict[str, Any]
+    limits: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -57,11 +61,18 @@ class TableConfig:
 
         config = TypeAdapter(cls).validate_json(json.dumps(dict(values)), strict=True)
         table_settings(config.strategy).changed(config.settings)
+        for limit in config.limits:
+            Limit.read(limit)
         return config
 
     @property
     def path(self) -> Path:
         return Path(self.table)
+
+    def truth(self) -> Truth:
+        """What the run searches.  Raises as `read_truth` does."""
+        return read_truth(self.path, self.look_at, self.judge_by,
+                          list(map(Limit.read, self.limits)))
 
 
 def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
@@ -85,17 +96,24 @@ def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
     if "candidates" in options.given:
         raise ValueError("the cells that a search against a table looks at are its --budget; leave "
                          "--candidates out")
+    if warm := next((option for option in options.given if option in WARM), None):
+        raise ValueError(f"--set {warm} is of a warm start, which scores networks that are to be "
+                         "trained; against a table nothing is, leave it out")
     settings = settings.changed(options.given | {"candidates": budget})
-    truth = read_truth(options.table, options.look_at, options.judge_by or options.look_at)
+    limits = list(map(Limit.read, options.limits))
+    truth = read_truth(options.table, options.look_at, options.judge_by or options.look_at, limits)
     if budget > len(truth.looked):
-        raise TableError(f"{options.table} has {len(truth.looked):,} cells with figures, fewer "
-                         f"than the {budget:,} to look at; take --budget {len(truth.looked)} or "
-                         "less")
+        kept = " within the limits" if limits else ""
+        raise TableError(f"{options.table} has {len(truth.looked):,} cells with figures{kept}, "
+                         f"fewer than the {budget:,} to look at; take --budget "
+                         f"{len(truth.looked)} or less")
     return TableConfig(
         strategy=name, table=str(options.table.resolve()),
         table_sha256=table_sha256(options.table), look_at=truth.look_at, judge_by=truth.judge_by,
-        seed=seed, seeds=seeds, budget=budget, settings=dataclasses.asdict(settings),
-        versions={"genotype-zoo": zoo.__version__}), truth
+        seed=seed, seeds=seeds, budget=budget, settings={
+            option: value for option, value in dataclasses.asdict(settings).items()
+            if option not in WARM},
+        limits=list(map(str, limits)), versions={"genotype-zoo": zoo.__version__}), truth
 
 
 def table_entry(strategy: str) -> Entry:

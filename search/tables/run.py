@@ -19,7 +19,7 @@ from search.progress import Report, silent
 from search.strategies.sampled import SampleStrategy
 from search.tables.config import TableConfig, table_entry, table_settings
 from search.tables.evaluator import TableEvaluator
-from search.tables.truth import Truth, read_truth, table_sha256
+from search.tables.truth import Truth, table_sha256
 from zoo.artifact.folder import json_bytes
 from zoo.messages.command_line import command
 from zoo.runs import run_folder
@@ -71,7 +71,7 @@ def run(folder: Path, truth: Truth | None = None, report: Report = silent) -> Ta
         return config
     with at_work(folder), use_threads(1):
         if truth is None:
-            truth = read_truth(config.path, config.look_at, config.judge_by)
+            truth = config.truth()
         if table_sha256(config.path) != config.table_sha256:
             raise RunError(f"{folder} was started with another table than {config.table} is now; "
                            "put that back, or search into another folder with -o")

@@ -25,6 +25,7 @@ def summarize(folder: Path, config: TableConfig, truth: Truth) -> dict[str, Any]
         "strategy": config.strategy, "table": config.path.name, "look_at": config.look_at,
         "judge_by": config.judge_by, "seeds": config.seeds, "looks": config.budget,
         "cells_in_table": len(truth.looked), "rows_left_out": truth.left_out,
+        "limits": config.limits, "rows_outside": truth.outside,
         "best_of_table": {"judged_by": truth.judged[truth.best], "row": truth.row(truth.best),
                           "genotype": str(truth.best)},
         "found": of_seeds(rows),

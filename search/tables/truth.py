@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from search.tables.limits import Limit, within
 from search.tables.space import TableSpace
 from zoo.genotypes.serialization import Genotype
 from zoo.genotypes.table import Table, TableError, read_table
@@ -18,7 +20,7 @@ class Truth:
     """The cells with a figure in both columns: what a search looks at, and what it is judged by.
 
     Higher is better in both.  `table` is the file they are from, `left_out` the number of its rows
-    that lack a figure.
+    that lack a figure, `outside` that of those beyond a limit.
     """
 
     table: Table
@@ -27,6 +29,7 @@ class Truth:
     looked: dict[Genotype, float]
     judged: dict[Genotype, float]
     left_out: int
+    outside: int = 0
 
     @cached_property
     def space(self) -> TableSpace:
@@ -43,21 +46,25 @@ class Truth:
         return self.table.rows[self.table.place[genotype]]
 
 
-def read_truth(path: Path, look_at: str, judge_by: str) -> Truth:
-    """The truth of two columns of the table in a file.
+def read_truth(path: Path, look_at: str, judge_by: str, limits: Sequence[Limit] = ()) -> Truth:
+    """The truth of two columns of the table in a file, of the cells within `limits`.
 
-    Raises TableError for a file that is no table, a column that is not there and one without
-    figures; OSError.
+    Raises TableError for a file that is no table, a column that is not there, one without
+    figures, and limits that no cell meets; OSError.
     """
     table = read_table(path)
     columns = {name: table.column(name) for name in (look_at, judge_by)}
-    pairs = {genotype: (look, judge) for genotype, look, judge in zip(
+    met = within(table, limits)
+    known = {genotype: (look, judge) for genotype, look, judge in zip(
         table.genotypes, columns[look_at], columns[judge_by], strict=True)
         if math.isfinite(look) and math.isfinite(judge)}
+    inside = {genotype for genotype, keeps in zip(table.genotypes, met) if keeps}
+    pairs = {genotype: pair for genotype, pair in known.items() if genotype in inside}
     if not pairs:
         raise TableError(f"{path} has no row with a figure in both {look_at} and {judge_by}")
     return Truth(table, look_at, judge_by, {g: look for g, (look, _) in pairs.items()},
-                 {g: judge for g, (_, judge) in pairs.items()}, len(table) - len(pairs))
+                 {g: judge for g, (_, judge) in pairs.items()}, len(table) - len(known),
+                 len(known) - len(pairs))
 
 
 def table_sha256(path: Path) -> str:

@@ -13,6 +13,7 @@ import torch
 
 from search.candidates.base import CandidateTraining
 from search.settings import SupernetSettings, check_preset
+from search.spaces.allowed import Allowed
 from search.strategies.base import SearchTask
 from search.strategies.sampled import SampleSpace
 from zoo.recipes.base import Settings
@@ -73,8 +74,9 @@ class Domain(ABC):
     # --- strategies that train candidates from scratch --------------------------------------
 
     @abstractmethod
-    def cells(self) -> SampleSpace:
-        """The set of genotypes to draw from, see `search.spaces.space`."""
+    def cells(self, allowed: Allowed | None = None) -> SampleSpace:
+        """The set of genotypes to draw from, see `search.spaces.space`; `allowed` are the
+        operations of its edges where not all of them are."""
 
     @abstractmethod
     def recipe(self, preset: str, data: str) -> Settings:

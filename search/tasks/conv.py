@@ -10,7 +10,8 @@ import torch
 
 from search.candidates.image import ImageTraining, held_out, image_recipe
 from search.settings import CONV_PRESETS, ConvSettings
-from search.spaces.space import ConvSpace
+from search.spaces.allowed import Allowed
+from search.spaces.space import ConvSpace, frozen
 from search.strategies.sampled import SampleSpace
 from search.tasks.base import Domain
 from search.tasks.image import ImageSearchTask, check_images
@@ -44,8 +45,8 @@ class ConvDomain(Domain):
                       seed: int, share: tuple[int, int]) -> ImageSearchTask:
         return ImageSearchTask(data, settings, device, seed, share)
 
-    def cells(self) -> SampleSpace:
-        return ConvSpace()
+    def cells(self, allowed: Allowed | None = None) -> SampleSpace:
+        return ConvSpace(allowed=frozen(allowed))
 
     def recipe(self, preset: str, data: str) -> Recipe:
         return image_recipe(preset, data)

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from search.candidates.image import image_recipe
 from search.settings import SupernetSettings
+from search.spaces.allowed import Allowed
 from search.spaces.hierarchical import HierarchicalSpace
 from search.tasks.conv import ConvDomain
 from zoo.recipes.image import Recipe
@@ -19,7 +20,8 @@ class HierarchicalDomain(ConvDomain):
     space = "hierarchical"
     supernets: ClassVar[Mapping[str, SupernetSettings]] = {}
 
-    def cells(self) -> HierarchicalSpace:
+    def cells(self, allowed: Allowed | None = None) -> HierarchicalSpace:
+        assert allowed is None  # `search.config.plan` refuses it
         return HierarchicalSpace()
 
     def recipe(self, preset: str, data: str) -> Recipe:

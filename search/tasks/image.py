@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from search.settings import ConvSettings
+from search.spaces.allowed import Allowed
 from search.spaces.discretize import Mixing
 from search.supernets.base import Alphas, Batch, StepOutput
 from search.supernets.conv import CellClass, Supernet
@@ -31,6 +32,7 @@ class ImageSearchTask:
     """
 
     unit, metric, space = "images", "accuracy", "conv"
+    allowed: Allowed | None = None
 
     def __init__(self, data: ImageData, settings: ConvSettings, device: torch.device, seed: int,
                  share: tuple[int, int] = (0, 1)) -> None:

@@ -8,7 +8,9 @@ import torch
 
 from search.candidates.image import image_recipe
 from search.settings import NASBENCH201_PRESETS, ConvSettings
+from search.spaces.allowed import Allowed
 from search.spaces.nasbench201 import NasBench201Space
+from search.spaces.space import frozen
 from search.supernets.nasbench201 import EdgeSupernet
 from search.tasks.conv import ConvDomain
 from search.tasks.image import ImageSearchTask
@@ -35,8 +37,8 @@ class NasBench201Domain(ConvDomain):
                       seed: int, share: tuple[int, int]) -> EdgeSearchTask:
         return EdgeSearchTask(data, settings, device, seed, share)
 
-    def cells(self) -> NasBench201Space:
-        return NasBench201Space()
+    def cells(self, allowed: Allowed | None = None) -> NasBench201Space:
+        return NasBench201Space(allowed=frozen(allowed))
 
     def recipe(self, preset: str, data: str) -> Recipe:
         recipe = image_recipe(preset, data, "nasbench201")

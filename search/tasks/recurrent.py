@@ -11,7 +11,8 @@ import torch
 
 from search.candidates.text import TextRecipe, TextTraining, text_recipe
 from search.settings import TEXT_PRESETS, TextSettings
-from search.spaces.space import RecurrentSpace
+from search.spaces.allowed import Allowed
+from search.spaces.space import RecurrentSpace, frozen
 from search.tasks.base import Domain
 from search.tasks.text import TextSearchTask
 from zoo.data.text import TEXT_NAMES, TextData, named_text
@@ -41,8 +42,8 @@ class RecurrentDomain(Domain):
                       seed: int, share: tuple[int, int]) -> TextSearchTask:
         return TextSearchTask(data, settings, device, seed, share)
 
-    def cells(self) -> RecurrentSpace:
-        return RecurrentSpace()
+    def cells(self, allowed: Allowed | None = None) -> RecurrentSpace:
+        return RecurrentSpace(allowed=frozen(allowed))
 
     def recipe(self, preset: str, data: str) -> TextRecipe:
         return text_recipe(preset)

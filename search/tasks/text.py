@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import torch
 
 from search.settings import TextSettings
+from search.spaces.allowed import Allowed
 from search.spaces.discretize import Mixing
 from search.supernets.base import StepOutput
 from search.supernets.recurrent import (
@@ -32,6 +33,7 @@ class TextSearchTask:
     """
 
     unit, metric, space = "tokens", "perplexity", "recurrent"
+    allowed: Allowed | None = None
 
     def __init__(self, data: TextData, settings: TextSettings, device: torch.device, seed: int,
                  share: tuple[int, int] = (0, 1)) -> None:

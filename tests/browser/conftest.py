@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from web_demo.artifacts import find_artifacts
 from web_demo.chromium import RuntimeMissing, launch
+from web_demo.runtimes import FORMATS
 from web_demo.server import Server, running, serve
 from web_demo.site import PAGE
 from zoo.cli import app
@@ -48,6 +49,18 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def every_format(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same network in the format of every runtime; $ZOO_TEST_FORMATS names one built before."""
+    if made := os.environ.get("ZOO_TEST_FORMATS"):
+        return Path(made)
+    folder = tmp_path_factory.mktemp("formats") / "DARTS-digits"
+    result = CliRunner().invoke(app, ["build", "DARTS", "--export", ",".join(FORMATS),
+                                      "-o", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture(scope="session")
 def page_folder() -> Path:
     if not (PAGE / "index.html").is_file():
         npm = shutil.which("npm")
@@ -66,6 +79,12 @@ def page_folder() -> Path:
 @pytest.fixture(scope="session")
 def server(page_folder: Path, artifact: Path) -> Iterator[Server]:
     with running(serve(find_artifacts([artifact]), port=0, page=page_folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def formats_server(page_folder: Path, every_format: Path) -> Iterator[Server]:
+    with running(serve(find_artifacts([every_format]), port=0, page=page_folder)) as server:
         yield server
 
 

@@ -3,8 +3,12 @@ that came as an ONNX file, and one whose shapes are fixed."""
 
 from __future__ import annotations
 
+import http.server
 import json
+import re
 import shutil
+import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +29,7 @@ from tests.export.converter.graphs import classifier, model, node, weight
 from web_demo.bench import bench
 from web_demo.chromium import RuntimeMissing
 from web_demo.runtimes import RUNTIMES as OF_THE_PAGE
+from web_demo.site import PAGE
 from zoo.artifact import folder as folders
 from zoo.artifact.manifest import Manifest
 from zoo.cli import app
@@ -36,16 +41,23 @@ OUTSIDE = [(name, backend) for name, each in RUNTIMES.items() if each.verify
 
 
 def tensors() -> onnx.ModelProto:
-    """Ids and a mask in; features, their largest place and whether it is late out."""
+    """Ids, a mask and truth values in; features, their largest place and whether they are above 0
+    out."""
     graph = model(
         [node("Gather", "table ids", "looked"), node("Unsqueeze", "mask two", "wide"),
          node("Mul", "looked wide", "kept"), node("MatMul", "kept w", "features"),
          node("ReduceMax", "features", "rows", axes=[2], keepdims=0),
+         node("Where", "wanted rows zero", "chosen"), node("Greater", "chosen zero", "above"),
          node("ArgMax", "rows", "best", axis=1, keepdims=0)],
-        {"ids": ["batch", 5], "mask": ["batch", 5]}, ["features", "best"],
-        {"table": weight(11, 6), "w": weight(6, 4, seed=1), "two": np.array([2])})
-    graph.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
-    graph.graph.output[1].type.tensor_type.elem_type = TensorProto.INT64
+        {"ids": ["batch", 5], "mask": ["batch", 5], "wanted": ["batch", 5]},
+        ["features", "above", "best"],
+        {"table": weight(11, 6), "w": weight(6, 4, seed=1), "two": np.array([2]),
+         "zero": np.zeros(1, np.float32)})
+    for value, kind in ((graph.graph.input[0], TensorProto.INT64),
+                        (graph.graph.input[2], TensorProto.BOOL),
+                        (graph.graph.output[1], TensorProto.BOOL),
+                        (graph.graph.output[2], TensorProto.INT64)):
+        value.type.tensor_type.elem_type = kind
     return graph
 
 
@@ -79,12 +91,12 @@ def test_the_fixture_agrees(name, backend, kind, artifacts, page_folder):
     if row.verdict.startswith("not here"):
         unavailable(f"{name} {backend}: {row.verdict}")
     assert (row.name, row.verdict, row.failed) == (f"{name} {backend}", "agrees", False)
-    assert row.difference <= row.limit
+    assert row.difference is not None and row.limit is not None and row.difference <= row.limit
 
 
 @pytest.mark.parametrize("name", [*OF_THE_PAGE, "node"])
 def test_wrong_numbers_are_found_and_named(name, artifacts, page_folder, tmp_path):
-    """In the second of two outputs, of integers."""
+    """In the last output, of integers, and in the first, of real numbers."""
     wrong = changed(artifacts["tensors"], tmp_path / "wrong", -1, 1)
     (row,) = in_runtime(wrong, name, ["wasm"])
     assert row.failed and row.verdict == "best differs" and row.difference == 1
@@ -141,9 +153,9 @@ def test_zoo_bench_prints_every_runtime(artifacts, page_folder, monkeypatch):
     rows = {(row["runtime"], row["backend"]): row for row in told["timings"]}
     assert list(rows) == [(name, backend) for name, each in RUNTIMES.items()
                           for backend in each.backends]
-    for name in ("onnxruntime cpu", "tflite cpu", "tfjs wasm", "litert wasm", "ort-web wasm",
-                 "node wasm"):
-        assert rows[tuple(name.split())]["ms"] > 0, rows
+    for kind in (("onnxruntime", "cpu"), ("tflite", "cpu"), ("tfjs", "wasm"), ("litert", "wasm"),
+                 ("ort-web", "wasm"), ("node", "wasm")):
+        assert rows[kind]["ms"] > 0, rows
     assert "holds no savedmodel" in rows["tensorflow", "cpu"]["note"]
     size = (artifacts["images"] / "onnx/model.onnx").stat().st_size
     assert told["bytes"]["onnxruntime"] == told["bytes"]["ort-web"] == size
@@ -173,3 +185,55 @@ def changed(artifact: Path, folder: Path, place: int, by: float) -> Path:
 def reseal(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     folders.finalize(folder, Manifest.model_validate(manifest))
+
+
+#: In docs/browser.md, by what the code imports: the modules that it finds, and what is copied.
+FOREIGN = {
+    "@litertjs/core": ({"@litertjs/core": "core/dist/index.js",
+                        "@litertjs/wasm-utils": "wasm-utils/dist/index.js"},
+                       {"@litertjs/core": "core", "@litertjs/wasm-utils": "wasm-utils",
+                        "@litertjs/core/wasm": "litert"}),
+    "onnxruntime-web/wasm": ({"onnxruntime-web/wasm": "ort/ort.wasm.min.mjs"},
+                             {"onnxruntime-web/dist": "ort"}),
+}
+
+
+@pytest.mark.parametrize("imported", FOREIGN)
+def test_the_lines_for_ones_own_page_run(imported, artifacts, browser, tmp_path):
+    """Those of docs/browser.md, on a page that knows nothing of ours."""
+    text = (Path(__file__).parents[2] / "docs/browser.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```js\n(.*?)```", text, re.S)
+               if f"'{imported}'" in block]
+    modules, copied = FOREIGN[imported]
+    for package, place in copied.items():
+        shutil.copytree(PAGE.parent / "node_modules" / package, tmp_path / place,
+                        ignore=shutil.ignore_patterns("*.map", "node_modules", "*jsep*", "*all*"))
+    shutil.copytree(artifacts["cell"], tmp_path, dirs_exist_ok=True)
+    addresses = json.dumps({"imports": {name: f"./{file}" for name, file in modules.items()}})
+    (tmp_path / "index.html").write_text(f"""<!doctype html><title>waits</title>
+        <body><script type="importmap">{addresses}</script><script type="module">
+        const [height, width, channels] = [32, 32, 3];
+        const raw = await (await fetch('fixtures/input.bin')).arrayBuffer();
+        const pixels = new Float32Array(raw, 0, height * width * channels);
+        {code}
+        document.title = JSON.stringify(Array.from(answer));
+        </script></body>""")
+    logits = np.fromfile(tmp_path / "fixtures/logits.bin", "<f4").reshape(-1, 10)[0]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=tmp_path))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    page = browser.new_page()
+    try:
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        page.wait_for_function("document.title !== 'waits'", timeout=60_000)
+        found = json.loads(page.title())
+    finally:
+        page.close()
+        server.shutdown()
+        server.server_close()
+    wanted = np.exp(logits - logits.max())
+    np.testing.assert_allclose(found, wanted / wanted.sum(), atol=1e-5)
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass

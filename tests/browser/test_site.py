@@ -63,10 +63,10 @@ def test_a_site_holds_the_page_and_its_models(page, model, tmp_path):
 
 
 def test_a_site_publishes_what_the_page_reads_and_no_more(page, model, tmp_path):
-    read = {"tfjs/model.json", "tfjs/a.bin", "cell.svg", "vocabulary.json", "fixtures/input.bin",
-            "fixtures/logits.bin"}
-    others = {"model.safetensors", "onnx/model.onnx", "savedmodel/saved_model.pb", "README.md",
-              "config.json", "history.jsonl", "genotype.json", "labels.txt"}
+    read = {"tfjs/model.json", "tfjs/a.bin", "onnx/model.onnx", "tflite/model.tflite", "cell.svg",
+            "vocabulary.json", "fixtures/input.bin", "fixtures/logits.bin"}
+    others = {"model.safetensors", "saved_model/saved_model.pb", "README.md", "config.json",
+              "history.jsonl", "genotype.json", "labels.txt"}
     for path in read | others:
         (model / path).parent.mkdir(exist_ok=True)
         (model / path).write_text("{}")

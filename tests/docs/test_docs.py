@@ -21,6 +21,7 @@ from zoo.genotypes.hierarchical import PRIMITIVES
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
 from zoo.recipes.image import RECIPES, Recipe
 from zoo.recipes.language import LanguageRecipe
+from zoo.scores import SCORES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -44,6 +45,7 @@ hooks = _hooks()
     ("language_recipes", TEXT_NAMES), ("language_recipes", LanguageRecipe.names()),
     ("strategies", STRATEGIES), ("formats", FORMATS), ("converters", CONVERTERS),
     ("runtimes", RUNTIMES), ("commands", COMMANDS), ("api", zoo.__all__),
+    ("scores", SCORES), ("close_cells", ["NASNet_A", "NASNet_A_google"]),
     ("cells", ["DARTS", "NASNet", "FOUND_1", "DARTS_V2_RNN"])])
 def test_a_table_covers_its_registry(table, names):
     made = hooks.TABLES[table]()

@@ -240,8 +240,7 @@ def test_an_interrupted_build_leaves_nothing(number, code, tmp_path):
 def test_doctor_has_a_row_for_each_hop(tmp_path):
     result = zoo_process("doctor", cwd=tmp_path, CHROMIUM="no-such-browser")
     assert result.returncode == 0
-    for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "TF.js",
-                "LiteRT.js"):
+    for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "in LiteRT.js"):
         assert hop in result.stdout
     assert "$CHROMIUM names no-such-browser" in " ".join(result.stdout.split())
     assert "--no-deps" not in result.stdout  # both converters are installed
@@ -284,13 +283,12 @@ def test_too_large_for_memory_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("change, why", [
     ({}, "give the test images of cifar10 with --path"),
-    ({"files": {}}, "it is measured on TF.js files; add tfjs to the formats"),
     ({"data": None}, "its images are of no known data set"),
     ({"task": "language-model-step"}, "a language model has no test images"),
 ])
 def test_the_note_on_unmeasured_agreement(change, why):
     manifest = types.SimpleNamespace(**{
-        "task": "image-classification", "precision": "uint8", "files": {"tfjs/model.json": None},
+        "task": "image-classification", "precision": "uint8",
         "input": types.SimpleNamespace(data=change.get("data", "cifar10"))} | change)
     assert commands._unmeasured(manifest) == (
         f"uint8 weights: how often they give the answer of float32 was not measured; {why}")

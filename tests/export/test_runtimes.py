@@ -81,7 +81,7 @@ def test_a_runtime_outside_this_process(artifact, monkeypatch):
 def test_the_runtimes_of_python_agree(name, artifact):
     (row,) = verify.in_runtime(artifact, name)
     assert (row.name, row.verdict) == (f"{name} cpu", "agrees")
-    assert row.difference <= row.limit == 1e-5
+    assert row.difference <= row.limit < 1e-4  # 1e-5 of the largest logit
 
 
 def test_an_artifact_without_the_format(artifact, tmp_path):

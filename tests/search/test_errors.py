@@ -90,15 +90,26 @@ def run(interrupted, tmp_path):
     (["--preset", "quik"], "unknown preset 'quik'; did you mean quick?"),
     (["--strategy", "random", "--preset", "papr"], "did you mean paper?"),
     (["--space", "convv"],
-     "darts searches the conv or recurrent space, not 'convv'; did you mean conv? choose"),
+     "darts searches the conv, recurrent or nasbench201 space, not 'convv'; did you mean conv?"),
     (["--strategy", "pc-darts", "--space", "recurrent"],
      "pc-darts searches the conv space, not 'recurrent'"),
     (["--data", "digit"], "did you mean digits"),
     (["--space", "recurrent", "--data", "simple"], "did you mean sample"),
     (["--hidden", "8"], "--hidden is a setting of darts on the recurrent space, not of darts on "
                         "the conv space; leave it out"),
-    (["--candidates", "8"], "--candidates is a setting of random, evolution, reinforce and "
-                            "hierarchical, not of darts on the conv space"),
+    (["--candidates", "8"], "--candidates is a setting of random, evolution, reinforce, "
+                            "local-search, bananas, training-free and hierarchical, not of darts "
+                            "on the conv space"),
+    (["--warm-start", "training-free"], "--warm-start is a setting of random, evolution, "
+                                        "local-search, bananas, training-free and hierarchical, "
+                                        "not of darts on the conv space"),
+    (["--strategy", "reinforce", "--warm-start", "training-free"],
+     "--warm-start is a setting of random"),
+    (["--strategy", "random", "--warm-start", "hot"],
+     "warm_start must be none or training-free, not 'hot'"),
+    (["--strategy", "random", "--space", "recurrent", "--warm-start", "training-free"],
+     "scores image networks, which these candidates do not have; leave --warm-start out"),
+    (["--strategy", "training-free", "--set", "scores=nwott"], "did you mean nwot"),
     (["--space", "recurrent", "--channels", "8"],
      "--channels is a setting of darts on the conv space, not of darts on the recurrent space"),
     (["--space", "recurrent", "--size", "8"], "--size applies to images only; leave it out"),
@@ -188,7 +199,8 @@ def test_data_that_cannot_be_searched_on(strategy, here):
     for place in (few / "train").iterdir():
         for image in sorted(place.iterdir())[1:]:
             image.unlink()
-    assert "too few" in refused_on(few)
+    message = refused_on(few)
+    assert "too few" in message or "cannot hold out" in message
     assert not (here / "runs").exists()
 
 

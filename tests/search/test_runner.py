@@ -40,6 +40,11 @@ RUNS = {
     "random": ["--strategy", "random", *SAMPLED, "--candidates", "6", "--set", "wave=3"],
     "evolution": ["--strategy", "evolution", *SAMPLED, "--candidates", "8", "--set", "wave=2",
                   "--set", "population=4", "--set", "sample=2"],
+    "training-free": ["--strategy", "training-free", *SAMPLED, "--candidates", "4", "--set",
+                      "wave=2", "--set", "scored=12", "--set", "scores=nwot,l2_norm"],
+    "warm evolution": ["--strategy", "evolution", *SAMPLED, "--candidates", "6", "--set", "wave=2",
+                       "--set", "population=4", "--warm-start", "training-free", "--set",
+                       "scored=8"],
     "reinforce": ["--strategy", "reinforce", *SAMPLED, "--candidates", "6", "--set", "wave=3"],
 }
 QUICKEST = "gdas"  # for tests that do not depend on the strategy

@@ -77,8 +77,8 @@ def hold_out(data: ImageData, count: float, seed: int) -> tuple[ImageData, Split
         else:
             most = max(0, len(labels) - len(numbers))
             why = f"hold out at most {most}, so that each class keeps one"
-        raise DataError(f"cannot hold out {count} training images of {data.name}, stratified by "
-                        f"class: {why}") from None
+        raise DataError(f"cannot hold out {count} of the training images of {data.name}, "
+                        f"stratified by class: {why}") from None
     rest, held = (Split(images[part], labels[part]) for part in map(np.sort, parts))
     return dataclasses.replace(data, train=rest), held
 

@@ -6,6 +6,16 @@ import difflib
 from collections.abc import Iterable
 
 
+def either(names: Iterable[str]) -> str:
+    """The names as alternatives in a sentence.
+
+    >>> either(["wasm", "webgl", "webgpu"])
+    'wasm, webgl or webgpu'
+    """
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def did_you_mean(name: object, among: Iterable[str], most: int = 1) -> str:
     """"did you mean X? " with up to `most` similar names, or nothing."""
     names = {str(allowed).casefold(): str(allowed) for allowed in among}

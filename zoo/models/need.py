@@ -133,10 +133,10 @@ def check_image_network(work: str, genotype: Genotype, kind: str, settings: dict
     `work` is a verb such as "training", `images` (N, channels, H, W) are passed to `run` at a time;
     see `need`.  Raises TooLargeError, and ValueError for invalid settings.
     """
-    batch, *shape = images
-    estimate = need(genotype, kind, settings, (shape[0], shape[1], shape[2]), batch, run)
+    batch, channels, height, width = images
+    estimate = need(genotype, kind, settings, (channels, height, width), batch, run)
     check(estimate, f"{work} {settings['layers']:,} layers of {settings['channels']:,} channels on "
-          f"{batch:,.0f} images of {shape[2]}x{shape[1]} at a time", load, remedy)
+          f"{batch:,.0f} images of {width}x{height} at a time", load, remedy)
     check_layers(settings["layers"])
 
 

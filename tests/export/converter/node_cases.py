@@ -4,7 +4,9 @@ that every backend must compute."""
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +15,7 @@ from onnx import numpy_helper
 from export.converter.graph import convert
 from export.converter.node import OPERATIONS
 from export.converter.value import as_narrow
+from export.formats.arrays import Arrays
 
 #: Supported types; the browser runtimes have no strings, complex numbers and others.
 KINDS = {np.dtype(kind) for kind in (
@@ -31,43 +34,64 @@ def all_cases() -> dict:
 
 
 @cache
+def on_numbers() -> tuple[str, ...]:
+    """The cases of ONNX's own operations on supported types, but for "_expanded" ones: these repeat
+    another case with functions in place of its operation."""
+    return tuple(name for name, case in all_cases().items() if case.model is not None
+                 and not any(node.domain for node in case.model.graph.node)
+                 and "_expanded" not in name
+                 and all(isinstance(value, (np.ndarray, np.generic))
+                         and np.asarray(value).dtype in KINDS
+                         for inputs, outputs in case.data_sets for value in [*inputs, *outputs]))
+
+
+@cache
 def claimed() -> tuple[str, ...]:
-    """The cases, on numbers, of operations with a converter."""
+    """The cases of `on_numbers` whose operations all have a converter."""
     convert(onnx.helper.make_model(onnx.helper.make_graph([], "g", [], []),
                                    opset_imports=[onnx.helper.make_opsetid("", 17)]))  # loads all
-    return tuple(name for name, case in all_cases().items() if _is_claimed(case.model, case))
+    return tuple(name for name in on_numbers()
+                 if all(node.op_type in OPERATIONS for node in all_cases()[name].model.graph.node))
 
 
-def _is_claimed(model: onnx.ModelProto, case) -> bool:
-    if model is None or any(node.domain or node.op_type not in OPERATIONS
-                            for node in model.graph.node):
-        return False
-    if "_expanded" in case.name:  # functions in terms of other operations
-        return False
-    return all(isinstance(value, (np.ndarray, np.generic)) and np.asarray(value).dtype in KINDS
-               for inputs, outputs in case.data_sets for value in [*inputs, *outputs])
+def graphs(name: str) -> Iterator[tuple[onnx.ModelProto, Arrays, Arrays]]:
+    """The graph of a case, its inputs and its expected outputs, once for each data set.
+
+    Inputs that a converter needs in advance, such as a shape, are constants of the graph.
+    """
+    case = all_cases()[name]
+    for inputs, outputs in case.data_sets:
+        model = onnx.ModelProto.FromString(case.model.SerializeToString())
+        given = {value.name: np.asarray(tensor)
+                 for value, tensor in zip(model.graph.input, inputs)}
+        fixed = {node.input[place] for node in model.graph.node
+                 for place in OPERATIONS[node.op_type].constant if place < len(node.input)}
+        model.graph.initializer.extend(numpy_helper.from_array(value, key)
+                                       for key, value in given.items() if key in fixed)
+        for value in [value for value in model.graph.input if value.name in fixed]:
+            model.graph.input.remove(value)
+        yield (model, {key: value for key, value in given.items() if key not in fixed},
+               {value.name: np.asarray(tensor)
+                for value, tensor in zip(model.graph.output, outputs)})
+
+
+def check(name: str, found: Mapping[str, Any], expected: Arrays) -> None:
+    """Raise AssertionError where `found` differs from the expected outputs of a case."""
+    case = all_cases()[name]
+    for key, value in expected.items():
+        exact = value.dtype != np.float16
+        np.testing.assert_allclose(
+            np.asarray(found[key]).astype(np.float64), as_narrow(value).astype(np.float64),
+            rtol=max(case.rtol, 1e-5) if exact else 2e-3, atol=max(case.atol, 1e-6))
+        assert np.asarray(found[key]).shape == value.shape
 
 
 def run(name: str, traced: bool = False) -> None:
     """Convert a case and compare; raises UnsupportedNodeError, or AssertionError."""
     import tensorflow as tf
 
-    case = all_cases()[name]
-    for inputs, outputs in case.data_sets:
-        model = onnx.ModelProto.FromString(case.model.SerializeToString())
-        given = dict(zip([value.name for value in model.graph.input], inputs))
-        fixed = {node.input[place] for node in model.graph.node
-                 for place in OPERATIONS[node.op_type].constant if place < len(node.input)}
-        model.graph.initializer.extend(numpy_helper.from_array(np.asarray(value), key)
-                                       for key, value in given.items() if key in fixed)
+    for model, inputs, expected in graphs(name):
         function = convert(model)
-        open_inputs = {key: tf.constant(as_narrow(np.asarray(value)))
-                       for key, value in given.items() if key not in fixed}
-        found = (tf.function(function, autograph=False) if traced else function)(**open_inputs)
-        for value, expected in zip(model.graph.output, outputs):
-            np.testing.assert_allclose(
-                np.asarray(found[value.name]).astype(np.float64),
-                np.asarray(as_narrow(np.asarray(expected))).astype(np.float64),
-                rtol=max(case.rtol, 1e-5) if np.asarray(expected).dtype != np.float16 else 2e-3,
-                atol=max(case.atol, 1e-6))
-            assert found[value.name].shape.as_list() == list(np.asarray(expected).shape)
+        found = (tf.function(function, autograph=False) if traced else function)(
+            **{key: tf.constant(as_narrow(value)) for key, value in inputs.items()})
+        check(name, found, expected)

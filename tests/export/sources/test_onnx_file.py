@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -144,7 +145,8 @@ def test_opsets(opset, tmp_path):
 
 
 @pytest.mark.parametrize("kind, array, words", [
-    (TensorProto.FLOAT16, np.float16, "float16"), (TensorProto.DOUBLE, np.float64, "float64")])
+    (TensorProto.FLOAT16, np.float16, "float16"), (TensorProto.DOUBLE, np.float64, "float64"),
+    (TensorProto.BFLOAT16, ml_dtypes.bfloat16, "bfloat16")])
 def test_other_real_numbers_are_computed_in_float32(kind, array, words, tmp_path):
     graph = model([node("Gemm", "x w", "y")], {"x": ["n", 4]}, ["y"],
                   {"w": weight(4, 3, kind=array)}, kind=kind)
@@ -239,6 +241,28 @@ def test_control_flow_that_is_constant_is_folded(tmp_path):
     assert build(source, ["tfjs"], tmp_path / "out").parity[-1].max_difference == 0
 
 
+def loop(constant):
+    """Adds a vector to itself three times: a constant one, or an input."""
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [node("Identity", "go", "on"), node("Add", "before before", "after")], "body",
+        [value("count", TensorProto.INT64, []), value("go", TensorProto.BOOL, []),
+         value("before", TensorProto.FLOAT, [1, 4])],
+        [value("on", TensorProto.BOOL, []), value("after", TensorProto.FLOAT, [1, 4])])
+    made = helper.make_node("Loop", ["trips", "", "w" if constant else "x"], ["l"], "/loop",
+                            body=body)
+    return model([made, node("Add", "x l", "y")], {"x": [1, 4]}, ["y"],
+                 {"trips": np.array(3), "w": weight(1, 4)})
+
+
+def test_a_loop_over_constants_is_run_once(tmp_path):
+    source = from_file(saved(loop(True), tmp_path / "loop.onnx"))
+    assert [each.op_type for each in source.graph.graph.node] == ["Add"]
+    x = weight(2, 4, seed=3)
+    np.testing.assert_allclose(outputs(source.graph, {"x": x})["y"], x + 8 * weight(1, 4),
+                               rtol=1e-6)
+
+
 def cyclic():
     return model([node("Add", "x b", "a"), node("Relu", "a", "b"), node("Neg", "b", "y")],
                  {"x": [1, 4]}, ["y"])
@@ -261,6 +285,12 @@ def vendor():
     return graph
 
 
+def stranger():
+    graph = vendor()
+    graph.graph.node[0].domain = graph.opset_import[1].domain = "my.own"
+    return graph
+
+
 BAD = {
     "cut off": (lambda: classifier().SerializeToString()[:500], "not an ONNX file, or one that is"),
     "text": (lambda: b"hello", "not an ONNX file|no ONNX graph"),
@@ -270,6 +300,10 @@ BAD = {
     "weights anywhere": (lambda: outside("/etc/hostname"), "outside the folder of the file"),
     "weights missing": (lambda: outside("weights.bin"), "which is not there"),
     "control flow": (lambda: control_flow(False), "/choice.*If.*control flow"),
+    "a loop over the input": (lambda: loop(False), "/loop.*Loop.*control flow"),
+    "a name of nobody": (lambda: model([node("Add", "x lost", "y")], {"x": [1, 4]}, ["y"]),
+                         "a node reads 'lost', which nothing makes"),
+    "a domain of nobody": (stranger, "/mlp/Gelu' is Gelu of my.own, whose operations are not"),
     "a vendor's operation": (vendor, "/mlp/Gelu.*com.microsoft"),
     "an opset of 2016": (lambda: model([node("Relu", "x", "y")], {"x": [1, 4]}, ["y"], opset=6),
                          "opsets 7 to"),

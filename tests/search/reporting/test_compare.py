@@ -10,6 +10,7 @@ import pytest
 from search.reporting.compare import CompareError, Spread, best_over_cost, compare, print_comparison
 from search.reporting.history import read_run
 from search.reporting.plots import plot_comparison, plot_run
+from search.reporting.significance import paired
 from tests.search.made_runs import darts_run, evolution_run, recurrent_run
 
 
@@ -172,3 +173,56 @@ def test_a_diverged_run_is_drawn_as_far_as_it_goes(tmp_path):
         rows[2][key] = float("nan")
     (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert plot_run(read_run(folder), tmp_path / "run.png").stat().st_size > 10_000
+
+
+# --- significance -----------------------------------------------------------------------------
+
+
+def trained(folder, seed, value):
+    """A finished run of evolution whose cell has been trained."""
+    evolution_run(folder, seed=seed, epochs=5)
+    (folder / "trained").mkdir()
+    (folder / "trained" / "manifest.json").write_text(
+        json.dumps({"metrics": {"test_accuracy": value}}))
+    return folder
+
+
+def test_strategies_are_compared_seed_by_seed(tmp_path, capsys):
+    folders = [trained(tmp_path / f"evolution-{seed}", seed, 0.9 + seed / 100)
+               for seed in range(4)]
+    for seed in range(1, 4):
+        folder = darts_run(tmp_path / f"darts-{seed}", seed=seed)
+        (folder / "trained").mkdir()
+        (folder / "trained" / "manifest.json").write_text(
+            json.dumps({"metrics": {"test_accuracy": 0.9 + seed / 200}}))
+        folders.append(folder)
+    found = compare([read_run(folder) for folder in folders])
+    ((one, other, split, difference),) = found.differences()
+    assert (one.label, other.label, split) == ("evolution", "darts order 2", "test")
+    assert difference.mean == pytest.approx(0.01) and difference.count == 3
+    assert (difference.larger, difference.smaller) == (3, 0) and difference.p == 0.25
+    half = 4.302653 * 0.005 / 3 ** 0.5  # Student's with two degrees of freedom
+    assert difference.interval == (pytest.approx(0.01 - half), pytest.approx(0.01 + half))
+    print_comparison(found)
+    assert ("evolution against darts order 2, test accuracy of 3 seeds: +1.00 points (-0.24 to "
+            "+2.24), Wilcoxon p = 0.25") in capsys.readouterr().out
+    assert found.to_dict()["differences"][0]["of"] == "test_accuracy"
+
+
+def test_a_supernet_and_cells_are_not_compared(runs, capsys):
+    # One cell is trained, and the accuracy of a supernet is not that of a cell.
+    assert compare(runs).differences() == []
+
+
+@pytest.mark.parametrize("count", [5, 6])
+def test_five_seeds_are_never_significant(count):
+    found = paired(range(1, count + 1), [0] * count)
+    assert found.p == 2 / 2 ** count and (found.p < 0.05) == (count > 5)
+
+
+def test_equal_values_are_no_difference():
+    found = paired([1, 2], [1, 2])
+    assert (found.mean, found.interval, found.p) == (0, (0, 0), 1.0)
+    assert paired([3], [1]).interval is None
+    with pytest.raises(ValueError, match="no pair"):
+        paired([], [])

@@ -8,22 +8,27 @@ import pytest
 import torch
 
 from search.candidates.base import Result
-from search.spaces.controller import Controller
+from search.spaces.controller import Controller, IndependentController
 from search.spaces.hierarchical import HierarchicalSpace
+from search.spaces.nasbench201 import NasBench201Space
 from search.spaces.space import ConvSpace, RecurrentSpace
 from search.strategies import evolution, hierarchical, reinforce
+from search.strategies.bananas import Bananas, BananasSettings
 from search.strategies.evolution import Evolution, EvolutionSettings
 from search.strategies.hierarchical import Hierarchical, HierarchicalSettings
+from search.strategies.local_search import LocalSearch, LocalSearchSettings
 from search.strategies.random import Random
 from search.strategies.reinforce import Reinforce, ReinforceSettings
 from search.strategies.sampled import SampleSettings
+from search.strategies.training_free import TrainingFree, TrainingFreeSettings
+from search.strategies.warm_start import best_scoring, rank_sums
 from zoo.genotypes.serialization import from_dict
 
 
 class Toy:
     """An evaluator that scores a network by the share of its edges with the `favorite`."""
 
-    unit, cost = "images", 10
+    unit, cost, scorable = "images", 10, True
 
     def __init__(self, favorite="sep_conv_3x3", measure="valid_accuracy", diverging=()):
         self.favorite, self.measure, self.diverging = favorite, measure, diverging
@@ -32,6 +37,12 @@ class Toy:
     def evaluate(self, tasks, report=None):
         self.tasks += tasks
         return [Result(self.measure, self.value(task), 1000, self.cost) for task in tasks]
+
+    def scores(self, genotype, names, seed):
+        """As many as there are favorite edges in each cell, and that of the other one."""
+        counts = [sum(operation == self.favorite for operation, _ in cell.edges)
+                  for cell in genotype.cells().values()]
+        return dict(zip(names, [*counts, 0]))
 
     def value(self, task):
         if task.number in self.diverging:
@@ -54,8 +65,22 @@ MAKE = {
     "random": lambda toy, seed=0: Random(ConvSpace(), toy, SampleSettings(22, 4), seed),
     "evolution": lambda toy, seed=0: Evolution(
         ConvSpace(), toy, EvolutionSettings(22, 4, population=6, sample=3), seed),
+    "training-free": lambda toy, seed=0: TrainingFree(
+        ConvSpace(), toy, TrainingFreeSettings(22, 4, scored=60, scores="nwot,snip"), seed),
+    "warm evolution": lambda toy, seed=0: Evolution(
+        ConvSpace(), toy, EvolutionSettings(22, 4, population=6, sample=3,
+                                            warm_start="training-free", scored=30), seed),
     "reinforce": lambda toy, seed=0: Reinforce(
         ConvSpace(), toy, ReinforceSettings(22, 4, hidden=8, learning_rate=0.1), seed),
+    "independent": lambda toy, seed=0: Reinforce(
+        NasBench201Space(), toy, ReinforceSettings(
+            22, 4, controller="independent", learning_rate=0.1), seed),
+    "local-search": lambda toy, seed=0: LocalSearch(
+        ConvSpace(nodes=2), toy, LocalSearchSettings(22, 4, initial=4), seed),
+    "steepest": lambda toy, seed=0: LocalSearch(
+        NasBench201Space(nodes=1), toy, LocalSearchSettings(22, 4, greedy=False), seed),
+    "bananas": lambda toy, seed=0: Bananas(
+        ConvSpace(), toy, BananasSettings(22, 4, initial=6, trees=5), seed),
     "hierarchical": lambda toy, seed=0: Hierarchical(
         HierarchicalSpace(mutations=20), toy, HierarchicalSettings(22, 4, population=6), seed),
 }
@@ -275,3 +300,149 @@ def test_temperature_and_tanh_keep_a_controller_undecided():
 def test_the_random_state_is_plain_numbers():
     state = MAKE["random"](Toy()).state_dict()["random"]
     assert random.Random(0).getstate() == (state[0], tuple(state[1]), state[2])
+
+
+# --- local search and the model ---------------------------------------------------------------
+
+
+def test_local_search_moves_only_to_better_neighbors_and_begins_again_at_an_optimum():
+    space, toy = NasBench201Space(nodes=2), Toy("nor_conv_3x3")
+    strategy = LocalSearch(space, toy, LocalSearchSettings(60, 1), seed=1)
+    tried, before = [], None
+    for number in range(1, strategy.epochs + 1):
+        trial, = strategy.wave(number)
+        tried.append(trial)
+        if trial.parent is not None:
+            assert trial.genotype in space.neighbors(tried[trial.parent].genotype)
+            assert trial.parent == before.number
+        before = strategy.current or before
+    assert tried[0].parent is None and len({trial.genotype for trial in tried}) == 60
+    again = [trial for trial in tried[1:] if trial.parent is None]
+    assert strategy.best.result.score == 1 and again
+    first = again[0].number
+    best = max(tried[:first], key=lambda trial: trial.result.score)
+    # Nothing around the optimum is better, and all of it was tried.
+    around = {trial.genotype: trial.result.score for trial in tried[:first]}
+    assert all(around[each] <= best.result.score for each in space.neighbors(best.genotype))
+
+
+def test_bananas_tries_nothing_twice_and_prefers_what_is_good():
+    toy = Toy("nor_conv_3x3")
+    strategy = Bananas(NasBench201Space(), toy, BananasSettings(60, 5, initial=20, trees=10), 0)
+    trials = [trial for number in range(1, 13) for trial in strategy.wave(number)]
+    later = trials[20:]
+    assert len({trial.genotype for trial in later}) == len(later)
+    assert not {trial.genotype for trial in later} & {trial.genotype for trial in trials[:20]}
+    assert statistics.fmean(t.result.score for t in later) > 0.2 + statistics.fmean(
+        t.result.score for t in trials[:20])
+
+
+@pytest.mark.parametrize("settings, kind", [
+    ({"initial": 9}, LocalSearchSettings), ({"initial": 9}, BananasSettings)])
+def test_more_cells_to_begin_with_than_candidates_are_refused(settings, kind):
+    with pytest.raises(ValueError, match="8 candidates are fewer than the 9 to begin with"):
+        kind(candidates=8, wave=1, **settings)
+
+
+def test_an_unknown_controller_is_refused():
+    with pytest.raises(ValueError, match="controller must be lstm or independent, not 'gru'"):
+        ReinforceSettings(8, 4, controller="gru")
+
+
+def test_the_independent_controller_samples_what_its_logits_say():
+    controller = IndependentController([2, 3], torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        controller.logits.copy_(torch.tensor([[0.0, 1.0, 9.0], [1.0, 0.0, 2.0]]))
+    choices, log_probs, entropies = controller.sample(4000, torch.Generator().manual_seed(1))
+    expected = [torch.tensor([0.0, 1.0]).softmax(0), torch.tensor([1.0, 0.0, 2.0]).softmax(0)]
+    for number, shares in enumerate(expected):
+        seen = torch.bincount(choices[:, number], minlength=len(shares)) / 4000
+        assert torch.allclose(seen, shares, atol=0.03)
+    wanted = sum(shares.log()[choices[:, number]] for number, shares in enumerate(expected))
+    assert torch.allclose(log_probs, wanted)
+    assert torch.allclose(entropies, -sum((p * p.log()).sum() for p in expected).expand(4000))
+    assert torch.equal(controller.log_prob(choices)[0], log_probs)
+
+
+# --- training-free ----------------------------------------------------------------------------
+
+
+class Counted(Toy):
+    """Remembers what was scored."""
+
+    def __init__(self):
+        super().__init__()
+        self.scored = []
+
+    def scores(self, genotype, names, seed):
+        self.scored.append((genotype, seed))
+        return super().scores(genotype, names, seed)
+
+
+def test_the_best_scoring_cells_are_the_best_of_all_that_were_scored():
+    toy = Counted()
+    names = ["nwot", "snip"]
+    found = best_scoring(ConvSpace(), toy, names, scored=80, count=10, seed=3)
+    tried = [genotype for genotype, seed in toy.scored if seed == 3]
+    assert len(found) == len(set(found)) == 10 and len(set(tried)) == len(tried) <= 80
+    sums = dict(zip(tried, rank_sums([list(toy.scores(cell, names, 3).values())
+                                      for cell in tried])))
+    assert [sums[cell] for cell in found] == sorted(sums.values(), reverse=True)[:10]
+    assert found == best_scoring(ConvSpace(), toy, names, scored=80, count=10, seed=3)
+    assert found != best_scoring(ConvSpace(), toy, names, scored=80, count=10, seed=4)
+
+
+def test_scores_find_better_cells_than_chance():
+    def mean(cells):
+        toy = Toy()
+        return statistics.fmean(sum(toy.scores(cell, ["a", "b"], 0).values()) for cell in cells)
+
+    rng = random.Random(0)
+    chance = mean(ConvSpace().sample(rng) for _ in range(10))
+    best = best_scoring(ConvSpace(), Toy(), ["a", "b"], 100, 10, 0)
+    half = best_scoring(ConvSpace(), Toy(), ["a", "b"], 1, 1, 0)
+    assert mean(best) > chance + 2.5 and len(half) == 1
+
+
+def test_ranks_are_shared_by_equals_and_nan_is_last():
+    assert rank_sums([[1.0], [3.0], [1.0], [float("nan")]]) == [2.5, 4, 2.5, 1]
+    assert rank_sums([[1, 30], [2, 20], [3, 10]]) == [4, 4, 4]
+
+
+@pytest.mark.parametrize("make", [
+    lambda **warm: Random(ConvSpace(), Counted(), SampleSettings(12, 4, **warm)),
+    lambda **warm: Evolution(ConvSpace(), Counted(), EvolutionSettings(
+        12, 4, population=8, sample=3, **warm)),
+    lambda **warm: LocalSearch(ConvSpace(), Counted(), LocalSearchSettings(
+        12, 4, initial=4, **warm)),
+    lambda **warm: Bananas(ConvSpace(), Counted(), BananasSettings(12, 4, initial=8, **warm)),
+])
+def test_a_warm_start_brings_the_cells_before_anything_is_learned(make):
+    warm = {"warm_start": "training-free", "scored": 30}
+    strategy = make(**warm)
+    run(strategy)
+    count = strategy.settings.warm_cells
+    assert count == max(strategy.settings.fewest, 4)
+    expected = best_scoring(ConvSpace(), Toy(), ["nwot"], 30, count, 0)
+    assert [task.genotype for task in strategy.evaluator.tasks[:count]] == expected
+    assert not {task.genotype for task in strategy.evaluator.tasks[count:]} & set(expected[:1])
+    cold = make()
+    run(cold)
+    assert cold.evaluator.scored == [] and cold.state_dict()["warm"] == []
+
+
+def test_what_a_warm_start_refuses():
+    with pytest.raises(ValueError, match="warm_start must be none or training-free, not 'hot'"):
+        SampleSettings(4, 4, warm_start="hot")
+    with pytest.raises(ValueError, match="unknown score 'nwott'; did you mean nwot"):
+        SampleSettings(4, 4, scores="nwott")
+    with pytest.raises(ValueError, match="scores names none"):
+        SampleSettings(4, 4, scores=" , ")
+    with pytest.raises(ValueError, match="of 3 cells scored no 4 can be trained"):
+        TrainingFreeSettings(4, 4, scored=3)
+    with pytest.raises(ValueError, match="warm_start is training-free here"):
+        TrainingFreeSettings(4, 4, warm_start="none")
+    toy = Toy()
+    toy.scorable = False
+    with pytest.raises(ValueError, match="which these candidates do not have; leave --warm-start"):
+        Random(ConvSpace(), toy, SampleSettings(4, 4, warm_start="training-free"))

@@ -20,8 +20,8 @@ def data(labels):
 def test_the_reason_that_images_cannot_be_held_out(labels, count, why):
     with pytest.raises(DataError) as caught:
         hold_out(data(labels), count, seed=0)
-    assert str(caught.value) == (f"cannot hold out {count} training images of made, stratified "
-                                 f"by class: {why}")
+    assert str(caught.value) == (f"cannot hold out {count} of the training images of made, "
+                                 f"stratified by class: {why}")
 
 
 def test_each_class_is_held_out_in_proportion():

@@ -117,7 +117,7 @@ def test_held_out_images_are_of_all_classes_and_not_trained_on():
     assert np.array_equal(np.sort(np.concatenate(sums[:2])), np.sort(sums[2]))
     assert np.array_equal(hold_out(data, 100, seed=1)[1].images, held.images)
     assert rest.test is data.test
-    with pytest.raises(DataError, match="cannot hold out 5 training images"):
+    with pytest.raises(DataError, match="cannot hold out 5 of the training images"):
         hold_out(data, 5, seed=1)  # fewer than classes
 
 

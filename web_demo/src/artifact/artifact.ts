@@ -177,10 +177,10 @@ export async function readArtifact<T extends keyof Tasks>(
   return { folder, manifest: manifest as AnyManifest } as Tasks[T];
 }
 
-/** The outputs that the fixture holds: of a cell its logits, from which the others follow. */
+/** The outputs that the fixture holds: of a classifier or a step its logits, from which the others follow. */
 export function provenOf(artifact: AnyArtifact): readonly Described[] {
   const gives = givesOf(artifact);
-  return artifact.manifest.gives?.length ? gives : gives.filter(({ name }) => name === 'logits');
+  return artifact.manifest.task === 'tensors' ? gives : gives.filter(({ name }) => name === 'logits');
 }
 
 export type AnyArtifact = Tasks[keyof Tasks];

@@ -36,13 +36,13 @@ build();
 
 /** The starting grid of another network. */
 export function showField(next: Field | null): void {
-  running?.abort();
-  running = null;
-  // A change of backend on the page leaves the results of a race where they are.
+  // A change of backend on the page leaves a race and its results as they are.
   const same = next && field && next.artifact === field.artifact && sameOffers(next, field);
   field = next;
-  setRunning(false);
   if (same) return;
+  running?.abort();
+  running = null;
+  setRunning(false);
   status.textContent = '';
   copy.disabled = true;
   rows = next ? choicesOf(next).map(([choice, available]) => rowFor(choice, available)) : [];

@@ -30,9 +30,10 @@ export async function surveyBackends(): Promise<Availability[]> {
   return Promise.all(BACKENDS.map(survey));
 }
 
-/** The first available one that runs on real hardware, or else the last; JavaScript always runs. */
+/** The first available one that runs on real hardware, or else the first available, or the last where none is. */
 export function bestBackend(survey: readonly Availability[]): Backend {
-  return (survey.find(({ reason, software }) => reason === null && !software) ?? survey.at(-1)!).backend;
+  const open = survey.filter(({ reason }) => reason === null);
+  return (open.find(({ software }) => !software) ?? open[0] ?? survey.at(-1)!).backend;
 }
 
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;

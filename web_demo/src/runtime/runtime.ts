@@ -54,6 +54,17 @@ export interface Session {
 /** What the file of a runtime in `runtimes/` exports as `load`; it touches no document, so that it also runs in a worker. */
 export type Load = (model: Model, backend: BackendName, options: Options) => Promise<Session>;
 
+/** What is said when the browser takes a graphics processor away. */
+export const LOST_DEVICE =
+  'The browser took the WebGPU device away (a graphics driver that restarted, or one short of memory)';
+
+/** Tells `onLost` when a device goes that nobody gave back. */
+export function watchDevice(device: GPUDevice, onLost: ((sentence: string) => void) | undefined): void {
+  void device.lost.then(({ reason }) => {
+    if (reason !== 'destroyed') onLost?.(LOST_DEVICE);
+  });
+}
+
 export function isReal(dtype: string): boolean {
   return /^b?float/.test(dtype);
 }

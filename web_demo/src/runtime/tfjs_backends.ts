@@ -8,12 +8,12 @@ import simdWasm from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.
 import threadedWasm from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url';
 import { Failure, messageOf } from '../artifact/failure';
 import { TITLES, type Backend } from './backends';
-import { threadsOf } from './runtime';
+import { threadsOf, watchDevice } from './runtime';
 
 /** What waits for numbers, by how to end it, and their backend: TensorFlow.js waits for a lost one for ever. */
 const waiting = new Map<(error: Failure) => void, string>();
 
-/** `numbers` of the backend of the moment; fails when that is lost first, or its network given up. */
+/** `numbers` of the backend of the moment; fails when that is lost first. */
 export async function whileItLasts<T>(numbers: Promise<T>): Promise<T> {
   let fail: (error: Failure) => void;
   const lost = new Promise<never>((_, reject) => waiting.set((fail = reject), tf.getBackend()));
@@ -24,33 +24,17 @@ export async function whileItLasts<T>(numbers: Promise<T>): Promise<T> {
   }
 }
 
-/** Ends what waits for a network that is given up. */
-export function waitNoLonger(): void {
-  for (const fail of [...waiting.keys()]) fail(new Failure('This network was given up.'));
-}
-
-/** `work`, or the end of waiting for it. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | null): Promise<T> {
-  if (!signal) return work;
-  signal.throwIfAborted();
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  return Promise.race([work, aborted]);
-}
-
 /**
  * Makes `backend` the one that networks run on, or fails with a sentence to go on from.
- * `onLost` is told when the browser takes it away again.  After `signal` its code is not waited for.
+ * `onLost` is told when the browser takes it away again.
  */
 export async function startBackend(
   backend: Backend,
   onLost: (sentence: string) => void,
-  signal: AbortSignal | null = null,
   threads?: number,
 ): Promise<void> {
   try {
-    await unlessAborted(LOADERS[backend](threads), signal);
+    await LOADERS[backend](threads);
     if (!(await tf.setBackend(backend))) throw new Error('this browser refused it');
     await tf.ready();
   } catch (error) {
@@ -61,12 +45,7 @@ export async function startBackend(
     for (const [fail, of] of [...waiting]) if (of === backend) fail(new Failure(`${sentence}.`));
   };
   if (backend === 'webgl') watchContext(tf.backend() as MathBackendWebGL, lose);
-  if (backend === 'webgpu') watchDevice(tf.backend() as WebGPUBackend, lose);
-}
-
-/** Forgets a backend that was lost or did not start, so that nothing tries to free what it held. */
-export function dropBackend(backend: Backend): void {
-  if (tf.findBackendFactory(backend)) tf.removeBackend(backend); // its code may not have come
+  if (backend === 'webgpu') watchBackend(tf.backend() as WebGPUBackend, lose);
 }
 
 /** A backend's code comes only when it is chosen. */
@@ -104,11 +83,8 @@ function watchContext(backend: MathBackendWebGL, onLost: (sentence: string) => v
   });
 }
 
-function watchDevice(backend: WebGPUBackend, onLost: (sentence: string) => void): void {
+function watchBackend(backend: WebGPUBackend, onLost: (sentence: string) => void): void {
   if (watched.has(backend)) return;
   watched.add(backend);
-  void backend.device.lost.then(({ reason }) => {
-    if (reason !== 'destroyed')
-      onLost('The browser took the WebGPU device away (a graphics driver that restarted, or one short of memory)');
-  });
+  watchDevice(backend.device, onLost);
 }

@@ -1,6 +1,6 @@
 /** LiteRT.js: a TFLite file, whose batch is 1, on WebAssembly or WebGPU. */
 
-import { loadAndCompile, loadLiteRt, supportsFeature, Tensor, type CompiledModel } from '@litertjs/core';
+import { getWebGpuDevice, loadAndCompile, loadLiteRt, supportsFeature, Tensor, type CompiledModel } from '@litertjs/core';
 import compatScript from '@litertjs/core/wasm/litert_wasm_compat_internal.js?url';
 import compatWasm from '@litertjs/core/wasm/litert_wasm_compat_internal.wasm?url';
 import jspiScript from '@litertjs/core/wasm/litert_wasm_jspi_internal.js?url';
@@ -10,13 +10,27 @@ import simdWasm from '@litertjs/core/wasm/litert_wasm_internal.wasm?url';
 import threadedScript from '@litertjs/core/wasm/litert_wasm_threaded_internal.js?url';
 import threadedWasm from '@litertjs/core/wasm/litert_wasm_threaded_internal.wasm?url';
 import { Failure } from '../../artifact/failure';
-import { asNumbers, threadsOf, type Answer, type BackendName, type Load, type Session, type Tensors } from '../runtime';
+import {
+  asNumbers,
+  threadsOf,
+  watchDevice,
+  type Answer,
+  type BackendName,
+  type Load,
+  type Session,
+  type Tensors,
+} from '../runtime';
 
 /** One build runs in a page or worker, so what begins with one stays with it. */
 let started: Promise<number> | null = null;
 
 export const load: Load = async (model, backend, options) => {
-  const threads = await (started ??= start(backend, threadsOf(options.threads)));
+  const threads = await (started ??= start(backend, threadsOf(options.threads)).catch((error: unknown) => {
+    started = null; // it may go better next time
+    throw error;
+  }));
+  const device = backend === 'webgpu' ? getWebGpuDevice() : null;
+  if (device) watchDevice(device, options.onLost);
   const file = model.files.get('tflite/model.tflite');
   if (!file) throw new Failure(`${model.name} has no tflite/model.tflite: build it again with --export tflite.`);
   const compiled = await loadAndCompile(new Uint8Array(file), {

@@ -8,7 +8,17 @@ import jspiBinary from 'onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url';
 import asyncifyScript from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url';
 import asyncifyBinary from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import { Failure } from '../../artifact/failure';
-import { asNumbers, threadsOf, type Answer, type BackendName, type Load, type Session, type Tensor, type Tensors } from '../runtime';
+import {
+  asNumbers,
+  threadsOf,
+  watchDevice,
+  type Answer,
+  type BackendName,
+  type Load,
+  type Session,
+  type Tensor,
+  type Tensors,
+} from '../runtime';
 
 type Ort = typeof import('onnxruntime-web');
 
@@ -23,6 +33,7 @@ export const load: Load = async (model, backend, options) => {
   const file = model.files.get('onnx/model.onnx');
   if (!file) throw new Failure(`${model.name} has no onnx/model.onnx: build it again with --export onnx.`);
   const session = await ort.InferenceSession.create(new Uint8Array(file), { executionProviders: [backend] });
+  if (backend === 'webgpu') watchDevice((await ort.env.webgpu.device) as GPUDevice, options.onLost);
   return new OrtSession(ort, session, backend === 'wasm' ? ort.env.wasm.numThreads : null);
 };
 

@@ -15,17 +15,21 @@ import {
   type Tensor,
   type Tensors,
 } from '../runtime';
+import { compile } from '../compile';
+import { Recorded } from '../recorded';
 import { startBackend, whileItLasts } from '../tfjs_backends';
 
 export const load: Load = async (model, backend, options) => {
   const lost = options.onLost ?? (() => {});
-  await startBackend(backend, lost, null, options.threads).catch((error: unknown) => {
+  await startBackend(backend, lost, options.threads).catch((error: unknown) => {
     throw new Failure(`${sentence(error)}.`);
   });
   const graph = await loadGraphModel({ load: async () => readFiles(model) });
   try {
     const threads = { wasm: threadsOf(options.threads), cpu: 1, webgl: null, webgpu: null }[backend];
-    return new GraphSession(graph, backend, model, threads);
+    const session = new GraphSession(graph, backend, model, threads);
+    await session.compile();
+    return session;
   } catch (error) {
     graph.dispose();
     throw error;
@@ -37,6 +41,7 @@ class GraphSession implements Session {
   /** The node of the graph behind the name of each output. */
   private readonly nodes: ReadonlyMap<string, string>;
   private readonly takes: readonly Described[];
+  private readonly recorded: Recorded;
 
   constructor(
     private readonly graph: GraphModel,
@@ -46,6 +51,17 @@ class GraphSession implements Session {
   ) {
     this.nodes = new Map(model.gives.map(({ name }) => [name, outputNode(graph, model.name, name)]));
     this.takes = model.takes;
+    this.recorded = new Recorded(graph);
+  }
+
+  /** Compiles the shaders of a first run with a batch of 1, all at once. */
+  async compile(): Promise<void> {
+    if (this.isDynamic) return;
+    const zeros = () =>
+      Object.fromEntries(
+        this.takes.map(({ name, dtype, shape }) => [name, tf.zeros(shape.map((size) => size ?? 1), kindOf(dtype))]),
+      );
+    await whileItLasts(compile(() => [this.graph.execute(zeros(), [...this.nodes.values()])].flat()));
   }
 
   async run(inputs: Tensors, wanted: readonly string[] = [...this.nodes.keys()]): Promise<Answer> {
@@ -57,7 +73,7 @@ class GraphSession implements Session {
     try {
       for (const { name, dtype } of this.takes) given[name] = asTensor(inputs[name]!, dtype);
       const nodes = wanted.map((name) => this.nodes.get(name)!);
-      found = [await this.execute(given, nodes)].flat();
+      found = await this.execute(given, nodes);
       const numbers = await whileItLasts(Promise.all(found.map((tensor) => tensor.data())));
       const outputs: Record<string, Tensor> = {};
       wanted.forEach((name, i) => {
@@ -72,12 +88,13 @@ class GraphSession implements Session {
   }
 
   dispose(): void {
+    this.recorded.dispose();
     this.graph.dispose();
   }
 
   /** Operations whose shapes depend on numbers have to be waited for. */
-  private execute(given: tf.NamedTensorMap, nodes: string[]): tf.Tensor | tf.Tensor[] | Promise<tf.Tensor | tf.Tensor[]> {
-    return this.isDynamic ? this.graph.executeAsync(given, nodes) : this.graph.execute(given, nodes);
+  private async execute(given: tf.NamedTensorMap, nodes: string[]): Promise<tf.Tensor[]> {
+    return this.isDynamic ? [await this.graph.executeAsync(given, nodes)].flat() : this.recorded.execute(given, nodes);
   }
 
   private get isDynamic(): boolean {
@@ -87,8 +104,12 @@ class GraphSession implements Session {
 }
 
 function asTensor({ data, shape }: Tensor, dtype: string): tf.Tensor {
-  const kind = dtype === 'bool' ? 'bool' : isReal(dtype) ? 'float32' : 'int32';
+  const kind = kindOf(dtype);
   return tf.tensor(kind === 'bool' ? Uint8Array.from(data) : data, [...shape], kind);
+}
+
+function kindOf(dtype: string): 'bool' | 'float32' | 'int32' {
+  return dtype === 'bool' ? 'bool' : isReal(dtype) ? 'float32' : 'int32';
 }
 
 /** model.json and the weights that it names, in memory. */

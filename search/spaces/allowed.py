@@ -1,0 +1,79 @@
+"""Which operations the edges of a space may have: some of all, or a list for each edge.
+
+The subspaces of DARTS' space in Zela et al. 2020, Understanding and Robustifying Differentiable
+Architecture Search (arXiv 1909.09656, section 3): S2 is ``skip_connect,sep_conv_3x3``, S3
+``none,skip_connect,sep_conv_3x3``, S1 a list for each edge.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from search.spaces.discretize import edges, operations, tables
+from zoo.genotypes.cell import is_list, is_object
+from zoo.messages.spelling import choices
+
+#: Names of the operations by table and row, in the order of the alphas.
+Allowed: TypeAlias = dict[str, list[list[str]]]
+_SHUT = -1e9  # a logit of which softmax makes exactly 0, and which JSON can hold
+
+
+def read_allowed(text: str, kind: str) -> Allowed:
+    """What `--operations` says: names with commas, or a JSON file with a list of names for each
+    edge of each cell, ``{"normal": [["skip_connect"], ...], "reduce": [...]}``, node by node.
+
+    Raises ValueError for anything else, and for an edge without an operation; OSError.
+    """
+    path = Path(text)
+    if path.suffix.lower() == ".json":
+        try:
+            value: object = json.loads(path.read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path} is not JSON: {error}") from None
+        return check_allowed(value, kind, f"{path}: ")
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return check_allowed({table: [names] * len(edges(kind)) for table in tables(kind)}, kind,
+                         "--operations: ")
+
+
+def check_allowed(value: object, kind: str, where: str = "") -> Allowed:
+    """`value` as lists for the edges of a kind of cell, each in the order of the alphas.
+
+    Raises ValueError, which `where` begins, for any other value.
+    """
+    if not is_object(value) or set(value) != set(tables(kind)):
+        found = ", ".join(value) if is_object(value) else type(value).__name__
+        raise ValueError(f"{where}expected an object with {' and '.join(tables(kind))}, found "
+                         f"{found or 'nothing'}")
+    return {table: _rows(value[table], kind, f"{where}{table}") for table in tables(kind)}
+
+
+def _rows(value: object, kind: str, where: str) -> list[list[str]]:
+    count = len(edges(kind))
+    if not is_list(value) or len(value) != count:
+        raise ValueError(f"{where}: expected {count} lists of operations, one for each edge")
+    rows: list[list[str]] = []
+    for (node, source), names in zip(edges(kind), value):
+        edge = f"{where}, edge from input {source} to node {node}"
+        if not is_list(names):
+            raise ValueError(f"{edge}: expected a list of operations")
+        for name in names:
+            if name not in operations(kind):
+                raise ValueError(f"{edge}: unknown operation {choices(name, operations(kind))}")
+        if not names or (kind != "nasbench201" and set(names) == {"none"}):
+            raise ValueError(f"{edge}: has no operation to choose; name at least one"
+                             + ("" if kind == "nasbench201" else " that is not none"))
+        rows.append([name for name in operations(kind) if name in names])
+    return rows
+
+
+def masks(allowed: Mapping[str, list[list[str]]], kind: str) -> dict[str, Tensor]:
+    """(edges, operations) for each table: 0 where an operation is allowed, far below elsewhere."""
+    return {table: torch.tensor([[0.0 if name in row else _SHUT for name in operations(kind)]
+                                 for row in rows]) for table, rows in allowed.items()}

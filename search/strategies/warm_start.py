@@ -1,0 +1,87 @@
+"""The cells to begin with, chosen without training: evolution on scores at initialization.
+
+Mellor et al. 2021 (arXiv 2006.04647, section 5) search by a score, and begin aging evolution with
+the cells that score best (AREA).  Of several scores the ranks are summed.  The scores are those of
+`zoo.scores`, of the networks and the data of the candidates.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from search.progress import Report, silent
+from zoo.genotypes.serialization import Genotype
+
+SAMPLE = 5  # a parent is the best of so many
+
+
+class ScoringEvaluator(Protocol):
+    """Scores candidates without training them, as `search.candidates.workers.Evaluator` does."""
+
+    def scores(self, genotype: Genotype, names: Sequence[str], seed: int) -> Mapping[str, float]:
+        """The scores of a candidate's network; more is better."""
+        ...
+
+
+class MutableSpace(Protocol):
+    """A search space with mutations."""
+
+    def sample(self, rng: random.Random) -> Genotype:
+        """A random genotype."""
+        ...
+
+    def mutate(self, rng: random.Random, genotype: Genotype) -> Genotype:
+        """`genotype` with one random change."""
+        ...
+
+
+def best_scoring(space: MutableSpace, evaluator: ScoringEvaluator, names: Sequence[str],
+                 scored: int, count: int, seed: int, report: Report = silent) -> list[Genotype]:
+    """The `count` different cells with the highest sum of ranks of `scored` cells, the best first;
+    fewer where a space has fewer.
+
+    Half of the cells are random, the rest mutations of the best of a sample of the last half, as
+    in aging evolution.  All are scored with the same seed, so with the same images.
+    """
+    rng = random.Random(f"training-free {seed}")
+    cells: list[Genotype] = []
+    values: list[list[float]] = []
+    known: dict[Genotype, list[float]] = {}
+    half = max(1, scored // 2)
+    for number in range(scored):
+        if number < half:
+            cell = space.sample(rng)
+        else:
+            first = number - half
+            ranks = rank_sums(values[first:])
+            drawn = rng.choices(range(len(ranks)), k=SAMPLE)
+            cell = space.mutate(rng, cells[first + max(drawn, key=lambda n: ranks[n])])
+        if cell not in known:
+            found = evaluator.scores(cell, names, seed)
+            known[cell] = [found[name] for name in names]
+        cells.append(cell)
+        values.append(known[cell])
+        report(number + 1, scored, {"scored": number + 1})
+    different = list(known)
+    ranks = rank_sums(list(known.values()))
+    order = sorted(range(len(different)), key=lambda n: -ranks[n])  # the first of equals first
+    return [different[n] for n in order[:count]]
+
+
+def rank_sums(values: Sequence[Sequence[float]]) -> list[float]:
+    """The sum over the columns of each row's rank in the column, equals sharing theirs; NaN ranks
+    below all.
+
+    Examples:
+        >>> from search.strategies.warm_start import rank_sums
+        >>> rank_sums([[0.1, 7], [0.3, 5], [0.2, 5]])
+        [4.0, 4.5, 3.5]
+    """
+    from scipy.stats import rankdata
+
+    table = np.nan_to_num(np.asarray(values, float), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+    return [float(total) for total in rankdata(table, axis=0).sum(axis=1)]

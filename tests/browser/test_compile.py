@@ -1,0 +1,29 @@
+"""Shaders compile in parallel where the browser can, which is faked: software graphics cannot."""
+
+from __future__ import annotations
+
+# The WebGL extension: every program is ready when asked for the second time.
+PARALLEL = """
+    self.asked = new Map();
+    const prototype = WebGL2RenderingContext.prototype;
+    const { getExtension, getProgramParameter } = prototype;
+    prototype.getExtension = function (name) {
+        const parallel = name === 'KHR_parallel_shader_compile';
+        return parallel ? { COMPLETION_STATUS_KHR: 0x91b1 } : getExtension.call(this, name);
+    };
+    prototype.getProgramParameter = function (program, name) {
+        if (name !== 0x91b1) return getProgramParameter.call(this, program, name);
+        self.asked.set(program, (self.asked.get(program) ?? 0) + 1);
+        return self.asked.get(program) > 1;
+    };
+"""
+
+
+def test_all_shaders_are_asked_for_before_the_first_run(visit):
+    visitor = visit()
+    visitor.in_workers(PARALLEL)
+    page = visitor.ready("webgl")
+    asked = visitor.in_network("[...self.asked.values()]")
+    assert len(asked) > 20 and set(asked) == {2}
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"

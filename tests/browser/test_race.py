@@ -1,0 +1,161 @@
+"""The race: runtimes and backends run the picture on the page in turn, and are compared."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_access import PHONE, violations_in
+from tests.browser.test_choice import NO_GPU
+from web_demo.runtimes import RUNTIMES
+
+WASM = [f"{name}:wasm" for name in RUNTIMES]
+TIME = re.compile(r"^[\d.]+ (ms|s)$")
+
+
+@pytest.fixture
+def open_race(visit):
+    """The page with the race opened, and only `runners` in it."""
+    def begin(runners: list[str], **options):
+        visitor = visit(**options)
+        page = visitor.ready()
+        enter(page, runners)
+        return visitor
+
+    return begin
+
+
+def enter(page, runners: list[str]) -> None:
+    page.click("#race summary")
+    ticks = page.locator("#race input")
+    expect(ticks.first).to_be_visible()
+    for tick in ticks.all():
+        if tick.is_enabled():
+            tick.set_checked(tick.get_attribute("value") in runners)
+
+
+def row(page, runner: str):
+    return page.locator(f"#race tbody tr:has(input[value='{runner}'])")
+
+
+def finish(page) -> None:
+    page.click("#race-start")
+    expect(page.locator("#race-copy")).to_be_enabled(timeout=180_000)
+
+
+def only_the_page_runs(visitor) -> None:
+    """Workers of a race end a moment after it."""
+    for _ in range(100):
+        if len(visitor.workers()) == 1:
+            return
+        visitor.page.wait_for_timeout(50)
+    raise AssertionError("workers of the race are left")
+
+
+def test_wasm_against_javascript(open_race):
+    """Where there is only TF.js; the table goes to the clipboard."""
+    visitor = open_race(["tfjs:wasm", "tfjs:cpu"],
+                        permissions=["clipboard-read", "clipboard-write"])
+    page = visitor.page
+    page.locator("#samples button").nth(4).click()
+    visitor.answer()
+    finish(page)
+    shares = {}
+    for runner in ("tfjs:wasm", "tfjs:cpu"):
+        assert TIME.match(row(page, runner).locator(".time").inner_text())
+        assert "✓ difference" in row(page, runner).inner_text()
+        shares[runner] = float(row(page, runner).locator(".fill").evaluate(
+            "(bar) => bar.style.getPropertyValue('--share')"))
+    assert max(shares.values()) == 1 and 0 < min(shares.values()) < 1
+    assert "is first:" in page.inner_text("#race-panel [role=status]")
+    page.click("#race-copy")
+    expect(page.locator("#race-panel [role=status]")).to_contain_text("clipboard")
+    table = page.evaluate("navigator.clipboard.readText()")
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line[:1] == "|"]
+    assert [line[:2] for line in lines[2:]] == [["TF.js", "WebAssembly"], ["TF.js", "JavaScript"]]
+    assert all(len(line) == len(lines[0]) == 7 and line[5] == "31" for line in lines[2:])
+    only_the_page_runs(visitor)
+    assert visitor.complaints == []
+
+
+def test_every_runtime(open_race, formats_server):
+    visitor = open_race(WASM, url=formats_server.url)
+    page = visitor.page
+    finish(page)
+    for runner in WASM:
+        assert TIME.match(row(page, runner).locator(".time").inner_text()), runner
+        assert "✓ difference" in row(page, runner).inner_text()
+    only_the_page_runs(visitor)
+    assert visitor.complaints == []
+
+
+def test_imitated_graphics_do_not_start_by_themselves(visit):
+    page = visit().ready()
+    page.click("#race summary")
+    for name in ("webgl", "webgpu"):
+        one = row(page, f"tfjs:{name}")
+        if one.locator("input").is_enabled():
+            expect(one.locator("input")).not_to_be_checked()
+            expect(one).to_contain_text("imitated in software")
+    expect(row(page, "tfjs:wasm").locator("input")).to_be_checked()
+
+
+def test_one_that_fails_says_why_and_the_others_go_on(open_race, formats_server):
+    visitor = open_race(["tfjs:wasm", "litert:wasm"], url=formats_server.url)
+    page = visitor.page
+    page.route("**/assets/litert*", lambda route: route.fulfill(status=404))
+    finish(page)
+    failed = row(page, "litert:wasm")
+    assert failed.locator(".time").inner_text() == "failed"
+    assert "LiteRT.js" in failed.locator("td small").inner_text()
+    assert TIME.match(row(page, "tfjs:wasm").locator(".time").inner_text())
+
+
+def test_a_race_can_be_cancelled(open_race):
+    visitor = open_race(["tfjs:wasm"])
+    page = visitor.page
+    visitor.in_workers("addEventListener('message', () => "
+                       "{ for (const end = Date.now() + 100; Date.now() < end;); });")
+    page.click("#race-start")
+    expect(row(page, "tfjs:wasm")).to_have_attribute("data-state", "running", timeout=60_000)
+    expect(page.locator("#race-cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#race-panel [role=status]")).to_contain_text("Cancelled")
+    expect(page.locator("#race-start")).to_be_focused()
+    only_the_page_runs(visitor)
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"
+
+
+def test_another_model_ends_a_race(open_race):
+    visitor = open_race(["tfjs:cpu"])
+    page = visitor.page
+    page.click("#race-start")
+    expect(row(page, "tfjs:cpu")).to_have_attribute("data-state", "running", timeout=60_000)
+    page.evaluate("document.querySelector('#model').dispatchEvent(new Event('change'))")
+    expect(page.locator("#race")).to_be_hidden()
+    page.wait_for_selector("body[data-ready=wasm]", timeout=60_000)
+    only_the_page_runs(visitor)
+    expect(row(page, "tfjs:cpu").locator(".time")).to_be_empty()
+
+
+def test_nobody_starts_without_a_runner(open_race):
+    page = open_race([]).page
+    expect(page.locator("#race-start")).to_be_disabled()
+
+
+def test_axe_finds_nothing_and_nothing_sticks_out(visit, formats_server):
+    visitor = visit(url=formats_server.url, bypass_csp=True, reduced_motion="reduce",
+                    viewport=PHONE)
+    visitor.page.add_init_script(NO_GPU)
+    page = visitor.ready()
+    page.focus("#race summary")
+    page.keyboard.press("Enter")
+    expect(page.locator("#race-start")).to_be_enabled()
+    for runner in WASM[1:]:
+        row(page, runner).locator("input").uncheck()
+    finish(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert violations_in(page) == []

@@ -1,0 +1,147 @@
+"""Networks that are no cell: tensors with their files, and classifiers of images."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from export.foreign import from_file
+from playwright.sync_api import expect
+
+from export.pipeline import build
+from tests.browser.conftest import Visit
+from tests.browser.test_access import PHONE, violations_in
+from tests.browser.test_race import enter, finish, row
+from tests.browser.test_runtimes import tensors
+from web_demo.artifacts import find_artifacts
+from web_demo.runtimes import FORMATS, RUNTIMES
+from web_demo.server import running, serve
+from web_demo.site import build_site
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("tensors")
+    (place / "ids.onnx").write_bytes(tensors().SerializeToString())
+    build(from_file(place / "ids.onnx"), list(FORMATS), place / "ids")
+    return place / "ids"
+
+
+@pytest.fixture(scope="module")
+def url(folder, artifact, page_folder):
+    artifacts = find_artifacts([folder, artifact])
+    with running(serve(artifacts, port=0, page=page_folder)) as server:
+        yield server.url
+
+
+@pytest.fixture
+def opened(browser, url):
+    visits: list[Visit] = []
+
+    def begin(**options) -> Visit:
+        visits.append(Visit(browser, url, **options))
+        visits[-1].ready(query="&model=ids")
+        return visits[-1]
+
+    yield begin
+    for visit in visits:
+        visit.context.close()
+
+
+def cells(page, side: str) -> list[list[str]]:
+    rows = page.locator(f"#{side} tr").all()
+    return [row.locator("th, td").all_inner_texts() for row in rows]
+
+
+def test_what_it_takes_and_gives(opened):
+    visitor = opened()
+    page = visitor.page
+    assert cells(page, "takes") == [["ids", "int64", "batch × 5"], ["mask", "float32", "batch × 5"]]
+    assert cells(page, "gives") == [["features", "float32", "batch × 5 × 4"],
+                                    ["best", "int64", "batch"]]
+    told = page.inner_text("#parity")
+    assert told.startswith("✓ Same outputs as ONNX Runtime") and "of the largest value" in told
+    assert page.inner_text("#times").count("ms") >= 2
+    assert "From\nids.onnx" in page.inner_text("#facts")
+    for hidden in ("looking", "answer", "writing", "cell-card"):
+        assert page.locator(f"#{hidden}").is_hidden()
+    assert visitor.complaints == []
+
+
+def test_pictures_come_first(browser, url):
+    """Though another is listed before."""
+    visitor = Visit(browser, url)
+    page = visitor.ready()
+    assert page.input_value("#model") == "DARTS-digits"
+    page.select_option("#model", "ids")
+    expect(page.locator("#tensors")).to_be_visible()
+    page.wait_for_selector("body[data-ready=wasm]")
+    page.select_option("#model", "DARTS-digits")
+    page.wait_for_selector("body[data-ready=wasm]")
+    expect(page.locator("#tensors")).to_be_hidden()
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4" and visitor.complaints == []
+    visitor.context.close()
+
+
+def test_its_files_can_be_downloaded(opened, folder):
+    page = opened().page
+    for name in ("onnx/model.onnx", "tflite/model.tflite"):
+        with page.expect_download() as download:
+            page.click(f"#files a:text-is('{name}')")
+        assert download.value.path().read_bytes() == (folder / name).read_bytes()
+        assert download.value.suggested_filename == name.rpartition("/")[2]
+
+
+def test_a_static_site_has_all_files_that_the_page_links(folder, page_folder, opened, tmp_path):
+    site = build_site(find_artifacts([folder]), tmp_path / "site", page_folder)
+    links = opened().page.locator("#files a").all_inner_texts()
+    assert len(links) >= 5
+    assert all((site / "models/ids" / name).is_file() for name in links)
+
+
+def test_every_runtime_proves_it_and_is_timed(opened):
+    page = opened().page
+    runners = [f"{name}:wasm" for name in RUNTIMES]
+    enter(page, runners)
+    finish(page)
+    for runner in runners:
+        assert "✓ difference" in row(page, runner).inner_text(), runner
+
+
+def test_a_picture_is_not_swallowed(opened, tmp_path):
+    visitor = opened()
+    visitor.page.set_input_files("#file", {"name": "cat.png", "mimeType": "image/png",
+                                           "buffer": b"x"})
+    assert visitor.failure().startswith("cat.png was not looked at: this network takes tensors")
+
+
+def test_everybody_can_read_it(opened):
+    visitor = opened(bypass_csp=True, reduced_motion="reduce", viewport=PHONE)
+    page = visitor.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert violations_in(page) == []
+    page.locator("#skip").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#tensors-title")).to_be_focused()
+
+
+def test_a_classifier_that_is_no_cell(visit, artifact):
+    """As `export.export` of any module writes it: no genotype, no drawing, nothing measured."""
+    visitor = visit()
+    manifest = json.loads((artifact / "manifest.json").read_text())
+    for part in ("genotype", "paper", "source", "licence", "metrics", "multiply_adds", "agreement"):
+        manifest.pop(part, None)
+    visitor.page.route("**/manifest.json", lambda route: route.fulfill(json=manifest))
+    manifest |= {
+        "network": {"kind": "module", "num_classes": 10, "in_channels": 1, "layers": None},
+        "origin": {"file": "my.Digits", "sha256": "0" * 64},
+        "files": {path: file for path, file in manifest["files"].items() if path != "cell.svg"}}
+    page = visitor.ready()
+    visitor.draw([(0.5, 0.2), (0.5, 0.8)])
+    assert visitor.answer() == "1"
+    assert page.locator("#cell-card").is_hidden()
+    assert page.inner_text("#lead").startswith("my.Digits, ")
+    facts = page.locator("#facts dt").all_inner_texts()
+    assert facts[0] == "From" and not {"Genotype", "Test accuracy", "Multiply-adds"} & set(facts)
+    assert visitor.complaints == []

@@ -1,0 +1,121 @@
+"""Restricted spaces: what is not allowed is never proposed, sampled, mixed or found."""
+
+import json
+import random
+
+import pytest
+import torch
+
+from search.config import RunConfig, SearchOptions, plan
+from search.spaces.allowed import check_allowed, masks, read_allowed
+from search.spaces.discretize import NODES, discretize, edges, operations, tables
+from search.spaces.nasbench201 import NasBench201Space
+from search.spaces.space import ConvSpace, RecurrentSpace, frozen
+from search.supernets.conv import Supernet
+from search.supernets.conv_fused import MergedCell
+from search.supernets.nasbench201 import EdgeSupernet
+
+SPACES = {"conv": ConvSpace, "recurrent": RecurrentSpace, "nasbench201": NasBench201Space}
+FEW = {"conv": "skip_connect,sep_conv_3x3", "recurrent": "tanh, relu",
+       "nasbench201": "none,skip_connect,nor_conv_3x3"}
+
+
+def of_each_edge(kind, seed=0):
+    """One to three operations for each edge, `none` never alone."""
+    draw = random.Random(seed)
+    names = [name for name in operations(kind) if name != "none"]
+    return check_allowed({table: [draw.sample(names, draw.randint(1, 3)) for _ in edges(kind)]
+                          for table in tables(kind)}, kind)
+
+
+def found(genotype):
+    """(place of the cell, node from 0, source, operation) of every edge."""
+    first = 2 if genotype.kind == "conv" else 1
+    return [(place, number, source, operation)
+            for place, cell in enumerate(genotype.cells().values())
+            for number, node in enumerate(cell.nodes)
+            for operation, source in node if first]
+
+
+def inside(genotype, allowed):
+    rows = {edge: row for row, edge in enumerate(edges(genotype.kind))}
+    lists = list(allowed.values())
+    return all(operation in lists[place][rows[node, source]]
+               for place, node, source, operation in found(genotype))
+
+
+@pytest.mark.parametrize("kind", SPACES)
+@pytest.mark.parametrize("which", ["few", "of each edge"])
+def test_everything_that_a_space_gives_is_allowed(kind, which):
+    allowed = read_allowed(FEW[kind], kind) if which == "few" else of_each_edge(kind)
+    space, draw = SPACES[kind](allowed=frozen(allowed)), random.Random(0)
+    cell = space.sample(draw)
+    for _ in range(60):
+        near = space.neighbors(cell)
+        assert near and all(one in space and one != cell for one in near)
+        decoded = space.decode([draw.randrange(size) for size in space.decisions()])
+        for one in (cell, decoded, *draw.sample(near, min(5, len(near)))):
+            assert inside(one, allowed) and one in space
+        cell = space.mutate(draw, cell)
+    free = SPACES[kind]()
+    outside = [one for one in (free.sample(draw) for _ in range(200)) if not inside(one, allowed)]
+    assert outside and not any(one in space for one in outside)
+
+
+@pytest.mark.parametrize("kind, net", [
+    ("conv", lambda: Supernet(MergedCell, 4, 3)), ("nasbench201", lambda: EdgeSupernet(4, 3))])
+def test_a_supernet_gives_what_is_not_allowed_no_weight(kind, net):
+    allowed, network = of_each_edge(kind), net()
+    network.restrict(masks(allowed, kind))
+    for table in network.alphas.values():  # strongest where it is not allowed
+        table.data.normal_(std=3)
+    mixing = network.mixing()
+    for table, rows in allowed.items():
+        assert torch.allclose(mixing[table].sum(-1), torch.ones(len(rows)))
+        for weights, names in zip(mixing[table].tolist(), rows):
+            assert all((weight == 0) != (name in names)
+                       for name, weight in zip(operations(kind), weights))
+    assert inside(discretize(mixing), allowed)
+    batch = torch.rand(4, 3, 8, 8), torch.tensor([0, 1, 2, 3])
+    gradients = torch.autograd.grad(network.loss(batch, network.mixing()).loss,
+                                    list(network.alphas.values()))
+    for gradient, mask in zip(gradients, masks(allowed, kind).values()):
+        assert gradient.isfinite().all() and not gradient[mask < 0].any()
+
+
+@pytest.mark.parametrize("kind", NODES)
+def test_a_file_has_a_list_for_each_edge(kind, tmp_path):
+    allowed = of_each_edge(kind)
+    (tmp_path / "edges.json").write_text(json.dumps(allowed))
+    assert read_allowed(str(tmp_path / "edges.json"), kind) == allowed
+    assert read_allowed(FEW[kind], kind) == {table: [
+        FEW[kind].replace(" ", "").split(",")] * len(edges(kind)) for table in tables(kind)}
+
+
+@pytest.mark.parametrize("given, message", [
+    ("skip_connect,sep_conv", "edge from input 0 to node 0: unknown operation 'sep_conv'; did you"),
+    ("none", "has no operation to choose; name at least one that is not none"),
+    ("", "has no operation to choose"),
+    ({"normal": []}, "expected an object with normal and reduce, found normal"),
+    ([], "expected an object with normal and reduce, found list"),
+    ({"normal": [["skip_connect"]] * 14, "reduce": [["skip_connect"]] * 13},
+     "reduce: expected 14 lists of operations"),
+    ({"normal": [["skip_connect"]] * 14, "reduce": ["skip_connect"] * 14},
+     "reduce, edge from input 0 to node 0: expected a list"),
+])
+def test_what_restricts_no_space_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        read_allowed(given, "conv") if isinstance(given, str) else check_allowed(given, "conv")
+
+
+def test_a_run_keeps_what_it_was_restricted_to():
+    plain, _ = plan(SearchOptions(strategy="random"))
+    config, _ = plan(SearchOptions(strategy="random", operations=FEW["conv"]))
+    assert plain.operations is None and config.digest != plain.digest
+    assert config.operations == read_allowed(FEW["conv"], "conv")
+    again, _ = plan(SearchOptions(strategy="random", operations=config.operations))
+    assert again.digest == config.digest
+    with pytest.raises(ValueError, match="restricts the conv, recurrent, nasbench201 spaces, not"):
+        plan(SearchOptions(strategy="hierarchical", operations="identity"))
+    with pytest.raises(ValueError, match="expected an object with normal and reduce"):
+        RunConfig.read(vars(config) | {"operations": {"cell": []}})

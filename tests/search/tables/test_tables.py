@@ -1,0 +1,321 @@
+"""Searches against a table: judged, resumed bit for bit, and never outside of the table."""
+
+import csv
+import itertools
+import json
+import random
+import shutil
+import statistics
+
+import numpy as np
+import pytest
+from scipy import stats
+from typer.testing import CliRunner
+
+import zoo
+from search.cli import app
+from search.spaces.nasbench201 import NasBench201Space
+from search.spaces.space import ConvSpace
+from search.strategies import STRATEGIES
+from search.tables.config import TableOptions, plan
+from search.tables.run import RANDOM, SEEDS, SUMMARY, read_config, read_rows, run, start
+from search.tables.space import NEAREST, TableSpace
+from search.tables.summary import curve, of_seeds, paired
+from search.tables.truth import read_truth
+from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS, NasBench201Genotype
+from zoo.genotypes.table import TableError
+from zoo.runs.run_folder import RunError
+
+ON_TABLES = [name for name, entry in STRATEGIES.items()
+             if not entry.shares_weights and entry.table_settings() is not None]
+#: All cells of three nodes: 125.
+WHOLE = [NasBench201Genotype.of(*names)
+         for names in itertools.product(NASBENCH201_OPERATIONS, repeat=3)]
+
+
+def worth(genotype):
+    """Additive over the edges, so that a search has something to climb."""
+    order = ["none", "avg_pool_3x3", "skip_connect", "nor_conv_1x1", "nor_conv_3x3"]
+    return sum((place + 1) * order.index(operation)
+               for place, operation in enumerate(genotype.operations))
+
+
+def write(path, rows, columns=("genotype", "look", "judge")):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([columns, *rows])
+    return path
+
+
+@pytest.fixture
+def table(tmp_path):
+    noise = random.Random(0)
+    return write(tmp_path / "whole.csv", [
+        (str(cell), worth(cell) + noise.random(), worth(cell)) for cell in WHOLE])
+
+
+def planned(table, strategy="evolution", **options):
+    return plan(TableOptions(table, strategy, **{
+        "look_at": "look", "judge_by": "judge", "seeds": 6, "budget": 30} | options))
+
+
+def carried_out(folder, config):
+    start(folder, config)
+    run(folder)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+# --- what it finds --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", [name for name in ON_TABLES if name != "random"])
+def test_every_strategy_beats_random_search_where_there_is_something_to_climb(
+        strategy, table, tmp_path):
+    config, _ = planned(table, strategy, seeds=8, budget=60)
+    carried_out(tmp_path / "run", config)
+    summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
+    assert summary["against_random"]["difference"] > 0
+    assert summary["found"]["regret"] == pytest.approx(24 - summary["found"]["mean"])
+    assert summary["best_of_table"] == {
+        "judged_by": 24, "genotype": str(NasBench201Genotype.of(*["nor_conv_3x3"] * 3)),
+        "row": 2 + WHOLE.index(NasBench201Genotype.of(*["nor_conv_3x3"] * 3))}
+
+
+@pytest.mark.parametrize("strategy", ON_TABLES)
+def test_a_line_says_what_its_seed_found(strategy, table):
+    from search.tables.run import seed_row
+
+    config, truth = planned(table, strategy)
+    row = seed_row(config, truth, strategy, 3)
+    genotype = zoo.parse(row["genotype"])
+    assert (row["seed"], row["looks"]) == (3, 30) and 1 <= row["cells"] <= 30
+    assert (row["looked_at"], row["judged_by"]) == (truth.looked[genotype], truth.judged[genotype])
+    looks, looked, judged = zip(*row["best"])
+    assert list(looks) == sorted(set(looks)) and list(looked) == sorted(set(looked))
+    assert (looked[-1], judged[-1]) == (row["looked_at"], row["judged_by"])
+    assert row == seed_row(config, truth, strategy, 3) != seed_row(config, truth, strategy, 4)
+
+
+# --- resumed --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ON_TABLES)
+def test_a_run_that_was_killed_ends_with_the_same_bytes(strategy, table, tmp_path):
+    config, _ = planned(table, strategy)
+    whole = carried_out(tmp_path / "whole", config)
+    shutil.copytree(tmp_path / "whole", tmp_path / "killed")
+    for name in (SUMMARY, RANDOM):
+        (tmp_path / "killed" / name).unlink(missing_ok=True)
+    lines = whole[SEEDS].splitlines(keepends=True)
+    (tmp_path / "killed" / SEEDS).write_bytes(b"".join(lines[:2]) + lines[2][:40])
+    run(tmp_path / "killed")
+    assert {path.name: path.read_bytes()
+            for path in sorted((tmp_path / "killed").iterdir())} == whole
+
+
+def test_more_seeds_begin_with_the_same_ones(table, tmp_path):
+    few = carried_out(tmp_path / "few", planned(table, seeds=3)[0])
+    many = carried_out(tmp_path / "many", planned(table, seeds=5)[0])
+    assert many[SEEDS].startswith(few[SEEDS]) and many[RANDOM].startswith(few[RANDOM])
+    later = carried_out(tmp_path / "later", planned(table, seeds=2, seed=3)[0])
+    assert many[SEEDS].endswith(later[SEEDS])
+
+
+def test_another_table_than_the_run_began_with_is_refused(table, tmp_path):
+    start(tmp_path / "run", planned(table)[0])
+    table.write_text(table.read_text() + "\n")
+    with pytest.raises(RunError, match="was started with another table than"):
+        run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", [b'{"seed": 1}\n', b"[]\n", b"{\n", b'{"seed": 0}\n'])
+def test_damaged_lines_are_refused(content, table, tmp_path):
+    start(tmp_path / "run", planned(table)[0])
+    (tmp_path / "run" / SEEDS).write_bytes(content)
+    with pytest.raises(RunError, match=r"seeds\.jsonl is damaged \(line 1 .*search resume"):
+        run(tmp_path / "run")
+
+
+# --- the space ------------------------------------------------------------------------------
+
+
+def test_a_whole_table_is_searched_as_the_space_itself():
+    space, plain = TableSpace(WHOLE), NasBench201Space(nodes=2)
+    for cell in WHOLE[::17]:
+        assert set(space.neighbors(cell)) == set(plain.neighbors(cell))
+    assert space.decisions() == plain.decisions()
+    assert {space.decode(list(choices)) for choices in itertools.product(range(5), repeat=3)} == (
+        set(WHOLE))
+
+
+@pytest.mark.parametrize("cells", [
+    random.Random(1).sample(WHOLE, 40),
+    [ConvSpace().sample(random.Random(seed)) for seed in range(40)],
+    WHOLE[:3], [WHOLE[0]]], ids=["some of a space", "of DARTS", "three", "one"])
+def test_nothing_outside_of_the_table_is_proposed(cells):
+    space, rng = TableSpace(cells), random.Random(0)
+    for cell in cells:
+        near = space.neighbors(cell)
+        assert set(near) <= set(cells) - {cell}
+        assert len(near) >= min(NEAREST, len(cells) - 1)
+        assert not near or space.mutate(rng, cell) in near
+    for _ in range(50):
+        assert space.decode([rng.randrange(size) for size in space.decisions()]) in cells
+        assert space.sample(rng) in cells
+
+
+def test_the_order_of_the_edges_of_a_node_is_no_distance():
+    cell = zoo.genotype("DARTS_V2")
+    node, *rest = cell.normal.nodes
+    turned = zoo.ConvGenotype(zoo.Cell([node[::-1], *rest], cell.normal.concat), cell.reduce)
+    far = [zoo.genotype(name) for name in ("PC_DARTS_cifar", "DARTS_V1", "SNAS_mild")]
+    space = TableSpace([cell, *far, turned])
+    assert turned in space.neighbors(cell)
+    assert space.decode([0] * len(space.decisions())) in space.genotypes
+
+
+# --- statistics -----------------------------------------------------------------------------
+
+
+def test_statistics_are_those_of_scipy():
+    rng = np.random.default_rng(0)
+    one, other = ([{"judged_by": value, "regret": 95 - value, "cells": 9} for value in
+                   rng.normal(mean, 1, 30).tolist()] for mean in (94, 93))
+    values = [row["judged_by"] for row in one]
+    found = of_seeds(one)
+    low, high = stats.t.interval(0.95, 29, statistics.fmean(values), stats.sem(values))
+    assert found["interval"] == pytest.approx([low, high])
+    assert found["deviation"] == pytest.approx(np.std(values, ddof=1))
+    difference = paired(one, other)
+    pairs = [row["judged_by"] for row in other]
+    assert difference["p"] == pytest.approx(stats.wilcoxon(values, pairs).pvalue)
+    assert difference["better"] + difference["worse"] == 30
+    assert paired(one, one) | {"deviation": 0, "interval": [0, 0]} == {
+        "difference": 0, "deviation": 0, "interval": [0, 0], "p": 1, "better": 0, "worse": 0}
+    assert of_seeds(one[:1])["interval"] is None
+
+
+def test_a_curve_is_the_mean_of_what_was_best_after_each_look():
+    rows = [{"best": [[1, 5.0, 50.0], [3, 6.0, 60.0]]}, {"best": [[1, 5.0, 70.0]]}]
+    mean, half = curve(rows, 4)
+    assert mean.tolist() == [60, 60, 65, 65] and half[0] > half[2] > 0
+
+
+# --- bad input ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"look_at": "lok"}, "has no column 'lok'; did you mean look"),
+    ({"judge_by": "jugde"}, "has no column 'jugde'; did you mean judge"),
+    ({"look_at": None}, "--table needs --look-at COLUMN, .* has look, judge"),
+    ({"budget": 126}, "has 125 cells with figures, fewer than the 126 to .* take --budget 125"),
+    ({"budget": 0}, "--budget must be at least 1"),
+    ({"seeds": 0}, "--seeds must be at least 1"),
+    ({"strategy": "darts"}, "darts trains a supernet, .* choose --strategy random, evolution"),
+    ({"strategy": "hierarchical"}, "hierarchical searches a space that no table holds"),
+    ({"strategy": "evolutoin"}, "unknown strategy 'evolutoin'; did you mean evolution"),
+    ({"budget": 5}, "5 candidates do not fill the population of 10"),
+    ({"given": {"candidates": 3}}, "are its --budget; leave --candidates out"),
+    ({"given": {"warm_start": "training-free"}}, "--set warm_start is of a warm start"),
+    ({"given": {"populaton": 3}}, "unknown setting 'populaton'; did you mean population"),
+])
+def test_what_does_not_go_together_is_refused(options, message, table):
+    with pytest.raises(ValueError, match=message):
+        planned(table, **options)
+
+
+def test_rows_without_a_figure_are_left_out(table, tmp_path):
+    path = write(tmp_path / "some.csv", [
+        (str(cell), "-" if number < 5 else 1, "" if number == 7 else 2)
+        for number, cell in enumerate(WHOLE)])
+    truth = read_truth(path, "look", "judge")
+    assert truth.left_out == 6 and len(truth.looked) == 119 and truth.row(WHOLE[6]) == 8
+    empty = write(tmp_path / "none.csv", [(str(WHOLE[0]), "", 1)])
+    with pytest.raises(TableError, match="no row with a figure in both look and judge"):
+        read_truth(empty, "look", "judge")
+
+
+@pytest.mark.parametrize("limits", [["judge<=12"], ["judge<=20", "judge >= 6"]])
+def test_nothing_beyond_a_limit_is_proposed_or_the_best(limits, table, tmp_path):
+    low, high = (-1, 12) if len(limits) == 1 else (6, 20)
+    config, truth = planned(table, limits=limits, budget=20)
+    inside = [cell for cell in WHOLE if low <= worth(cell) <= high]
+    assert set(truth.looked) == set(inside) and truth.outside == 125 - len(inside)
+    carried_out(tmp_path / "run", config)
+    summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
+    assert summary["best_of_table"]["judged_by"] == high
+    assert all(low <= row["judged_by"] <= high and row["regret"] == high - row["judged_by"]
+               for row in read_rows(tmp_path / "run" / SEEDS, config))
+
+
+@pytest.mark.parametrize("limit, message", [
+    ("judge<=-1", r"no cell of .*whole\.csv meets judge<=-1; the smallest there is 0"),
+    ("judge>=25", "the largest there is 24"),
+    ("jugde<=3", "no column 'jugde'; did you mean judge"),
+    ("judge=3", "--limit is COLUMN<=NUMBER or COLUMN>=NUMBER"),
+    ("judge<=1.2.3", "--limit is COLUMN<=NUMBER"),
+    ("judge<=3", "cells with figures within the limits, fewer than the 30"),
+])
+def test_limits_that_cannot_be_met_are_refused(limit, message, table):
+    with pytest.raises(ValueError, match=message):
+        planned(table, limits=[limit])
+
+
+def test_limits_that_no_cell_meets_at_once_are_refused(table):
+    with pytest.raises(ValueError, match="meets judge<=3 and judge>=20 at once; widen one"):
+        planned(table, limits=["judge<=3", "judge>=20"])
+
+
+# --- what is typed --------------------------------------------------------------------------
+
+
+def search(*words):
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+def test_from_the_command_to_the_comparison(table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["--table", table, "--look-at", "look", "--judge-by", "judge", "--seeds", 4,
+             "--budget", 20]
+    for strategy in ("evolution", "local-search"):
+        result = search("run", "--strategy", strategy, *words)
+        assert result.exit_code == 0, result.output
+        assert "best of the table: 24, row" in result.output
+        assert "against random search, seed by seed: " in result.output
+    folders = [f"runs/search-{name}-whole" for name in ("evolution", "local-search")]
+    assert read_config(tmp_path / folders[0]).settings["candidates"] == 20
+    assert (tmp_path / folders[0] / "curve.svg").read_text().startswith("<?xml")
+    assert "4 seeds" in search("list").stdout
+    shown = search("show", folders[0]).stdout
+    assert shown.startswith("evolution against whole.csv: looks at look, judged by judge")
+    assert search("resume", folders[0]).stdout in shown
+    compared = search("compare", *folders, "--json")
+    facts = json.loads(compared.stdout)
+    rows = [read_rows(tmp_path / folder / SEEDS, read_config(tmp_path / folder))
+            for folder in folders]
+    assert facts["differences"] == {"evolution - local-search": paired(*rows)}
+    assert search("compare", *folders, "-o", "both.svg").exit_code == 0
+    assert search("plot", folders[1], "-o", "one.pdf").exit_code == 0
+    assert (tmp_path / "both.svg").exists() and (tmp_path / "one.pdf").exists()
+
+
+@pytest.mark.parametrize("words, message", [
+    (["--seeds", "3"], "--seeds is for a search against a table; name its file with --table"),
+    (["--table", "whole.csv", "--look-at", "look", "--data", "digits"],
+     "--data is for a search that trains; a search against a table trains nothing"),
+    (["--table", "whole.csv", "--look-at", "look", "--epochs", "3"], "--epochs is for a search"),
+    (["--table", "nowhere.csv", "--look-at", "look"], "nowhere.csv"),
+])
+def test_options_that_do_not_go_together_write_nothing(words, message, table, tmp_path,
+                                                       monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = search("run", *words)
+    assert result.exit_code != 0 and message in result.output
+    assert "Traceback" not in result.output and not (tmp_path / "runs").exists()
+
+
+def test_runs_on_other_tables_are_compared_separately(table, tmp_path):
+    for name, options in (("a", {}), ("b", {"judge_by": "look"}), ("c", {"budget": 40})):
+        carried_out(tmp_path / name, planned(table, **options)[0])
+    for other, message in (("b", "another column to be judged by"), ("c", "another --budget")):
+        result = search("compare", tmp_path / "a", tmp_path / other)
+        assert result.exit_code != 0 and message in result.output
