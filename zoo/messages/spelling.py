@@ -17,10 +17,18 @@ def either(names: Iterable[str]) -> str:
 
 
 def did_you_mean(name: object, among: Iterable[str], most: int = 1) -> str:
-    """"did you mean X? " with up to `most` similar names, or nothing."""
+    """"did you mean X? " with up to `most` similar names, or nothing.
+
+    Names of the same letters, with some swapped, come first.
+
+    >>> did_you_mean("drats", ["darts", "drnas"])
+    'did you mean darts? '
+    """
     names = {str(allowed).casefold(): str(allowed) for allowed in among}
-    close = difflib.get_close_matches(str(name).casefold(), names, n=most)
-    return f"did you mean {' or '.join(names[near] for near in close)}? " if close else ""
+    word = str(name).casefold()
+    close = difflib.get_close_matches(word, names, n=max(1, len(names)))
+    close.sort(key=lambda near: sorted(near) != sorted(word))
+    return f"did you mean {' or '.join(names[near] for near in close[:most])}? " if close else ""
 
 
 def choices(name: object, among: Iterable[str]) -> str:
