@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from search.settings import ConvSettings, TextSettings
-from search.spaces.discretize import CONV_OPERATIONS, one_hot
+from search.spaces.discretize import CONV_OPERATIONS, one_hot, operations
 from search.spaces.space import ConvSpace
 from search.strategies import STRATEGIES as TABLE
 from search.strategies.gdas import draw
@@ -204,6 +204,53 @@ def test_bfloat16_leaves_weights_and_alphas_in_float32(name, space):
     assert row["train_loss"] == pytest.approx(exact["train_loss"], rel=0.05)
     assert row["train_loss"] != exact["train_loss"]  # bfloat16 was used
     assert row["valid_loss"] == pytest.approx(exact["valid_loss"], rel=0.1)
+
+
+# --- variants of DARTS --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, space", [("gdas", "nasbench201"), ("fair-darts", "nasbench201"),
+                                         ("drnas", "nasbench201"), ("pc-darts", "conv")])
+def test_a_selection_by_perturbation_ends_with_one_cell(name, space):
+    strategy = make(name, space, epochs=1, warm_up=0, select="perturbation", tuning_epochs=1)
+    assert strategy.epochs == 1 + (6 if space == "nasbench201" else 17)
+    last = strategy.epochs
+    if space == "conv":  # one epoch of each kind is enough: the choices have tests of their own
+        last = 3
+    rates = [strategy.epoch(number)["learning_rate"] for number in range(1, last + 1)]
+    assert rates[:2] == pytest.approx([0.025, 0.0025]) and rates[1:] == sorted(rates[1:])[::-1]
+    for allowed in strategy.network.allowed.values():
+        count = allowed.sum(-1)
+        assert (count == 1).sum() == last - 1
+    if space == "nasbench201":
+        cell = strategy.genotype().cells()["cell"]
+        names = operations(space)
+        chosen = strategy.network.allowed["cell"].int().argmax(-1)
+        assert [names[column] for column in chosen] == [name for name, _ in cell.edges]
+
+
+def test_a_selection_restores_its_choices():
+    strategy = make("sdarts-rs", "nasbench201", epochs=1, select="perturbation", tuning_epochs=1)
+    strategy.epoch(1)
+    strategy.epoch(2)
+    resumed = make("sdarts-rs", "nasbench201", epochs=1, select="perturbation", tuning_epochs=1)
+    resumed.load_state_dict(stored(strategy.state_dict()))
+    assert torch.equal(resumed.network.allowed["cell"], strategy.network.allowed["cell"])
+    assert (resumed.network.allowed["cell"].sum(-1) == 1).sum() == 1
+    assert row_of(resumed, 3) == row_of(strategy, 3)
+
+
+def test_the_stages_of_p_darts():
+    strategy = make("p-darts", epochs=3)
+    seen = []
+    for number in (1, 2, 3):
+        row = strategy.epoch(number)
+        allowed = strategy.network.allowed
+        seen.append((len(strategy.network.cells), int(allowed["normal"].sum(-1).unique()),
+                     int(allowed["reduce"].sum(-1).unique())))
+        assert row["skip_connections"]["normal"] <= 2
+        assert all(not getattr(cell, "skip_dropout", 0) for cell in strategy.network.modules())
+    assert seen == [(3, 8, 8), (4, 5, 5), (3, 3, 3)]
 
 
 # --- GDAS -------------------------------------------------------------------------------------
