@@ -78,6 +78,10 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
     Raises ProgramError for a module that cannot be exported: in training mode, does not take the
     example, cannot be traced, gives what is no tensor or not finite.
     """
+    if not isinstance(module, nn.Module):
+        raise ProgramError(f"a {type(module).__name__} is no torch.nn.Module, and nothing else is "
+                           "exported from Python")
+    module = getattr(module, "_orig_mod", module)  # of torch.compile
     what = type(module).__name__
     _check_mode(module, what)
     _check_weights(module, what)
