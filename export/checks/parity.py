@@ -31,7 +31,7 @@ LIMIT = 1e-5
 CLOSE = 0.01
 
 #: Where float32 itself is further from the reference than LIMIT, so often that far is allowed.
-SLACK = 4
+SLACK = 8
 
 #: Values have to lie so often as far apart as float32 is from them to be judged by their distance.
 RESOLVED = 10
@@ -98,7 +98,7 @@ class Reference:
         return _nearest(self.outputs[name], self.float32.get(name, 0.0))
 
     def limit(self, name: str, precision: str = "float32") -> float:
-        """The share of the scale that an output may differ by: 1e-5, or four times what the
+        """The share of the scale that an output may differ by: 1e-5, or eight times what the
         network in float32 does; with rounded weights a share of the largest value."""
         allowed = max(LIMIT, SLACK * self.nearest(name) / self.scales[name])
         if precision == "float32":
