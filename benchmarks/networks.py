@@ -40,6 +40,7 @@ SIZES = {"ch_PP-OCRv4_det_infer": (224, 224), "ch_PP-OCRv4_rec_infer": (48, 320)
          "ch_ppocr_mobile_v2.0_cls_infer": (48, 192), "common": (64, 128), "common_old": (64, 128)}
 ROUTES = {"zoo": saved_model.write_saved_model, "onnx-tf": onnx_tf.write_saved_model}
 ONNX2TF = "onnx2tf"
+_CALIBRATION = "calibration_image_sample_data_20x128x128x3_float32.npy"
 
 
 @dataclass
@@ -89,7 +90,9 @@ def by_onnx2tf(python: str, path: Path, given: list[str], source: CustomModel, f
     """
     assert source.expected is not None
     start, expected = time.perf_counter(), source.expected
-    options = [f"{each.replace('=', ':')}" for each in given]
+    options = [each.replace("=", ":") for each in given]
+    # It would download this file, to no use for float32.
+    np.save(folder / _CALIBRATION, np.zeros((20, 128, 128, 3), np.float32))
     with captured():
         ran = subprocess.run(
             [python, "-m", "onnx2tf", "-i", str(path), "-o", str(folder / "saved_model"), "-n",
