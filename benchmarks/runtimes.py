@@ -74,6 +74,9 @@ def of_timm(name: str, folder: Path) -> None:
     """A network of timm for ImageNet, untrained, by way of an ONNX file."""
     torch.manual_seed(0)
     model = importlib.import_module("timm").create_model(name, exportable=True).eval()
+    for norm in model.modules():  # some begin with scales of zero, and would be folded away
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(norm.weight, 0.5, 1.0)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / f"{name}.onnx"
         torch.onnx.export(model, (torch.rand(1, 3, 224, 224),), str(file), dynamo=False,

@@ -24,8 +24,9 @@ import torch
 from export.formats import tfjs
 from export.logs import captured
 from export.pipeline import build
-from export.source import BuildOptions, find
-from web_demo.verify import HERE
+from export.sources.find import find
+from export.sources.options import BuildOptions
+from web_demo.node import HERE
 
 #: The graphs that are compared, and whether their pools are thinned out.
 GRAPHS = {"pools padded by hand": False, "pools thinned out": True}

@@ -20,6 +20,10 @@ def text(manifest: Manifest, folder: Path) -> str:
              "| | name | type | shape |", "|---|---|---|---|",
              *(_row("takes", each) for each in manifest.takes),
              *(_row("gives", each) for each in manifest.gives), ""]
+    if manifest.task == "image-classification" and manifest.input.range:
+        low, high = manifest.input.range
+        lines += [f"Pixels are raw values from {low:g} to {high:g}; the graph normalizes them. "
+                  "`labels.txt` names the classes.\n"]
     if (folder / "tfjs").exists():
         lines += ["```js", "const model = await tf.loadGraphModel('tfjs/model.json');",
                   "const outputs = model.predict({"

@@ -19,8 +19,8 @@ SIGNATURE = "serving_default"
 
 
 def write(saved_model: Path, path: Path, calibration: Arrays | None = None) -> None:
-    """Write the TFLite file of a SavedModel, with a batch of 1 where that is open and int32 in place
-    of booleans and small integers; in float32, or with `calibration`, inputs by name, in int8.
+    """Write the TFLite file of a SavedModel, with a batch of 1 where that is open, and int32 for
+    booleans and small integers; in float32, or with `calibration`, inputs by name, in int8.
 
     LiteRT.js takes no open batch, which an interpreter resizes (see `load`), and no other types.
     """

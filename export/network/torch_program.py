@@ -81,8 +81,10 @@ def trace(module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], what: 
     shapes = None
     if open_batch:
         tree = pytree.tree_map(axes, (tuple(args), dict(kwargs)))
-        names = _parameters(module, len(args))
-        shapes = dict(zip(names, tree[0])) | tree[1]
+        shapes = tree[1]
+        for place, (name, kind) in enumerate(_parameters(module)[:len(args)]):
+            several = kind is inspect.Parameter.VAR_POSITIONAL
+            shapes[name] = tree[0][place:] if several else tree[0][place]
     try:
         with quiet(), torch.no_grad():
             return torch.export.export(module, tuple(args), dict(kwargs), dynamic_shapes=shapes,
@@ -92,9 +94,10 @@ def trace(module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], what: 
                            f"{_reason(error)}") from None
 
 
-def _parameters(module: nn.Module, count: int) -> list[str]:
-    """The names of the first `count` arguments of a module; those of ``*rest`` are one tuple."""
-    return list(inspect.signature(module.forward).parameters)[:count]
+def _parameters(module: nn.Module) -> list[tuple[str, Any]]:
+    """The names and kinds of the arguments of a module."""
+    return [(each.name, each.kind)
+            for each in inspect.signature(module.forward).parameters.values()]
 
 
 def _frame(error: BaseException) -> tuple[str, int, str] | None:

@@ -18,8 +18,8 @@ from torch.utils import _pytree as pytree
 from export.network import pt2_file, torch_program
 from export.network.torch_program import Program, ProgramError
 from export.sources import custom, module
+from export.sources.call import Call, outputs_of
 from export.sources.custom import CustomModel
-from export.sources.module import Call
 from zoo.artifact.manifest import Origin
 
 
@@ -49,7 +49,7 @@ def from_program(program: ExportedProgram, name: str, what: str, origin: Origin 
                            f"{', '.join(call.names)}")
     for node, value in zip(inputs, call.tensors):
         _check_fits(node, value, what)
-    outputs = module.outputs_of(call, _Structured(program), what)
+    outputs = outputs_of(call, _Structured(program), what)
     narrow, wide = _Structured(program), _Structured(program, wide=True).double()
     batched = call.batch is not None and all(module.is_open(node) for node in inputs)
 

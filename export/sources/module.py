@@ -7,10 +7,8 @@ graph in float32.  The module is left as it was.
 from __future__ import annotations
 
 import copy
-import inspect
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -25,50 +23,12 @@ from export.network.deploy import ImageClassifier
 from export.network.onnx_file import MOST_BYTES
 from export.network.torch_program import Program, ProgramError, one_line
 from export.sources import custom
+from export.sources.call import Call, Example, call_of, outputs_of
 from export.sources.custom import CustomModel
 from zoo.artifact.manifest import Input
 
 #: Inputs of the parity check where the batch is open: the example's, and others made of its values.
 _INPUTS = 4
-
-Example = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
-
-
-@dataclass
-class Call:
-    """How a network is called: positional and keyword arguments, with `names` for the tensors among
-    them, in order."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    names: list[str]
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        return pytree.tree_leaves((self.args, self.kwargs))
-
-    def of(self, tensors: Sequence[Tensor]) -> Call:
-        """The same call with other tensors."""
-        _, spec = pytree.tree_flatten((self.args, self.kwargs))
-        args, kwargs = pytree.tree_unflatten(list(tensors), spec)
-        return Call(args, kwargs, self.names)
-
-    def row(self, place: int) -> Call:
-        """The call with one input of the batch."""
-        return self.of([each[place:place + 1] for each in self.tensors])
-
-    def run(self, module: nn.Module, seed: int = 0) -> Any:
-        """What the module gives, whose random numbers begin at `seed`; the user's go on."""
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return module(*self.args, **self.kwargs)
-
-    @property
-    def batch(self) -> int | None:
-        """The size of the first axis, where all tensors share it."""
-        sizes = {tuple(each.shape[:1]) for each in self.tensors}
-        return sizes.pop()[0] if len(sizes) == 1 and all(sizes) and () not in sizes else None
-
 
 def from_module(module: nn.Module, name: str, example: Example | None = None,
                 images: Input | None = None, labels: Sequence[str] = ()) -> CustomModel:
@@ -78,6 +38,10 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
     Raises ProgramError for a module that cannot be exported: in training mode, does not take the
     example, cannot be traced, gives what is no tensor or not finite.
     """
+    if not isinstance(module, nn.Module):
+        raise ProgramError(f"a {type(module).__name__} is no torch.nn.Module, and nothing else is "
+                           "exported from Python")
+    module = getattr(module, "_orig_mod", module)  # of torch.compile
     what = type(module).__name__
     _check_mode(module, what)
     _check_weights(module, what)
@@ -166,78 +130,6 @@ def _in_float32(module: nn.Module) -> list[str]:
     module.float()
     names = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
     return [f"Numbers of {names} are computed in float32."] if kinds else []
-
-
-def call_of(module: nn.Module, example: Example, what: str) -> Call:
-    """How `example` is given to a module: a mapping by keyword, a sequence by position."""
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = {}
-    parameters = list(inspect.signature(module.forward).parameters.values())
-    if isinstance(example, Mapping):
-        kwargs, names = dict(example), list(example)
-    else:
-        args = (example,) if isinstance(example, Tensor) else tuple(example)
-        plain = [each.name for each in parameters
-                 if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-        names = (plain + [f"input_{place}" for place in range(len(plain), len(args))])[:len(args)]
-    for name, value in zip(names, (*args, *kwargs.values())):
-        if not isinstance(value, Tensor):
-            raise ProgramError(f"{what}: the example's {name} is no tensor but of "
-                               f"{type(value).__name__}; give a tensor, a tuple or a dict of them")
-        if value.is_complex() or value.is_sparse or value.is_quantized:
-            raise ProgramError(f"{what}: the example's {name} is of {value.dtype} and "
-                               f"{value.layout}, which no browser takes")
-    if not names:
-        raise ProgramError(f"{what}: the example has no tensors")
-
-    def plainly(value: Tensor) -> Tensor:
-        value = value.detach().cpu()
-        return (value.float() if value.is_floating_point() else value).contiguous()
-
-    return Call(tuple(map(plainly, args)), {key: plainly(each) for key, each in kwargs.items()},
-                [str(name) for name in names])
-
-
-def outputs_of(call: Call, module: nn.Module, what: str) -> dict[str, int]:
-    """The place of every tensor that a module gives, among all that it gives, by name.
-
-    Raises ProgramError where it does not take the example, or gives what is not exported.
-    """
-    try:
-        first, second = call.run(module), call.run(module, seed=1)
-    except Exception as error:
-        shapes = ", ".join(f"{name} {tuple(each.shape)}"
-                           for name, each in zip(call.names, call.tensors))
-        raise ProgramError(f"{what} does not take the example ({shapes}): {one_line(error)}"
-                           ) from None
-    found, _ = pytree.tree_flatten_with_path(first)
-    again = pytree.tree_leaves(second)
-    names: dict[str, int] = {}
-    for place, ((path, value), other) in enumerate(zip(found, again)):
-        name = "_".join(str(getattr(each, "key", getattr(each, "idx", getattr(each, "name", each))))
-                        for each in path)
-        name = "output" if not name else f"output_{name}" if name[0].isdigit() else name
-        if value is None or isinstance(value, (bool, int, float, str)):
-            continue  # known without running it
-        if not isinstance(value, Tensor):
-            raise ProgramError(f"{what}: its output {name} is of {type(value).__name__}; tensors, "
-                               "and tuples, lists and dicts of them are exported")
-        if value.is_complex():
-            raise ProgramError(f"{what}: its output {name} is of complex numbers, which no browser "
-                               "has")
-        if value.is_floating_point() and not value.isfinite().all():
-            raise ProgramError(f"{what}: its output {name} is not finite for the example, so "
-                               "nothing could be proved")
-        if value.shape != other.shape or not torch.allclose(
-                value.double(), other.double(), rtol=1e-3, atol=1e-6):
-            raise ProgramError(f"{what}: its output {name} is another one at every call; a graph "
-                               "has no random numbers and no memory")
-        while name in names or name in call.names:
-            name += "_"
-        names[name] = place
-    if not names:
-        raise ProgramError(f"{what} gives no tensor")
-    return names
 
 
 def _classify(module: nn.Module, images: Input, labels: Sequence[str], what: str

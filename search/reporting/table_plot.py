@@ -10,7 +10,7 @@ import numpy as np
 
 from search.reporting.plots import COLORS, STYLES, save
 from search.tables.config import TableConfig
-from search.tables.run import RANDOM, SEEDS, read_rows
+from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.summary import curve
 
 if TYPE_CHECKING:

@@ -11,14 +11,16 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from search.progress import Report, silent
+from search.reporting.table_plot import plot_tables
 from search.strategies.sampled import SampleStrategy
 from search.tables.config import TableConfig, table_entry, table_settings
 from search.tables.evaluator import TableEvaluator
+from search.tables.rows import RANDOM, SEEDS, read_rows
+from search.tables.summary import summarize
 from search.tables.truth import Truth, table_sha256
 from zoo.artifact.folder import json_bytes
 from zoo.messages.command_line import command
@@ -30,7 +32,6 @@ from zoo.system.files import write_whole
 from zoo.system.threads import use_threads
 
 CONFIG, SUMMARY, CURVE = "config.json", "summary.json", "curve.svg"
-SEEDS, RANDOM = "seeds.jsonl", "random.jsonl"
 _AT_ONCE = 50  # lines that are written together: a line takes milliseconds, a disk does too
 
 
@@ -127,46 +128,12 @@ def _strategy(config: TableConfig, truth: Truth, strategy: str, seed: int) -> Sa
     return built
 
 
-def read_rows(path: Path, config: TableConfig) -> list[dict[str, Any]]:
-    """The whole lines of a file of seeds, as many as follow each other from the first.
-
-    Raises RunError for a line that is none of this run's.
-    """
-    *lines, _ = (path.read_bytes() if path.exists() else b"").split(b"\n")
-    rows = list(_parsed(path, lines))
-    for number, row in enumerate(rows):
-        if row.get("seed") != config.seed + number or not isinstance(row.get("best"), list) \
-                or not row["best"] or number >= config.seeds:
-            raise _damaged(path, number + 1)
-    return rows
-
-
-def _parsed(path: Path, lines: list[bytes]) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            raise _damaged(path, number) from None
-        if not isinstance(row, dict):
-            raise _damaged(path, number)
-        yield row
-
-
-def _damaged(path: Path, line: int) -> RunError:
-    return RunError(f"{path} is damaged (line {line} is not that of its seed); remove the file "
-                    f"and go on with `{command('search', 'resume', path.parent)}`, which writes it "
-                    "anew")
-
-
 def _append(path: Path, rows: list[dict[str, Any]]) -> None:
     """Add lines, whole as far as they go, and see them on the disk."""
     run_folder.append_text(path, "".join(json_text.dumps(row) + "\n" for row in rows))
 
 
 def _finish(folder: Path, config: TableConfig, truth: Truth) -> None:
-    from search.reporting.table_plot import plot_tables
-    from search.tables.summary import summarize
-
     summary = summarize(folder, config, truth)
     if importlib.util.find_spec("matplotlib"):  # of the extra `search`
         plot_tables([(folder, config)], folder / CURVE, best=truth.judged[truth.best])

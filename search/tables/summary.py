@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from search.tables.config import TableConfig
-from search.tables.run import RANDOM, SEEDS, read_rows
+from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.truth import Truth
 
 _CONFIDENCE = 0.95

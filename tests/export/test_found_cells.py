@@ -13,6 +13,7 @@ from export.sources.find import find
 from export.sources.options import BuildOptions
 from search.cli import app as search
 from search.spaces.hierarchical import HierarchicalSpace
+from search.spaces.nasbench201 import NasBench201Space
 from search.spaces.space import ConvSpace, RecurrentSpace
 from web_demo.artifacts import find_artifacts, index_json
 from zoo.artifact.folder import read_manifest
@@ -24,9 +25,10 @@ from zoo.registry import origin_lines
 from zoo.training.classification import train
 
 SOURCE = "search run search-darts1-digits-0: darts order 1 on digits, seed 0"
-SPACES = {"conv": ConvSpace(), "recurrent": RecurrentSpace(), "hierarchical": HierarchicalSpace()}
+SPACES = {"conv": ConvSpace(), "recurrent": RecurrentSpace(), "hierarchical": HierarchicalSpace(),
+          "nasbench201": NasBench201Space()}
 SMALL = {"conv": {"channels": 4, "layers": 3}, "hierarchical": {"channels": 4, "layers": 3},
-         "recurrent": {"vocabulary": 11, "hidden": 6}}
+         "recurrent": {"vocabulary": 11, "hidden": 6}, "nasbench201": {"channels": 4, "layers": 3}}
 
 
 @pytest.fixture(autouse=True)

@@ -79,13 +79,14 @@ def average_pool(node: Node, inputs: Inputs) -> Value:
     # SAME leaves the padding out of the average.
     if padding == "VALID" or padding == "SAME" and not (counted and any(view.pads)):
         return spatial(tf.nn.avg_pool2d(tensor, view.kernel, view.strides, padding), x.rank)
-    if padding == "SAME":
-        # LiteRT.js on WebGPU merges padding by hand into the pool, and does not count it.
-        y = tf.nn.avg_pool2d(tensor, view.kernel, view.strides, padding)
-        share = _counts(size, view, False) / _counts(size, view, True)
-        return spatial(y * share.astype(np.float32)[None, :, :, None], x.rank)
-    if not counted and _is_thinned(view, size):
-        return spatial(_thinned(tf.nn.avg_pool2d, tensor, view), x.rank)
+    # LiteRT.js on WebGPU merges a Pad node into the pool and then does not count the padding.
+    if padding == "SAME" or _is_thinned(view, size):
+        y = (tf.nn.avg_pool2d(tensor, view.kernel, view.strides, padding) if padding == "SAME"
+             else _thinned(tf.nn.avg_pool2d, tensor, view))
+        if counted:
+            share = _counts(size, view, False) / _counts(size, view, True)
+            y = y * share.astype(np.float32)[None, :, :, None]
+        return spatial(y, x.rank)
     y = tf.nn.avg_pool2d(pad(tensor, view.sides, 0.0), view.kernel, view.strides, "VALID")
     counts = _counts(size, view, counted)
     if (counts != np.prod(view.kernel)).any():

@@ -134,6 +134,20 @@ def test_a_module_that_does_not_run_in_float64_is_traced_in_it():
                for note in source.manifest.notes)
 
 
+class Sums(nn.Module):
+    def forward(self, *given):
+        return sum(given)
+
+
+@pytest.mark.parametrize("module, example, shapes", [
+    (Sums(), (torch.rand(1, 3), torch.rand(1, 3)), [[None, 3], [None, 3]]),
+    (torch.compile(nn.Linear(4, 2)), torch.rand(1, 4), [[None, 4]]),
+    (nn.Identity(), torch.tensor(1.5), [[]])], ids=["any number", "compiled", "a number"])
+def test_modules_of_all_kinds(module, example, shapes, tmp_path):
+    manifest = export.export(module.eval(), "onnx", tmp_path / "out", example=example)
+    assert [each.shape for each in manifest.takes] == shapes
+
+
 class Counts(nn.Module):
     """Python's len of a tensor is a number, whatever is open."""
 
@@ -292,6 +306,11 @@ def test_examples_and_inputs_that_do_not_go(given, words, tmp_path):
     with pytest.raises(ValueError, match=words):
         export.export(LINEAR, "onnx", tmp_path / "out", **given)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_module(tmp_path):
+    with pytest.raises(ProgramError, match="a function is no torch.nn.Module"):
+        export.export(lambda x: x, "onnx", tmp_path / "out", example=torch.rand(1, 4))
 
 
 def test_labels_have_to_be_as_many_as_classes(tmp_path):

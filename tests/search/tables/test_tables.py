@@ -18,7 +18,8 @@ from search.spaces.nasbench201 import NasBench201Space
 from search.spaces.space import ConvSpace
 from search.strategies import STRATEGIES
 from search.tables.config import TableOptions, plan
-from search.tables.run import RANDOM, SEEDS, SUMMARY, read_config, read_rows, run, start
+from search.tables.rows import RANDOM, SEEDS, read_rows
+from search.tables.run import SUMMARY, read_config, run, seed_row, start
 from search.tables.space import NEAREST, TableSpace
 from search.tables.summary import curve, of_seeds, paired
 from search.tables.truth import read_truth
@@ -82,8 +83,6 @@ def test_every_strategy_beats_random_search_where_there_is_something_to_climb(
 
 @pytest.mark.parametrize("strategy", ON_TABLES)
 def test_a_line_says_what_its_seed_found(strategy, table):
-    from search.tables.run import seed_row
-
     config, truth = planned(table, strategy)
     row = seed_row(config, truth, strategy, 3)
     genotype = zoo.parse(row["genotype"])
