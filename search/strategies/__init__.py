@@ -84,7 +84,7 @@ STRATEGIES = {
                         "keeps the alphas of an edge small, more and more"),
     "fair-darts": Entry("fair_darts", "FairDarts", ("conv", "nasbench201"), True,
                         "sigmoid instead of softmax, pushed to 0 or 1"),
-    # Chen et al. 2019, section 4.1.2 and the release.
+    # Chen et al. 2019, as in the release.
     "p-darts": Entry("p_darts", "PDarts", ("conv", "nasbench201"), True,
                      "deeper supernets of fewer operations, in three stages", {
         "paper": {"epochs": 75, "warm_up": 10, "layers": 5, "batch_size": 96,

@@ -1,7 +1,7 @@
 """beta-DARTS: a regularizer that keeps the alphas of an edge small, with a growing weight.
 
 Ye et al. 2022, beta-DARTS: Beta-Decay Regularization for Differentiable Architecture Search (arXiv
-2203.01665, equations 11 and 16): to the loss of the alphas it adds the mean over all edges of
+2203.01665, section 3): to the loss of the alphas it adds the mean over all edges of
 log(sum(exp(alpha))), times a weight that grows linearly from 0 to `beta_weight`.
 """
 

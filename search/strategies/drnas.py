@@ -1,12 +1,12 @@
 """DrNAS: the weights of the operations are drawn from Dirichlet distributions.
 
-Chen et al. 2021, DrNAS: Dirichlet Neural Architecture Search (arXiv 2006.10355, section 3.1,
-equations 2 to 4): the weights of an edge are drawn from Dir(elu(alpha) + 1) in every step, with
-pathwise gradients, and a regularizer anchors the distribution at Dir(1): the Kullback-Leibler
-divergence of the release (`reg_type` kl).  Its l2 is `--set anchor_weight=0 --set
-alpha_weight_decay=0.001`.  The cell has the strongest operations of the means.
+Chen et al. 2021, DrNAS: Dirichlet Neural Architecture Search (arXiv 2006.10355, section 3): the
+weights of an edge are drawn from Dir(elu(alpha) + 1) in every step, with pathwise gradients, and a
+regularizer anchors the distribution at Dir(1): the Kullback-Leibler divergence of the release
+(`reg_type` kl).  Its l2 is `--set anchor_weight=0 --set alpha_weight_decay=0.001`.  The cell has
+the strongest operations of the means.
 
-Not here: the partial channels and the progressive pruning of section 3.2, which save memory.
+Left out: partial channels and progressive pruning, which save memory.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """FairDARTS: the operations of an edge do not compete, and are pushed towards 0 or 1.
 
 Chu et al. 2020, Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search
-(arXiv 1911.12126, sections 4.2 and 4.3, equations 2 and 5): weights are sigmoid(alpha) instead of
-a softmax, and the loss of the alphas gets the zero-one loss, minus the mean of
-(sigmoid(alpha) - 1/2)^2, times `zero_one_weight`.
+(arXiv 1911.12126, section 4): weights are sigmoid(alpha) instead of a softmax, and the loss of the
+alphas gets the zero-one loss, minus the mean of (sigmoid(alpha) - 1/2)^2, times `zero_one_weight`.
 
-The paper has no `none`.  Here it has the constant weight 1/2, which no network computes: an edge
-of a NAS-Bench-201 cell is `none` if no operation is above it.  The cell keeps the strongest
+The paper has no `none`.  Here its weight is the constant 1/2, which no network uses: an edge of a
+NAS-Bench-201 cell is `none` if no operation is above it.  The cell keeps the strongest
 operation of an edge and the two strongest edges, as in DARTS, where the paper keeps all above 0.85
 but at most two edges.
 """

@@ -1,10 +1,10 @@
 """SDARTS-RS: the weights are trained at randomly perturbed weights of the operations.
 
 Chen & Hsieh 2020, Stabilizing Differentiable Architecture Search via Perturbation-based
-Regularization (arXiv 2002.05283, section 4.1, equation 5): a step of the weights adds noise,
-uniform in [-epsilon, epsilon], to the softmax of the alphas; a step of the alphas adds none.  As
-in the release, epsilon grows linearly from 0.03, and the perturbed weights of an edge are clamped
-to [0, 1] and divided by their sum.
+Regularization (arXiv 2002.05283, "random smoothing"): a step of the weights adds noise, uniform in
+[-epsilon, epsilon], to the softmax of the alphas; a step of the alphas adds none.  As in the
+release, epsilon grows linearly from 0.03, and the perturbed weights of an edge are clamped to
+[0, 1] and divided by their sum.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def test_beta_decay_is_the_mean_of_log_sum_exp():
     rows = [row for table in found.values() for row in table.tolist()]
     wanted = sum(math.log(sum(map(math.exp, row))) for row in rows) / 5
     assert beta_decay(found).item() == pytest.approx(wanted)
-    # Its gradient is the softmax, by which the strongest operation shrinks the most (equation 13).
+    # Its gradient is the softmax, by which the strongest operation shrinks the most.
     gradient, = torch.autograd.grad(beta_decay(found), found["table_0"])
     assert torch.allclose(gradient, found["table_0"].softmax(-1) / 5)
     assert torch.autograd.gradcheck(lambda *t: beta_decay(dict(enumerate(t))),
