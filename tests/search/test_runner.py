@@ -41,6 +41,12 @@ RUNS = {
     "evolution": ["--strategy", "evolution", *SAMPLED, "--candidates", "8", "--set", "wave=2",
                   "--set", "population=4", "--set", "sample=2"],
     "reinforce": ["--strategy", "reinforce", *SAMPLED, "--candidates", "6", "--set", "wave=3"],
+    "local-search": ["--strategy", "local-search", *SAMPLED, "--candidates", "6", "--set", "wave=2",
+                     "--set", "initial=2"],
+    "bananas": ["--strategy", "bananas", *SAMPLED, "--candidates", "6", "--set", "wave=3",
+                "--set", "initial=3", "--set", "trees=5"],
+    "nasbench201": ["--space", "nasbench201", *TINY, "--epochs", "2"],
+    "restricted": ["--strategy", "gdas", *TINY, "--operations", "skip_connect,sep_conv_3x3"],
 }
 QUICKEST = "gdas"  # for what is the same of every strategy
 KEPT = ("history.jsonl", "genotype.json")
