@@ -95,6 +95,10 @@ def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
     if "candidates" in options.given:
         raise ValueError("the cells that a search against a table looks at are its --budget; leave "
                          "--candidates out")
+    least = settings.changed(options.given | {"candidates": 10**9}).fewest
+    if budget < least:
+        raise ValueError(f"{name} begins with {least} cells, more than the {budget} to look at; "
+                         f"the smallest that works is --budget {least}")
     settings = settings.changed(options.given | {"candidates": budget})
     limits = list(map(Limit.read, options.limits))
     truth = read_truth(options.table, options.look_at, options.judge_by or options.look_at, limits)

@@ -212,7 +212,9 @@ def test_a_curve_is_the_mean_of_what_was_best_after_each_look():
     ({"strategy": "darts"}, "darts trains a supernet, .* choose --strategy random, evolution"),
     ({"strategy": "hierarchical"}, "hierarchical searches a space that no table holds"),
     ({"strategy": "evolutoin"}, "unknown strategy 'evolutoin'; did you mean evolution"),
-    ({"budget": 5}, "5 candidates do not fill the population of 10"),
+    ({"budget": 5}, "evolution begins with 10 cells, more than the 5 to look at; .* --budget 10"),
+    ({"budget": 9, "strategy": "bananas"}, "bananas begins with 10 cells, more than the 9"),
+    ({"given": {"population": 40}}, "begins with 40 cells, more than the 30 to look at"),
     ({"given": {"candidates": 3}}, "are its --budget; leave --candidates out"),
     ({"given": {"populaton": 3}}, "unknown setting 'populaton'; did you mean population"),
 ])
