@@ -49,6 +49,8 @@ class Entry:
 
 _ALL = ("conv", "recurrent", "nasbench201")
 
+#: Settings of a warm start, of strategies that train candidates.
+WARM = ("warm_start", "scores", "scored")
 #: The default strategy.
 DEFAULT = "darts"
 STRATEGIES = {
