@@ -46,6 +46,8 @@ class Entry:
 
 _ALL = ("conv", "recurrent", "nasbench201")
 
+#: Settings of a warm start, which strategies that train candidates have.
+WARM = ("warm_start", "scores", "scored")
 #: The strategy where none is named.
 DEFAULT = "darts"
 STRATEGIES = {

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from search.strategies import STRATEGIES, Entry, entry
-from search.strategies.sampled import WARM
+from search.strategies import STRATEGIES, WARM, Entry, entry
 from search.tables.truth import Truth, read_truth, table_sha256
 from zoo.genotypes.table import TableError, read_table
 from zoo.training.trainer import check_seed
