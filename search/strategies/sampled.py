@@ -24,6 +24,7 @@ from zoo.genotypes.serialization import Genotype, from_dict, to_dict
 from zoo.recipes.base import Settings
 from zoo.scores import chosen
 
+
 @dataclass(frozen=True)
 class SampleSettings(Settings):
     """Raises ValueError for a value out of range."""
