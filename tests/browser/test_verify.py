@@ -100,7 +100,7 @@ def test_graphics_that_fell_over_are_asked_for_once_more(browser, page_folder, s
 
     def once_without_graphics(playwright):
         started.append("browser")
-        hidden = ("--disable-3d-apis",) if len(started) == 1 else ()
+        hidden = ("--disable-webgl2",) if len(started) == 1 else ()
         return launch(playwright, *hidden)
 
     monkeypatch.setattr("web_demo.verify.launch", once_without_graphics)
