@@ -60,6 +60,8 @@ class Entry:
 _ALL = ("conv", "recurrent", "nasbench201")
 _WITHOUT_ALPHAS = ("order", "alpha_learning_rate", "select", "tuning_epochs")
 
+#: Settings of a warm start, of strategies that train candidates.
+WARM = ("warm_start", "scores", "scored")
 #: The default strategy.
 DEFAULT = "darts"
 STRATEGIES = {

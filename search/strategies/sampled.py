@@ -24,9 +24,6 @@ from zoo.genotypes.serialization import Genotype, from_dict, to_dict
 from zoo.recipes.base import Settings
 from zoo.scores import chosen
 
-#: Settings of a warm start.
-WARM = ("warm_start", "scores", "scored")
-
 
 @dataclass(frozen=True)
 class SampleSettings(Settings):

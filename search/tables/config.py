@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from search.strategies import STRATEGIES, Entry, entry
-from search.strategies.sampled import WARM
+from search.strategies import STRATEGIES, WARM, Entry, entry
 from search.tables.limits import Limit
 from search.tables.truth import Truth, read_truth, table_sha256
 from zoo.genotypes.table import TableError, read_table
@@ -97,8 +96,12 @@ def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
         raise ValueError("the cells that a search against a table looks at are its --budget; leave "
                          "--candidates out")
     if warm := next((option for option in options.given if option in WARM), None):
-        raise ValueError(f"--set {warm} is of a warm start, which scores networks that are to be "
-                         "trained; against a table nothing is, leave it out")
+        raise ValueError(f"--set {warm} belongs to a warm start, which scores networks before "
+                         "training; a search against a table trains nothing, omit it")
+    least = settings.changed(options.given | {"candidates": 10**9}).fewest
+    if budget < least:
+        raise ValueError(f"{name} starts with {least} cells, more than the budget of {budget}; the "
+                         f"smallest is --budget {least}")
     settings = settings.changed(options.given | {"candidates": budget})
     limits = list(map(Limit.read, options.limits))
     truth = read_truth(options.table, options.look_at, options.judge_by or options.look_at, limits)

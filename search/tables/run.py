@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from zoo.system.files import write_whole
 from zoo.system.threads import use_threads
 
 CONFIG, SUMMARY, CURVE = "config.json", "summary.json", "curve.svg"
-_AT_ONCE = 50  # lines that are written together: a line takes milliseconds, a disk does too
+_SECONDS = 1.0  # after which lines are written: one takes milliseconds, and a disk does too
 
 
 def start(folder: Path, config: TableConfig) -> None:
@@ -84,11 +85,12 @@ def run(folder: Path, truth: Truth | None = None, report: Report = silent) -> Ta
             rows = read_rows(path, config)
             run_folder.keep_lines(path, len(rows))
             waiting: list[dict[str, Any]] = []
+            written = time.monotonic()
             for number in range(len(rows), config.seeds):
                 waiting.append(seed_row(config, truth, strategy, config.seed + number))
-                if len(waiting) == _AT_ONCE or number == config.seeds - 1:
+                if time.monotonic() - written > _SECONDS or number == config.seeds - 1:
                     _append(path, waiting)
-                    waiting = []
+                    waiting, written = [], time.monotonic()
                 report(done + number + 1, total, {})
             done += config.seeds
         _finish(folder, config, truth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +101,16 @@ def test_crashed_graphics_are_retried_once(browser, page_folder, step, monkeypat
     started = []
 
     def once_without_graphics(playwright):
-        started.append("browser")
-        hidden = ("--disable-3d-apis",) if len(started) == 1 else ()
-        return launch(playwright, *hidden)
+        started.append(launch(playwright))
+        if len(started) == 1:
+            monkeypatch.setattr(started[0], "new_page", partial(without_graphics,
+                                                                started[0].new_page))
+        return started[-1]
+
+    def without_graphics(new_page):
+        page = new_page()
+        page.add_init_script("OffscreenCanvas.prototype.getContext = () => null;")
+        return page
 
     monkeypatch.setattr("web_demo.verify.launch", once_without_graphics)
     rows = verify(step, backends=("wasm", "webgl"))

@@ -52,6 +52,12 @@ RUNS = {
                        "--set", "population=4", "--warm-start", "training-free", "--set",
                        "scored=8"],
     "reinforce": ["--strategy", "reinforce", *SAMPLED, "--candidates", "6", "--set", "wave=3"],
+    "local-search": ["--strategy", "local-search", *SAMPLED, "--candidates", "6", "--set", "wave=2",
+                     "--set", "initial=2"],
+    "bananas": ["--strategy", "bananas", *SAMPLED, "--candidates", "6", "--set", "wave=3",
+                "--set", "initial=3", "--set", "trees=5"],
+    "nasbench201": ["--space", "nasbench201", *TINY, "--epochs", "2"],
+    "restricted": ["--strategy", "gdas", *TINY, "--operations", "skip_connect,sep_conv_3x3"],
 }
 QUICKEST = "gdas"  # for tests that do not depend on the strategy
 KEPT = ("history.jsonl", "genotype.json")

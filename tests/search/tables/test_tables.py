@@ -212,9 +212,11 @@ def test_a_curve_is_the_mean_of_what_was_best_after_each_look():
     ({"strategy": "darts"}, "darts trains a supernet, .* choose --strategy random, evolution"),
     ({"strategy": "hierarchical"}, "hierarchical searches a space that no table holds"),
     ({"strategy": "evolutoin"}, "unknown strategy 'evolutoin'; did you mean evolution"),
-    ({"budget": 5}, "5 candidates do not fill the population of 10"),
+    ({"budget": 5}, "evolution starts with 10 cells, more than the budget of 5; .* --budget 10"),
+    ({"budget": 9, "strategy": "bananas"}, "bananas starts with 10 cells, more than the budget of 9"),
+    ({"given": {"population": 40}}, "starts with 40 cells, more than the budget of 30"),
     ({"given": {"candidates": 3}}, "are its --budget; leave --candidates out"),
-    ({"given": {"warm_start": "training-free"}}, "--set warm_start is of a warm start"),
+    ({"given": {"warm_start": "training-free"}}, "--set warm_start belongs to a warm start"),
     ({"given": {"populaton": 3}}, "unknown setting 'populaton'; did you mean population"),
 ])
 def test_what_does_not_go_together_is_refused(options, message, table):

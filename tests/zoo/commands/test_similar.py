@@ -44,7 +44,9 @@ def test_the_nearest_cells_come_first():
     assert len(nearest(own, others[:2], 5)) == 2
 
 
-@pytest.mark.parametrize("record", registry.records(), ids=lambda record: record.name)
+@pytest.mark.parametrize("record", [
+    record for record in registry.records() if record.origin != "user"],
+    ids=lambda record: record.name)
 def test_every_published_cell_has_an_entry(record):
     if record.paper is None:
         assert failed("cite", record.name).startswith(f"{record.name} comes from no paper; it")

@@ -29,6 +29,13 @@ PUBLISHED = {
     # arch-index 9930 of NAS-Bench-201-v1_1, as its `query_info_str_by_arch` prints it
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|"
     "nor_conv_3x3~2|": (1.289, 184.73, 2),
+    # arch-index 0, as NNI's tests of its NAS-Bench-201 have it
+    "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|"
+    "skip_connect~2|": (0.129306, 15.64737, 5),
+    # the smallest and the largest of all 15,625 in the data of NAS-Bench-201-v1_1
+    NOTHING: (0.073306, 7.78305, 5),
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|"
+    "nor_conv_3x3~2|": (1.531546, 220.11969, 5),
 }
 
 

@@ -139,12 +139,12 @@ function show(row: Row): void {
   if (tick.disabled) return;
   const { agreement, startMs } = lane;
   const verdict = agreement && `${agreement.ok ? '✓' : '✗ wrong:'} difference ${scientific(agreement.difference)}`;
-  const began = startMs === null ? null : `first run after ${milliseconds(startMs)}`;
+  const began = startMs === null ? null : `first answer after ${milliseconds(startMs)}`;
   remark.textContent = lane.error ?? [verdict, began, size].filter(Boolean).join(' · ');
 }
 
 function outcome(lanes: readonly Lane[], stopped: boolean): string {
-  if (stopped) return 'Cancelled; what was measured stays.';
+  if (stopped) return 'Cancelled. The times so far stay.';
   const done = lanes.filter(({ state }) => state === 'done').sort((a, b) => medianOf(a)! - medianOf(b)!);
   const [first, second] = done;
   if (!first) return 'None of them finished.';
@@ -162,7 +162,7 @@ async function copyTable(): Promise<void> {
     status.textContent = 'The table is in the clipboard, as Markdown.';
   } catch {
     getSelection()?.selectAllChildren(table);
-    status.textContent = 'The browser keeps its clipboard shut: the table is selected, copy it by hand.';
+    status.textContent = 'The browser refused its clipboard. The times are selected instead: copy them by hand.';
   }
 }
 
@@ -172,7 +172,7 @@ function setRunning(on: boolean): void {
   else showReady();
 }
 
-/** Nobody starts without a runner. */
+/** At least one has to be ticked. */
 function showReady(): void {
   start.disabled = running !== null || !rows.some(({ tick }) => tick.checked && !tick.disabled);
 }
