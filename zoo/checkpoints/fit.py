@@ -37,7 +37,7 @@ def infer(tensors: dict[str, Tensor], where: str, network: str = "auto") -> Size
         if darts.is_supernet(name) or recurrent.is_supernet(name):
             raise WeightsError(f"{where} is the supernet of a search (it has {name}), not the "
                                "network of one cell; train the cell that it found, `zoo train`")
-    kinds = [kind for kind, mark in _MARKS.items() if mark in tensors]
+    kinds: list[NetworkKind] = [kind for kind, mark in _MARKS.items() if mark in tensors]
     if not kinds:
         first = next(iter(tensors), None)
         raise WeightsError(f"{where} is no network of the 2018 release: it has none of "
@@ -147,7 +147,7 @@ def family(kind: NetworkKind, tensors: dict[str, Tensor]) -> str:
     if kind == "language":
         return "recurrent"
     if kind == "nasbench201":
-        return kind
+        return "nasbench201"
     return "hierarchical" if darts.is_hierarchical(tensors) else "conv"
 
 
