@@ -146,7 +146,7 @@ def family(kind: NetworkKind, tensors: dict[str, Tensor]) -> str:
     if kind == "language":
         return "recurrent"
     if kind == "nasbench201":
-        return kind
+        return "nasbench201"
     return "hierarchical" if darts.is_hierarchical(tensors) else "conv"
 
 
