@@ -9,9 +9,14 @@ from playwright.sync_api import expect
 
 from tests.browser.test_access import PHONE, violations_in
 from tests.browser.test_choice import NO_GPU
+from tests.browser.test_load import with_manifest
 from web_demo.runtimes import RUNTIMES
 
 WASM = [f"{name}:wasm" for name in RUNTIMES]
+#: Each run of a worker takes a tenth of a second longer, so that a race can be met on its way.
+SLOW = """addEventListener('message', () => {
+    for (const end = Date.now() + 100; Date.now() < end;);
+});"""
 TIME = re.compile(r"^[\d.]+ (ms|s)$")
 
 
@@ -113,11 +118,21 @@ def test_one_that_fails_says_why_and_the_others_go_on(open_race, formats_server)
     assert TIME.match(row(page, "tfjs:wasm").locator(".time").inner_text())
 
 
+def test_wrong_numbers_do_not_win(visit, artifact):
+    visitor = visit()
+    parity = [{"hop": "tfjs", "max_difference": 0, "limit": 1e-12, "inputs": 1}]
+    with_manifest(visitor, artifact, parity=parity)
+    page = visitor.ready()
+    enter(page, ["tfjs:wasm"])
+    finish(page)
+    assert "✗ wrong: difference" in row(page, "tfjs:wasm").inner_text()
+    assert "None of them" in page.inner_text("#race-panel [role=status]")
+
+
 def test_a_race_can_be_cancelled(open_race):
     visitor = open_race(["tfjs:wasm"])
     page = visitor.page
-    visitor.in_workers("addEventListener('message', () => "
-                       "{ for (const end = Date.now() + 100; Date.now() < end;); });")
+    visitor.in_workers(SLOW)
     page.click("#race-start")
     expect(row(page, "tfjs:wasm")).to_have_attribute("data-state", "running", timeout=60_000)
     expect(page.locator("#race-cancel")).to_be_focused()
@@ -132,6 +147,7 @@ def test_a_race_can_be_cancelled(open_race):
 def test_another_model_ends_a_race(open_race):
     visitor = open_race(["tfjs:cpu"])
     page = visitor.page
+    visitor.in_workers(SLOW)
     page.click("#race-start")
     expect(row(page, "tfjs:cpu")).to_have_attribute("data-state", "running", timeout=60_000)
     page.evaluate("document.querySelector('#model').dispatchEvent(new Event('change'))")

@@ -98,6 +98,8 @@ function choicesOf({ offers }: Field): [Choice, Availability][] {
 const sameOffers = (one: Field, other: Field): boolean =>
   JSON.stringify(choicesOf(one)) === JSON.stringify(choicesOf(other));
 
+const isRight = ({ agreement }: Lane): boolean => agreement?.ok === true;
+
 const titleOf = ({ runtime, backend }: Choice): string => `${runtime.title} on ${TITLES[backend]}`;
 
 function rowFor(choice: Choice, { reason, software }: Availability): Row {
@@ -125,15 +127,19 @@ function rowFor(choice: Choice, { reason, software }: Availability): Row {
   return { lane: startingGrid([choice])[0]!, size, tick, item, fill, time, remark };
 }
 
-/** The fastest has a full bar at the end, the others theirs as they are slower; all grow with the rounds. */
+/**
+ * The fastest has a full bar at the end, the others theirs as they are slower; all grow with the rounds.  Wrong
+ * numbers win no race, however fast they come.
+ */
 function show(row: Row): void {
   const { lane, size, fill, time, remark, tick } = row;
-  const best = Math.min(...rows.map((one) => medianOf(one.lane) ?? Infinity));
+  const times = rows.filter(({ lane: one }) => isRight(one)).map(({ lane: one }) => medianOf(one) ?? Infinity);
+  const best = Math.min(...times);
   const middle = medianOf(lane);
-  const share = middle === null ? 0 : (best / Math.max(middle, 1e-6)) * (lane.times.length / ROUNDS);
+  const share = middle === null || best === Infinity ? 0 : (best / Math.max(middle, 1e-6)) * (lane.times.length / ROUNDS);
   fill.style.setProperty('--share', String(lane.state === 'failed' ? 0 : Math.min(share, 1)));
   row.item.dataset.state = lane.state;
-  row.item.classList.toggle('best', lane.state === 'done' && middle === best);
+  row.item.classList.toggle('best', lane.state === 'done' && isRight(lane) && middle === best);
   const words = { waiting: '', loading: 'loading…', running: 'ready', done: '', failed: 'failed', stopped: 'stopped' };
   time.textContent = lane.state !== 'failed' && middle !== null ? milliseconds(middle) : words[lane.state];
   if (tick.disabled) return;
@@ -145,9 +151,9 @@ function show(row: Row): void {
 
 function outcome(lanes: readonly Lane[], stopped: boolean): string {
   if (stopped) return 'Cancelled. The times so far stay.';
-  const done = lanes.filter(({ state }) => state === 'done').sort((a, b) => medianOf(a)! - medianOf(b)!);
+  const done = lanes.filter((lane) => lane.state === 'done' && isRight(lane)).sort((a, b) => medianOf(a)! - medianOf(b)!);
   const [first, second] = done;
-  if (!first) return 'None of them finished.';
+  if (!first) return 'None of them finished with the right numbers.';
   const times = second ? (medianOf(second)! / medianOf(first)!).toFixed(1) : '';
   const next = second ? `, ${times} times as fast as ${titleOf(second.choice)}` : '';
   return `${titleOf(first.choice)} is first: ${milliseconds(medianOf(first)!)}${next} (median of ${ROUNDS}).`;
