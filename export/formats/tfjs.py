@@ -37,7 +37,7 @@ def write(saved_model: Path, directory: Path, precision: str, metadata: dict) ->
         weight_shard_size_bytes=SHARD_BYTES, metadata={"zoo": metadata},
     )
     model = json.loads((directory / "model.json").read_text())
-    weights = tfjs_repairs.repair(model, _read_weights(model, directory))
+    weights = tfjs_repairs.repair(model, _read_weights(model, directory), _inputs(saved_model))
     for group in model["weightsManifest"]:
         for shard in group["paths"]:
             (directory / shard).unlink()
@@ -48,6 +48,14 @@ def write(saved_model: Path, directory: Path, precision: str, metadata: dict) ->
         model[part] = json.loads(json_text.dumps(model[part], sort_keys=True))
     model["signature"]["inputs"] = dict(sorted(model["signature"]["inputs"].items()))
     (directory / "model.json").write_text(json_text.dumps(model, separators=(",", ":")))
+
+
+def _inputs(saved_model: Path) -> list[str]:
+    """Names of the inputs of a SavedModel."""
+    from tensorflow.python.saved_model import loader_impl
+
+    graph = loader_impl.parse_saved_model(str(saved_model)).meta_graphs[0]
+    return list(graph.signature_def["serving_default"].inputs)
 
 
 def _read_weights(model: dict, directory: Path) -> tfjs_repairs.Weights:

@@ -1,12 +1,13 @@
 """Repairs of a converted TF.js graph model, the parsed ``model.json``.
 
-The tensorflowjs converter leaves three things that are wrong or slow in a browser; each
+The tensorflowjs converter leaves some things that are wrong or slow in a browser; each
 function here mends one, and leaves alone what it does not know.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,15 +24,27 @@ _MATMUL_ATTRIBUTES = {"T", "transpose_a", "transpose_b"}
 _CONV_ATTRIBUTES = {"T", "strides", "padding", "dilations", "data_format", "explicit_paddings"}
 
 
-def repair(model: dict, weights: Weights) -> Weights:
-    """Make all repairs in `model`; returns the weights that are still read."""
+def repair(model: dict, weights: Weights, inputs: Collection[str]) -> Weights:
+    """Make all repairs in `model`, whose SavedModel has `inputs`; return the weights still read."""
     topology = model["modelTopology"]
     topology["node"] = split_false_biases(topology["node"], weights)
     topology["node"] = join_dilations(topology["node"], weights)
     topology["node"] = drop_unread_constants(topology["node"])
+    model["signature"]["inputs"] = name_inputs(model, inputs)
     model["signature"]["outputs"] = name_outputs(model)
     kept = {node["name"] for node in topology["node"]}
     return {name: value for name, value in weights.items() if name in kept}
+
+
+def name_inputs(model: dict, names: Collection[str]) -> dict:
+    """The signature's inputs under their `names` in the SavedModel.
+
+    The converter tells inputs apart by type and shape; those that share both get the name of their
+    placeholder's tensor, which TensorFlow writes in lower case: R becomes r:0.
+    """
+    lower = {name.lower(): name for name in names}
+    return {key if key in names else lower[key.removesuffix(":0")]: entry
+            for key, entry in model["signature"]["inputs"].items()}
 
 
 def name_outputs(model: dict) -> dict:

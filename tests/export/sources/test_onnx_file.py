@@ -47,6 +47,17 @@ def built(tmp_path_factory):
     return folder / "out", result.output
 
 
+def test_inputs_of_one_shape_are_told_apart(tmp_path):
+    graph = model([node("Sub", "B a", "c"), node("Mul", "c w", "y")],
+                  {"a": ["batch", 3], "B": ["batch", 3]}, ["y"], {"w": weight(3)})
+    source = from_file(saved(graph, tmp_path / "net.onnx"))
+    manifest = build(source, ["onnx", "savedmodel", "tflite", "tfjs"], tmp_path / "out")
+    assert [each.name for each in manifest.takes] == ["a", "B"]
+    signature = json.loads((tmp_path / "out/tfjs/model.json").read_text())["signature"]
+    assert sorted(signature["inputs"]) == ["B", "a"]
+    assert all(row.verdict == "agrees" for row in verify.formats_of(tmp_path / "out")[1:])
+
+
 def test_every_format_agrees(built):
     folder, _ = built
     manifest = artifact.read_manifest(folder)
