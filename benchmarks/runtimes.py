@@ -31,7 +31,7 @@ import torch
 from export.checks.bench import Measured, measure
 from export.logs import captured
 from export.pipeline import build
-from export.runtimes.base import RUNTIMES, Asked, asked_runtimes
+from export.runtimes.base import RUNTIMES, Selection, select_runtimes
 from export.sources.find import find
 from export.sources.options import BuildOptions
 from zoo.artifact.folder import read_manifest
@@ -94,9 +94,9 @@ def networks() -> dict[str, Callable[[Path], None]]:
     return found
 
 
-def lines_of(name: str, folder: Path, runs: int, asked: list[Asked]) -> list[Line]:
+def lines_of(name: str, folder: Path, runs: int, selected: list[Selection]) -> list[Line]:
     """The artifact in every runtime."""
-    found = measure(str(folder), 1, 1, 1, 1, runs, asked, everything=True)
+    found = measure(str(folder), 1, 1, 1, 1, runs, selected, everything=True)
     manifest = read_manifest(folder)
     accuracy = manifest.metrics.get("test_accuracy") if manifest.trained else None
     return [Line(name, accuracy, found.parameters, each.runtime, each.backend, _rounded(each.ms),
@@ -177,7 +177,7 @@ def main() -> None:
     for name in given.networks:
         if name not in known:
             parser.error(f"no network {name!r}; there are {', '.join(known)}")
-    asked = asked_runtimes([given.runtime])
+    selected = select_runtimes([given.runtime])
     lines = []
     with tempfile.TemporaryDirectory() as place:
         for number, name in enumerate(given.networks):
@@ -185,7 +185,7 @@ def main() -> None:
             folder = Path(place) / str(number)
             with captured():
                 known[name](folder)
-            lines += lines_of(name, folder, given.runs, asked)
+            lines += lines_of(name, folder, given.runs, selected)
     print(f"One input, ms, median of {given.runs}, one thread: {machine()}\n")
     print(table(lines))
     for line in lines:

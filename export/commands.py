@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from export.formats.base import CONVERTERS, FORMATS, PRECISIONS
-from export.runtimes.base import ALL, RUNTIMES, all_backends, asked_runtimes
+from export.runtimes.base import ALL, RUNTIMES, all_backends, select_runtimes
 from zoo.commands.progress import spinner
 from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
@@ -207,10 +207,10 @@ def verify(
     if images is None and (data or path or keep):
         given = "--data" if data else "--path" if path else "--record"
         raise ValueError(f"{given} goes with --images, the number of test images to classify")
-    asked = asked_runtimes(runtime or [], backend)
-    if backend and not asked:
+    selected = select_runtimes(runtime or [], backend)
+    if backend and not selected:
         raise ValueError(f"--backend is of a runtime; add --runtime {either(RUNTIMES)}")
-    if images is not None and not any(one.runtime.agree for one in asked):
+    if images is not None and not any(one.runtime.agree for one in selected):
         raise ValueError(f"--images are classified in {either(_agreeing())}; add --runtime "
                          f"{_agreeing()[0]}")
     from export.checks import agreement
@@ -222,12 +222,12 @@ def verify(
     with spinner() as say:
         rows = formats_of(directory, started=lambda hop: say(f"{hop} ..."))
         if runtime and ALL in runtime:
-            asked = [one for one in asked if one.named or holds(directory, one.runtime)]
-        for one in asked:
+            selected = [one for one in selected if one.named or holds(directory, one.runtime)]
+        for one in selected:
             say(f"{one.runtime.name} ...")
             rows += in_runtime(directory, one.runtime.name, one.backends if one.named else None)
         found: list[Agreement] = []
-        for one in asked:
+        for one in selected:
             if images is not None and one.runtime.agree:
                 say(f"{images} images in {one.runtime.name} ...")
                 found += one.runtime.agree(directory, images, data, path,
@@ -270,13 +270,14 @@ def bench(
     """
     from export.checks.bench import measure
 
-    asked = asked_runtimes(runtime or [_timed()[0]])
+    selected = select_runtimes(runtime or [_timed()[0]])
     everything = bool(runtime) and ALL in runtime
     rows = []
     with spinner() as say:
         for target in targets:
             say(f"{target} ...")
-            rows.append(measure(target, channels, layers, size, threads, runs, asked, everything))
+            rows.append(measure(target, channels, layers, size, threads, runs, selected,
+                                everything))
     if as_json:
         typer.echo(json_text.dumps([dataclasses.asdict(row) for row in rows], indent=2))
     elif all(row.is_cell for row in rows):

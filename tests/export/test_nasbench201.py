@@ -36,7 +36,7 @@ def test_a_build_has_the_sizes_of_the_kinds_recipe(data, channels, layers):
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"network": "language"}, "NB201_ResNet is a NAS-Bench-201 cell; it has no language network"),
+    ({"network": "language"}, "NB201_ResNet is a NAS-Bench-201 cell and has no language network"),
     ({"network": "imagenet"}, "has no imagenet network; use network='nasbench201'"),
     ({"data": "imagenet"}, "has no imagenet network; use network='nasbench201'"),
     ({"network": "mesh"}, "unknown network 'mesh'"),

@@ -52,7 +52,7 @@ def test_wrong_numbers_in_a_runtime_fail(artifact, monkeypatch):
     monkeypatch.setitem(RUNTIMES, "own", Runtime("own", "onnx", ("right", "wrong"), load=load))
     right, wrong = verify.in_runtime(artifact, "own")
     assert (right.name, right.failed) == ("own right", False) and right.difference <= right.limit
-    assert wrong.failed and "changed the numbers" in wrong.verdict
+    assert wrong.failed and "differs by" in wrong.verdict
     result = zoo("verify", artifact, "--runtime", "own", "--backend", "wrong")
     assert result.exit_code == 1 and "own wrong did not agree" in result.stderr
 
@@ -68,7 +68,7 @@ def test_a_runtime_outside_this_process(artifact, monkeypatch):
     monkeypatch.setitem(RUNTIMES, "own", own)
     for asked, failed in ((None, False), (["gone"], True)):
         gone = verify.in_runtime(artifact, "own", asked)[-1]
-        assert (gone.verdict, gone.failed) == ("not here: no such card", failed)
+        assert (gone.verdict, gone.failed) == ("unavailable: no such card", failed)
     (here,) = verify.in_runtime(artifact, "own", ["here"])
     assert (here.verdict, here.difference, here.failed) == ("agrees", 1e-7, False)
     monkeypatch.setitem(RUNTIMES, "own", replace(own, verify=lambda *_: [

@@ -73,9 +73,9 @@ def test_an_exported_program_needs_no_file(tmp_path):
 
 
 def test_a_size_that_does_not_fit(convolutional):
-    with pytest.raises(ProgramError, match="has shape .*,3,.*, and 1,4,8,8 does not fit it"):
+    with pytest.raises(ProgramError, match="has shape .*,3,.*, which 1,4,8,8 does not fit"):
         from_file(convolutional, ["images=1,4,8,8"])
-    with pytest.raises(ProgramError, match="there is no input 'x'; it has images"):
+    with pytest.raises(ProgramError, match="has no input 'x'; its inputs are images"):
         from_file(convolutional, ["x=1,3,8,8"])
 
 
@@ -173,31 +173,31 @@ HOSTILE = {
     "pickled weights": (lambda mark: {WEIGHTS: entry(use_pickle=True),
                                       "data/weights/weight_0": pickled(mark)},
                         "is a pickled object"),
-    "pickled weights of old": (lambda mark: {"data/weights/model.pt": pickled(mark)},
-                               "it holds data/weights/model.pt"),
+    "pickled weights of an old format": (lambda mark: {"data/weights/model.pt": pickled(mark)},
+                               "it has data/weights/model.pt"),
     "an opaque constant": (lambda mark: {"data/constants/opaque_obj_0": pickle.dumps(Runs(mark))},
-                           "it holds data/constants/opaque_obj_0"),
+                           "it has data/constants/opaque_obj_0"),
     "compiled code": (lambda _: {"data/aotinductor/model/x.so": b"ELF"},
-                      "it holds data/aotinductor"),
-    "a function that is no operation": (lambda _: {PROGRAM: call("torch.os.system")},
+                      "it has data/aotinductor"),
+    "a function that is not an operation": (lambda _: {PROGRAM: call("torch.os.system")},
                                         "a node calls torch.os.system"),
-    "an operation of nobody": (lambda _: {PROGRAM: call("#registry:x")},
+    "an unknown operation": (lambda _: {PROGRAM: call("#registry:x")},
                                "a node calls #registry:x"),
     "a size that is code": (lambda mark: {PROGRAM: size(EVIL.format(mark=str(mark)))},
-                            "is no arithmetic on sizes"),
+                            "is not arithmetic on sizes"),
     "a size that is code in a symbol": (
         lambda mark: {PROGRAM: size(f"Symbol('s0', integer={EVIL.format(mark=str(mark))})")},
-        "is no arithmetic on sizes"),
-    "a name that is code": (lambda _: {PROGRAM: named("x=print(1)")}, "'x=print.1.' is no name"),
-    "a structure of its own": (lambda _: {PROGRAM: structure("collections.defaultdict")},
-                               "takes or gives a collections.defaultdict"),
+        "is not arithmetic on sizes"),
+    "a name that is code": (lambda _: {PROGRAM: named("x=print(1)")}, "'x=print.1.' is not a name"),
+    "another container": (lambda _: {PROGRAM: structure("collections.defaultdict")},
+                               "inputs or outputs have a collections.defaultdict"),
     "a tensor beyond its bytes": (lambda _: {WEIGHTS: in_json(strides)},
-                                  "does not lie inside its file"),
+                                  "exceeds its data"),
     "a newer format": (lambda _: {"archive_version": b"7"}, "from a newer torch"),
     "a newer schema": (lambda _: {PROGRAM: in_json(
-        lambda program: program["schema_version"].update(major=99))}, "is of schema 99"),
-    "no JSON": (lambda _: {PROGRAM: b"{"}, "cannot read it"),
-    "nothing where weights are": (lambda _: {WEIGHTS: b"{}"}, "cannot read it"),
+        lambda program: program["schema_version"].update(major=99))}, "has schema 99"),
+    "invalid JSON": (lambda _: {PROGRAM: b"{"}, "cannot read it"),
+    "no weights": (lambda _: {WEIGHTS: b"{}"}, "cannot read it"),
 }
 
 
@@ -225,7 +225,7 @@ def cut_off(path):
 
 
 OTHERS = {
-    "cut off": (cut_off, "not a .pt2 file, or one that is cut off"),
+    "cut off": (cut_off, "not a .pt2 file, or a truncated one"),
     "text": (lambda path: path.write_text("hello"), "not a .pt2 file"),
     "empty": (lambda path: path.write_bytes(b""), "not a .pt2 file"),
     "a checkpoint": (lambda path: torch.save({"a": torch.zeros(1)}, path), "pickled objects"),
@@ -251,6 +251,6 @@ def test_other_files_are_one_line_and_nothing_is_written(name, convolutional, tm
 
 def test_more_than_two_gigabytes(tmp_path):
     with (tmp_path / "large.pt2").open("wb") as file:
-        file.truncate(2**31 + 1)  # a hole: takes no room
-    with pytest.raises(ProgramError, match="2.1 GB; up to 2 GB are exported"):
+        file.truncate(2**31 + 1)  # a sparse file takes no space
+    with pytest.raises(ProgramError, match="2.1 GB; at most 2 GB can be exported"):
         from_file(tmp_path / "large.pt2")

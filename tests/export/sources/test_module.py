@@ -256,24 +256,24 @@ class Large(nn.Module):
 HERE = "test_module.py"
 BAD = {
     "a branch on values": (Branches, rf"{HERE}:\d+ \(`if x.sum\(\) > 0:`\): control flow depends"),
-    "a number taken out": (TakesANumberOut, rf"{HERE}:\d+ .*item.*: a number is taken out"),
+    "a number taken out": (TakesANumberOut, rf"{HERE}:\d+ .*item.*: the code takes a number out"),
     "a size that depends on values": (Filters, rf"{HERE}:\d+ .*size depends on values"),
-    "a branch of torch": (Conditional, rf"{HERE}:\d+ .*control flow, which is not converted"),
+    "a branch of torch": (Conditional, rf"{HERE}:\d+ .*control flow, which cannot be converted"),
     "complex numbers within": (Fourier, rf"{HERE}:\d+ .*complex numbers"),
-    "complex numbers": (GivesComplex, "output output is of complex numbers"),
-    "what is no tensor": (GivesText, "output set is of set"),
-    "random numbers": (Random, "another one at every call"),
-    "a memory": (Remembers, "another one at every call"),
-    "what is not finite": (Infinite, "not finite for the example"),
-    "weights that are not": (NaNs, "its weights weight are not finite"),
+    "complex numbers": (GivesComplex, "output output is complex"),
+    "not a tensor": (GivesText, "output set has type set"),
+    "random numbers": (Random, "differs from call to call"),
+    "a memory": (Remembers, "differs from call to call"),
+    "not finite": (Infinite, "not finite for the example"),
+    "weights that are not finite": (NaNs, "its weights weight are not finite"),
     "numpy": (Numpy, rf"{HERE}:\d+ \(`return torch.from_numpy"),
     "training mode": (lambda: Branches().train(), r"Branches: it is in training mode; call \.eval"),
     "a part in training mode": (half_trained, "its module drop is in training mode"),
     "another shape": (lambda: nn.Linear(3, 2),
-                      r"does not take the example \(input \(1, 4\)\): mat1"),
-    "more tensors": (lambda: nn.Bilinear(4, 4, 2), "does not take the example"),
+                      r"fails on the example \(input \(1, 4\)\): mat1"),
+    "more tensors": (lambda: nn.Bilinear(4, 4, 2), "fails on the example"),
     "TorchScript": (lambda: torch.jit.trace(nn.Linear(4, 2), torch.rand(1, 4)), "TorchScript"),
-    "more than two gigabytes": (Large, "2.1 GB of weights; up to 2 GB are exported"),
+    "more than two gigabytes": (Large, "2.1 GB of weights; at most 2 GB can be exported"),
     "no values": (lambda: nn.Linear(4, 2, device="meta"), "on the meta device"),
 }
 
@@ -296,10 +296,10 @@ LINEAR = nn.Linear(4, 2).eval()
 @pytest.mark.parametrize("given, words", [
     ({}, "give either example=.*or input="),
     ({"example": torch.rand(1, 4), "input": PIXELS}, "give either example="),
-    ({"example": []}, "no tensors"), ({"example": [1.5]}, "no tensor but of float"),
+    ({"example": []}, "no tensors"), ({"example": [1.5]}, "not a tensor but of type float"),
     ({"example": torch.rand(1, 4, dtype=torch.complex64)}, "complex64"),
     ({"input": export.Input(channels=3, height=16)}, "height, width and channels"),
-    ({"input": export.Input(channels=3, height=16, width=16)}, "needs mean and std"),
+    ({"input": export.Input(channels=3, height=16, width=16)}, "needs the mean and std"),
     ({"input": PIXELS}, "not .*16"),
     ({"example": torch.rand(1, 4), "vocabulary": ["a"]}, "a vocabulary is for")])
 def test_examples_and_inputs_that_do_not_go(given, words, tmp_path):
@@ -309,7 +309,7 @@ def test_examples_and_inputs_that_do_not_go(given, words, tmp_path):
 
 
 def test_what_is_no_module(tmp_path):
-    with pytest.raises(ProgramError, match="a function is no torch.nn.Module"):
+    with pytest.raises(ProgramError, match="a function is not a torch.nn.Module"):
         export.export(lambda x: x, "onnx", tmp_path / "out", example=torch.rand(1, 4))
 
 
@@ -317,5 +317,5 @@ def test_labels_have_to_be_as_many_as_classes(tmp_path):
     with pytest.raises(ProgramError, match="2 labels for 5 classes"):
         export.export(seeded(Convolutional), "onnx", tmp_path / "out", input=PIXELS,
                       labels=["a", "b"])
-    with pytest.raises(ProgramError, match="leave input= out"):
+    with pytest.raises(ProgramError, match="in place of input="):
         export.export(nn.Conv2d(3, 4, 1).eval(), "onnx", tmp_path / "out", input=PIXELS)
