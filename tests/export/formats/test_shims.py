@@ -54,7 +54,7 @@ said = {{}}
 for name in table:
     others = {{key: value for key, value in table.items() if key != name}}
     try:
-        with shims.standing_in(others):
+        with shims.stubbed(others):
             importlib.import_module({module!r})
         said[name] = None
     except ImportError as error:
@@ -119,7 +119,7 @@ def test_no_stand_in_stays_loaded(package, told):
 def test_installed_packages_are_not_replaced():
     import json as real
 
-    with shims.standing_in({"json": dict, "zoo_no_such_module": lambda: {"answer": 42}}):
+    with shims.stubbed({"json": dict, "zoo_no_such_module": lambda: {"answer": 42}}):
         assert sys.modules["json"] is real
         assert sys.modules["zoo_no_such_module"].answer == 42
     assert "zoo_no_such_module" not in sys.modules
