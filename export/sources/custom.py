@@ -48,8 +48,8 @@ class CustomModel(Source):
     folded: int = 0  # nodes removed by folding
     single: Callable[[], CustomModel] | None = None  # builds the model with a batch of 1
 
-    def pipeline(self, *given: Any) -> Pipeline:
-        return CustomPipeline(self, *given)
+    def pipeline(self, *args: Any) -> Pipeline:
+        return CustomPipeline(self, *args)
 
 
 def source(kind: NetworkKind, name: str, folded: onnx_fold.Folded, expected: parity.Reference,

@@ -103,7 +103,7 @@ def test_one_manifest_has_one_precision_and_one_converter(tmp_path, monkeypatch,
         FORMATS[there], name="other", place="other/model.onnx"))
     monkeypatch.setattr("export.pipeline.check_packages", lambda *_: None)
     words = small(), ["other"], tmp_path / "out", "float32", "onnx-tf"
-    with pytest.raises(ArtifactError, match=f"out holds {there} of {asked}; .* --replace"):
+    with pytest.raises(ArtifactError, match=f"out holds {there} with {asked}; .* --replace"):
         build(*words)
     assert contents(tmp_path) == before
     assert "onnx/model.onnx" not in build(*words, replace=True).files

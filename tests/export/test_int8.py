@@ -117,7 +117,7 @@ def test_an_artifact_is_int8_as_a_whole(int8, tmp_path):
     build(source, ["onnx"], tmp_path / "out", "int8")
     before = contents(tmp_path / "out")
     for formats, precision in ((["tflite"], "float32"), (["tfjs"], "float32"), (["tfjs"], "uint8")):
-        with pytest.raises(ArtifactError, match="holds onnx of --precision int8; build with that"):
+        with pytest.raises(ArtifactError, match="holds onnx with --precision int8; build with that"):
             build(source, formats, tmp_path / "out", precision)
     assert contents(tmp_path / "out") == before
 

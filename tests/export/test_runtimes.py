@@ -54,7 +54,7 @@ def test_wrong_numbers_in_a_runtime_fail(artifact, monkeypatch):
     assert (right.name, right.failed) == ("own right", False) and right.difference <= right.limit
     assert wrong.failed and "differs by" in wrong.verdict
     result = zoo("verify", artifact, "--runtime", "own", "--backend", "wrong")
-    assert result.exit_code == 1 and "own wrong did not agree" in result.stderr
+    assert result.exit_code == 1 and "verification failed: own wrong" in result.stderr
 
 
 def test_a_runtime_outside_this_process(artifact, monkeypatch):

@@ -99,8 +99,8 @@ def test_a_browsers_figure_is_recorded(rounded, tmp_path):
 
 @pytest.mark.parametrize("arguments, words", [
     (["--images", "10"], "add --runtime tfjs"),
-    (["--record"], "--record goes with --images"),
-    (["--data", "digits"], "--data goes with --images"),
+    (["--record"], "--record requires --images"),
+    (["--data", "digits"], "--data requires --images"),
     (["--runtime", "chromium", "--images", "0"], "--images must be at least 1"),
     (["--runtime", "chromium", "--images", "361"], "has 360 test images, not 361"),
     (["--runtime", "chromium", "--images", "9", "--data", "nothing"], "unknown data set 'nothing'"),

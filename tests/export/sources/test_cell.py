@@ -108,7 +108,7 @@ def test_the_vocabulary_goes_from_artifact_to_artifact(tmp_path):
     assert artifact.read_vocabulary(tmp_path / "second", manifest) == TOKENS
     assert "vocabulary.json" in manifest.files and manifest.input.unit == "char"
     card = (tmp_path / "second/README.md").read_text()
-    assert "Test perplexity 4.25 a character on shakespeare." in card
+    assert "Test perplexity 4.25 per character on shakespeare." in card
     assert "`vocabulary.json`" in card
     model = create_model("DARTS_V2_RNN", "language", weights=tmp_path / "second")
     assert model.facts["vocabulary"] == TOKENS

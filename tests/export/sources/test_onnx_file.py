@@ -65,7 +65,7 @@ def test_the_manifest_and_the_card_list_the_inputs(built):
         ("x", "float32", [None, 8, 8, 3])]
     assert manifest.gives[0].shape == [None, 5] and manifest.origin.file == "net.onnx"
     card = (folder / "README.md").read_text()
-    assert "| takes | `x` | float32 | (batch, 8, 8, 3) |" in card and "## Parity" in card
+    assert "| input | `x` | float32 | (batch, 8, 8, 3) |" in card and "## Parity" in card
     assert "x is channels last" in card and "x is channels last" in output
     assert f"zoo verify {folder}" in output
 
