@@ -1,10 +1,10 @@
-"""ONNX files from other projects through our converter to TF.js files, against onnx-tf.
+"""ONNX files of other projects converted to TF.js by this package and by onnx-tf.
 
     python -m benchmarks.networks DIR [NAME ...]
 
-A row per ``.onnx`` file in DIR: whether it stays within the parity limit, the nodes and transposes
-of the graph that a browser runs, the largest difference from ONNX Runtime on the original file, as
-a share of the largest output, and seconds.
+A row per ``.onnx`` file in DIR and converter: the result of the parity check, nodes and transposes
+of the TF.js graph, the largest difference from ONNX Runtime on the original file, as a share of the
+largest output, and seconds.
 """
 
 from __future__ import annotations
@@ -43,40 +43,40 @@ class Row:
 def shapes(path: Path) -> list[str]:
     """The --input-shape options of a file that leaves sizes open."""
     high, wide = SIZES.get(path.stem, (224, 224))
-    found = []
+    options = []
     for value in true_inputs(read(path)):
         shape = sizes(value)
         if None in shape[1:] and len(shape) == 4:
-            found.append(f"{value.name}=1,{shape[1] or 3},{shape[2] or high},{shape[3] or wide}")
-    return found
+            options.append(f"{value.name}=1,{shape[1] or 3},{shape[2] or high},{shape[3] or wide}")
+    return options
 
 
 def measure(source: CustomModel, route: str, folder: Path) -> Row:
-    """Convert a source by one route to TF.js files, read these back and compare."""
+    """Convert a source to TF.js files by one route, read them back and check parity."""
     assert source.graph is not None and source.expected is not None
     start = time.perf_counter()
     try:
         with captured():
             ROUTES[route](source.graph, folder / "saved_model")
             tfjs.write(folder / "saved_model", folder / "tfjs", "float32", {})
-            found = parity.check_parity("tfjs", tfjs.load(folder / "tfjs"), source.expected)
+            checked = parity.check_parity("tfjs", tfjs.load(folder / "tfjs"), source.expected)
     except Exception as error:  # every network gets a row
         return Row(" ".join(str(error).split())[:140] or type(error).__name__,
                    time.perf_counter() - start)
     seconds, graph = time.perf_counter() - start, tfjs.describe(folder / "tfjs")
-    return Row("agrees", seconds, graph["nodes"], graph["transposes"], found.max_difference,
+    return Row("agrees", seconds, graph["nodes"], graph["transposes"], checked.max_difference,
                graph["bytes"] / 1e6)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("names", nargs="*", help="of files, without .onnx; default: all")
+    parser.add_argument("names", nargs="*", help="file names without .onnx; default: all")
     parser.add_argument("--routes", nargs="*", default=list(ROUTES), choices=ROUTES)
-    given = parser.parse_args()
-    rows, passed = [], dict.fromkeys(given.routes, 0)
-    paths = [path for path in sorted(given.directory.glob("*.onnx"))
-             if not given.names or path.stem in given.names]
+    options = parser.parse_args()
+    rows, passed = [], dict.fromkeys(options.routes, 0)
+    paths = [path for path in sorted(options.directory.glob("*.onnx"))
+             if not options.names or path.stem in options.names]
     for path in paths:
         start = time.perf_counter()
         try:
@@ -86,7 +86,7 @@ def main() -> None:
             continue
         read_s, batch = time.perf_counter() - start, (
             "open" if source.expected and source.expected.batched else "1")
-        for route in given.routes:
+        for route in options.routes:
             with tempfile.TemporaryDirectory() as folder:
                 row = measure(source, route, Path(folder))
             passed[route] += row.result == "agrees"

@@ -100,7 +100,7 @@ def test_what_is_before_the_first_weights_stays_in_float():
     (["tfjs"], "is for onnx, tflite weights; add onnx to the formats"),
     (["onnx", "tfjs"], "build tfjs without it into another folder"),
     (["savedmodel", "tflite"], "build savedmodel without it into another folder"),
-    (["onnx"], "name the folder of images of its own with --path")])
+    (["onnx"], "give the folder of images for this network with --path")])
 def test_what_makes_no_sense_is_refused(formats, words, tmp_path):
     with pytest.raises(ValueError, match=words):
         build(small(), formats, tmp_path / "out", "int8")
@@ -117,7 +117,7 @@ def test_an_artifact_is_int8_as_a_whole(int8, tmp_path):
     build(source, ["onnx"], tmp_path / "out", "int8")
     before = contents(tmp_path / "out")
     for formats, precision in ((["tflite"], "float32"), (["tfjs"], "float32"), (["tfjs"], "uint8")):
-        with pytest.raises(ArtifactError, match="holds onnx with --precision int8; build with that"):
+        with pytest.raises(ArtifactError, match="holds onnx with --precision int8; build with"):
             build(source, formats, tmp_path / "out", precision)
     assert contents(tmp_path / "out") == before
 

@@ -121,7 +121,7 @@ def test_a_network_of_convolutions_has_one_transpose_for_its_input():
 
 def test_a_layout_is_computed_once():
     value = Value(tf.zeros([2, 3, 4, 5]))
-    assert value.lying((0, 2, 3, 1)) is value.lying((0, 2, 3, 1))
+    assert value.in_order((0, 2, 3, 1)) is value.in_order((0, 2, 3, 1))
     assert value.cost((0, 2, 3, 1)) == 0 and value.cost((3, 2, 1, 0)) == 120
     thin = Value(tf.zeros([2, 3, 1, 1]), (0, 2, 3, 1))
     assert thin.shape == [2, 1, 3, 1] and thin.cost(identity(4)) == 0  # a reshape

@@ -292,7 +292,8 @@ def stranger():
 
 
 BAD = {
-    "cut off": (lambda: classifier().SerializeToString()[:500], "not an ONNX file, or a truncated one"),
+    "truncated": (lambda: classifier().SerializeToString()[:500],
+                  "not an ONNX file, or a truncated one"),
     "text": (lambda: b"hello", "not an ONNX file|no ONNX graph"),
     "empty": (lambda: b"", "no ONNX graph with nodes"),
     "a cycle": (cyclic, "the graph has a cycle"),
