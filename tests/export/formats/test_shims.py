@@ -156,5 +156,5 @@ def test_a_broken_package_says_why(monkeypatch):
         raise ImportError("cannot import name 'gone'")
 
     monkeypatch.setattr(importlib, "import_module", broken)
-    with pytest.raises(shims.MissingPackageError, match="cannot be imported here.*'gone'.*pip"):
+    with pytest.raises(shims.MissingPackageError, match="cannot be imported .*'gone'.*pip"):
         shims.tensorflowjs_converter()
