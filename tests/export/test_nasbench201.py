@@ -25,7 +25,7 @@ def test_nas_bench_201_cells_export(cell, size, channels, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", [name for name in CELLS if name != "NB201_best_cifar100"])
-def test_the_other_published_ones_export(cell, tmp_path):
+def test_the_other_published_cells_export(cell, tmp_path):
     export_small(trained_looking(cell), images_of(32), tmp_path / "out")
 
 

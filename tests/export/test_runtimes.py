@@ -1,4 +1,4 @@
-"""Runtimes: those of the table, and a new one, run an artifact."""
+"""The runtimes of the table, and a new one, run an artifact."""
 
 import shutil
 import subprocess
@@ -104,5 +104,5 @@ def test_help_imports_nothing_heavy(command):
     code = ("import sys\nfrom zoo.cli import app\n"
             f"app(['{command}', '--help'], standalone_mode=False)\n"
             "print({'torch', 'tensorflow', 'onnx', 'numpy', 'playwright'} & set(sys.modules))")
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert told.stdout.endswith("set()\n"), told.stdout + told.stderr
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.endswith("set()\n"), result.stdout + result.stderr

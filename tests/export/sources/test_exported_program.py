@@ -1,4 +1,4 @@
-"""A .pt2 file: a source like its module, and read with suspicion: nothing in it is run."""
+"""A .pt2 file: exported like its module, and not trusted: nothing in it is run."""
 
 import io
 import json
@@ -57,11 +57,11 @@ def test_it_computes_what_the_module_does(tmp_path):
     axes = {"left": {0: Dim.AUTO}, "right": {0: Dim.AUTO}}
     path = saved(module, (left, right), tmp_path / "pair.pt2", axes)
     source = from_file(path)
-    found = outputs(source.graph, {"left": left.numpy(), "right": right.numpy()})
-    wanted, (total, deep), _ = module(left, right)
-    for value, name in ((wanted, "output_0"), (total, "output_1_0"),
+    exported = outputs(source.graph, {"left": left.numpy(), "right": right.numpy()})
+    first, (total, deep), _ = module(left, right)
+    for value, name in ((first, "output_0"), (total, "output_1_0"),
                         (deep["deep"], "output_1_1_deep")):
-        torch.testing.assert_close(torch.from_numpy(found[name]), value.detach())
+        torch.testing.assert_close(torch.from_numpy(exported[name]), value.detach())
 
 
 def test_an_exported_program_needs_no_file(tmp_path):
@@ -80,8 +80,8 @@ def test_a_size_that_does_not_fit(convolutional):
 
 
 def rewritten(source, target, changes):
-    """The archive with some of its files changed, by the ending of their names; None drops one,
-    and a name that is not there is added."""
+    """The archive with records changed, by the end of their names; None removes a record, unknown
+    names are added."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         names = old.namelist()
         root = names[0].split("/")[0]
@@ -102,7 +102,7 @@ MARK = "the file ran code"
 
 
 class Runs:
-    """A pickle that leaves a mark."""
+    """A pickle that creates a file when loaded."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -212,7 +212,7 @@ def test_hostile_files_are_one_line_and_run_nothing(name, convolutional, tmp_pat
 
 
 def test_the_rewritten_archive_alone_is_read(convolutional, tmp_path):
-    """So that the tests above fail for what they change."""
+    """The tests above fail because of their changes only."""
     assert from_file(rewritten(convolutional, tmp_path / "same.pt2", {})).graph.graph.node
 
 
@@ -220,12 +220,12 @@ def scripted(path):
     torch.jit.save(torch.jit.trace(nn.Linear(4, 2), torch.rand(1, 4)), path)
 
 
-def cut_off(path):
+def truncated(path):
     path.write_bytes(path.with_name("net.pt2").read_bytes()[:1000])
 
 
 OTHERS = {
-    "cut off": (cut_off, "not a .pt2 file, or a truncated one"),
+    "truncated": (truncated, "not a .pt2 file, or a truncated one"),
     "text": (lambda path: path.write_text("hello"), "not a .pt2 file"),
     "empty": (lambda path: path.write_bytes(b""), "not a .pt2 file"),
     "a checkpoint": (lambda path: torch.save({"a": torch.zeros(1)}, path), "pickled objects"),

@@ -86,9 +86,9 @@ def test_commands_for_cells_refuse_it(built):
 
 
 def test_the_page_lists_it_without_running_it(built):
-    said = []
-    assert list(find_artifacts([built[0]], said.append).values()) == [built[0].resolve()]
-    assert len(said) == 1 and "came as an ONNX file" in said[0]
+    notes = []
+    assert list(find_artifacts([built[0]], notes.append).values()) == [built[0].resolve()]
+    assert len(notes) == 1 and "came as an ONNX file" in notes[0]
 
 
 def test_formats_are_added_and_another_file_is_refused(built, tmp_path):
@@ -102,7 +102,7 @@ def test_formats_are_added_and_another_file_is_refused(built, tmp_path):
         build(from_file(tmp_path / "net.onnx"), ["onnx"], tmp_path / "out")
 
 
-def test_an_export_of_ours_is_a_source_too(built, tmp_path):
+def test_an_exported_onnx_file_is_a_source(built, tmp_path):
     first = onnx.load(built[0] / "onnx/model.onnx")
     entry = first.metadata_props.add()
     entry.key, entry.value = "author", "somebody"
@@ -242,7 +242,7 @@ def test_control_flow_that_is_constant_is_folded(tmp_path):
 
 
 def loop(constant):
-    """Adds a vector to itself three times: a constant one, or an input."""
+    """A loop that adds a constant or an input to itself three times."""
     value = helper.make_tensor_value_info
     body = helper.make_graph(
         [node("Identity", "go", "on"), node("Add", "before before", "after")], "body",
@@ -352,7 +352,7 @@ def test_weights_among_the_inputs_as_in_old_files(tmp_path):
     assert "BatchNormalization" not in {each.op_type for each in source.graph.graph.node}
 
 
-def test_an_input_that_only_gives_a_shape_is_left_out(tmp_path):
+def test_an_input_used_only_for_its_shape_is_removed(tmp_path):
     nodes = [node("Shape", "like", "s"), node("ConstantOfShape", "s", "z"),
              node("Add", "x z", "y")]
     graph = model(nodes, {"x": [1, 4], "like": [1, 4]}, ["y"])
@@ -409,5 +409,5 @@ def test_a_linear_network_equals_numpy(tmp_path):
     graph = model([node("Gemm", "x w b", "y")], {"x": ["n", 4]}, ["y"], weights)
     build(from_file(saved(graph, tmp_path / "linear.onnx")), ["tfjs"], tmp_path / "out")
     x = weight(2, 4, seed=9)
-    found = tfjs.load(tmp_path / "out/tfjs")({"x": x})["y"]
-    np.testing.assert_allclose(found, x @ weights["w"] + weights["b"], rtol=1e-5, atol=1e-6)
+    y = tfjs.load(tmp_path / "out/tfjs")({"x": x})["y"]
+    np.testing.assert_allclose(y, x @ weights["w"] + weights["b"], rtol=1e-5, atol=1e-6)
