@@ -38,7 +38,7 @@ class Kept:
     formats: tuple[str, ...] = ()
     precision: str | None = None
 
-    def known(self, manifest: Manifest) -> Manifest:
+    def merged(self, manifest: Manifest) -> Manifest:
         """The existing manifest with the further agreement entries of `manifest`; `manifest` if
         there is none."""
         if self.manifest is None:

@@ -253,7 +253,7 @@ def bench(
     layers: Annotated[int, typer.Option(help="Number of cells.")] = 8,
     size: Annotated[int, typer.Option(help="Height and width of the images.")] = 32,
     threads: Annotated[int, typer.Option(help="CPU threads of PyTorch and the runtimes.")] = 1,
-    runs: Annotated[int, typer.Option(help="Timed runs, of which the median is shown.")] = 31,
+    runs: Annotated[int, typer.Option(help="Number of timed runs; the median is shown.")] = 31,
     runtime: Annotated[list[str] | None, typer.Option(
         help=f"{either(_timed())}, or {ALL}: NAME or NAME:BACKEND; repeat, or separate by commas. "
              f"Default: {_timed()[0]}.")] = None,

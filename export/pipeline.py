@@ -97,7 +97,7 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
     chain = hops(formats)
     check_packages(chain, converter)
     stays = kept(source, formats, Path(directory), precision, converter, replace)
-    source = dataclasses.replace(source, manifest=stays.known(source.manifest))
+    source = dataclasses.replace(source, manifest=stays.merged(source.manifest))
     with captured(verbose), artifact.writing(directory, stays.files) as folder:
         pipeline = source.pipeline(folder, formats, precision, converter, report, started, stays,
                                    calibration)
@@ -267,16 +267,16 @@ class Pipeline:
         from export import card
         from export.formats import onnx
 
-        known, stays = self.source.manifest, self.stays
+        own, stays = self.source.manifest, self.stays
         price = None
-        if known.task == "image-classification":
-            height, width, channels = parity.image_shape(known.input)
+        if own.task == "image-classification":
+            height, width, channels = parity.image_shape(own.input)
             price = cost.cost(self.source.model, (channels, height, width))
         fields = {
             "outputs": list(self.deployed.outputs),
             "parameters": cost.parameters(self.source.model),
             "multiply_adds": price.multiply_adds if price else None,
-            "opset": (known.opset if "onnx" in stays.formats else
+            "opset": (own.opset if "onnx" in stays.formats else
                       onnx.OPSET if "onnx" in self.made else None),
             "precision": stays.precision or self.precision,
             "converter": (self.converter if any(hop.converts for hop in chain)
@@ -288,6 +288,6 @@ class Pipeline:
             "fixture": self.fixture_entry.model_dump(),
             "notes": self.expected.notes(),
         }
-        manifest = Manifest.model_validate(known.model_dump() | fields)
+        manifest = Manifest.model_validate(own.model_dump() | fields)
         (self.folder / "README.md").write_text(card.text(manifest, self.folder), encoding="utf-8")
         return manifest

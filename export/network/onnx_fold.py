@@ -119,8 +119,8 @@ def _folded(model: onnx.ModelProto, shapes: dict[str, list[int]], what: str) -> 
         except Exception as error:  # ONNX Runtime raises a dozen types
             raise OnnxFileError(f"{what}: ONNX Runtime cannot load it: {_line(error)}") from None
         folded = onnx.load(options.optimized_model_filepath)
-        for output, known in zip(folded.graph.output, session.get_outputs()):
-            set_sizes(output, [n if isinstance(n, (int, str)) else "open" for n in known.shape])
+        for output, value in zip(folded.graph.output, session.get_outputs()):
+            set_sizes(output, [n if isinstance(n, (int, str)) else "open" for n in value.shape])
         del session
     if onnx_control_flow.fold(folded):  # its readers may be foldable now
         return _folded(folded, shapes, what)
