@@ -1,4 +1,4 @@
-"""Share of test images that float16, uint8 and int8 exports classify as float32 does.
+"""Share of test images that float16, uint8 and int8 exports classify like float32.
 
     python -m benchmarks.agreement --path ~/cifar10
     python -m benchmarks.agreement --path ~/cifar10 --images 500 --record
@@ -29,14 +29,14 @@ from zoo.registry import record
 from zoo.system.files import write_whole
 from zoo.weights import HERE, packaged, packaged_cells
 
-#: The formats that have each.
+#: Formats by precision.
 PRECISIONS = {"float16": ["tfjs"], "uint8": ["tfjs"], "int8": ["onnx", "tflite"]}
 
 
 def measure(cell: str, data: str, path: Path | None, images: int, folder: Path,
             precisions: Sequence[str]) -> list[Agreement]:
-    """The agreement of one network in each precision, Python first."""
-    found = []
+    """The agreement of a network in each precision, in Python and then in Chromium."""
+    entries = []
     for precision in precisions:
         formats = PRECISIONS[precision]
         source = find(cell, BuildOptions(data=data, path=path))
@@ -45,19 +45,19 @@ def measure(cell: str, data: str, path: Path | None, images: int, folder: Path,
         source.manifest = source.manifest.model_copy(update={"agreement": []})  # drop the card's
         with captured():
             manifest = build(source, formats, folder / precision, precision)
-        found += manifest.agreement
+        entries += manifest.agreement
         if images and "tfjs" in formats:
-            found += agreement.in_chromium(folder / precision, images, data, path, ["wasm"])
-    return found
+            entries += agreement.in_chromium(folder / precision, images, data, path, ["wasm"])
+    return entries
 
 
-def state(cell: str, data: str, found: list[Agreement]) -> None:
-    """Write the figures to the card of the weights, keeping those measured elsewhere."""
+def record_on_card(cell: str, data: str, entries: list[Agreement]) -> None:
+    """Write the entries to the card of the weights, keeping those of other formats and runtimes."""
     card = packaged(cell, data)
-    measured = {(one.format, one.precision, one.where) for one in found}
+    measured = {(one.format, one.precision, one.where) for one in entries}
     kept = [one for one in card.get("agreement", [])
             if (one.get("format", "tfjs"), one["precision"], one["where"]) not in measured]
-    card["agreement"] = [*(one.model_dump() for one in found), *kept]
+    card["agreement"] = [*(one.model_dump() for one in entries), *kept]
     write_whole(HERE / f"{cell}-{data}.json", json_bytes(card))
 
 
@@ -69,24 +69,24 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", help="default: all shipped cells")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=[*PRECISIONS])
     parser.add_argument("--record", action="store_true", help="write the figures to the cards")
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    shipped = packaged_cells(given.data)
-    cells = [record(cell).name for cell in given.cells or shipped]
+    shipped = packaged_cells(options.data)
+    cells = [record(cell).name for cell in options.cells or shipped]
     if missing := [cell for cell in cells if cell not in shipped]:
-        parser.error(f"no weights of {', '.join(missing)} for {given.data} are shipped")
-    print("| cell | format | weights | where | images | same answer | bytes | in float32 |\n"
+        parser.error(f"no weights of {', '.join(missing)} for {options.data} are shipped")
+    print("| cell | format | weights | runtime | images | same class | bytes | in float32 |\n"
           "|---|---|---|---|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
         for cell in cells:
-            found = measure(cell, given.data, given.path, given.images, Path(folder) / cell,
-                            given.precisions)
-            for one in found:
+            entries = measure(cell, options.data, options.path, options.images,
+                              Path(folder) / cell, options.precisions)
+            for one in entries:
                 print(f"| {shown(cell)} | {one.format} | {one.precision} | {one.where} | "
                       f"{one.images:,} | {one.share:.2%} | {one.bytes:,} | "
                       f"{one.float32_bytes:,} |", flush=True)
-            if given.record:
-                state(cell, given.data, found)
+            if options.record:
+                record_on_card(cell, options.data, entries)
 
 
 if __name__ == "__main__":

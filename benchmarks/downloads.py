@@ -1,9 +1,9 @@
-"""What each runtime of the page makes a browser load, gzipped: its script and its WebAssembly.
+"""Gzipped download size of each browser runtime: its scripts and WebAssembly.
 
     python -m benchmarks.downloads
 
-Counted are the files of the built page that come while a small network is loaded, in Chromium, less
-those that come without any runtime.
+It is the size of the page's files that Chromium requests to load a small network, without those it
+requests for no runtime.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from web_demo.verify import playwright
 
 
 def loaded(browser, address: str) -> set[str]:
-    """The files of the page that come, the worker's too, by their path."""
+    """Paths of the page's files that the browser requests, the worker's included."""
     context = browser.new_context()
     paths: set[str] = set()
     context.on("request", lambda request: paths.add(urlsplit(request.url).path.lstrip("/")))
@@ -36,28 +36,28 @@ def loaded(browser, address: str) -> set[str]:
 
 
 def size(paths: set[str]) -> float:
-    """Megabytes, each file gzipped."""
+    """Megabytes of the files, each gzipped."""
     return sum(len(gzip.compress((built_page() / path).read_bytes(), 9)) for path in paths) / 1e6
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "artifact"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "artifact"
         model = zoo.create_model("DARTS", channels=4, layers=3)
         build(from_model(model, "small"), list(FORMATS), folder)
         print("| runtime | backend | MB | largest file |\n|---|---|---:|---|")
         with running(serve({"artifact": folder}, port=0)) as server, playwright() as started:
             browser = launch(started)
 
-            def asked(runtime: str, backend: str) -> set[str]:
+            def requested(runtime: str, backend: str) -> set[str]:
                 query = urlencode({"model": "models/artifact/", "runtime": runtime,
                                    "backend": backend})
                 return loaded(browser, f"{server.url}verify.html?{query}")
 
-            without = asked("none", "cpu")
+            base = requested("none", "cpu")
             for runtime in RUNTIMES.values():
                 for backend in runtime.backends:
-                    own = asked(runtime.name, backend) - without
+                    own = requested(runtime.name, backend) - base
                     largest = max(own, key=lambda path: (built_page() / path).stat().st_size)
                     print(f"| {runtime.title} | {backend} | {size(own):.2f} | "
                           f"`{largest.removeprefix('assets/')}` |")

@@ -1,13 +1,13 @@
-"""ONNX files from other projects through our converter to TF.js files, against onnx-tf.
+"""ONNX files of other projects converted to TF.js by this package and by onnx-tf.
 
     python -m benchmarks.networks DIR [NAME ...]
     python -m benchmarks.networks DIR --routes zoo onnx-tf onnx2tf --onnx2tf /path/to/python
     python -m benchmarks.networks DIR --routes zoo --runtime tfjs:wasm    # in Chromium
 
-A row per ``.onnx`` file in DIR: whether it stays within the parity limit, the nodes and transposes
-of the graph that a browser runs, the largest difference from ONNX Runtime on the original file, as
-a share of the largest output, and seconds.  With `--runtime` our files also run there.  onnx2tf
-needs an environment of its own: `--onnx2tf` names the Python of one that has it.
+A row per ``.onnx`` file in DIR and converter: the result of the parity check, nodes and transposes
+of the TF.js graph, the largest difference from ONNX Runtime on the original file, as a share of the
+largest output, and seconds.  With `--runtime` our files also run there.  onnx2tf needs its own
+environment: `--onnx2tf` names the Python of one.
 """
 
 from __future__ import annotations
@@ -56,28 +56,28 @@ class Row:
 def shapes(path: Path) -> list[str]:
     """The --input-shape options of a file that leaves sizes open."""
     high, wide = SIZES.get(path.stem, (224, 224))
-    found = []
+    options = []
     for value in true_inputs(read(path)):
         shape = sizes(value)
         if None in shape[1:] and len(shape) == 4:
-            found.append(f"{value.name}=1,{shape[1] or 3},{shape[2] or high},{shape[3] or wide}")
-    return found
+            options.append(f"{value.name}=1,{shape[1] or 3},{shape[2] or high},{shape[3] or wide}")
+    return options
 
 
 def measure(source: CustomModel, route: str, folder: Path) -> Row:
-    """Convert a source by one route to TF.js files, read these back and compare."""
+    """Convert a source to TF.js files by one route, read them back and check parity."""
     assert source.graph is not None and source.expected is not None
     start = time.perf_counter()
     try:
         with captured():
             ROUTES[route](source.graph, folder / "saved_model")
             tfjs.write(folder / "saved_model", folder / "tfjs", "float32", {})
-            found = parity.check_parity("tfjs", tfjs.load(folder / "tfjs"), source.expected)
+            checked = parity.check_parity("tfjs", tfjs.load(folder / "tfjs"), source.expected)
     except Exception as error:  # every network gets a row
         return Row(" ".join(str(error).split())[:140] or type(error).__name__,
                    time.perf_counter() - start)
     seconds, graph = time.perf_counter() - start, tfjs.describe(folder / "tfjs")
-    return Row("agrees", seconds, graph["nodes"], graph["transposes"], found.max_difference,
+    return Row("agrees", seconds, graph["nodes"], graph["transposes"], checked.max_difference,
                graph["bytes"] / 1e6)
 
 
@@ -163,16 +163,16 @@ def in_real_runtime(source: CustomModel, runtime: str, folder: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("names", nargs="*", help="of files, without .onnx; default: all")
+    parser.add_argument("names", nargs="*", help="file names without .onnx; default: all")
     parser.add_argument("--routes", nargs="*", default=list(ROUTES), choices=[*ROUTES, ONNX2TF])
     parser.add_argument("--onnx2tf", metavar="PYTHON", help="of an environment with onnx2tf")
     parser.add_argument("--runtime", metavar="NAME:BACKEND", help="such as tfjs:wasm, in Chromium")
-    given = parser.parse_args()
-    if ONNX2TF in given.routes and not given.onnx2tf:
+    options = parser.parse_args()
+    if ONNX2TF in options.routes and not options.onnx2tf:
         parser.error("the route onnx2tf needs --onnx2tf")
-    rows, passed = [], dict.fromkeys(given.routes, 0)
-    paths = [path for path in sorted(given.directory.glob("*.onnx"))
-             if not given.names or path.stem in given.names]
+    rows, passed = [], dict.fromkeys(options.routes, 0)
+    paths = [path for path in sorted(options.directory.glob("*.onnx"))
+             if not options.names or path.stem in options.names]
     for path in paths:
         start = time.perf_counter()
         try:
@@ -182,12 +182,12 @@ def main() -> None:
             continue
         read_s, batch = time.perf_counter() - start, (
             "open" if source.expected and source.expected.batched else "1")
-        for route in given.routes:
+        for route in options.routes:
             with tempfile.TemporaryDirectory() as folder:
-                row = (by_onnx2tf(given.onnx2tf, path.resolve(), shapes(path), source, Path(folder))
+                row = (by_onnx2tf(options.onnx2tf, path.resolve(), shapes(path), source, Path(folder))
                        if route == ONNX2TF else measure(source, route, Path(folder)))
-                ran = (in_real_runtime(source, given.runtime, Path(folder) / "artifact")
-                       if given.runtime and route == "zoo" else "")
+                ran = (in_real_runtime(source, options.runtime, Path(folder) / "artifact")
+                       if options.runtime and route == "zoo" else "")
             passed[route] += row.result == "agrees"
             rows.append((path.stem, route, row.result, batch, *("" if value is None else str(value)
                          for value in (row.nodes, row.transposes)),
@@ -197,7 +197,7 @@ def main() -> None:
             print(*rows[-1], flush=True)
     print()
     columns = ("network", "converter", "result", "batch", "nodes", "transposes", "difference", "MB",
-               "seconds", given.runtime or "")
+               "seconds", options.runtime or "")
     print_table(columns, rows, right=columns[4:9])
     for route, count in passed.items():
         print(f"{route}: {count} of {len(paths)} within the limit")

@@ -1,10 +1,10 @@
-"""The demo page in Chromium: bytes of a first visit, and how long its main thread is blocked.
+"""The demo page in Chromium: bytes of a first visit, and blocking time of its main thread.
 
     python -m benchmarks.page exports/DARTS_V2-cifar10
-    python -m benchmarks.page exports/DARTS_V2-cifar10 --page other/dist     # another build of it
+    python -m benchmarks.page exports/DARTS_V2-cifar10 --page other/dist     # another build
 
-Bytes are those of every response until the first answer, compressed with gzip where a server would.
-A task is long from 50 ms on; the blocking time is what is beyond that, in all of them.
+Bytes are those of every response until the first answer, gzipped as by a server.  Long tasks take
+more than 50 ms; the blocking time is the sum of their time beyond that.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from web_demo.server import running, serve
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Response
 
-#: What is compressed already.
+#: Files that are already compressed.
 PACKED = (".jpg", ".png")
 OBSERVE = """
     window.tasks = [];
     new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.duration)))
         .observe({ type: 'longtask', buffered: true });
 """
-#: Frames that come late are what a visitor sees of a main thread that is blocked.
+#: Late frames are the visible effect of a blocked main thread.
 FRAMES = """
     window.frames_at = [];
     const frame = (now) => { frames_at.push(now); requestAnimationFrame(frame); };
@@ -79,10 +79,10 @@ def visit(browser: Browser, url: str, backend: str, answers: int) -> dict[str, A
         path = path.partition("?")[0]
         sizes[kind_of(path)] = sizes.get(kind_of(path), 0) + gzipped(path, body)
     waits = [after - before for before, after in zip(frames, frames[1:], strict=False)]
-    found = {"sizes": sizes, "requests": len(bodies), "start": started,
-             "answers": page.evaluate("tasks"), "frame": max(waits)}
+    measured = {"sizes": sizes, "requests": len(bodies), "start": started,
+                "answers": page.evaluate("tasks"), "frame": max(waits)}
     context.close()
-    return found
+    return measured
 
 
 def main() -> None:
@@ -107,7 +107,7 @@ def main() -> None:
     sizes = visits[0]["sizes"]
     for kind in sorted(sizes):
         table.add_row(f"first visit, {kind}, gzip", f"{sizes[kind] / 1000:,.1f} kB")
-    table.add_row("first visit, all", f"{sum(sizes.values()) / 1000:,.1f} kB in "
+    table.add_row("first visit, total", f"{sum(sizes.values()) / 1000:,.1f} kB in "
                                       f"{visits[0]['requests']} requests")
     for name, title in (("start", "until ready"), ("answers", f"{options.answers} answers")):
         count = statistics.median(len(one[name]) for one in visits)

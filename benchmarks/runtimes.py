@@ -1,13 +1,13 @@
-"""Milliseconds of one input and bytes of every network in every runtime.
+"""Latency of one input and file size of every network in every runtime.
 
-    python -m benchmarks.runtimes --csv docs/runtimes.csv          # what docs/runtimes.md shows
-    python -m benchmarks.runtimes DARTS "DARTS 36x20" --runs 11    # some of them, printed
+    python -m benchmarks.runtimes --csv docs/runtimes.csv          # the figures of docs/runtimes.md
+    python -m benchmarks.runtimes DARTS "DARTS 36x20" --runs 11    # print some of them
 
-Without names: the cells with shipped CIFAR-10 weights at the size of these, the same at the
-published size (36 channels, 20 cells, untrained), and two networks of timm where that is installed.
-One thread, batch 1; the runtimes of this process in turn, then those of the browser, in turn in one
-page.  Graphics count where a graphics processor is.  The CSV has a line for each network, runtime
-and backend.
+Without names: the cells with shipped CIFAR-10 weights in their size, the same cells in the
+published size (36 channels, 20 cells, untrained), and two networks of timm if it is installed.  One
+thread, batch 1; runs of the runtimes in this process are interleaved, then those of the browser
+runtimes in one page.  WebGL and WebGPU are listed only if the machine has a GPU.  The CSV has a
+line per network, runtime and backend.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import torch
 from export.checks.bench import Measured, measure
 from export.logs import captured
 from export.pipeline import build
-from export.runtimes.base import RUNTIMES, Asked, asked_runtimes
+from export.runtimes.base import RUNTIMES, Selection, select_runtimes
 from export.sources.find import find
 from export.sources.options import BuildOptions
 from zoo.artifact.folder import read_manifest
@@ -44,7 +44,7 @@ RUNTIME_NAMES = "onnxruntime,tflite,tfjs,litert,ort-web"
 
 @dataclass(frozen=True)
 class Line:
-    """A network in a runtime, a line of the CSV; what was not measured is None."""
+    """A line of the CSV: a network in a runtime; None for values that are not measured."""
 
     network: str
     accuracy: float | None
@@ -60,25 +60,25 @@ class Line:
 
 
 def shipped(cell: str, folder: Path) -> None:
-    """The cell with its CIFAR-10 weights, at the size that they are shipped in."""
+    """Write the artifact of a cell with its shipped CIFAR-10 weights."""
     build(find(cell, BuildOptions(data="cifar10")), FORMATS, folder)
 
 
 def published(cell: str, folder: Path) -> None:
-    """The cell at the published size, untrained."""
+    """Write the artifact of a cell at the published size, untrained."""
     options = BuildOptions(data="cifar10", channels=36, layers=20)
     build(find(cell, options), FORMATS, folder)
 
 
 def of_timm(name: str, folder: Path) -> None:
-    """A network of timm for ImageNet, untrained, by way of an ONNX file."""
+    """Write the artifact of an ImageNet network of timm, untrained, from an ONNX file."""
     torch.manual_seed(0)
     model = importlib.import_module("timm").create_model(name, exportable=True).eval()
-    for norm in model.modules():  # some begin with scales of zero, and would be folded away
+    for norm in model.modules():  # scales that are initialized to zero would be folded away
         if isinstance(norm, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(norm.weight, 0.5, 1.0)
-    with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / f"{name}.onnx"
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / f"{name}.onnx"
         torch.onnx.export(model, (torch.rand(1, 3, 224, 224),), str(file), dynamo=False,
                           opset_version=17, input_names=["images"], output_names=["logits"],
                           dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}})
@@ -86,28 +86,29 @@ def of_timm(name: str, folder: Path) -> None:
 
 
 def networks() -> dict[str, Callable[[Path], None]]:
-    """What writes the artifact of each network, by the network's name."""
-    found: dict[str, Callable[[Path], None]] = {cell: partial(shipped, cell) for cell in CELLS}
-    found |= {f"{cell} 36x20": partial(published, cell) for cell in CELLS}
+    """Functions that write the artifact of a network, by the network's name."""
+    writers: dict[str, Callable[[Path], None]] = {cell: partial(shipped, cell) for cell in CELLS}
+    writers |= {f"{cell} 36x20": partial(published, cell) for cell in CELLS}
     if importlib.util.find_spec("timm"):
-        found |= {name: partial(of_timm, model) for name, model in TIMM.items()}
-    return found
+        writers |= {name: partial(of_timm, model) for name, model in TIMM.items()}
+    return writers
 
 
-def lines_of(name: str, folder: Path, runs: int, asked: list[Asked]) -> list[Line]:
-    """The artifact in every runtime."""
-    found = measure(str(folder), 1, 1, 1, 1, runs, asked, everything=True)
+def lines_of(name: str, folder: Path, runs: int, selected: list[Selection]) -> list[Line]:
+    """The lines of an artifact in every runtime."""
+    measured = measure(str(folder), 1, 1, 1, 1, runs, selected, everything=True)
     manifest = read_manifest(folder)
     accuracy = manifest.metrics.get("test_accuracy") if manifest.trained else None
-    return [Line(name, accuracy, found.parameters, each.runtime, each.backend, _rounded(each.ms),
-                 _rounded(each.load_ms), found.bytes.get(each.runtime, 0), each.threads, machine(),
-                 each.note) for each in found.timings if not _imitated(each.backend, found)]
+    return [Line(name, accuracy, measured.parameters, each.runtime, each.backend,
+                 _rounded(each.ms), _rounded(each.load_ms), measured.bytes.get(each.runtime, 0),
+                 each.threads, machine(), each.note)
+            for each in measured.timings if not _emulated(each.backend, measured)]
 
 
-def _imitated(backend: str, found: Measured) -> bool:
-    """Whether no runtime has graphics of that kind here."""
+def _emulated(backend: str, measured: Measured) -> bool:
+    """Whether `backend` needs a GPU that this machine lacks."""
     return backend in ("webgl", "webgpu") and all(
-        each.ms is None or each.software for each in found.timings if each.backend == backend)
+        each.ms is None or each.software for each in measured.timings if each.backend == backend)
 
 
 def _rounded(value: float | None) -> float | None:
@@ -115,18 +116,18 @@ def _rounded(value: float | None) -> float | None:
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """A description of this machine."""
     return f"{os.cpu_count()} {platform.machine()} cores, {platform.system()}"
 
 
 def table(lines: list[Line], column: str = "ms") -> str:
-    """A row for each network, a column for each runtime and backend; beside the times of an input
-    bytes by format, too."""
+    """A Markdown table with a row per network and a column per runtime and backend; for latencies
+    also with file sizes by format."""
     kinds = list(dict.fromkeys((line.runtime, line.backend) for line in lines))
     brief = column != "ms"
     sizes = {} if brief else {RUNTIMES[line.runtime].reads: line.runtime for line in lines}
-    known = ["network"] if brief else ["network", "test accuracy", "parameters"]
-    head = [*known, *(f"{fmt} MB" for fmt in sizes),
+    facts = ["network"] if brief else ["network", "test accuracy", "parameters"]
+    head = [*facts, *(f"{fmt} MB" for fmt in sizes),
             *(f"{RUNTIMES[name].title} {backend}" if len(RUNTIMES[name].backends) > 1
               else RUNTIMES[name].title for name, backend in kinds)]
     rows = [head, ["---", *["---:"] * (len(head) - 1)]]
@@ -138,7 +139,7 @@ def table(lines: list[Line], column: str = "ms") -> str:
                  f"{first.parameters:,}"]
         times = {kind: getattr(line, column) for kind, line in own.items()}
         rows.append([
-            *about[:len(known)],
+            *about[:len(facts)],
             *(f"{bytes_of.get(name, 0) / 1e6:.2f}" for name in sizes.values()),
             *("" if times.get(kind) is None else f"{times[kind]:.{0 if brief else 1}f}"
               for kind in kinds)])
@@ -158,7 +159,7 @@ def read(text: str) -> list[Line]:
 
 
 def write(lines: list[Line], path: Path) -> None:
-    """The lines as CSV."""
+    """Write the lines as CSV."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [each.name for each in fields(Line)], lineterminator="\n")
         writer.writeheader()
@@ -173,26 +174,26 @@ def main() -> None:
     parser.add_argument("--runtime", default=RUNTIME_NAMES, help="as for `zoo bench`")
     parser.add_argument("--runs", type=int, default=31)
     parser.add_argument("--csv", type=Path, help="file to write")
-    given = parser.parse_args()
-    for name in given.networks:
+    options = parser.parse_args()
+    for name in options.networks:
         if name not in known:
-            parser.error(f"no network {name!r}; there are {', '.join(known)}")
-    asked = asked_runtimes([given.runtime])
+            parser.error(f"unknown network {name!r}; known are {', '.join(known)}")
+    selected = select_runtimes([options.runtime])
     lines = []
-    with tempfile.TemporaryDirectory() as place:
-        for number, name in enumerate(given.networks):
+    with tempfile.TemporaryDirectory() as temporary:
+        for number, name in enumerate(options.networks):
             print(f"{name} ...", file=sys.stderr)
-            folder = Path(place) / str(number)
+            folder = Path(temporary) / str(number)
             with captured():
                 known[name](folder)
-            lines += lines_of(name, folder, given.runs, asked)
-    print(f"One input, ms, median of {given.runs}, one thread: {machine()}\n")
+            lines += lines_of(name, folder, options.runs, selected)
+    print(f"One input, ms, median of {options.runs}, one thread: {machine()}\n")
     print(table(lines))
     for line in lines:
         if line.ms is None:
             print(f"{line.network}: {line.runtime} {line.backend}: {line.note}", file=sys.stderr)
-    if given.csv:
-        write(lines, given.csv)
+    if options.csv:
+        write(lines, options.csv)
 
 
 if __name__ == "__main__":

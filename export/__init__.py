@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Input", "export"]
 
-# Read by TensorFlow when it is first imported.  Its oneDNN kernels order sums differently from
-# run to run and add fusions to the graph that TF.js does not know; its logs are for failures.
+# Read by TensorFlow on import.  Its oneDNN kernels order sums differently from run to run and add
+# fusions to the graph that TF.js does not support; its logs are shown only after a failure.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# Read by ONNX Runtime when it is first imported: it would report to its maker and keep a session
-# file in the temporary folder; an export needs no network.
+# Read by ONNX Runtime on import: no telemetry and no session file in the temporary folder.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
@@ -36,22 +35,23 @@ def export(model: nn.Module, formats: str | Sequence[str], directory: Path | str
            name: str | None = None, input: Input | None = None, labels: Sequence[str] = (),
            vocabulary: Sequence[str] = (), precision: str = "float32", converter: str = "zoo",
            replace: bool = False) -> Manifest:
-    """Write the artifact of a network, and return its manifest.
+    """Write the artifact of a network and return its manifest.
 
-    `model` is a network made by `zoo.create_model`, or any other module in eval mode, which is left
-    as it was.  `formats` are names of `export.formats.base.FORMATS`, such as 'tfjs'.
+    `model` is a network made by `zoo.create_model`, any other module in eval mode or an
+    ExportedProgram; it is not modified.  `formats` are names of `export.formats.base.FORMATS`, such
+    as 'tfjs'.
 
-    Another module needs to be known what it takes.  Either `example`: a tensor, a sequence of them
-    or a mapping by the names of its arguments; the batch, their first axis, is open in the export
-    where the module allows.  Or, for a network that gives logits (N, classes) of images
-    (N, channels, H, W), `input`, an `export.Input`: the export then takes raw pixels
-    (N, H, W, channels), normalizes them, and gives `logits` and `probabilities`.
+    Any other module needs one of two arguments.  Either `example`: a tensor, a sequence of tensors
+    or a mapping by argument name; the batch, their first axis, is open in the export if the module
+    allows.  Or `input`, an `export.Input`, for a network from images (N, channels, H, W) to logits
+    (N, classes): the export then takes raw pixels (N, H, W, channels), normalizes them, and returns
+    `logits` and `probabilities`.
 
-    Of a network of the zoo `input` says what images or tokens it takes, and may be left out; see
-    `export.sources.cell.from_model`.  `labels` and `vocabulary` say what classes and tokens are
-    called.  Formats are added to those of the same network in `directory`; with `replace` they take
-    their place.  Errors are those of `export.pipeline.build`, and ProgramError, a ValueError that
-    names the line of the module's code, for one that cannot be exported; nothing is written then.
+    For a network of the zoo, `input` describes its images or tokens and is optional, see
+    `export.sources.cell.from_model`.  `labels` and `vocabulary` name the classes and tokens.
+    Formats are added to those of the same network in `directory`, or with `replace` replace them.
+    Raises the errors of `export.pipeline.build`, and ProgramError, a ValueError with the line of
+    the module's code, for a module that cannot be exported; nothing is written then.
 
     Examples:
         >>> import export, torch, zoo
@@ -70,8 +70,8 @@ def export(model: nn.Module, formats: str | Sequence[str], directory: Path | str
     name = Path(directory).name if name is None else name
     if not name.strip():
         raise ValueError("the name of an export is empty; give one, or leave it out")
-    wanted = [formats] if isinstance(formats, str) else list(formats)
-    return build(_source(model, name, example, input, labels, vocabulary), wanted, directory,
+    chosen = [formats] if isinstance(formats, str) else list(formats)
+    return build(_source(model, name, example, input, labels, vocabulary), chosen, directory,
                  precision, converter, replace=replace)
 
 
@@ -83,7 +83,7 @@ def _source(model: nn.Module, name: str, example: Any, input: Input | None, labe
         from export.sources.cell import from_model
 
         if example is not None:
-            raise ValueError("a network of the zoo knows what it takes; leave example= out")
+            raise ValueError("a network of the zoo needs no example; leave example= out")
         return from_model(model, name, input, labels, vocabulary)
     from torch.export import ExportedProgram
 
@@ -92,7 +92,7 @@ def _source(model: nn.Module, name: str, example: Any, input: Input | None, labe
 
     if isinstance(model, ExportedProgram):
         if example is not None or input is not None or labels:
-            raise ValueError("an exported program knows what it takes; leave example=, input= and "
+            raise ValueError("an exported program has its own inputs; leave example=, input= and "
                              "labels= out")
         return exported_program.from_program(model, name, "the program", "torch.export")
     if vocabulary:

@@ -1,7 +1,7 @@
-"""A build into a folder that holds an artifact: what stays of it beside the new formats.
+"""A build into a folder with an artifact: the files that stay next to the new formats.
 
-Formats of the same network are added to those that are there, and the history of a training stays.
-What would be lost is lost only with `--replace`, and a training's history never.
+Formats of the same network are added to the existing ones.  Formats are lost only with `--replace`,
+the history of a training never.
 """
 
 from __future__ import annotations
@@ -23,48 +23,48 @@ from zoo.weights.hub import WeightsError
 if TYPE_CHECKING:
     from export.pipeline import Source
 
-#: Files that every build writes anew, see `export.pipeline.Pipeline`.
+#: Files that every build rewrites, see `export.pipeline.Pipeline`.
 _REWRITTEN = {weights.WEIGHTS, names.GENOTYPE, names.LABELS, names.VOCABULARY, "cell.svg",
               "README.md"}
 
 
 @dataclass(frozen=True)
 class Kept:
-    """`files` of the artifact that is there, `formats` those among them that can be run; its
-    `manifest`, None where there is none or nothing of it stays.  `precision` is that of all that
-    will be there."""
+    """What stays of an existing artifact: `files`, the `formats` among them, and its `manifest`,
+    None if there is none or nothing stays.  `precision` is that of the resulting artifact."""
 
     manifest: Manifest | None = None
     files: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     precision: str | None = None
 
-    def known(self, manifest: Manifest) -> Manifest:
-        """What is known of the network: what the folder says, and agreement that `manifest` has of
-        other places."""
+    def merged(self, manifest: Manifest) -> Manifest:
+        """The existing manifest with the further agreement entries of `manifest`; `manifest` if
+        there is none."""
         if self.manifest is None:
             return manifest
-        def place(entry: Agreement) -> tuple[str, ...]:
+
+        def key(entry: Agreement) -> tuple[str, ...]:
             return entry.format, entry.where, entry.precision
 
-        there = {place(entry) for entry in self.manifest.agreement}
-        more = [entry for entry in manifest.agreement if place(entry) not in there]
+        existing = {key(entry) for entry in self.manifest.agreement}
+        more = [entry for entry in manifest.agreement if key(entry) not in existing]
         return self.manifest.model_copy(update={"agreement": [*self.manifest.agreement, *more]})
 
     def parity(self, added: Sequence[Parity]) -> list[Parity]:
-        """What was found of each format, with what was `added`, in the order of `FORMATS`."""
+        """The parity entries of formats that stay and of those `added`, in the order of
+        `FORMATS`."""
         stays = [entry for entry in self.manifest.parity if entry.hop in self.formats] \
             if self.manifest else []
-        found = {entry.hop: entry for entry in (*added, *stays)}
-        return [found[name] for name in FORMATS if name in found]
+        entries = {entry.hop: entry for entry in (*added, *stays)}
+        return [entries[name] for name in FORMATS if name in entries]
 
     def tools(self, packages: Iterable[str]) -> dict[str, str]:
-        """The versions of `packages`, which are used now, and those that what stays was made
-        with."""
+        """The installed versions of `packages`, and those that made the formats that stay."""
         tools = {name: installed_version(name) for name in packages}
-        then = self.manifest.tools if self.manifest else {}
+        earlier = self.manifest.tools if self.manifest else {}
         used = {package for hop in hops(self.formats) for package in hop.packages}
-        for name, version in then.items():
+        for name, version in earlier.items():
             if name not in tools:
                 tools[name] = version
             elif name in used:
@@ -73,17 +73,17 @@ class Kept:
 
     @property
     def converter(self) -> str | None:
-        """What made the formats that stay, where one of `CONVERTERS` did."""
+        """The converter of the formats that stay; None if none of them needs one."""
         converts = any(hop.converts for hop in hops(self.formats))
         return self.manifest.converter if self.manifest and converts else None
 
 
 def kept(source: Source, formats: Sequence[str], directory: Path, precision: str, converter: str,
          replace: bool = False) -> Kept:
-    """What a build of `source` to `formats` leaves as it is in `directory`.
+    """The part of the artifact in `directory` that a build of `source` to `formats` keeps.
 
-    With `replace` no format stays.  Raises ArtifactError where another network is there, and where
-    what stays and what is added would not go into one manifest.
+    With `replace` no format stays.  Raises ArtifactError if the artifact is another network, or if
+    its formats and the new ones do not fit one manifest.
     """
     if not (directory / artifact.MANIFEST).exists():
         return Kept()
@@ -95,7 +95,7 @@ def kept(source: Source, formats: Sequence[str], directory: Path, precision: str
         artifact.check_loss(directory, keep=())
         if replace:
             return Kept()
-        raise ArtifactError(f"{error}; or replace all of it with --replace") from None
+        raise ArtifactError(f"{error}; or replace it with --replace") from None
     if not same:
         artifact.check_loss(directory, keep=())
         if replace:
@@ -105,20 +105,21 @@ def kept(source: Source, formats: Sequence[str], directory: Path, precision: str
     files = {name: _format_of(name) for name in manifest.files
              if name not in _REWRITTEN and not name.startswith("fixtures/")}
     stays = {fmt for fmt in files.values() if fmt and fmt not in formats and not replace}
-    found = Kept(manifest, tuple(name for name, fmt in files.items() if not fmt or fmt in stays),
-                 tuple(name for name in FORMATS if name in stays))
-    return dataclasses.replace(found, precision=_goes_together(
-        found, formats, directory, precision, converter))
+    unchanged = Kept(manifest, tuple(name for name, fmt in files.items()
+                                     if not fmt or fmt in stays),
+                     tuple(name for name in FORMATS if name in stays))
+    return dataclasses.replace(unchanged, precision=_combined_precision(
+        unchanged, formats, directory, precision, converter))
 
 
 def _is_same(source: Source, directory: Path, manifest: Manifest) -> bool:
-    """Is the network in the folder that of `source`, for the same inputs and labels?"""
-    known = source.manifest
-    if (known.network, known.input, known.labels) != (
+    """Whether the folder has the network of `source`, with the same inputs and labels."""
+    own = source.manifest
+    if (own.network, own.input, own.labels) != (
             manifest.network, manifest.input, manifest.labels):
         return False
-    if known.network.kind in CUSTOM:
-        return (known.origin, known.takes) == (manifest.origin, manifest.takes)
+    if own.network.kind in CUSTOM:
+        return (own.origin, own.takes) == (manifest.origin, manifest.takes)
     model, _ = weights.load_artifact(directory)
     return (model.genotype == source.genotype
             and artifact.read_vocabulary(directory, manifest) == source.vocabulary
@@ -126,24 +127,24 @@ def _is_same(source: Source, directory: Path, manifest: Manifest) -> bool:
 
 
 def _format_of(name: str) -> str | None:
-    """The format that a file of an artifact belongs to."""
+    """The format of a file in an artifact, or None."""
     return next((fmt.name for fmt in FORMATS.values()
                  if name == fmt.place or name.startswith(f"{fmt.place}/")), None)
 
 
-def _goes_together(found: Kept, formats: Sequence[str], directory: Path, precision: str,
-                   converter: str) -> str | None:
-    """The precision of what stays and what is added; a manifest has one, and one converter."""
-    there = found.manifest.precision if found.manifest else None
-    both = common_precision([
-        *((FORMATS[name], FORMATS[name].stored(there)) for name in found.formats),
+def _combined_precision(stays: Kept, formats: Sequence[str], directory: Path, precision: str,
+                        converter: str) -> str | None:
+    """The precision of the old and new formats together; a manifest has one, and one converter."""
+    existing = stays.manifest.precision if stays.manifest else None
+    combined = common_precision([
+        *((FORMATS[name], FORMATS[name].stored(existing)) for name in stays.formats),
         *((FORMATS[name], FORMATS[name].stored(precision)) for name in formats)])
     converts = any(hop.converts for hop in hops(formats))
-    for what, stays, fits in (
-            ("precision", there or "float32", both is not None),
-            ("converter", found.converter, not converts or found.converter in (None, converter))):
+    for what, value, fits in (
+            ("precision", existing or "float32", combined is not None),
+            ("converter", stays.converter, not converts or stays.converter in (None, converter))):
         if not fits:
             raise ArtifactError(
-                f"{directory} holds {', '.join(found.formats)} of --{what} {stays}; build with "
-                f"that, choose another folder with -o, or replace all of it with --replace")
-    return both
+                f"{directory} holds {', '.join(stays.formats)} with --{what} {value}; build with "
+                f"that, choose another folder with -o, or replace it with --replace")
+    return combined

@@ -1,4 +1,4 @@
-"""The model card of an artifact: README.md with YAML front matter, as model hubs read it."""
+"""The model card of an artifact: README.md with YAML front matter for model hubs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.artifact.manifest import CUSTOM, Input, Manifest
 
 
 def text(manifest: Manifest, folder: Path) -> str:
-    """The card of a finished export; it quotes only what the manifest says."""
+    """The card of a finished export, generated from its manifest."""
     if manifest.network.kind in CUSTOM:
         from export import custom_card
 
@@ -47,20 +47,20 @@ def _summary(manifest: Manifest, folder: Path) -> str:
                       for name, value in network.settings().items())
     lines = [f"The {network.kind} network of the cell **{manifest.genotype}** ({sizes}): "
              f"{manifest.parameters:,} parameters"
-             + (f", {manifest.multiply_adds:,} multiply-adds an image." if manifest.multiply_adds
+             + (f", {manifest.multiply_adds:,} multiply-adds per image." if manifest.multiply_adds
                 else ".")]
     if not manifest.trained:
-        lines.append("**Untrained**: its weights are random; what it answers means nothing.")
+        lines.append("**Untrained**: the weights are random, the outputs meaningless.")
     elif accuracy := manifest.metrics.get("test_accuracy"):
         images = manifest.metrics.get("images")
         lines.append(f"Test accuracy {accuracy:.2%} on {_data(manifest)}"
                      + (f" ({images} images)." if images else "."))
     elif perplexity := manifest.metrics.get("test_perplexity"):
         unit = {"char": "character", "word": "word", None: "token"}[manifest.input.unit]
-        lines.append(f"Test perplexity {perplexity:.2f} a {unit} on {_data(manifest)}.")
+        lines.append(f"Test perplexity {perplexity:.2f} per {unit} on {_data(manifest)}.")
         if lstm := manifest.metrics.get("lstm_perplexity"):
             lines.append(f"An LSTM of {manifest.metrics['lstm_parameters']:,} parameters, trained "
-                         f"alike: {lstm:.2f}.")
+                         f"the same way: {lstm:.2f}.")
     if manifest.precision not in (None, "float32"):
         rounded = [fmt.title for fmt in FORMATS.values()
                    if fmt.stored(manifest.precision) != "float32" and (folder / fmt.place).exists()]
@@ -69,14 +69,14 @@ def _summary(manifest: Manifest, folder: Path) -> str:
 
 
 def _data(manifest: Manifest) -> str:
-    """The data set that was measured on, and what is to be known of that copy of it."""
+    """The data set of the metrics, with a remark on it if there is one."""
     return ", ".join(filter(None, (manifest.metrics["data"], manifest.metrics.get("remark"))))
 
 
 def _usage(manifest: Manifest, folder: Path) -> str:
     if manifest.task != "image-classification":
-        tokens = (" `vocabulary.json` lists the tokens in order of their ids; a text begins with "
-                  "a `hidden` of zeros." if manifest.input.unit else "")
+        tokens = (" `vocabulary.json` lists the tokens in the order of their ids; start a text "
+                  "with `hidden` zero." if manifest.input.unit else "")
         return ("Inputs: `tokens` (batch,) int32 and `hidden` (batch, hidden) float32; outputs: "
                 f"{', '.join(f'`{name}`' for name in manifest.outputs)}.{tokens}\n")
     size = manifest.input
@@ -96,7 +96,8 @@ def _usage(manifest: Manifest, folder: Path) -> str:
 
 
 def _javascript(size: Input) -> str:
-    """From a picture of any size to the name of its class; functions, as no build lacks them."""
+    """JavaScript from a picture of any size to its label; as functions, which every build of TF.js
+    has."""
     load = "const model = await tf.loadGraphModel('tfjs/model.json');\n"
     if size.channels not in (1, 3):
         shape = f"[1, {size.height}, {size.width}, {size.channels}]"
@@ -129,14 +130,14 @@ def _agreement(manifest: Manifest) -> str:
     rows = [f"| {FORMATS[a.format].title} | {a.precision} | {a.share:.2%} | {a.images} of {a.data} "
             f"| {a.where} | {a.bytes / 1e6:.2f} MB | {a.float32_bytes / 1e6:.2f} MB |"
             for a in manifest.agreement]
-    return "\n".join(["## Agreement\n", "How often the most probable class is that of the float32 "
-                      "network.\n", "| format | weights | same answer | test images | where | "
+    return "\n".join(["## Agreement\n", "How often the predicted class is that of the float32 "
+                      "network.\n", "| format | weights | same class | test images | runtime | "
                       "size | in float32 |", "|---|---|---|---|---|---|---|", *rows, ""])
 
 
 def _origin(manifest: Manifest) -> str:
     source = manifest.source
     if source:
-        found = "found by" if source.startswith("search run ") else "its source:"
-        source = f"Not a published cell; {found} {source}."
+        origin = "found by" if source.startswith("search run ") else "its source:"
+        source = f"Not a published cell; {origin} {source}."
     return f"## The cell\n\n{manifest.paper or source}\n" if manifest.paper or source else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from export.formats.base import CONVERTERS, FORMATS, PRECISIONS
-from export.runtimes.base import ALL, RUNTIMES, all_backends, asked_runtimes
+from export.runtimes.base import ALL, RUNTIMES, all_backends, select_runtimes
 from zoo.commands.progress import spinner
 from zoo.commands.select_option import Select
 from zoo.commands.table import print_table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from export.checks.parity import Hop
     from zoo.artifact.manifest import Agreement, Manifest
 
-# The annotations are read when a command is called: its help names what the tables hold then.
+# Annotations are evaluated when a command is called: its help lists the tables' current entries.
 
 
 def _runtimes() -> str:
@@ -39,10 +39,10 @@ def _timed() -> list[str]:
 
 
 def _precisions() -> str:
-    """Each with the formats that have it, where not all do."""
+    """The precisions, each with its formats unless all formats support it."""
     def shown(name: str) -> str:
-        takes = [each.title for each in FORMATS.values() if name in each.precisions]
-        return name if len(takes) == len(FORMATS) else f"{name} ({', '.join(takes)})"
+        supported = [each.title for each in FORMATS.values() if name in each.precisions]
+        return name if len(supported) == len(FORMATS) else f"{name} ({', '.join(supported)})"
 
     return either(map(shown, PRECISIONS))
 
@@ -113,18 +113,19 @@ def build(
     if not source.manifest.trained:
         typer.echo(f"note: no trained weights for {source.manifest.name} in this configuration; "
                    "it is built untrained", err=True)
-    done: list[Hop] = []
+    finished: list[Hop] = []
     with spinner() as say:
         manifest = run(source, formats, directory, precision, converter, verbose,
-                       report=done.append, started=lambda hop: say(f"{hop} ..."), replace=replace)
+                       report=finished.append, started=lambda hop: say(f"{hop} ..."),
+                       replace=replace)
     for note in manifest.notes:
         typer.echo(f"note: {note}", err=True)
     print_table(
         ("hop", "seconds", "max difference", "limit"),
-        [(hop.name, f"{hop.seconds:.1f}", *_parity(hop)) for hop in done],
+        [(hop.name, f"{hop.seconds:.1f}", *_parity(hop)) for hop in finished],
         right=("seconds", "max difference", "limit"))
-    if told := _judged_by(manifest):
-        typer.echo(told)
+    if unit := _unit(manifest):
+        typer.echo(unit)
     for entry in manifest.agreement:
         typer.echo(_agreement(entry))
     if manifest.precision not in (None, "float32") and not manifest.agreement:
@@ -135,48 +136,47 @@ def build(
              if name not in formats and (directory / each.place).exists()]
     stays += ["the history of its training"] * (HISTORY in manifest.files)
     if stays:
-        typer.echo(f"kept there as it was: {', '.join(stays)}")
+        typer.echo(f"kept: {', '.join(stays)}")
     if (directory / "tfjs").is_dir():
-        shown = (manifest.input.channels in (1, 3) if manifest.task == "image-classification"
-                 else "vocabulary.json" in manifest.files)  # by the page
-        typer.echo("next: " + (command("zoo", "demo", directory) if shown else
+        has_demo = (manifest.input.channels in (1, 3) if manifest.task == "image-classification"
+                    else "vocabulary.json" in manifest.files)
+        typer.echo("next: " + (command("zoo", "demo", directory) if has_demo else
                                command("zoo", "verify", directory, "--runtime", "tfjs")))
 
 
 def _parity(hop: Hop) -> tuple[str, str]:
-    """What was found and what is allowed, as cells of a table."""
+    """Difference and limit of a hop, as table cells."""
     difference, limit = ("" if value is None else f"{value:.1e}"
                          for value in (hop.difference, hop.limit))
     return difference, limit
 
 
-def _judged_by(manifest: Manifest) -> str:
-    """What the differences of a build are measured by."""
+def _unit(manifest: Manifest) -> str:
+    """A line on the unit of a build's differences."""
     entry = next((each for each in manifest.parity if each.outputs), None)
     if entry is None:
         return ""
     if entry.relative:
-        return "differences are shares of the largest value of each output"
-    return f"differences are of logits, which go up to {entry.outputs['logits'].scale:.3g}"
+        return "differences are relative to the largest value of each output"
+    return f"differences are of logits, the largest {entry.outputs['logits'].scale:.3g}"
 
 
 def _agreement(entry: Agreement) -> str:
-    size, whole = entry.bytes / 1e6, entry.float32_bytes / 1e6
-    return (f"{FORMATS[entry.format].title} in {entry.precision} ({size:.2f} MB, {whole:.2f} MB in "
-            f"float32), {entry.where}: {entry.share:.2%} of {entry.images:,} test images of "
-            f"{entry.data} get the answer of float32")
+    size, float32 = entry.bytes / 1e6, entry.float32_bytes / 1e6
+    return (f"{FORMATS[entry.format].title} in {entry.precision} ({size:.2f} MB, {float32:.2f} MB "
+            f"in float32), {entry.where}: {entry.share:.2%} of {entry.images:,} test images of "
+            f"{entry.data} are classified as in float32")
 
 
 def _unmeasured(manifest: Manifest) -> str:
-    """Of rounded weights whose answers were not compared with those of float32, and why not."""
+    """A line on rounded weights whose agreement is not measured, with the reason."""
     if manifest.task != "image-classification":
         why = "a language model has no test images"
     elif manifest.input.data is None:
-        why = "its images are of no known data set"
+        why = "the data set of its images is unknown"
     else:
         why = f"give the test images of {manifest.input.data} with --path"
-    return (f"{manifest.precision} weights: how often they give the answer of float32 was not "
-            f"measured; {why}")
+    return f"{manifest.precision} weights: agreement with float32 is not measured; {why}"
 
 
 def verify(
@@ -205,12 +205,12 @@ def verify(
       zoo verify exports/DARTS-digits --runtime tfjs:wasm --images 300 --record
     """
     if images is None and (data or path or keep):
-        given = "--data" if data else "--path" if path else "--record"
-        raise ValueError(f"{given} goes with --images, the number of test images to classify")
-    asked = asked_runtimes(runtime or [], backend)
-    if backend and not asked:
-        raise ValueError(f"--backend is of a runtime; add --runtime {either(RUNTIMES)}")
-    if images is not None and not any(one.runtime.agree for one in asked):
+        option = "--data" if data else "--path" if path else "--record"
+        raise ValueError(f"{option} requires --images, the number of test images to classify")
+    selected = select_runtimes(runtime or [], backend)
+    if backend and not selected:
+        raise ValueError(f"--backend requires a runtime; add --runtime {either(RUNTIMES)}")
+    if images is not None and not any(one.runtime.agree for one in selected):
         raise ValueError(f"--images are classified in {either(_agreeing())}; add --runtime "
                          f"{_agreeing()[0]}")
     from export.checks import agreement
@@ -222,28 +222,28 @@ def verify(
     with spinner() as say:
         rows = formats_of(directory, started=lambda hop: say(f"{hop} ..."))
         if runtime and ALL in runtime:
-            asked = [one for one in asked if one.named or holds(directory, one.runtime)]
-        for one in asked:
+            selected = [one for one in selected if one.named or holds(directory, one.runtime)]
+        for one in selected:
             say(f"{one.runtime.name} ...")
             rows += in_runtime(directory, one.runtime.name, one.backends if one.named else None)
-        found: list[Agreement] = []
-        for one in asked:
+        entries: list[Agreement] = []
+        for one in selected:
             if images is not None and one.runtime.agree:
                 say(f"{images} images in {one.runtime.name} ...")
-                found += one.runtime.agree(directory, images, data, path,
-                                           one.backends if one.named else None)
+                entries += one.runtime.agree(directory, images, data, path,
+                                             one.backends if one.named else None)
     print_table(("where", "max difference", "limit", "verdict"),
                 [(row.name, *_parity(row), row.verdict) for row in rows],
                 right=("max difference", "limit"))
-    for entry in found:
+    for entry in entries:
         typer.echo(_agreement(entry))
     failed = [row.name for row in rows if row.failed]
     if failed:
-        typer.echo(f"error: {directory}: {', '.join(failed)} did not agree", err=True)
+        typer.echo(f"error: {directory}: verification failed: {', '.join(failed)}", err=True)
         raise typer.Exit(1)
     if keep:
-        agreement.record(directory, found)
-    typer.echo(f"{directory}: the files are those that were written, and they agree")
+        agreement.record(directory, entries)
+    typer.echo(f"{directory}: the files are unchanged and all outputs agree")
 
 
 def bench(
@@ -253,7 +253,7 @@ def bench(
     layers: Annotated[int, typer.Option(help="Number of cells.")] = 8,
     size: Annotated[int, typer.Option(help="Height and width of the images.")] = 32,
     threads: Annotated[int, typer.Option(help="CPU threads of PyTorch and the runtimes.")] = 1,
-    runs: Annotated[int, typer.Option(help="Timed runs, of which the median is shown.")] = 31,
+    runs: Annotated[int, typer.Option(help="Number of timed runs; the median is shown.")] = 31,
     runtime: Annotated[list[str] | None, typer.Option(
         help=f"{either(_timed())}, or {ALL}: NAME or NAME:BACKEND; repeat, or separate by commas. "
              f"Default: {_timed()[0]}.")] = None,
@@ -270,13 +270,14 @@ def bench(
     """
     from export.checks.bench import measure
 
-    asked = asked_runtimes(runtime or [_timed()[0]])
+    selected = select_runtimes(runtime or [_timed()[0]])
     everything = bool(runtime) and ALL in runtime
     rows = []
     with spinner() as say:
         for target in targets:
             say(f"{target} ...")
-            rows.append(measure(target, channels, layers, size, threads, runs, asked, everything))
+            rows.append(measure(target, channels, layers, size, threads, runs, selected,
+                                everything))
     if as_json:
         typer.echo(json_text.dumps([dataclasses.asdict(row) for row in rows], indent=2))
     elif all(row.is_cell for row in rows):
@@ -289,17 +290,17 @@ def bench(
 
 
 def _print_cells(rows: Sequence[Measured]) -> None:
-    """A row for each cell, and two columns for each runtime and backend."""
-    kinds = list(dict.fromkeys((time.runtime, time.backend) for row in rows
-                               for time in row.timings))
+    """Print a row for each cell, with two columns for each runtime and backend."""
+    backends = list(dict.fromkeys((time.runtime, time.backend) for row in rows
+                                  for time in row.timings))
     columns, table = ["parameters", "multiply-adds", "PyTorch ms"], []
-    for name, backend in kinds:
+    for name, backend in backends:
         columns += [f"{_title(name, backend)} ms", "speed-up"]
     for row in rows:
         line = [row.name, f"{row.parameters:,}", f"{row.multiply_adds or 0:,}", _ms(row.pytorch_ms)]
         times = {(time.runtime, time.backend): time.ms for time in row.timings}
-        for kind in kinds:
-            ms, pytorch = times.get(kind), row.pytorch_ms
+        for key in backends:
+            ms, pytorch = times.get(key), row.pytorch_ms
             line += [_ms(ms), f"{pytorch / ms:.1f}x" if ms and pytorch else ""]
         table.append(line)
     print_table(("cell", *columns), table, right=columns)
@@ -307,7 +308,7 @@ def _print_cells(rows: Sequence[Measured]) -> None:
 
 
 def _print_timings(row: Measured) -> None:
-    """A row for each runtime and backend."""
+    """Print a row for each runtime and backend."""
     table = [["PyTorch", "", _ms(row.pytorch_ms), "", str(row.threads), ""]] \
         if row.pytorch_ms is not None else []
     table += [[RUNTIMES[time.runtime].title, time.backend, _ms(time.ms), _ms(time.load_ms, 0),
@@ -330,7 +331,7 @@ def _print_notes(rows: Sequence[Measured]) -> None:
 
 
 def _title(name: str, backend: str) -> str:
-    """The backend is told where there are several."""
+    """The runtime's title, with the backend if it has several."""
     runtime = RUNTIMES[name]
     return f"{runtime.title} {backend}" if len(runtime.backends) > 1 else runtime.title
 
@@ -349,10 +350,10 @@ def doctor() -> None:
     from export.checks.doctor import checks, without_dependencies
 
     rows = checks()
-    print_table(("hop", "can run", "found or missing"),
+    print_table(("hop", "works", "found or missing"),
                 [(row.hop, "yes" if row.ok else "no", row.detail) for row in rows])
     if not all(row.ok for row in rows):
-        typer.echo("\nWhat cannot run is needed only for the commands that use it.")
+        typer.echo("\nA missing part is needed only by the commands that use it.")
     if command := without_dependencies():
-        typer.echo("\nThe converters are installed without the packages that they declare:\n\n"
+        typer.echo("\nInstall the converters without their declared dependencies:\n\n"
                    f"  {command}")

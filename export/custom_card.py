@@ -10,7 +10,7 @@ from zoo.artifact.manifest import Manifest, Tensor
 
 
 def text(manifest: Manifest, folder: Path) -> str:
-    """The card of a finished export; it quotes only what the manifest says."""
+    """The card of a finished export, generated from its manifest."""
     assert manifest.origin
     fields = {"library_name": "genotype-zoo", "tags": [manifest.network.kind]}
     lines = [f"---\n{yaml.safe_dump(fields, sort_keys=False)}---\n", f"# {manifest.name}\n",
@@ -18,8 +18,8 @@ def text(manifest: Manifest, folder: Path) -> str:
              f"{manifest.parameters:,} parameters.\n", *(f"* {note}" for note in manifest.notes),
              *([""] if manifest.notes else []), "## Inputs and outputs\n",
              "| | name | type | shape |", "|---|---|---|---|",
-             *(_row("takes", each) for each in manifest.takes),
-             *(_row("gives", each) for each in manifest.gives), ""]
+             *(_row("input", each) for each in manifest.takes),
+             *(_row("output", each) for each in manifest.gives), ""]
     if manifest.task == "image-classification" and manifest.input.range:
         low, high = manifest.input.range
         lines += [f"Pixels are raw values from {low:g} to {high:g}; the graph normalizes them. "
@@ -33,23 +33,23 @@ def text(manifest: Manifest, folder: Path) -> str:
                   "outputs = session.run(None, {"
                   + ", ".join(f"'{each.name}': ..." for each in manifest.takes) + "})", "```", ""]
     if manifest.parity:
-        reference = ("ONNX Runtime on the file as it was" if manifest.network.kind == "onnx"
+        reference = ("ONNX Runtime on the original file" if manifest.network.kind == "onnx"
                      else "PyTorch in float64")
         lines += [parity(manifest, reference)]
     return "\n".join(lines)
 
 
 def parity(manifest: Manifest, reference: str) -> str:
-    """What every hop was found to change, output by output."""
+    """The table of parity results by hop and output."""
     lines = ["## Parity\n",
-             f"Largest difference from {reference}, beside the scale of each output: its largest "
-             "value, or the distance of values that lie close together.\n",
+             f"Largest difference from {reference}. The scale of an output is its largest value, "
+             "or the spread of its values if they are close together.\n",
              "| hop | output | max difference | limit | scale | inputs |",
              "|---|---|---|---|---|---|"]
     for entry in manifest.parity:
-        lines += [f"| {entry.hop} | `{name}` | {found.max_difference:.1e} | {found.limit:.1e} | "
-                  f"{found.scale:.3g} | {entry.inputs} |" for name, found in entry.outputs.items()]
-        if not entry.outputs:  # of an earlier version
+        lines += [f"| {entry.hop} | `{name}` | {each.max_difference:.1e} | {each.limit:.1e} | "
+                  f"{each.scale:.3g} | {entry.inputs} |" for name, each in entry.outputs.items()]
+        if not entry.outputs:  # written by an earlier version
             lines.append(f"| {entry.hop} | | {entry.max_difference:.1e} | {entry.limit:.1e} | | "
                          f"{entry.inputs} |")
     return "\n".join([*lines, ""])

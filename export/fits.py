@@ -1,4 +1,4 @@
-"""Checks that a build fits in memory before its network is built; see `zoo.models.need`."""
+"""Memory checks of a build before its network is created; see `zoo.models.need`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from zoo.artifact.manifest import Input
 from zoo.genotypes.serialization import Genotype
 from zoo.models.need import Load, check_image_network, check_language_model
 
-# Of the weights: the network, its deployed form, the ONNX model, and the files of a format.
+# Copies of the weights: the network, its deployed form, the ONNX model, the files of a format.
 _COPIES = 4
-_TEST_IMAGES = 2  # the least that every hop is compared on
+_TEST_IMAGES = 2  # the minimum in a parity check
 
 
 def check_images(genotype: Genotype, kind: str, settings: dict[str, int], spec: Input) -> None:
-    """Raise TooLargeError for a network that does not fit with its float64 reference pass,
+    """Raise TooLargeError if a network and its float64 reference pass do not fit in memory,
     ValueError for more layers than an artifact allows."""
     assert spec.height and spec.width and spec.channels
 
@@ -32,7 +32,7 @@ def check_images(genotype: Genotype, kind: str, settings: dict[str, int], spec: 
 
 
 def check_text(genotype: Genotype, vocabulary: int, hidden: int) -> None:
-    """Raise TooLargeError for a language model that does not fit.
+    """Raise TooLargeError if a language model does not fit in memory.
 
     The float64 reference adds two copies of the weights.
     """

@@ -1,7 +1,7 @@
-"""Keeps the converters' noise away from the terminal, and shows it when something fails.
+"""Captures the converters' output, and prints it only after a failure.
 
-TensorFlow writes to the file descriptors from C++, so those are redirected; in a notebook Python's
-streams are others, so those are too.
+TensorFlow writes to the file descriptors from C++, so these are redirected, and also Python's
+streams, which differ from them in a notebook.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from collections.abc import Iterator
 
 
 class ConversionError(RuntimeError):
-    """A converter failed; the message names the hop, its log is shown with it."""
+    """A failed converter; the message names the hop and comes with its log."""
 
 
-class _Python(io.TextIOBase):
-    """Python's stderr inside the block; a logger that was given it there keeps it for good."""
+class _Stream(io.TextIOBase):
+    """Python's stderr inside the block; writes to the real one afterwards, as loggers created
+    inside keep it."""
 
     encoding = "utf-8"
     inside = True
@@ -37,36 +38,36 @@ class _Python(io.TextIOBase):
 
 @contextlib.contextmanager
 def captured(verbose: bool = False) -> Iterator[None]:
-    """Inside the block all output to stdout and stderr is kept back.
+    """Capture all output to stdout and stderr inside the block.
 
-    On a ConversionError what was kept back is printed, its last 200 lines; other errors speak
-    for themselves.  With `verbose` nothing is kept back.
+    After a ConversionError the last 200 lines are printed; other errors are self-explanatory.  With
+    `verbose` nothing is captured.
     """
     if verbose:
         yield
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
-    python = _Python()
+    originals = [os.dup(1), os.dup(2)]
+    stream = _Stream()
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         failed = False
         try:
-            with contextlib.redirect_stdout(python), contextlib.redirect_stderr(python):
+            with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
                 yield
         except ConversionError:
             failed = True
             raise
         finally:
-            python.inside = False
+            stream.inside = False
             sys.stdout.flush()
             sys.stderr.flush()
-            for descriptor, original in enumerate(kept, start=1):
+            for descriptor, original in enumerate(originals, start=1):
                 os.dup2(original, descriptor)
                 os.close(original)
             if failed:
                 log.seek(0)
                 lines = log.read().decode(errors="replace").splitlines()[-200:]
-                print("\n".join(["--- the converter said:", *lines, "---"]), file=sys.stderr)
+                print("\n".join(["--- converter log:", *lines, "---"]), file=sys.stderr)

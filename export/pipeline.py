@@ -1,7 +1,7 @@
-"""The chain: one network to one artifact folder in the formats asked for.
+"""The chain from a network to an artifact folder with the requested formats.
 
-PyTorch -> ONNX -> TensorFlow -> TensorFlow.js or TFLite, every hop compared with the float64
-network before the next one starts.  What is not asked for is made in passing and not kept.
+PyTorch -> ONNX -> TensorFlow -> TensorFlow.js or TFLite; every hop passes a parity check with the
+float64 network before the next one starts.  Intermediate formats are not kept.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ from zoo.system import json_text
 
 @dataclass
 class Source:
-    """What is exported: a network in eval mode, its genotype, and what is known of it.
+    """A network to export, in eval mode, with its genotype and metadata.
 
-    `manifest` has everything but the export fields.  `images` (N, H, W, C), 0..255, with `labels`
-    are real inputs for parity and for the fixture; without them noise is used.  `test` are all
-    test images, for the agreement of rounded weights, and `calibration()` gives training images
-    for the ranges of integers.  `vocabulary` lists the tokens of a language model in order of
-    their ids.
+    `manifest` has all fields except those of the export.  `images` (N, H, W, C), 0..255, with
+    `labels` are real inputs for the parity checks and the fixture; the default is noise.  `test`
+    is the whole test set, for the agreement of rounded weights; `calibration()` returns training
+    images for integer quantization.  `vocabulary` lists the tokens of a language model in the order
+    of their ids.
     """
 
     model: nn.Module
@@ -68,9 +68,9 @@ class Source:
     calibration: Callable[[], np.ndarray] | None = None
     vocabulary: list[str] | None = None
 
-    def pipeline(self, *given: Any) -> Pipeline:
-        """The hops of a build of this source, see `Pipeline`."""
-        return Pipeline(self, *given)
+    def pipeline(self, *args: Any) -> Pipeline:
+        """The `Pipeline` of a build of this source."""
+        return Pipeline(self, *args)
 
 
 def build(source: Source, formats: list[str], directory: Path | str, precision: str = "float32",
@@ -79,12 +79,11 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
           started: Callable[[str], None] = lambda name: None, replace: bool = False) -> Manifest:
     """Write the artifact folder at `directory` and return its manifest.
 
-    Where it holds an artifact of the same network the formats are added to those that are there;
-    with `replace` what is there goes, except for the history of a training.
-    `report` is called after each hop, `started` before.  Raises ValueError for an unknown
-    format, precision or converter; MissingPackageError when a hop cannot run here;
-    ArtifactError when the folder cannot be replaced; UnsupportedNodeError, ConversionError or
-    ParityError when a hop fails, and then nothing is written.
+    If it has an artifact of the same network, the formats are added to it; with `replace` they
+    replace it, except for the history of a training.  `started` is called before each hop,
+    `report` after it.  Raises ValueError for an unknown format, precision or converter;
+    MissingPackageError if a hop cannot run here; ArtifactError if the folder cannot be replaced;
+    UnsupportedNodeError, ConversionError or ParityError if a hop fails.  Nothing is written then.
     """
     for value, allowed, what in ((precision, PRECISIONS, "precision"),
                                  (converter, CONVERTERS, "converter"),
@@ -98,7 +97,7 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
     chain = hops(formats)
     check_packages(chain, converter)
     stays = kept(source, formats, Path(directory), precision, converter, replace)
-    source = dataclasses.replace(source, manifest=stays.known(source.manifest))
+    source = dataclasses.replace(source, manifest=stays.merged(source.manifest))
     with captured(verbose), artifact.writing(directory, stays.files) as folder:
         pipeline = source.pipeline(folder, formats, precision, converter, report, started, stays,
                                    calibration)
@@ -112,7 +111,7 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
 
 
 class Pipeline:
-    """The hops of one build, in order; each leaves what the next one reads."""
+    """The hops of a build, in order; each stores the input of the next."""
 
     deployed: Deployed
     expected: parity.Reference
@@ -125,24 +124,24 @@ class Pipeline:
         self.source, self.folder, self.formats, self.stays = source, folder, formats, stays
         self.precision, self.converter, self.calibration = precision, converter, calibration
         self.report, self.started = report, started
-        self.intermediate = folder / ".intermediate"  # made on the way and not kept
-        # By format, what those made from it are given; None: the network.
+        self.intermediate = folder / ".intermediate"  # formats that are not kept
+        # By format, the input of formats made from it; None: the deployed network.
         self.made: dict[str | None, Any] = {}
         self.parity: list[Parity] = []
         self.agreement: list[Agreement] = []
 
     def place(self, fmt: str) -> Path:
-        """Where a hop writes: in the artifact when the format was asked for."""
+        """The output path of a format: in the artifact if the format is requested."""
         path = (self.folder if fmt in self.formats else self.intermediate) / FORMATS[fmt].place
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     @contextlib.contextmanager
     def hop(self, name: str) -> Iterator[None]:
-        """Times a hop and turns whatever a converter throws into one line."""
+        """Time a hop, and reduce errors of a converter to one line."""
         self.started(name)
         start = time.perf_counter()
-        found = len(self.parity)
+        before = len(self.parity)
         try:
             yield
         except (ConversionError, parity.ParityError, ValueError, OSError, ImportError):
@@ -151,12 +150,12 @@ class Pipeline:
             line = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ConversionError(f"{name}: the converter failed: {line}") from error
         seconds = time.perf_counter() - start
-        checked = self.parity[-1] if len(self.parity) > found else None
+        checked = self.parity[-1] if len(self.parity) > before else None
         self.report(Hop(name, checked and checked.max_difference, checked and checked.limit,
                         seconds))
 
     def check_parity(self, hop: str, run: Runner, precision: str) -> None:
-        """What a hop computes beside the reference; ParityError says that nothing was written."""
+        """Compare a hop with the reference.  Raises ParityError."""
         try:
             self.parity.append(parity.check_parity(hop, run, self.expected, precision))
         except parity.ParityError as error:
@@ -164,12 +163,12 @@ class Pipeline:
                                      "log") from None
 
     def network(self) -> None:
-        """The PyTorch side: weights, genotype, labels, figure; deploy, and the reference."""
+        """Write weights, genotype, labels and figure; compute the reference and deploy."""
         source, folder = self.source, self.folder
         pixels = (source.manifest.input.height or 0) * (source.manifest.input.width or 0)
-        # A float64 pass over large images is slow: two of them say as much.
+        # A float64 pass over large images is slow, and two of them are enough.
         random = 8 if pixels <= 64 * 64 else 2
-        # Before any hop: a network that computes nothing is not a converter's fault.
+        # Before any hop: a network with NaN outputs is not a converter's fault.
         self.expected = parity.reference(source.model, source.manifest.input, source.images, random)
         with self.hop("deploy"):
             weights.save_weights(source.model, folder / weights.WEIGHTS)
@@ -185,35 +184,35 @@ class Pipeline:
             self.made[None] = self.deployed = deploy(source.model, source.manifest.input)
 
     def write(self, fmt: Format) -> None:
-        """One hop: the format from its source, and what it computes beside the reference."""
+        """Write a format from its source, and check its parity."""
         precision = fmt.stored(self.precision if fmt.name in self.formats else None)
         with self.hop(fmt.name):
-            place = self.place(fmt.name)
+            path = self.place(fmt.name)
             self.made[fmt.name] = fmt.write(
-                self.made[fmt.source], place,
+                self.made[fmt.source], path,
                 Options(self.metadata(), precision, self.converter,
                         self.calibration if precision == INTEGER else None))
-            self.check_parity(fmt.name, fmt.load(place), precision)
+            self.check_parity(fmt.name, fmt.load(path), precision)
 
     def agree(self) -> None:
-        """What is known of how often rounded weights give the answer of float32, and what is
-        measured here, on all test images that are at hand."""
-        known = self.stays.manifest.agreement if self.stays.manifest else []
-        self.agreement = [entry for entry in known if entry.format in self.stays.formats]
+        """Collect the agreement of rounded weights with float32: entries of formats that stay,
+        measurements on the test set if it is available, and entries of the source."""
+        existing = self.stays.manifest.agreement if self.stays.manifest else []
+        self.agreement = [entry for entry in existing if entry.format in self.stays.formats]
         rounded = [name for name in self.formats
                    if FORMATS[name].stored(self.precision) != "float32"]
         if rounded and self.source.test is not None and self.source.manifest.input.data:
             with self.hop("agreement"):
                 self.agreement += self.measured(rounded, self.source.test)
-        told = {(entry.format, entry.where) for entry in self.agreement}
+        present = {(entry.format, entry.where) for entry in self.agreement}
         self.agreement += [
             entry.model_copy(update=self.weight_bytes(entry.format))
             for entry in self.source.manifest.agreement
             if entry.format in rounded and entry.precision == self.precision
-            and (entry.format, entry.where) not in told and self.converter == "zoo"]
+            and (entry.format, entry.where) not in present and self.converter == "zoo"]
 
     def measured(self, rounded: list[str], test: np.ndarray) -> list[Agreement]:
-        """The formats of `rounded` weights beside float32 ones, on `test` images."""
+        """The agreement of the formats with `rounded` weights on `test` images."""
         from export.checks import agreement
         from export.formats import onnx
 
@@ -224,37 +223,35 @@ class Pipeline:
             return agreement.answers(run, spec, test, lambda done: self.started(
                 f"agreement: {of} on {done:,} of {len(test):,} test images"))
 
-        expected, found = answers("float32", onnx.load(self.made["onnx"])), []
+        expected, entries = answers("float32", onnx.load(self.made["onnx"])), []
         for name in rounded:
-            given = answers(f"{self.precision} {name}", FORMATS[name].load(self.place(name)))
-            found.append(agreement.entry(given, expected, name, self.precision, spec.data,
-                                         "Python", self.weight_bytes(name)))
-        return found
+            classes = answers(f"{self.precision} {name}", FORMATS[name].load(self.place(name)))
+            entries.append(agreement.entry(classes, expected, name, self.precision, spec.data,
+                                           "Python", self.weight_bytes(name)))
+        return entries
 
     def weight_bytes(self, name: str) -> dict[str, int]:
-        """Bytes of a format with rounded weights and of the same in float32; of TF.js those of the
-        weights alone."""
+        """Bytes of a format with rounded weights and in float32; for TF.js of the weights only."""
         from export.checks import agreement
 
-        place, fmt = self.place(name), FORMATS[name]
-        if place.is_dir():
-            return agreement.weight_bytes(place)
-        plain = self.intermediate / "float32" / place.name
-        plain.parent.mkdir(parents=True, exist_ok=True)
-        fmt.write(self.made[fmt.source or name], plain, Options(self.metadata()))
-        return {"bytes": place.stat().st_size, "float32_bytes": plain.stat().st_size}
+        path, fmt = self.place(name), FORMATS[name]
+        if path.is_dir():
+            return agreement.weight_bytes(path)
+        float32 = self.intermediate / "float32" / path.name
+        float32.parent.mkdir(parents=True, exist_ok=True)
+        fmt.write(self.made[fmt.source or name], float32, Options(self.metadata()))
+        return {"bytes": path.stat().st_size, "float32_bytes": float32.stat().st_size}
 
     def metadata(self) -> dict[str, Any]:
-        """What travels inside the ONNX file and model.json."""
-        known = self.source.manifest
-        return {"name": known.name, "genotype": known.genotype, "task": known.task,
-                "labels": known.labels, "input": known.input.model_dump(exclude_none=True)}
+        """The metadata stored in the ONNX file and model.json."""
+        manifest = self.source.manifest
+        return {"name": manifest.name, "genotype": manifest.genotype, "task": manifest.task,
+                "labels": manifest.labels, "input": manifest.input.model_dump(exclude_none=True)}
 
     def fixture(self) -> None:
-        """The first inputs of the reference and their logits, as raw little-endian float32.
+        """Write the first inputs of the reference and their logits, as raw little-endian float32.
 
-        A step of a language model starts from token ids and a state, so its inputs stand one
-        after the other: all ids, as float32, then all states.
+        Inputs of a language model are all token ids, as float32, followed by all hidden states.
         """
         count = self.expected.real or min(4, self.expected.count)
         self.fixture_entry = Fixture(input="fixtures/input.bin", logits="fixtures/logits.bin",
@@ -266,20 +263,20 @@ class Pipeline:
         (self.folder / "fixtures/logits.bin").write_bytes(logits.tobytes())
 
     def finished_manifest(self, chain: list[Format]) -> Manifest:
-        """The manifest with the export fields; also writes the model card, which quotes it."""
+        """The manifest with the export fields; also writes the model card."""
         from export import card
         from export.formats import onnx
 
-        known, stays = self.source.manifest, self.stays
+        own, stays = self.source.manifest, self.stays
         price = None
-        if known.task == "image-classification":
-            height, width, channels = parity.image_shape(known.input)
+        if own.task == "image-classification":
+            height, width, channels = parity.image_shape(own.input)
             price = cost.cost(self.source.model, (channels, height, width))
         fields = {
             "outputs": list(self.deployed.outputs),
             "parameters": cost.parameters(self.source.model),
             "multiply_adds": price.multiply_adds if price else None,
-            "opset": (known.opset if "onnx" in stays.formats else
+            "opset": (own.opset if "onnx" in stays.formats else
                       onnx.OPSET if "onnx" in self.made else None),
             "precision": stays.precision or self.precision,
             "converter": (self.converter if any(hop.converts for hop in chain)
@@ -291,6 +288,6 @@ class Pipeline:
             "fixture": self.fixture_entry.model_dump(),
             "notes": self.expected.notes(),
         }
-        manifest = Manifest.model_validate(known.model_dump() | fields)
+        manifest = Manifest.model_validate(own.model_dump() | fields)
         (self.folder / "README.md").write_text(card.text(manifest, self.folder), encoding="utf-8")
         return manifest

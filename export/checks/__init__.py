@@ -1,1 +1,1 @@
-"""What proves an export: parity, agreement, real runtimes."""
+"""Checks of an export: parity, agreement, runtimes, latency."""

@@ -1,4 +1,4 @@
-"""Latency of one input: the plain PyTorch network beside its exports in other runtimes."""
+"""Latency of one input: the PyTorch network and its exports in other runtimes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from export.formats import shims
 from export.formats.base import FORMATS
 from export.logs import captured
 from export.pipeline import build
-from export.runtimes.base import Asked, Timing
+from export.runtimes.base import Selection, Timing
 from export.sources.cell import from_model
 from zoo import weights
 from zoo.artifact import folder
@@ -37,8 +37,8 @@ Run = Callable[[], object]
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians of `runs`, in milliseconds, on `threads` of the processor; `bytes` of the files that
-    a runtime reads.  `pytorch_ms` is None for a network that is not here in PyTorch."""
+    """Median latencies of `runs` in milliseconds on `threads` CPU threads, and `bytes` of the files
+    that each runtime reads.  `pytorch_ms` is None for a network without a PyTorch version."""
 
     name: str
     is_cell: bool
@@ -52,64 +52,64 @@ class Measured:
 
 
 def measure(target: str, channels: int, layers: int, size: int, threads: int, runs: int,
-            asked: Sequence[Asked], everything: bool = False) -> Measured:
-    """Time an artifact folder on the first input of its fixture; or a cell, a name or a genotype
-    file, whose CIFAR network is exported for it, on one (size, size, 3) image.
+            selected: Sequence[Selection], everything: bool = False) -> Measured:
+    """Time an artifact folder on the first input of its fixture; or a cell, by name or genotype
+    file, exported as a CIFAR network, on one (size, size, 3) image.
 
-    What runs in this process is timed in turn, and so are the runtimes of a page.  With
-    `everything` a runtime that cannot be timed here is noted; otherwise MissingPackageError says
-    that it or what writes its format is not installed, ArtifactError that the artifact lacks its
-    format, ValueError that a number is below 1 or a runtime is not timed.
+    Runs of the runtimes in this process are interleaved, and so are those of a page.  With
+    `everything` a runtime that cannot be timed here gets a note; otherwise raises
+    MissingPackageError for a package that is not installed, ArtifactError for a missing format,
+    ValueError for a number below 1 or a runtime that is not timed.
     """
     for name, value in (("channels", channels), ("layers", layers), ("size", size),
                         ("threads", threads), ("runs", runs)):
         if value < 1:
             raise ValueError(f"--{name} must be at least 1, not {value}")
-    for one in asked:
+    for one in selected:
         if not one.runtime.timed and not everything:
             raise ValueError(f"{one.runtime.name} is not timed; leave it out")
     if (Path(target) / folder.MANIFEST).is_file():
-        return _measured(target, Path(target), False, threads, runs, asked, everything)
-    with _exported(target, channels, layers, size, asked) as (name, directory):
-        return _measured(name, directory, True, threads, runs, asked, everything)
+        return _measured(target, Path(target), False, threads, runs, selected, everything)
+    with _exported(target, channels, layers, size, selected) as (name, directory):
+        return _measured(name, directory, True, threads, runs, selected, everything)
 
 
 @contextmanager
-def _exported(cell: str, channels: int, layers: int, size: int, asked: Sequence[Asked]
+def _exported(cell: str, channels: int, layers: int, size: int, selected: Sequence[Selection]
               ) -> Iterator[tuple[str, Path]]:
-    """The name of a cell, and its CIFAR network as an artifact, for as long as it is timed."""
+    """The name of a cell and a temporary artifact of its CIFAR network."""
     record = read_cell(cell)
     genotype = record.genotype
     if genotype.kind == "recurrent":
-        raise ValueError(f"{cell} is a recurrent cell, and bench times networks of images; leave "
-                         "it out")
+        raise ValueError(f"{cell} is a recurrent cell; bench times image networks only, leave it "
+                         "out")
     spec = Input(height=size, width=size, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
     fits.check_images(genotype, "cifar", {"channels": channels, "layers": layers}, spec)
     model = create_model(genotype, channels=channels, layers=layers).eval()
     name = shown_name(cell, record)
-    with tempfile.TemporaryDirectory() as place:
-        formats = list(dict.fromkeys(one.runtime.reads for one in asked))
-        build(from_model(model, name, spec), formats, Path(place) / "artifact")
-        yield name, Path(place) / "artifact"
+    with tempfile.TemporaryDirectory() as temporary:
+        formats = list(dict.fromkeys(one.runtime.reads for one in selected))
+        build(from_model(model, name, spec), formats, Path(temporary) / "artifact")
+        yield name, Path(temporary) / "artifact"
 
 
 def _measured(name: str, directory: Path, is_cell: bool, threads: int, runs: int,
-              asked: Sequence[Asked], everything: bool) -> Measured:
+              selected: Sequence[Selection], everything: bool) -> Measured:
     manifest = folder.read_manifest(directory)
     folder.check_files(directory, manifest)
-    timings, here = [], []
-    for one in asked:
-        if why := _missing(directory, one):
+    timings, available = [], []
+    for one in selected:
+        if error := _missing(directory, one):
             if not everything:
-                raise why
-            timings += [Timing(one.runtime.name, backend, None, note=str(why))
+                raise error
+            timings += [Timing(one.runtime.name, backend, None, note=str(error))
                         for backend in one.backends]
         else:
-            here.append(one)
-    pytorch_ms, own = _in_process(directory, manifest, here, threads, runs, everything)
+            available.append(one)
+    pytorch_ms, own = _in_process(directory, manifest, available, threads, runs, everything)
     timings += own
-    for times in dict.fromkeys(one.runtime.times for one in here if one.runtime.times):
-        together = [one for one in here if one.runtime.times is times]
+    for times in dict.fromkeys(one.runtime.times for one in available if one.runtime.times):
+        together = [one for one in available if one.runtime.times is times]
         try:
             timings += times(directory, together, threads, runs)
         except RuntimeError as error:
@@ -117,17 +117,17 @@ def _measured(name: str, directory: Path, is_cell: bool, threads: int, runs: int
                 raise
             timings += [Timing(one.runtime.name, backend, None, note=str(error))
                         for one in together for backend in one.backends]
-    order = [one.runtime.name for one in asked]
+    order = [one.runtime.name for one in selected]
     timings.sort(key=lambda each: order.index(each.runtime))
     sizes = {one.runtime.name: sum(
         file.bytes for path, file in manifest.files.items()
-        if Path(path).is_relative_to(FORMATS[one.runtime.reads].place)) for one in here}
+        if Path(path).is_relative_to(FORMATS[one.runtime.reads].place)) for one in available}
     return Measured(name, is_cell, manifest.parameters, manifest.multiply_adds, threads, runs,
                     pytorch_ms, timings, sizes)
 
 
-def _missing(directory: Path, one: Asked) -> Exception | None:
-    """Why a runtime cannot time an artifact; None where it can."""
+def _missing(directory: Path, one: Selection) -> Exception | None:
+    """The error of a runtime that cannot time an artifact, else None."""
     runtime = one.runtime
     if not holds(directory, runtime):
         return folder.ArtifactError(f"{directory} holds no {runtime.reads}, which {runtime.name} "
@@ -140,23 +140,23 @@ def _missing(directory: Path, one: Asked) -> Exception | None:
     return None
 
 
-def _in_process(directory: Path, manifest: Manifest, asked: Sequence[Asked], threads: int,
+def _in_process(directory: Path, manifest: Manifest, selected: Sequence[Selection], threads: int,
                 runs: int, everything: bool) -> tuple[float | None, list[Timing]]:
-    """PyTorch where the network is here, and the runtimes of this process, in turn."""
+    """The latencies of PyTorch, if it has the network, and of the runtimes in this process."""
     timings: list[Timing] = []
     functions: list[Run] = []
     loaded: list[tuple[str, str]] = []
     inputs = first_input(directory, manifest)
     with use_threads(threads), captured(), torch.no_grad():
         network = _network(directory, manifest, inputs)
-        for one in asked:
+        for one in selected:
             if one.runtime.load is None:
                 continue
-            place = directory / FORMATS[one.runtime.reads].place
+            path = directory / FORMATS[one.runtime.reads].place
             for backend in one.backends:
                 try:
-                    run = one.runtime.load(place, backend, threads)
-                except ValueError as error:  # a number of threads that it cannot have
+                    run = one.runtime.load(path, backend, threads)
+                except ValueError as error:  # an unsupported number of threads
                     if not everything:
                         raise
                     timings.append(Timing(one.runtime.name, backend, None, note=str(error)))
@@ -171,7 +171,7 @@ def _in_process(directory: Path, manifest: Manifest, asked: Sequence[Asked], thr
 
 
 def first_input(directory: Path, manifest: Manifest) -> dict[str, np.ndarray]:
-    """The first input of an artifact's fixture, by name; a batch of one where that is open."""
+    """The first input of an artifact's fixture, by name; a batch of 1 if the batch is open."""
     assert manifest.fixture
     raw = np.frombuffer(folder.read_file(directory, manifest, manifest.fixture.input), "<f4")
     inputs, first = {}, 0
@@ -188,7 +188,7 @@ def first_input(directory: Path, manifest: Manifest) -> dict[str, np.ndarray]:
 
 
 def _takes(manifest: Manifest) -> list[Tensor]:
-    """What the graph of an artifact takes, in the order of its fixture."""
+    """The inputs of an artifact's graph, in the order of its fixture."""
     if manifest.takes:
         return manifest.takes
     if manifest.network.kind == "language":
@@ -199,7 +199,7 @@ def _takes(manifest: Manifest) -> list[Tensor]:
 
 
 def _network(directory: Path, manifest: Manifest, inputs: dict[str, np.ndarray]) -> Run | None:
-    """The PyTorch network of an artifact on that input; None for one that is not of the zoo."""
+    """The PyTorch network of an artifact called on `inputs`; None for a custom model."""
     if manifest.network.kind not in NETWORKS:
         return None
     model, _ = weights.load_artifact(directory)
@@ -217,12 +217,13 @@ def _network(directory: Path, manifest: Manifest, inputs: dict[str, np.ndarray])
 
 
 def interleaved(functions: Sequence[Run], runs: int) -> list[float]:
-    """Median milliseconds of each function; in turn, so that a busy moment meets all alike."""
+    """Median milliseconds of each function; runs are interleaved, so that load on the machine
+    affects all alike."""
     times: list[list[float]] = [[] for _ in functions]
     for index in range(runs + 2):  # the first two warm up
-        for function, taken in zip(functions, times):
+        for function, own in zip(functions, times):
             start = time.perf_counter()
             function()
             if index >= 2:
-                taken.append((time.perf_counter() - start) * 1000)
-    return [statistics.median(taken) for taken in times]
+                own.append((time.perf_counter() - start) * 1000)
+    return [statistics.median(own) for own in times]

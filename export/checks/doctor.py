@@ -1,4 +1,4 @@
-"""What can run on this machine, hop by hop and runtime by runtime, and why not."""
+"""Which hops and runtimes work on this machine, and what is missing for the others."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from export.runtimes.base import RUNTIMES
 class Check:
     hop: str
     ok: bool
-    detail: str  # what was found, or what is missing and the remedy
+    detail: str  # the versions found, or what is missing and the remedy
 
 
 def checks() -> list[Check]:
-    """One row a hop, in the order of the chain, then the runtimes; imports what each would."""
+    """One row per hop, in the order of the chain, then per runtime; imports their packages."""
     return [_check(hop, probe) for hop, probe in _probes()]
 
 
 def without_dependencies() -> str | None:
-    """The one command that installs the converters that pip cannot resolve; None where both are
-    installed, and where TensorFlow, which they convert for, has no release for this Python."""
+    """The command that installs the converters that pip cannot resolve; None if both are installed
+    or TensorFlow has no release for this Python."""
     if all(map(shims.is_installed, shims.NO_DEPS)) or not shims.tensorflow_is_released():
         return None
     return shims.NO_DEPS_COMMAND
 
 
 def _probes() -> Iterator[tuple[str, Callable[[], str]]]:
-    """What is asked, and what answers with what was found or raises."""
+    """Names of checks, with functions that return a detail or raise."""
     yield "train and build (PyTorch)", _torch
     for fmt in FORMATS.values():
         hop = f"{FORMATS[fmt.source].title if fmt.source else 'PyTorch'} -> {fmt.title}"
         yield hop, partial(_packages, fmt.packages, fmt.probe)
-        # The converter that nobody has to ask for is the hop itself.
+        # The default converter is the hop itself.
         for name in CONVERTERS if fmt.converts else ():
             if name != Options.converter:
                 yield f"{hop}, {name}", partial(_converter, name)
@@ -53,7 +53,7 @@ def _check(hop: str, probe: Callable[[], str]) -> Check:
     try:
         with captured():
             return Check(hop, True, probe())
-    except Exception as error:  # whatever an import throws is the answer
+    except Exception as error:  # anything raised by an import
         return Check(hop, False, " ".join(str(error).split()) or type(error).__name__)
 
 

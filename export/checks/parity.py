@@ -1,10 +1,10 @@
-"""Numerical parity: a check that a hop did not change the numbers.
+"""Numerical parity: a check that a hop does not change the outputs.
 
-The reference is the PyTorch network in float64, as it was before any rewrite, rounded to
-float32 at the end; of a network without one, ONNX Runtime on the file as it was.
+The reference is the PyTorch network in float64, before any rewrite, rounded to float32 at the end;
+for an ONNX file it is ONNX Runtime on the original file.
 
-Differences are judged by the scale of their output: its largest value, or where the values of an
-output lie close together, as those of an untrained network do, the distance between them.
+Differences are relative to the scale of an output: its largest magnitude, or the spread of its
+values if they are close together, as in an untrained network.
 """
 
 from __future__ import annotations
@@ -24,32 +24,33 @@ from zoo.models.recurrent import LanguageModel
 from zoo.weights.hub import WeightsError
 from zoo.weights.numbers import check_output, unusable
 
-#: The share of an output's scale that float32 arithmetic may change.
+#: The largest difference allowed in float32, as a share of an output's scale.
 LIMIT = 1e-5
 
-#: Values that lie closer together than this share of the largest are judged by their distance.
+#: If the spread of values is below this share of the largest, the spread is the scale.
 CLOSE = 0.01
 
-#: Where float32 itself is further from the reference than LIMIT, so often that far is allowed.
+#: If the network in float32 exceeds LIMIT, this many times its difference is allowed: runtimes sum
+#: in other orders than PyTorch.
 SLACK = 8
 
-#: Values have to lie so often as far apart as float32 is from them to be judged by their distance.
+#: A spread is used as a scale only if it is at least this many times the float32 difference.
 RESOLVED = 10
 
-#: With rounded weights the numbers do change: allowed is this share of the largest value.
+#: The largest difference allowed with rounded weights, as a share of the largest value.
 ROUNDED = {"float16": 0.01, "uint8": 0.2, "int8": 0.5}
 
 
 class ParityError(RuntimeError):
-    """A hop changed the numbers; the message says which and by how much."""
+    """A hop changed an output; the message says which and by how much."""
 
 
 @dataclass(frozen=True)
 class Hop:
-    """One line of a report, of a build or of a verification: a hop, a format, or a runtime's
-    backend, and what its parity check found.  `difference` is None where nothing was compared.
+    """One line of a build or verification report: a hop, format or runtime backend with the result
+    of its parity check.  `difference` is None if nothing was compared.
 
-    `seconds` are those of a build, `verdict` and `failed` are of a verification.
+    `seconds` is set by a build, `verdict` and `failed` by a verification.
     """
 
     name: str
@@ -62,12 +63,11 @@ class Hop:
 
 @dataclass
 class Reference:
-    """Inputs by name, and the float32 outputs that they must give.
+    """Inputs by name, and their expected float32 outputs.
 
-    `float32` is how far the network in plain float32 is from them, the largest difference of each
-    output; `scales` are what differences are judged by (see `scale_of`).  One that is not `batched`
-    takes its inputs only as they are.  What is found is told as a share of a scale; of a network
-    with `logits` and `probabilities` that is not `relative`, as a difference of logits.
+    `float32` is the largest difference of each output of the network in plain float32; `scales` are
+    the units of differences (see `scale_of`).  If not `batched`, the inputs cannot be split.  A
+    parity check reports a share of a scale if `relative`, else a difference of `logits`.
 
     Examples:
         >>> expected = Reference({"x": np.eye(2)}, {"y": np.array([[3.0], [-5.0]])})
@@ -77,7 +77,7 @@ class Reference:
 
     inputs: dict[str, np.ndarray]
     outputs: dict[str, np.ndarray]
-    real: int = 0  # how many of the inputs, the first ones, are real images
+    real: int = 0  # number of real images, the first of the inputs
     float32: dict[str, float] = field(default_factory=dict)
     batched: bool = True
     scales: dict[str, float] = field(default_factory=dict)
@@ -93,36 +93,36 @@ class Reference:
         return len(next(iter(self.inputs.values()))) if self.batched else 1
 
     def nearest(self, name: str) -> float:
-        """How near float32 comes to an output: as the network in float32 does, and no nearer than
-        two units in the last place."""
+        """The float32 error of an output: that of the network in float32, at least two units in the
+        last place."""
         return _nearest(self.outputs[name], self.float32.get(name, 0.0))
 
     def limit(self, name: str, precision: str = "float32") -> float:
-        """The share of the scale that an output may differ by: 1e-5, or eight times what the
-        network in float32 does; with rounded weights a share of the largest value."""
+        """The largest difference allowed, as a share of the scale: 1e-5 or eight times the float32
+        error, with rounded weights a share of the largest value."""
         allowed = max(LIMIT, SLACK * self.nearest(name) / self.scales[name])
         if precision == "float32":
             return allowed
-        if name == "probabilities" and not self.relative:  # compared with those of the logits found
+        if name == "probabilities" and not self.relative:  # compared with the softmax of its logits
             return LIMIT / self.scales[name]
         return max(allowed, ROUNDED[precision] * largest_of(self.outputs[name])
                    / self.scales[name])
 
     def notes(self) -> list[str]:
-        """What else is to be known of the limits, a sentence each."""
-        told = []
+        """Notes on limits other than 1e-5 of the largest value, a sentence each."""
+        notes = []
         for name, value in self.outputs.items():
             largest, scale = largest_of(value), self.scales[name]
             near, allowed = self.nearest(name) / scale, f"{self.limit(name):.1e} is allowed"
             if scale < largest:
-                told.append(f"The values of {name} lie close together, or hardly change from input "
-                            f"to input: differences are judged by {scale:.1e}, that distance"
-                            + (f"; float32 itself is {near:.1e} of it away, so {allowed}."
-                               if self.limit(name) > LIMIT else "."))
+                notes.append(f"The values of {name} are close together or hardly change from input "
+                             f"to input: differences are relative to their spread, {scale:.1e}"
+                             + (f"; the network in float32 differs by {near:.1e} of it, so "
+                                f"{allowed}." if self.limit(name) > LIMIT else "."))
             elif self.limit(name) > LIMIT:
-                told.append(f"Float32 is no nearer: the network itself in float32 is {near:.1e} of "
-                            f"the largest {name} away, so {allowed} instead of {LIMIT:.0e}.")
-        return told
+                notes.append(f"The network in float32 differs from float64 by {near:.1e} of the "
+                             f"largest {name}, so {allowed} instead of {LIMIT:.0e}.")
+        return notes
 
 
 def _nearest(value: np.ndarray, float32: float) -> float:
@@ -132,18 +132,18 @@ def _nearest(value: np.ndarray, float32: float) -> float:
 
 
 def largest_of(value: np.ndarray) -> float:
-    """The largest magnitude of an output of real numbers; of others a difference is one."""
+    """The largest magnitude of a floating-point output; 1 for other types."""
     if value.dtype.kind != "f":
         return 1.0
     return max(float(np.abs(value.astype(np.float64)).max(initial=0)), 1e-30)
 
 
 def scale_of(value: np.ndarray, float32: float = 0.0, batched: bool = True) -> float:
-    """What differences of an output are judged by: its largest magnitude, or the distance between
-    its values, or how much it changes from input to input, where that is below 1 % of it.
+    """The scale of an output's differences: its largest magnitude, or, if below 1 % of it, the
+    spread of its values or their change from input to input.
 
-    A network that hardly answers to its input would else agree with one that does nothing.  A
-    distance that float32, so far away from the reference, cannot resolve is not counted.
+    Otherwise a network that hardly responds to its input would agree with a constant.  A spread
+    that float32, with its error, cannot resolve does not count.
 
     >>> scale_of(np.array([[2.0, -4.0]])), scale_of(np.array([[8.0], [8.0 + 2**-10]]))
     (4.0, 0.0009765625)
@@ -160,22 +160,20 @@ def scale_of(value: np.ndarray, float32: float = 0.0, batched: bool = True) -> f
 
 
 def in_range(images: np.ndarray, spec: Input) -> np.ndarray:
-    """Pixels 0..255 as the raw values, float32, that an exported network takes, see `Input`."""
+    """Pixels 0..255 as float32 values in the input range of an exported network, see `Input`."""
     low, high = _range(spec)
     pixels = np.asarray(images, np.float32)
     return pixels if (low, high) == (0, 255) else low + pixels * np.float32((high - low) / 255)
 
 
 def reference(model: nn.Module, spec: Input, real: np.ndarray | None, random: int = 8) -> Reference:
-    """What `model` computes on `real` images (N, H, W, C), 0..255, and on `random` noise images.
+    """The outputs of `model` on `real` images (N, H, W, C), 0..255, and on `random` noise images.
 
-    Raises WeightsError for weights that are NaN or infinite, NotFiniteError where the network's
-    own output is: no hop is to blame for that.
+    Raises WeightsError for weights and NotFiniteError for outputs that are NaN or infinite.
     """
     own = model.state_dict()
     if problem := unusable(own, own):
-        raise WeightsError(f"the network's {problem}; nothing can be exported of it, take other "
-                           "weights")
+        raise WeightsError(f"the network's {problem}; it cannot be exported, load other weights")
     generator = np.random.default_rng(0)
     model = copy.deepcopy(model).eval()
     run: Callable[..., dict[str, torch.Tensor]]
@@ -207,12 +205,12 @@ def computed(run: Callable[..., dict[str, torch.Tensor]], model: nn.Module,
 
 
 def distances(narrow: dict[str, torch.Tensor], wide: dict[str, torch.Tensor]) -> dict[str, float]:
-    """How far the outputs in float32 are from those in float64, the largest difference of each."""
-    found = {}
+    """The largest difference of each output between float32 and float64."""
+    largest = {}
     for name, value in wide.items():
-        apart = (narrow[name].double() - value.double()).abs()
-        found[name] = float(apart.max()) if apart.numel() else 0.0
-    return found
+        errors = (narrow[name].double() - value.double()).abs()
+        largest[name] = float(errors.max()) if errors.numel() else 0.0
+    return largest
 
 
 def _language_step(model: nn.Module, tokens: torch.Tensor, hidden: torch.Tensor
@@ -233,18 +231,18 @@ def classified(model: nn.Module, pixels: torch.Tensor, spec: Input) -> dict[str,
 
 
 def image_shape(spec: Input) -> tuple[int, int, int]:
-    """Height, width and channels, which `Manifest` demands of images."""
+    """Height, width and channels, which `Manifest` requires for images."""
     assert spec.height and spec.width and spec.channels
     return spec.height, spec.width, spec.channels
 
 
 def _range(spec: Input) -> tuple[float, float]:
-    assert spec.range  # `Manifest` demands it of images
+    assert spec.range  # `Manifest` requires it for images
     return spec.range
 
 
 def rounded(values: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    """The outputs as float32, which all hops compute in; NotFiniteError where one is not finite."""
+    """The outputs in float32, like those of all hops; raises NotFiniteError for NaN or infinity."""
     narrow = {name: value.float() for name, value in values.items()}
     for value in narrow.values():
         check_output(value, "the network")
@@ -259,10 +257,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def check_parity(hop: str, run: Runner, expected: Reference,
                  precision: str = "float32") -> Parity:
-    """Run a hop on the inputs of the reference, all at once and the first one alone.
+    """Run a hop on the inputs of the reference, all at once and the first alone.
 
-    With rounded weights probabilities must be the softmax of the logits found, to 1e-5.  Raises
-    ParityError over the limit of an output, for a missing output, or a NaN.
+    With rounded weights the probabilities have to be the softmax of the hop's logits, to 1e-5.
+    Raises ParityError for an output over its limit, a missing output or a NaN.
     """
     worst = dict.fromkeys(expected.outputs, 0.0)
     soft = precision != "float32" and not expected.relative
@@ -274,31 +272,30 @@ def check_parity(hop: str, run: Runner, expected: Reference,
         for name, value in expected.outputs.items():
             if name not in outputs:
                 raise ParityError(f"{hop}: the graph has no output {name!r}")
-            found, wanted = np.asarray(outputs[name], np.float64), first(value)
-            if found.shape != wanted.shape:
-                raise ParityError(f"{hop}: output {name!r} has shape {found.shape}, not "
-                                  f"{wanted.shape}")
+            output, target = np.asarray(outputs[name], np.float64), first(value)
+            if output.shape != target.shape:
+                raise ParityError(f"{hop}: output {name!r} has shape {output.shape}, not "
+                                  f"{target.shape}")
             if soft and name == "probabilities":
-                wanted = softmax(np.asarray(outputs["logits"], np.float64))
-                if not np.abs(found - wanted).max() <= LIMIT:
-                    raise ParityError(f"{hop}: the probabilities are not the logits' softmax")
-            difference = float(np.abs(found - wanted).max(initial=0))
+                target = softmax(np.asarray(outputs["logits"], np.float64))
+                if not np.abs(output - target).max() <= LIMIT:
+                    raise ParityError(f"{hop}: the probabilities are not the softmax of the logits")
+            difference = float(np.abs(output - target).max(initial=0))
             worst[name] = max(worst[name], difference) if np.isfinite(difference) else np.inf
     for name, difference in worst.items():
         share, allowed = difference / expected.scales[name], expected.limit(name, precision)
         if not share <= allowed:
-            raise ParityError(f"{hop}: changed the numbers of {name} by {difference:.2g}, "
-                              f"{share:.2g} of {expected.scales[name]:.3g}; {allowed:.2g} of it "
-                              "is allowed")
+            raise ParityError(f"{hop}: {name} differs by {difference:.2g}, {share:.2g} of its "
+                              f"scale {expected.scales[name]:.3g}; the limit is {allowed:.2g}")
     details = {name: OutputParity(
         max_difference=difference, scale=expected.scales[name],
         limit=expected.limit(name, precision) * expected.scales[name])
         for name, difference in worst.items()}
     if not expected.relative:
-        found, allowed = details["logits"].max_difference, details["logits"].limit
+        largest, allowed = details["logits"].max_difference, details["logits"].limit
     else:
         name = max(details, key=lambda name: details[name].max_difference / details[name].limit)
-        found = details[name].max_difference / details[name].scale
+        largest = details[name].max_difference / details[name].scale
         allowed = expected.limit(name, precision)
-    return Parity(hop=hop, max_difference=found, limit=allowed, inputs=expected.count,
+    return Parity(hop=hop, max_difference=largest, limit=allowed, inputs=expected.count,
                   relative=expected.relative, outputs=details)

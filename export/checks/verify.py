@@ -1,4 +1,4 @@
-"""Does an artifact still compute what its PyTorch network does?  Files, formats, runtimes."""
+"""Verification of an artifact: its files, its formats, and its outputs in other runtimes."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from zoo.messages.command_line import command
 
 def formats_of(directory: Path | str, started: Callable[[str], None] = lambda hop: None
                ) -> list[Hop]:
-    """Check the sha256 of every file, then run every format of the artifact by Python.
+    """Check the sha256 of every file, then run every format of the artifact in Python.
 
-    Raises ArtifactError when a file is missing or is not the one that was written, and
-    MissingPackageError when a format cannot be run here.
+    Raises ArtifactError for a missing or changed file, and MissingPackageError if a format cannot
+    be run here.
     """
     directory = Path(directory)
     manifest, expected = _reference(directory)
     folder.check_files(directory, manifest)
-    rows = [Hop("files", verdict=f"{len(manifest.files)} as written")]
+    rows = [Hop("files", verdict=f"{len(manifest.files)} unchanged")]
     for name, fmt in FORMATS.items():
-        place = directory / fmt.place
-        if not place.exists():
+        path = directory / fmt.place
+        if not path.exists():
             continue
         for package in fmt.packages:
             shims.require(package)
         started(name)
-        rows.append(_compared(name, partial(fmt.load, place), expected,
+        rows.append(_compared(name, partial(fmt.load, path), expected,
                               _precision(manifest, fmt)))
     if len(rows) == 1:
         build = command("zoo", "build", directory, "--export", "tfjs", "-o", "OTHER")
@@ -46,8 +46,8 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
 
 
 def _reference(directory: Path) -> tuple[Manifest, parity.Reference]:
-    """The manifest, and what the network computes: that in the folder, or of a custom model what
-    the fixture says."""
+    """The manifest and the expected outputs: computed by the folder's network, or for a custom
+    model read from the fixture."""
     manifest = folder.read_manifest(directory)
     if manifest.network.kind in CUSTOM:
         from export.sources.custom import reference_of
@@ -59,11 +59,11 @@ def _reference(directory: Path) -> tuple[Manifest, parity.Reference]:
 
 def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None = None
                ) -> list[Hop]:
-    """Run an artifact in a runtime of the table, on each backend asked for, or on all.
+    """Run an artifact in a runtime, on the given backends or on all.
 
-    A backend that the machine lacks is reported and does not fail; one asked for by name does.
-    Raises ValueError for a runtime or backend that there is not, ArtifactError when the artifact
-    lacks the format that the runtime reads, and what the runtime raises when it is not here.
+    A backend that the machine lacks is reported and fails only if it is given by name.  Raises
+    ValueError for an unknown runtime or backend, ArtifactError if the artifact lacks the runtime's
+    format, and the runtime's own error if it is not installed.
     """
     directory = Path(directory)
     runtime = find_runtime(name)
@@ -75,7 +75,7 @@ def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None 
         shims.require(package)
     if runtime.verify is None:
         return _in_process(directory, runtime, chosen)
-    return [_hop_of(f"{runtime.name} {outcome.backend}", outcome, asked=bool(backends))
+    return [_hop_of(f"{runtime.name} {outcome.backend}", outcome, required=bool(backends))
             for outcome in runtime.verify(directory, chosen)]
 
 
@@ -100,24 +100,24 @@ def _precision(manifest: Manifest, fmt: Format) -> str:
 
 def _compared(name: str, load: Callable[[], Runner], expected: parity.Reference, precision: str
               ) -> Hop:
-    """What is loaded beside the reference."""
+    """The parity check of a loaded format, as a line of the report."""
     with captured():
         try:
-            found = parity.check_parity(name, load(), expected, precision)
-            return Hop(name, found.max_difference, found.limit, verdict="agrees")
+            result = parity.check_parity(name, load(), expected, precision)
+            return Hop(name, result.max_difference, result.limit, verdict="agrees")
         except parity.ParityError as error:
             return Hop(name, verdict=str(error).removeprefix(f"{name}: "), failed=True)
         except shims.MissingPackageError:
             raise
-        except Exception as error:  # whatever a reader says to files that are none
+        except Exception as error:  # anything raised by a reader of damaged files
             line = (str(error).strip() or type(error).__name__).splitlines()[0]
             return Hop(name, verdict=f"cannot be run: {line}", failed=True)
 
 
-def _hop_of(name: str, outcome: Outcome, asked: bool) -> Hop:
-    """What a runtime outside this process says of a backend."""
+def _hop_of(name: str, outcome: Outcome, required: bool) -> Hop:
+    """The outcome of a backend outside this process, as a line of the report."""
     if not outcome.available:
-        return Hop(name, verdict=f"not here: {outcome.reason}", failed=asked)
+        return Hop(name, verdict=f"unavailable: {outcome.reason}", failed=required)
     verdict = "agrees" if outcome.ok else outcome.error or "differs"
     return Hop(name, outcome.max_difference, outcome.limit, verdict=verdict,
                failed=not outcome.ok)

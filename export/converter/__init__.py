@@ -1,2 +1,2 @@
-"""ONNX to TensorFlow: values that know their order (`value`), a table of operations (`node`), and
-the graph (`graph`)."""
+"""The ONNX to TensorFlow converter: values with an axis order (`value`), the table of operations
+(`node`), and the graph (`graph`)."""

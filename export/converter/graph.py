@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 def opset(model: onnx.ModelProto) -> int:
-    """The opset of ONNX's own operations.  Raises UnsupportedNodeError where none is named, or
-    one that is not read."""
+    """The opset of the standard ONNX operations.  Raises UnsupportedNodeError for a missing or
+    unsupported one."""
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     if not versions or versions[0] not in OPSETS:
-        found = f"opset {versions[0]}" if versions else "no opset of ONNX"
-        raise UnsupportedNodeError(f"the ONNX graph is of {found}; opsets {OPSETS[0]} to "
-                                   f"{OPSETS[-1]} are converted")
+        shown = f"opset {versions[0]}" if versions else "no opset of ONNX"
+        raise UnsupportedNodeError(f"the ONNX graph has {shown}; supported are opsets {OPSETS[0]} "
+                                   f"to {OPSETS[-1]}")
     return versions[0]
 
 
 def convert(model: onnx.ModelProto) -> Callable[..., dict[str, tf.Tensor]]:
     """A Python function of the graph's inputs, by name, that builds the TensorFlow graph.
 
-    Raises UnsupportedNodeError before any work for the first node that has no converter; the
-    function raises it for one that cannot be converted at the sizes that it meets.
+    Raises UnsupportedNodeError for the first node without a converter, before any conversion; the
+    function raises it for a node that cannot be converted at its sizes.
     """
-    for family in pkgutil.iter_modules(operations.__path__):  # each fills the table
+    for family in pkgutil.iter_modules(operations.__path__):  # each registers its operations
         importlib.import_module(f"{operations.__name__}.{family.name}")
     from export.converter.node import OPERATIONS
 
@@ -52,13 +52,13 @@ def convert(model: onnx.ModelProto) -> Callable[..., dict[str, tf.Tensor]]:
         import tensorflow as tf
 
         values = {name: Value(value) for name, value in {**constants, **inputs}.items()}
-        for name in inputs:  # ids, as every network means them; a check would run each time
-            values[name].counts_up = True
+        for name in inputs:  # ids are assumed nonnegative; a check would run every time
+            values[name].nonnegative = True
         for node in nodes:
             read = [values[name] if name else None for name in node.input]
-            made = OPERATIONS[node.op_type].convert(node, read)
-            values.update(zip(node.output, made if isinstance(made, list) else [made]))
-        # An identity gives each output a node of its own name.
+            results = OPERATIONS[node.op_type].convert(node, read)
+            values.update(zip(node.output, results if isinstance(results, list) else [results]))
+        # An identity gives each output a node with its name.
         return {name: tf.identity(values[name].logical(), name=name) for name in outputs}
 
     return run

@@ -1,4 +1,4 @@
-"""One node of an ONNX graph, and the table of what converts each operation."""
+"""A node of an ONNX graph, and the table of operations with their converters."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import onnx
 if TYPE_CHECKING:
     from export.converter.value import Value
 
-#: The opsets of ONNX that a graph may be of.
+#: Supported opsets of ONNX.
 OPSETS = range(7, 29)
 
 
 class UnsupportedNodeError(ValueError):
-    """The ONNX graph holds an operation that no converter here knows; names it and its node."""
+    """An ONNX operation without a converter; the message names it and its node."""
 
 
 class Node:
-    """One ONNX node: attributes as Python values, and `version`, the opset in which what it
-    means was last changed."""
+    """An ONNX node: attributes as Python values, and `version`, the opset of its operation's last
+    change."""
 
     def __init__(self, proto: onnx.NodeProto, opset: int = OPSETS[-1]) -> None:
         self.proto = proto
@@ -30,32 +30,33 @@ class Node:
         self.opset = opset
         try:
             self.version = onnx.defs.get_schema(self.op_type, opset).since_version
-        except onnx.defs.SchemaError:  # of another domain, or newer than the graph
+        except onnx.defs.SchemaError:  # of another domain, or newer than the graph's opset
             self.version = 0
 
     def get(self, name: str, default: Any = None) -> Any:
-        """An attribute, text as str."""
+        """The value of an attribute, with bytes decoded."""
         value = self.attributes.get(name, default)
         return value.decode() if isinstance(value, bytes) else value
 
     @property
-    def shown(self) -> str:
-        """How errors name it."""
+    def label(self) -> str:
+        """The node's name in error messages."""
         return f"ONNX node {self.proto.name or self.proto.output[0]!r} ({self.op_type})"
 
-    def refuse(self, why: str) -> UnsupportedNodeError:
-        return UnsupportedNodeError(f"{self.shown}: {why}")
+    def unsupported(self, reason: str) -> UnsupportedNodeError:
+        """The error for this node, to be raised."""
+        return UnsupportedNodeError(f"{self.label}: {reason}")
 
 
-#: What a node reads, in its order; None for an optional input that is left out.
+#: The inputs of a node, in order; None for an optional input that is left out.
 Inputs: TypeAlias = "list[Any]"
 Convert = Callable[[Node, Inputs], "Value | list[Value]"]
 
 
 @dataclass(frozen=True)
 class Operation:
-    """How an ONNX operation is converted, in the `versions` that it has had; the inputs at
-    `constant` have to be known before the graph runs."""
+    """The converter of an ONNX operation in the given `versions`; the inputs at the positions
+    `constant` have to be constants."""
 
     convert: Convert
     versions: frozenset[int]
@@ -67,8 +68,8 @@ OPERATIONS: dict[str, Operation] = {}
 
 def converts(op_type: str, *versions: int, constant: Sequence[int] = ()
              ) -> Callable[[Convert], Convert]:
-    """Registers a function that gets the node and its inputs and returns its output or outputs,
-    for the opsets in which the operation has changed.
+    """Register a function from a node and its inputs to its output or outputs, for those versions
+    of the operation (the opsets in which it changed).
 
     Examples:
         >>> @converts("Twice", 1, 13)
@@ -85,22 +86,23 @@ def converts(op_type: str, *versions: int, constant: Sequence[int] = ()
 
 
 def check(node: Node, constants: set[str]) -> None:
-    """Raise UnsupportedNodeError unless there is a converter for this node, as it is."""
+    """Raise UnsupportedNodeError unless this node has a converter for its version and inputs."""
     domain = node.proto.domain
     if domain not in ("", "ai.onnx"):
-        raise node.refuse(f"it is of {domain!r}, a vendor's own operations, which nothing but that "
-                          "vendor's runtime has")
+        raise node.unsupported(f"its domain {domain!r} is a vendor's, supported only by that "
+                               "vendor's runtime")
     if node.op_type in ("If", "Loop", "Scan"):
-        raise node.refuse("control flow that depends on the input; export the network without it")
+        raise node.unsupported("control flow that depends on the input; export the network "
+                               "without it")
     operation = OPERATIONS.get(node.op_type)
     if operation is None:
-        raise node.refuse(f"operation {node.op_type} has no converter "
-                          "(export/converter/operations has those that there are)")
+        raise node.unsupported(f"operation {node.op_type} has no converter "
+                               "(see export/converter/operations)")
     if node.version not in operation.versions:
-        known = ", ".join(map(str, sorted(operation.versions)))
-        raise node.refuse(f"{node.op_type} of opset {node.version} is not converted, only that of "
-                          f"{known}")
-    for place in operation.constant:
-        if place < len(node.input) and node.input[place] not in constants | {""}:
-            raise node.refuse(f"input {node.input[place]!r} is known only when the graph runs; it "
-                              "has to be a constant")
+        versions = ", ".join(map(str, sorted(operation.versions)))
+        raise node.unsupported(f"{node.op_type} of opset {node.version} has no converter, only "
+                               f"that of {versions}")
+    for index in operation.constant:
+        if index < len(node.input) and node.input[index] not in constants | {""}:
+            raise node.unsupported(f"input {node.input[index]!r} has to be a constant, and is "
+                                   "computed by the graph")

@@ -1,7 +1,7 @@
-"""What convolutions and pools share: a window that moves over the last axes of an image.
+"""The sliding window of convolutions and pools.
 
-An ONNX value of two dimensions of space lies as (N, H, W, C).  One of a single dimension gets a
-height of 1: every runtime has 2-D windows, and few have others.
+ONNX values with two spatial dimensions are stored as (N, H, W, C).  One-dimensional ones get a
+height of 1: every runtime has 2-D windows, few have others.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 @dataclass
 class Window:
-    """Sizes along height and width.  `pads` are [top, left, bottom, right], and `beyond` is what
-    ceil_mode reads past them, at the bottom and at the right."""
+    """A window's parameters along height and width.  `pads` are [top, left, bottom, right];
+    `overhang` is the further padding read with ceil_mode, at the bottom and at the right."""
 
     kernel: list[int]
     strides: list[int]
     dilations: list[int]
     pads: list[int]
-    beyond: list[int]
+    overhang: list[int]
 
     @property
     def sides(self) -> list[tuple[int, int]]:
-        (top, left, bottom, right), (down, across) = self.pads, self.beyond
+        (top, left, bottom, right), (down, across) = self.pads, self.overhang
         return [(top, bottom + down), (left, right + across)]
 
     def padding(self, size: Sequence[int]) -> str | None:
-        """TensorFlow's name for this padding on an image of `size`, where it has one."""
-        if not any(self.pads) and not any(self.beyond):
+        """TensorFlow's name for this padding on an image of `size`, or None."""
+        if not any(self.pads) and not any(self.overhang):
             return "VALID"
         sides = [value for pair in zip(*self.sides) for value in pair]
         same = same_padding(size, self.kernel, self.strides, self.dilations)
@@ -54,12 +54,12 @@ def same_padding(size: Sequence[int], kernel: Sequence[int], strides: Sequence[i
 
 
 def image(node: Node, value: Value) -> tf.Tensor:
-    """A value (N, C, W) or (N, C, H, W) as (N, H, W, C), H 1 where there is none."""
+    """A value (N, C, W) or (N, C, H, W) as (N, H, W, C), with H = 1 if it has none."""
     if value.rank not in (3, 4):
-        raise node.refuse(f"{value.rank - 2} dimensions of space; there is 1 and 2")
+        raise node.unsupported(f"{value.rank - 2} spatial dimensions; supported are 1 and 2")
     if None in value.shape[1:]:
-        raise node.refuse("the size of its image is open")
-    tensor = value.lying(channels_last(value.rank))
+        raise node.unsupported("an open image size")
+    tensor = value.in_order(channels_last(value.rank))
     if value.rank == 4:
         return tensor
     batch, channels, width = value.shape
@@ -67,7 +67,7 @@ def image(node: Node, value: Value) -> tf.Tensor:
 
 
 def spatial(tensor: tf.Tensor, rank: int) -> Value:
-    """(N, H, W, C) as the ONNX value of `rank` dimensions that it stands for."""
+    """A tensor (N, H, W, C) as an ONNX value of `rank` dimensions."""
     if rank == 3:
         batch, _, width, channels = dims(tensor)
         tensor = reshape(tensor, [batch, width, channels])
@@ -75,7 +75,7 @@ def spatial(tensor: tf.Tensor, rank: int) -> Value:
 
 
 def window(node: Node, size: Sequence[int], kernel: Sequence[int], rank: int) -> Window:
-    """The window of a node on an image (H, W) of `size`; `kernel` has an axis or two."""
+    """The window of a node on an image of `size` (H, W); `kernel` has one or two sizes."""
     def axes(name: str, default: int) -> list[int]:
         values = list(node.get(name) or [default] * (rank - 2))
         return [1, *values] if rank == 3 else values
@@ -92,18 +92,18 @@ def window(node: Node, size: Sequence[int], kernel: Sequence[int], rank: int) ->
     elif auto == "VALID":
         pads = [0, 0, 0, 0]
     if min(pads) < 0:
-        raise node.refuse("negative pads")
-    beyond = [0, 0]
+        raise node.unsupported("negative pads")
+    overhang = [0, 0]
     if node.get("ceil_mode", 0) and auto == "NOTSET":
         for axis, n in enumerate(size):
             padded = n + pads[axis] + pads[axis + 2]
             reach = (kernel[axis] - 1) * dilations[axis] + 1
             count = -(-(padded - reach) // strides[axis]) + 1
-            # A window that would begin in the padding at the end is left out.
+            # No window starts in the padding at the end.
             if (count - 1) * strides[axis] >= n + pads[axis]:
                 count -= 1
-            beyond[axis] = max(0, (count - 1) * strides[axis] + reach - padded)
-    return Window(kernel, strides, dilations, pads, beyond)
+            overhang[axis] = max(0, (count - 1) * strides[axis] + reach - padded)
+    return Window(kernel, strides, dilations, pads, overhang)
 
 
 def pad(tensor: tf.Tensor, sides: Sequence[tuple[int, int]], value: float) -> tf.Tensor:

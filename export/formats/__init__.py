@@ -1,1 +1,1 @@
-"""One module a format, and one a way to it."""
+"""The formats of an artifact: how each is written, read and run."""

@@ -1,8 +1,6 @@
-"""The formats of an artifact, one value each: where it lies, what it is made from, how it is
-written and run.
+"""The table of formats: where each is in an artifact, its source format, how it is written and run.
 
-A format of one's own is a line in `FORMATS`; build, verify, bench, doctor and help walk that
-table.
+To add a format, add a line to `FORMATS`; build, verify, bench, doctor and help iterate over it.
 """
 
 from __future__ import annotations
@@ -26,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What a writer may have to know: `metadata` travels inside the file, `precision` is that of
-    the stored weights, `converter` a name of `CONVERTERS`.  `calibration` are inputs by name, on
-    which the ranges of integers are found."""
+    """Options of a writer: `metadata` is stored in the file, `precision` is that of the stored
+    weights, `converter` a name of `CONVERTERS`, and `calibration` inputs by name for the ranges of
+    integer quantization."""
 
     metadata: dict[str, Any]
     precision: str = "float32"
@@ -38,14 +36,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Format:
-    """A format: `write(made, place, options)` writes it to `place` and returns what formats made
-    from it are given; `made` is what the `source` format returned, of the first one the deployed
-    network.  `load(place)` gives a `Runner`.
+    """A format: `write(made, place, options)` writes it to `place` and returns the input of formats
+    made from it; `made` is the value returned by the `source` format, for the first format the
+    deployed network.  `load(place)` returns a `Runner`.
 
-    `place` is relative to the artifact, `packages` are what has to be installed for both;
-    `precisions` are those of `PRECISIONS` in which it can store weights, with `converts` one of
-    `CONVERTERS` writes it.  `title` is what people call it, if not by its name; `probe` imports
-    what `zoo doctor` has to try, where importing the packages does not say enough.
+    `place` is relative to the artifact, `packages` are required for both functions, `precisions`
+    are the supported `PRECISIONS` of stored weights.  With `converts`, one of `CONVERTERS` writes
+    the format.  `title` is the display name, by default `name`; `probe` is an import check for
+    `zoo doctor` if importing `packages` is not enough.
 
     Examples:
         >>> def write(model, place, options):
@@ -69,24 +67,24 @@ class Format:
         object.__setattr__(self, "title", self.title or self.name)
 
     def stored(self, precision: str | None) -> str:
-        """In what it stores weights in an artifact of this precision."""
+        """The precision of its stored weights in an artifact of `precision`."""
         return precision if precision in self.precisions else "float32"
 
 
-#: In which weights can be stored.
+#: Precisions of stored weights.
 PRECISIONS = ("float32", "float16", "uint8", "int8")
 
-#: In this one networks also compute; every format of an artifact has it.
+#: The precision in which networks also compute; all formats of an artifact share it.
 INTEGER = "int8"
 
 
-#: ONNX to TensorFlow: the modules whose ``write_saved_model(model, directory)`` does it.  One that
-#: needs packages of its own says in ``available()`` why it cannot run, or None.
+#: Converters from ONNX to TensorFlow: modules with ``write_saved_model(model, directory)``.  One
+#: that needs further packages returns from ``available()`` why it cannot run, or None.
 CONVERTERS = {"zoo": "export.formats.saved_model", "onnx-tf": "export.formats.onnx_tf"}
 
 
 def _loader(module: str) -> Callable[[Path], Runner]:
-    """The `load` of a module, which is imported when it is called: these imports take seconds."""
+    """The `load` of a module that is imported on the first call: these imports take seconds."""
     return lambda place: importlib.import_module(module).load(place)
 
 
@@ -119,10 +117,10 @@ def _write_tfjs(saved_model: Path, place: Path, options: Options) -> Path:
 def _probe_tflite() -> object:
     import tensorflow as tf
 
-    return tf.lite.TFLiteConverter, tf.lite.Interpreter  # loaded when they are first asked for
+    return tf.lite.TFLiteConverter, tf.lite.Interpreter  # loaded lazily
 
 
-#: In the order in which they are written: a format stands after its source.
+#: In the order of writing: a format comes after its source.
 FORMATS: dict[str, Format] = {each.name: each for each in (
     Format("onnx", "onnx/model.onnx", None, ("onnx", "onnxruntime"), _write_onnx,
            _loader("export.formats.onnx"), ("float32", INTEGER), title="ONNX"),
@@ -138,7 +136,7 @@ FORMATS: dict[str, Format] = {each.name: each for each in (
 
 
 def hops(names: Iterable[str]) -> list[Format]:
-    """The formats that have to be written for those of `names`, in order.
+    """The formats to write for those of `names`, with their sources, in order.
 
     Examples:
         >>> [each.name for each in hops(["tfjs"])]
@@ -146,16 +144,16 @@ def hops(names: Iterable[str]) -> list[Format]:
     """
     needed: set[str] = set()
     for name in names:
-        following: str | None = name
-        while following:
-            needed.add(following)
-            following = FORMATS[following].source
+        current: str | None = name
+        while current:
+            needed.add(current)
+            current = FORMATS[current].source
     return [each for each in FORMATS.values() if each.name in needed]
 
 
 def common_precision(stored: Iterable[tuple[Format, str]]) -> str | None:
-    """The precision of an artifact whose formats are stored in these; None where there is no one
-    that says it of all.
+    """The precision of an artifact whose formats have these stored precisions; None if no single
+    precision describes them all.
 
     Examples:
         >>> common_precision([(FORMATS["onnx"], "float32"), (FORMATS["tfjs"], "uint8")])
@@ -163,30 +161,30 @@ def common_precision(stored: Iterable[tuple[Format, str]]) -> str | None:
         >>> common_precision([(FORMATS["onnx"], "int8"), (FORMATS["tfjs"], "float32")])
     """
     stored = list(stored)
-    for wanted in dict.fromkeys(precision for _, precision in stored):
-        if all(each.stored(wanted) == precision for each, precision in stored) and (
-                wanted != INTEGER or all(INTEGER in each.precisions for each, _ in stored)):
-            return wanted
+    for candidate in dict.fromkeys(precision for _, precision in stored):
+        if all(each.stored(candidate) == precision for each, precision in stored) and (
+                candidate != INTEGER or all(INTEGER in each.precisions for each, _ in stored)):
+            return candidate
     return None
 
 
 def check_precision(formats: Iterable[str], precision: str) -> None:
-    """Raise ValueError where a precision is of none of the formats asked for, or would leave some
-    of them in float32 that ought to compute alike."""
-    takes = [name for name, each in FORMATS.items() if precision in each.precisions]
-    rest = [name for name in dict.fromkeys(formats) if name not in takes]
+    """Raise ValueError if none of the formats supports the precision, or if some would stay in
+    float32 next to int8 ones."""
+    supported = [name for name, each in FORMATS.items() if precision in each.precisions]
+    rest = [name for name in dict.fromkeys(formats) if name not in supported]
     if precision == "float32" or not rest:
         return
     if len(rest) == len(set(formats)):
-        raise ValueError(f"precision {precision} is for {', '.join(takes)} weights; add "
-                         f"{takes[0]} to the formats, or leave it out")
+        raise ValueError(f"precision {precision} is for {', '.join(supported)} weights; add "
+                         f"{supported[0]} to the formats, or leave it out")
     if precision == INTEGER:
-        raise ValueError(f"precision {INTEGER} is for {', '.join(takes)} weights; build "
+        raise ValueError(f"precision {INTEGER} is for {', '.join(supported)} weights; build "
                          f"{', '.join(rest)} without it into another folder")
 
 
 def check_packages(chain: Iterable[Format], converter: str) -> None:
-    """Raise MissingPackageError unless every package that the hops need is installed."""
+    """Raise MissingPackageError unless every package needed by the hops is installed."""
     for hop in chain:
         for package in hop.packages:
             shims.require(package)
@@ -195,14 +193,14 @@ def check_packages(chain: Iterable[Format], converter: str) -> None:
 
 
 def check_converter(name: str) -> None:
-    """Raise MissingPackageError, with the reason, when a converter of the table cannot run."""
+    """Raise MissingPackageError with the reason if a converter cannot run."""
     available = getattr(importlib.import_module(CONVERTERS[name]), "available", None)
     if available and (reason := available()):
         raise shims.MissingPackageError(reason)
 
 
 def installed_version(package: str) -> str:
-    """The version of a package; tensorflow may go by the name of its CPU build."""
+    """The version of a package; tensorflow may be installed as its CPU build."""
     for name in (package, f"{package}-cpu"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             return metadata.version(name)

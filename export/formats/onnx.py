@@ -1,7 +1,7 @@
-"""Hop 1: the deployed network as an ONNX graph, and ONNX Runtime to run it.
+"""Hop 1: the deployed network as an ONNX graph, run by ONNX Runtime.
 
-The TorchScript exporter is used on purpose: it writes opset 17, which the onnx-tf package can
-read, and takes a quarter of the time of the newer one on these networks.
+It is written by the TorchScript exporter, which supports opset 17, as the onnx-tf package requires,
+and takes a quarter of the time of the newer exporter on these networks.
 """
 
 from __future__ import annotations
@@ -29,15 +29,14 @@ OPSET = 17
 
 def write(made: Deployed | onnx.ModelProto, path: Path, metadata: dict,
           calibration: Arrays | None = None) -> onnx.ModelProto:
-    """Write the ONNX file of a deployed network, whose batch is dynamic and everything else
-    static, or of a graph as it is; with `calibration`, inputs by name, in integers of 8 bits.
-    Returns the graph in float32.
+    """Write the ONNX file of a deployed network, with only the batch dynamic, or of a graph;
+    quantized to 8 bits if `calibration`, inputs by name, is given.  Returns the float32 graph.
 
-    `metadata` values go into ``metadata_props`` under ``zoo.<key>``, as JSON unless text.
+    `metadata` values go into ``metadata_props`` under ``zoo.<key>``, as JSON unless they are text.
     """
     model = made if isinstance(made, onnx.ModelProto) else _exported(made, path)
     model.producer_name, model.producer_version = "genotype-zoo", ""
-    # What the file said of itself stays, but for what an earlier export of ours has written there.
+    # Properties of the original file are kept, except those of an earlier export.
     properties = {entry.key: entry.value for entry in model.metadata_props
                   if not entry.key.startswith("zoo.")}
     properties |= {f"zoo.{key}": value if isinstance(value, str) else json_text.dumps(value)
@@ -50,12 +49,12 @@ def write(made: Deployed | onnx.ModelProto, path: Path, metadata: dict,
 
 
 def _exported(deployed: Deployed, path: Path) -> onnx.ModelProto:
-    """By torch's exporter, which writes to `path`."""
+    """The graph written to `path` by torch's exporter."""
     names = list(deployed.example)
     axes = {name: {0: "batch"} for name in [*names, *deployed.outputs]}
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter announces its successor at every call
+        warnings.simplefilter("ignore")  # the exporter warns of its deprecation at every call
         torch.onnx.export(
             deployed.module, tuple(deployed.example.values()), str(path), dynamo=False,
             opset_version=OPSET, input_names=names, output_names=list(deployed.outputs),
@@ -68,13 +67,13 @@ def _exported(deployed: Deployed, path: Path) -> onnx.ModelProto:
 
 
 def _constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
-    """The value of every name that depends on no input: initializers and what is made of them."""
+    """The value of every name that depends on no input: initializers and constant expressions."""
     values = {init.name: numpy_helper.to_array(init) for init in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" or all(name in values for name in node.input if name):
             inputs = {name: values[name] for name in node.input if name}
             computed = ReferenceEvaluator(node).run(None, inputs)
-            assert isinstance(computed, list)  # a dict where intermediate results are asked for
+            assert isinstance(computed, list)  # a dict only with intermediate results
             values.update(zip(node.output, computed))
     return values
 
@@ -84,7 +83,7 @@ def _readers(graph: onnx.GraphProto, name: str) -> list[onnx.NodeProto]:
 
 
 def _drop_identities(graph: onnx.GraphProto) -> None:
-    """The exporter shares equal initializers through Identity nodes: read the original."""
+    """Remove the Identity nodes through which the exporter shares equal initializers."""
     outputs = {output.name for output in graph.output}
     for node in [n for n in graph.node if n.op_type == "Identity" and n.output[0] not in outputs]:
         for reader in _readers(graph, node.output[0]):
@@ -94,14 +93,14 @@ def _drop_identities(graph: onnx.GraphProto) -> None:
         graph.node.remove(node)
 
 
-# What the `pads` of a node pad with.
+# The padding value of `pads` by operation.
 _PADS_WITH = {"Conv": 0.0, "MaxPool": -np.inf, "AveragePool": 0.0}
 
 
 def _merge_padding(graph: onnx.GraphProto) -> None:
-    """Pad followed by a convolution or a pool alone is the `pads` of that node.
+    """Merge a Pad that is read only by convolutions or pools into their `pads`.
 
-    Padding is written as a node only because torch cannot pad one side; onnx-tf cannot read it.
+    It is a node only because torch has no one-sided padding; onnx-tf cannot convert it.
     """
     constants = _constants(graph)
     for node in [n for n in graph.node if n.op_type == "Pad"]:
@@ -122,9 +121,9 @@ def _merge_padding(graph: onnx.GraphProto) -> None:
 
 def _attribute(node: onnx.NodeProto, name: str,
                kind: onnx.AttributeProto.AttributeType) -> onnx.AttributeProto:
-    """The attribute `name` of a node, made when it is missing."""
-    found = next((a for a in node.attribute if a.name == name), None)
-    return node.attribute.add(name=name, type=kind) if found is None else found
+    """The attribute `name` of a node, added if missing."""
+    existing = next((a for a in node.attribute if a.name == name), None)
+    return node.attribute.add(name=name, type=kind) if existing is None else existing
 
 
 def _ints(node: onnx.NodeProto, name: str, default: list[int]) -> MutableSequence[int]:
@@ -135,9 +134,9 @@ def _ints(node: onnx.NodeProto, name: str, default: list[int]) -> MutableSequenc
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:
-    """Nodes that nothing reads, until none is left."""
+    """Remove nodes that contribute to no output."""
     needed = {output.name for output in graph.output}
-    for node in reversed(list(graph.node)):  # the nodes of an ONNX graph stand in order
+    for node in reversed(list(graph.node)):  # ONNX graphs are topologically sorted
         if any(name in needed for name in node.output):
             needed.update(node.input)
         else:
@@ -145,7 +144,7 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
 
 
 def load(made: Path | onnx.ModelProto, threads: int = 1) -> Runner:
-    """A file or a graph in ONNX Runtime."""
+    """A file or graph, run by ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -156,7 +155,7 @@ def load(made: Path | onnx.ModelProto, threads: int = 1) -> Runner:
     names = [output.name for output in session.get_outputs()]
 
     def run(inputs: Arrays) -> Arrays:
-        outputs = cast("list[np.ndarray]", session.run(names, inputs))  # it knows sequences too
+        outputs = cast("list[np.ndarray]", session.run(names, inputs))  # typed as any sequence
         return dict(zip(names, outputs))
 
     return run

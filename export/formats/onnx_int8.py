@@ -1,8 +1,8 @@
-"""An ONNX graph in integers of 8 bits: static quantization by ONNX Runtime, in QDQ form.
+"""An 8-bit ONNX graph: static quantization by ONNX Runtime, in QDQ format.
 
-Weights have a scale a channel, activations one each, found on images.  What comes before the first
-convolution (the normalization of pixels), the classifier and the softmax stay in float32, so inputs
-and outputs are those of the float32 file.
+Weights have a scale per channel, activations one per tensor, calibrated on images.  The
+normalization of pixels, the classifier and the softmax stay in float32, so inputs and outputs are
+those of the float32 file.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _BATCH = 20
 
 
 def quantized(model: onnx.ModelProto, calibration: Arrays) -> onnx.ModelProto:
-    """`model` in 8 bits, the ranges of its values found on the inputs of `calibration`.
+    """`model` in 8 bits, with the ranges of its activations calibrated on `calibration`.
 
     Activations are unsigned and weights have 7 bits: signed activations are several times slower
-    on x86, and there products of 8 bits would overflow where a processor has no VNNI, so that the
-    answers of one file would differ.
+    on x86, and 8-bit products overflow on CPUs without VNNI, so that outputs would depend on the
+    CPU.
     """
     from onnxruntime.quantization import (
         CalibrationDataReader,
@@ -46,22 +46,22 @@ def quantized(model: onnx.ModelProto, calibration: Arrays) -> onnx.ModelProto:
             return next(self.batches, None)  # pyright: ignore[reportReturnType]
 
     with TemporaryDirectory() as folder, _quiet():
-        # It changes the graph that it is given, and wants names of all nodes.
-        source, place = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
+        # From a file, as it modifies a graph in memory.
+        source, target = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
         source.write_bytes(model.SerializeToString())
         quantize_static(
-            source, place, Images(), quant_format=QuantFormat.QDQ, per_channel=True,
+            source, target, Images(), quant_format=QuantFormat.QDQ, per_channel=True,
             reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
             nodes_to_exclude=[node.name for node in in_float(model.graph)])
-        return onnx.load(str(place))
+        return onnx.load(str(target))
 
 
 def in_float(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """The nodes before the first weights, and those that give an output."""
+    """The nodes that stay in float32: those before the first weights and those of the outputs."""
     outputs = {value.name for value in graph.output}
     raw = {value.name for value in (*graph.input, *graph.initializer)}
     kept = []
-    for node in graph.node:  # which stand in order
+    for node in graph.node:  # topologically sorted
         if node.op_type not in _WEIGHTED and raw.issuperset(filter(None, node.input)):
             raw.update(node.output)
             kept.append(node)
@@ -72,7 +72,7 @@ def in_float(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """It advises a preparation that our graphs have behind them."""
+    """Suppress the advice to preprocess the graph, which is already folded."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,9 +1,9 @@
-"""Hop 2 by the onnx-tf package: an alternative to `saved_model`, with the same result.
+"""Hop 2 with the onnx-tf package: an alternative to `saved_model` with the same outputs.
 
-onnx-tf 1.10.0 (2022, the last) writes one TensorFlow operation after another in PyTorch's
-NCHW layout.  Before it, the ONNX graph is put in words that it translates well; after it,
-`export.formats.onnx_tf_rewrites` brings the TensorFlow graph to NHWC, since no
-browser runs anything else.
+onnx-tf 1.10.0 (2022, the last release) translates node by node in PyTorch's NCHW layout.  Before
+it, the ONNX graph is rewritten to nodes that it translates well; after it,
+`export.formats.onnx_tf_rewrites` converts the TensorFlow graph to NHWC, the only layout that
+browsers run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def available() -> str | None:
-    """Why this converter cannot run here, or None when it can."""
+    """Why this converter cannot run here, or None if it can."""
     try:
         shims.onnx_tf()
     except ImportError as error:
@@ -40,7 +40,7 @@ def available() -> str | None:
 def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
     """Write the SavedModel with one signature, ``serving_default``.
 
-    Raises UnsupportedNodeError for what onnx-tf cannot translate to a portable graph, and
+    Raises UnsupportedNodeError for a graph that onnx-tf cannot translate to a portable one, and
     `shims.MissingPackageError` without the package.
     """
     backend = shims.onnx_tf()
@@ -50,15 +50,15 @@ def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
 
     specs = list(signature(model))
     with _quiet():
-        frozen = _translate(backend, _reword(model))
+        frozen = _translate(backend, _prepared(model))
     outputs = [output.name for output in model.graph.output]
     graph = onnx_tf_rewrites.to_nhwc(frozen, outputs)
-    # Transposes of images are slow; that of a token that was looked up is nothing.
+    # Transposes of images are slow; one of an embedded token costs nothing.
     images = any(spec.shape.rank == 4 for spec in specs)
     left = {node.op for node in graph.node} & ({"PyFunc", "Transpose"} if images else {"PyFunc"})
     if left:
-        raise UnsupportedNodeError(f"onnx-tf left {' and '.join(sorted(left))} operations, which "
-                                   "make no fast portable graph; the default converter may do it")
+        raise UnsupportedNodeError(f"onnx-tf leaves {' and '.join(sorted(left))} operations, which "
+                                   "are slow or not portable; use the default converter")
 
     @tf.function(input_signature=specs, autograph=False)
     def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -72,7 +72,7 @@ def write_saved_model(model: onnx.ModelProto, directory: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """onnx-tf turns absl's logging up while it works."""
+    """Restore absl's log level, which onnx-tf raises."""
     from absl import logging
 
     before = logging.get_verbosity()
@@ -88,8 +88,7 @@ def _translate(backend: ModuleType, model: onnx.ModelProto) -> GraphDef:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     try:
-        # For 'CUDA' it leaves the layout alone; for 'CPU' it puts two transposes around every
-        # convolution.  Nothing runs here.
+        # 'CUDA' keeps the layout, 'CPU' puts two transposes around every convolution; nothing runs.
         prepared = backend.prepare(model, device="CUDA", logging_level="ERROR")
         call: Any = type(prepared.tf_module).__call__  # a tf.function
         translate = call.python_function
@@ -100,15 +99,15 @@ def _translate(backend: ModuleType, model: onnx.ModelProto) -> GraphDef:
             return [tf.identity(results[name], name=name) for name in prepared.outputs]
 
         return convert_variables_to_constants_v2(run.get_concrete_function()).graph.as_graph_def()
-    except Exception as error:  # it raises whatever comes
+    except Exception as error:  # onnx-tf raises any type
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UnsupportedNodeError(f"onnx-tf cannot translate this graph: {reason}") from error
 
 
-def _reword(model: onnx.ModelProto) -> onnx.ModelProto:
+def _prepared(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same network in operations that onnx-tf translates one to one."""
     model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
-    _name_padding(model.graph)
+    _same_padding(model.graph)
     _average_and_flatten(model.graph)
     _plain_product(model.graph)
     _begin_with_pool(model.graph)
@@ -116,10 +115,10 @@ def _reword(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _name_padding(graph: onnx.GraphProto) -> None:
-    """Padding that is TensorFlow's SAME says so: numbers become a Pad in front of a convolution,
-    and a Python function, which no other runtime has, in place of an average pool.  A pool with a
-    stride is SAME at every pixel, and then thinned out."""
+def _same_padding(graph: onnx.GraphProto) -> None:
+    """Mark padding that equals TensorFlow's SAME: from explicit pads, onnx-tf makes a Pad before a
+    convolution, and a Python function of an average pool, which no other runtime has.  A strided
+    pool becomes a SAME pool with stride 1, subsampled."""
     sizes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim][2:]
              for value in [*graph.value_info, *graph.input]}
     kernels = {init.name: list(init.dims[2:]) for init in graph.initializer}
@@ -146,7 +145,8 @@ def _name_padding(graph: onnx.GraphProto) -> None:
 
 
 def _average_and_flatten(graph: onnx.GraphProto) -> None:
-    """Global average pool and Flatten as one mean: onnx-tf flattens with shape arithmetic."""
+    """Merge a global average pool and Flatten into one mean: onnx-tf flattens with shape
+    arithmetic."""
     for pool in [n for n in graph.node if n.op_type == "GlobalAveragePool"]:
         readers = [n for n in graph.node if pool.output[0] in n.input]
         if [n.op_type for n in readers] != ["Flatten"]:
@@ -159,7 +159,7 @@ def _average_and_flatten(graph: onnx.GraphProto) -> None:
 
 
 def _plain_product(graph: onnx.GraphProto) -> None:
-    """Gemm as MatMul and Add: onnx-tf makes sure of the rank of its inputs in the graph."""
+    """Split Gemm into MatMul and Add: onnx-tf adds checks of its input ranks to the graph."""
     weights = {init.name: init for init in graph.initializer}
     for position, node in reversed(list(enumerate(graph.node))):
         if node.op_type != "Gemm" or node.input[1] not in weights or len(node.input) < 3:
@@ -179,8 +179,8 @@ def _plain_product(graph: onnx.GraphProto) -> None:
 
 
 def _begin_with_pool(graph: onnx.GraphProto) -> None:
-    """A pool that does nothing behind every transpose of an input: TensorFlow turns the layout
-    from the first operation that has one on, and so takes normalization and padding along."""
+    """Put an identity pool after every transpose of an input: TensorFlow changes the layout from
+    the first operation with a data format on, so that it includes normalization and padding."""
     inputs = {value.name for value in graph.input}
     for position, node in reversed(list(enumerate(graph.node))):
         if node.op_type == "Transpose" and node.input[0] in inputs:

@@ -1,7 +1,7 @@
-"""From onnx-tf's NCHW graph to the NHWC graph that a browser runs fast, as edits of a GraphDef.
+"""From onnx-tf's NCHW graph to the NHWC graph that browsers run fast, as edits of a GraphDef.
 
-TensorFlow's own optimizer (Grappler) folds the constants and turns the layout; what it leaves,
-or what TF.js does not know how to run, is rewritten here.  Each rewrite edits a graph in place.
+TensorFlow's optimizer (Grappler) folds constants and changes the layout; the functions here rewrite
+what it leaves and operations that TF.js does not support.  Each edits the graph in place.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ def to_nhwc(graph: GraphDef, outputs: list[str]) -> GraphDef:
     drop_index_checks(graph)
     graph = optimize(graph, outputs, ["constfold", "layout", "constfold", "dependency"])
     drop_idle_pools(graph)
-    turn_space_to_batch(graph)
+    convert_space_to_batch(graph)
     drop_opposite_transposes(graph)
     bias_as_vector(graph)
     integers_as_int32(graph)
-    return optimize(graph, outputs, ["dependency"])  # what is no longer read
+    return optimize(graph, outputs, ["dependency"])  # drops unused nodes
 
 
 def optimize(graph: GraphDef, outputs: list[str], passes: list[str]) -> GraphDef:
-    """Grappler's `passes`, in this order.
+    """Run Grappler's `passes` in this order.
 
-    Its arithmetic pass stays out: it regroups additions, into AddN among others.
+    The arithmetic pass is not used: it regroups additions, for example into AddN.
     """
     for node in graph.node:
-        node.device = "/device:CPU:0"  # the layout pass looks at placed nodes only
+        node.device = "/device:CPU:0"  # the layout pass skips nodes without a device
     holder = tf.Graph()
     with holder.as_default():
         tf.import_graph_def(graph, name="")
@@ -46,7 +46,7 @@ def optimize(graph: GraphDef, outputs: list[str], passes: list[str]) -> GraphDef
     options = config.graph_options.rewrite_options
     options.optimizers.extend(passes)
     options.meta_optimizer_iterations = RewriterConfig.ONE
-    options.min_graph_nodes = -1  # small graphs too
+    options.min_graph_nodes = -1  # optimize small graphs too
     options.cpu_layout_conversion = RewriterConfig.NCHW_TO_NHWC
     graph = tf_optimizer.OptimizeGraph(config, meta)
     for node in graph.node:
@@ -55,7 +55,7 @@ def optimize(graph: GraphDef, outputs: list[str], passes: list[str]) -> GraphDef
 
 
 class _Index:
-    """The nodes of a graph by name, and who reads whom."""
+    """The nodes of a graph by name, with edits of their connections."""
 
     def __init__(self, graph: GraphDef) -> None:
         self.graph = graph
@@ -70,11 +70,11 @@ class _Index:
         assert node.op == "Const", f"{name} is the result of {node.op}"
         return tf.make_ndarray(node.attr["value"].tensor)
 
-    def bypass(self, node: NodeDef, source: str, but: str = "") -> None:
-        """Whoever reads `node`, `but` one, reads `source`."""
+    def bypass(self, node: NodeDef, source: str, exclude: str = "") -> None:
+        """Connect all readers of `node`, except `exclude`, to `source`."""
         for other in self.graph.node:
             for position, name in enumerate(other.input):
-                if self[name] is node and other.name != but:
+                if self[name] is node and other.name != exclude:
                     other.input[position] = source
 
     def constant(self, name: str, value: np.ndarray) -> str:
@@ -94,9 +94,10 @@ class _Index:
 
 
 def drop_index_checks(graph: GraphDef) -> None:
-    """Gather without assertions, which no browser has, and without wrapping negative indices.
+    """Remove the assertions and the wrapping of negative indices from Gather: browsers have no
+    assertions.
 
-    The graph has no state, so nothing else depends on the order of execution.
+    All control inputs go: a graph without state does not depend on the order of execution.
     """
     index = _Index(graph)
     for node in graph.node:
@@ -107,17 +108,17 @@ def drop_index_checks(graph: GraphDef) -> None:
                 node.input[1] = shifted.input[0]
 
 
-def turn_space_to_batch(graph: GraphDef) -> None:
-    """SpaceToBatchND and its inverse, which carry dilation, on (N, H, W, C) between transposes."""
+def convert_space_to_batch(graph: GraphDef) -> None:
+    """Convert SpaceToBatchND and its inverse, for dilation, between transposes to NHWC."""
     index = _Index(graph)
     for node in list(graph.node):
         if node.op not in ("SpaceToBatchND", "BatchToSpaceND"):
             continue
         block, edges = index.value(node.input[1]), index.value(node.input[2])
-        if len(block) != 3 or block[0] != 1 or edges[0].any():  # (C, H, W), C as it is
+        if len(block) != 3 or block[0] != 1 or edges[0].any():  # (C, H, W) with C unchanged
             continue
         after = index.transpose(f"{node.name}/to_nchw", node.name, TO_NCHW)
-        index.bypass(node, after, but=after)
+        index.bypass(node, after, exclude=after)
         node.input[:] = [
             index.transpose(f"{node.name}/to_nhwc", node.input[0], TO_NHWC),
             index.constant(f"{node.name}/block", block[1:]),
@@ -126,7 +127,7 @@ def turn_space_to_batch(graph: GraphDef) -> None:
 
 
 def drop_idle_pools(graph: GraphDef) -> None:
-    """A pool of single pixels that leaves none out."""
+    """Remove 1x1 pools with stride 1."""
     index = _Index(graph)
     for node in [node for node in graph.node if node.op == "MaxPool"]:
         if {*node.attr["ksize"].list.i, *node.attr["strides"].list.i} == {1}:
@@ -134,7 +135,7 @@ def drop_idle_pools(graph: GraphDef) -> None:
 
 
 def drop_opposite_transposes(graph: GraphDef) -> None:
-    """A transpose of a transpose that brings back what was."""
+    """Remove pairs of transposes that cancel."""
     index = _Index(graph)
     for node in graph.node:
         source = index[node.input[0]] if node.op == "Transpose" else None
@@ -145,8 +146,8 @@ def drop_opposite_transposes(graph: GraphDef) -> None:
 
 
 def bias_as_vector(graph: GraphDef) -> None:
-    """A constant a channel added to a convolution or a product is a BiasAdd of rank 1: TF.js
-    fuses nothing else."""
+    """Replace a per-channel constant added to a convolution or product by a BiasAdd of rank 1, the
+    only form that TF.js fuses."""
     index = _Index(graph)
     for node in list(graph.node):
         if node.op != "AddV2":
@@ -163,12 +164,13 @@ def bias_as_vector(graph: GraphDef) -> None:
                 break
 
 
-# Where the operations take integers: position and attribute of the type.
+# Integer inputs by operation: position, and attribute of the type.
 _INTEGERS = {"Pad": (1, "Tpaddings"), "PadV2": (1, "Tpaddings"), "SplitV": (1, "Tlen")}
 
 
 def integers_as_int32(graph: GraphDef) -> None:
-    """TF.js has no 64-bit integers: its converter narrows a constant, but not what reads it."""
+    """Narrow 64-bit integers, which TF.js lacks: its converter narrows constants, but not the
+    types of their readers."""
     index = _Index(graph)
     for node in [node for node in graph.node if node.op in _INTEGERS]:
         position, attribute = _INTEGERS[node.op]

@@ -1,7 +1,7 @@
 """Hop 2: ONNX to TensorFlow, by `export.converter`.
 
-Images lie as (batch, H, W, C) all the way: TensorFlow on a CPU and TF.js know no other layout,
-and every transpose between the two costs a copy (a 20-cell DARTS network out of onnx-tf has 490).
+Images stay (batch, H, W, C) throughout: TensorFlow on a CPU and TF.js support no other layout, and
+every transpose costs a copy (onnx-tf leaves 490 in a 20-cell DARTS network).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def signature(model: onnx.ModelProto) -> Iterator[tf.TensorSpec]:
-    """The TensorSpec of every input; sizes without a number are open."""
+    """The TensorSpec of every input; symbolic sizes are open."""
     import tensorflow as tf
 
     for value in model.graph.input:
@@ -34,8 +34,8 @@ def signature(model: onnx.ModelProto) -> Iterator[tf.TensorSpec]:
 
 
 def traced(model: onnx.ModelProto) -> Any:
-    """The graph as a concrete function of TensorFlow; what `export.converter.graph.convert`
-    raises."""
+    """The graph as a concrete function of TensorFlow.  Raises as
+    `export.converter.graph.convert` does."""
     import tensorflow as tf
 
     names = [value.name for value in model.graph.input]
@@ -66,5 +66,5 @@ def load(directory: Path) -> Runner:
         outputs = serve(**{name: tf.constant(as_narrow(value)) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in outputs.items()}
 
-    run.loaded = loaded  # the signature lives only as long as what it was loaded from
+    run.loaded = loaded  # keeps the variables of the signature alive
     return run

@@ -1,9 +1,9 @@
-"""Makes two unmaintained packages, onnx-tf 1.10.0 and tensorflowjs 4.22.0, import on today's stack.
+"""Makes the unmaintained packages onnx-tf 1.10.0 and tensorflowjs 4.22.0 importable.
 
-Both wheels are installed with ``--no-deps``: what they pin is dead (tensorflow-addons), heavy
-(jax, decision forests) or fails to import.  None of it is used on our way through them, so
-while they are imported, and only then, an empty module stands in for each name that is not
-installed.  tests/export/formats/test_shims.py fails as soon as upstream no longer needs this.
+Both wheels are installed with ``--no-deps``: their dependencies are discontinued
+(tensorflow-addons), heavy (jax, decision forests) or fail to import.  The code paths used here need
+none of them, so during the import a stub module replaces each one that is not installed.
+tests/export/formats/test_shims.py fails as soon as upstream no longer needs this.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-#: The two wheels, by the name that they are imported by: what constraints-no-deps.txt pins.
+#: The two wheels by import name, as pinned in constraints-no-deps.txt.
 NO_DEPS = {"onnx_tf": "onnx-tf==1.10.0", "tensorflowjs": "tensorflowjs==4.22.0"}
-#: What to type for both of them.
+#: Installs both.
 NO_DEPS_COMMAND = f"pip install --no-deps {' '.join(NO_DEPS.values())}"
-#: What to type for a package that is missing.
+#: Installs a missing package.
 REMEDY = {
     "onnx": "pip install 'genotype-zoo[export]'",
     "datasets": "pip install 'genotype-zoo[data]'",
@@ -31,16 +31,16 @@ REMEDY = {
 
 
 class MissingPackageError(ImportError):
-    """A package is not installed, or cannot be imported here; names it and the remedy."""
+    """A package that is not installed or cannot be imported; the message has the remedy."""
 
 
 def tensorflow_is_released() -> bool:
-    """Has TensorFlow wheels for this Python?"""
+    """Whether TensorFlow has wheels for this Python."""
     return sys.version_info < (3, 14)
 
 
 def _remedy(package: str) -> str:
-    """What to type; a format of one's own may need a package that the table does not have."""
+    """The install command; a user's format may need a package that is not in the table."""
     if package == "tensorflow" and not tensorflow_is_released():
         return "it has no release for this Python yet; use Python 3.10 to 3.13"
     return REMEDY.get(package, f"pip install {package}")
@@ -64,13 +64,13 @@ def tensorflowjs_converter() -> ModuleType:
 
 
 def _onnx_tables() -> dict[str, dict]:
-    """The tables of ``onnx.mapping`` that onnx-tf reads, from the functions that replaced them."""
+    """The tables of ``onnx.mapping`` used by onnx-tf, from the functions that replaced them."""
     from onnx import TensorProto, helper
 
     types = [t for t in helper.get_all_tensor_dtypes() if t != TensorProto.UNDEFINED]
     storage = {t: int(helper.tensor_dtype_to_storage_tensor_dtype(t)) for t in types}
     numpy = {t: helper.tensor_dtype_to_np_dtype(t) for t in types}
-    # A storage type holds itself, but for 16-bit and smaller numbers: those lie in int32.
+    # A storage type stores itself, except 16-bit and smaller types, which are stored as int32.
     fields = {t: helper.tensor_dtype_to_field(t) for t in types if storage[t] == t}
     return {
         "TENSOR_TYPE_TO_NP_TYPE": numpy,
@@ -83,9 +83,9 @@ def _onnx_tables() -> dict[str, dict]:
 
 Contents = Callable[[], dict[str, Any]]
 
-# onnx-tf reads the tables of ``onnx.mapping``, gone since onnx 1.17, under two names; of
-# tensorflow-addons (ended 2024) and tensorflow-probability it wants one name each, for the
-# operations Hardmax and Bernoulli.
+# onnx-tf uses the tables of ``onnx.mapping``, removed in onnx 1.17, under two names; from
+# tensorflow-addons (discontinued in 2024) and tensorflow-probability it imports one name each, for
+# the operations Hardmax and Bernoulli.
 FOR_ONNX_TF: dict[str, Contents] = {
     "onnx.mapping": _onnx_tables,
     "onnx.helper.mapping": _onnx_tables,
@@ -100,36 +100,36 @@ FOR_TENSORFLOWJS: dict[str, Contents] = dict.fromkeys([
 ], dict)
 
 
-def _imported(package: str, module: str, stand_ins: dict[str, Contents]) -> ModuleType:
-    """`module` of `package`, with `stand_ins` for what is not installed."""
-    # TensorFlow, and Keras with it, comes first: Keras looks for jax when it is imported and
-    # would take the stand-in for the real one.
+def _imported(package: str, module: str, stubs: dict[str, Contents]) -> ModuleType:
+    """`module` of `package`, with `stubs` for packages that are not installed."""
+    # TensorFlow, and with it Keras, comes first: Keras looks for jax on import and would mistake
+    # the stub for the real package.
     for name in ("tensorflow", package):
         require(name)
     try:
         for name in ("tensorflow", "keras"):
             importlib.import_module(name)
-        with standing_in(stand_ins):
+        with stubbed(stubs):
             return importlib.import_module(module)
-    except (ImportError, AttributeError) as error:  # the second where a name in a module is gone
-        raise MissingPackageError(f"{package} cannot be imported here ({error}); the version that "
-                                  f"works: {_remedy(package)}", name=package) from error
+    except (ImportError, AttributeError) as error:  # AttributeError for a name that was removed
+        raise MissingPackageError(f"{package} cannot be imported ({error}); install the supported "
+                                  f"version: {_remedy(package)}", name=package) from error
 
 
 @contextlib.contextmanager
-def standing_in(stand_ins: dict[str, Contents]) -> Iterator[None]:
-    """Modules of those names with those contents, for all that are not installed."""
-    made = []
+def stubbed(stubs: dict[str, Contents]) -> Iterator[None]:
+    """Stub modules with those contents for all names that are not installed."""
+    added = []
     try:
-        for name, contents in stand_ins.items():
+        for name, contents in stubs.items():
             if not is_installed(name):
                 sys.modules[name] = module = ModuleType(name)
-                module.__path__ = []  # a package, so that what is in it can be imported
+                module.__path__ = []  # makes it a package, with submodules
                 vars(module).update(contents())
-                made.append(name)
+                added.append(name)
         yield
     finally:
-        for name in made:
+        for name in added:
             del sys.modules[name]
 
 

@@ -1,8 +1,7 @@
-"""Hop 3: SavedModel to TensorFlow.js files, and those very files read back into TensorFlow.
+"""Hop 3: SavedModel to TensorFlow.js files, read back into TensorFlow for the parity check.
 
-The converter of the tensorflowjs package does the work, in this process.  It exits without an
-error for graphs that no browser can run, so what counts is reading back (here) and running in
-a browser (`zoo verify`).
+The tensorflowjs converter runs in this process.  It reports no error for graphs that no browser can
+run, so the files are read back here and run in a browser by `zoo verify`.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from zoo.system import json_text
 if TYPE_CHECKING:
     from export.formats.arrays import Arrays, Runner
 
-# One file up to here: a browser gains nothing from more requests to the same server.
+# One file up to this size: more requests to the same server do not help a browser.
 SHARD_BYTES = 64 * 1024 * 1024
 
 
 def write(saved_model: Path, directory: Path, precision: str, metadata: dict) -> None:
     """Write ``model.json`` and the weight shards; `metadata` goes to ``userDefinedMetadata.zoo``.
 
-    With a `precision` below float32 only what has two or more dimensions is rounded: biases
-    and constants are few and sensitive.
+    A `precision` below float32 rounds only weights with two or more dimensions: biases and
+    constants are small and sensitive.
     """
     tensorflowjs_converter().convert_tf_saved_model(
         str(saved_model), str(directory), signature_def="serving_default",
@@ -42,8 +41,8 @@ def write(saved_model: Path, directory: Path, precision: str, metadata: dict) ->
         for shard in group["paths"]:
             (directory / shard).unlink()
     model["weightsManifest"] = _write_weights(weights, directory, precision)
-    # Protobuf maps come in any order: sorted, the same graph gives the same bytes.  The order
-    # of the outputs means something and is kept.
+    # Protobuf maps have no order: sorted, the same graph gives the same bytes.  The order of the
+    # outputs matters and is kept.
     for part in ("modelTopology", "weightsManifest"):
         model[part] = json.loads(json_text.dumps(model[part], sort_keys=True))
     model["signature"]["inputs"] = dict(sorted(model["signature"]["inputs"].items()))
@@ -78,7 +77,7 @@ def _write_weights(weights: tfjs_repairs.Weights, directory: Path, precision: st
 
 
 def describe(directory: Path) -> dict[str, int]:
-    """Nodes that run (no constants), transposes among them, and bytes of all files."""
+    """Numbers of nodes (without constants) and of transposes, and bytes of all files."""
     model = json.loads((directory / "model.json").read_text())
     operations = [node["op"] for node in model["modelTopology"]["node"]]
     return {
@@ -90,7 +89,7 @@ def describe(directory: Path) -> dict[str, int]:
 
 def load(directory: Path) -> Runner:
     """The files at `directory`, run by TensorFlow."""
-    tensorflowjs_converter()  # the package imports only with what this stands in for
+    tensorflowjs_converter()  # the package can be imported only with stubs
     import tensorflow as tf
     from google.protobuf.json_format import ParseDict
 

@@ -1,7 +1,7 @@
 """Repairs of a converted TF.js graph model, the parsed ``model.json``.
 
-The tensorflowjs converter leaves some things that are wrong or slow in a browser; each
-function here mends one, and leaves alone what it does not know.
+The tensorflowjs converter leaves some faults that are wrong or slow in a browser; each function
+repairs one and does not touch other nodes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Weights = dict[str, np.ndarray]  # the value of every constant by node name
 
-#: What a fused node is without its bias and what follows.
+#: Fused operations and their first step.
 _UNFUSED = {"_FusedConv2D": "Conv2D", "_FusedMatMul": "MatMul",
             "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative"}
 _MATMUL_ATTRIBUTES = {"T", "transpose_a", "transpose_b"}
@@ -25,11 +25,11 @@ _CONV_ATTRIBUTES = {"T", "strides", "padding", "dilations", "data_format", "expl
 
 
 def repair(model: dict, weights: Weights, inputs: Collection[str]) -> Weights:
-    """Make all repairs in `model`, whose SavedModel has `inputs`; return the weights still read."""
+    """Apply all repairs to `model`, whose SavedModel has `inputs`; return the weights in use."""
     topology = model["modelTopology"]
     topology["node"] = split_false_biases(topology["node"], weights)
     topology["node"] = join_dilations(topology["node"], weights)
-    topology["node"] = drop_unread_constants(topology["node"])
+    topology["node"] = drop_unused_constants(topology["node"])
     model["signature"]["inputs"] = name_inputs(model, inputs)
     model["signature"]["outputs"] = name_outputs(model)
     kept = {node["name"] for node in topology["node"]}
@@ -50,8 +50,8 @@ def name_inputs(model: dict, names: Collection[str]) -> dict:
 def name_outputs(model: dict) -> dict:
     """The signature's outputs under their names, in the order of ``structuredOutputKeys``.
 
-    The converter calls them Identity:0, Identity_1:0, ... and writes them in any order, while
-    TF.js gives them the structured keys by position: logits would be called probabilities.
+    The converter names them Identity:0, Identity_1:0, ... and writes them in any order, while
+    TF.js assigns the structured keys by position: logits could be named probabilities.
     """
     keys = model["userDefinedMetadata"]["structuredOutputKeys"]
     by_node = {entry["name"].split(":")[0]: entry
@@ -61,10 +61,10 @@ def name_outputs(model: dict) -> dict:
 
 
 def split_false_biases(nodes: list[dict], weights: Weights) -> list[dict]:
-    """Fused convolutions and products whose "bias" is none, as a convolution and an addition again.
+    """Split fused convolutions and products whose "bias" is not a vector, as TF.js requires.
 
-    Where a bias is zero, as in an untrained network, Grappler drops it and then takes the sum
-    of two convolutions for a bias, or the 3 of a hard swish; TF.js accepts only vectors there.
+    If a bias is zero, as in an untrained network, Grappler drops it and then mistakes the sum of
+    two convolutions, or the 3 of a hard swish, for a bias.
     """
     vectors = {name for name, value in weights.items() if value.ndim == 1}
     kept = []
@@ -78,20 +78,20 @@ def split_false_biases(nodes: list[dict], weights: Weights) -> list[dict]:
         attributes = {key: value for key, value in node["attr"].items() if key in own}
         names = [f"{node['name']}/{operation}" for operation in operations[:-1]] + [node["name"]]
         inputs = [node["input"][:2], [names[0], node["input"][2]], *([name] for name in names[1:])]
-        for place, (name, operation, reads) in enumerate(zip(names, operations, inputs)):
-            attr = attributes if place == 0 else {"T": attributes["T"]}
+        for index, (name, operation, reads) in enumerate(zip(names, operations, inputs)):
+            attr = attributes if index == 0 else {"T": attributes["T"]}
             kept.append({"name": name, "op": operation, "input": reads, "attr": attr})
     return kept
 
 
 def join_dilations(nodes: list[dict], weights: Weights) -> list[dict]:
-    """SpaceToBatchND, depthwise convolution, BatchToSpaceND as one dilated convolution.
+    """Merge SpaceToBatchND, depthwise convolution, BatchToSpaceND into one dilated convolution.
 
-    TensorFlow has no dilated depthwise convolution on a CPU and takes this way round; TF.js
-    has one on every backend.
+    TensorFlow uses them as it has no dilated depthwise convolution on a CPU; TF.js has one on
+    every backend.
     """
     by_name = {node["name"]: node for node in nodes}
-    replaced, gone = {}, set()
+    replaced, removed = {}, set()
     for last in nodes:
         if last["op"] != "BatchToSpaceND":
             continue
@@ -103,18 +103,18 @@ def join_dilations(nodes: list[dict], weights: Weights) -> list[dict]:
         taps = weights[conv["input"][1]].shape[:2]
         added = weights[first["input"][2]][:, 0].tolist()  # above and to the left
         if added != [size * (tap - 1) // 2 for size, tap in zip(block, taps)]:
-            continue  # not what SAME adds
+            continue  # not SAME padding
         attributes = dict(conv["attr"])
         attributes["dilations"] = {"list": {"i": ["1", str(block[0]), str(block[1]), "1"]}}
         attributes["padding"] = {"s": base64.b64encode(b"SAME").decode()}
         attributes.pop("explicit_paddings", None)
         replaced[last["name"]] = {"name": last["name"], "op": conv["op"], "attr": attributes,
                                   "input": [first["input"][0], conv["input"][1]]}
-        gone |= {conv["name"], first["name"]}
-    return [replaced.get(node["name"], node) for node in nodes if node["name"] not in gone]
+        removed |= {conv["name"], first["name"]}
+    return [replaced.get(node["name"], node) for node in nodes if node["name"] not in removed]
 
 
-def drop_unread_constants(nodes: list[dict]) -> list[dict]:
+def drop_unused_constants(nodes: list[dict]) -> list[dict]:
     read = {name.lstrip("^").split(":")[0] for node in nodes for name in node.get("input", [])}
     return [node for node in nodes if node["op"] != "Const" or node["name"] in read]
 
@@ -123,15 +123,15 @@ def drop_unread_constants(nodes: list[dict]) -> list[dict]:
 
 
 def to_tensorflow(node: NodeDef, weights: Weights) -> list[NodeDef]:
-    """A node of the stored graph as nodes that TensorFlow can run on a CPU.
+    """A node of the stored graph as nodes that TensorFlow runs on a CPU.
 
-    A dilated convolution gets a filter spread by zeros, added to `weights`;
-    FusedDepthwiseConv2dNative, which is TF.js's own, becomes the nodes that it was made of.
+    A dilated convolution gets a filter with zeros between the taps, added to `weights`;
+    FusedDepthwiseConv2dNative, an operation of TF.js only, is split into its steps.
     """
     if "DepthwiseConv2dNative" in node.op:
         dilation = max(node.attr["dilations"].list.i, default=1)
         if dilation > 1:
-            # A filter of its own: another node may read the undilated one.
+            # A separate filter: another node may read the undilated one.
             name = f"{node.name}/spread"
             weights[name] = _spread(weights[node.input[1]], dilation)
             node.input[1] = name
@@ -144,15 +144,15 @@ def to_tensorflow(node: NodeDef, weights: Weights) -> list[NodeDef]:
     steps = [step.decode() for step in node.attr["fused_ops"].list.s if step != b"NoOp"]
     names = [f"{node.name}/{step}" for step in ["Depthwise", *steps][:-1]] + [node.name]
     kept = {key: item for key, item in node.attr.items() if key in _CONV_ATTRIBUTES}
-    made = [make(name=names[0], op="DepthwiseConv2dNative", input=node.input[:2], attr=kept)]
+    nodes = [make(name=names[0], op="DepthwiseConv2dNative", input=node.input[:2], attr=kept)]
     for step, before, name in zip(steps, names, names[1:]):
         extra = [node.input[2]] if step == "BiasAdd" else []
-        made.append(make(name=name, op=step, input=[before, *extra], attr={"T": node.attr["T"]}))
-    return made
+        nodes.append(make(name=name, op=step, input=[before, *extra], attr={"T": node.attr["T"]}))
+    return nodes
 
 
 def _spread(kernel: np.ndarray, dilation: int) -> np.ndarray:
-    """(H, W, C, 1) with zeros between the taps: the same convolution, undilated."""
+    """A filter (H, W, C, 1) with zeros between the taps, for the same convolution undilated."""
     height, width = (dilation * (size - 1) + 1 for size in kernel.shape[:2])
     spread = np.zeros((height, width, *kernel.shape[2:]), kernel.dtype)
     spread[::dilation, ::dilation] = kernel

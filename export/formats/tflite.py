@@ -1,4 +1,4 @@
-"""SavedModel to one TFLite file, and its interpreter."""
+"""SavedModel to a TFLite file, run by its interpreter."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ SIGNATURE = "serving_default"
 
 
 def write(saved_model: Path, path: Path, calibration: Arrays | None = None) -> None:
-    """Write the TFLite file of a SavedModel, with a batch of 1 where that is open, and int32 for
-    booleans and small integers; in float32, or with `calibration`, inputs by name, in int8.
+    """Write the TFLite file of a SavedModel, in float32 or, with `calibration`, inputs by name, in
+    int8.
 
-    LiteRT.js takes no open batch, which an interpreter resizes (see `load`), and no other types.
+    LiteRT.js supports neither an open batch, which becomes 1 (`load` resizes it), nor booleans and
+    small integers, which become int32.
     """
     import tensorflow as tf
 
@@ -30,17 +31,17 @@ def write(saved_model: Path, path: Path, calibration: Arrays | None = None) -> N
     serve = loaded.signatures[SIGNATURE]
     _, inputs = serve.structured_input_signature
 
-    def plain(dtype: tf.DType) -> tf.DType:
+    def supported(dtype: tf.DType) -> tf.DType:
         return dtype if dtype in (tf.float32, tf.int32, tf.uint8) else tf.int32
 
-    specs = {name: tf.TensorSpec([size or 1 for size in spec.shape], plain(spec.dtype), name)
+    specs = {name: tf.TensorSpec([size or 1 for size in spec.shape], supported(spec.dtype), name)
              for name, spec in inputs.items()}
 
     @tf.function(autograph=False)
     def serve_one(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        given = {name: tf.cast(tensor, inputs[name].dtype) for name, tensor in tensors.items()}
-        return {name: tf.cast(output, plain(output.dtype))
-                for name, output in serve(**given).items()}
+        cast = {name: tf.cast(tensor, inputs[name].dtype) for name, tensor in tensors.items()}
+        return {name: tf.cast(output, supported(output.dtype))
+                for name, output in serve(**cast).items()}
 
     traced = serve_one.get_concrete_function(**specs)
 
@@ -53,27 +54,27 @@ def write(saved_model: Path, path: Path, calibration: Arrays | None = None) -> N
 
 
 def load(path: Path, threads: int = 1) -> Runner:
-    """The file at `path` in TensorFlow's interpreter, which is resized to the batch of its inputs;
-    a graph that has the batch of 1 in it, as in a Reshape, is given them one by one."""
+    """The file at `path`, run by TensorFlow's interpreter, which is resized to the batch of the
+    inputs; a graph with a fixed batch of 1, as in a Reshape, runs them one by one."""
     import tensorflow as tf
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # announces its move to another package
+        warnings.simplefilter("ignore")  # a notice that it moves to another package
         interpreter = tf.lite.Interpreter(str(path), num_threads=threads)
     runner = interpreter.get_signature_runner(SIGNATURE)
     details = runner.get_input_details()
     batches = {int(each["shape"][0]) for each in details.values() if len(each["shape"])}
 
     def run(inputs: Arrays) -> Arrays:
-        given = {name: as_narrow(value).astype(details[name]["dtype"])
-                 for name, value in inputs.items()}
-        counts = {len(value) for value in given.values() if value.ndim}
+        tensors = {name: as_narrow(value).astype(details[name]["dtype"])
+                   for name, value in inputs.items()}
+        counts = {len(value) for value in tensors.values() if value.ndim}
         try:
-            return runner(**given)
-        except RuntimeError:  # it cannot be prepared for these sizes
+            return runner(**tensors)
+        except RuntimeError:  # the graph cannot be resized
             if batches != {1} or len(counts) != 1 or counts == {1}:
                 raise
-        parts = [runner(**{name: value[i:i + 1] for name, value in given.items()})
+        parts = [runner(**{name: value[i:i + 1] for name, value in tensors.items()})
                  for i in range(counts.pop())]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -1,8 +1,8 @@
-"""A TFLite file in integers of 8 bits: TensorFlow's quantization after training.
+"""An 8-bit TFLite file: TensorFlow's post-training quantization.
 
-Weights have a scale a channel, activations one each, found on images.  The normalization of
-pixels, the classifier and the softmax stay in float32, so inputs and outputs are those of the
-float32 file.
+Weights have a scale per channel, activations one per tensor, calibrated on images.  The
+normalization of pixels, the classifier and the softmax stay in float32, so inputs and outputs are
+those of the float32 file.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from export.formats.arrays import Arrays
 if TYPE_CHECKING:
     import tensorflow as tf
 
-#: What has weights.
+#: Operations with weights.
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL")
 
 
 def quantized(converter: Callable[[], tf.lite.TFLiteConverter], calibration: Arrays) -> bytes:
-    """The file that `converter()`, whose batch is 1, writes in 8 bits, the ranges of its values
-    found on the inputs of `calibration`."""
+    """The 8-bit file of `converter()`, whose batch is 1, with the ranges of its activations
+    calibrated on `calibration`."""
     import tensorflow as tf
 
     def images() -> Iterator[Arrays]:
-        for place in range(len(next(iter(calibration.values())))):
-            yield {name: value[place:place + 1] for name, value in calibration.items()}
+        for index in range(len(next(iter(calibration.values())))):
+            yield {name: value[index:index + 1] for name, value in calibration.items()}
 
     chosen = converter()
     chosen.optimizations = [tf.lite.Optimize.DEFAULT]
     chosen.representative_dataset = images
-    # The quantizer alone leaves nothing out; its debugger does.
+    # Only the debugger can exclude nodes from quantization.
     tools = tf.lite.experimental
     options = tools.QuantizationDebugOptions(
         denylisted_ops=["FULLY_CONNECTED", "SOFTMAX"],
@@ -42,16 +42,16 @@ def quantized(converter: Callable[[], tf.lite.TFLiteConverter], calibration: Arr
 
 
 def before_weights(content: bytes) -> list[str]:
-    """The results of a float32 file that are computed before its first weights, by name."""
+    """The names of values computed before the first weights of a float32 file."""
     import tensorflow as tf
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # announces its move to another package
+        warnings.simplefilter("ignore")  # a notice that it moves to another package
         interpreter = tf.lite.Interpreter(model_content=content)
     names = {each["index"]: each["name"] for each in interpreter.get_tensor_details()}
-    found = []
+    before = []
     for operation in interpreter._get_ops_details():
         if operation["op_name"] in _WEIGHTED:
             break
-        found += [names[place] for place in operation["outputs"]]
-    return found
+        before += [names[index] for index in operation["outputs"]]
+    return before

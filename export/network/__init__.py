@@ -1,1 +1,1 @@
-"""The PyTorch side of an export: exact rewrites and the network that is deployed."""
+"""From a network to its folded ONNX graph: exact rewrites in PyTorch and ONNX."""

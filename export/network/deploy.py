@@ -1,9 +1,9 @@
-"""The network as it is shipped: exact rewrites in PyTorch before any converter sees the graph.
+"""The deployed network: exact rewrites in PyTorch before any converter sees the graph.
 
 A trained network becomes a plain graph of convolutions, ReLUs, pools, additions and
-concatenations that takes raw pixels and gives logits and probabilities.  All arithmetic on
-weights is done in float64, so a rewrite changes nothing but the order of rounding.  What each
-rewrite is for stands in `export.network.rewrites`.
+concatenations that takes raw pixels and returns logits and probabilities.  Arithmetic on weights is
+done in float64, so a rewrite changes only the order of rounding.  `export.network.rewrites` gives
+the reason for each rewrite.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from zoo.models.recurrent import LanguageModel, RecurrentCell
 
 
 class _Tracer(fx.Tracer):
-    """Records the operations of a network; those with a rewrite of their own stay whole."""
+    """Traces a network; modules with their own rewrite are leaves."""
 
     def is_leaf_module(self, module: nn.Module, qualified_name: str) -> bool:
-        whole = isinstance(module, (FactorizedReduce, Pool))
-        return whole or super().is_leaf_module(module, qualified_name)
+        has_rewrite = isinstance(module, (FactorizedReduce, Pool))
+        return has_rewrite or super().is_leaf_module(module, qualified_name)
 
 
 def trace(model: nn.Module) -> fx.GraphModule:
-    """The graph of what `model` computes in eval mode."""
+    """The graph of `model` in eval mode."""
     return fx.GraphModule(model, _Tracer().trace(model))
 
 
 @dataclass
 class Deployed:
-    """`module` in float32 and eval mode, one example input a name, and the rewrites made."""
+    """`module` in float32 and eval mode, example inputs by name, and the rewrites applied."""
 
     module: nn.Module
     example: dict[str, Tensor]
@@ -45,25 +45,26 @@ class Deployed:
 
 
 def deploy(model: nn.Module, spec: Input) -> Deployed:
-    """The deployed form of an image network or of a language model; `model` is left as it is.
+    """The deployed form of an image network or a language model; `model` is not modified.
 
-    Raises ValueError when the network cannot be run on images of `spec`.
+    Raises ValueError if the network cannot be run on images of `spec`.
     """
     if isinstance(model, LanguageModel):
         return _language_step(model)
     channels, height, width = spec.channels, spec.height, spec.width
-    assert channels and height and width  # a manifest of a network of images has them
+    assert channels and height and width  # set in the manifest of an image network
     graph = trace(copy.deepcopy(model).double().eval())
     try:
         ShapeProp(graph).propagate(torch.zeros(1, channels, height, width, dtype=torch.float64))
     except RuntimeError:
-        raise ValueError(f"the network cannot take {height}x{width} images with {channels} "
-                         "channels: they are too small for it, or it was made for others") from None
-    made = rewrites.apply(graph)
+        raise ValueError(f"the network cannot process {height}x{width} images with {channels} "
+                         "channels: too small, or not the number of channels it was built for"
+                         ) from None
+    applied = rewrites.apply(graph)
     module = ImageClassifier(graph, spec).float().eval()
     example = torch.zeros(1, height, width, channels)
-    made.append(Rewrite(rewrite="normalization and softmax inside the graph", count=1))
-    return Deployed(module, {spec.name: example}, ("logits", "probabilities"), made)
+    applied.append(Rewrite(rewrite="normalization and softmax inside the graph", count=1))
+    return Deployed(module, {spec.name: example}, ("logits", "probabilities"), applied)
 
 
 class ImageClassifier(nn.Module):
@@ -86,8 +87,8 @@ class ImageClassifier(nn.Module):
 class LanguageStep(nn.Module):
     """One step: token ids (N,) int32, hidden (N, hidden) -> logits, probabilities, next hidden.
 
-    Embedding and decoder are one matrix (hidden, vocabulary), as the decoder multiplies by it:
-    with a large vocabulary it is most of the download.
+    Embedding and decoder share one matrix, (hidden, vocabulary), in the decoder's layout: with a
+    large vocabulary it is most of the download.
     """
 
     def __init__(self, model: LanguageModel) -> None:
@@ -107,6 +108,6 @@ def _language_step(model: LanguageModel) -> Deployed:
     step = LanguageStep(copy.deepcopy(model)).float().eval()
     example = {"tokens": torch.zeros(1, dtype=torch.int32),
                "hidden": torch.zeros(1, step.cell.hidden)}
-    made = [Rewrite(rewrite="one time step, state in and state out", count=1),
-            Rewrite(rewrite="embedding and decoder as one matrix", count=1)]
-    return Deployed(step, example, ("logits", "probabilities", "next_hidden"), made)
+    applied = [Rewrite(rewrite="one time step, state in and state out", count=1),
+               Rewrite(rewrite="embedding and decoder as one matrix", count=1)]
+    return Deployed(step, example, ("logits", "probabilities", "next_hidden"), applied)

@@ -1,6 +1,6 @@
-"""If, Loop and Scan that depend on no input: run once, and replaced by what they give.
+"""Folds If, Loop and Scan over constants: each runs once and is replaced by its outputs.
 
-ONNX Runtime folds an If whose condition is constant, and no other node that has a graph inside.
+ONNX Runtime folds an If with a constant condition, but no other node with a subgraph.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _KINDS = ("If", "Loop", "Scan")
 
 
 def fold(model: onnx.ModelProto) -> int:
-    """Replace control flow over constants, in place; returns how many nodes are gone.
+    """Replace control flow over constants in place; returns the number of nodes removed.
 
-    Nodes are left as they are where ONNX Runtime cannot run them.
+    Nodes that ONNX Runtime cannot run are left in place.
     """
-    graph, done = model.graph, 0
+    graph, removed = model.graph, 0
     constants = {init.name: init for init in graph.initializer}
     for node in [node for node in graph.node if node.op_type in _KINDS]:
         read = {*node.input, *_captured(node)} - {""}
@@ -32,12 +32,12 @@ def fold(model: onnx.ModelProto) -> int:
             constants[name] = numpy_helper.from_array(value, name)
             graph.initializer.append(constants[name])
         graph.node.remove(node)
-        done += 1
-    return done
+        removed += 1
+    return removed
 
 
 def _captured(node: onnx.NodeProto) -> Iterator[str]:
-    """Names from outside that the graphs of a node read."""
+    """Outer names read by the subgraphs of a node."""
     for attribute in node.attribute:
         if attribute.type != onnx.AttributeProto.GRAPH:
             continue
@@ -49,18 +49,18 @@ def _captured(node: onnx.NodeProto) -> Iterator[str]:
         yield from {value.name for value in inner.output} - own
 
 
-def _run(model: onnx.ModelProto, node: onnx.NodeProto, given: list[onnx.TensorProto]
+def _run(model: onnx.ModelProto, node: onnx.NodeProto, constants: list[onnx.TensorProto]
          ) -> dict[str, np.ndarray] | None:
     from export.network.onnx_samples import session
 
     names = [name for name in node.output if name]
     alone = helper.make_graph([node], "constant", [], [onnx.ValueInfoProto(name=name)
-                                                       for name in names], given)
-    made = helper.make_model(alone, opset_imports=list(model.opset_import))
-    made.ir_version = model.ir_version
+                                                       for name in names], constants)
+    single = helper.make_model(alone, opset_imports=list(model.opset_import))
+    single.ir_version = model.ir_version
     try:
-        found = session(made).run(None, {})
-    except Exception:  # refused by its name later
+        values = session(single).run(None, {})
+    except Exception:  # the converter rejects the node by name
         return None
-    return {name: value for name, value in zip(names, found) if isinstance(value, np.ndarray)} \
-        if all(isinstance(value, np.ndarray) for value in found) else None
+    return {name: value for name, value in zip(names, values) if isinstance(value, np.ndarray)} \
+        if all(isinstance(value, np.ndarray) for value in values) else None

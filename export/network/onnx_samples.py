@@ -1,4 +1,4 @@
-"""Inputs for an ONNX graph of which nothing but their shapes is known, and its outputs."""
+"""Random inputs for an ONNX graph, and its outputs in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 def samples(model: onnx.ModelProto, shapes: dict[str, list[int]], seed: int
             ) -> dict[str, np.ndarray]:
-    """One input of each name: real numbers from 0 to 1, as pixels are; ids below the number of
-    rows that they are looked up in, or 2; both truth values."""
+    """A random value for each input: real numbers from 0 to 1, as of pixels; ids below the number
+    of rows of their embedding, or 2; booleans."""
     generator = np.random.default_rng(seed)
-    made = {}
+    inputs = {}
     for value in true_inputs(model):
         kind = np.dtype(helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
         shape = shapes[value.name]
         if kind.kind == "f":
-            made[value.name] = generator.uniform(0, 1, shape).astype(kind)
+            inputs[value.name] = generator.uniform(0, 1, shape).astype(kind)
         elif kind.kind == "b":
-            made[value.name] = generator.integers(0, 2, shape).astype(kind)
+            inputs[value.name] = generator.integers(0, 2, shape).astype(kind)
         else:
-            made[value.name] = generator.integers(0, _ids(model, value.name), shape).astype(kind)
-    return made
+            inputs[value.name] = generator.integers(0, _ids(model, value.name), shape).astype(kind)
+    return inputs
 
 
 def _ids(model: onnx.ModelProto, name: str) -> int:
-    """How many ids there are: rows of the table that they are looked up in, or one more than
-    the largest that they are compared with; 2 where neither is."""
+    """The number of ids: rows of their embedding, or one more than the largest constant that they
+    are compared with; 2 if there is neither."""
     rows = {init.name: init for init in model.graph.initializer}
     seen = {name}
     for node in model.graph.node:
@@ -65,15 +65,15 @@ def session(model: onnx.ModelProto, optimized: bool = True) -> onnxruntime.Infer
                                         ["CPUExecutionProvider"])
 
 
-def outputs_of_each(model: onnx.ModelProto, given: Sequence[dict[str, np.ndarray]],
+def outputs_of_each(model: onnx.ModelProto, inputs: Sequence[dict[str, np.ndarray]],
                     optimized: bool = True) -> list[dict[str, np.ndarray]]:
-    """What ONNX Runtime makes of each of several inputs by name."""
+    """ONNX Runtime's outputs by name, for each element of `inputs`."""
     run = session(model, optimized)
     names = [output.name for output in run.get_outputs()]
-    return [dict(zip(names, cast("list[np.ndarray]", run.run(None, each)))) for each in given]
+    return [dict(zip(names, cast("list[np.ndarray]", run.run(None, each)))) for each in inputs]
 
 
-def outputs(model: onnx.ModelProto, given: dict[str, np.ndarray], optimized: bool = True
+def outputs(model: onnx.ModelProto, inputs: dict[str, np.ndarray], optimized: bool = True
             ) -> dict[str, np.ndarray]:
-    """What ONNX Runtime makes of inputs by name."""
-    return outputs_of_each(model, [given], optimized)[0]
+    """ONNX Runtime's outputs by name."""
+    return outputs_of_each(model, [inputs], optimized)[0]

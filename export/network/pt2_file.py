@@ -1,8 +1,8 @@
-"""A .pt2 file that somebody else wrote, as `torch.export.save` writes them: read with suspicion.
+"""Reads untrusted .pt2 files of `torch.export.save`.
 
-`torch.export.load` trusts a file: it unpickles what does not load as plain tensors, hands texts to
-sympy, which evaluates them, and calls whatever function of torch a node names.  So everything is
-looked at before: a file may hold tensors, sizes, and operations that PyTorch registers, no more.
+`torch.export.load` trusts a file: it unpickles data that does not load as plain tensors, passes
+strings to sympy, which evaluates them, and calls any torch function that a node names.  So the
+content is checked before: only tensors, sizes and registered operations of PyTorch are allowed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.export import ExportedProgram
 from export.network.onnx_file import MOST_BYTES
 from export.network.torch_program import ProgramError, one_line, quiet
 
-#: What a file may hold.
+#: Records allowed in the archive.
 _RECORD = re.compile(r"archive_format|archive_version|byteorder|\.data/\w+|extra/.*"
                      r"|data/weights/(weight_\d+|model_weights_config\.json)"
                      r"|data/constants/(tensor_\d+|model_constants_config\.json)"
@@ -29,17 +29,17 @@ _RECORD = re.compile(r"archive_format|archive_version|byteorder|\.data/\w+|extra
 
 _TENSOR = re.compile(r"(weight|tensor)_\d+")
 
-#: Functions that a node may call: operations of PyTorch, and arithmetic on sizes.
+#: Functions that a node may call: operations of PyTorch and arithmetic on sizes.
 _TARGET = re.compile(r"torch\.ops\.(aten|prims|quantized_decomposed|higher_order)\.\w+(\.\w+)?"
                      r"|_operator\.(add|sub|mul|floordiv|truediv|mod|neg|pos|pow|eq|ne|lt|le|gt|ge"
                      r"|and_|or_|not_|getitem)"
                      r"|math\.(ceil|floor|trunc|sqrt)"
                      r"|torch\.sym_(int|float|max|min|not|sqrt|ite|sum)")
 
-#: Of what the structure of inputs and outputs may be made.
+#: Containers allowed in inputs and outputs.
 _CONTAINERS = {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
 
-#: Symbols in a size as sympy writes it, and all other words and signs of one.
+#: Symbols in a size as sympy prints it, and its other words and signs.
 _SYMBOL = re.compile(r"Symbol\('[a-z]+\d+'(, (positive|negative|nonnegative|integer|real)=True)*\)")
 _SIZE = re.compile(r"(?:[-\d.,() ]|(?:Add|Mul|Pow|Integer|Float|Rational|Max|Min|Mod|PythonMod"
                    r"|FloorDiv|CleanDiv|CeilDiv|CeilToInt|FloorToInt|TruncToInt|IntTrueDiv"
@@ -47,7 +47,7 @@ _SIZE = re.compile(r"(?:[-\d.,() ]|(?:Add|Mul|Pow|Integer|Float|Rational|Max|Min
                    r"|Unequality|StrictLessThan|LessThan|StrictGreaterThan|GreaterThan|And|Or|Not"
                    r"|true|false|precision=)(?![A-Za-z_]))*")
 
-#: Names go into source code that torch.fx writes and runs.
+#: Names end up in source code that torch.fx generates and runs.
 _NAME = re.compile(r"\w*")
 _PATH = re.compile(r"[\w.]*")
 _NAMES = {"name": _NAME, "as_name": _NAME, "parameter_name": _PATH, "buffer_name": _PATH,
@@ -55,23 +55,23 @@ _NAMES = {"name": _NAME, "as_name": _NAME, "parameter_name": _PATH, "buffer_name
 
 
 def read(path: Path) -> ExportedProgram:
-    """The program in a .pt2 file, of which nothing is run but its deserialization.
+    """The program in a .pt2 file, deserialized but not run.
 
-    Raises ProgramError for a file that is cut off, of another kind or a newer torch, larger than
-    2 GB, or that holds more than tensors and operations of PyTorch.
+    Raises ProgramError for a file that is truncated, of another kind or a newer torch, larger than
+    2 GB, or has anything besides tensors and operations of PyTorch.
     """
     if path.stat().st_size > MOST_BYTES:
-        raise ProgramError(f"{path}: {path.stat().st_size / 1e9:.1f} GB; up to 2 GB are exported, "
-                           "which is more than a browser takes")
-    content = path.read_bytes()  # once: what is looked at is what is loaded
+        raise ProgramError(f"{path} has {path.stat().st_size / 1e9:.1f} GB; at most 2 GB can be "
+                           "exported, already more than a browser loads")
+    content = path.read_bytes()  # once, so that the checked bytes are the loaded ones
     try:
         reader = torch._C.PyTorchFileReader(io.BytesIO(content))
         names = reader.get_all_records()
     except Exception:
-        raise ProgramError(f"{path}: not a .pt2 file, or one that is cut off; save it again with "
+        raise ProgramError(f"{path}: not a .pt2 file, or a truncated one; save it again with "
                            "torch.export.save") from None
     if "archive_format" not in names or "models/model.json" not in names:
-        raise ProgramError(f"{path}: not a file of torch.export.save: it holds "
+        raise ProgramError(f"{path}: not a file of torch.export.save: it has "
                            f"{_described(names)}")
     try:
         _check(reader, names, path)
@@ -79,43 +79,43 @@ def read(path: Path) -> ExportedProgram:
             from torch.export.pt2_archive._package import load_pt2
 
             program = load_pt2(io.BytesIO(content)).exported_programs["model"]
-            program._guards_code = []  # source code of checks, which nothing here runs
+            program._guards_code = []  # source code of guards, never run here
             return program
     except ProgramError:
         raise
     except Exception as error:
         raise ProgramError(f"{path}: torch {torch.__version__.partition('+')[0]} cannot read it: "
-                           f"{one_line(error)}; it may be damaged, or of another version of torch: "
+                           f"{one_line(error)}; it may be damaged or of another torch version: "
                            "save it again with torch.export.save") from None
 
 
 def _described(names: list[str]) -> str:
     if "data.pkl" in names:
-        return ("pickled objects, as torch.save and torch.jit.save write; load it with PyTorch and "
-                "give the module to export.export")
+        return ("pickled objects, as of torch.save or torch.jit.save; load it with PyTorch and "
+                "pass the module to export.export")
     if any(name.startswith("data/aotinductor/") for name in names):
         return "compiled code; save the program with torch.export.save"
     return ", ".join(names[:3]) or "nothing"
 
 
 def _check(reader: Any, names: list[str], path: Path) -> None:
-    """Raise ProgramError for what is more than tensors and operations."""
+    """Raise ProgramError for content besides tensors and operations."""
     for name in names:
         if not _RECORD.fullmatch(name):
-            raise ProgramError(f"{path}: it holds {name}, which is no part of a program of "
-                               "tensors; nothing of it is read")
+            raise ProgramError(f"{path}: it has {name}, which is not part of a program of "
+                               "tensors; the file is not loaded")
     if len(set(names)) != len(names):
-        raise ProgramError(f"{path}: it holds two files of one name; nothing of it is read")
+        raise ProgramError(f"{path}: it has two records of one name; the file is not loaded")
     version = reader.get_record("archive_version").decode()
     if version != "0":
-        raise ProgramError(f"{path}: its format is of version {version}, from a newer torch than "
+        raise ProgramError(f"{path}: its format version is {version}, from a newer torch than "
                            f"{torch.__version__.partition('+')[0]}, which reads version 0")
     for kind in ("weights", "constants"):
         for name, entry in json.loads(reader.get_record(
                 f"data/{kind}/model_{kind}_config.json"))["config"].items():
             if not _PATH.fullmatch(name):
-                raise ProgramError(f"{path}: {name[:60]!r} is no name of a tensor; nothing of it "
-                                   "is read")
+                raise ProgramError(f"{path}: {name[:60]!r} is not a name of a tensor; the file is "
+                                   "not loaded")
             if entry["use_pickle"] or not _TENSOR.fullmatch(entry["path_name"]):
                 raise ProgramError(f"{path}: {name} is a pickled object, which might run code; "
                                    "only tensors are read")
@@ -132,7 +132,7 @@ def _check(reader: Any, names: list[str], path: Path) -> None:
 
 
 def _check_tensor(reader: Any, kind: str, name: str, entry: dict[str, Any], path: Path) -> None:
-    """A tensor has to lie inside its own bytes: torch looks where it is told to."""
+    """Raise ProgramError for a tensor that exceeds its bytes: torch trusts sizes and strides."""
     meta = entry["tensor_meta"]
     sizes, strides = ([each["as_int"] for each in meta[key]] for key in ("sizes", "strides"))
     first = meta["storage_offset"]["as_int"]
@@ -140,11 +140,11 @@ def _check_tensor(reader: Any, kind: str, name: str, entry: dict[str, Any], path
     from torch._export.serde.serialize import deserialize_scalar_type
 
     element = torch.empty(0, dtype=deserialize_scalar_type(meta["dtype"])).element_size()
-    held = len(reader.get_record(f"data/{kind}/{entry['path_name']}"))
+    stored = len(reader.get_record(f"data/{kind}/{entry['path_name']}"))
     if min([first, *sizes, *strides], default=0) < 0 or len(sizes) != len(strides) or (
-            math.prod(sizes) and (last + 1) * element > held):
-        raise ProgramError(f"{path}: the tensor {name} does not lie inside its file; save it again "
-                           "with torch.export.save")
+            math.prod(sizes) and (last + 1) * element > stored):
+        raise ProgramError(f"{path}: the tensor {name} exceeds its data; save the file again with "
+                           "torch.export.save")
 
 
 def _check_program(program: Any, path: Path) -> None:
@@ -152,33 +152,34 @@ def _check_program(program: Any, path: Path) -> None:
     from torch._export.serde.schema import SCHEMA_VERSION
 
     if versions.get("major") != SCHEMA_VERSION[0]:
-        raise ProgramError(f"{path}: its program is of schema {versions.get('major')}, and torch "
+        raise ProgramError(f"{path}: its program has schema {versions.get('major')}, torch "
                            f"{torch.__version__.partition('+')[0]} reads {SCHEMA_VERSION[0]}; save "
                            "it again with this torch")
     for key, value in _entries(program):
         if key == "nodes":
             for node in value:
                 if not _TARGET.fullmatch(node["target"]):
-                    raise ProgramError(f"{path}: a node calls {node['target'][:80]}, which is no "
-                                       "operation of PyTorch; nothing of it is read")
+                    raise ProgramError(f"{path}: a node calls {node['target'][:80]}, which is not "
+                                       "an operation of PyTorch; the file is not loaded")
         elif key == "as_custom_obj" or key == "custom_obj_values" and value:
-            raise ProgramError(f"{path}: it has objects that are no tensors; nothing of it is read")
+            raise ProgramError(f"{path}: it has objects besides tensors; the file is not loaded")
         elif key == "expr_str" and not _is_size(value):
-            raise ProgramError(f"{path}: the size {str(value)[:60]!r} is no arithmetic on sizes; "
-                               "nothing of it is read")
+            raise ProgramError(f"{path}: the size {str(value)[:60]!r} is not arithmetic on sizes; "
+                               "the file is not loaded")
         elif key in _NAMES or key == "target" and isinstance(value, str):
             if not (value is None or isinstance(value, str) and _NAMES.get(key, _PATH).fullmatch(
                     value)):
-                raise ProgramError(f"{path}: {str(value)[:60]!r} is no name; nothing of it is read")
+                raise ProgramError(f"{path}: {str(value)[:60]!r} is not a name; the file is not "
+                                   "loaded")
         elif key in ("in_spec", "out_spec"):
             for inner, kind in _entries(json.loads(value)):
                 if inner == "type" and kind not in _CONTAINERS:
-                    raise ProgramError(f"{path}: it takes or gives a {kind}; tuples, lists and "
-                                       "dicts of tensors are read")
+                    raise ProgramError(f"{path}: its inputs or outputs have a {kind}; only tuples, "
+                                       "lists and dicts of tensors are supported")
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    """All pairs of key and value in JSON."""
+    """All key-value pairs in nested JSON."""
     if isinstance(value, dict):
         for key, each in value.items():
             yield key, each

@@ -1,11 +1,11 @@
-"""Exact rewrites of a traced network, each for something that a later hop cannot do or does slowly.
+"""Exact rewrites of a traced network for operations that a later hop cannot run or runs slowly.
 
-Measured without them on onnx-tf 1.10, tensorflowjs 4.22 and TF.js 4.22: TensorFlow cannot exclude
+Observed without them on onnx-tf 1.10, tensorflowjs 4.22 and TF.js 4.22: TensorFlow cannot exclude
 one-sided padding from an average, a depthwise convolution cannot have both stride and dilation, a
 grouped convolution converts but throws at the first prediction, and every extra node is one more
-dispatch on a GPU.
+GPU dispatch.
 
-The graph is in float64 with shapes propagated (`ShapeProp`); a rewrite edits it in place and
+The graph is in float64 with propagated shapes (`ShapeProp`); a rewrite edits it in place and
 returns how many times it applied.
 """
 
@@ -27,7 +27,7 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 
 class ChannelAffine(nn.Module):
-    """(N, C, H, W) times a scale plus a shift, one of each a channel."""
+    """(N, C, H, W) times a scale plus a shift per channel."""
 
     scale: Tensor
     shift: Tensor
@@ -42,7 +42,7 @@ class ChannelAffine(nn.Module):
 
 
 class MaskedAveragePool(nn.Module):
-    """Average pool that counts its padding, times a constant that takes the padding back out."""
+    """An average pool that counts its padding, times a constant that corrects the count."""
 
     mask: Tensor
 
@@ -64,7 +64,7 @@ class MaskedAveragePool(nn.Module):
 
 
 def apply(graph: fx.GraphModule) -> list[Rewrite]:
-    """Make every rewrite, in the order that they need; returns those that applied."""
+    """Apply every rewrite, in the required order; returns those that applied."""
     passes: list[tuple[str, Callable[[fx.GraphModule], int]]] = [
         ("dead operation dropped", drop_dead),
         ("zero node as a constant", zeros_as_product),
@@ -77,18 +77,18 @@ def apply(graph: fx.GraphModule) -> list[Rewrite]:
         ("pool with one-sided padding spelled out", spell_out_max_pools),
         ("repeated operation shared", share_repeated),
     ]
-    made = []
+    applied = []
     for name, rewrite in passes:
         if count := rewrite(graph):
-            made.append(Rewrite(rewrite=name, count=count))
+            applied.append(Rewrite(rewrite=name, count=count))
     graph.graph.lint()
     graph.recompile()
     graph.delete_all_unused_submodules()
-    return made
+    return applied
 
 
 def _called(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    """The module that `node` calls; None for any other operation."""
+    """The module called by `node`; None for any other operation."""
     return graph.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
@@ -97,8 +97,8 @@ def _calls(graph: fx.GraphModule, kind: type[_Module]) -> list[tuple[fx.Node, _M
     return [(node, module) for node, module in called if isinstance(module, kind)]
 
 
-def _read(node: fx.Node) -> fx.Node:
-    """The value that an operation reads, the first where there are more."""
+def _source(node: fx.Node) -> fx.Node:
+    """The first input of an operation."""
     source = node.args[0]
     assert isinstance(source, fx.Node)
     return source
@@ -110,8 +110,8 @@ def _size(node: fx.Node) -> tuple[int, int]:
 
 
 def _replace(graph: fx.GraphModule, node: fx.Node, modules: Mapping[str, nn.Module]) -> None:
-    """Put the chain `modules`, by name, in the place of the call `node`."""
-    value = _read(node)
+    """Replace the call `node` by the chain `modules`, by name."""
+    value = _source(node)
     for name, module in modules.items():
         target = f"{node.target}_{name}"
         graph.add_submodule(target, module)
@@ -124,23 +124,23 @@ def _replace(graph: fx.GraphModule, node: fx.Node, modules: Mapping[str, nn.Modu
 
 
 def drop_dead(graph: fx.GraphModule) -> int:
-    """Operations whose result no output needs."""
+    """Remove operations that contribute to no output."""
     before = len(graph.graph.nodes)
     graph.graph.eliminate_dead_code()
     return before - len(graph.graph.nodes)
 
 
 def zeros_as_product(graph: fx.GraphModule) -> int:
-    """A node without an edge is zero: its input, subsampled, times 0 (no converter shares
-    another way to make zeros for any batch)."""
+    """A cell node without edges is zero, written as its subsampled input times 0: the only form of
+    zeros with an open batch that all converters support."""
     count = 0
     for node in list(graph.graph.nodes):
         if node.target is not torch.zeros_like:
             continue
-        source, stride = _read(node), 1
+        source, stride = _source(node), 1
         if source.target is operator.getitem:  # zeros_like(state[:, :, ::stride, ::stride])
             stride = cast("tuple[slice, ...]", source.args[1])[-1].step
-            source = _read(source)
+            source = _source(source)
         target = f"zero_{count}"
         graph.add_submodule(target, nn.MaxPool2d(1, stride))
         with graph.graph.inserting_before(node):
@@ -154,8 +154,8 @@ def zeros_as_product(graph: fx.GraphModule) -> int:
 
 
 def merge_factorized_reduce(graph: fx.GraphModule) -> int:
-    """Two strided 1x1 convolutions, one shifted by a pixel, are one 2x2 convolution whose first
-    filters read the upper left pixel of each window and whose others read the lower right one."""
+    """Merge two strided 1x1 convolutions, one shifted by a pixel, into a 2x2 convolution: its first
+    filters read the upper left pixel of each window, the others the lower right one."""
     calls = _calls(graph, FactorizedReduce)
     for node, module in calls:
         first, second = module.conv_1.weight.detach(), module.conv_2.weight.detach()
@@ -164,7 +164,7 @@ def merge_factorized_reduce(graph: fx.GraphModule) -> int:
         weight[len(first):, :, 1, 1] = second[:, :, 0, 0]
         conv = nn.Conv2d(weight.shape[1], len(weight), 2, stride=2, bias=False)
         conv.weight = nn.Parameter(weight)
-        height, width = _size(_read(node))
+        height, width = _size(_source(node))
         chain: dict[str, nn.Module] = {"relu": nn.ReLU()}
         if height % 2 or width % 2:
             chain["pad"] = nn.ZeroPad2d((0, width % 2, 0, height % 2))
@@ -174,10 +174,10 @@ def merge_factorized_reduce(graph: fx.GraphModule) -> int:
 
 
 def fold_batch_norm(graph: fx.GraphModule) -> int:
-    """In eval mode batch-norm is a scale and a shift a channel: they go into the filters."""
+    """Fold a batch norm, in eval mode a scale and shift per channel, into the convolution."""
     count = 0
     for node, norm in _calls(graph, nn.BatchNorm2d):
-        source = _read(node)
+        source = _source(node)
         conv = _called(graph, source)
         if isinstance(conv, nn.Conv2d) and len(source.users) == 1:
             graph.add_submodule(str(source.target), fuse_conv_bn_eval(conv, norm))
@@ -188,10 +188,11 @@ def fold_batch_norm(graph: fx.GraphModule) -> int:
 
 
 def batch_norm_as_affine(graph: fx.GraphModule) -> int:
+    """Replace the remaining batch norms by a scale and shift per channel."""
     calls = _calls(graph, nn.BatchNorm2d)
     for node, norm in calls:
         mean, variance = norm.running_mean, norm.running_var
-        assert mean is not None and variance is not None  # every network here keeps them
+        assert mean is not None and variance is not None  # every zoo network tracks them
         scale = norm.weight.detach() * (variance + norm.eps).rsqrt()
         shift = norm.bias.detach() - mean * scale
         _replace(graph, node, {"affine": ChannelAffine(scale, shift)})
@@ -199,8 +200,8 @@ def batch_norm_as_affine(graph: fx.GraphModule) -> int:
 
 
 def split_dilated_stride(graph: fx.GraphModule) -> int:
-    """With dilation = stride = s every tap reads a multiple of s: subsample first (a 1x1 max
-    pool with stride s), then convolve densely."""
+    """With dilation = stride = s every tap reads a multiple of s: subsample with a 1x1 max pool of
+    stride s, then convolve without dilation."""
     count = 0
     for node, conv in _calls(graph, nn.Conv2d):
         step = conv.stride[0]
@@ -216,8 +217,8 @@ def split_dilated_stride(graph: fx.GraphModule) -> int:
 
 
 def densify_groups(graph: fx.GraphModule) -> int:
-    """A grouped convolution as a dense one with zeros between groups, unless it is depthwise
-    with one stride for both sides, which every runtime has."""
+    """Replace grouped convolutions by dense ones with zeros between groups, except depthwise ones
+    with equal strides, which every runtime supports."""
     count = 0
     for _, conv in _calls(graph, nn.Conv2d):
         is_depthwise = conv.groups == conv.in_channels and conv.stride[0] == conv.stride[1]
@@ -239,18 +240,18 @@ def _pool_padding(pool: Pool, size: tuple[int, int]) -> tuple[int, int, int, int
     if pool.kernel % 2:
         half = pool.kernel // 2
         return half, half, half, half
-    beyond = [(-(-n // pool.stride) - 1) * pool.stride + pool.kernel - n for n in size]
-    return 0, max(0, beyond[1]), 0, max(0, beyond[0])
+    overhang = [(-(-n // pool.stride) - 1) * pool.stride + pool.kernel - n for n in size]
+    return 0, max(0, overhang[1]), 0, max(0, overhang[0])
 
 
 def mask_average_pools(graph: fx.GraphModule) -> int:
-    """Every hop can average without counting the padding of an odd window; elsewhere the count is
-    put right by a constant factor a pixel."""
+    """Average pools that exclude padding: every hop supports this for odd windows; for even ones a
+    constant factor per pixel corrects the count."""
     count = 0
     for node, pool in _calls(graph, Pool):
         if pool.kind != "average":
             continue
-        size = _size(_read(node))
+        size = _size(_source(node))
         padding = _pool_padding(pool, size)
         if pool.kernel % 2:
             plain = nn.AvgPool2d(pool.kernel, pool.stride, pool.kernel // 2,
@@ -265,10 +266,10 @@ def mask_average_pools(graph: fx.GraphModule) -> int:
 
 
 def spell_out_max_pools(graph: fx.GraphModule) -> int:
-    """Max pools as torch's own; the padding of an even window becomes a node of its own."""
+    """Max pools as `nn.MaxPool2d`; the padding of an even window becomes a separate node."""
     count = 0
     for node, pool in _calls(graph, Pool):
-        padding = _pool_padding(pool, _size(_read(node)))
+        padding = _pool_padding(pool, _size(_source(node)))
         if pool.kernel % 2 or not any(padding):
             chain: dict[str, nn.Module] = {
                 "pool": nn.MaxPool2d(pool.kernel, pool.stride, padding[0])}
@@ -281,8 +282,8 @@ def spell_out_max_pools(graph: fx.GraphModule) -> int:
 
 
 def share_repeated(graph: fx.GraphModule) -> int:
-    """Operations without weights that are done twice on the same value, such as the ReLU in
-    front of every edge from one node, are done once."""
+    """Share operations without weights that are applied twice to the same value, such as the ReLU
+    at the start of every edge from one node."""
     first: dict[tuple, fx.Node] = {}
     count = 0
     for node in list(graph.graph.nodes):

@@ -1,8 +1,9 @@
-"""A PyTorch program as an ONNX graph: traced by `torch.export`, written by the older exporter.
+"""PyTorch programs as ONNX graphs: traced by `torch.export`, written by the TorchScript exporter.
 
-torch.export refuses what a trace would get wrong in silence, such as a branch on the values of a
-tensor, and knows the line of the user's code.  What it has traced is then written by the older
-exporter, that of TorchScript: it takes a fifth of the time of the newer one and no package more.
+torch.export rejects code that a TorchScript trace gets silently wrong, such as a branch on the
+values of a tensor, and reports the line of the user's code.  The traced program is then written by
+the older TorchScript exporter, which takes a fifth of the time of the newer one and needs no
+further package.
 """
 
 from __future__ import annotations
@@ -28,21 +29,20 @@ from torch.utils import _pytree as pytree
 
 from export.logs import captured
 
-#: The first is what all converters read; the second has a few operations more.
+#: All converters read the first; the second has a few more operations.
 _OPSETS = (17, 20)
 
-#: Operations of torch whose answer is a number that the rest of the program computes with.
-_ESCAPES = {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero"}
-
+#: Operations that return a Python number from a tensor.
+_TO_NUMBER = {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero"}
 
 
 def _bilinear(left: Tensor, right: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    found = torch.einsum("...i,kij,...j->...k", left, weight, right)
-    return found if bias is None else found + bias
+    product = torch.einsum("...i,kij,...j->...k", left, weight, right)
+    return product if bias is None else product + bias
 
 
-#: What neither the exporter nor torch's own table of decompositions writes in other operations.
-_WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
+#: Decompositions that neither the exporter nor torch's own table has.
+_DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.bilinear.default: _bilinear,
     torch.ops.aten.lift_fresh_copy.default: torch.clone,
     torch.ops.aten.lift_fresh.default: torch.clone,
@@ -55,8 +55,7 @@ class ProgramError(ValueError):
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """torch prints graphs and warnings on the way to its errors, which are told in one line."""
-
+    """Suppress the graphs and warnings that torch prints before an error."""
     logger = logging.getLogger("torch")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -70,10 +69,10 @@ def quiet() -> Iterator[None]:
 
 def trace(module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], what: str,
           open_batch: bool = False) -> ExportedProgram:
-    """The program that `module` runs on such inputs; with `open_batch` the first axis of all
-    tensors among them is open where the module allows.
+    """The traced program of `module` for such inputs; with `open_batch` the first axis of every
+    tensor is symbolic if the module allows.
 
-    Raises ProgramError, which names the line of the user's code.
+    Raises ProgramError with the line of the user's code.
     """
     def axes(value: Any) -> Any:
         return {0: Dim.AUTO} if isinstance(value, Tensor) and value.ndim else None
@@ -82,34 +81,35 @@ def trace(module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], what: 
     if open_batch:
         tree = pytree.tree_map(axes, (tuple(args), dict(kwargs)))
         shapes = tree[1]
-        for place, (name, kind) in enumerate(_parameters(module)[:len(args)]):
+        for index, (name, kind) in enumerate(_parameters(module)[:len(args)]):
             several = kind is inspect.Parameter.VAR_POSITIONAL
-            shapes[name] = tree[0][place:] if several else tree[0][place]
+            shapes[name] = tree[0][index:] if several else tree[0][index]
     try:
         with quiet(), torch.no_grad():
             return torch.export.export(module, tuple(args), dict(kwargs), dynamic_shapes=shapes,
                                        strict=False)
-    except Exception as error:  # it has a dozen kinds
+    except Exception as error:  # torch.export raises a dozen types
         raise ProgramError(f"{what} cannot be traced{_at(_frame(error))}: "
                            f"{_reason(error)}") from None
 
 
 def _parameters(module: nn.Module) -> list[tuple[str, Any]]:
-    """The names and kinds of the arguments of a module."""
+    """Names and kinds of a module's arguments."""
     return [(each.name, each.kind)
             for each in inspect.signature(module.forward).parameters.values()]
 
 
 def _frame(error: BaseException) -> tuple[str, int, str] | None:
-    """The last line of code that is not torch's or ours, of those that led to an error."""
-    ours = Path(__file__).resolve().parents[1]
-    theirs = Path(torch.__file__).parent
-    found = None
+    """File, number and text of the innermost traceback line in the user's code."""
+    package = Path(__file__).resolve().parents[1]
+    torch_folder = Path(torch.__file__).parent
+    innermost = None
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
-        if path.is_file() and not path.is_relative_to(theirs) and not path.is_relative_to(ours):
-            found = (frame.filename, frame.lineno or 0, frame.line or "")
-    return found
+        if path.is_file() and not path.is_relative_to(torch_folder) \
+                and not path.is_relative_to(package):
+            innermost = (frame.filename, frame.lineno or 0, frame.line or "")
+    return innermost
 
 
 def _at(frame: tuple[str, int, str] | None) -> str:
@@ -117,15 +117,15 @@ def _at(frame: tuple[str, int, str] | None) -> str:
 
 
 def line_of(node: fx.Node) -> str:
-    """Where the user's code has what a node of a traced program computes, or nothing."""
-    theirs, found = str(Path(torch.__file__).parent), None
+    """The line of the user's code that a node comes from, as ` at file:number (code)`, or ""."""
+    torch_folder, innermost = str(Path(torch.__file__).parent), None
     lines = str(node.meta.get("stack_trace") or "").splitlines()
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         match = re.match(r'\s*File "(.+)", line (\d+)', line)
-        if match and not match[1].startswith((theirs, "<")):
-            code = lines[place + 1] if place + 1 < len(lines) else ""
-            found = (match[1], int(match[2]), code)
-    return _at(found)
+        if match and not match[1].startswith((torch_folder, "<")):
+            code = lines[index + 1] if index + 1 < len(lines) else ""
+            innermost = (match[1], int(match[2]), code)
+    return _at(innermost)
 
 
 def _reason(error: BaseException) -> str:
@@ -138,17 +138,17 @@ def _reason(error: BaseException) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of an error that says something."""
+    """The first non-empty line of an error message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:300]
 
 
 class Program(nn.Module):
-    """A traced program that takes its tensors one after the other, and gives its tensors so.
+    """A traced program with flat inputs and outputs.
 
-    `kept` are the places of its outputs that are tensors.  `replaced` are functions to call instead
-    of operations; with `wide` constants and casts to float32 are of float64, as the weights then
-    have to be.  Sizes that depend on the batch follow the inputs.
+    `kept` are the indices of its outputs that are tensors, `replaced` functions to call in place of
+    operations.  With `wide`, constants and casts to float32 become float64; the weights have to be
+    float64 too.  Sizes that depend on the batch follow the inputs.
     """
 
     def __init__(self, program: ExportedProgram, kept: Sequence[int],
@@ -157,16 +157,16 @@ class Program(nn.Module):
         super().__init__()
         with quiet():
             module = program.module(check_guards=False)
-            if wide:  # the program keeps its weights
+            if wide:  # leave the weights of the program unchanged
                 module = copy.deepcopy(module)
         self.graph_module = fx.GraphModule(module, module.graph)
         self.kept, self.replaced, self.wide = list(kept), replaced or {}, wide
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         run = _Run(self.graph_module, self.replaced, self.wide)
-        found = run.run(*tensors, enable_io_processing=False)
-        found = list(found) if isinstance(found, (tuple, list)) else [found]
-        return tuple(found[place] for place in self.kept)
+        outputs = run.run(*tensors, enable_io_processing=False)
+        outputs = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+        return tuple(outputs[index] for index in self.kept)
 
 
 class _Run(fx.Interpreter):
@@ -190,8 +190,8 @@ def _widened(value: Any) -> Any:
 
 
 def check(program: ExportedProgram, what: str) -> None:
-    """Raise ProgramError for what a graph without control flow cannot say: numbers that leave the
-    graph, sizes that depend on values, branches, complex numbers."""
+    """Raise ProgramError for operations that a static graph cannot express: numbers taken out of
+    tensors, sizes that depend on values, branches, complex numbers."""
     for node in program.graph.nodes:
         if node.op != "call_function":
             continue
@@ -199,18 +199,18 @@ def check(program: ExportedProgram, what: str) -> None:
         if isinstance(node.target, torch._ops.HigherOrderOperator):
             if name.startswith("wrap_with"):  # no_grad and autocast
                 continue
-            raise ProgramError(f"{what}{where}: {name} is control flow, which is not converted")
-        if name.split(".")[0] in _ESCAPES:
-            raise ProgramError(f"{what}{where}: a number is taken out of a tensor, and what "
-                               "follows depends on it; keep it a tensor")
+            raise ProgramError(f"{what}{where}: {name} is control flow, which cannot be converted")
+        if name.split(".")[0] in _TO_NUMBER:
+            raise ProgramError(f"{what}{where}: the code takes a number out of a tensor and "
+                               "computes with it; keep it a tensor")
         if node.meta.get("unbacked_bindings"):
-            raise ProgramError(f"{what}{where}: {name} gives a tensor whose size depends on "
-                               "values, which is not converted")
+            raise ProgramError(f"{what}{where}: {name} returns a tensor whose size depends on "
+                               "values, which cannot be converted")
         values = node.meta.get("val")
         for value in values if isinstance(values, (tuple, list)) else [values]:
             if isinstance(value, Tensor) and value.is_complex():
-                raise ProgramError(f"{what}{where}: {name} gives complex numbers, which no browser "
-                                   "has")
+                raise ProgramError(f"{what}{where}: {name} returns complex numbers, which no "
+                                   "browser supports")
 
 
 def _name(target: Any) -> str:
@@ -219,10 +219,10 @@ def _name(target: Any) -> str:
 
 def to_onnx(program: ExportedProgram, tensors: Sequence[Tensor], names: Sequence[str],
             outputs: dict[str, int], what: str) -> onnx.ModelProto:
-    """The graph of a program at the sizes of `tensors`.  `names` are those of its inputs,
-    `outputs` the places of its outputs by name.
+    """The ONNX graph of a program at the sizes of `tensors`.  `names` are those of its inputs,
+    `outputs` the indices of its outputs by name.
 
-    Raises ProgramError for an operation that ONNX has no words for, with its line.
+    Raises ProgramError for an operation without a counterpart in ONNX, with its line.
     """
     replaced: dict[Any, Callable[..., Any]] = {}
     opsets = list(_OPSETS)
@@ -255,23 +255,23 @@ def _written(module: nn.Module, tensors: Sequence[Tensor], names: Sequence[str],
                           do_constant_folding=True, keep_initializers_as_inputs=False)
         model = onnx.load(path)
     for node in model.graph.node:
-        node.doc_string = ""  # paths of the machine
+        node.doc_string = ""  # has paths of this machine
     return model
 
 
 def _decompose(program: ExportedProgram, operation: str,
                replaced: dict[Any, Callable[..., Any]]) -> bool:
-    """Have an operation computed by others, where torch knows how."""
+    """Replace an operation by its decomposition; returns whether there is one."""
     from torch._decomp import decomposition_table
 
-    found = False
+    decomposed = False
     for node in program.graph.nodes:
         target = node.target
         if _name(target).split(".")[0] == f"aten::{operation}" and target not in replaced:
-            known = _WRITTEN_OUT.get(target) or decomposition_table.get(target)
-            if known is None and target.has_kernel_for_dispatch_key(
+            decomposition = _DECOMPOSITIONS.get(target) or decomposition_table.get(target)
+            if decomposition is None and target.has_kernel_for_dispatch_key(
                     torch._C.DispatchKey.CompositeImplicitAutograd):
-                known = target.decompose
-            if known is not None:
-                replaced[target], found = known, True
-    return found
+                decomposition = target.decompose
+            if decomposition is not None:
+                replaced[target], decomposed = decomposition, True
+    return decomposed

@@ -1,1 +1,1 @@
-"""What runs an artifact's files: ONNX Runtime, TensorFlow, TFLite, TF.js in Chromium and Node."""
+"""Runtimes of an artifact's files: ONNX Runtime, TensorFlow, TFLite, browser runtimes, Node."""

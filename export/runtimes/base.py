@@ -1,10 +1,8 @@
-"""The runtimes that run an artifact, one value each: what they read, on which backends, and how
-they are driven.
+"""The table of runtimes: the format that each reads, its backends, and its functions.
 
-A runtime of one's own is a line in `RUNTIMES`; one that runs in a page is an entry in
-`web_demo/runtimes.json` and a file beside its fellows in `web_demo/src/runtime/runtimes/`.  Verify,
-bench, doctor and help walk that table.  Nothing heavy is imported here: what a runtime takes is
-imported when it is called.
+To add a runtime, add a line to `RUNTIMES`; for one in a page, an entry to `web_demo/runtimes.json`
+and a file to `web_demo/src/runtime/runtimes/`.  Verify, bench, doctor and help iterate over the
+table.  A runtime's packages are imported when it is called.
 """
 
 from __future__ import annotations
@@ -17,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from export.formats.arrays import Runner
-from web_demo.runtimes import RUNTIMES as OF_THE_PAGE
+from web_demo.runtimes import RUNTIMES as PAGE_RUNTIMES
 from web_demo.runtimes import PageRuntime
 from zoo.messages.spelling import choices
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a runtime outside this process says of one backend: `available` False and the reason
-    where the machine lacks it, `ok` False where it is wrong or broken.
+    """The result of one backend outside this process: not `available`, with the reason, if the
+    machine lacks it; not `ok` if it fails or its outputs differ.
 
-    `ms` is the median of one input.
+    `ms` is the median latency of one input.
     """
 
     backend: str
@@ -42,9 +40,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Timing:
-    """The median of one input, in milliseconds; None where a backend is not here or broke, and
-    `note` says why.  `load_ms` is the time from the files to a network that runs, `threads` those
-    of the processor, None on graphics; `software` graphics are imitated by the processor."""
+    """The median latency of one input in milliseconds; None, with the reason in `note`, if the
+    backend is unavailable or fails.  `load_ms` is the time from the files to a network ready to
+    run, `threads` the number of CPU threads, None on a GPU; a `software` GPU is emulated by the
+    CPU."""
 
     runtime: str
     backend: str
@@ -60,13 +59,13 @@ class Timing:
 class Runtime:
     """A runtime of the format `reads` on `backends`, the first of which runs everywhere.
 
-    One in this process brings ``load(place, backend, threads) -> run`` (`threads` None: as many
-    as it likes); one outside brings ``verify(artifact, backends)``, which runs the artifact's
-    fixture on each of them, and ``times(artifact, asked, threads, runs)``, which is called once
-    for all runtimes that have the same function, so that they are timed in turn.  `packages` have
-    to be installed; ``found()`` says what of the runtime is on this machine, or raises an error
-    that names the remedy.  With ``agree(artifact, images, data, path, backends)`` it can classify
-    test images and compare with float32.  `title` is what people call it, if not by its name.
+    A runtime in this process has ``load(place, backend, threads) -> run`` (None: its default number
+    of threads).  One outside has ``verify(artifact, backends)``, which runs the artifact's fixture
+    on each backend, and ``times(artifact, selected, threads, runs)``, called once for all runtimes
+    with the same function, so that their runs are interleaved.  `packages` have to be installed;
+    ``found()`` returns the version or path of the runtime, or raises an error with the remedy.
+    ``agree(artifact, images, data, path, backends)`` classifies test images and compares with
+    float32.  `title` is the display name, by default `name`.
 
     Examples:
         >>> def load(place, backend, threads):
@@ -81,7 +80,7 @@ class Runtime:
     packages: tuple[str, ...] = ()
     load: Callable[[Path, str, int | None], Runner] | None = None
     verify: Callable[[Path, Sequence[str]], list[Outcome]] | None = None
-    times: Callable[[Path, Sequence[Asked], int, int], list[Timing]] | None = None
+    times: Callable[[Path, Sequence[Selection], int, int], list[Timing]] | None = None
     found: Callable[[], str] | None = None
     agree: Callable[..., list[Any]] | None = None
     title: str = ""
@@ -98,90 +97,90 @@ class Runtime:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A runtime on the backends asked for; `named` where somebody typed their names."""
+class Selection:
+    """A runtime with the backends to run; `named` if the user named them."""
 
     runtime: Runtime
     backends: tuple[str, ...]
     named: bool = False
 
 
-def _of(module: str, function: str) -> Callable[..., Any]:
-    """The function of a module, which is imported when it is called: these imports take seconds."""
-    return lambda *given: getattr(importlib.import_module(module), function)(*given)
+def _lazy(module: str, function: str) -> Callable[..., Any]:
+    """A function of a module that is imported on the first call: these imports take seconds."""
+    return lambda *args: getattr(importlib.import_module(module), function)(*args)
 
 
-_TIMES_IN_ONE_PAGE = _of("export.runtimes.browser", "times")
+_PAGE_TIMES = _lazy("export.runtimes.browser", "times")
 
 
 def _in_chromium(page: PageRuntime) -> Runtime:
     return Runtime(
         page.name, page.reads, page.backends, title=page.title,
-        verify=partial(_of("export.runtimes.browser", "verify"), page.name),
-        times=_TIMES_IN_ONE_PAGE, found=_of("export.runtimes.browser", "found"),
-        agree=partial(_of("export.checks.agreement", "in_chromium"), page.name)
+        verify=partial(_lazy("export.runtimes.browser", "verify"), page.name),
+        times=_PAGE_TIMES, found=_lazy("export.runtimes.browser", "found"),
+        agree=partial(_lazy("export.checks.agreement", "in_chromium"), page.name)
         if page.reads == "tfjs" else None)
 
 
-#: In the order in which doctor and help name them.
+#: In the order of doctor and help.
 RUNTIMES: dict[str, Runtime] = {each.name: each for each in (
     Runtime("onnxruntime", "onnx", ("cpu",), ("onnxruntime",), title="ONNX Runtime",
-            load=_of("export.runtimes.onnxruntime", "load")),
+            load=_lazy("export.runtimes.onnxruntime", "load")),
     Runtime("tensorflow", "savedmodel", ("cpu",), ("tensorflow",), title="TensorFlow",
-            load=_of("export.runtimes.tensorflow", "load")),
+            load=_lazy("export.runtimes.tensorflow", "load")),
     Runtime("tflite", "tflite", ("cpu",), ("tensorflow",), title="TFLite",
-            load=_of("export.runtimes.tflite", "load")),
-    *map(_in_chromium, OF_THE_PAGE.values()),
+            load=_lazy("export.runtimes.tflite", "load")),
+    *map(_in_chromium, PAGE_RUNTIMES.values()),
     Runtime("node", "tfjs", ("wasm", "cpu"), title="TF.js in Node",
-            verify=_of("export.runtimes.node", "verify"),
-            times=_of("export.runtimes.node", "times"),
-            found=_of("export.runtimes.node", "found")),
+            verify=_lazy("export.runtimes.node", "verify"),
+            times=_lazy("export.runtimes.node", "times"),
+            found=_lazy("export.runtimes.node", "found")),
 )}
 
-#: Names that runtimes have had.
+#: Former names of runtimes.
 OLD_NAMES = {"chromium": "tfjs"}
 
 ALL = "all"
 
 
 def find_runtime(name: str) -> Runtime:
-    """The runtime of that name; ValueError names the nearest where there is none."""
+    """The runtime of that name; raises ValueError with the closest name for an unknown one."""
     name = OLD_NAMES.get(name, name)
     if name not in RUNTIMES:
         raise ValueError(f"unknown runtime {choices(name, RUNTIMES)}")
     return RUNTIMES[name]
 
 
-def chosen_backends(runtime: Runtime, asked: Sequence[str] | None) -> tuple[str, ...]:
-    """The backends asked for, or all; ValueError for one that the runtime does not have."""
-    for backend in asked or ():
+def chosen_backends(runtime: Runtime, names: Sequence[str] | None) -> tuple[str, ...]:
+    """The backends of those names, or all; raises ValueError for an unknown one."""
+    for backend in names or ():
         if backend not in runtime.backends:
             raise ValueError(f"{runtime.name} has no backend {choices(backend, runtime.backends)}")
-    return tuple(asked or runtime.backends)
+    return tuple(names or runtime.backends)
 
 
-def asked_runtimes(texts: Sequence[str], backends: Sequence[str] | None = None) -> list[Asked]:
-    """What ``--runtime tfjs:webgpu,litert:wasm,ort-web`` asks for: each runtime once, on the
-    backends named with it, else on `backends`, else on all; ``all`` is every runtime.
+def select_runtimes(texts: Sequence[str], backends: Sequence[str] | None = None) -> list[Selection]:
+    """Parse ``--runtime tfjs:webgpu,litert:wasm,ort-web``: each runtime once, with the backends
+    named after it, else `backends`, else all; ``all`` is every runtime.
 
-    Raises ValueError for a runtime or a backend that there is not.
+    Raises ValueError for an unknown runtime or backend.
 
     Examples:
-        >>> [(one.runtime.name, one.backends) for one in asked_runtimes(["tfjs:cpu,litert"])]
+        >>> [(one.runtime.name, one.backends) for one in select_runtimes(["tfjs:cpu,litert"])]
         [('tfjs', ('cpu',)), ('litert', ('wasm', 'webgpu'))]
     """
-    wanted: dict[str, list[str]] = {}
+    named: dict[str, list[str]] = {}
     words = [word.strip() for text in texts for word in text.split(",") if word.strip()]
     for word in words:
         name, _, backend = word.partition(":")
         for runtime in RUNTIMES.values() if word == ALL else [find_runtime(name)]:
-            wanted.setdefault(runtime.name, []).extend([backend] if backend else [])
-    asked = []
-    for name, own in wanted.items():
+            named.setdefault(runtime.name, []).extend([backend] if backend else [])
+    selected = []
+    for name, own in named.items():
         runtime = find_runtime(name)
         chosen = list(dict.fromkeys(own or backends or ()))
-        asked.append(Asked(runtime, chosen_backends(runtime, chosen), named=bool(chosen)))
-    return asked
+        selected.append(Selection(runtime, chosen_backends(runtime, chosen), named=bool(chosen)))
+    return selected
 
 
 def all_backends() -> list[str]:

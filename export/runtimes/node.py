@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from export.runtimes.base import Asked, Outcome, Timing
+from export.runtimes.base import Outcome, Selection, Timing
 from web_demo import node
 
 
 def verify(artifact: Path, backends: Sequence[str]) -> list[Outcome]:
-    """The artifact's fixture on each backend; RuntimeMissing without Node or its packages."""
+    """Run the artifact's fixture on each backend.
+
+    Raises RuntimeMissing without Node or its packages.
+    """
     return [Outcome(**row) for row in node.verify(artifact, backends)]
 
 
-def times(artifact: Path, asked: Sequence[Asked], threads: int, runs: int) -> list[Timing]:
-    """The first input of the fixture on each backend, in processes of their own, on one thread."""
-    rows = [(one.runtime.name, row) for one in asked
+def times(artifact: Path, selected: Sequence[Selection], threads: int, runs: int) -> list[Timing]:
+    """Time the first input of the fixture on each backend, in separate processes, on one thread."""
+    rows = [(one.runtime.name, row) for one in selected
             for row in node.verify(artifact, one.backends, runs)]
     return [Timing(name, row["backend"], row["ms"], None, 1, row["reason"] or row["error"] or "",
                    failed=row["error"] is not None) for name, row in rows]
 
 
 def found() -> str:
-    """Which Node there is; RuntimeMissing says what is missing."""
+    """The version of Node.  Raises RuntimeMissing without it or its packages."""
     return f"node {node.version()}"

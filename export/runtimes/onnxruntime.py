@@ -9,5 +9,5 @@ from export.formats.arrays import Runner
 
 
 def load(place: Path, backend: str, threads: int | None) -> Runner:
-    """The ONNX file at `place`; it has one backend, the CPU."""
+    """The ONNX file at `place`, on the CPU, the only backend."""
     return onnx.load(place, threads or 1)

@@ -1,4 +1,4 @@
-"""The interpreter of TFLite, in this process."""
+"""The TFLite interpreter, in this process."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from export.formats.arrays import Runner
 
 
 def load(place: Path, backend: str, threads: int | None) -> Runner:
-    """The TFLite file at `place`; it has one backend, the CPU."""
+    """The TFLite file at `place`, on the CPU, the only backend."""
     return tflite.load(place, threads or 1)

@@ -1,1 +1,1 @@
-"""What is exported: cells of the zoo, and custom models from ONNX files and PyTorch modules."""
+"""Sources of an export: cells of the zoo, ONNX files, PyTorch modules and exported programs."""

@@ -1,4 +1,4 @@
-"""A cell as a source: by name or from a genotype file, an artifact folder, or its network."""
+"""A cell as a source: by name, from a genotype file or an artifact folder, or as a network."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from zoo.registry import origin_lines
 from zoo.training.evaluation import check_match
 
 _CLASSES = {"cifar100": 100, "imagenet": 1000}
-_MOST_IMAGES = 20  # real ones, which every hop and the page compute, in float64 too
+_MOST_IMAGES = 20  # real images in the parity check of each hop and of the page
 
-# Sizes and statistics of data that need not be at hand to export for it.
+# Sizes and statistics of data sets, so that an export does not need the data.
 _IMAGES = {
     "cifar10": Input(height=32, width=32, channels=3, data="cifar10"),
     "cifar100": Input(height=32, width=32, channels=3, data="cifar100"),
@@ -49,33 +49,33 @@ class _RealImages(TypedDict, total=False):
     calibration: Callable[[], np.ndarray]
 
 
-def from_name(target: str, wanted: BuildOptions) -> Source:
-    """The source of a cell by name, or in a genotype file."""
-    record = read_cell(target, wanted.select)
-    known_as = record.name if record.origin != "file" else None
-    return _from_cell(shown_name(target, record), record.genotype, known_as, wanted)
+def from_name(target: str, options: BuildOptions) -> Source:
+    """The source of a cell, by name or from a genotype file."""
+    record = read_cell(target, options.select)
+    registered_name = record.name if record.origin != "file" else None
+    return _from_cell(shown_name(target, record), record.genotype, registered_name, options)
 
 
 def from_model(model: ZooNetwork, name: str, spec: Input | None = None,
                labels: Sequence[str] = (), vocabulary: Sequence[str] = ()) -> Source:
-    """The source of a network made by `zoo.create_model`; `spec` says what images it takes.
+    """The source of a network made by `zoo.create_model`; `spec` describes its input.
 
-    Of a language model `vocabulary` lists the tokens, and `spec` has their unit.  Weights that
-    `create_model` loaded bring their own; otherwise the default is raw 0..255, 32x32 for a CIFAR
-    network and 224x224 for an ImageNet one, scaled to -1..1.  What was measured of loaded weights
-    is told while they are as they were.  A network with batch-norms that have seen no batch is
-    said to be untrained.
+    For a language model, `vocabulary` lists the tokens and `spec` has their unit.  The default of
+    `spec` is the input of the weights loaded by `create_model`, otherwise raw 0..255, 32x32 for a
+    CIFAR network and 224x224 for an ImageNet one, scaled to -1..1.  Metrics of loaded weights are
+    kept while the weights are unchanged.  A network whose batch norms have seen no batch counts as
+    untrained.
     """
     facts = model.facts
-    same = facts and facts["sha256"] == weights.state_sha256(model)
-    if same and spec and "input" in facts:  # of images of this size, scaled like this
-        same = spec == Input.model_validate(facts["input"])
-    measured = facts if same else {}
+    unchanged = facts and facts["sha256"] == weights.state_sha256(model)
+    if unchanged and spec and "input" in facts:  # metrics hold for this size and scaling only
+        unchanged = spec == Input.model_validate(facts["input"])
+    measured = facts if unchanged else {}
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     trained = facts.get("trained", True) if facts else (
         not norms or any(m.num_batches_tracked for m in norms))
     network = Network.model_validate({"kind": model.kind, **model.settings})
-    known: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": plain_name(name), "genotype": name, "trained": trained, "parameters": 1,
         "network": network, "metrics": measured.get("metrics", {}),
         "licence": facts.get("licence", ""), "agreement": measured.get("agreement", [])}
@@ -83,13 +83,13 @@ def from_model(model: ZooNetwork, name: str, spec: Input | None = None,
         spec = spec or Input.model_validate(facts.get("input", {"name": "tokens", "range": None}))
         tokens = list(vocabulary) or facts.get("vocabulary")
         if tokens and len(tokens) != model.settings["vocabulary"]:
-            raise ValueError(f"{len(tokens)} tokens in the vocabulary, and the network has "
+            raise ValueError(f"the vocabulary has {len(tokens)} tokens, the network "
                              f"{model.settings['vocabulary']}")
         if tokens and spec.unit is None:
-            raise ValueError("the input of a language model with a vocabulary needs its unit, "
-                             "word or char")
+            raise ValueError("the input of a language model with a vocabulary needs a unit, word "
+                             "or char")
         return Source(model.eval(), model.genotype, Manifest(
-            task="language-model-step", input=spec, labels=list(labels), **known),
+            task="language-model-step", input=spec, labels=list(labels), **fields),
             vocabulary=tokens)
     size, channels = 224 if model.kind == "imagenet" else 32, model.settings["in_channels"]
     classes = model.settings["num_classes"]
@@ -98,7 +98,7 @@ def from_model(model: ZooNetwork, name: str, spec: Input | None = None,
     names: list[str] = list(labels) or facts.get("labels") or _numbered(classes)
     if len(names) != classes:
         raise ValueError(f"{len(names)} labels for {classes} classes")
-    return Source(model.eval(), model.genotype, Manifest(input=spec, labels=names, **known),
+    return Source(model.eval(), model.genotype, Manifest(input=spec, labels=names, **fields),
                   **_real_images(spec, classes, None))
 
 
@@ -106,54 +106,54 @@ def _numbered(classes: int) -> list[str]:
     return [f"class {index}" for index in range(classes)]
 
 
-def from_artifact(directory: Path, wanted: BuildOptions) -> Source:
-    """The source of an artifact folder with its weights."""
-    brought = [option.name for option in dataclasses.fields(wanted)
-               if option.name not in ("path", "seed")]
-    refuse(wanted, f"{directory} is an artifact, which brings its own settings", brought)
+def from_artifact(directory: Path, options: BuildOptions) -> Source:
+    """The source of an artifact folder, with its weights."""
+    fixed = [option.name for option in dataclasses.fields(options)
+             if option.name not in ("path", "seed")]
+    refuse(options, f"{directory} is an artifact, which brings its own settings", fixed)
     model, manifest = weights.load_artifact(directory)
     if model.kind == "language":
-        refuse(wanted, f"{directory} is a language model, which reads no images", ("path",))
+        refuse(options, f"{directory} is a language model, which reads no images", ("path",))
         return Source(model, model.genotype, manifest,
                       vocabulary=artifact.read_vocabulary(directory, manifest))
     return Source(model, model.genotype, manifest,
-                  **_real_images(manifest.input, manifest.network.num_classes, wanted.path,
+                  **_real_images(manifest.input, manifest.network.num_classes, options.path,
                                  manifest))
 
 
-def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildOptions) -> Source:
+def _from_cell(name: str, genotype: Genotype, record: str | None, options: BuildOptions) -> Source:
     if isinstance(genotype, RecurrentGenotype):
-        return _language(name, genotype, record, wanted)
+        return _language(name, genotype, record, options)
     what = kind_name(genotype)
-    if wanted.network == "language":
-        raise ValueError(f"{name} is a {what} cell; it has no {wanted.network} network")
-    if wanted.network is not None:
-        network_kind(genotype, wanted.network)
-    refuse(wanted, f"{name} is a {what} cell", ("vocabulary", "hidden"))
-    if wanted.weights and not _shipped(wanted) and Path(wanted.weights).is_dir():
-        return _with_weights_of(Path(wanted.weights), name, genotype, wanted)
-    if (named := _shipped(wanted)) and wanted.data in (None, named):
-        wanted = dataclasses.replace(wanted, data=named, weights=None)
+    if options.network == "language":
+        raise ValueError(f"{name} is a {what} cell and has no {options.network} network")
+    if options.network is not None:
+        network_kind(genotype, options.network)
+    refuse(options, f"{name} is a {what} cell", ("vocabulary", "hidden"))
+    if options.weights and not _shipped(options) and Path(options.weights).is_dir():
+        return _with_weights_of(Path(options.weights), name, genotype, options)
+    if (named := _shipped(options)) and options.data in (None, named):
+        options = dataclasses.replace(options, data=named, weights=None)
         if not record or not weights.packaged(record, named):
-            weights.find(named, record or genotype)  # says which there are
-    data = wanted.data or ("imagenet" if wanted.network == "imagenet" else "digits")
-    spec, labels = _input(data, wanted)
-    card = (weights.packaged(record, data) if record and not wanted.weights else None) or {}
+            weights.find(named, record or genotype)  # raises, and lists the shipped weights
+    data = options.data or ("imagenet" if options.network == "imagenet" else "digits")
+    spec, labels = _input(data, options)
+    card = (weights.packaged(record, data) if record and not options.weights else None) or {}
     kind = network_kind(
-        genotype, wanted.network or ("imagenet" if data == "imagenet" else "cifar"))
+        genotype, options.network or ("imagenet" if data == "imagenet" else "cifar"))
     default = _sizes(data, kind, card)
     settings: dict[str, Any] = {
-        "channels": wanted.channels or default["channels"],
-        "layers": wanted.layers or default["layers"],
-        "num_classes": wanted.num_classes or len(labels) or _CLASSES.get(data, 10),
+        "channels": options.channels or default["channels"],
+        "layers": options.layers or default["layers"],
+        "num_classes": options.num_classes or len(labels) or _CLASSES.get(data, 10),
         "in_channels": spec.channels,
     }
     as_shipped = bool(card) and card["network"] == {"kind": kind, **settings} \
         and card["input"]["height"] == spec.height
     fits.check_images(genotype, kind, settings, spec)
-    torch.manual_seed(wanted.seed)
-    if wanted.weights:
-        model = create_model(genotype, kind, weights=wanted.weights, **settings)
+    torch.manual_seed(options.seed)
+    if options.weights:
+        model = create_model(genotype, kind, weights=options.weights, **settings)
     elif as_shipped:
         model = create_model(record or genotype, kind, weights=data)
     else:
@@ -162,32 +162,32 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, wanted: BuildO
     source = from_model(model, f"{name}-{data}", spec, fitting)
     source.manifest = source.manifest.model_copy(update={
         "genotype": name, **origin_lines(name, genotype),
-        "trained": as_shipped or bool(wanted.weights)})
-    if wanted.path is not None:
-        real = _real_images(spec, settings["num_classes"], wanted.path)
+        "trained": as_shipped or bool(options.weights)})
+    if options.path is not None:
+        real = _real_images(spec, settings["num_classes"], options.path)
         source = dataclasses.replace(source, **real)
     return source
 
 
-def _with_weights_of(folder: Path, name: str, genotype: Genotype, wanted: BuildOptions) -> Source:
-    """The cell's network with the weights of an artifact, which bring all settings."""
-    refuse(wanted, f"the weights {folder} bring their settings",
+def _with_weights_of(folder: Path, name: str, genotype: Genotype, options: BuildOptions) -> Source:
+    """The source of a cell with the weights and settings of an artifact."""
+    refuse(options, f"the weights {folder} bring their settings",
             ("data", "channels", "layers", "num_classes", "in_channels", "size"))
-    kind = wanted.network or artifact.read_manifest(folder).network.kind
+    kind = options.network or artifact.read_manifest(folder).network.kind
     model = create_model(genotype, kind, weights=folder)
     data = model.facts["input"]["data"]
     source = from_model(model, f"{name}-{data}" if data else name)
     source.manifest = source.manifest.model_copy(update={
         "genotype": name, **origin_lines(name, genotype)})
-    if wanted.path is not None:
-        real = _real_images(source.manifest.input, model.settings["num_classes"], wanted.path,
+    if options.path is not None:
+        real = _real_images(source.manifest.input, model.settings["num_classes"], options.path,
                             source.manifest)
         source = dataclasses.replace(source, **real)
     return source
 
 
 def _sizes(data: str, kind: str, card: dict[str, Any]) -> dict[str, Any]:
-    """Channels and layers where the user gave none: of the shipped weights, or of the recipe."""
+    """Default channels and layers: those of the shipped weights, else of the recipe."""
     if card and card["network"]["kind"] == kind:
         return card["network"]
     if data in RECIPES:
@@ -196,39 +196,40 @@ def _sizes(data: str, kind: str, card: dict[str, Any]) -> dict[str, Any]:
 
 
 def _language(name: str, genotype: RecurrentGenotype, record: str | None,
-              wanted: BuildOptions) -> Source:
-    if wanted.network not in (None, "language"):
-        raise ValueError(f"{name} is a recurrent cell; it has no {wanted.network} network")
-    refuse(wanted, f"{name} is a recurrent cell",
+              options: BuildOptions) -> Source:
+    if options.network not in (None, "language"):
+        raise ValueError(f"{name} is a recurrent cell and has no {options.network} network")
+    refuse(options, f"{name} is a recurrent cell",
             ("channels", "layers", "num_classes", "in_channels", "size", "data", "path"))
-    named = _shipped(wanted)
-    brought = named or wanted.weights
-    if named or brought and not Path(brought).is_file():  # has its own settings
-        refuse(wanted, f"the weights {brought} bring their settings", ("vocabulary", "hidden"))
-        model = create_model(record or genotype, "language", weights=brought)
+    named = _shipped(options)
+    source_weights = named or options.weights
+    if named or source_weights and not Path(source_weights).is_file():  # with their own settings
+        refuse(options, f"the weights {source_weights} bring their settings",
+               ("vocabulary", "hidden"))
+        model = create_model(record or genotype, "language", weights=source_weights)
     else:
-        hidden = wanted.hidden or 200
-        vocabulary = wanted.vocabulary or DEFAULTS["language"]["vocabulary"]
+        hidden = options.hidden or 200
+        vocabulary = options.vocabulary or DEFAULTS["language"]["vocabulary"]
         fits.check_text(genotype, vocabulary, hidden)
-        torch.manual_seed(wanted.seed)
-        model = create_model(genotype, "language", weights=brought, vocabulary=vocabulary,
+        torch.manual_seed(options.seed)
+        model = create_model(genotype, "language", weights=source_weights, vocabulary=vocabulary,
                              embedding=hidden, hidden=hidden)
     data = model.facts.get("metrics", {}).get("data", "language")
     source = from_model(model, f"{name}-{data}")
     source.manifest = source.manifest.model_copy(update={
         "genotype": name, **origin_lines(name, genotype),
-        "trained": bool(brought) and source.manifest.trained})
+        "trained": bool(source_weights) and source.manifest.trained})
     return source
 
 
-def _shipped(wanted: BuildOptions) -> str | None:
-    """The data set that `--weights` names, where it names one."""
-    given = wanted.weights
-    return str(given) if given and weights.names_data(str(given)) else None
+def _shipped(options: BuildOptions) -> str | None:
+    """The data set named by `--weights`, or None."""
+    name = options.weights
+    return str(name) if name and weights.names_data(str(name)) else None
 
 
-def _input(data: str, wanted: BuildOptions) -> tuple[Input, list[str]]:
-    """Size, statistics and class names of a data set, changed where the user said so."""
+def _input(data: str, options: BuildOptions) -> tuple[Input, list[str]]:
+    """Size, statistics and class names of a data set, with the user's size and channels."""
     if data == "digits":
         digits = images.load("digits")
         spec = Input(height=8, width=8, channels=1, mean=digits.mean, std=digits.std, data=data)
@@ -243,27 +244,28 @@ def _input(data: str, wanted: BuildOptions) -> tuple[Input, list[str]]:
             labels = list(cifar.CIFAR10_LABELS) if data == "cifar10" else []
     else:
         raise ValueError(f"unknown data {choices(data, ('digits', *_IMAGES))}")
-    sizes = {"height": wanted.size, "width": wanted.size, "channels": wanted.in_channels}
+    sizes = {"height": options.size, "width": options.size, "channels": options.in_channels}
     changes: dict[str, Any] = {key: value for key, value in sizes.items()
                                if value and value != getattr(spec, key)}
-    if channels := changes.get("channels"):  # other channels, other statistics
+    if channels := changes.get("channels"):  # the statistics no longer apply
         changes |= {"mean": [0.5] * channels, "std": [0.5] * channels}
     if changes:
-        changes["data"] = None  # not that data set's images any more
+        changes["data"] = None  # no longer that data set's images
     return spec.model_copy(update=changes), labels
 
 
 def _real_images(spec: Input, classes: int | None, path: Path | None,
                  manifest: Manifest | None = None) -> _RealImages:
-    """Where the data set is at hand: `images`, a test image of each of the first classes, with
-    `labels`, `test`, all of them, and `calibration`; 0..255, (N, H, W, C).
+    """Real images of the data set if it is available, 0..255, (N, H, W, C): `images`, one test
+    image of each of the first classes, their `labels`, `test`, the whole test set, and
+    `calibration`.
 
-    Raises ValueError where those at `path` are no images for the network of `manifest`.
+    Raises ValueError if the images at `path` do not fit the network of `manifest`.
     """
     if spec.data != "digits" and path is None:
         return {}
     if spec.data is None:
-        raise ValueError(f"the images at {path} are not of this size or number of channels; leave "
+        raise ValueError(f"the images at {path} have another size or number of channels; leave "
                          "--path out")
     data = images.load_for(spec, spec.data, path)
     if path is not None and manifest is not None:

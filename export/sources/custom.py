@@ -1,8 +1,7 @@
-"""A custom model: a network of which only its graph is known, whatever it came from.
+"""A custom model: a network without a genotype, known only by its graph.
 
-It has no genotype.  What is exported is an ONNX graph with fixed sizes, folded
-(`export.network.onnx_fold`); the reference is what `expected` says, from PyTorch in float64 or from
-ONNX Runtime on the file as it was.
+The export starts from an ONNX graph with fixed sizes, folded by `export.network.onnx_fold`; the
+reference outputs come from PyTorch in float64 or from ONNX Runtime on the original file.
 """
 
 from __future__ import annotations
@@ -42,54 +41,54 @@ from zoo.artifact.manifest import (
 
 @dataclass
 class CustomModel(Source):
-    """`graph` is what is exported, `expected` what the network computes."""
+    """The source of a custom model: its exported `graph` and the `expected` outputs."""
 
     graph: onnx.ModelProto | None = None
     expected: parity.Reference | None = None
-    folded: int = 0  # nodes that are gone
-    single: Callable[[], CustomModel] | None = None  # the same with a batch of 1
+    folded: int = 0  # nodes removed by folding
+    single: Callable[[], CustomModel] | None = None  # builds the model with a batch of 1
 
-    def pipeline(self, *given: Any) -> Pipeline:
-        return CustomPipeline(self, *given)
+    def pipeline(self, *args: Any) -> Pipeline:
+        return CustomPipeline(self, *args)
 
 
-def source(kind: NetworkKind, name: str, found: onnx_fold.Folded, expected: parity.Reference,
+def source(kind: NetworkKind, name: str, folded: onnx_fold.Folded, expected: parity.Reference,
            origin: Origin | str, parameters: int, nodes: int, notes: Sequence[str] = (),
            images: Input | None = None, labels: Sequence[str] = (),
            multiply_adds: int | None = None,
            single: Callable[[], CustomModel] | None = None) -> CustomModel:
-    """The source of a folded graph, whose images it turns and whose names it makes plain.
+    """The source of a folded graph, with images channels last and portable tensor names.
 
-    `nodes` are those before it was folded.  With `images` it classifies them: its input is called
-    as they are, its outputs are logits and probabilities.  An `origin` that is no file is known by
-    its graph.
+    `nodes` counts the nodes before folding.  With `images` the network is a classifier: its input
+    has their name, its outputs are logits and probabilities.  If `origin` is not a file, its
+    sha256 is that of the graph.
     """
-    told = list(notes)
-    if not found.open_batch:
-        ones = all(sizes(value)[:1] == [1] for value in found.model.graph.input)
-        told.append(f"The {'batch is 1' if ones else 'shapes are fixed'}: {found.reason}.")
-    gone = max(0, nodes - len(found.model.graph.node))
-    told += _turn_and_rename(found.model, expected)
-    told += expected.notes()
-    takes, gives = ([_tensor(value) for value in values]
-                    for values in (found.model.graph.input, found.model.graph.output))
+    notes = list(notes)
+    graph = folded.model.graph
+    if not folded.open_batch:
+        ones = all(sizes(value)[:1] == [1] for value in graph.input)
+        notes.append(f"The {'batch is 1' if ones else 'shapes are fixed'}: {folded.reason}.")
+    removed = max(0, nodes - len(graph.node))
+    notes += _turn_and_rename(folded.model, expected)
+    notes += expected.notes()
+    takes, gives = ([_tensor(value) for value in values] for values in (graph.input, graph.output))
     for each in gives:
         each.scale, each.float32 = expected.scales[each.name], expected.float32.get(each.name, 0.0)
     if isinstance(origin, str):
         origin = Origin(file=origin, sha256=hashlib.sha256(
-            found.model.SerializeToString(deterministic=True)).hexdigest())
+            folded.model.SerializeToString(deterministic=True)).hexdigest())
     network = Network(kind=kind) if images is None else Network(
         kind=kind, num_classes=gives[0].shape[-1], in_channels=images.channels)
     manifest = Manifest(
         name=plain_name(name), task="tensors" if images is None else "image-classification",
         network=network, labels=list(labels),
         input=images or Input(name=takes[0].name if takes else "none", range=None),
-        outputs=[each.name for each in gives], takes=takes, gives=gives, notes=told, origin=origin,
-        trained=True, opset=converter.opset(found.model), parameters=parameters,
+        outputs=[each.name for each in gives], takes=takes, gives=gives, notes=notes, origin=origin,
+        trained=True, opset=converter.opset(folded.model), parameters=parameters,
         multiply_adds=multiply_adds)
     return CustomModel(model=None, genotype=None, manifest=manifest,  # pyright: ignore
-                       graph=found.model, expected=expected, folded=gone,
-                       single=single if found.open_batch else None)
+                       graph=folded.model, expected=expected, folded=removed,
+                       single=single if folded.open_batch else None)
 
 
 def _tensor(value: onnx.ValueInfoProto) -> Tensor:
@@ -99,16 +98,17 @@ def _tensor(value: onnx.ValueInfoProto) -> Tensor:
 
 
 def _turn_and_rename(model: onnx.ModelProto, expected: parity.Reference) -> list[str]:
-    """Images channels last, and names that every format takes; in the graph and the reference."""
+    """Move the channels of images last and rename tensors to names that every format accepts, in
+    the graph and the reference; returns notes for the manifest."""
     notes = []
     read = {name for node in model.graph.node for name in node.input} | set(expected.outputs)
     for value in [value for value in model.graph.input if value.name not in read]:
-        notes.append(f"{value.name} is not read by any node, and left out.")
+        notes.append(f"{value.name} is unused and removed.")
         model.graph.input.remove(value)
         del expected.inputs[value.name]
     for name in onnx_fold.turn_images(model):
         expected.inputs[name] = np.ascontiguousarray(expected.inputs[name].transpose(0, 2, 3, 1))
-        notes.append(f"{name} comes channels last, (batch, height, width, channels).")
+        notes.append(f"{name} is channels last, (batch, height, width, channels).")
     for values, side, prefix in ((model.graph.input, expected.inputs, "input"),
                                  (model.graph.output, expected.outputs, "output")):
         for value in values:
@@ -119,10 +119,10 @@ def _turn_and_rename(model: onnx.ModelProto, expected: parity.Reference) -> list
             taken = {name for node in model.graph.node for name in (*node.input, *node.output)}
             while plain in taken:
                 plain += "_"
-            notes.append(f"{value.name} is called {plain}: not every format takes its name.")
+            notes.append(f"{value.name} is renamed {plain}: not every format accepts its name.")
             tables: list[dict[str, Any]] = [side, expected.scales, expected.float32]
             for table in tables:
-                if value.name in table:  # where it was, as the order means something
+                if value.name in table:  # in place, as the order matters
                     items = [(plain if key == value.name else key, item)
                              for key, item in table.items()]
                     table.clear()
@@ -134,21 +134,21 @@ def _turn_and_rename(model: onnx.ModelProto, expected: parity.Reference) -> list
 def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
     for node in graph.node:
         for names in (node.input, node.output):
-            for place, name in enumerate(names):
+            for index, name in enumerate(names):
                 if name == old:
-                    names[place] = new
+                    names[index] = new
     for value in (*graph.input, *graph.output):
         if value.name == old:
             value.name = new
 
 
 class CustomPipeline(Pipeline):
-    """The hops of a build of a custom model."""
+    """The export of a custom model."""
 
     source: CustomModel
 
     def network(self) -> None:
-        """Nothing but the graph, which is checked before any work where it is to be converted."""
+        """Take the source's graph; if a hop converts it, check first that it can be converted."""
         source = self.source
         assert source.graph is not None and source.expected is not None
         self.expected, self.made[None] = source.expected, source.graph
@@ -157,8 +157,8 @@ class CustomPipeline(Pipeline):
             self._check(source.graph)
 
     def _check(self, graph: onnx.ModelProto) -> None:
-        """Raise UnsupportedNodeError where the graph cannot be converted; one that cannot be with
-        an open batch is taken with a batch of 1."""
+        """Raise UnsupportedNodeError if the graph cannot be converted; fall back to a batch of 1 if
+        it cannot be converted with an open batch."""
         from export.formats.saved_model import traced
 
         try:
@@ -173,16 +173,16 @@ class CustomPipeline(Pipeline):
             self.expected, self.made[None] = alone.expected, alone.graph
 
     def metadata(self) -> dict[str, Any]:
-        known = self.source.manifest
-        if known.task == "image-classification":
+        manifest = self.source.manifest
+        if manifest.task == "image-classification":
             return super().metadata()
-        return {"name": known.name, "task": known.task,
-                "takes": [each.model_dump() for each in known.takes],
-                "gives": [each.model_dump() for each in known.gives]}
+        return {"name": manifest.name, "task": manifest.task,
+                "takes": [each.model_dump() for each in manifest.takes],
+                "gives": [each.model_dump() for each in manifest.gives]}
 
     def fixture(self) -> None:
-        """The inputs of the reference and what they give, one tensor after the other, as raw
-        little-endian float32."""
+        """Write the inputs and outputs of the reference, tensor after tensor, as raw little-endian
+        float32."""
         (self.folder / "fixtures").mkdir()
         self.fixture_entry = Fixture(input="fixtures/input.bin", logits="fixtures/outputs.bin",
                                      count=self.expected.count)
@@ -214,9 +214,9 @@ class CustomPipeline(Pipeline):
 
 
 def reference_of(directory: Path, manifest: Manifest) -> parity.Reference:
-    """What the fixture of an artifact of a custom model says.
+    """The reference inputs and outputs in the fixture of a custom model's artifact.
 
-    Raises ArtifactError where it is missing or has not the bytes that it should.
+    Raises ArtifactError if it is missing or has the wrong size.
     """
     assert manifest.fixture and manifest.parity
     count, sides = manifest.fixture.count, []
@@ -233,10 +233,10 @@ def reference_of(directory: Path, manifest: Manifest) -> parity.Reference:
             first = last
         sides.append(values)
     batched = all(tensor.shape[:1] == [None] for tensor in manifest.takes)
-    # An export of an earlier version told one limit for all outputs, and no scales.
-    told = next((entry.limit for entry in manifest.parity
-                 if entry.hop == "onnx" and not entry.outputs), 0.0)
-    float32 = {each.name: each.float32 if each.scale else told * parity.largest_of(
+    # Earlier versions stored one limit for all outputs, and no scales.
+    limit = next((entry.limit for entry in manifest.parity
+                  if entry.hop == "onnx" and not entry.outputs), 0.0)
+    float32 = {each.name: each.float32 if each.scale else limit * parity.largest_of(
         sides[1][each.name]) / parity.SLACK for each in manifest.gives}
     scales = {each.name: each.scale or parity.largest_of(sides[1][each.name])
               for each in manifest.gives}

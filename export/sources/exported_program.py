@@ -1,6 +1,7 @@
 """A .pt2 file of `torch.export.save`, or an ExportedProgram, as a source.
 
-The reference is the program in float64: its graph, with every cast to float32 as one to float64.
+The reference is the program's graph in float64, with every cast to float32 replaced by one to
+float64.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from zoo.artifact.manifest import Origin
 
 
 def from_file(path: Path, shapes: Sequence[str] = ()) -> CustomModel:
-    """The source of the .pt2 file at `path`.  `shapes`, as ``NAME=1,3,224,224``, say how large
-    inputs are whose sizes the program leaves open; else they are those of its example.
+    """The source of the .pt2 file at `path`.  `shapes`, as ``NAME=1,3,224,224``, set sizes that the
+    program leaves open; by default they are those of its example.
 
-    Raises ProgramError for a file that cannot be used.
+    Raises ProgramError for an unusable file.
     """
     from export.sources.onnx_file import parsed
 
@@ -38,14 +39,14 @@ def from_file(path: Path, shapes: Sequence[str] = ()) -> CustomModel:
 
 def from_program(program: ExportedProgram, name: str, what: str, origin: Origin | str,
                  shapes: Mapping[str, Sequence[int]] | None = None) -> CustomModel:
-    """The source of a program that torch.export has traced.  Errors are as those of `from_file`."""
+    """The source of a program traced by torch.export.  Raises ProgramError as `from_file` does."""
     torch_program.check(program, what)
     inputs = module.inputs_of(program)
     call = Call(tuple(_example(program, node, (shapes or {}).get(node.name), what)
                       for node in inputs), {}, [node.name for node in inputs])
     unknown = set(shapes or {}) - set(call.names)
     if unknown:
-        raise ProgramError(f"{what}: there is no input {min(unknown)!r}; it has "
+        raise ProgramError(f"{what} has no input {min(unknown)!r}; its inputs are "
                            f"{', '.join(call.names)}")
     for node, value in zip(inputs, call.tensors):
         _check_fits(node, value, what)
@@ -53,23 +54,24 @@ def from_program(program: ExportedProgram, name: str, what: str, origin: Origin 
     narrow, wide = _Structured(program), _Structured(program, wide=True).double()
     batched = call.batch is not None and all(module.is_open(node) for node in inputs)
 
-    def made(single: str = "") -> CustomModel:
-        found = module.folded(program, call, outputs, what, batched and not single, single,
-                              "the program was exported for it")
-        given = call if found.open_batch or not batched else call.row(0)
-        expected, told = module.reference(narrow, wide, program, given, outputs, found.open_batch,
-                                          what)
+    def build(single: str = "") -> CustomModel:
+        folded = module.folded(program, call, outputs, what, batched and not single, single,
+                               "the program was exported for it")
+        inputs = call if folded.open_batch or not batched else call.row(0)
+        expected, notes = module.reference(narrow, wide, program, inputs, outputs,
+                                           folded.open_batch, what)
         count = sum(each.numel() for each in program.state_dict.values()
                     if isinstance(each, nn.Parameter))
-        return custom.source("pt2", name, found, expected, origin, count,
-                             len(program.graph.nodes), told,
-                             single=lambda: made("a node needs a known one"))
+        return custom.source("pt2", name, folded, expected, origin, count,
+                             len(program.graph.nodes), notes,
+                             single=lambda: build("a node needs a fixed one"))
 
-    return made()
+    return build()
 
 
 class _Structured(nn.Module):
-    """A program that takes its tensors one after the other, and gives what it was traced with."""
+    """A program that takes its tensors as positional arguments and returns the original output
+    structure."""
 
     def __init__(self, program: ExportedProgram, wide: bool = False) -> None:
         super().__init__()
@@ -83,28 +85,27 @@ class _Structured(nn.Module):
 
 def _example(program: ExportedProgram, node: torch.fx.Node, shape: Sequence[int] | None,
              what: str) -> Tensor:
-    """A tensor for an input: that which the program was saved with, or one of its values at the
-    sizes that the user says."""
+    """An example tensor for an input: the saved one, or values of it resampled to `shape`."""
     value = node.meta.get("val")
     if not isinstance(value, Tensor):
-        raise ProgramError(f"{what}: its input {node.name} is no tensor")
-    saved = dict(zip(program.graph_signature.user_inputs,
-                     pytree.tree_leaves(program.example_inputs or ())))
-    given = saved.get(node.name)
-    if given is not None and shape is None:
-        return given.detach().cpu().contiguous()
+        raise ProgramError(f"{what}: its input {node.name} is not a tensor")
+    examples = dict(zip(program.graph_signature.user_inputs,
+                        pytree.tree_leaves(program.example_inputs or ())))
+    saved = examples.get(node.name)
+    if saved is not None and shape is None:
+        return saved.detach().cpu().contiguous()
     if shape is None:
         shape = [size if isinstance(size, int) else 0 for size in value.shape]
         if 0 in shape[1:]:
             shown = ",".join(str(size or "?") for size in shape)
-            raise ProgramError(f"{what}: input {node.name!r} is open in sizes other than the batch "
-                               f"({shown}); say them, as in --input-shape "
+            raise ProgramError(f"{what}: input {node.name!r} has open sizes besides the batch "
+                               f"({shown}); set them, as in --input-shape "
                                f"{node.name}={shown.replace('?', '64')}")
         shape = [size or 1 for size in shape]
     generator = torch.Generator().manual_seed(0)
-    if given is not None and given.numel():
-        places = torch.randint(given.numel(), tuple(shape), generator=generator)
-        return given.detach().cpu().flatten()[places]
+    if saved is not None and saved.numel():
+        indices = torch.randint(saved.numel(), tuple(shape), generator=generator)
+        return saved.detach().cpu().flatten()[indices]
     if value.dtype.is_floating_point:
         return torch.rand(tuple(shape), generator=generator)
     return torch.randint(2, tuple(shape), generator=generator).to(value.dtype)
@@ -113,7 +114,7 @@ def _example(program: ExportedProgram, node: torch.fx.Node, shape: Sequence[int]
 def _check_fits(node: torch.fx.Node, value: Tensor, what: str) -> None:
     shape = node.meta["val"].shape
     if len(shape) != value.ndim or any(
-            isinstance(size, int) and size != given for size, given in zip(shape, value.shape)):
+            isinstance(size, int) and size != other for size, other in zip(shape, value.shape)):
         shown = ",".join(str(size) if isinstance(size, int) else "?" for size in shape)
-        raise ProgramError(f"{what}: input {node.name!r} has shape {shown}, and "
-                           f"{','.join(map(str, value.shape))} does not fit it")
+        raise ProgramError(f"{what}: input {node.name!r} has shape {shown}, which "
+                           f"{','.join(map(str, value.shape))} does not fit")

@@ -1,4 +1,4 @@
-"""An ONNX file as a source: the reference is ONNX Runtime on the file as it is."""
+"""An ONNX file as a source; the reference is ONNX Runtime on the unmodified file."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ _SAMPLES = 4
 
 def from_file(path: Path, shapes: Sequence[str] = (), size: int | None = None,
               single: str = "") -> CustomModel:
-    """The source of the ONNX file at `path`.  `shapes`, as ``NAME=1,3,224,224``, say what the file
-    leaves open, and `size` height and width of images.  `single` is why the batch has to be 1.
+    """The source of the ONNX file at `path`.  `shapes`, as ``NAME=1,3,224,224``, set sizes that the
+    file leaves open, `size` height and width of images.  `single` is why the batch has to be 1.
 
-    Raises OnnxFileError for a file that cannot be used, and UnsupportedNodeError for an opset that
-    is not read.
+    Raises OnnxFileError for an unusable file, UnsupportedNodeError for an unsupported opset.
     """
     what = str(path)
     content = onnx_file.read(path)
@@ -37,25 +36,25 @@ def from_file(path: Path, shapes: Sequence[str] = (), size: int | None = None,
     reals = onnx.ModelProto.FromString(content.SerializeToString())
     other = onnx_file.in_float32(reals)
     notes = [f"Numbers of {' and '.join(other)} are computed in float32."] if other else []
-    wanted = onnx_fold.fixed_shapes(reals, dict(parsed(each) for each in shapes), size, what)
-    found = onnx_fold.fold(reals, wanted, what, single)
-    given = content if other == ["float64"] else reals
-    expected = _reference(given, wanted, found.open_batch, what)
+    fixed = onnx_fold.fixed_shapes(reals, dict(parsed(each) for each in shapes), size, what)
+    folded = onnx_fold.fold(reals, fixed, what, single)
+    original = content if other == ["float64"] else reals
+    expected = _reference(original, fixed, folded.open_batch, what)
     return custom.source(
-        "onnx", path.stem, found, expected, Origin(file=path.name, sha256=sha256),
+        "onnx", path.stem, folded, expected, Origin(file=path.name, sha256=sha256),
         _parameters(content), len(content.graph.node), notes,
-        single=lambda: from_file(path, shapes, size, "a node needs a known one"))
+        single=lambda: from_file(path, shapes, size, "a node needs a fixed one"))
 
 
 def parsed(text: str) -> tuple[str, list[int]]:
-    """Name and shape of ``NAME=1,3,224,224``.  Raises OnnxFileError for what is none."""
+    """Name and shape of ``NAME=1,3,224,224``.  Raises OnnxFileError for any other text."""
     name, sign, numbers = text.rpartition("=")
     try:
         shape = [int(number) for number in numbers.split(",")]
     except ValueError:
         shape = []
     if not sign or not shape or min(shape) < 1:
-        raise OnnxFileError(f"--input-shape {text!r} is no shape; it is NAME=1,3,224,224")
+        raise OnnxFileError(f"--input-shape {text!r} is not a shape; write NAME=1,3,224,224")
     return name, shape
 
 
@@ -63,16 +62,16 @@ def _check_values(model: onnx.ModelProto, what: str) -> None:
     for value in (*true_inputs(model), *model.graph.output):
         kind = value.type.tensor_type.elem_type
         if not value.type.HasField("tensor_type"):
-            raise OnnxFileError(f"{what}: {value.name!r} is no tensor but a sequence or the like, "
-                                "which no browser takes")
+            raise OnnxFileError(f"{what}: {value.name!r} is a sequence, map or optional, not a "
+                                "tensor, which no browser supports")
         if kind == onnx.TensorProto.STRING or kind in (onnx.TensorProto.COMPLEX64,
                                                        onnx.TensorProto.COMPLEX128):
-            raise OnnxFileError(f"{what}: {value.name!r} is of text or of complex numbers, which "
-                                "are not converted")
+            raise OnnxFileError(f"{what}: {value.name!r} holds text or complex numbers, which "
+                                "cannot be converted")
 
 
 def _parameters(model: onnx.ModelProto) -> int:
-    """Elements of the weights that are real numbers."""
+    """The number of weights, integers other than 8-bit ones excluded."""
     tensors = [*model.graph.initializer,
                *(a.t for node in model.graph.node if node.op_type == "Constant"
                  for a in node.attribute if a.name == "value")]
@@ -83,27 +82,28 @@ def _parameters(model: onnx.ModelProto) -> int:
 
 def _reference(model: onnx.ModelProto, shapes: dict[str, list[int]], open_batch: bool, what: str
                ) -> parity.Reference:
-    """What the file as it is makes of random inputs, each alone.  How far ONNX Runtime is from it
-    without its optimizations says how near float32 comes."""
-    given = [onnx_samples.samples(model, shapes, seed)
-             for seed in range(_SAMPLES if open_batch else 1)]
+    """The outputs of the file for random inputs, each run alone.  The float32 error is estimated
+    from ONNX Runtime without its optimizations."""
+    samples = [onnx_samples.samples(model, shapes, seed)
+               for seed in range(_SAMPLES if open_batch else 1)]
     try:
-        made = onnx_samples.outputs_of_each(model, given)
-        again = onnx_samples.outputs(model, given[0], optimized=False)
+        results = onnx_samples.outputs_of_each(model, samples)
+        unoptimized = onnx_samples.outputs(model, samples[0], optimized=False)
     except Exception as error:
         raise OnnxFileError(f"{what}: ONNX Runtime cannot run it: "
                             f"{' '.join(str(error).split())[:300]}") from None
-    inputs = {name: np.concatenate([each[name] for each in given]) for name in shapes} \
-        if open_batch else given[0]
-    outputs = {name: np.concatenate([each[name] for each in made]) if open_batch else made[0][name]
-               for name in made[0]}
+    inputs = {name: np.concatenate([each[name] for each in samples]) for name in shapes} \
+        if open_batch else samples[0]
+    first = results[0]
+    outputs = {name: np.concatenate([each[name] for each in results]) if open_batch else first[name]
+               for name in first}
     float32 = {}
     for name, value in outputs.items():
         if not np.isfinite(value.astype(np.float64)).all():
             raise OnnxFileError(f"{what}: its output {name!r} is not finite for random inputs, so "
-                                "nothing could be proved")
-        apart = np.abs(again[name].astype(np.float64) - made[0][name].astype(np.float64))
-        float32[name] = float(apart.max(initial=0))
+                                "parity cannot be checked")
+        errors = np.abs(unoptimized[name].astype(np.float64) - first[name].astype(np.float64))
+        float32[name] = float(errors.max(initial=0))
     narrowed = {name: value.astype(np.float32) if value.dtype.kind == "f" else value
                 for name, value in inputs.items()}
     return parity.Reference(narrowed, outputs, 0, float32, open_batch)

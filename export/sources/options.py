@@ -1,4 +1,4 @@
-"""What a user of `zoo build` asked for."""
+"""The options of `zoo build`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 @dataclasses.dataclass
 class BuildOptions:
-    """What a user asked for; None where nothing was said."""
+    """The options of a build; None where an option is not given."""
 
     network: str | None = None
     data: str | None = None
-    path: Path | None = None  # where the data set lies, for real inputs
-    weights: Path | str | None = None  # a file, an artifact, or the data set of shipped ones
+    path: Path | None = None  # folder of the data set, for real inputs
+    weights: Path | str | None = None  # a file, an artifact, or the data set of shipped weights
     channels: int | None = None
     layers: int | None = None
     num_classes: int | None = None
@@ -23,12 +23,12 @@ class BuildOptions:
     vocabulary: int | None = None
     hidden: int | None = None
     seed: int = 0
-    select: str | None = None  # of several genotypes in a file
+    select: str | None = None  # one of several genotypes in a file
     input_shape: tuple[str, ...] | None = None  # NAME=1,3,224,224, of an ONNX file
 
 
-def refuse(wanted: BuildOptions, what: str, options: Sequence[str]) -> None:
-    """Raise ValueError for the first of `options` that was given."""
-    for name in options:
-        if getattr(wanted, name) is not None:
+def refuse(options: BuildOptions, what: str, names: Sequence[str]) -> None:
+    """Raise ValueError for the first option of `names` that is given."""
+    for name in names:
+        if getattr(options, name) is not None:
             raise ValueError(f"{what}; leave --{name.replace('_', '-')} out")

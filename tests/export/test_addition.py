@@ -103,7 +103,7 @@ def test_one_manifest_has_one_precision_and_one_converter(tmp_path, monkeypatch,
         FORMATS[there], name="other", place="other/model.onnx"))
     monkeypatch.setattr("export.pipeline.check_packages", lambda *_: None)
     words = small(), ["other"], tmp_path / "out", "float32", "onnx-tf"
-    with pytest.raises(ArtifactError, match=f"out holds {there} of {asked}; .* --replace"):
+    with pytest.raises(ArtifactError, match=f"out holds {there} with {asked}; .* --replace"):
         build(*words)
     assert contents(tmp_path) == before
     assert "onnx/model.onnx" not in build(*words, replace=True).files
@@ -177,18 +177,18 @@ def test_a_training_of_another_network_is_never_replaced(run, tmp_path, replace)
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("place, said", [("run", "a training"), ("out", "an export")])
-def test_an_import_replaces_neither(run, tmp_path, place, said):
+@pytest.mark.parametrize("target, content", [("run", "a training"), ("out", "an export")])
+def test_an_import_replaces_neither(run, tmp_path, target, content):
     import torch
 
     from zoo.checkpoints.importing import import_checkpoint
 
-    folder = run[0] if place == "run" else tmp_path / "out"
-    if place == "out":
+    folder = run[0] if target == "run" else tmp_path / "out"
+    if target == "out":
         build(small(), ["onnx"], folder)
     torch.save(create_model("DARTS", channels=4, layers=3).state_dict(), tmp_path / "a.pt")
     before = contents(folder)
-    with pytest.raises(ArtifactError, match=f"holds {said}, .* choose another folder with -o"):
+    with pytest.raises(ArtifactError, match=f"holds {content}, .* choose another folder with -o"):
         import_checkpoint(tmp_path / "a.pt", "DARTS", folder)
     assert contents(folder) == before
     with pytest.raises(ArtifactError), writing(folder):

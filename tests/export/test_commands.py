@@ -142,7 +142,7 @@ def test_a_build_keeps_the_other_files_of_the_folder(words, copied, tmp_path):
     result = zoo("build", *words, "-e", "onnx", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-2:] == [
-        "kept there as it was: savedmodel, tflite, tfjs",
+        "kept: savedmodel, tflite, tfjs",
         "next: zoo demo exports/DARTS-digits"]
     assert (folder / "tfjs/model.json").is_file() and (folder / "onnx/model.onnx").is_file()
 
@@ -188,7 +188,7 @@ def test_verify_finds_wrong_weights_with_matching_hashes(copied, tmp_path):
     path.write_bytes(raw)
     finalize(copied, read_manifest(copied))
     result = zoo("verify", copied, cwd=tmp_path)
-    refused(result, "tfjs did not agree")
+    refused(result, "verification failed: tfjs")
 
 
 @pytest.mark.parametrize("part, key, value", [
@@ -208,7 +208,7 @@ def test_verify_names_a_format_that_cannot_be_read(copied, tmp_path):
     (copied / "tfjs/model.json").write_text("{}")
     finalize(copied, read_manifest(copied))
     result = zoo("verify", copied, cwd=tmp_path)
-    refused(result, "tfjs did not agree")
+    refused(result, "verification failed: tfjs")
     assert "cannot be run" in result.stdout
 
 
@@ -283,7 +283,7 @@ def test_too_large_for_memory_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("change, why", [
     ({}, "give the test images of cifar10 with --path"),
-    ({"data": None}, "its images are of no known data set"),
+    ({"data": None}, "the data set of its images is unknown"),
     ({"task": "language-model-step"}, "a language model has no test images"),
 ])
 def test_the_note_on_unmeasured_agreement(change, why):
@@ -291,11 +291,11 @@ def test_the_note_on_unmeasured_agreement(change, why):
         "task": "image-classification", "precision": "uint8",
         "input": types.SimpleNamespace(data=change.get("data", "cifar10"))} | change)
     assert commands._unmeasured(manifest) == (
-        f"uint8 weights: how often they give the answer of float32 was not measured; {why}")
+        f"uint8 weights: agreement with float32 is not measured; {why}")
 
 
 def test_a_build_of_rounded_weights_without_test_images_notes_it(tmp_path):
     result = zoo("build", "DARTS", "-e", "tfjs", "--precision", "uint8", "--size", 16,
                  "--channels", 4, "--layers", 3, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "was not measured; its images are of no known data set" in result.stdout
+    assert "is not measured; the data set of its images is unknown" in result.stdout

@@ -58,16 +58,16 @@ def test_a_found_cell_is_exported_with_its_source(kind, tmp_path):
 
 
 def test_from_the_search_to_the_zoo_and_to_an_artifact(tmp_path):
-    """The commands of a user, one after the other."""
+    """The commands as a user runs them."""
     def succeeded(app, *words):
         result = CliRunner().invoke(app, list(map(str, words)))
         assert result.exit_code == 0, result.output
         return result.output
 
     small = ["--channels", 4, "--layers", 3]
-    told = succeeded(search, "run", "--epochs", 1, *small, "--batch-size", 300, "-o",
+    output = succeeded(search, "run", "--epochs", 1, *small, "--batch-size", 300, "-o",
                      tmp_path / "run-7", "--seed", 3)
-    assert "zoo build DARTS1_DIGITS_3 --export tfjs" in told
+    assert "zoo build DARTS1_DIGITS_3 --export tfjs" in output
     source = "search run run-7: darts order 1 on digits, seed 3"
     assert f"yours: {source}" in succeeded(zoo_app, "list")
     assert f"source    {source}" in succeeded(zoo_app, "show", "darts1_digits_3")

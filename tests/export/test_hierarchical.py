@@ -37,8 +37,8 @@ def test_hierarchical_genotypes_export(genotype, size, channels, tmp_path):
 
 def test_a_file_becomes_an_artifact(tmp_path):
     (tmp_path / "mine.json").write_text(to_json(MOTIFS))
-    wanted = BuildOptions(channels=4, layers=3)
-    build(find(str(tmp_path / "mine.json"), wanted), ["onnx"], tmp_path / "out")
+    options = BuildOptions(channels=4, layers=3)
+    build(find(str(tmp_path / "mine.json"), options), ["onnx"], tmp_path / "out")
     manifest = read_manifest(tmp_path / "out")
     assert (manifest.genotype, manifest.network.kind) == ("mine", "cifar")
     kept = json.loads((tmp_path / "out/genotype.json").read_text())

@@ -1,5 +1,5 @@
-"""Integers of 8 bits: calibrated on images, stated beside float32, and refused where they are not
-the same for all formats of an artifact."""
+"""8-bit integers: calibrated on images, compared with float32, and refused unless all formats of an
+artifact support them."""
 
 import numpy as np
 import onnx
@@ -25,24 +25,23 @@ def int8(tmp_path_factory):
     return folder, build(find("DARTS", BuildOptions()), ["onnx", "tflite"], folder, "int8")
 
 
-def test_the_answers_and_the_bytes_are_stated(int8):
+def test_agreement_and_bytes_are_recorded(int8):
     folder, manifest = int8
     assert manifest.precision == "int8"
-    for told in manifest.agreement:
-        assert (told.precision, told.images, told.where) == ("int8", 360, "Python")
-        assert told.share > 0.97 and told.bytes < 0.75 * told.float32_bytes
-        assert told.bytes == (folder / FORMATS[told.format].place).stat().st_size
-        assert f"| {FORMATS[told.format].title} | int8 | {told.share:.2%} | 360 of digits" in \
+    for entry in manifest.agreement:
+        assert (entry.precision, entry.images, entry.where) == ("int8", 360, "Python")
+        assert entry.share > 0.97 and entry.bytes < 0.75 * entry.float32_bytes
+        assert entry.bytes == (folder / FORMATS[entry.format].place).stat().st_size
+        assert f"| {FORMATS[entry.format].title} | int8 | {entry.share:.2%} | 360 of digits" in \
             (folder / "README.md").read_text()
-    assert [told.format for told in manifest.agreement] == ["onnx", "tflite"]
+    assert [entry.format for entry in manifest.agreement] == ["onnx", "tflite"]
     rows = verify.formats_of(folder)
     assert [(row.name, row.verdict) for row in rows[1:]] == [("onnx", "agrees"),
                                                             ("tflite", "agrees")]
 
 
-def test_pixels_and_answers_stay_float32(int8):
-    """The normalization is before the first integer; the classifier and the softmax are after the
-    last one."""
+def test_inputs_and_outputs_stay_float32(int8):
+    """The normalization precedes the first integers; classifier and softmax follow the last."""
     folder, _ = int8
     graph = onnx.load(folder / "onnx/model.onnx").graph
     kinds = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
@@ -55,12 +54,12 @@ def test_pixels_and_answers_stay_float32(int8):
     logits, probabilities = (made_by[value.name] for value in graph.output)
     assert (logits.op_type, probabilities.op_type) == ("Gemm", "Softmax")
     assert made_by[logits.input[0]].op_type == "DequantizeLinear"
-    assert logits.input[1] not in made_by  # as it was
+    assert logits.input[1] not in made_by  # unchanged
     images = load("digits").test.images[:4].astype(np.float32)
     for name in ("onnx", "tflite"):
-        found = FORMATS[name].load(folder / FORMATS[name].place)({pixels: images})
-        assert {value.dtype for value in found.values()} == {np.dtype(np.float32)}
-        np.testing.assert_allclose(found["probabilities"].sum(1), 1, atol=1e-5)
+        outputs = FORMATS[name].load(folder / FORMATS[name].place)({pixels: images})
+        assert {value.dtype for value in outputs.values()} == {np.dtype(np.float32)}
+        np.testing.assert_allclose(outputs["probabilities"].sum(1), 1, atol=1e-5)
 
 
 def test_every_channel_of_a_filter_has_a_scale(int8):
@@ -82,7 +81,7 @@ def test_the_same_input_gives_the_same_bytes(int8, tmp_path):
     assert contents(tmp_path / "again")["onnx/model.onnx"] == contents(folder)["onnx/model.onnx"]
 
 
-def test_what_is_before_the_first_weights_stays_in_float():
+def test_nodes_before_the_first_weights_stay_in_float32():
     def node(kind, reads, gives):
         return onnx.helper.make_node(kind, reads.split(), [gives], name=gives)
 
@@ -100,8 +99,8 @@ def test_what_is_before_the_first_weights_stays_in_float():
     (["tfjs"], "is for onnx, tflite weights; add onnx to the formats"),
     (["onnx", "tfjs"], "build tfjs without it into another folder"),
     (["savedmodel", "tflite"], "build savedmodel without it into another folder"),
-    (["onnx"], "name the folder of images of its own with --path")])
-def test_what_makes_no_sense_is_refused(formats, words, tmp_path):
+    (["onnx"], "give the folder of images for this network with --path")])
+def test_formats_without_int8_are_refused(formats, words, tmp_path):
     with pytest.raises(ValueError, match=words):
         build(small(), formats, tmp_path / "out", "int8")
     assert list(tmp_path.iterdir()) == []
@@ -117,12 +116,12 @@ def test_an_artifact_is_int8_as_a_whole(int8, tmp_path):
     build(source, ["onnx"], tmp_path / "out", "int8")
     before = contents(tmp_path / "out")
     for formats, precision in ((["tflite"], "float32"), (["tfjs"], "float32"), (["tfjs"], "uint8")):
-        with pytest.raises(ArtifactError, match="holds onnx of --precision int8; build with that"):
+        with pytest.raises(ArtifactError, match="holds onnx with --precision int8; build with"):
             build(source, formats, tmp_path / "out", precision)
     assert contents(tmp_path / "out") == before
 
 
-def test_ranges_are_found_on_images_of_the_data_set():
+def test_ranges_are_calibrated_on_images_of_the_data_set():
     digits = load("digits").train.images
     inputs = calibration.inputs_of(find("DARTS", BuildOptions()))
     assert inputs["pixels"].shape == (calibration.COUNT, 8, 8, 1)

@@ -25,7 +25,7 @@ def test_nas_bench_201_cells_export(cell, size, channels, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", [name for name in CELLS if name != "NB201_best_cifar100"])
-def test_the_other_published_ones_export(cell, tmp_path):
+def test_the_other_published_cells_export(cell, tmp_path):
     export_small(trained_looking(cell), images_of(32), tmp_path / "out")
 
 
@@ -36,7 +36,7 @@ def test_a_build_has_the_sizes_of_the_kinds_recipe(data, channels, layers):
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"network": "language"}, "NB201_ResNet is a NAS-Bench-201 cell; it has no language network"),
+    ({"network": "language"}, "NB201_ResNet is a NAS-Bench-201 cell and has no language network"),
     ({"network": "imagenet"}, "has no imagenet network; use network='nasbench201'"),
     ({"data": "imagenet"}, "has no imagenet network; use network='nasbench201'"),
     ({"network": "mesh"}, "unknown network 'mesh'"),

@@ -1,4 +1,4 @@
-"""Runtimes: those of the table, and a new one, run an artifact."""
+"""The runtimes of the table, and a new one, run an artifact."""
 
 import shutil
 import subprocess
@@ -52,9 +52,9 @@ def test_wrong_numbers_in_a_runtime_fail(artifact, monkeypatch):
     monkeypatch.setitem(RUNTIMES, "own", Runtime("own", "onnx", ("right", "wrong"), load=load))
     right, wrong = verify.in_runtime(artifact, "own")
     assert (right.name, right.failed) == ("own right", False) and right.difference <= right.limit
-    assert wrong.failed and "changed the numbers" in wrong.verdict
+    assert wrong.failed and "differs by" in wrong.verdict
     result = zoo("verify", artifact, "--runtime", "own", "--backend", "wrong")
-    assert result.exit_code == 1 and "own wrong did not agree" in result.stderr
+    assert result.exit_code == 1 and "verification failed: own wrong" in result.stderr
 
 
 def test_a_runtime_outside_this_process(artifact, monkeypatch):
@@ -68,7 +68,7 @@ def test_a_runtime_outside_this_process(artifact, monkeypatch):
     monkeypatch.setitem(RUNTIMES, "own", own)
     for asked, failed in ((None, False), (["gone"], True)):
         gone = verify.in_runtime(artifact, "own", asked)[-1]
-        assert (gone.verdict, gone.failed) == ("not here: no such card", failed)
+        assert (gone.verdict, gone.failed) == ("unavailable: no such card", failed)
     (here,) = verify.in_runtime(artifact, "own", ["here"])
     assert (here.verdict, here.difference, here.failed) == ("agrees", 1e-7, False)
     monkeypatch.setitem(RUNTIMES, "own", replace(own, verify=lambda *_: [
@@ -104,5 +104,5 @@ def test_help_imports_nothing_heavy(command):
     code = ("import sys\nfrom zoo.cli import app\n"
             f"app(['{command}', '--help'], standalone_mode=False)\n"
             "print({'torch', 'tensorflow', 'onnx', 'numpy', 'playwright'} & set(sys.modules))")
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert told.stdout.endswith("set()\n"), told.stdout + told.stderr
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.endswith("set()\n"), result.stdout + result.stderr

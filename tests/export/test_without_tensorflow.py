@@ -1,4 +1,4 @@
-"""Without TensorFlow, as on a Python that it has no release for yet."""
+"""Commands without TensorFlow, as on a Python without a TensorFlow release."""
 
 import os
 import subprocess

@@ -1,1 +1,1 @@
-"""One file per family of operations; each function converts one ONNX operation."""
+"""Converters of ONNX operations, one file per family."""

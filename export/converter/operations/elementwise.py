@@ -1,4 +1,4 @@
-"""Operations of each element, alone or with those at the same place of other tensors."""
+"""Elementwise operations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 from export.converter.node import Inputs, Node, converts
 from export.converter.value import Value, elementwise, narrow
 
-# --- of one tensor -------------------------------------------------------------------------
+# --- one tensor ----------------------------------------------------------------------------
 
 
 def _unary(op_type: str, function: Callable[[tf.Tensor], tf.Tensor], *versions: int) -> None:
@@ -39,8 +39,8 @@ for _name, _function, _versions in (
     _unary(_name, _function, *_versions)
 
 
-def _of_attributes(op_type: str, *versions: int) -> Callable[..., None]:
-    """Registers a function of a node and a tensor."""
+def _with_attributes(op_type: str, *versions: int) -> Callable[..., None]:
+    """Register a function of a node and a tensor."""
     def register(function: Callable[[Node, tf.Tensor], tf.Tensor]) -> None:
         converts(op_type, *versions)(
             lambda node, inputs: elementwise(lambda x: function(node, x), inputs[:1]))
@@ -48,52 +48,52 @@ def _of_attributes(op_type: str, *versions: int) -> Callable[..., None]:
     return register
 
 
-@_of_attributes("LeakyRelu", 1, 6, 16)
+@_with_attributes("LeakyRelu", 1, 6, 16)
 def leaky_relu(node: Node, x: tf.Tensor) -> tf.Tensor:
     return tf.nn.leaky_relu(x, node.get("alpha", 0.01))
 
 
-@_of_attributes("Elu", 1, 6, 22)
+@_with_attributes("Elu", 1, 6, 22)
 def elu(node: Node, x: tf.Tensor) -> tf.Tensor:
     alpha = node.get("alpha", 1.0)
     return tf.nn.elu(x) if alpha == 1 else tf.nn.relu(x) + alpha * tf.nn.elu(-tf.nn.relu(-x))
 
 
-@_of_attributes("Celu", 12, 28)
+@_with_attributes("Celu", 12, 28)
 def celu(node: Node, x: tf.Tensor) -> tf.Tensor:
     alpha = node.get("alpha", 1.0)
     return tf.nn.relu(x) + alpha * tf.nn.elu(-tf.nn.relu(-x) / alpha)
 
 
-@_of_attributes("Selu", 1, 6, 22)
+@_with_attributes("Selu", 1, 6, 22)
 def selu(node: Node, x: tf.Tensor) -> tf.Tensor:
     alpha, gamma = node.get("alpha", 1.6732632), node.get("gamma", 1.0507010)
     return gamma * (tf.nn.relu(x) + alpha * tf.nn.elu(-tf.nn.relu(-x)))
 
 
-@_of_attributes("ThresholdedRelu", 10, 22)
+@_with_attributes("ThresholdedRelu", 10, 22)
 def thresholded_relu(node: Node, x: tf.Tensor) -> tf.Tensor:
     return tf.where(x > node.get("alpha", 1.0), x, 0.0)
 
 
-@_of_attributes("HardSigmoid", 1, 6, 22)
+@_with_attributes("HardSigmoid", 1, 6, 22)
 def hard_sigmoid(node: Node, x: tf.Tensor) -> tf.Tensor:
     scaled = node.get("alpha", 0.2) * x + node.get("beta", 0.5)
     return tf.clip_by_value(scaled, 0.0, 1.0)
 
 
-@_of_attributes("Gelu", 20)
+@_with_attributes("Gelu", 20)
 def gelu(node: Node, x: tf.Tensor) -> tf.Tensor:
     return tf.nn.gelu(x, approximate=node.get("approximate", "none") == "tanh")
 
 
-@_of_attributes("Swish", 24)
+@_with_attributes("Swish", 24)
 def swish(node: Node, x: tf.Tensor) -> tf.Tensor:
     alpha = node.get("alpha", 1.0)
     return x * tf.sigmoid(x if alpha == 1 else alpha * x)
 
 
-@_of_attributes("Shrink", 9)
+@_with_attributes("Shrink", 9)
 def shrink(node: Node, x: tf.Tensor) -> tf.Tensor:
     bias, limit = node.get("bias", 0.0), node.get("lambd", 0.5)
     zero = tf.zeros([], x.dtype)
@@ -102,14 +102,14 @@ def shrink(node: Node, x: tf.Tensor) -> tf.Tensor:
     return tf.where(x < -limit, x + bias, tf.where(x > limit, x - bias, zero))
 
 
-@_of_attributes("IsInf", 10, 20)
+@_with_attributes("IsInf", 10, 20)
 def is_inf(node: Node, x: tf.Tensor) -> tf.Tensor:
     up, down = node.get("detect_positive", 1), node.get("detect_negative", 1)
-    found = tf.math.is_inf(x)
+    infinite = tf.math.is_inf(x)
     if up and down:
-        return found
-    side = (x > 0) if up else (x < 0) if down else tf.zeros_like(found)
-    return tf.logical_and(found, side)
+        return infinite
+    side = (x > 0) if up else (x < 0) if down else tf.zeros_like(infinite)
+    return tf.logical_and(infinite, side)
 
 
 @converts("Identity", 1, 13, 14, 16, 19, 21, 23, 24, 25)
@@ -119,13 +119,13 @@ def identity(node: Node, inputs: Inputs) -> Value:
 
 @converts("Dropout", 1, 6, 7, 10, 12, 13, 22, constant=(2,))
 def dropout(node: Node, inputs: Inputs) -> list[Value]:
-    """Nothing, as the network is not in training."""
+    """The identity, with a mask of ones if requested."""
     if len(inputs) > 2 and inputs[2] is not None and inputs[2].array.any():
-        raise node.refuse("in training; export the network in eval mode")
+        raise node.unsupported("training mode; export the network in eval mode")
     x = inputs[0]
     if len(node.output) < 2:
         return [x]
-    return [x, Value(tf.ones_like(x.as_it_lies(), tf.bool), x.order)]
+    return [x, Value(tf.ones_like(x.as_stored(), tf.bool), x.order)]
 
 
 @converts("Clip", 1, 6, 11, 12, 13)
@@ -151,10 +151,10 @@ _INTEGERS = {np.dtype(kind) for kind in (np.int32, np.int64, np.int16, np.int8, 
                                          np.uint16, np.uint32, np.uint64)}
 
 
-def to_type(x: Value, wanted: np.dtype) -> Value:
-    """`x` cast to an ONNX type, in the type that it is computed in."""
-    small = wanted in _INTEGERS - {np.dtype(np.int32), np.dtype(np.int64)}
-    kind = narrow(wanted)
+def to_type(x: Value, dtype: np.dtype) -> Value:
+    """`x` cast to an ONNX type, computed in its narrow type."""
+    small = dtype in _INTEGERS - {np.dtype(np.int32), np.dtype(np.int64)}
+    kind = narrow(dtype)
     if x.dtype == kind and not small:
         return x
     if kind == np.bool_:
@@ -162,7 +162,7 @@ def to_type(x: Value, wanted: np.dtype) -> Value:
     return elementwise(lambda t: tf.cast(t, kind), [x])
 
 
-#: The types that a graph may cast to, by their numbers in ONNX.
+#: Supported target types of a cast, by their ONNX numbers.
 TYPES = {onnx.TensorProto.DataType.Value(name): np.dtype(kind) for name, kind in {
     "FLOAT": np.float32, "FLOAT16": np.float16, "DOUBLE": np.float64, "BOOL": np.bool_,
     "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8, "INT8": np.int8,
@@ -171,10 +171,10 @@ TYPES = {onnx.TensorProto.DataType.Value(name): np.dtype(kind) for name, kind in
 
 @converts("Cast", 1, 6, 9, 13, 19, 21, 23, 24, 25, 28)
 def cast(node: Node, inputs: Inputs) -> Value:
-    wanted = node.get("to")
-    if wanted not in TYPES:
-        raise node.refuse(f"a cast to {onnx.TensorProto.DataType.Name(wanted)}")
-    return to_type(inputs[0], TYPES[wanted])
+    target = node.get("to")
+    if target not in TYPES:
+        raise node.unsupported(f"a cast to {onnx.TensorProto.DataType.Name(target)}")
+    return to_type(inputs[0], TYPES[target])
 
 
 @converts("CastLike", 15, 19, 21, 23, 24, 25, 28)
@@ -182,7 +182,7 @@ def cast_like(node: Node, inputs: Inputs) -> Value:
     return to_type(inputs[0], inputs[1].dtype)
 
 
-# --- of several tensors --------------------------------------------------------------------
+# --- several tensors -----------------------------------------------------------------------
 
 
 def _binary(op_type: str, function: Callable[..., tf.Tensor], *versions: int) -> None:
@@ -190,27 +190,27 @@ def _binary(op_type: str, function: Callable[..., tf.Tensor], *versions: int) ->
 
 
 def _divide(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Integers are cut towards zero."""
+    """Division; of integers, truncated towards zero."""
     if x.dtype == tf.float32:
         return tf.divide(x, y)
     signs = tf.sign(x) * tf.sign(y)
     return signs * (tf.abs(x) // tf.abs(y))
 
 
-def _both(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+def _xor(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     return tf.logical_and(tf.logical_or(x, y), tf.logical_not(tf.logical_and(x, y)))
 
 
 def _equal(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     if x.dtype == tf.bool:
-        return tf.logical_not(_both(x, y))
+        return tf.logical_not(_xor(x, y))
     return tf.equal(x, y)
 
 
 for _name, _function, _versions in (
     ("Add", tf.add, (7, 13, 14)), ("Sub", tf.subtract, (7, 13, 14)),
     ("Mul", tf.multiply, (7, 13, 14)), ("Div", _divide, (7, 13, 14)),
-    ("And", tf.logical_and, (7,)), ("Or", tf.logical_or, (7,)), ("Xor", _both, (7,)),
+    ("And", tf.logical_and, (7,)), ("Or", tf.logical_or, (7,)), ("Xor", _xor, (7,)),
     ("Equal", _equal, (7, 11, 13, 19)), ("Less", tf.less, (7, 9, 13)),
     ("LessOrEqual", tf.less_equal, (12, 16)), ("Greater", tf.greater, (7, 9, 13)),
     ("GreaterOrEqual", tf.greater_equal, (12, 16)), ("Where", tf.where, (9, 16)),
@@ -221,7 +221,7 @@ for _name, _function, _versions in (
 
 @converts("Pow", 7, 12, 13, 15)
 def power(node: Node, inputs: Inputs) -> Value:
-    """TensorFlow takes an integer to a power of its own type only."""
+    """A power; TensorFlow requires both arguments to have the same type."""
     x, y = inputs
     exponent = None if y.constant is None or y.array.size != 1 else float(y.array.reshape(()))
     if exponent == 2:
@@ -243,21 +243,21 @@ def prelu(node: Node, inputs: Inputs) -> Value:
 
 @converts("Mod", 10, 13, 28)
 def modulo(node: Node, inputs: Inputs) -> Value:
-    """With `fmod` the result has the sign of the first, otherwise that of the second."""
+    """The remainder, with the sign of the first argument if `fmod`, else of the second."""
     if not node.get("fmod", 0):
         return elementwise(tf.math.floormod, inputs)
     return elementwise(lambda x, y: tf.sign(x) * tf.math.floormod(tf.abs(x), tf.abs(y)), inputs)
 
 
-def _of_many(op_type: str, function: Callable[..., tf.Tensor], *versions: int) -> None:
-    """Of any number of tensors."""
+def _variadic(op_type: str, function: Callable[..., tf.Tensor], *versions: int) -> None:
+    """Register an operation of any number of tensors."""
     converts(op_type, *versions)(lambda node, inputs: reduce(
         lambda x, y: elementwise(function, [x, y]), inputs))
 
 
-_of_many("Sum", tf.add, 6, 8, 13)
-_of_many("Max", tf.maximum, 6, 8, 12, 13)
-_of_many("Min", tf.minimum, 6, 8, 12, 13)
+_variadic("Sum", tf.add, 6, 8, 13)
+_variadic("Max", tf.maximum, 6, 8, 12, 13)
+_variadic("Min", tf.minimum, 6, 8, 12, 13)
 
 
 @converts("Mean", 6, 8, 13)

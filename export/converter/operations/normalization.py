@@ -1,4 +1,4 @@
-"""Normalizations by statistics that are stored, or by those of the values themselves."""
+"""Normalizations, by stored statistics or by those of the input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from export.converter.value import Value, elementwise
 
 
 def _per_channel(x: Value, vector: Value) -> Value:
-    """(C,) as (1, C, 1, ...) of the rank of `x`."""
+    """A vector (C,) as (1, C, 1, ...) with the rank of `x`."""
     shape = [1] * x.rank
     shape[1] = vector.shape[0] or 1
     if vector.constant is not None:
@@ -24,12 +24,12 @@ def _per_channel(x: Value, vector: Value) -> Value:
 
 @converts("BatchNormalization", 7, 9, 14, 15)
 def batch_normalization(node: Node, inputs: Inputs) -> Value:
-    """In eval mode a scale and a shift a channel, computed here in float64."""
+    """In eval mode a scale and a shift per channel, computed in float64."""
     x, *vectors = inputs
     if node.get("training_mode", 0):
-        raise node.refuse("in training; export the network in eval mode")
+        raise node.unsupported("training mode; export the network in eval mode")
     if node.get("spatial", 1) != 1:
-        raise node.refuse("statistics of each pixel")
+        raise node.unsupported("statistics per pixel")
     epsilon = node.get("epsilon", 1e-5)
     if all(vector.constant is not None for vector in vectors):
         gamma, beta, mean, variance = (v.array.astype(np.float64) for v in vectors)
@@ -44,7 +44,7 @@ def batch_normalization(node: Node, inputs: Inputs) -> Value:
 
 
 def _standardized(x: Value, axes: Sequence[int], epsilon: float) -> tuple[Value, Value, Value]:
-    """`x` of mean 0 and variance 1 along `axes`, its means, and 1 / its deviations."""
+    """`x` with mean 0 and variance 1 along `axes`, its mean, and 1 / its standard deviation."""
     mean = over_axes(tf.reduce_mean, x, axes, keep=True)
     centered = elementwise(tf.subtract, [x, mean])
     squares = elementwise(tf.square, [centered])
@@ -85,10 +85,10 @@ def instance_normalization(node: Node, inputs: Inputs) -> Value:
 
 @converts("GroupNormalization", 18, 21)
 def group_normalization(node: Node, inputs: Inputs) -> Value:
-    """The channels of a group are an axis of their own for the time of it."""
+    """Normalization over groups of channels, split into a separate axis."""
     x, scale, shift = inputs
     groups = node.get("num_groups")
-    if node.version < 21:  # a scale a group, before a channel each
+    if node.version < 21:  # one scale per group, since then per channel
         each = x.shape[1] // groups
         scale, shift = (Value(np.repeat(v.constant, each)) if v.constant is not None
                         else Value(tf.repeat(v.logical(), each)) for v in (scale, shift))
@@ -119,12 +119,12 @@ def lp_normalization(node: Node, inputs: Inputs) -> Value:
 
 @converts("LRN", 1, 13)
 def local_response(node: Node, inputs: Inputs) -> Value:
-    """TensorFlow's own has an odd window; the sum is an average over the channels."""
+    """TensorFlow's LRN, which has odd windows only and a sum where ONNX has an average."""
     (x,) = inputs
     size = node.get("size")
     if size % 2 == 0 or x.rank != 4:
-        raise node.refuse("an even number of channels, or no image")
+        raise node.unsupported("an even window, or an input that is not an image")
     y = tf.nn.local_response_normalization(
-        x.lying((0, 2, 3, 1)), size // 2, node.get("bias", 1.0),
+        x.in_order((0, 2, 3, 1)), size // 2, node.get("bias", 1.0),
         node.get("alpha", 1e-4) / size, node.get("beta", 0.75))
     return Value(y, (0, 2, 3, 1))

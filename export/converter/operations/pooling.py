@@ -12,7 +12,7 @@ from export.converter.node import Convert, Inputs, Node, converts
 from export.converter.value import Value, dims
 from export.converter.window import Window, image, pad, spatial, window
 
-#: Below every float32 that a network computes; infinities do not survive all GPUs.
+#: Below every value of a network; not all GPUs support infinities.
 _LOWEST = -3.0e38
 
 
@@ -20,24 +20,24 @@ _LOWEST = -3.0e38
 def max_pool(node: Node, inputs: Inputs) -> Value:
     (x,) = inputs
     if len([name for name in node.output if name]) > 1:
-        raise node.refuse("the places of the largest values, its second output")
+        raise node.unsupported("its second output, the indices of the maxima")
     tensor = image(node, x)
     if tensor.dtype != tf.float32:
-        raise node.refuse("a pool of integers")
+        raise node.unsupported("a pool over integers")
     size = dims(tensor)[1:3]
     view = window(node, size, node.get("kernel_shape"), x.rank)
     if max(view.dilations) > 1:
         return spatial(_dilated(pad(tensor, view.sides, _LOWEST), view), x.rank)
     padding = view.padding(size)
-    if padding is None and _is_thinned(view, size):
-        return spatial(_thinned(tf.nn.max_pool2d, tensor, view), x.rank)
+    if padding is None and _is_subsampled(view, size):
+        return spatial(_subsampled(tf.nn.max_pool2d, tensor, view), x.rank)
     if padding is None:
         tensor, padding = pad(tensor, view.sides, _LOWEST), "VALID"
     return spatial(tf.nn.max_pool2d(tensor, view.kernel, view.strides, padding), x.rank)
 
 
-def _is_thinned(view: Window, size: list[int]) -> bool:
-    """Is the pool every `strides`-th pixel of the one with stride 1 and TensorFlow's SAME?"""
+def _is_subsampled(view: Window, size: list[int]) -> bool:
+    """Whether the pool equals a SAME pool with stride 1, subsampled by `strides`."""
     counts = [(n + sum(sides) - k) // step + 1
               for n, sides, k, step in zip(size, view.sides, view.kernel, view.strides)]
     return (max(view.dilations) == 1
@@ -45,19 +45,19 @@ def _is_thinned(view: Window, size: list[int]) -> bool:
             and counts == [-(-n // step) for n, step in zip(size, view.strides)])
 
 
-def _thinned(pool: Callable[..., tf.Tensor], x: tf.Tensor, view: Window) -> tf.Tensor:
-    """`pool` at every pixel, then every `strides`-th of them by a 1x1 max-pool.
+def _subsampled(pool: Callable[..., tf.Tensor], x: tf.Tensor, view: Window) -> tf.Tensor:
+    """`pool` with stride 1, subsampled by a 1x1 max pool with `strides`.
 
-    Padding by hand is slower in TF.js (0.028 ms at 32x32x16 on wasm, where a pool of stride 1 takes
-    0.035 and a 1x1 one 0.005), leaves zeros in an average, and its -3e38 before a maximum cannot be
-    an 8-bit integer beside pixels.
+    A Pad node is slower in TF.js (0.028 ms at 32x32x16 on wasm, a pool with stride 1 takes 0.035
+    and a 1x1 pool 0.005), adds zeros to an average, and its -3e38 before a maximum cannot share an
+    8-bit scale with pixels.
     """
-    every = pool(x, view.kernel, 1, "SAME")
-    return tf.nn.max_pool2d(every, 1, view.strides, "VALID")
+    dense = pool(x, view.kernel, 1, "SAME")
+    return tf.nn.max_pool2d(dense, 1, view.strides, "VALID")
 
 
 def _dilated(x: tf.Tensor, view: Window) -> tf.Tensor:
-    """The largest of the shifted images, one for each place of the window."""
+    """A dilated max pool as the maximum of shifted images, one per tap of the window."""
     reach = [(k - 1) * step for k, step in zip(view.kernel, view.dilations)]
     high, wide = (n - far for n, far in zip(dims(x)[1:3], reach))
     down, across = view.strides
@@ -76,13 +76,13 @@ def average_pool(node: Node, inputs: Inputs) -> Value:
     if max(view.dilations) > 1:
         return spatial(_spread_average(node, tensor, view), x.rank)
     padding, counted = view.padding(size), bool(node.get("count_include_pad", 0))
-    # SAME leaves the padding out of the average.
+    # TensorFlow's SAME excludes the padding from the average.
     if padding == "VALID" or padding == "SAME" and not (counted and any(view.pads)):
         return spatial(tf.nn.avg_pool2d(tensor, view.kernel, view.strides, padding), x.rank)
-    # LiteRT.js on WebGPU merges a Pad node into the pool and then does not count the padding.
-    if padding == "SAME" or _is_thinned(view, size):
+    # LiteRT.js on WebGPU merges a Pad node into the pool, which then excludes the padding.
+    if padding == "SAME" or _is_subsampled(view, size):
         y = (tf.nn.avg_pool2d(tensor, view.kernel, view.strides, padding) if padding == "SAME"
-             else _thinned(tf.nn.avg_pool2d, tensor, view))
+             else _subsampled(tf.nn.avg_pool2d, tensor, view))
         if counted:
             share = _counts(size, view, False) / _counts(size, view, True)
             y = y * share.astype(np.float32)[None, :, :, None]
@@ -95,11 +95,11 @@ def average_pool(node: Node, inputs: Inputs) -> Value:
 
 
 def _counts(size: list[int], view: Window, padding_counts: bool) -> np.ndarray:
-    """How many pixels each window averages, (H, W); ceil_mode's own are never counted."""
+    """The number of pixels that each window averages, (H, W), without those of ceil_mode."""
     along = []
     for axis, n in enumerate(size):
         before, after = view.pads[axis], view.pads[axis + 2]
-        ones = np.zeros(before + n + after + view.beyond[axis])
+        ones = np.zeros(before + n + after + view.overhang[axis])
         ones[:before + n + after] = padding_counts
         ones[before:before + n] = 1
         reach = (view.kernel[axis] - 1) * view.dilations[axis] + 1
@@ -109,9 +109,9 @@ def _counts(size: list[int], view: Window, padding_counts: bool) -> np.ndarray:
 
 
 def _spread_average(node: Node, x: tf.Tensor, view: Window) -> tf.Tensor:
-    """A dilated average: a depthwise convolution with ones, divided by the counts."""
+    """A dilated average pool: a depthwise convolution with ones, divided by the counts."""
     if max(view.strides) > 1:
-        raise node.refuse("an average with stride and dilation")
+        raise node.unsupported("an average with stride and dilation")
     ones = np.ones((*view.kernel, dims(x)[-1], 1), np.float32)
     y = tf.nn.depthwise_conv2d(pad(x, view.sides, 0.0), ones, [1, 1, 1, 1], "VALID",
                                dilations=view.dilations)
@@ -125,7 +125,7 @@ def lp_pool(node: Node, inputs: Inputs) -> Value:
     tensor, power = image(node, x), float(node.get("p", 2))
     view = window(node, dims(tensor)[1:3], node.get("kernel_shape"), x.rank)
     if max(view.dilations) > 1:
-        raise node.refuse("dilations")
+        raise node.unsupported("dilations")
     powers = tf.pow(tf.abs(pad(tensor, view.sides, 0.0)), power)
     y = tf.nn.avg_pool2d(powers, view.kernel, view.strides, "VALID")
     return spatial(tf.pow(y * float(np.prod(view.kernel)), 1 / power), x.rank)
@@ -134,8 +134,8 @@ def lp_pool(node: Node, inputs: Inputs) -> Value:
 def _over_space(function: Callable[..., tf.Tensor]) -> Convert:
     def convert(node: Node, inputs: Inputs) -> Value:
         (x,) = inputs
-        axes = [x.at(axis) for axis in range(2, x.rank)]
-        return Value(function(x.as_it_lies(), axes, keepdims=True), x.order)
+        axes = [x.position(axis) for axis in range(2, x.rank)]
+        return Value(function(x.as_stored(), axes, keepdims=True), x.order)
 
     return convert
 

@@ -1,7 +1,7 @@
-"""Integers of 8 bits that stand for real numbers.
+"""Quantization to integers and back.
 
-The browser's runtimes compute in float32 or int32: what is quantized is computed on the numbers
-that it stands for, with the same rounding.
+Browser runtimes compute in float32 or int32, so quantized operations compute on the dequantized
+values, with the same rounding.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _RANGES = {np.dtype(kind): (np.iinfo(kind).min, np.iinfo(kind).max)
 
 
 def _along(x: Value, vector: Value, axis: int) -> Value:
-    """A scale or a zero point of each row along `axis`, or one for all."""
+    """A scale or zero point per row along `axis`, or one for all, shaped for broadcasting."""
     assert vector.constant is not None
     if vector.rank == 0 or vector.size == 1:
         return Value(vector.array.reshape(()))
@@ -29,7 +29,7 @@ def _along(x: Value, vector: Value, axis: int) -> Value:
 def _settings(node: Node, inputs: Inputs) -> tuple[Value, Value | None]:
     x, scale, zero = [*inputs, None][:3]
     if scale.rank > 1 or node.get("block_size", 0):
-        raise node.refuse("scales of blocks")
+        raise node.unsupported("blockwise scales")
     axis = node.get("axis", 1)
     return _along(x, scale, axis), None if zero is None else _along(x, zero, axis)
 
@@ -39,10 +39,10 @@ def dequantize(node: Node, inputs: Inputs) -> Value:
     x = inputs[0]
     scale, zero = _settings(node, inputs)
     if x.constant is not None and x.array.dtype.kind not in "iu":
-        raise node.refuse(f"numbers of {x.array.dtype}")
+        raise node.unsupported(f"numbers of {x.array.dtype}")
     if zero is not None and zero.array.dtype.kind not in "iu":
-        raise node.refuse(f"numbers of {zero.array.dtype}")
-    if x.constant is not None:  # weights: known now
+        raise node.unsupported(f"numbers of {zero.array.dtype}")
+    if x.constant is not None:  # weights
         offset = 0 if zero is None else zero.array.astype(np.float32)
         return Value((x.array.astype(np.float32) - offset)
                      * scale.array.astype(np.float32))
@@ -57,7 +57,7 @@ def quantize(node: Node, inputs: Inputs) -> Value:
     scale, zero = _settings(node, inputs)
     kind = np.dtype(np.uint8) if zero is None else zero.array.dtype
     if kind not in _RANGES or node.get("output_dtype", 0) not in (0, 2, 3):
-        raise node.refuse(f"numbers of {kind}")
+        raise node.unsupported(f"numbers of {kind}")
     if zero is None and node.get("output_dtype", 0) == 3:
         kind = np.dtype(np.int8)
     low, high = _RANGES[kind]
@@ -69,9 +69,9 @@ def quantize(node: Node, inputs: Inputs) -> Value:
 
 @converts("DynamicQuantizeLinear", 11)
 def dynamic_quantize(node: Node, inputs: Inputs) -> list[Value]:
-    """A scale and a zero point of the range that the values have this time."""
+    """Quantization with a scale and zero point from the range of the input."""
     (x,) = inputs
-    tensor = x.as_it_lies()
+    tensor = x.as_stored()
     low = tf.minimum(tf.reduce_min(tensor), 0.0)
     high = tf.maximum(tf.reduce_max(tensor), 0.0)
     scale = (high - low) / 255.0

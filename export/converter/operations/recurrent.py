@@ -1,7 +1,6 @@
-"""LSTM, GRU and RNN, one step after the other.
+"""LSTM, GRU and RNN, unrolled over a fixed number of steps.
 
-A loop would be smaller, but TF.js runs one only asynchronously, and TFLite not on every backend;
-so the steps are written out, which needs a number of them that is known.
+A loop would be smaller, but TF.js runs loops only asynchronously, and TFLite not on every backend.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import tensorflow as tf
 from export.converter.node import Inputs, Node, converts
 from export.converter.value import Value
 
-#: Steps that are written out at most: about ten nodes each.
+#: Maximum number of unrolled steps, about ten nodes each.
 _MOST_STEPS = 512
 
 _ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
@@ -25,19 +24,19 @@ _ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
 
 State = tuple[tf.Tensor, ...]
 Step = Callable[[tf.Tensor, State], State]
-#: Of a direction: its step, and what the input adds to the gates of all steps.
+#: From a direction to its step, and to the input's part of the gates in all steps.
 Cell = Callable[[int], tuple[Step, Callable[[Value], tf.Tensor]]]
 
 
 def _activations(node: Node, default: Sequence[str], direction: int
                  ) -> list[Callable[[tf.Tensor], tf.Tensor]]:
-    given = [name.decode().lower() for name in node.get("activations") or []]
-    names = given[direction * len(default):(direction + 1) * len(default)] or list(default)
+    listed = [name.decode().lower() for name in node.get("activations") or []]
+    names = listed[direction * len(default):(direction + 1) * len(default)] or list(default)
     for name in names:
         if name not in _ACTIVATIONS:
-            raise node.refuse(f"activation {name}")
+            raise node.unsupported(f"activation {name}")
     if node.get("activation_alpha") or node.get("activation_beta"):
-        raise node.refuse("activations with parameters of their own")
+        raise node.unsupported("activations with parameters")
     bound = node.get("clip")
     if not bound:
         return [_ACTIVATIONS[name] for name in names]
@@ -46,7 +45,7 @@ def _activations(node: Node, default: Sequence[str], direction: int
 
 
 def _run(node: Node, inputs: Inputs, states: int, cell: Cell) -> list[Value]:
-    """All directions and steps; the outputs, and the last of the `states`."""
+    """Run all directions and steps; returns the outputs and the last of the `states`."""
     x = inputs[0]
     lengths = inputs[4] if len(inputs) > 4 else None
     batch_first = node.get("layout", 0)
@@ -54,19 +53,19 @@ def _run(node: Node, inputs: Inputs, states: int, cell: Cell) -> list[Value]:
         x = Value(x.logical(), (1, 0, 2))
     steps = x.shape[0]
     if steps is None or steps > _MOST_STEPS:
-        raise node.refuse(f"{steps or 'an open number of'} steps; up to {_MOST_STEPS} are "
-                          "written out")
+        raise node.unsupported(f"{steps or 'an open number of'} steps; at most {_MOST_STEPS} are "
+                               "unrolled")
     if lengths is not None and (lengths.array != steps).any():
-        raise node.refuse("sequences of several lengths in one batch")
+        raise node.unsupported("sequences of different lengths in one batch")
     hidden = node.get("hidden_size")
     kind = node.get("direction", "forward")
     directions = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[kind]
     every, last = [], []
-    for place, backwards in enumerate(directions):
-        step, given = cell(place)
-        state = tuple(_start(inputs, 5 + number, place, x, hidden, batch_first)
+    for index, backwards in enumerate(directions):
+        step, project = cell(index)
+        state = tuple(_initial_state(inputs, 5 + number, index, x, hidden, batch_first)
                       for number in range(states))
-        parts = tf.unstack(given(x), axis=0)
+        parts = tf.unstack(project(x), axis=0)
         outputs = []
         for part in reversed(parts) if backwards else parts:
             state = step(part, state)
@@ -74,51 +73,51 @@ def _run(node: Node, inputs: Inputs, states: int, cell: Cell) -> list[Value]:
         every.append(tf.stack(outputs[::-1] if backwards else outputs, 0))
         last.append(state)
     if batch_first:
-        found = [Value(tf.stack(every, 2), (1, 0, 2, 3))]
-        found += [Value(tf.stack([state[n] for state in last], 1)) for n in range(states)]
+        results = [Value(tf.stack(every, 2), (1, 0, 2, 3))]
+        results += [Value(tf.stack([state[n] for state in last], 1)) for n in range(states)]
     else:
-        found = [Value(tf.stack(every, 1)) if len(every) > 1 else
-                 Value(tf.expand_dims(every[0], 1))]
-        found += [Value(tf.stack([state[n] for state in last], 0)) for n in range(states)]
-    return found
+        results = [Value(tf.stack(every, 1)) if len(every) > 1 else
+                   Value(tf.expand_dims(every[0], 1))]
+        results += [Value(tf.stack([state[n] for state in last], 0)) for n in range(states)]
+    return results
 
 
-def _start(inputs: Inputs, place: int, direction: int, x: Value, hidden: int, batch_first: int
-           ) -> tf.Tensor:
-    """The first state (batch, hidden): as given, or zeros."""
-    if len(inputs) > place and inputs[place] is not None:
-        given = inputs[place]
-        state = given.logical()
+def _initial_state(inputs: Inputs, index: int, direction: int, x: Value, hidden: int,
+                   batch_first: int) -> tf.Tensor:
+    """The initial state (batch, hidden): the input at `index`, or zeros."""
+    if len(inputs) > index and inputs[index] is not None:
+        initial = inputs[index]
+        state = initial.logical()
         state = state[:, direction] if batch_first else state[direction]
-        if given.constant is None or x.shape[1] == state.shape[0]:
+        if initial.constant is None or x.shape[1] == state.shape[0]:
             return state
     if x.shape[1] is not None:
         return tf.zeros([x.shape[1], hidden])
-    # Zeros for as many as the batch has.
+    # Zeros for an open batch.
     return tf.zeros([1, hidden]) * tf.reduce_sum(x.logical()[0] * 0.0, -1, keepdims=True)
 
 
-def _of(inputs: Inputs, place: int, direction: int, shape: Sequence[int]) -> Any:
-    """The weights of a direction; zeros where they are left out."""
-    if len(inputs) <= place or inputs[place] is None:
+def _weights(inputs: Inputs, index: int, direction: int, shape: Sequence[int]) -> Any:
+    """The weights of a direction, zeros by default."""
+    if len(inputs) <= index or inputs[index] is None:
         return np.zeros(shape, np.float32)
-    value = inputs[place]
+    value = inputs[index]
     if value.constant is not None:
         return np.asarray(value.array[direction], np.float32)
     return value.logical()[direction]
 
 
-def _turned(matrix: Any) -> Any:
+def _transposed(matrix: Any) -> Any:
     return matrix.T if isinstance(matrix, np.ndarray) else tf.transpose(matrix)
 
 
 def _projected(weight: Any, bias: Any) -> Callable[[Value], tf.Tensor]:
-    """What the input adds to the gates, of all steps in one product: (steps, batch, gates)."""
+    """The input's part of the gates, in one product for all steps: (steps, batch, gates)."""
     def project(x: Value) -> tf.Tensor:
         steps, batch, features = x.shape
         tensor = x.logical()
         flat = tf.reshape(tensor, [-1, features])
-        product = tf.nn.bias_add(tf.matmul(flat, _turned(weight)), bias)
+        product = tf.nn.bias_add(tf.matmul(flat, _transposed(weight)), bias)
         return tf.reshape(product, [steps, -1 if batch is None else batch, product.shape[-1]])
 
     return project
@@ -129,16 +128,16 @@ def lstm(node: Node, inputs: Inputs) -> list[Value]:
     """Gates in the order input, output, forget, cell."""
     size = node.get("hidden_size")
     if node.get("input_forget", 0):
-        raise node.refuse("input_forget, gates that are coupled")
+        raise node.unsupported("coupled gates (input_forget)")
 
     def cell(direction: int) -> tuple[Step, Callable[[Value], tf.Tensor]]:
         f, g, h = _activations(node, ("sigmoid", "tanh", "tanh"), direction)
-        weight, again = (_of(inputs, place, direction, ()) for place in (1, 2))
-        bias = _of(inputs, 3, direction, (8 * size,))
-        peepholes = _of(inputs, 7, direction, (3 * size,))
+        weight, recurrence = (_weights(inputs, place, direction, ()) for place in (1, 2))
+        bias = _weights(inputs, 3, direction, (8 * size,))
+        peepholes = _weights(inputs, 7, direction, (3 * size,))
         peeps = len(inputs) > 7 and inputs[7] is not None
-        recurrent = tf.constant(_turned(again)) if isinstance(again, np.ndarray) \
-            else _turned(again)
+        recurrent = tf.constant(_transposed(recurrence)) if isinstance(recurrence, np.ndarray) \
+            else _transposed(recurrence)
 
         def step(part: tf.Tensor, state: State) -> State:
             before, memory = state
@@ -163,13 +162,13 @@ def gru(node: Node, inputs: Inputs) -> list[Value]:
 
     def cell(direction: int) -> tuple[Step, Callable[[Value], tf.Tensor]]:
         f, g = _activations(node, ("sigmoid", "tanh"), direction)
-        weight, again = (_of(inputs, place, direction, ()) for place in (1, 2))
-        bias = _of(inputs, 3, direction, (6 * size,))
+        weight, recurrence = (_weights(inputs, place, direction, ()) for place in (1, 2))
+        bias = _weights(inputs, 3, direction, (6 * size,))
         own, other = bias[:3 * size], bias[3 * size:]
-        turned = _turned(again)
-        both, last = turned[:, :2 * size], turned[:, 2 * size:]
+        recurrent = _transposed(recurrence)
+        both, last = recurrent[:, :2 * size], recurrent[:, 2 * size:]
         last_bias = other[2 * size:]
-        # What the state adds to the hidden gate is scaled by the reset gate, so its bias waits.
+        # The reset gate scales the state's part of the hidden gate, so its bias is added later.
         first = np.concatenate([other[:2 * size], np.zeros(size, np.float32)]) \
             if isinstance(other, np.ndarray) else tf.concat([other[:2 * size], tf.zeros(size)], 0)
 
@@ -195,10 +194,10 @@ def rnn(node: Node, inputs: Inputs) -> list[Value]:
 
     def cell(direction: int) -> tuple[Step, Callable[[Value], tf.Tensor]]:
         (f,) = _activations(node, ("tanh",), direction)
-        weight, again = (_of(inputs, place, direction, ()) for place in (1, 2))
-        bias = _of(inputs, 3, direction, (2 * size,))
-        recurrent = tf.constant(_turned(again)) if isinstance(again, np.ndarray) \
-            else _turned(again)
+        weight, recurrence = (_weights(inputs, place, direction, ()) for place in (1, 2))
+        bias = _weights(inputs, 3, direction, (2 * size,))
+        recurrent = tf.constant(_transposed(recurrence)) if isinstance(recurrence, np.ndarray) \
+            else _transposed(recurrence)
 
         def step(part: tf.Tensor, state: State) -> State:
             return (f(part + tf.matmul(state[0], recurrent)),)

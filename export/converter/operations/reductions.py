@@ -1,4 +1,4 @@
-"""Sums, means, largest values and the like along axes."""
+"""Reductions, softmax, cumulative sums and sorting along axes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from export.converter.value import Value, elementwise, identity
 Reduction = Callable[..., tf.Tensor]
 
 
-def axes_of(node: Node, inputs: Inputs, place: int = 1) -> list[int] | None:
-    """The axes that a node names, in an attribute or, since opset 13 or 18, in an input."""
+def axes_of(node: Node, inputs: Inputs, index: int = 1) -> list[int] | None:
+    """The axes of a node, from an attribute or, since opset 13 or 18, an input."""
     if "axes" in node.attributes:
         return list(node.get("axes"))
-    if len(inputs) > place and inputs[place] is not None:
-        return inputs[place].array.reshape(-1).tolist()
+    if len(inputs) > index and inputs[index] is not None:
+        return inputs[index].array.reshape(-1).tolist()
     return None
 
 
 def over_axes(function: Reduction, x: Value, axes: Sequence[int], keep: bool) -> Value:
-    """`function` along ONNX axes, wherever they lie."""
-    gone = {axis % x.rank for axis in axes}
-    y = function(x.as_it_lies(), sorted(x.order.index(axis) for axis in gone), keepdims=keep)
+    """`function` along ONNX axes, in the stored order."""
+    reduced = {axis % x.rank for axis in axes}
+    y = function(x.as_stored(), sorted(x.order.index(axis) for axis in reduced), keepdims=keep)
     if keep:
         return Value(y, x.order)
-    left = [axis for axis in x.order if axis not in gone]
+    left = [axis for axis in x.order if axis not in reduced]
     return Value(y, [sorted(left).index(axis) for axis in left])
 
 
@@ -36,7 +36,7 @@ def _reduction(op_type: str, function: Reduction, *versions: int) -> None:
     def convert(node: Node, inputs: Inputs) -> Value:
         x, axes = inputs[0], axes_of(node, inputs)
         if not axes and node.get("noop_with_empty_axes", 0):
-            # Each element is a sum of its own; what is done before and after the sum stays.
+            # No reduction, only the elementwise part of the function.
             return elementwise(lambda t: function(t[None], [0], keepdims=False), [x])
         return over_axes(function, x, axes or range(x.rank), bool(node.get("keepdims", 1)))
 
@@ -91,17 +91,17 @@ def _arg(op_type: str, function: Callable[..., tf.Tensor]) -> None:
         axis = node.get("axis", 0) % x.rank
         last = bool(node.get("select_last_index", 0))
 
-        def places(tensor: tf.Tensor, where: list[int], keepdims: bool) -> tf.Tensor:
-            (place,) = where
+        def indices(tensor: tf.Tensor, axes: list[int], keepdims: bool) -> tf.Tensor:
+            (position,) = axes
             if last:  # the first from the end
-                tensor = tf.reverse(tensor, [place])
-            found = function(tensor, place, output_type=tf.int32)
-            found = x.length(axis) - 1 - found if last else found
-            return tf.expand_dims(found, place) if keepdims else found
+                tensor = tf.reverse(tensor, [position])
+            index = function(tensor, position, output_type=tf.int32)
+            index = x.length(axis) - 1 - index if last else index
+            return tf.expand_dims(index, position) if keepdims else index
 
-        found = over_axes(places, x, [axis], bool(node.get("keepdims", 1)))
-        found.counts_up = True
-        return found
+        result = over_axes(indices, x, [axis], bool(node.get("keepdims", 1)))
+        result.nonnegative = True
+        return result
 
     converts(op_type, 1, 11, 12, 13)(convert)
 
@@ -113,32 +113,33 @@ _arg("ArgMin", tf.argmin)
 @converts("CumSum", 11, 14, constant=(1,))
 def cum_sum(node: Node, inputs: Inputs) -> Value:
     x, axis = inputs
-    return Value(tf.cumsum(x.as_it_lies(), x.at(int(axis.array.reshape(()))),
+    return Value(tf.cumsum(x.as_stored(), x.position(int(axis.array.reshape(()))),
                            bool(node.get("exclusive", 0)), bool(node.get("reverse", 0))), x.order)
 
 
 @converts("CumProd", 26, constant=(1,))
 def cum_prod(node: Node, inputs: Inputs) -> Value:
     x, axis = inputs
-    return Value(tf.math.cumprod(x.as_it_lies(), x.at(int(axis.array.reshape(()))),
+    return Value(tf.math.cumprod(x.as_stored(), x.position(int(axis.array.reshape(()))),
                                  bool(node.get("exclusive", 0)), bool(node.get("reverse", 0))),
                  x.order)
 
 
 @converts("TopK", 1, 10, 11, 24, constant=(1,))
 def top_k(node: Node, inputs: Inputs) -> list[Value]:
-    """Along the last place: TensorFlow sorts no other; the smallest are the largest of -x."""
+    """The largest or smallest values along an axis, moved last for TensorFlow; the smallest are
+    the largest of -x."""
     x = inputs[0]
     count = int(inputs[1].array.reshape(())) if len(inputs) > 1 else node.get("k")
     axis = node.get("axis", -1) % x.rank
     order = (*(a for a in x.order if a != axis), axis)
-    tensor, largest = x.lying(order), node.get("largest", 1)
-    values, places = tf.math.top_k(tensor if largest else -tensor, count)
-    return [Value(values if largest else -values, order), Value(places, order)]
+    tensor, largest = x.in_order(order), node.get("largest", 1)
+    values, indices = tf.math.top_k(tensor if largest else -tensor, count)
+    return [Value(values if largest else -values, order), Value(indices, order)]
 
 
 def softmax_axes(node: Node, x: Value) -> tuple[int, bool]:
-    """The axis, and whether all after it are taken together, as before opset 13."""
+    """The axis, and whether the softmax is over all axes from it on, as before opset 13."""
     flattens = node.version < 13
     return node.get("axis", 1 if flattens else -1) % max(x.rank, 1), flattens
 
@@ -150,12 +151,12 @@ def _softmax(op_type: str, function: Callable[[tf.Tensor], tf.Tensor]) -> None:
         if flattens and any(size != 1 for size in x.shape[axis + 1:]):
             rest = x.shape[axis:]
             if None in rest:
-                raise node.refuse("over the batch, which is open")
+                raise node.unsupported("a softmax over an open batch")
             flat = tf.reshape(x.flat(), [-1, int(np.prod(rest))])
             shape = [-1 if size is None else size for size in x.shape]
             return Value(tf.reshape(function(flat), shape), identity(x.rank))
         order = (*(a for a in x.order if a != axis), axis)
-        return Value(function(x.lying(order)), order)
+        return Value(function(x.in_order(order)), order)
 
     converts(op_type, 1, 11, 13)(convert)
 

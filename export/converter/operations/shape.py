@@ -1,4 +1,4 @@
-"""Operations that move elements and compute nothing."""
+"""Operations on shapes: reshape, transpose, concatenate, split, pad; and constants."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from export.converter.node import Inputs, Node, converts
 from export.converter.operations.reductions import axes_of
 from export.converter.value import Shape, Value, identity, reshape, shared_order
 
-#: Stands for the batch, which is open, in products of sizes: no network has it as a factor.
+#: Stands for an open batch in products of sizes: a prime that no network has as a factor.
 _BATCH = 1_000_003
 
 
 def _grouped(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int], list[int]]]:
-    """The axes of two shapes in groups that hold the same elements, the smallest there are."""
+    """The axes of two shapes in the smallest groups with equal numbers of elements."""
     groups, i, j = [], 0, 0
     while i < len(before) or j < len(after):
         here, there = [], []
@@ -44,37 +44,37 @@ def _grouped(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int
 
 
 def reshaped(x: Value, shape: Shape) -> Value:
-    """`x` in another shape; where it only splits axes, or joins those that lie side by side, in
-    the order in which they lie."""
+    """`x` in another shape, in its stored order if axes are only split or joined with stored
+    neighbors."""
     before = [_BATCH if size is None else size for size in x.shape]
     after = [_BATCH if size is None else size for size in shape]
     if 0 not in before and x.constant is None and int(np.prod(before)) == int(np.prod(after)):
         long = [axis for axis in x.order if before[axis] != 1]
         groups = _grouped(before, after)
-        # By the place of its first axis; those of size 1 go anywhere.
+        # Sorted by the position of their first axis; axes of size 1 fit anywhere.
         placed = sorted(groups, key=lambda group: min(
             [long.index(axis) for axis in group[0] if axis in long], default=-1))
         if [axis for here, _ in placed for axis in here if axis in long] == long:
             order = [axis for _, there in placed for axis in there]
-            return Value(reshape(x.as_it_lies(), [shape[axis] for axis in order]), order)
+            return Value(reshape(x.as_stored(), [shape[axis] for axis in order]), order)
     return Value(reshape(x.flat(), shape))
 
 
 @converts("Reshape", 5, 13, 14, 19, 21, 23, 24, 25, constant=(1,))
 def reshape_to(node: Node, inputs: Inputs) -> Value:
-    x, wanted = inputs[0], inputs[1].array.reshape(-1).tolist()
+    x, target = inputs[0], inputs[1].array.reshape(-1).tolist()
     copies = not node.get("allowzero", 0)
-    shape: Shape = [x.shape[place] if size == 0 and copies else size
-                    for place, size in enumerate(wanted)]
+    shape: Shape = [x.shape[index] if size == 0 and copies else size
+                    for index, size in enumerate(target)]
     if -1 in shape:
         total, known = (int(np.prod([n for n in sizes if n not in (None, -1)], dtype=np.int64))
                         for sizes in (x.shape, shape))
         is_open = None in x.shape and None not in shape  # the batch, or a multiple of it
         shape[shape.index(-1)] = None if is_open else total // known if known else 0
     elif None in x.shape and None not in shape:
-        raise node.refuse(f"a shape of {shape} for a batch that is open")
+        raise node.unsupported(f"a shape of {shape} for an open batch")
     if shape.count(None) > 1:
-        raise node.refuse("more than one open size")
+        raise node.unsupported("more than one open size")
     return reshaped(x, shape)
 
 
@@ -93,9 +93,9 @@ def squeeze(node: Node, inputs: Inputs) -> Value:
     x, axes = inputs[0], axes_of(node, inputs)
     if axes is None:
         axes = [axis for axis, size in enumerate(x.shape) if size == 1]
-    gone = {axis % x.rank for axis in axes}
-    left = [axis for axis in x.order if axis not in gone]
-    return Value(reshape(x.as_it_lies(), [x.shape[axis] for axis in left]),
+    dropped = {axis % x.rank for axis in axes}
+    left = [axis for axis in x.order if axis not in dropped]
+    return Value(reshape(x.as_stored(), [x.shape[axis] for axis in left]),
                  [sorted(left).index(axis) for axis in left])
 
 
@@ -107,20 +107,20 @@ def unsqueeze(node: Node, inputs: Inputs) -> Value:
     old = [axis for axis in range(rank) if axis not in new]
     order = [*new, *(old[axis] for axis in x.order)]
     sizes = [*[1] * len(new), *(x.shape[axis] for axis in x.order)]
-    if x.order == identity(x.rank):  # as people write it
+    if x.order == identity(x.rank):  # stay in ONNX order
         order, sizes = list(range(rank)), [1 if axis in new else x.shape[old.index(axis)]
                                            for axis in range(rank)]
-    return Value(reshape(x.as_it_lies(), sizes), order)
+    return Value(reshape(x.as_stored(), sizes), order)
 
 
 @converts("Transpose", 1, 13, 21, 23, 24, 25)
 def transpose(node: Node, inputs: Inputs) -> Value:
-    """Nothing moves: the axes have other numbers."""
+    """A new axis order; no elements move."""
     (x,) = inputs
     permutation = list(node.get("perm") or range(x.rank)[::-1])
     if x.constant is not None:
         return Value(x.array.transpose(permutation))
-    return Value(x.as_it_lies(), [permutation.index(axis) for axis in x.order])
+    return Value(x.as_stored(), [permutation.index(axis) for axis in x.order])
 
 
 @converts("Concat", 4, 11, 13)
@@ -129,7 +129,7 @@ def concat(node: Node, inputs: Inputs) -> Value:
     if len(inputs) == 1:
         return inputs[0]
     order = shared_order(inputs)
-    return Value(tf.concat([x.lying(order) for x in inputs],
+    return Value(tf.concat([x.in_order(order) for x in inputs],
                            order.index(node.get("axis") % len(order))), order)
 
 
@@ -145,10 +145,10 @@ def split(node: Node, inputs: Inputs) -> list[Value]:
     else:
         each = -(-size // count)
         sizes = [each] * (count - 1) + [size - each * (count - 1)]
-    # Each part would be turned alone: nothing wants five axes in another order than ONNX's.
+    # With more than four axes all readers need ONNX order: transpose once, before the split.
     order = identity(x.rank) if x.rank > 4 else x.order
     even = sizes if len(set(sizes)) > 1 else len(sizes)
-    return [Value(part, order) for part in tf.split(x.lying(order), even, order.index(axis))]
+    return [Value(part, order) for part in tf.split(x.in_order(order), even, order.index(axis))]
 
 
 @converts("Tile", 6, 13, constant=(1,))
@@ -156,20 +156,20 @@ def tile(node: Node, inputs: Inputs) -> Value:
     x, repeats = inputs[0], inputs[1].array.tolist()
     if set(repeats) == {1}:
         return x
-    return Value(tf.tile(x.as_it_lies(), [repeats[axis] for axis in x.order]), x.order)
+    return Value(tf.tile(x.as_stored(), [repeats[axis] for axis in x.order]), x.order)
 
 
 @converts("Expand", 8, 13, constant=(1,))
 def expand(node: Node, inputs: Inputs) -> Value:
-    x, wanted = inputs[0], inputs[1].array.tolist()
-    rank = max(x.rank, len(wanted))
+    x, target = inputs[0], inputs[1].array.tolist()
+    rank = max(x.rank, len(target))
     own: Shape = [*[1] * (rank - x.rank), *x.shape]
-    wanted = [*[1] * (rank - len(wanted)), *wanted]
+    target = [*[1] * (rank - len(target)), *target]
     x = reshaped(x, own) if x.rank < rank else x
-    repeats = [target if size == 1 else 1 for size, target in zip(own, wanted)]
+    repeats = [n if size == 1 else 1 for size, n in zip(own, target)]
     if set(repeats) <= {1}:
         return x
-    return Value(tf.tile(x.as_it_lies(), [repeats[axis] for axis in x.order]), x.order)
+    return Value(tf.tile(x.as_stored(), [repeats[axis] for axis in x.order]), x.order)
 
 
 _MODES = {"constant": "CONSTANT", "reflect": "REFLECT", "edge": "EDGE", "wrap": "WRAP"}
@@ -182,33 +182,33 @@ def pad(node: Node, inputs: Inputs) -> Value:
     value = node.get("value", 0.0) if fill is None else fill.array.reshape(()).item()
     where = range(x.rank) if axes is None else [int(a) % x.rank for a in axes.constant]
     sides = [(0, 0)] * x.rank
-    for place, axis in enumerate(where):
-        sides[axis] = (int(pads[place]), int(pads[place + len(where)]))
+    for index, axis in enumerate(where):
+        sides[axis] = (int(pads[index]), int(pads[index + len(where)]))
     mode = _MODES[node.get("mode", "constant")]
     if any(n < 0 for side in sides for n in side):
-        x, sides = _cut(x, sides)
+        x, sides = _crop(x, sides)
     if not np.any(sides):
         return x
-    lying = [sides[axis] for axis in x.order]
+    stored = [sides[axis] for axis in x.order]
     if mode == "CONSTANT":
-        tensor = x.as_it_lies()
-        return Value(tf.pad(tensor, lying, constant_values=tf.cast(value, tensor.dtype)), x.order)
+        tensor = x.as_stored()
+        return Value(tf.pad(tensor, stored, constant_values=tf.cast(value, tensor.dtype)), x.order)
     if mode == "REFLECT" and all(max(side) < (x.shape[axis] or 2) for axis, side in
                                  enumerate(sides)):
-        return Value(tf.pad(x.as_it_lies(), lying, "REFLECT"), x.order)
+        return Value(tf.pad(x.as_stored(), stored, "REFLECT"), x.order)
     return _repeated(x, sides, mode)
 
 
-def _cut(x: Value, sides: list[tuple[int, int]]) -> tuple[Value, list[tuple[int, int]]]:
-    """Without what negative pads take away."""
+def _crop(x: Value, sides: list[tuple[int, int]]) -> tuple[Value, list[tuple[int, int]]]:
+    """`x` cropped by negative pads, and the remaining pads."""
     kept = [slice(-min(0, before) or None, min(0, after) or None) for before, after in sides]
-    tensor = x.as_it_lies()[tuple(kept[axis] for axis in x.order)]
+    tensor = x.as_stored()[tuple(kept[axis] for axis in x.order)]
     return Value(tensor, x.order), [(max(0, before), max(0, after)) for before, after in sides]
 
 
 def _repeated(x: Value, sides: list[tuple[int, int]], mode: str) -> Value:
-    """Rows and columns of its own, looked up: no runtime repeats edges."""
-    tensor = x.as_it_lies()
+    """Padding with rows and columns of `x`, gathered: no runtime repeats edges."""
+    tensor = x.as_stored()
     for axis, side in enumerate(sides):
         if any(side):
             rows = np.arange(x.length(axis), dtype=np.int32)
@@ -224,7 +224,7 @@ def constant(node: Node, inputs: Inputs) -> Value:
         if name in node.attributes:
             return Value(np.array(node.attributes[name], kind))
     if "value" not in node.attributes:
-        raise node.refuse("text, or a tensor that is sparse")
+        raise node.unsupported("text, or a sparse tensor")
     return Value(numpy_helper.to_array(node.attributes["value"]))
 
 
@@ -246,12 +246,12 @@ def shape_of(node: Node, inputs: Inputs) -> Value:
     (x,) = inputs
     sizes = x.shape[node.get("start", 0):node.get("end", x.rank)]
     if None in sizes:
-        raise node.refuse("the shape of an open batch")
+        raise node.unsupported("the shape of an open batch")
     return Value(np.array(sizes, np.int64))
 
 
 @converts("Size", 1, 13, 19, 21, 23, 24, 25)
 def size_of(node: Node, inputs: Inputs) -> Value:
     if None in inputs[0].shape:
-        raise node.refuse("the size of an open batch")
+        raise node.unsupported("the size of an open batch")
     return Value(np.array(inputs[0].size, np.int64))

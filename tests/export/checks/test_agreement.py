@@ -35,14 +35,14 @@ def rounded(tmp_path_factory):
 
 
 def test_a_build_measures_all_test_images(rounded):
-    (told,) = folders.read_manifest(rounded).agreement
-    assert (told.precision, told.data, told.images, told.where) == \
+    (entry,) = folders.read_manifest(rounded).agreement
+    assert (entry.precision, entry.data, entry.images, entry.where) == \
         ("uint8", "digits", 360, "Python")
-    assert told.share > 0.97
-    assert told.bytes == sum(path.stat().st_size for path in (rounded / "tfjs").glob("*.bin"))
-    assert told.float32_bytes > 3.5 * told.bytes
+    assert entry.share > 0.97
+    assert entry.bytes == sum(path.stat().st_size for path in (rounded / "tfjs").glob("*.bin"))
+    assert entry.float32_bytes > 3.5 * entry.bytes
     card = (rounded / "README.md").read_text()
-    assert f"| uint8 | {told.share:.2%} | 360 of digits | Python |" in card
+    assert f"| uint8 | {entry.share:.2%} | 360 of digits | Python |" in card
 
 
 def test_values_in_another_range(tmp_path):
@@ -58,12 +58,12 @@ def test_values_in_another_range(tmp_path):
     assert (logits.argmax(1) == manifest.fixture.labels).mean() >= 0.9
     files = onnx.load(tmp_path / "signed/onnx/model.onnx")
     images = load("digits").test
-    found = agreement.answers(files, manifest.input, images.images)
-    assert (found == images.labels).mean() > 0.97
+    classes = agreement.answers(files, manifest.input, images.images)
+    assert (classes == images.labels).mean() > 0.97
 
 
 def test_the_stored_files_are_measured(rounded, artifact, tmp_path):
-    """Other weights give other answers, and float32 files agree with themselves."""
+    """Changed weights predict other classes, and float32 files agree with themselves."""
     images = load("digits").test.images[:120]
     spec = folders.read_manifest(artifact).input
     expected = agreement.answers(tfjs.load(artifact / "tfjs"), spec, images)
@@ -77,8 +77,8 @@ def test_the_stored_files_are_measured(rounded, artifact, tmp_path):
         if "quantization" in weight:
             weight["quantization"]["scale"] *= -1
     (broken / "model.json").write_text(json.dumps(model))
-    found = agreement.answers(tfjs.load(broken), spec, images)
-    assert agreement.entry(found, expected, "tfjs", "uint8", "digits", "Python",
+    classes = agreement.answers(tfjs.load(broken), spec, images)
+    assert agreement.entry(classes, expected, "tfjs", "uint8", "digits", "Python",
                            agreement.weight_bytes(broken)).share < 0.9
 
 
@@ -86,11 +86,11 @@ def test_a_browsers_figure_is_recorded(rounded, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(rounded, copy)
     before = folders.read_manifest(copy)
-    told = Agreement(precision="uint8", data="digits", images=300, share=0.99,
+    entry = Agreement(precision="uint8", data="digits", images=300, share=0.99,
                      where="chromium wasm", bytes=1, float32_bytes=4)
     for share in (0.5, 0.99):
-        manifest = agreement.record(copy, [told.model_copy(update={"share": share})])
-    assert manifest.agreement == [*before.agreement, told]
+        manifest = agreement.record(copy, [entry.model_copy(update={"share": share})])
+    assert manifest.agreement == [*before.agreement, entry]
     assert "| uint8 | 99.00% | 300 of digits | chromium wasm |" in (copy / "README.md").read_text()
     folders.check_files(copy, folders.read_manifest(copy))
     changed = {name for name, file in before.files.items() if manifest.files[name] != file}
@@ -99,8 +99,8 @@ def test_a_browsers_figure_is_recorded(rounded, tmp_path):
 
 @pytest.mark.parametrize("arguments, words", [
     (["--images", "10"], "add --runtime tfjs"),
-    (["--record"], "--record goes with --images"),
-    (["--data", "digits"], "--data goes with --images"),
+    (["--record"], "--record requires --images"),
+    (["--data", "digits"], "--data requires --images"),
     (["--runtime", "chromium", "--images", "0"], "--images must be at least 1"),
     (["--runtime", "chromium", "--images", "361"], "has 360 test images, not 361"),
     (["--runtime", "chromium", "--images", "9", "--data", "nothing"], "unknown data set 'nothing'"),
@@ -117,20 +117,20 @@ def test_a_build_without_test_images_reports_no_agreement(rounded):
 
 
 def test_shipped_weights_bring_their_figures(tmp_path):
-    """Without test images; with them Python's figure is measured again."""
+    """With test images, Python's figure is measured again."""
     stated = [Agreement(**one) for one in packaged("DARTS", "cifar10")["agreement"]
               if one["precision"] == "uint8"]
     assert {one.where for one in stated} == {"Python", "chromium wasm"}
     source = find("DARTS", BuildOptions(weights=Path("cifar10")))
-    told = build(source, ["tfjs"], tmp_path / "x", "uint8")
-    sizes = agreement.weight_bytes(tmp_path / "x/tfjs")  # as they are now
-    assert told.agreement == [one.model_copy(update=sizes) for one in stated]
+    manifest = build(source, ["tfjs"], tmp_path / "x", "uint8")
+    sizes = agreement.weight_bytes(tmp_path / "x/tfjs")  # of this build
+    assert manifest.agreement == [one.model_copy(update=sizes) for one in stated]
     assert f"| uint8 | {stated[0].share:.2%} | 10000 of cifar10 | Python |" in \
         (tmp_path / "x" / "README.md").read_text()
     source = find("DARTS", BuildOptions(weights=Path("cifar10")))
     source.test = np.zeros((3, 32, 32, 3), np.uint8)
-    told = build(source, ["tfjs"], tmp_path / "y", "uint8")
-    assert [(one.where, one.images) for one in told.agreement] == [
+    manifest = build(source, ["tfjs"], tmp_path / "y", "uint8")
+    assert [(one.where, one.images) for one in manifest.agreement] == [
         ("Python", 3), ("chromium wasm", 500)]
     # The figures of uint8 do not apply to float16 or to other weights.
     again = find(str(tmp_path / "x"), BuildOptions())

@@ -1,4 +1,4 @@
-"""What a difference is judged by: the scale of its output, and how near float32 comes."""
+"""Parity limits: the scale of an output, and the float32 error of the network."""
 
 import json
 
@@ -18,9 +18,9 @@ from zoo.cli import app
 GENERATOR = np.random.default_rng(0)
 WIDE = GENERATOR.uniform(-400, 400, (4, 10)).astype(np.float32)
 SMALL = WIDE * np.float32(1e-4)
-#: All near 3, as of a network that hardly answers to its input.
+#: All near 3, like the outputs of a network that hardly responds to its input.
 CLOSE = (3 + GENERATOR.uniform(0, 1e-3, (4, 10))).astype(np.float32)
-#: Wide within a row, the same row for every input but for a little.
+#: A wide range within a row, and nearly the same row for every input.
 ALIKE = (WIDE[:1] + GENERATOR.uniform(0, 0.4, (4, 10))).astype(np.float32)
 
 
@@ -33,7 +33,7 @@ def test_scales(value, scale):
     assert scale_of(value) == pytest.approx(scale, rel=1e-3)
 
 
-def test_a_distance_that_float32_cannot_resolve_does_not_count():
+def test_a_spread_that_float32_cannot_resolve_does_not_count():
     assert scale_of(CLOSE, float32=1e-3) == CLOSE.max()
     assert scale_of(np.array([[1.0], [1.0 + 2**-23]], np.float32)) == pytest.approx(1)
 
@@ -45,18 +45,18 @@ def off_by(value, share):
 
 @pytest.mark.parametrize("value", [WIDE, SMALL, CLOSE.astype(np.float64)],
                          ids=["wide", "small", "close"])
-def test_a_difference_is_judged_by_the_scale(value):
+def test_a_difference_is_relative_to_the_scale(value):
     expected = Reference({"x": np.zeros((4, 1))}, {"y": value})
     limit = expected.limit("y")
-    found = check_parity("hop", off_by(value.astype(np.float64), limit / 2), expected)
-    assert found.relative and found.limit == limit
-    assert found.outputs["y"].limit == pytest.approx(limit * expected.scales["y"])
-    with pytest.raises(parity.ParityError, match="changed the numbers of y"):
+    result = check_parity("hop", off_by(value.astype(np.float64), limit / 2), expected)
+    assert result.relative and result.limit == limit
+    assert result.outputs["y"].limit == pytest.approx(limit * expected.scales["y"])
+    with pytest.raises(parity.ParityError, match="y differs by"):
         check_parity("hop", off_by(value, limit * 2), expected)
 
 
 def test_a_hop_that_ignores_its_input_does_not_agree():
-    """Though it is within 1e-5 of the largest value."""
+    """Even within 1e-5 of the largest value."""
     value = (3 + GENERATOR.uniform(0, 2e-5, (4, 10))).astype(np.float32)
     expected = Reference({"x": np.zeros((4, 1))}, {"y": value})
     with pytest.raises(parity.ParityError):
@@ -64,38 +64,38 @@ def test_a_hop_that_ignores_its_input_does_not_agree():
                      expected)
 
 
-def test_every_output_is_judged_by_its_own_scale():
+def test_every_output_has_its_own_scale():
     expected = Reference({"x": np.zeros((4, 1))}, {"y": WIDE, "z": SMALL})
 
     def run(inputs):
         return {"y": WIDE[:len(inputs["x"])], "z": SMALL[:len(inputs["x"])] + np.float32(1e-3)}
 
-    with pytest.raises(parity.ParityError, match="of z by 0.001"):
+    with pytest.raises(parity.ParityError, match="z differs by 0.001"):
         check_parity("hop", run, expected)
 
 
-def test_a_limit_is_never_loosened_in_silence():
+def test_a_higher_limit_is_noted():
     quiet = Reference({"x": np.zeros((4, 1))}, {"y": WIDE}, float32={"y": 1e-6})
     assert quiet.limit("y") == LIMIT and not quiet.notes()
-    told = Reference({"x": np.zeros((4, 1))}, {"y": WIDE}, float32={"y": 0.1})
-    assert told.limit("y") == pytest.approx(0.4 / np.abs(WIDE).max())
-    assert len(told.notes()) == 1 and "is allowed instead of 1e-05" in told.notes()[0]
+    noted = Reference({"x": np.zeros((4, 1))}, {"y": WIDE}, float32={"y": 0.1})
+    assert noted.limit("y") == pytest.approx(0.4 / np.abs(WIDE).max())
+    assert len(noted.notes()) == 1 and "is allowed instead of 1e-05" in noted.notes()[0]
     (note,) = Reference({"x": np.zeros((4, 1))}, {"y": CLOSE}).notes()
-    assert note.startswith("The values of y lie close together")
+    assert note.startswith("The values of y are close together")
 
 
 class Ill(nn.Module):
-    """A difference of large numbers: float32 loses what it gives."""
+    """A difference of large numbers, inaccurate in float32."""
 
     def forward(self, x):
         return (x * 1e4 + x.sum(1, keepdim=True)) - x * 1e4
 
 
-def test_a_network_that_is_bad_in_float32_says_so(tmp_path):
+def test_a_network_that_is_inaccurate_in_float32_gets_a_note(tmp_path):
     torch.manual_seed(0)
     source = from_module(Ill().eval(), "ill", torch.rand(1, 50))
-    (given,) = source.manifest.gives
-    assert given.float32 > LIMIT * given.scale
+    (output,) = source.manifest.gives
+    assert output.float32 > LIMIT * output.scale
     assert any("float32" in note and "is allowed" in note for note in source.manifest.notes)
     manifest = export.export(Ill().eval(), "onnx", tmp_path / "out", example=torch.rand(1, 50))
     assert "is allowed" in (tmp_path / "out/README.md").read_text()
@@ -103,7 +103,7 @@ def test_a_network_that_is_bad_in_float32_says_so(tmp_path):
 
 
 def test_artifacts_of_earlier_versions_are_verified(tmp_path):
-    """They tell one limit, and no scale of any output."""
+    """They have one limit, and no scales of outputs."""
     from zoo.artifact import folder as artifact
 
     export.export(nn.Linear(4, 3).eval(), "onnx", tmp_path / "out", example=torch.rand(1, 4))

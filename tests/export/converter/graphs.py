@@ -11,8 +11,7 @@ def model(nodes, inputs, outputs, weights=None, opset=17, kind=TensorProto.FLOAT
                          for name, shape in inputs.items()],
         [helper.make_tensor_value_info(name, kind, None) for name in outputs],
         [numpy_helper.from_array(value, name) for name, value in (weights or {}).items()])
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    return made
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
 def weight(*shape, seed=0, kind=np.float32):

@@ -64,8 +64,8 @@ def graphs(name: str) -> Iterator[tuple[onnx.ModelProto, Arrays, Arrays]]:
         model = onnx.ModelProto.FromString(case.model.SerializeToString())
         given = {value.name: np.asarray(tensor)
                  for value, tensor in zip(model.graph.input, inputs)}
-        fixed = {node.input[place] for node in model.graph.node if node.op_type in OPERATIONS
-                 for place in OPERATIONS[node.op_type].constant if place < len(node.input)}
+        fixed = {node.input[index] for node in model.graph.node if node.op_type in OPERATIONS
+                 for index in OPERATIONS[node.op_type].constant if index < len(node.input)}
         model.graph.initializer.extend(numpy_helper.from_array(value, key)
                                        for key, value in given.items() if key in fixed)
         for value in [value for value in model.graph.input if value.name in fixed]:

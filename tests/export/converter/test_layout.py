@@ -29,7 +29,7 @@ WEIGHTS = {
 # (nodes, transposes): the input has ONNX's layout, so one transpose is needed before windows, and
 # one at the end if the output is an image.
 GRAPHS = {
-    "constants are turned here": ([
+    "constants are transposed in advance": ([
         node("Conv", "x w", "a"), node("Mul", "a v", "b"), node("Add", "b scalar", "y")], 2),
     "two readers share a transpose": ([
         node("MaxPool", "x", "a", kernel_shape=[1, 1]), node("Conv", "x w", "b", pads=[1] * 4),
@@ -39,7 +39,7 @@ GRAPHS = {
     "softmax over the channels": ([
         node("Conv", "x w", "a"), node("Softmax", "a", "b", axis=1),
         node("ReduceMax", "b", "y", axes=[2, 3], keepdims=0)], 1),
-    "elementwise takes what there is": ([
+    "elementwise operations keep the order": ([
         node("Relu", "x", "a"), node("Mul", "a row", "b"), node("Sub", "b x", "y")], 0),
     "transposes that cancel": ([
         node("Transpose", "x", "a", perm=[0, 2, 3, 1]), node("Relu", "a", "b"),
@@ -47,26 +47,26 @@ GRAPHS = {
     "channels last by hand around a convolution": ([
         node("Transpose", "x", "a", perm=[0, 3, 1, 2]), node("Conv", "a w6", "b"),
         node("Transpose", "b", "y", perm=[0, 2, 3, 1])], 0),
-    "joining axes that lie side by side": ([
+    "joining neighboring axes": ([
         node("Conv", "x w1", "a"), node("Reshape", "a order", "b"),
         node("Transpose", "b", "y", perm=[0, 2, 1])], 1),
     "splitting the channels": ([
         node("Conv", "x w1", "a"), node("Reshape", "a pair", "b"),
         node("ReduceSum", "b groups", "y", keepdims=0)], 2),
-    "a product along an axis that lies last": ([
+    "a product along the last axis": ([
         node("Reshape", "x order", "a"), node("MatMul", "a m", "y")], 0),
 }
 
 
 def converted(graph):
-    """Counts of TensorFlow operations, and the outputs with those of ONNX Runtime."""
-    given = onnx_samples.samples(graph, {value.name: [d.dim_value for d in
-                                                      value.type.tensor_type.shape.dim]
-                                         for value in graph.graph.input}, 0)
+    """Counts of TensorFlow operations; the outputs must equal those of ONNX Runtime."""
+    inputs = onnx_samples.samples(graph, {value.name: [d.dim_value for d in
+                                                       value.type.tensor_type.shape.dim]
+                                          for value in graph.graph.input}, 0)
     function = traced(graph)
-    found = function(*map(tf.constant, given.values()))
-    for name, expected in onnx_samples.outputs(graph, given).items():
-        np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1e-5)
+    outputs = function(*map(tf.constant, inputs.values()))
+    for name, expected in onnx_samples.outputs(graph, inputs).items():
+        np.testing.assert_allclose(outputs[name], expected, rtol=1e-4, atol=1e-5)
     return collections.Counter(op.type for op in function.graph.get_operations())
 
 
@@ -96,7 +96,7 @@ def test_convolutions_that_browsers_lack(attributes, shape):
 @pytest.mark.parametrize("kernel, strides", [((3, 3), (2, 2)), ((5, 3), (3, 2))])
 @pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
 def test_pools_with_a_stride_need_no_padding(kind, kernel, strides, size):
-    """By hand it is needed only where an average counts it."""
+    """Except for an average that includes it."""
     half = [k // 2 for k in kernel]
     settings = {"kernel_shape": kernel, "strides": strides, "pads": half * 2}
     graph = model([node(kind, "x", "y", **settings)], {"x": [2, 4, *size]}, ["y"])
@@ -121,7 +121,7 @@ def test_a_network_of_convolutions_has_one_transpose_for_its_input():
 
 def test_a_layout_is_computed_once():
     value = Value(tf.zeros([2, 3, 4, 5]))
-    assert value.lying((0, 2, 3, 1)) is value.lying((0, 2, 3, 1))
+    assert value.in_order((0, 2, 3, 1)) is value.in_order((0, 2, 3, 1))
     assert value.cost((0, 2, 3, 1)) == 0 and value.cost((3, 2, 1, 0)) == 120
     thin = Value(tf.zeros([2, 3, 1, 1]), (0, 2, 3, 1))
     assert thin.shape == [2, 1, 3, 1] and thin.cost(identity(4)) == 0  # a reshape

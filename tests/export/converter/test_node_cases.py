@@ -14,7 +14,7 @@ from tests.export.converter import node_cases  # noqa: E402
 
 # Part of the error message, and the cases that raise it.
 REFUSED = {
-    "3 dimensions of space; there is 1 and 2": (
+    "3 spatial dimensions; supported are 1 and 2": (
         "averagepool_3d_default", "averagepool_3d_dilations_small", "convtranspose_3d",
         "averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_is_False",
         "averagepool_3d_dilations_large_count_include_pad_is_0_ceil_mode_is_True",
@@ -22,16 +22,16 @@ REFUSED = {
         "averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True",
         "lppool_3d_default", "maxpool_3d_default", "maxpool_3d_dilations",
         "maxpool_3d_dilations_use_ref_impl", "maxpool_3d_dilations_use_ref_impl_large"),
-    "in training; export the network in eval mode": (
+    "training mode; export the network in eval mode": (
         "batchnorm_example_training_mode", "batchnorm_epsilon_training_mode",
         "training_dropout", "training_dropout_default", "training_dropout_default_mask",
         "training_dropout_mask", "training_dropout_zero_ratio",
         "training_dropout_zero_ratio_mask"),
-    "scales of blocks": ("dequantizelinear_blocked", "quantizelinear_blocked_asymmetric"),
-    "a letter twice in one operand": ("einsum_batch_diagonal",),
+    "blockwise scales": ("dequantizelinear_blocked", "quantizelinear_blocked_asymmetric"),
+    "a repeated letter in one operand": ("einsum_batch_diagonal",),
     "dilations": ("lppool_2d_dilations",),
-    "a pool of integers": ("maxpool_2d_uint8",),
-    "the places of the largest values": (
+    "a pool over integers": ("maxpool_2d_uint8",),
+    "the indices of the maxima": (
         "maxpool_with_argmax_2d_precomputed_pads", "maxpool_with_argmax_2d_precomputed_strides"),
     "tf_crop_and_resize": (
         "resize_tf_crop_and_resize", "resize_tf_crop_and_resize_axes_2_3",
@@ -41,7 +41,7 @@ REFUSED = {
         "scatter_elements_with_reduction_mul", "scatternd_max", "scatternd_min",
         "scatternd_max_with_element_indices", "scatternd_min_with_element_indices",
         "scatternd_multiply"),
-    "opsets 7 to 28 are converted": ("not_2d", "not_3d", "not_4d"),
+    "supported are opsets 7 to 28": ("not_2d", "not_3d", "not_4d"),
 }
 # Ids in an input of the graph are assumed to be non-negative, without a check.
 NEGATIVE_IDS = ("test_gather_negative_indices",)

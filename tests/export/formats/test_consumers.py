@@ -1,4 +1,4 @@
-"""The artifact in other programs: every format is readable without our code."""
+"""The artifact in other programs: every format is readable without this package."""
 
 import json
 

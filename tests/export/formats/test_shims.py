@@ -1,4 +1,4 @@
-"""The stand-ins for imports of onnx-tf and tensorflowjs: each is still needed, none is left."""
+"""The import stubs for onnx-tf and tensorflowjs: each is still needed, none stays loaded."""
 
 import importlib.util
 import json
@@ -32,7 +32,7 @@ import importlib, json, os, sys
 import tensorflow, keras
 from export.formats import shims
 parts = json.loads(sys.stdin.read())
-said = {}
+errors = {}
 for name, code in parts.items():
     ours, theirs = os.pipe()
     child = os.fork()
@@ -45,23 +45,23 @@ for name, code in parts.items():
     with open(ours) as pipe:
         lines = pipe.read().splitlines()
     assert os.waitpid(child, 0)[1] == 0, name
-    said[name] = json.loads(lines[-1])
-print(json.dumps(said))
+    errors[name] = json.loads(lines[-1])
+print(json.dumps(errors))
 """
 
 WITHOUT_EACH = """
-said = {{}}
+errors = {{}}
 for name in table:
     others = {{key: value for key, value in table.items() if key != name}}
     try:
-        with shims.standing_in(others):
+        with shims.stubbed(others):
             importlib.import_module({module!r})
-        said[name] = None
+        errors[name] = None
     except ImportError as error:
-        said[name] = str(error)
+        errors[name] = str(error)
     for loaded in [key for key in sys.modules if key.split('.')[0] == {package!r}]:
         del sys.modules[loaded]
-print(json.dumps(said))
+print(json.dumps(errors))
 """
 
 LEFT = """
@@ -79,9 +79,9 @@ TABLES = {"onnx_tf": "FOR_ONNX_TF", "tensorflowjs": "FOR_TENSORFLOWJS"}
 
 
 @pytest.fixture(scope="module")
-def told():
-    """(package, "without each" or "left") -> the import's error without each stand-in in turn; the
-    module that is loaded with them, and the stand-ins that remain."""
+def imports():
+    """By (package, "without each"), the import errors without each stub in turn; by (package,
+    "left"), the module loaded with all stubs, and the stubs that remain."""
     parts = {}
     for package in PACKAGES:
         if importlib.util.find_spec(package) is not None:
@@ -96,21 +96,21 @@ def told():
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_stand_in_is_still_needed(package, told):
-    said = told.get((package, "without each"))
-    if said is None:
+def test_every_stub_is_still_needed(package, imports):
+    errors = imports.get((package, "without each"))
+    if errors is None:
         pytest.skip(f"{package} is not installed")
-    needless = [name for name in said if said[name] is None and not shims.is_installed(name)]
+    needless = [name for name in errors if errors[name] is None and not shims.is_installed(name)]
     assert not needless, (
         f"{package} imports without {needless}: take them out of export/formats/shims.py")
-    for name, message in said.items():
+    for name, message in errors.items():
         if message is not None:
             assert SAYS.get(name, f"No module named '{name}'") in message
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_stand_in_stays_loaded(package, told):
-    left = told.get((package, "left"))
+def test_no_stub_stays_loaded(package, imports):
+    left = imports.get((package, "left"))
     if left is None:
         pytest.skip(f"{package} is not installed")
     assert left == [PACKAGES[package][1], []]
@@ -119,7 +119,7 @@ def test_no_stand_in_stays_loaded(package, told):
 def test_installed_packages_are_not_replaced():
     import json as real
 
-    with shims.standing_in({"json": dict, "zoo_no_such_module": lambda: {"answer": 42}}):
+    with shims.stubbed({"json": dict, "zoo_no_such_module": lambda: {"answer": 42}}):
         assert sys.modules["json"] is real
         assert sys.modules["zoo_no_such_module"].answer == 42
     assert "zoo_no_such_module" not in sys.modules
@@ -156,5 +156,5 @@ def test_a_broken_package_says_why(monkeypatch):
         raise ImportError("cannot import name 'gone'")
 
     monkeypatch.setattr(importlib, "import_module", broken)
-    with pytest.raises(shims.MissingPackageError, match="cannot be imported here.*'gone'.*pip"):
+    with pytest.raises(shims.MissingPackageError, match="cannot be imported .*'gone'.*pip"):
         shims.tensorflowjs_converter()

@@ -1,5 +1,4 @@
-"""A .tflite file has a batch of 1, as LiteRT.js needs it, and any number of inputs runs all the
-same."""
+"""A .tflite file has a batch of 1, as LiteRT.js requires, and still runs any number of inputs."""
 
 import numpy as np
 import onnx
@@ -24,10 +23,10 @@ def written(graph, folder):
 
 def compare(run, plain, inputs):
     for count in (1, 5, 2, 1):
-        given = {name: value[:count] for name, value in inputs.items()}
-        found = run(given)
-        for name, expected in plain(given).items():
-            np.testing.assert_allclose(found[name], expected, atol=1e-5)
+        first = {name: value[:count] for name, value in inputs.items()}
+        outputs = run(first)
+        for name, expected in plain(first).items():
+            np.testing.assert_allclose(outputs[name], expected, atol=1e-5)
 
 
 def test_one_input_and_several(tmp_path):
@@ -39,8 +38,8 @@ def test_one_input_and_several(tmp_path):
     compare(tflite.load(file), plain, {"x": values})
 
 
-def test_several_where_the_graph_has_the_batch_in_it(tmp_path):
-    """A step of a language model: no interpreter resizes it, so they run one by one."""
+def test_several_inputs_with_a_fixed_batch(tmp_path):
+    """A language model step cannot be resized, so its inputs run one by one."""
     step = zoo.create_model("ENAS_RNN", network="language", vocabulary=40, embedding=16, hidden=16)
     export.export(step, ["onnx", "tflite"], tmp_path / "step")
     file = tmp_path / "step/tflite/model.tflite"
@@ -54,23 +53,23 @@ def test_several_where_the_graph_has_the_batch_in_it(tmp_path):
 
 
 def test_an_interpreter_is_resized(tmp_path):
-    """As others do it who have no code of ours."""
+    """Without code of this package."""
     file = written(classifier(), tmp_path)
     interpreter = tf.lite.Interpreter(str(file))
-    (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.resize_tensor_input(given["index"], [3, *given["shape"][1:]])
+    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(source["index"], [3, *source["shape"][1:]])
     interpreter.allocate_tensors()
-    values = np.random.default_rng(0).normal(size=(3, *given["shape"][1:])).astype(np.float32)
-    interpreter.set_tensor(given["index"], values)
+    values = np.random.default_rng(0).normal(size=(3, *source["shape"][1:])).astype(np.float32)
+    interpreter.set_tensor(source["index"], values)
     interpreter.invoke()
     (expected,) = tflite.load(file)({"x": values}).values()
-    np.testing.assert_allclose(interpreter.get_tensor(made["index"]), expected, atol=1e-5)
+    np.testing.assert_allclose(interpreter.get_tensor(target["index"]), expected, atol=1e-5)
 
 
-def test_truth_values_are_integers_there(tmp_path):
+def test_booleans_become_integers(tmp_path):
     graph = model([node("Not", "x", "y")], {"x": ["batch", 3]}, ["y"], kind=TensorProto.BOOL)
     file = written(graph, tmp_path)
     assert [entry["dtype"] for entry in tf.lite.Interpreter(str(file)).get_input_details()] == [
         np.int32]
-    (found,) = tflite.load(file)({"x": np.array([[True, False, True]])}).values()
-    assert found.dtype == np.int32 and found.tolist() == [[0, 1, 0]]
+    (output,) = tflite.load(file)({"x": np.array([[True, False, True]])}).values()
+    assert output.dtype == np.int32 and output.tolist() == [[0, 1, 0]]

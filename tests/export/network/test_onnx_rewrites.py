@@ -1,4 +1,4 @@
-"""Rewrites of an ONNX graph leave what ONNX Runtime computes as it was."""
+"""Rewrites of an ONNX graph do not change its outputs in ONNX Runtime."""
 
 import numpy as np
 import onnx
@@ -30,7 +30,7 @@ def operations(graph):
 
 
 def check(graph, shape):
-    """Apply the rewrites, and compare with ONNX Runtime on the graph as it was."""
+    """Apply the rewrites, and compare with the original graph in ONNX Runtime."""
     before = onnx.ModelProto.FromString(graph.SerializeToString())
     done = onnx_rewrites.apply(graph)
     x = weight(*shape, seed=7)
@@ -40,7 +40,7 @@ def check(graph, shape):
 
 
 @pytest.mark.parametrize("name", FOLDED)
-def test_batch_norm_goes_into(name):
+def test_batch_norm_is_folded_into(name):
     maker, shape, weights = FOLDED[name]
     graph = model([maker, BATCH_NORM], {"x": shape}, ["y"], weights | NORM)
     assert check(graph, shape) == 1
@@ -58,7 +58,7 @@ KEPT = {
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_batch_norm_stays_where_it_cannot_be_folded(name):
+def test_batch_norm_that_cannot_be_folded_stays(name):
     nodes, weights = KEPT[name]
     graph = model(nodes, {"x": [2, 3, 4, 4]}, ["y"], weights | NORM)
     assert check(graph, [2, 3, 4, 4]) == 0
@@ -71,7 +71,7 @@ def test_a_gemm_whose_bias_has_rows_keeps_its_batch_norm():
     assert check(graph, [2, 3]) == 0
 
 
-def test_dead_nodes_go():
+def test_dead_nodes_are_removed():
     graph = model([node("Sqrt", "x", "a"), node("Relu", "x", "y"), node("Neg", "a", "dead")],
                   {"x": [2, 3]}, ["y"])
     assert check(graph, [2, 3]) == 2

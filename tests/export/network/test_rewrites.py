@@ -109,7 +109,7 @@ def test_zero_nodes_are_exact_for_any_batch():
         torch.testing.assert_close(deployed(pixels)[0], expected, rtol=1e-6, atol=1e-6)
 
 
-def test_deploy_leaves_the_model_as_it_is():
+def test_deploy_does_not_change_the_model():
     model = trained_looking("DARTS").train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     deploy(model, images_of(8))

@@ -1,4 +1,4 @@
-"""Small PyTorch networks of others, with inputs that they take."""
+"""Small PyTorch modules that are not of the zoo, with example inputs."""
 
 import torch
 from torch import nn
@@ -34,7 +34,7 @@ class Transformer(nn.Module):
 
 
 class Pair(nn.Module):
-    """Two tensors in, a nested structure out; an operation that ONNX has to be told in others."""
+    """Two tensors in, a nested structure out; an operation that ONNX lacks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,18 +61,18 @@ class Recurrent(nn.Module):
         self.head = nn.Linear(12, 3)
 
     def forward(self, steps):
-        found, (hidden, _) = self.lstm(steps)
-        return self.head(found[:, -1]), hidden
+        outputs, (hidden, _) = self.lstm(steps)
+        return self.head(outputs[:, -1]), hidden
 
 
 class Resizing(nn.Module):
-    """A mask of the user's own, attention, and a resize to sizes."""
+    """Attention with a mask input, and a resize to given sizes."""
 
     def forward(self, images, mask):
         small = nn.functional.interpolate(images, size=(5, 7), mode="bilinear")
         rows = images.flatten(2)
-        found = nn.functional.scaled_dot_product_attention(rows, rows, rows, mask[:, None, :])
-        return small, found
+        mixed = nn.functional.scaled_dot_product_attention(rows, rows, rows, mask[:, None, :])
+        return small, mixed
 
 
 def seeded(make):

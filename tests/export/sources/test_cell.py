@@ -52,13 +52,13 @@ def ships(shipped, monkeypatch):
     monkeypatch.setattr(weights, "HERE", shipped)
 
 
-@pytest.mark.parametrize("wanted", [
+@pytest.mark.parametrize("options", [
     BuildOptions(data="cifar10"), BuildOptions(weights=Path("cifar10")),
     BuildOptions(data="cifar10", weights=Path("cifar10")),
     BuildOptions(data="cifar10", channels=4), BuildOptions(data="cifar10", channels=4, layers=3)])
-def test_shipped_weights_bring_their_sizes(wanted):
+def test_shipped_weights_bring_their_sizes(options):
     """Shipped sizes take precedence over those of the data set's recipe."""
-    source = find("DARTS", wanted)
+    source = find("DARTS", options)
     manifest = source.manifest
     assert manifest.trained and manifest.name == "DARTS-cifar10"
     assert (manifest.network.channels, manifest.network.layers) == (4, 3)
@@ -66,11 +66,11 @@ def test_shipped_weights_bring_their_sizes(wanted):
     assert manifest.labels == cifar.CIFAR10_LABELS
 
 
-@pytest.mark.parametrize("wanted, sizes", [
+@pytest.mark.parametrize("options, sizes", [
     (BuildOptions(data="cifar10", channels=8), (8, 3)),
     (BuildOptions(data="cifar10", layers=5), (4, 5))])
-def test_other_sizes_are_other_networks(wanted, sizes):
-    manifest = find("DARTS", wanted).manifest
+def test_other_sizes_are_other_networks(options, sizes):
+    manifest = find("DARTS", options).manifest
     assert not manifest.trained and manifest.metrics == {}
     assert (manifest.network.channels, manifest.network.layers) == sizes
 
@@ -88,14 +88,14 @@ def test_a_shipped_language_model():
     assert manifest.network.hidden == 6 and manifest.metrics["test_perplexity"] == 4.25
 
 
-@pytest.mark.parametrize("cell, wanted, words", [
+@pytest.mark.parametrize("cell, options, words", [
     ("DARTS_V2_RNN", BuildOptions(weights=Path("nothing")), "no weights are shipped for 'nothing'"),
     ("DARTS_V2", BuildOptions(weights=Path("cifar10")), "shipped, only those of DARTS_V1"),
     ("DARTS_V2_RNN", BuildOptions(weights=Path("shakespeare"), hidden=9), "leave --hidden out"),
 ])
-def test_missing_weights(cell, wanted, words):
+def test_missing_weights(cell, options, words):
     with pytest.raises(ValueError, match=words):
-        find(cell, wanted)
+        find(cell, options)
 
 
 def test_the_vocabulary_goes_from_artifact_to_artifact(tmp_path):
@@ -108,7 +108,7 @@ def test_the_vocabulary_goes_from_artifact_to_artifact(tmp_path):
     assert artifact.read_vocabulary(tmp_path / "second", manifest) == TOKENS
     assert "vocabulary.json" in manifest.files and manifest.input.unit == "char"
     card = (tmp_path / "second/README.md").read_text()
-    assert "Test perplexity 4.25 a character on shakespeare." in card
+    assert "Test perplexity 4.25 per character on shakespeare." in card
     assert "`vocabulary.json`" in card
     model = create_model("DARTS_V2_RNN", "language", weights=tmp_path / "second")
     assert model.facts["vocabulary"] == TOKENS
@@ -162,15 +162,15 @@ def test_the_weights_of_an_artifact_bring_its_metadata(own, tmp_path):
         own / "fixtures/logits.bin").read_bytes()
 
 
-@pytest.mark.parametrize("cell, wanted, words", [
+@pytest.mark.parametrize("cell, options, words", [
     ("DARTS", BuildOptions(channels=4), "bring their settings; leave --channels out"),
     ("DARTS", BuildOptions(data="cifar10"), "bring their settings; leave --data out"),
     ("DARTS", BuildOptions(network="imagenet"), "is for network='cifar', not 'imagenet'"),
     ("NASNet", BuildOptions(), "insects has the weights of another cell, DARTS"),
     ("ENAS_RNN", BuildOptions(), "insects has the weights of another cell, DARTS")])
-def test_the_weights_of_an_artifact_in_another_network(own, cell, wanted, words):
+def test_the_weights_of_an_artifact_in_another_network(own, cell, options, words):
     with pytest.raises(ValueError, match=words):
-        find(cell, dataclasses.replace(wanted, weights=own))
+        find(cell, dataclasses.replace(options, weights=own))
 
 
 def test_an_export_without_a_name_is_refused(tmp_path):

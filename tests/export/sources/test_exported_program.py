@@ -1,4 +1,4 @@
-"""A .pt2 file: a source like its module, and read with suspicion: nothing in it is run."""
+"""A .pt2 file: exported like its module, and not trusted: nothing in it is run."""
 
 import io
 import json
@@ -57,31 +57,31 @@ def test_it_computes_what_the_module_does(tmp_path):
     axes = {"left": {0: Dim.AUTO}, "right": {0: Dim.AUTO}}
     path = saved(module, (left, right), tmp_path / "pair.pt2", axes)
     source = from_file(path)
-    found = outputs(source.graph, {"left": left.numpy(), "right": right.numpy()})
-    wanted, (total, deep), _ = module(left, right)
-    for value, name in ((wanted, "output_0"), (total, "output_1_0"),
+    exported = outputs(source.graph, {"left": left.numpy(), "right": right.numpy()})
+    first, (total, deep), _ = module(left, right)
+    for value, name in ((first, "output_0"), (total, "output_1_0"),
                         (deep["deep"], "output_1_1_deep")):
-        torch.testing.assert_close(torch.from_numpy(found[name]), value.detach())
+        torch.testing.assert_close(torch.from_numpy(exported[name]), value.detach())
 
 
 def test_an_exported_program_needs_no_file(tmp_path):
     program = torch.export.export(nn.Linear(4, 2).eval(), (torch.rand(1, 4),))
     manifest = export.export(program, "onnx", tmp_path / "out")
     assert manifest.takes[0].shape[-1] == 4 and manifest.network.kind == "pt2"
-    with pytest.raises(ValueError, match="an exported program knows what it takes"):
+    with pytest.raises(ValueError, match="an exported program has its own inputs"):
         export.export(program, "onnx", tmp_path / "other", example=torch.rand(1, 4))
 
 
 def test_a_size_that_does_not_fit(convolutional):
-    with pytest.raises(ProgramError, match="has shape .*,3,.*, and 1,4,8,8 does not fit it"):
+    with pytest.raises(ProgramError, match="has shape .*,3,.*, which 1,4,8,8 does not fit"):
         from_file(convolutional, ["images=1,4,8,8"])
-    with pytest.raises(ProgramError, match="there is no input 'x'; it has images"):
+    with pytest.raises(ProgramError, match="has no input 'x'; its inputs are images"):
         from_file(convolutional, ["x=1,3,8,8"])
 
 
 def rewritten(source, target, changes):
-    """The archive with some of its files changed, by the ending of their names; None drops one,
-    and a name that is not there is added."""
+    """The archive with records changed, by the end of their names; None removes a record, unknown
+    names are added."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         names = old.namelist()
         root = names[0].split("/")[0]
@@ -102,7 +102,7 @@ MARK = "the file ran code"
 
 
 class Runs:
-    """A pickle that leaves a mark."""
+    """A pickle that creates a file when loaded."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -173,31 +173,31 @@ HOSTILE = {
     "pickled weights": (lambda mark: {WEIGHTS: entry(use_pickle=True),
                                       "data/weights/weight_0": pickled(mark)},
                         "is a pickled object"),
-    "pickled weights of old": (lambda mark: {"data/weights/model.pt": pickled(mark)},
-                               "it holds data/weights/model.pt"),
+    "pickled weights of an old format": (lambda mark: {"data/weights/model.pt": pickled(mark)},
+                               "it has data/weights/model.pt"),
     "an opaque constant": (lambda mark: {"data/constants/opaque_obj_0": pickle.dumps(Runs(mark))},
-                           "it holds data/constants/opaque_obj_0"),
+                           "it has data/constants/opaque_obj_0"),
     "compiled code": (lambda _: {"data/aotinductor/model/x.so": b"ELF"},
-                      "it holds data/aotinductor"),
-    "a function that is no operation": (lambda _: {PROGRAM: call("torch.os.system")},
+                      "it has data/aotinductor"),
+    "a function that is not an operation": (lambda _: {PROGRAM: call("torch.os.system")},
                                         "a node calls torch.os.system"),
-    "an operation of nobody": (lambda _: {PROGRAM: call("#registry:x")},
+    "an unknown operation": (lambda _: {PROGRAM: call("#registry:x")},
                                "a node calls #registry:x"),
     "a size that is code": (lambda mark: {PROGRAM: size(EVIL.format(mark=str(mark)))},
-                            "is no arithmetic on sizes"),
+                            "is not arithmetic on sizes"),
     "a size that is code in a symbol": (
         lambda mark: {PROGRAM: size(f"Symbol('s0', integer={EVIL.format(mark=str(mark))})")},
-        "is no arithmetic on sizes"),
-    "a name that is code": (lambda _: {PROGRAM: named("x=print(1)")}, "'x=print.1.' is no name"),
-    "a structure of its own": (lambda _: {PROGRAM: structure("collections.defaultdict")},
-                               "takes or gives a collections.defaultdict"),
+        "is not arithmetic on sizes"),
+    "a name that is code": (lambda _: {PROGRAM: named("x=print(1)")}, "'x=print.1.' is not a name"),
+    "another container": (lambda _: {PROGRAM: structure("collections.defaultdict")},
+                               "inputs or outputs have a collections.defaultdict"),
     "a tensor beyond its bytes": (lambda _: {WEIGHTS: in_json(strides)},
-                                  "does not lie inside its file"),
+                                  "exceeds its data"),
     "a newer format": (lambda _: {"archive_version": b"7"}, "from a newer torch"),
     "a newer schema": (lambda _: {PROGRAM: in_json(
-        lambda program: program["schema_version"].update(major=99))}, "is of schema 99"),
-    "no JSON": (lambda _: {PROGRAM: b"{"}, "cannot read it"),
-    "nothing where weights are": (lambda _: {WEIGHTS: b"{}"}, "cannot read it"),
+        lambda program: program["schema_version"].update(major=99))}, "has schema 99"),
+    "invalid JSON": (lambda _: {PROGRAM: b"{"}, "cannot read it"),
+    "no weights": (lambda _: {WEIGHTS: b"{}"}, "cannot read it"),
 }
 
 
@@ -212,7 +212,7 @@ def test_hostile_files_are_one_line_and_run_nothing(name, convolutional, tmp_pat
 
 
 def test_the_rewritten_archive_alone_is_read(convolutional, tmp_path):
-    """So that the tests above fail for what they change."""
+    """The tests above fail because of their changes only."""
     assert from_file(rewritten(convolutional, tmp_path / "same.pt2", {})).graph.graph.node
 
 
@@ -220,12 +220,12 @@ def scripted(path):
     torch.jit.save(torch.jit.trace(nn.Linear(4, 2), torch.rand(1, 4)), path)
 
 
-def cut_off(path):
+def truncated(path):
     path.write_bytes(path.with_name("net.pt2").read_bytes()[:1000])
 
 
 OTHERS = {
-    "cut off": (cut_off, "not a .pt2 file, or one that is cut off"),
+    "truncated": (truncated, "not a .pt2 file, or a truncated one"),
     "text": (lambda path: path.write_text("hello"), "not a .pt2 file"),
     "empty": (lambda path: path.write_bytes(b""), "not a .pt2 file"),
     "a checkpoint": (lambda path: torch.save({"a": torch.zeros(1)}, path), "pickled objects"),
@@ -251,6 +251,6 @@ def test_other_files_are_one_line_and_nothing_is_written(name, convolutional, tm
 
 def test_more_than_two_gigabytes(tmp_path):
     with (tmp_path / "large.pt2").open("wb") as file:
-        file.truncate(2**31 + 1)  # a hole: takes no room
-    with pytest.raises(ProgramError, match="2.1 GB; up to 2 GB are exported"):
+        file.truncate(2**31 + 1)  # a sparse file takes no space
+    with pytest.raises(ProgramError, match="2.1 GB; at most 2 GB can be exported"):
         from_file(tmp_path / "large.pt2")

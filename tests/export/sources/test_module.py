@@ -1,4 +1,4 @@
-"""Any torch.nn.Module: the same numbers in every format, or one line that names its code."""
+"""Any torch.nn.Module: the same outputs in every format, or a one-line error with its code."""
 
 import copy
 
@@ -25,7 +25,7 @@ def example_of(name):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """Every module in TF.js files and what they are made of."""
+    """Every module as TF.js files and their source formats."""
     pytest.importorskip("tensorflow")
     folder = tmp_path_factory.mktemp("modules")
     for name, (make, _, _) in MODULES.items():
@@ -42,31 +42,31 @@ def test_every_format_computes_what_pytorch_does(name, built):
     assert manifest.task == "tensors" and manifest.network.kind == "module"
     assert all(entry.relative and entry.max_difference <= entry.limit for entry in manifest.parity)
     assert all((each.shape[0] is None) == batched for each in manifest.takes)
-    given = pytree.tree_leaves(example)
-    if batched:  # other inputs than those of the build, and more of them
-        given = [torch.cat([each, each.flip(-1)]) for each in given]
-    call = pytree.tree_unflatten(given, pytree.tree_structure(example))
+    tensors = pytree.tree_leaves(example)
+    if batched:  # other and more inputs than in the build
+        tensors = [torch.cat([each, each.flip(-1)]) for each in tensors]
+    call = pytree.tree_unflatten(tensors, pytree.tree_structure(example))
     with torch.no_grad():
-        wanted = [each for each in pytree.tree_leaves(
+        expected = [each for each in pytree.tree_leaves(
             module(**call) if isinstance(call, dict) else
             module(*call) if isinstance(call, tuple) else module(call))
             if isinstance(each, torch.Tensor)]
     inputs = {}
-    for tensor, value in zip(manifest.takes, given):
-        turned = [value.shape[place] for place in (0, 2, 3, 1)] if value.ndim == 4 else []
-        image = list(tensor.shape[1:]) == turned[1:]
+    for tensor, value in zip(manifest.takes, tensors):
+        nhwc = [value.shape[axis] for axis in (0, 2, 3, 1)] if value.ndim == 4 else []
+        image = list(tensor.shape[1:]) == nhwc[1:]
         inputs[tensor.name] = (value.permute(0, 2, 3, 1) if image else value).numpy()
     for fmt in ("onnx", "tfjs"):
-        found = FORMATS[fmt].load(built / name / FORMATS[fmt].place)(inputs)
-        for output, value in zip(manifest.outputs, wanted):
+        outputs = FORMATS[fmt].load(built / name / FORMATS[fmt].axis)(inputs)
+        for output, value in zip(manifest.outputs, expected):
             scale = max(1.0, float(value.abs().max()))
-            np.testing.assert_allclose(found[output], value.numpy(), rtol=0, atol=1e-5 * scale)
+            np.testing.assert_allclose(outputs[output], value.numpy(), rtol=0, atol=1e-5 * scale)
 
 
 def test_names_are_those_of_the_code(built):
-    found = {name: artifact.read_manifest(built / name) for name in MODULES}
-    takes = {name: [each.name for each in manifest.takes] for name, manifest in found.items()}
-    gives = {name: [each.name for each in manifest.gives] for name, manifest in found.items()}
+    manifests = {name: artifact.read_manifest(built / name) for name in MODULES}
+    takes = {name: [each.name for each in manifest.takes] for name, manifest in manifests.items()}
+    gives = {name: [each.name for each in manifest.gives] for name, manifest in manifests.items()}
     assert takes["pair"] == ["left", "right"] and takes["detector"] == ["signal"]
     assert gives["pair"] == ["output_0", "output_1_0", "output_1_1_deep"]
     assert gives["detector"] == ["boxes", "scores", "best"]
@@ -107,17 +107,17 @@ def test_a_classifier_of_images_takes_raw_pixels(tmp_path):
     assert manifest.labels == ["a", "b", "c", "d", "e"] and manifest.network.num_classes == 5
     assert (tmp_path / "out/labels.txt").read_text().split() == manifest.labels
     pixels = np.random.default_rng(3).uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
-    found = FORMATS["onnx"].load(tmp_path / "out/onnx/model.onnx")({"pixels": pixels})
+    outputs = FORMATS["onnx"].load(tmp_path / "out/onnx/model.onnx")({"pixels": pixels})
     mean, std = torch.tensor(PIXELS.mean), torch.tensor(PIXELS.std)
     with torch.no_grad():
-        wanted = module(((torch.from_numpy(pixels) / 255 - mean) / std).permute(0, 3, 1, 2))
-    np.testing.assert_allclose(found["logits"], wanted, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found["probabilities"], wanted.softmax(1), rtol=1e-4, atol=1e-6)
+        expected = module(((torch.from_numpy(pixels) / 255 - mean) / std).permute(0, 3, 1, 2))
+    np.testing.assert_allclose(outputs["logits"], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(outputs["probabilities"], expected.softmax(1), rtol=1e-4, atol=1e-6)
     assert manifest.multiply_adds == 8 * 16 * 16 * 27 + 16 * 6 * 6 * 36 + 8 * 144 * 16 + 8 * 5
 
 
 class Narrow(nn.Module):
-    """Casts to float32, whatever it is given."""
+    """Casts any input to float32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,8 +135,8 @@ def test_a_module_that_does_not_run_in_float64_is_traced_in_it():
 
 
 class Sums(nn.Module):
-    def forward(self, *given):
-        return sum(given)
+    def forward(self, *tensors):
+        return sum(tensors)
 
 
 @pytest.mark.parametrize("module, example, shapes", [
@@ -149,7 +149,7 @@ def test_modules_of_all_kinds(module, example, shapes, tmp_path):
 
 
 class Counts(nn.Module):
-    """Python's len of a tensor is a number, whatever is open."""
+    """Python's len of a tensor is a number, even if its size is open."""
 
     def forward(self, x):
         return torch.cat([torch.zeros(len(x), 1), x], 1)
@@ -250,30 +250,30 @@ def half_trained():
 class Large(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("weight", torch.zeros(1).expand(2**29 + 1))  # takes no room
+        self.register_buffer("weight", torch.zeros(1).expand(2**29 + 1))  # takes no memory
 
 
 HERE = "test_module.py"
 BAD = {
     "a branch on values": (Branches, rf"{HERE}:\d+ \(`if x.sum\(\) > 0:`\): control flow depends"),
-    "a number taken out": (TakesANumberOut, rf"{HERE}:\d+ .*item.*: a number is taken out"),
+    "a number taken out": (TakesANumberOut, rf"{HERE}:\d+ .*item.*: the code takes a number out"),
     "a size that depends on values": (Filters, rf"{HERE}:\d+ .*size depends on values"),
-    "a branch of torch": (Conditional, rf"{HERE}:\d+ .*control flow, which is not converted"),
+    "a branch of torch": (Conditional, rf"{HERE}:\d+ .*control flow, which cannot be converted"),
     "complex numbers within": (Fourier, rf"{HERE}:\d+ .*complex numbers"),
-    "complex numbers": (GivesComplex, "output output is of complex numbers"),
-    "what is no tensor": (GivesText, "output set is of set"),
-    "random numbers": (Random, "another one at every call"),
-    "a memory": (Remembers, "another one at every call"),
-    "what is not finite": (Infinite, "not finite for the example"),
-    "weights that are not": (NaNs, "its weights weight are not finite"),
+    "complex numbers": (GivesComplex, "output output is complex"),
+    "not a tensor": (GivesText, "output set has type set"),
+    "random numbers": (Random, "differs from call to call"),
+    "a memory": (Remembers, "differs from call to call"),
+    "not finite": (Infinite, "not finite for the example"),
+    "weights that are not finite": (NaNs, "its weights weight are not finite"),
     "numpy": (Numpy, rf"{HERE}:\d+ \(`return torch.from_numpy"),
     "training mode": (lambda: Branches().train(), r"Branches: it is in training mode; call \.eval"),
     "a part in training mode": (half_trained, "its module drop is in training mode"),
     "another shape": (lambda: nn.Linear(3, 2),
-                      r"does not take the example \(input \(1, 4\)\): mat1"),
-    "more tensors": (lambda: nn.Bilinear(4, 4, 2), "does not take the example"),
+                      r"fails on the example \(input \(1, 4\)\): mat1"),
+    "more tensors": (lambda: nn.Bilinear(4, 4, 2), "fails on the example"),
     "TorchScript": (lambda: torch.jit.trace(nn.Linear(4, 2), torch.rand(1, 4)), "TorchScript"),
-    "more than two gigabytes": (Large, "2.1 GB of weights; up to 2 GB are exported"),
+    "more than two gigabytes": (Large, "2.1 GB of weights; at most 2 GB can be exported"),
     "no values": (lambda: nn.Linear(4, 2, device="meta"), "on the meta device"),
 }
 
@@ -293,29 +293,29 @@ def test_bad_modules_are_one_line_and_nothing_is_written(name, tmp_path):
 LINEAR = nn.Linear(4, 2).eval()
 
 
-@pytest.mark.parametrize("given, words", [
+@pytest.mark.parametrize("arguments, words", [
     ({}, "give either example=.*or input="),
     ({"example": torch.rand(1, 4), "input": PIXELS}, "give either example="),
-    ({"example": []}, "no tensors"), ({"example": [1.5]}, "no tensor but of float"),
+    ({"example": []}, "no tensors"), ({"example": [1.5]}, "not a tensor but of type float"),
     ({"example": torch.rand(1, 4, dtype=torch.complex64)}, "complex64"),
     ({"input": export.Input(channels=3, height=16)}, "height, width and channels"),
-    ({"input": export.Input(channels=3, height=16, width=16)}, "needs mean and std"),
+    ({"input": export.Input(channels=3, height=16, width=16)}, "needs the mean and std"),
     ({"input": PIXELS}, "not .*16"),
     ({"example": torch.rand(1, 4), "vocabulary": ["a"]}, "a vocabulary is for")])
-def test_examples_and_inputs_that_do_not_go(given, words, tmp_path):
+def test_invalid_examples_and_inputs_are_refused(arguments, words, tmp_path):
     with pytest.raises(ValueError, match=words):
-        export.export(LINEAR, "onnx", tmp_path / "out", **given)
+        export.export(LINEAR, "onnx", tmp_path / "out", **arguments)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_module(tmp_path):
-    with pytest.raises(ProgramError, match="a function is no torch.nn.Module"):
+def test_a_function_is_refused(tmp_path):
+    with pytest.raises(ProgramError, match="a function is not a torch.nn.Module"):
         export.export(lambda x: x, "onnx", tmp_path / "out", example=torch.rand(1, 4))
 
 
-def test_labels_have_to_be_as_many_as_classes(tmp_path):
+def test_labels_have_to_match_the_classes(tmp_path):
     with pytest.raises(ProgramError, match="2 labels for 5 classes"):
         export.export(seeded(Convolutional), "onnx", tmp_path / "out", input=PIXELS,
                       labels=["a", "b"])
-    with pytest.raises(ProgramError, match="leave input= out"):
+    with pytest.raises(ProgramError, match="in axis of input="):
         export.export(nn.Conv2d(3, 4, 1).eval(), "onnx", tmp_path / "out", input=PIXELS)

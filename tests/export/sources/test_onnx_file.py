@@ -76,8 +76,8 @@ def test_the_manifest_and_the_card_list_the_inputs(built):
         ("x", "float32", [None, 8, 8, 3])]
     assert manifest.gives[0].shape == [None, 5] and manifest.origin.file == "net.onnx"
     card = (folder / "README.md").read_text()
-    assert "| takes | `x` | float32 | (batch, 8, 8, 3) |" in card and "## Parity" in card
-    assert "x comes channels last" in card and "x comes channels last" in output
+    assert "| input | `x` | float32 | (batch, 8, 8, 3) |" in card and "## Parity" in card
+    assert "x is channels last" in card and "x is channels last" in output
     assert f"zoo verify {folder}" in output
 
 
@@ -97,9 +97,9 @@ def test_commands_for_cells_refuse_it(built):
 
 
 def test_the_page_lists_it_without_running_it(built):
-    said = []
-    assert list(find_artifacts([built[0]], said.append).values()) == [built[0].resolve()]
-    assert len(said) == 1 and "came as an ONNX file" in said[0]
+    notes = []
+    assert list(find_artifacts([built[0]], notes.append).values()) == [built[0].resolve()]
+    assert len(notes) == 1 and "came as an ONNX file" in notes[0]
 
 
 def test_formats_are_added_and_another_file_is_refused(built, tmp_path):
@@ -113,7 +113,7 @@ def test_formats_are_added_and_another_file_is_refused(built, tmp_path):
         build(from_file(tmp_path / "net.onnx"), ["onnx"], tmp_path / "out")
 
 
-def test_an_export_of_ours_is_a_source_too(built, tmp_path):
+def test_an_exported_onnx_file_is_a_source(built, tmp_path):
     first = onnx.load(built[0] / "onnx/model.onnx")
     entry = first.metadata_props.add()
     entry.key, entry.value = "author", "somebody"
@@ -193,7 +193,7 @@ def test_dependent_samples_do_not_share_a_batch(tmp_path):
     nodes = [node("ReduceMean", "x", "m", axes=[0], keepdims=1), node("Sub", "x m", "y")]
     source = from_file(saved(model(nodes, {"x": ["n", 4]}, ["y"]), tmp_path / "mixed.onnx"))
     assert not source.expected.batched
-    assert any("change each other" in note for note in source.manifest.notes)
+    assert any("affect each other" in note for note in source.manifest.notes)
 
 
 def test_a_batch_baked_into_a_reshape_is_opened(tmp_path):
@@ -253,7 +253,7 @@ def test_control_flow_that_is_constant_is_folded(tmp_path):
 
 
 def loop(constant):
-    """Adds a vector to itself three times: a constant one, or an input."""
+    """A loop that adds a constant or an input to itself three times."""
     value = helper.make_tensor_value_info
     body = helper.make_graph(
         [node("Identity", "go", "on"), node("Add", "before before", "after")], "body",
@@ -303,24 +303,25 @@ def stranger():
 
 
 BAD = {
-    "cut off": (lambda: classifier().SerializeToString()[:500], "not an ONNX file, or one that is"),
+    "truncated": (lambda: classifier().SerializeToString()[:500],
+                  "not an ONNX file, or a truncated one"),
     "text": (lambda: b"hello", "not an ONNX file|no ONNX graph"),
     "empty": (lambda: b"", "no ONNX graph with nodes"),
     "a cycle": (cyclic, "the graph has a cycle"),
     "weights above": (lambda: outside("../secret"), "outside the folder of the file"),
     "weights anywhere": (lambda: outside("/etc/hostname"), "outside the folder of the file"),
-    "weights missing": (lambda: outside("weights.bin"), "which is not there"),
+    "weights missing": (lambda: outside("weights.bin"), "which is missing"),
     "control flow": (lambda: control_flow(False), "/choice.*If.*control flow"),
     "a loop over the input": (lambda: loop(False), "/loop.*Loop.*control flow"),
-    "a name of nobody": (lambda: model([node("Add", "x lost", "y")], {"x": [1, 4]}, ["y"]),
-                         "a node reads 'lost', which nothing makes"),
-    "a domain of nobody": (stranger, "/mlp/Gelu' is Gelu of my.own, whose operations are not"),
+    "an undefined name": (lambda: model([node("Add", "x lost", "y")], {"x": [1, 4]}, ["y"]),
+                         "a node reads 'lost', which is not defined"),
+    "an unknown domain": (stranger, "/mlp/Gelu' is Gelu of my.own, an unknown operator"),
     "a vendor's operation": (vendor, "/mlp/Gelu.*com.microsoft"),
     "an opset of 2016": (lambda: model([node("Relu", "x", "y")], {"x": [1, 4]}, ["y"], opset=6),
                          "opsets 7 to"),
     "an open size": (lambda: classifier(size="side"), "--input-shape x=1,3,64,64"),
     "text in and out": (lambda: model([node("Identity", "x", "y")], {"x": [1]}, ["y"],
-                                      kind=TensorProto.STRING), "of text"),
+                                      kind=TensorProto.STRING), "holds text"),
     "no numbers": (lambda: model([node("Log", "x", "l"), node("Sqrt", "l", "y")], {"x": [1, 4]},
                                  ["y"]), "not finite"),
     "an operation without a converter": (
@@ -344,7 +345,7 @@ def test_bad_files_are_one_line_and_nothing_is_written(name, tmp_path):
 @pytest.mark.parametrize("options, words", [
     ({"channels": 8}, "leave --channels out"), ({"data": "digits"}, "leave --data out"),
     ({"input_shape": ("x=1,3",)}, "does not fit"), ({"input_shape": ("z=1",)}, "no input 'z'"),
-    ({"input_shape": ("x",)}, "is no shape"), ({"input_shape": ("x=a,b",)}, "is no shape")])
+    ({"input_shape": ("x",)}, "is not a shape"), ({"input_shape": ("x=a,b",)}, "is not a shape")])
 def test_options_that_do_not_apply(options, words, tmp_path):
     path = saved(classifier(), tmp_path / "net.onnx")
     with pytest.raises(ValueError, match=words):
@@ -362,13 +363,13 @@ def test_weights_among_the_inputs_as_in_old_files(tmp_path):
     assert "BatchNormalization" not in {each.op_type for each in source.graph.graph.node}
 
 
-def test_an_input_that_only_gives_a_shape_is_left_out(tmp_path):
+def test_an_input_used_only_for_its_shape_is_removed(tmp_path):
     nodes = [node("Shape", "like", "s"), node("ConstantOfShape", "s", "z"),
              node("Add", "x z", "y")]
     graph = model(nodes, {"x": [1, 4], "like": [1, 4]}, ["y"])
     manifest = build(from_file(saved(graph, tmp_path / "shape.onnx")), ["tfjs"], tmp_path / "out")
     assert [each.name for each in manifest.takes] == ["x"]
-    assert "like is not read by any node, and left out." in manifest.notes
+    assert "like is unused and removed." in manifest.notes
 
 
 def test_a_batch_size_from_the_user(tmp_path):
@@ -381,7 +382,7 @@ def test_a_batch_size_from_the_user(tmp_path):
 def test_more_than_two_gigabytes(tmp_path):
     with (tmp_path / "large.onnx").open("wb") as file:
         file.truncate(2**31 + 1)  # a sparse file takes no space
-    with pytest.raises(ValueError, match="2.1 GB; up to 2 GB are exported"):
+    with pytest.raises(ValueError, match="2.1 GB; at most 2 GB can be exported"):
         from_file(tmp_path / "large.onnx")
 
 
@@ -407,7 +408,7 @@ def test_an_added_constant_is_not_a_bias(tmp_path):
 
 
 def test_a_missing_file_and_a_shape_for_a_cell():
-    with pytest.raises(ValueError, match="there is no file gone.onnx"):
+    with pytest.raises(ValueError, match="file gone.onnx does not exist"):
         find("gone.onnx", BuildOptions())
     with pytest.raises(ValueError, match="leave --input-shape out"):
         find("DARTS", BuildOptions(input_shape=("x=1",)))
@@ -419,5 +420,5 @@ def test_a_linear_network_equals_numpy(tmp_path):
     graph = model([node("Gemm", "x w b", "y")], {"x": ["n", 4]}, ["y"], weights)
     build(from_file(saved(graph, tmp_path / "linear.onnx")), ["tfjs"], tmp_path / "out")
     x = weight(2, 4, seed=9)
-    found = tfjs.load(tmp_path / "out/tfjs")({"x": x})["y"]
-    np.testing.assert_allclose(found, x @ weights["w"] + weights["b"], rtol=1e-5, atol=1e-6)
+    y = tfjs.load(tmp_path / "out/tfjs")({"x": x})["y"]
+    np.testing.assert_allclose(y, x @ weights["w"] + weights["b"], rtol=1e-5, atol=1e-6)
