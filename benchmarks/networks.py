@@ -30,7 +30,7 @@ from export.formats.arrays import Arrays, Runner
 from export.logs import captured
 from export.network.onnx_file import OnnxFileError, read, sizes, true_inputs
 from export.pipeline import build
-from export.runtimes.base import asked_runtimes
+from export.runtimes.base import select_runtimes
 from export.sources.custom import CustomModel
 from export.sources.onnx_file import from_file
 from zoo.commands.table import print_table
@@ -150,12 +150,12 @@ def by_place(run: Runner, directory: Path, expected: parity.Reference) -> Runner
 
 def in_real_runtime(source: CustomModel, runtime: str, folder: Path) -> str:
     """What each backend says of our files."""
-    (asked,) = asked_runtimes([runtime], [])
+    (selected,) = select_runtimes([runtime], [])
     try:
         with captured():
-            build(source, [asked.runtime.reads], folder)
+            build(source, [selected.runtime.reads], folder)
         return "; ".join(f"{row.name}: {row.verdict}"
-                         for row in in_runtime(folder, asked.runtime.name, asked.backends))
+                         for row in in_runtime(folder, selected.runtime.name, selected.backends))
     except Exception as error:  # every network gets a row
         return " ".join(str(error).split())[:140] or type(error).__name__
 
@@ -184,7 +184,8 @@ def main() -> None:
             "open" if source.expected and source.expected.batched else "1")
         for route in options.routes:
             with tempfile.TemporaryDirectory() as folder:
-                row = (by_onnx2tf(options.onnx2tf, path.resolve(), shapes(path), source, Path(folder))
+                row = (by_onnx2tf(options.onnx2tf, path.resolve(), shapes(path), source,
+                                  Path(folder))
                        if route == ONNX2TF else measure(source, route, Path(folder)))
                 ran = (in_real_runtime(source, options.runtime, Path(folder) / "artifact")
                        if options.runtime and route == "zoo" else "")

@@ -101,6 +101,8 @@ def build(
     from export.pipeline import build as run
     from export.sources.find import find
     from export.sources.options import BuildOptions
+    from web_demo.artifacts import not_shown
+    from web_demo.runtimes import is_read
     from zoo.artifact.folder import HISTORY
 
     source = find(target, BuildOptions(
@@ -137,11 +139,10 @@ def build(
     stays += ["the history of its training"] * (HISTORY in manifest.files)
     if stays:
         typer.echo(f"kept: {', '.join(stays)}")
-    if (directory / "tfjs").is_dir():
-        has_demo = (manifest.input.channels in (1, 3) if manifest.task == "image-classification"
-                    else "vocabulary.json" in manifest.files)
-        typer.echo("next: " + (command("zoo", "demo", directory) if has_demo else
-                               command("zoo", "verify", directory, "--runtime", "tfjs")))
+    if any(map(is_read, manifest.files)):
+        typer.echo("next: " + (command("zoo", "verify", directory, "--runtime", ALL)
+                               if not_shown(manifest.model_dump(mode="json"))
+                               else command("zoo", "demo", directory)))
 
 
 def _parity(hop: Hop) -> tuple[str, str]:

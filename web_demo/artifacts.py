@@ -1,4 +1,4 @@
-"""Artifact folders that the page can show: those with a manifest and files that a browser reads."""
+"""Artifact folders that the page lists: those with a manifest and a format for browsers."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from zoo.system import json_text
 def find_artifacts(
     paths: list[Path], report: Callable[[str], None] | None = None
 ) -> dict[str, Path]:
-    """Artifacts by name, from paths that are artifact folders or folders of such.
+    """Artifacts by name, from paths of artifact folders or of folders that contain some.
 
-    What cannot be shown is told to `report` (by default a line on stderr) and left out; only a
-    path that does not exist is an error.
+    Invalid artifacts are passed to `report` (by default a line on stderr) and skipped;
+    FileNotFoundError if a path is not a folder.
     """
     report = report or (lambda line: print(line, file=sys.stderr))
     found: dict[str, Path] = {}
     for path in map(Path, paths):
         if not path.is_dir():
             raise FileNotFoundError(
-                f"{path} is not a folder: name an artifact folder, or one that holds some"
+                f"{path} is not a folder: name an artifact folder, or a folder of artifacts"
             )
         folders = (
             [path]
@@ -35,7 +35,7 @@ def find_artifacts(
         )
         if not folders:
             report(
-                f"{path}: no artifact in it (no manifest.json): run zoo build DARTS --export tfjs"
+                f"{path}: no artifact (no manifest.json): run zoo build DARTS --export tfjs"
             )
         for folder in map(Path.resolve, folders):
             if folder in found.values():
@@ -43,30 +43,31 @@ def find_artifacts(
             try:
                 manifest = read_manifest(folder)
             except ValueError as error:
-                report(f"{error}; left out")
+                report(f"{error}; skipped")
             else:
                 found[_free_name(folder.name, found)] = folder
                 if why := not_shown(manifest):
-                    report(f"{folder}: {why}; the page lists it, and its files run elsewhere")
+                    report(f"{folder}: {why}; the page lists it but does not run it")
     return found
 
 
 def not_shown(manifest: Mapping[str, Any]) -> str:
-    """Why the page does not run the network, or '': its pictures are gray or colored, 0 to 255."""
+    """Why the page does not run the network, or ''."""
+    if (manifest.get("task") == "language-model-step"
+            and "vocabulary.json" not in (manifest.get("files") or {})):
+        return "it has no vocabulary.json"
     spec = manifest.get("input") if manifest.get("task") == "image-classification" else None
     if not isinstance(spec, dict):
         return ""
     if spec.get("channels") not in (1, 3):
-        return (f"its images have {spec.get('channels')} channels, and those of the page are gray "
-                "or colored")
+        return f"its images have {spec.get('channels')} channels, and the page has only 1 or 3"
     if list(spec.get("range") or (0, 255)) != [0, 255]:
-        return f"its pixels are in {spec['range']}, and those of the page from 0 to 255"
+        return f"its pixels are in {spec['range']}, and the page has only 0 to 255"
     return ""
 
 
 def read_manifest(folder: Path) -> dict:
-    """The manifest of an artifact with files that a browser reads; ValueError says what is
-    wrong."""
+    """The manifest of an artifact; ValueError if it is invalid or has no format for browsers."""
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_bytes())
@@ -94,7 +95,7 @@ def read_manifest(folder: Path) -> dict:
 
 
 def index_json(artifacts: Mapping[str, Path]) -> bytes:
-    """models/index.json: what the page's picker lists."""
+    """models/index.json, the list of models on the page."""
     manifests = {name: read_manifest(folder) for name, folder in artifacts.items()}
     models = [
         {"name": name, "genotype": manifest["genotype"], "task": manifest.get("task"),
@@ -105,14 +106,14 @@ def index_json(artifacts: Mapping[str, Path]) -> bytes:
 
 
 def inside(folder: Path, path: str) -> Path | None:
-    """The file `path` of `folder`, or None when dots, links or a root lead out of it."""
+    """The file `path` of `folder`, or None if dots, links or a root lead out of it."""
     home = folder.resolve()
     file = (home / path).resolve()
     return file if file.is_relative_to(home) else None
 
 
 def _free_name(name: str, taken: Mapping[str, Path]) -> str:
-    """A name for an address; folders may be called alike, and may be called anything."""
+    """A unique name that is safe in a URL."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
     if plain == "index.json" or plain in taken:
         number = next(n for n in range(2, len(taken) + 3) if f"{plain}-{n}" not in taken)

@@ -1,4 +1,4 @@
-"""Writes the page and artifacts as a static site, and touches no folder of anybody else's."""
+"""Write the page and artifacts as a static site; a folder with other files in it is refused."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from web_demo.artifacts import index_json, inside, read_manifest
-from web_demo.runtimes import is_read
+from web_demo.runtimes import RUNTIMES, is_read
 from zoo.artifact.folder import refuse_here
 from zoo.system import json_text
 
 MARKER = ".genotype-zoo-site.json"
 PAGE = Path(__file__).parent / "dist"
+#: Written by the build of the page: the files that only one runtime loads, by its name.
+CODE = "code.json"
 
 
 def built_page(page: Path | None = None) -> Path:
@@ -27,7 +29,10 @@ def built_page(page: Path | None = None) -> Path:
 
 
 def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None = None) -> Path:
-    """Writes the site into `directory`: at the end all of it is there, or what was before."""
+    """Write the site into `directory`, or leave `directory` as it was.
+
+    The site has the code of those runtimes that read a format of the artifacts.
+    """
     directory = Path(directory).absolute()
     refuse_here(directory)
     page = built_page(page)
@@ -37,13 +42,13 @@ def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None
         prefix=f".{directory.name}-", dir=directory.parent
     ) as temporary:
         site = Path(temporary) / "site"
-        shutil.copytree(page, site)
+        _copy_page(page, site, _formats(artifacts))
         for name, folder in artifacts.items():
             _copy_artifact(folder, site / "models" / name)
         (site / "models").mkdir(exist_ok=True)
         (site / "models" / "index.json").write_bytes(index_json(artifacts))
         (site / MARKER).write_text(json_text.dumps({"files": _files(site)}, indent=1))
-        # Looked at again, because copying took a while.
+        # Checked again, because copying takes a while.
         _refuse_foreign(directory)
         _replace(directory, site, Path(temporary) / "before")
     return directory
@@ -54,14 +59,30 @@ def _replace(directory: Path, site: Path, before: Path) -> None:
         if directory.exists():
             directory.rename(before)
         site.rename(directory)
-    except BaseException:  # Ctrl-C too: what is left in `before` goes with its folder
+    except BaseException:  # also Ctrl-C: `before` is deleted with its temporary folder
         if before.exists() and not directory.exists():
             before.rename(directory)
         raise
 
 
+def _formats(artifacts: Mapping[str, Path]) -> set[str]:
+    return {path.partition("/")[0] for folder in artifacts.values()
+            for path in read_manifest(folder)["files"]}
+
+
+def _copy_page(page: Path, target: Path, formats: set[str]) -> None:
+    """Copy the page without the runtimes that read none of `formats`."""
+    listed = page / CODE
+    code: dict[str, list[str]] = json.loads(listed.read_bytes()) if listed.exists() else {}
+    unused = {page / file for name, files in code.items()
+              if RUNTIMES[name].reads not in formats for file in files}
+    unused.add(listed)
+    shutil.copytree(page, target, ignore=lambda folder, names: [
+        name for name in names if Path(folder, name) in unused])
+
+
 def _copy_artifact(folder: Path, target: Path) -> None:
-    """Copies what the page reads, each file as the manifest describes it."""
+    """Copy the files that the page reads; ValueError if one differs from the manifest."""
     manifest = read_manifest(folder)
     fixture = manifest.get("fixture") or {}
     read = {"cell.svg", "vocabulary.json", fixture.get("input"), fixture.get("logits")}
@@ -71,7 +92,7 @@ def _copy_artifact(folder: Path, target: Path) -> None:
         source = inside(folder, path)
         if source is None or (target / path).resolve() != target.resolve() / path:
             raise ValueError(
-                f"{folder}/manifest.json lists {path}, which lies outside the folder: build the "
+                f"{folder}/manifest.json lists {path}, which is outside the folder: build the "
                 "artifact again"
             )
         try:
@@ -82,7 +103,7 @@ def _copy_artifact(folder: Path, target: Path) -> None:
             ) from None
         if listed and hashlib.sha256(content).hexdigest() != listed.get("sha256"):
             raise ValueError(
-                f"{folder}/{path} is not the file that manifest.json describes: build the "
+                f"{folder}/{path} does not match its sha256 in manifest.json: build the "
                 "artifact again"
             )
         (target / path).parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +111,7 @@ def _copy_artifact(folder: Path, target: Path) -> None:
 
 
 def _refuse_foreign(directory: Path) -> None:
-    """Raises when `directory` holds anything that no earlier build_site wrote."""
+    """Raise FileExistsError if `directory` has a file that no earlier `build_site` wrote."""
     if not directory.exists():
         return
     if directory.is_symlink() or not directory.is_dir():
@@ -103,8 +124,8 @@ def _refuse_foreign(directory: Path) -> None:
     foreign = sorted(set(found) - written)
     if foreign:
         raise FileExistsError(
-            f"{directory} holds {foreign[0]}, which is not of a site written here: move it away, "
-            "or choose another folder"
+            f"{directory} has {foreign[0]}, which no zoo demo --build wrote: move it away, or "
+            "choose another folder"
         )
 
 

@@ -13,8 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from web_demo.artifacts import find_artifacts
+from web_demo.runtimes import RUNTIMES
 from web_demo.server import running
-from web_demo.site import MARKER, build_site
+from web_demo.site import CODE, MARKER, build_site
 from zoo.cli import app
 
 
@@ -78,6 +79,34 @@ def test_a_site_publishes_what_the_page_reads_and_no_more(page, model, tmp_path)
     assert tree(site / "models/A") == read | {"manifest.json"}
 
 
+@pytest.mark.parametrize("formats", [["tfjs"], ["onnx"], ["tflite", "onnx"]])
+def test_a_site_has_the_code_of_the_runtimes_that_it_needs(page, model, tmp_path, formats):
+    (page / "assets").mkdir()
+    code = {name: [f"assets/{name}.js", f"assets/{name}.wasm"] for name in RUNTIMES}
+    (page / CODE).write_text(json.dumps(code))
+    for file in ["assets/page.js", *(file for files in code.values() for file in files)]:
+        (page / file).write_text("")
+    shutil.rmtree(model / "tfjs")
+    for name in formats:
+        (model / name).mkdir()
+        (model / name / "model").write_text("")
+    write_manifest(model, *(f"{name}/model" for name in formats))
+    site = build_site({"A": model}, tmp_path / "site", page)
+    needed = [name for name, runtime in RUNTIMES.items() if runtime.reads in formats]
+    assert len(needed) == len(formats)
+    assert {file for file in tree(site) if file.startswith("assets/")} == {
+        "assets/page.js", *(file for name in needed for file in code[name])}
+
+
+def test_the_page_lists_the_code_of_every_runtime(page_folder):
+    code = json.loads((page_folder / CODE).read_text())
+    assert code.keys() == RUNTIMES.keys()
+    files = [file for one in code.values() for file in one]
+    assert len(set(files)) == len(files) and set(files) < tree(page_folder)
+    rest = sum((page_folder / file).stat().st_size for file in tree(page_folder) - set(files))
+    assert rest < 500_000  # nothing large is missing from the lists
+
+
 def test_the_names_of_many_exports_are_counted(page, model, monkeypatch):
     for number in range(100):
         shutil.copytree(model, model.parent / f"export-{number:03}")
@@ -121,7 +150,7 @@ def test_a_folder_with_something_else_in_it_stays_as_it_is(page, model, tmp_path
     site.mkdir(exist_ok=True)
     (site / "CNAME").write_text("example.org")
     before = tree(site)
-    with pytest.raises(FileExistsError, match="holds CNAME, which is not of a site written here"):
+    with pytest.raises(FileExistsError, match="has CNAME, which no zoo demo --build wrote"):
         build_site({"A": model}, site, page)
     assert tree(site) == before
     assert (site / "CNAME").read_text() == "example.org"
@@ -139,7 +168,7 @@ def test_a_file_or_a_link_in_its_place(page, model, tmp_path):
 def test_the_folder_it_runs_in(page, model, tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(ValueError, match="here is the folder this runs in"):
+    with pytest.raises(ValueError, match="here contains the current directory"):
         build_site({"A": model}, Path("."), page)
     assert Path.cwd().is_dir() and not any(Path.cwd().iterdir())
 
@@ -152,7 +181,7 @@ def test_paths_that_leave_the_artifact(page, model, tmp_path, listed):
     manifest = json.loads((model / "manifest.json").read_text())
     manifest["fixture"] = {"input": listed}  # also read by the page
     (model / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(ValueError, match="lies outside the folder"):
+    with pytest.raises(ValueError, match="is outside the folder"):
         build_site({"A": model}, tmp_path / "site", page)
     assert not (tmp_path / "site").exists()
 
@@ -171,9 +200,7 @@ def test_a_damaged_artifact_leaves_the_old_site(page, model, tmp_path):
     site = build_site({"A": model}, tmp_path / "site", page)
     before = tree(site)
     (model / "tfjs" / "model.json").write_text("{ }")
-    with pytest.raises(
-        ValueError, match=r"tfjs/model\.json is not the file that manifest\.json describes"
-    ):
+    with pytest.raises(ValueError, match=r"tfjs/model\.json does not match its sha256"):
         build_site({"A": model}, site, page)
     assert tree(site) == before
     assert not list(tmp_path.glob(".site*"))

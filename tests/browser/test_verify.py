@@ -199,8 +199,8 @@ def test_images_of_other_channels_are_verified_and_listed(browser, node, page_fo
     assert_agrees(verify_in_node(other, backends=("cpu",)), ["cpu"])
     said = []
     artifacts = find_artifacts([other, artifact], said.append)
-    assert said == [f"{other}: its images have 4 channels, and those of the page are gray or "
-                    "colored; the page lists it, and its files run elsewhere"]
+    assert said == [f"{other}: its images have 4 channels, and the page has only 1 or 3; the page "
+                    "lists it but does not run it"]
     with running(serve(artifacts, port=0, page=page_folder)) as server:
         visitor = Visit(browser, server.url)
         page = visitor.ready()  # begins with the network that it supports

@@ -1,6 +1,6 @@
 /**
- * Counts the bytes of code that each runtime loads for each backend, and writes them into index.html, so that the
- * page can say them before anybody loads anything.
+ * Records what each runtime loads: the download size for each backend in index.html, where the page shows it before
+ * the choice, and the files of each runtime in code.json, from which `zoo demo --build` copies those that it needs.
  */
 
 import { gzipSync } from 'node:zlib';
@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Plugin, Rolldown } from 'vite';
 
-/** A build of a runtime: the module it begins with, what that imports for it later, and its assets. */
+/** A build of a runtime: its entry module, the modules that this imports dynamically, and its assets. */
 interface Load {
   readonly entry: string;
   readonly imports?: RegExp;
@@ -30,7 +30,7 @@ const ort = (imports: RegExp, build: string): Load => ({
   assets: new RegExp(`^ort-wasm-simd-threaded${build}-[^.]*\\.(mjs|wasm)$`),
 });
 
-/** What `src/runtime/runtimes/` loads where; a build with "+" takes the place of the plain one where the browser can. */
+/** What `src/runtime/runtimes/` loads; a build with "+" replaces the plain one in browsers with that feature. */
 const LOADS: Readonly<Record<string, Load>> = {
   'tfjs:wasm': tfjs('wasm', /^tfjs-backend-wasm-simd-.*\.wasm$/),
   'tfjs:wasm+threads': tfjs('wasm', /^tfjs-backend-wasm-threaded-simd-.*\.wasm$/),
@@ -53,24 +53,27 @@ interface Count {
 
 type Bundle = Rolldown.OutputBundle;
 
-/** The plugin of the workers' build, which sees what loads what, and that of the page's, which has a place for it. */
+/** One plugin for the build of the worker, which measures, and one for that of the page, which writes the results. */
 export function codeBytes(): { readonly worker: Plugin; readonly page: Plugin } {
   const counts: Record<string, Count> = {};
+  let files: Record<string, string[]> = {};
   return {
     worker: {
       name: 'count-code-bytes',
       generateBundle(_options, bundle) {
         for (const [name, load] of Object.entries(LOADS)) counts[name] = count(load, bundle);
+        files = ownFiles(bundle);
       },
     },
     page: {
       name: 'write-code-bytes',
       apply: 'build',
       writeBundle({ dir }) {
+        writeFileSync(resolve(dir!, 'code.json'), `${JSON.stringify(files, null, 1)}\n`);
         const file = resolve(dir!, 'index.html');
         const html = readFileSync(file, 'utf8');
         const empty = '<script type="application/json" id="code-bytes"></script>';
-        if (!html.includes(empty)) throw new Error('index.html has no place for the bytes of code');
+        if (!html.includes(empty)) throw new Error('index.html has no element for the code sizes');
         writeFileSync(file, html.replace(empty, empty.replace('></', `>${JSON.stringify(counts)}</`)));
       },
     },
@@ -78,18 +81,16 @@ export function codeBytes(): { readonly worker: Plugin; readonly page: Plugin } 
 }
 
 function count({ entry, imports, assets }: Load, bundle: Bundle): Count {
-  const chunks = Object.values(bundle).filter((one) => one.type === 'chunk');
-  const has = (chunk: Rolldown.OutputChunk, ending: string | RegExp) =>
-    chunk.moduleIds.some((id) => (typeof ending === 'string' ? id.endsWith(ending) : ending.test(id)));
-  const first = chunks.find((chunk) => chunk.isDynamicEntry && has(chunk, entry));
-  if (!first) throw new Error(`no chunk of the worker begins with ${entry}`);
+  const first = entryChunk(entry, bundle);
   const later = imports
-    ? first.dynamicImports.map((name) => bundle[name] as Rolldown.OutputChunk).filter((chunk) => has(chunk, imports))
+    ? first.dynamicImports
+        .map((name) => bundle[name] as Rolldown.OutputChunk)
+        .filter((chunk) => chunk.moduleIds.some((id) => imports.test(id)))
     : [];
   const files = [...closure([first, ...later], bundle)].map((chunk) => chunk.code as string | Uint8Array);
-  const found = Object.values(bundle).filter((one) => one.type === 'asset' && assets?.test(one.fileName.split('/').at(-1)!));
+  const found = Object.values(bundle).filter((one) => one.type === 'asset' && assets?.test(baseName(one.fileName)));
   if ((imports && later.length === 0) || (assets && found.length === 0)) {
-    throw new Error(`${entry} no longer loads ${imports ?? ''} ${assets ?? ''}: see LOADS`);
+    throw new Error(`${entry} no longer loads ${imports ?? ''} ${assets ?? ''}: update LOADS`);
   }
   for (const asset of found) files.push((asset as Rolldown.OutputAsset).source);
   return files.reduce<Count>(
@@ -101,13 +102,50 @@ function count({ entry, imports, assets }: Load, bundle: Bundle): Count {
   );
 }
 
-/** The chunks, and all that they import at once. */
-function closure(chunks: readonly Rolldown.OutputChunk[], bundle: Bundle): Set<Rolldown.OutputChunk> {
+/** The files that the worker reaches only through a runtime, by the name of that runtime. */
+function ownFiles(bundle: Bundle): Record<string, string[]> {
+  const names = [...new Set(Object.keys(LOADS).map((key) => key.split(':')[0]!))];
+  return Object.fromEntries(
+    names.map((name) => {
+      const shared = filesWithout(entryChunk(`runtimes/${name}.ts`, bundle), bundle);
+      return [name, [...filesWithout(null, bundle)].filter((file) => !shared.has(file)).sort()];
+    }),
+  );
+}
+
+/** The chunks of the worker, except those behind `runtime`, and the assets that their code names. */
+function filesWithout(runtime: Rolldown.OutputChunk | null, bundle: Bundle): Set<string> {
+  const entries = Object.values(bundle).filter((one) => one.type === 'chunk' && one.isEntry);
+  const chunks = [...closure(entries as Rolldown.OutputChunk[], bundle, (chunk) => chunk.dynamicImports, runtime)];
+  const assets = Object.values(bundle).filter(
+    (one) => one.type === 'asset' && chunks.some(({ code }) => code.includes(baseName(one.fileName))),
+  );
+  return new Set([...chunks, ...assets].map(({ fileName }) => fileName));
+}
+
+function entryChunk(module: string, bundle: Bundle): Rolldown.OutputChunk {
+  const found = Object.values(bundle).find(
+    (one): one is Rolldown.OutputChunk =>
+      one.type === 'chunk' && one.isDynamicEntry && one.moduleIds.some((id) => id.endsWith(module)),
+  );
+  if (!found) throw new Error(`no chunk of the worker has the entry ${module}`);
+  return found;
+}
+
+const baseName = (path: string): string => path.split('/').at(-1)!;
+
+/** The chunks with all their imports, and with the dynamic ones that `later` lists; `without` a chunk behind them. */
+function closure(
+  chunks: readonly Rolldown.OutputChunk[],
+  bundle: Bundle,
+  later: (chunk: Rolldown.OutputChunk) => readonly string[] = () => [],
+  without: Rolldown.OutputChunk | null = null,
+): Set<Rolldown.OutputChunk> {
   const found = new Set<Rolldown.OutputChunk>();
   const add = (chunk: Rolldown.OutputChunk) => {
-    if (found.has(chunk)) return;
+    if (found.has(chunk) || chunk === without) return;
     found.add(chunk);
-    for (const name of chunk.imports) if (bundle[name]?.type === 'chunk') add(bundle[name]);
+    for (const name of [...chunk.imports, ...later(chunk)]) if (bundle[name]?.type === 'chunk') add(bundle[name]);
   };
   chunks.forEach(add);
   return found;
