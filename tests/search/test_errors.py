@@ -108,7 +108,7 @@ def run(interrupted, tmp_path):
     (["--strategy", "random", "--warm-start", "hot"],
      "warm_start must be none or training-free, not 'hot'"),
     (["--strategy", "random", "--space", "recurrent", "--warm-start", "training-free"],
-     "scores image networks, which these candidates do not have; leave --warm-start out"),
+     "scores image networks only; leave --warm-start out"),
     (["--strategy", "training-free", "--set", "scores=nwott"], "did you mean nwot"),
     (["--space", "recurrent", "--channels", "8"],
      "--channels is a setting of darts on the conv space, not of darts on the recurrent space"),
