@@ -27,8 +27,8 @@ def search(*words):
 
 
 def refused(*words, also=0):
-    """The error line of a command that must fail, after at most `also` other lines (and the one on
-    the classes found)."""
+    """The error line of a failing command, after at most `also` other lines (and the line that
+    lists the classes)."""
     result = search(*words)
     assert result.exit_code == 1, result.output + repr(result.exception)
     assert isinstance(result.exception, SystemExit), result.exception
@@ -61,7 +61,7 @@ class Stop(BaseException):
 
 @pytest.fixture(scope="module")
 def interrupted(images, tmp_path_factory):
-    """A run of the quickest strategy, with one of three epochs done."""
+    """A run of the fastest strategy, interrupted after one of three epochs."""
     folder = tmp_path_factory.mktemp("interrupted") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENOTYPE_ZOO_DATA", str(folder.parent / "zoo"))
@@ -287,7 +287,7 @@ def test_a_folder_without_a_run(command, here):
 
 # --- while it runs --------------------------------------------------------------------------
 
-LINES = 9  # of a resumed run before its error
+LINES = 9  # printed by a resumed run before its error
 
 
 @pytest.mark.parametrize("strategy", ["darts", "gdas", "random-ws", "enas"])

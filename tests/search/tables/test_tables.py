@@ -69,7 +69,7 @@ def carried_out(folder, config):
 
 
 @pytest.mark.parametrize("strategy", [name for name in ON_TABLES if name != "random"])
-def test_every_strategy_beats_random_search_where_there_is_something_to_climb(
+def test_every_strategy_beats_random_search_on_an_additive_figure(
         strategy, table, tmp_path):
     config, _ = planned(table, strategy, seeds=8, budget=60)
     carried_out(tmp_path / "run", config)
@@ -82,7 +82,7 @@ def test_every_strategy_beats_random_search_where_there_is_something_to_climb(
 
 
 @pytest.mark.parametrize("strategy", ON_TABLES)
-def test_a_line_says_what_its_seed_found(strategy, table):
+def test_a_row_describes_the_search_of_its_seed(strategy, table):
     config, truth = planned(table, strategy)
     row = seed_row(config, truth, strategy, 3)
     genotype = zoo.parse(row["genotype"])
@@ -98,7 +98,7 @@ def test_a_line_says_what_its_seed_found(strategy, table):
 
 
 @pytest.mark.parametrize("strategy", ON_TABLES)
-def test_a_run_that_was_killed_ends_with_the_same_bytes(strategy, table, tmp_path):
+def test_a_killed_run_resumes_to_the_same_bytes(strategy, table, tmp_path):
     config, _ = planned(table, strategy)
     whole = carried_out(tmp_path / "whole", config)
     shutil.copytree(tmp_path / "whole", tmp_path / "killed")
@@ -111,7 +111,7 @@ def test_a_run_that_was_killed_ends_with_the_same_bytes(strategy, table, tmp_pat
             for path in sorted((tmp_path / "killed").iterdir())} == whole
 
 
-def test_more_seeds_begin_with_the_same_ones(table, tmp_path):
+def test_a_row_does_not_depend_on_the_number_of_seeds(table, tmp_path):
     few = carried_out(tmp_path / "few", planned(table, seeds=3)[0])
     many = carried_out(tmp_path / "many", planned(table, seeds=5)[0])
     assert many[SEEDS].startswith(few[SEEDS]) and many[RANDOM].startswith(few[RANDOM])
