@@ -1,13 +1,13 @@
-"""Which variant of DARTS avoids the collapse of plain DARTS?  Several seeds, judged by a table.
+"""Which variants of DARTS avoid its collapse?  Several seeds, judged by a table.
 
     python -m benchmarks.darts_variants --table nas-bench-201.csv --path CIFAR10 --images 5000
     python -m benchmarks.darts_variants --table nas-bench-201.csv --tiny     # digits, minutes
 
-Each variant searches the space of NAS-Bench-201 with a small supernet; the accuracy of the cell of
-the *last* epoch is looked up in the table (Dong & Yang 2020, arXiv 2001.00326; there DARTS ends
-with 54.30 %, all skip connections), whatever cell the run keeps.  An interrupted benchmark resumes:
-finished searches are read, others go on.  `--path` holds train.parquet and test.parquet; `--images`
-takes that many training images, balanced over the classes; without `--path` it searches on digits.
+Each variant searches NAS-Bench-201 with a small supernet; the accuracy of the cell of the *last*
+epoch, even if the run keeps another, is looked up in the table (Dong & Yang 2020, arXiv 2001.00326,
+where DARTS ends at 54.30 %, all skip connections).  An interrupted benchmark resumes.  `--path`
+holds train.parquet and test.parquet; without it the data is digits.  `--images` limits the training
+images, balanced over the classes.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def main() -> None:
     options.add_argument("--table", type=Path, required=True, help="CSV file of NAS-Bench-201")
     options.add_argument("--column", default="cifar10_test_200")
     options.add_argument("--path", type=Path, help="folder of CIFAR-10; default: digits")
-    options.add_argument("--images", type=int, help="training images to take")
+    options.add_argument("--images", type=int, help="number of training images")
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     options.add_argument("--epochs", type=int, default=EPOCHS)
-    options.add_argument("--tiny", action="store_true", help="three epochs, to see that it works")
+    options.add_argument("--tiny", action="store_true", help="three epochs, as a smoke test")
     options.add_argument("--device", default="cpu")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("-o", "--output", type=Path, default=Path("runs/darts-variants"))
@@ -89,7 +89,7 @@ def searched(output: Path, variant: str, seed: int, path: Path | None, sizes: di
 
 
 def print_table(runs: dict[str, list], truth) -> None:
-    """A row for each variant: mean and standard deviation over the seeds, and each seed."""
+    """Print a row per variant: mean and standard deviation over the seeds, and each seed."""
     from statistics import mean, stdev
 
     from search.spaces.collapse import collapsed

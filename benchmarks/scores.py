@@ -1,13 +1,12 @@
-"""Training-free scores of all published cells, and whether they rank them as the papers do.
+"""Training-free scores of all published cells, and their correlation with reported accuracy.
 
     python -m benchmarks.scores                     # a table of scores, and one of correlations
-    python -m benchmarks.scores --scores nwot,swap  # some of the scores
+    python -m benchmarks.scores --scores nwot,swap  # selected scores
 
-Cells with an image network, at 16 channels and 8 layers, 32 images of Gaussian noise, one seed: see
-`zoo score`.  The correlations are Spearman's with the CIFAR-10 accuracy that a cell's paper
-reports, for the cells with one; papers train with other settings than each other, and a search
-had already chosen every cell.  Scores are kept in the output file; a stopped benchmark goes on
-where it was.
+Image networks of 16 channels and 8 cells on 32 images of Gaussian noise, one seed; see `zoo score`.
+The correlation is Spearman's with the CIFAR-10 accuracy that a cell's paper reports, if any.  The
+papers' training settings differ, and a search had selected every cell.  The output file stores the
+scores; an interrupted benchmark resumes.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def main() -> None:
 
 
 def table(cells: list[CellRecord], found: list[CellScores], names: list[str]) -> None:
-    """A line for each cell."""
+    """Print a row per cell."""
     print(f"| cell | {' | '.join(names)} | CIFAR-10 error, reported |")
     print("|---|" + "---:|" * (len(names) + 1))
     for cell, scores in zip(cells, found):
@@ -61,7 +60,7 @@ def table(cells: list[CellRecord], found: list[CellScores], names: list[str]) ->
 
 
 def correlations(cells: list[CellRecord], found: list[CellScores], names: list[str]) -> None:
-    """A line for each score, the highest correlation first."""
+    """Print a row per score, the highest correlation first."""
     accuracies = [-cell.reported.get("cifar10_error", math.nan) for cell in cells]
     rows = []
     for name in names:

@@ -1,17 +1,16 @@
-"""Does a search beat chance?  Searches against random cells at equal cost, over several seeds.
+"""Does a search beat chance?  Searches and random cells at equal cost, over several seeds.
 
     python -m benchmarks.search_against_random --data digits --seeds 0 1 2 3 4 5
     python -m benchmarks.search_against_random --data cifar10 --path FOLDER --images 5000 \\
         --search-epochs 10
 
 The question of Li & Talwalkar 2019 (arXiv 1902.07638). Searches per seed: first-order DARTS; with
-as many training images random cells, the cells that score best without training (`--strategy
-training-free`), and evolution that starts from such cells; and random cells with as many CPU
-seconds as DARTS (one thread, so that a busy machine does not matter). The cell of each is trained
-from scratch with one recipe and measured on the test images, which no search sees. Below the
-table are the differences from random cells, paired by seed. The cells are registered in the
-output folder; an interrupted benchmark resumes. `--path` holds train.parquet and test.parquet;
-`--images` takes that many training images, balanced over the classes.
+as many training images, random cells, a training-free search, and evolution with a warm start;
+with as many CPU seconds (on one thread, so machine load does not matter), random cells. Each cell
+found is trained from scratch with one recipe and evaluated on the test images, which no search
+sees. Below the table are the differences from random cells, paired by seed. The cells are
+registered in the output folder; an interrupted benchmark resumes. `--path` holds train.parquet and
+test.parquet; `--images` limits the training images, balanced over the classes.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ SEARCHES = {"darts": "DARTS, first order", "random-images": "random cells, equal
             "training-free": "training-free, equal images",
             "warm-evolution": "evolution, warm start, equal images",
             "random-seconds": "random cells, equal seconds"}
-SCORES, SCORED = "nwot,l2_norm", 200  # of a training-free start: ranks summed, cells scored
+SCORES, SCORED = "nwot,l2_norm", 200  # scores of a training-free start, and cells scored
 # Settings of the supernet, of a candidate's training, and of the final training.
 SIZES = {
     "digits": {"search": {"epochs": 20}, "candidate": {"epochs": 2},
@@ -49,14 +48,14 @@ def main() -> None:
                                       formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", choices=SIZES, default="digits")
     options.add_argument("--path", type=Path)
-    options.add_argument("--images", type=int, help="training images to take")
+    options.add_argument("--images", type=int, help="number of training images")
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options.add_argument("--search-epochs", type=int, help="epochs of DARTS; the others get as "
                          "many images")
     options.add_argument("--scored", type=int, default=SCORED,
-                         help="cells that are scored without training")
+                         help="cells to score without training")
     options.add_argument("--upto", choices=SEARCHES, default=list(SEARCHES)[-1],
-                         help="last kind of search; the cost of the earlier ones is its budget")
+                         help="last kind of search to run")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("-o", "--output", type=Path)
     chosen = options.parse_args()
@@ -126,7 +125,7 @@ def searched(folder: Path, kind: str, data: str, path: Path | None, seed: int, s
 
 
 def trained(record, data: str, path: Path | None) -> None:
-    """Train the found cell from scratch; for a finished training only the options are compared."""
+    """Train the found cell from scratch; a finished training only has its options checked."""
     import zoo
     from zoo.data.images import load
     from zoo.recipes.image import recipe
@@ -157,7 +156,7 @@ def subset(path: Path, folder: Path, count: int) -> Path:
 
 
 def table(folders: list[Path]) -> None:
-    """Print mean and standard deviation over seeds, a row per kind of search, and differences."""
+    """Print a row per kind of search, mean and standard deviation, and paired differences."""
     from statistics import mean, stdev
 
     from search.reporting.history import read_run

@@ -1,11 +1,11 @@
-"""What the strategies find in a table, at equal looks, over seeds, beside the published averages.
+"""Strategies on a table at equal budgets, over many seeds, compared with published means.
 
     python -m benchmarks.table_search nas-bench-201.csv
 
-Mellor et al. 2021 (arXiv 2006.04647, table 2) give the mean test accuracy on CIFAR-10 of searches
-of NAS-Bench-201 that look at validation accuracies after 12 epochs; their 12,000 seconds pay for
-about 95 cells.  The table is a file of one's own; each strategy is a run in the output folder, and
-a stopped benchmark goes on where it was.
+Mellor et al. 2021 (arXiv 2006.04647, table 2) report the mean test accuracy on CIFAR-10 of searches
+on NAS-Bench-201 by validation accuracy after 12 epochs; their 12,000 seconds cover about 95 cells.
+You provide the table.  Each strategy is a run in the output folder; an interrupted benchmark
+resumes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     options.add_argument("table", type=Path)
     options.add_argument("--look-at", default="cifar10_valid_12")
     options.add_argument("--judge-by", default="cifar10_test_200")
-    options.add_argument("--budget", type=int, default=95, help="cells to look at")
+    options.add_argument("--budget", type=int, default=95, help="cells per search")
     options.add_argument("--seeds", type=int, default=500)
     options.add_argument("--strategies", nargs="+", default=[
         name for name, entry in STRATEGIES.items()
@@ -39,7 +39,7 @@ def main() -> None:
     options.add_argument("-o", "--output", type=Path)
     chosen = options.parse_args()
     output = chosen.output or Path("runs") / f"table-{chosen.table.stem}-{chosen.budget}"
-    print(f"{chosen.table.name}: {chosen.budget} looks at {chosen.look_at}, judged by "
+    print(f"{chosen.table.name}: {chosen.budget} cells by {chosen.look_at}, judged by "
           f"{chosen.judge_by}, {chosen.seeds} seeds\n")
     print("| strategy | mean | std | 95 % interval | published | regret | over random | p | s |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def line(folder: Path, seconds: float) -> str:
-    """A row of the table; the last column is the time of this strategy and of random search."""
+    """A row of the table; the last column is the time of the strategy and of random search."""
     config = read_config(folder)
     rows = read_rows(folder / SEEDS, config)
     found = of_seeds(rows)

@@ -62,8 +62,8 @@ def run(
         "searches."
         )] = None,
     operations: Annotated[str | None, _setting(
-        "Restrict the space: names with commas, such as skip_connect,sep_conv_3x3, or a JSON file "
-        "with a list for each edge.")] = None,
+        "Restrict the space: comma-separated names, such as skip_connect,sep_conv_3x3, or a JSON "
+        "file with a list per edge.")] = None,
     data: Annotated[str | None, typer.Option(
         help="digits, cifar10, cifar100 or folder; recurrent: sample, ptb, wikitext2 or text. "
         "Default: digits or sample.")] = None,
@@ -75,13 +75,13 @@ def run(
         ] = None,
     order: Annotated[int | None, _setting("Order of darts: 1, or 2 (unrolled).")] = None,
     select: Annotated[str | None, _setting(
-        "How a supernet's cell is chosen: argmax (the largest alphas) or perturbation (what costs "
-        "the most accuracy when removed). Default: argmax.")] = None,
+        "How to derive the cell: argmax (largest alphas) or perturbation (operations whose removal "
+        "costs the most accuracy). Default: argmax.")] = None,
     epochs: Annotated[int | None, _setting(
         "Epochs of the supernet, or of each candidate's training.")] = None,
     candidates: Annotated[int | None, _setting("Number of cells to train from scratch.")] = None,
     warm_start: Annotated[str | None, _setting(
-        "training-free: strategies that train candidates begin with cells that score best.")
+        "training-free: start from the cells with the best training-free scores.")
         ] = None,
     channels: Annotated[int | None, _setting("Channels of the first cell.")] = None,
     layers: Annotated[int | None, _setting("Number of cells.")] = None,
@@ -93,21 +93,22 @@ def run(
     alpha_learning_rate: Annotated[float | None, _setting("Learning rate of the alphas.")] = None,
     budget: Annotated[int | None, typer.Option(
         help="Training images (or tokens) of the whole run; instead of --epochs or --candidates. "
-        "With --table: cells to look at. Default there: 100.", min=1, show_default=False)] = None,
+        "With --table: number of cells to evaluate, 100 by default.", min=1,
+        show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(
-        help="Random seed, with --table the first. Default: 0.", show_default=False)] = None,
+        help="Random seed; with --table the first one. Default: 0.", show_default=False)] = None,
     table: Annotated[Path | None, _setting(
-        "A CSV file of cells (column genotype) and their figures: nothing is trained.")] = None,
-    look_at: Annotated[str | None, _setting(
-        "With --table: column that the search sees; higher is better.")] = None,
-    judge_by: Annotated[str | None, _setting(
-        "With --table: column that the found cell is judged by. Default: that of --look-at.")
+        "CSV file of cells (column genotype) and figures; looks cells up instead of training.")
         ] = None,
+    look_at: Annotated[str | None, _setting(
+        "With --table: the column to search by; higher is better.")] = None,
+    judge_by: Annotated[str | None, _setting(
+        "With --table: the column to judge the found cell by. Default: that of --look-at.")] = None,
     limits: Annotated[list[str] | None, typer.Option(
-        "--limit", help="With --table: 'COLUMN<=NUMBER' (or >=), beyond which no cell is proposed; "
-        "may be repeated.", show_default=False)] = None,
+        "--limit", help="With --table: 'COLUMN<=NUMBER' (or >=); cells outside are never proposed. "
+        "Repeatable.", show_default=False)] = None,
     seeds: Annotated[int | None, _setting(
-        "With --table: searches, each with a seed of its own. Default: 100.")] = None,
+        "With --table: number of searches, one per seed. Default: 100.")] = None,
     config: Config = None,
     assignments: Assignments = None,
     workers: Workers = "auto",
@@ -124,7 +125,8 @@ def run(
     name: Annotated[str | None, typer.Option(
         help="Name of the found cell. Default: STRATEGY_DATA_SEED.",
         show_default=False)] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace a cell of yours.")] = False,
+    replace: Annotated[bool, typer.Option(
+        "--replace", help="Replace your cell of that name.")] = False,
 ) -> None:
     """Search for a cell and register it in your zoo.
 
@@ -156,8 +158,8 @@ def run(
     for option, value in (("look-at", look_at), ("judge-by", judge_by), ("seeds", seeds),
                           ("limit", limits)):
         if value is not None:
-            raise ValueError(f"--{option} is for a search against a table; name its file with "
-                             "--table, or omit it")
+            raise ValueError(f"--{option} applies only to a search against a table; add --table, "
+                             f"or leave --{option} out")
     from zoo.data.downloads import check_download
     from zoo.recipes.config_file import read_assignments
 
@@ -213,8 +215,8 @@ def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop =
 
     if is_table_run(folder):
         if early_stop or workers != "auto":
-            raise ValueError("--workers and --early-stop apply only to searches that train; omit "
-                             "them")
+            raise ValueError("--workers and --early-stop do not apply to a search against a table; "
+                             "leave them out")
         _execute_table(folder, None)
         return
     _execute(folder, None, workers, early_stop)
@@ -248,8 +250,8 @@ def _refuse_with_table(**options: object) -> None:
     """Raise ValueError for the first option that does not apply to a search against a table."""
     for option, value in options.items():
         if value is not None:
-            raise ValueError(f"--{option} is for a search that trains; a search against a table "
-                             "trains nothing, omit it")
+            raise ValueError(f"--{option} does not apply to a search against a table, which trains "
+                             "nothing; leave it out")
 
 
 def _against_table(table: Path, strategy: str | None, look_at: str | None, judge_by: str | None,
@@ -293,8 +295,8 @@ def _free_folder(config: RunConfig) -> Path:
 
 
 def _free(base: str, result: str) -> Path:
-    """The folder runs/`base`, numbered if an earlier run has that name; notes how to continue a run
-    without its `result` file."""
+    """The folder runs/`base`, numbered if an earlier run has that name; prints how to continue an
+    earlier run that has no `result` file."""
     folder, number = Path("runs") / base, 1
     while folder.exists():
         if not (folder / result).exists() and (folder / "config.json").exists():

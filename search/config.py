@@ -80,7 +80,7 @@ class RunConfig:
     replace: bool
     early_stop: bool
     preset: str | None = None
-    operations: dict[str, list[list[str]]] | None = None  # of each edge where not all of them are
+    operations: dict[str, list[list[str]]] | None = None  # of each edge; None for all
     epochs: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -127,7 +127,7 @@ class RunConfig:
 
     @property
     def digest(self) -> str:
-        """sha256 of everything a checkpoint's numbers depend on, to reject those of other runs."""
+        """sha256 of everything a checkpoint depends on, to reject checkpoints of other runs."""
         facts = {name: getattr(self, name) for name in (
             "strategy", "space", "data_sha256", "seed", "precision", "processes", "settings",
             "training", "budget")} | ({"operations": self.operations} if self.operations else {})

@@ -1,4 +1,4 @@
-"""The BibTeX entry of the paper that a cell comes from, of what the registry knows."""
+"""BibTeX entries of the cells' papers, from the registry's metadata."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 
 from zoo.registry import CellRecord, Paper
 
-#: Venues that are journals; the others are conferences.
+#: Venues that are journals; all others are conferences.
 JOURNALS = ("TPAMI",)
 
 _SPECIAL = {"&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$", "{": r"\{", "}": r"\}",
@@ -16,8 +16,8 @@ _SMALL = {"a", "an", "the", "on", "are", "one"}
 
 
 def bibtex(paper: Paper) -> str:
-    """An @inproceedings, @article or @misc entry, with names and venue as the registry has them:
-    nothing is made up, so first names may be initials or absent.
+    """An @inproceedings, @article or @misc entry from the registry's names and venue; first names
+    may be initials or missing.
 
     Examples:
         >>> from zoo import registry
@@ -37,7 +37,7 @@ def bibtex(paper: Paper) -> str:
     published = venue not in ("", "arXiv")
     journal = venue in JOURNALS
     fields = {
-        "title": f"{{{_tex(paper.title)}}}",  # braces keep its capitals
+        "title": f"{{{_tex(paper.title)}}}",  # braces preserve capitals
         "author": " and ".join(_tex(name) for name in paper.authors.split(", ")),
         "journal" if journal else "booktitle": _tex(venue) if published else "",
         "year": str(paper.year),
@@ -51,7 +51,7 @@ def bibtex(paper: Paper) -> str:
 
 
 def key(paper: Paper) -> str:
-    """First author, year and the first word of the title that says something."""
+    """The citation key: first author, year, and first significant word of the title."""
     author = paper.authors.split(", ")[0].split()[-1]
     words = [_plain(word) for word in paper.title.split()]
     first = next((word for word in words if word and word not in _SMALL), "")
@@ -59,16 +59,16 @@ def key(paper: Paper) -> str:
 
 
 def citation(record: CellRecord) -> str:
-    """The entry of a cell's paper.  Raises ValueError for a cell without one, which says where it
-    comes from."""
+    """The entry of a cell's paper.  Raises ValueError for a cell without a paper, naming its
+    source."""
     if record.paper is None:
-        source = f"; it comes from: {' '.join(record.source.split())}" if record.source else ""
-        raise ValueError(f"{record.name} comes from no paper{source}")
+        source = f"; its source: {' '.join(record.source.split())}" if record.source else ""
+        raise ValueError(f"{record.name} has no paper{source}")
     return bibtex(record.paper)
 
 
 def _plain(word: str) -> str:
-    """Lower-case letters and digits of ASCII."""
+    """Lower-case ASCII letters and digits."""
     folded = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]", "", folded.lower())
 

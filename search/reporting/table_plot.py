@@ -1,4 +1,4 @@
-"""The curve of searches against a table: the best cell so far over the cells looked at."""
+"""The curve of searches against a table: the best cell so far over the cells evaluated."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 def plot_tables(runs: Sequence[tuple[Path, TableConfig]], path: Path, best: float | None = None
                 ) -> Path:
-    """Mean of the figure judged by, with its 95 % interval, for each run, and for random search
-    beside the first; a line at the `best` of the table.  Raises ValueError for another suffix."""
+    """Plot the mean of `judge_by` with its 95 % interval for each run and for the random search of
+    the first run, and a line at the `best` of the table.  Raises ValueError for an unknown
+    suffix."""
     curves = [(config.strategy, *curve(rows, config.budget), len(rows)) for folder, config in runs
               if (rows := read_rows(folder / SEEDS, config))]
     folder, config = runs[0]
@@ -37,14 +38,14 @@ def plot_tables(runs: Sequence[tuple[Path, TableConfig]], path: Path, best: floa
         if best is not None:
             axes.axhline(best, color="#14693f", linewidth=1, linestyle=":",
                          label="best of the table")
-        # The first cells are worth little and would press the rest together.
+        # The low scores of the first cells would compress the rest of the axis.
         late = [mean[len(mean) // 20:] for _, mean, *_ in curves]
         ends = [*(part.min() for part in late), *(part.max() for part in late),
                 *([best] if best is not None else [])]
         room = 0.05 * (max(ends) - min(ends)) or 1.0
-        axes.set(xlabel="cells looked at", ylabel=f"{config.judge_by} of the best so far",
+        axes.set(xlabel="cells evaluated", ylabel=f"{config.judge_by} of the best so far",
                  ylim=(min(ends) - room, max(ends) + room), xlim=(0, None),
-                 title=f"{config.path.name}, looking at {config.look_at}")
+                 title=f"{config.path.name}, searched by {config.look_at}")
         axes.legend(loc="lower right")
 
     return save([panel], path, width=6.4, height=4.0)

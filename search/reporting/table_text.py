@@ -1,4 +1,4 @@
-"""Searches against a table in words: what one found, and several beside each other."""
+"""Text output of searches against a table: one run, or several compared."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def show(folder: Path) -> None:
     """Print the settings of a run and, when it is finished, its summary."""
     config = read_config(folder)
     settings = ", ".join(f"{name} {value}" for name, value in config.settings.items())
-    typer.echo(f"{config.strategy} against {config.path.name}: looks at {config.look_at}, "
+    typer.echo(f"{config.strategy} against {config.path.name}: searches by {config.look_at}, "
                f"judged by {config.judge_by}\nsettings: {settings}")
     summary = read_summary(folder)
     if summary is None:
-        typer.echo(f"{len(read_rows(folder / SEEDS, config)):,} of {config.seeds:,} seeds done; go "
-                   f"on with `{command('search', 'resume', folder)}`")
+        typer.echo(f"{len(read_rows(folder / SEEDS, config)):,} of {config.seeds:,} seeds done; "
+                   f"continue with `{command('search', 'resume', folder)}`")
         return
     tell(folder, summary)
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The summary of a finished run, else None.  Raises RunError for a damaged one."""
+    """The summary of a run, None if it is unfinished.  Raises RunError if it is damaged."""
     path = folder / SUMMARY
     if not path.exists():
         return None
@@ -45,8 +45,8 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
         if not isinstance(summary, dict) or not isinstance(summary["found"], dict):
             raise ValueError
     except (ValueError, KeyError, RecursionError):
-        raise RunError(f"{path} is damaged; remove it and go on with "
-                       f"`{command('search', 'resume', folder)}`, which writes it anew") from None
+        raise RunError(f"{path} is damaged; remove it and run "
+                       f"`{command('search', 'resume', folder)}`, which writes it again") from None
     return summary
 
 
@@ -61,7 +61,7 @@ def tell(folder: Path, summary: dict[str, Any]) -> None:
     if left := summary["rows_left_out"]:
         typer.echo(f"left out: {left:,} rows without a figure in both columns")
     if outside := summary["rows_outside"]:
-        typer.echo(f"beyond {' or '.join(summary['limits'])}: {outside:,} rows, never proposed")
+        typer.echo(f"outside {' or '.join(summary['limits'])}: {outside:,} rows, never proposed")
     if "against_random" in summary:
         typer.echo(f"against random search, seed by seed: {_difference(summary['against_random'])}")
     drawn = f", curve: {folder / CURVE}" if (folder / CURVE).exists() else ""
@@ -69,24 +69,22 @@ def tell(folder: Path, summary: dict[str, Any]) -> None:
 
 
 def compare(folders: Sequence[Path], as_json: bool) -> None:
-    """Print runs on one table beside each other, with their paired differences.
+    """Print a row for each run on one table, and the paired differences between them.
 
-    Raises CompareError for runs on other tables or columns, of other budgets or seeds, and for
-    unfinished ones.
+    Raises CompareError for runs that differ in table, column, limits, budget or seeds, and for
+    unfinished runs.
     """
     runs = [(folder, read_config(folder)) for folder in folders]
     first_folder, first = runs[0]
     for folder, config in runs:
-        for name, what in (("table_sha256", "another table"), ("look_at", "another column"),
-                           ("judge_by", "another column to be judged by"),
-                           ("limits", "another --limit"), ("budget", "another --budget"),
-                           ("seed", "other seeds"),
-                           ("seeds", "another number of --seeds")):
+        for name, what in (("table_sha256", "table"), ("look_at", "--look-at"),
+                           ("judge_by", "--judge-by"), ("limits", "--limit"),
+                           ("budget", "--budget"), ("seed", "--seed"), ("seeds", "--seeds")):
             if getattr(config, name) != getattr(first, name):
-                raise CompareError(f"{folder} has {what} than {first_folder}; compare them "
+                raise CompareError(f"{folder} and {first_folder} differ in {what}; compare them "
                                    "separately")
         if not (folder / SUMMARY).exists():
-            raise CompareError(f"{folder} is not finished; go on with "
+            raise CompareError(f"{folder} is not finished; continue it with "
                                f"`{command('search', 'resume', folder)}`")
     rows = {label: read_rows(folder / SEEDS, config)
             for label, (folder, config) in zip(_labels(runs), runs)}
@@ -104,7 +102,7 @@ def compare(folders: Sequence[Path], as_json: bool) -> None:
 
 
 def _labels(runs: Sequence[tuple[Path, TableConfig]]) -> Iterator[str]:
-    """The strategy, with the folder where another run is of the same."""
+    """The name of each run's strategy, with its folder if several runs have that strategy."""
     strategies = [config.strategy for _, config in runs]
     for folder, config in runs:
         twice = strategies.count(config.strategy) > 1

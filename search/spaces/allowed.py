@@ -1,8 +1,8 @@
-"""Which operations the edges of a space may have: some of all, or a list for each edge.
+"""Restrictions of a space: the allowed operations, for all edges or for each edge.
 
 The subspaces of DARTS' space in Zela et al. 2020, Understanding and Robustifying Differentiable
 Architecture Search (arXiv 1909.09656, section 3): S2 is ``skip_connect,sep_conv_3x3``, S3
-``none,skip_connect,sep_conv_3x3``, S1 a list for each edge.
+``none,skip_connect,sep_conv_3x3``, and S1 a list per edge.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from search.spaces.discretize import edges, operations, tables
 from zoo.genotypes.cell import is_list, is_object
 from zoo.messages.spelling import choices
 
-#: Names of the operations by table and row, in the order of the alphas.
+#: table -> a list of operation names per row, in the order of the alphas.
 Allowed: TypeAlias = dict[str, list[list[str]]]
-_SHUT = -1e9  # a logit of which softmax makes exactly 0, and which JSON can hold
+_SHUT = -1e9  # a logit whose softmax is exactly 0, and which JSON can represent
 
 
 def read_allowed(text: str, kind: str) -> Allowed:
-    """What `--operations` says: names with commas, or a JSON file with a list of names for each
+    """Parse `--operations`: comma-separated names, or a JSON file with a list of names for each
     edge of each cell, ``{"normal": [["skip_connect"], ...], "reduce": [...]}``, node by node.
 
-    Raises ValueError for anything else, and for an edge without an operation; OSError.
+    Raises ValueError for other text and for an edge without operations; OSError.
     """
     path = Path(text)
     if path.suffix.lower() == ".json":
@@ -43,9 +43,9 @@ def read_allowed(text: str, kind: str) -> Allowed:
 
 
 def check_allowed(value: object, kind: str, where: str = "") -> Allowed:
-    """`value` as lists for the edges of a kind of cell, each in the order of the alphas.
+    """`value` as a list per edge of a kind of cell, each in the order of the alphas.
 
-    Raises ValueError, which `where` begins, for any other value.
+    Raises ValueError for an invalid value, with `where` as the prefix of its message.
     """
     if not is_object(value) or set(value) != set(tables(kind)):
         found = ", ".join(value) if is_object(value) else type(value).__name__
@@ -67,13 +67,13 @@ def _rows(value: object, kind: str, where: str) -> list[list[str]]:
             if name not in operations(kind):
                 raise ValueError(f"{edge}: unknown operation {choices(name, operations(kind))}")
         if not names or (kind != "nasbench201" and set(names) == {"none"}):
-            raise ValueError(f"{edge}: has no operation to choose; name at least one"
+            raise ValueError(f"{edge}: no operation to choose from; name at least one"
                              + ("" if kind == "nasbench201" else " that is not none"))
         rows.append([name for name in operations(kind) if name in names])
     return rows
 
 
 def masks(allowed: Mapping[str, list[list[str]]], kind: str) -> dict[str, Tensor]:
-    """(edges, operations) for each table: 0 where an operation is allowed, far below elsewhere."""
+    """(edges, operations) for each table: 0 for an allowed operation, else `_SHUT`."""
     return {table: torch.tensor([[0.0 if name in row else _SHUT for name in operations(kind)]
                                  for row in rows]) for table, rows in allowed.items()}

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from zoo.genotypes.serialization import Genotype
 
-#: Share of a cell's edges.  The published DARTS_V1 has 3 of 8 in its normal cell; in a recurrent
-#: cell, whose gates learn on every edge, the identity does less harm.
-#: Good NAS-Bench-201 cells have up to three skip connections on six edges.
+#: Share of skip connections that counts as a collapse.  The published DARTS_V1 has 3 of 8 in its
+#: normal cell, good NAS-Bench-201 cells up to 3 of 6; in a recurrent cell, whose gates learn on
+#: every edge, the identity does less harm.
 _SKIPS = {"conv": 0.5, "recurrent": 0.75, "nasbench201": 0.75}
-_PATIENCE = 3  # epochs: while the alphas are nearly equal, a single one means little
+_PATIENCE = 3  # epochs; one alone means little while the alphas are nearly equal
 _FREE = ("skip_connect", "identity", "max_pool_3x3", "avg_pool_3x3", "none")
 
 
@@ -35,12 +35,12 @@ def warnings(genotype: Genotype) -> list[str]:
 
 
 def collapsed(row: dict) -> bool:
-    """Does a row of the history warn of a collapse?"""
+    """Whether a row of the history warns of a collapse."""
     return any(line.startswith("collapse") for line in row.get("warnings", ()))
 
 
 def persists(rows: Sequence[dict]) -> bool:
-    """Have the last epochs all collapsed, so that `--early-stop` ends the run?"""
+    """Whether the last epochs all collapsed, which makes `--early-stop` end the run."""
     return len(rows) >= _PATIENCE and all(map(collapsed, rows[-_PATIENCE:]))
 
 

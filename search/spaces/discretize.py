@@ -1,8 +1,8 @@
 """Discretization of operation weights to a genotype, and statistics of both.
 
 Liu et al. 2019 (arXiv 1806.09055, section 2.4): the strongest operation of every edge, except
-`none`, and the two strongest edges into every node (one in a recurrent cell).  In the space of
-NAS-Bench-201 the strongest of all operations, on every edge (Dong & Yang 2020, arXiv 2001.00326).
+`none`, and the two strongest edges into every node (one in a recurrent cell).  On NAS-Bench-201
+the strongest operation of every edge, including `none` (Dong & Yang 2020, arXiv 2001.00326).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ RECURRENT_OPERATIONS = ("none", "tanh", "relu", "sigmoid", "identity")
 _OPERATIONS = {"conv": CONV_OPERATIONS, "recurrent": RECURRENT_OPERATIONS,
                "nasbench201": tuple(NASBENCH201_OPERATIONS)}
 NODES = {"conv": 4, "recurrent": 8, "nasbench201": 3}  # nodes of a cell after its inputs
-EDGES_OF_NODE = {"conv": 2, "recurrent": 1}  # edges that discretization keeps; elsewhere all
-_TABLES = {"recurrent": "recurrent", "cell": "nasbench201"}  # name of a table: kind of its cell
+EDGES_OF_NODE = {"conv": 2, "recurrent": 1}  # edges that discretization keeps; other kinds keep all
+_TABLES = {"recurrent": "recurrent", "cell": "nasbench201"}  # table name: kind of cell
 
 #: The table of each cell: alphas (edges, operations), or the weights derived from them.
 Mixing: TypeAlias = dict[str, Tensor]
@@ -40,17 +40,17 @@ def edges(kind: str) -> list[tuple[int, int]]:
 
 
 def kind_of(mixing: Mixing) -> str:
-    """The kind of cell whose tables these are."""
+    """The kind of cell that `mixing` belongs to."""
     return kind_of_table(next(iter(mixing)))
 
 
 def kind_of_table(name: str) -> str:
-    """The kind of cell that has a table of this name."""
+    """The kind of cell with a table `name`."""
     return _TABLES.get(name, "conv")
 
 
 def tables(kind: str) -> tuple[str, ...]:
-    """The names of the tables of alphas: those of the cells."""
+    """The names of the tables of alphas, one per cell."""
     return {"conv": ("normal", "reduce"), "recurrent": ("recurrent",)}.get(kind, ("cell",))
 
 
@@ -86,7 +86,7 @@ def _cell(table: Tensor, kind: str) -> Cell:
 def one_hot(genotype: Genotype, like: Mixing) -> Mixing:
     """The mixing with weight 1 on the edges of `genotype` and 0 elsewhere.
 
-    Raises ValueError for a genotype outside the DARTS space.
+    Raises ValueError for a genotype outside the search space.
     """
     kind = genotype.kind
     if kind != kind_of(like):
@@ -105,7 +105,7 @@ def one_hot(genotype: Genotype, like: Mixing) -> Mixing:
 
 
 def entropy(alphas: Mixing) -> dict[str, float]:
-    """Mean over the edges of the entropy of softmax(alphas), in nats, of each cell."""
+    """Mean entropy of softmax(alphas) over the edges of each cell, in nats."""
     return {name: -(table.softmax(-1) * table.log_softmax(-1)).sum(-1).mean().item()
             for name, table in alphas.items()}
 

@@ -19,8 +19,7 @@ from zoo.genotypes.serialization import Genotype
 class NasBench201Space:
     """Cells of `nodes` nodes after the input, with one of `operations` on each edge.
 
-    `allowed` names those of each edge where not all of them are, as `search.spaces.space.frozen`
-    gives them.
+    `allowed`, from `search.spaces.space.frozen`, restricts the operations of each edge.
     """
 
     nodes: int = 3
@@ -35,7 +34,7 @@ class NasBench201Space:
 
     @property
     def options(self) -> list[tuple[str, ...]]:
-        """The operations that each edge may have."""
+        """The allowed operations of each edge."""
         rows = [self.operations] * self.edges if self.allowed is None else self.allowed[0]
         return [tuple(name for name in self.operations if name in row) for row in rows]
 
@@ -49,8 +48,8 @@ class NasBench201Space:
         return NasBench201Genotype.of(*map(rng.choice, self.options))
 
     def mutate(self, rng: random.Random, genotype: Genotype) -> NasBench201Genotype:
-        """`genotype` with another operation on one edge.  Raises ValueError for a genotype of
-        another space."""
+        """`genotype` with another operation on one edge.  Raises ValueError for a genotype outside
+        the space."""
         operations, options = self._operations(genotype), self.options
         edge = rng.choice([edge for edge, names in enumerate(options) if len(names) > 1])
         operations[edge] = rng.choice([name for name in options[edge]
@@ -58,14 +57,14 @@ class NasBench201Space:
         return NasBench201Genotype.of(*operations)
 
     def neighbors(self, genotype: Genotype) -> list[Genotype]:
-        """Every genotype that `mutate` can give.  Raises ValueError as it does."""
+        """Every genotype that `mutate` can return.  Raises the errors of `mutate`."""
         operations = self._operations(genotype)
         return [NasBench201Genotype.of(*operations[:edge], name, *operations[edge + 1:])
                 for edge, before in enumerate(operations)
                 for name in self.options[edge] if name != before]
 
     def decisions(self) -> list[int]:
-        """The number of operations of each edge, in the order of the text."""
+        """The number of allowed operations of each edge, in the order of the text."""
         return [len(names) for names in self.options]
 
     def decode(self, choices: list[int]) -> NasBench201Genotype:
@@ -78,5 +77,5 @@ class NasBench201Space:
 
     def _operations(self, genotype: Genotype) -> list[str]:
         if not isinstance(genotype, NasBench201Genotype) or genotype not in self:
-            raise ValueError(f"{genotype} is not of the search space")
+            raise ValueError(f"{genotype} is not in the search space")
         return list(genotype.operations)

@@ -22,12 +22,12 @@ OPERATIONS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "s
               "dil_conv_3x3", "dil_conv_5x5")
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 
-#: Names of the operations by cell and edge, as `search.spaces.allowed` has them, hashable.
+#: `search.spaces.allowed.Allowed` as a hashable value: operation names by cell and edge.
 Frozen: TypeAlias = tuple[tuple[tuple[str, ...], ...], ...]
 
 
 def frozen(allowed: Mapping[str, Sequence[Sequence[str]]] | None) -> Frozen | None:
-    """Lists of operations for the `allowed` of a space."""
+    """Convert lists of operations to the `allowed` of a space."""
     return None if allowed is None else tuple(
         tuple(tuple(names) for names in rows) for rows in allowed.values())
 
@@ -41,7 +41,7 @@ class _Space:
     """
 
     nodes: int
-    allowed: Frozen | None = None  # operations of each edge where not all of them are
+    allowed: Frozen | None = None  # operations of each edge; None for all
     kind: ClassVar[str]
     genotype: ClassVar[type[ConvGenotype] | type[RecurrentGenotype]]
     cells: ClassVar[tuple[str, ...]]
@@ -65,7 +65,7 @@ class _Space:
             for place, cell in enumerate(genotype.cells().values()))
 
     def options(self, place: int, number: int, source: int) -> tuple[str, ...]:
-        """The operations that the edge from `source` to node `number` of a cell may have."""
+        """The allowed operations of the edge from `source` to node `number` of cell `place`."""
         if self.allowed is None:
             return self.operations
         row = sum(range(self.first, number)) + source
@@ -82,8 +82,8 @@ class _Space:
         """`genotype` with one change in one cell, never the genotype itself.
 
         With probability 1/2 an edge gets another earlier node as its input, else another
-        operation; of a space with `allowed` operations each neighbor is as likely.  Raises
-        ValueError for a genotype of another space.
+        operation; in a space with `allowed` operations the neighbors are sampled uniformly.
+        Raises ValueError for a genotype outside the space.
         """
         if self.allowed is not None:
             return rng.choice(self.neighbors(genotype))
@@ -91,7 +91,7 @@ class _Space:
             raise ValueError(f"{genotype} is not in the search space")
         cells = [[list(edges) for edges in cell.nodes] for cell in genotype.cells().values()]
         nodes = rng.choice(cells)
-        # A node that reads all earlier nodes has no other input.
+        # A node that reads all earlier nodes has no free input.
         free = [number for number in self._numbers() if number > self.edges]
         if free and rng.random() < 0.5:
             number = rng.choice(free)
@@ -109,9 +109,9 @@ class _Space:
         return self._build(cells)
 
     def neighbors(self, genotype: Genotype) -> list[Genotype]:
-        """Every genotype that one change of `mutate` can make.  Raises ValueError as it does."""
+        """Every genotype that `mutate` can return.  Raises the errors of `mutate`."""
         if genotype not in self:
-            raise ValueError(f"{genotype} is not of the search space")
+            raise ValueError(f"{genotype} is not in the search space")
         cells = [cell.nodes for cell in genotype.cells().values()]
         found: list[Genotype] = []
         for place, nodes in enumerate(cells):
@@ -135,9 +135,9 @@ class _Space:
         """The number of options of each decision that makes up a genotype, in order.
 
         For every cell and every node: an input for each edge, then an operation for each edge.
-        The second input is chosen among those left by the first; if one is left, the decision has
-        one option.  With `allowed` operations every edge has as many options as the edge with the
-        most, so some edges list an operation twice.
+        The second input is chosen from those that the first left; if only one is left, the decision
+        has one option.  With `allowed` operations every edge has as many options as the largest
+        list, so shorter lists repeat.
         """
         most = [max(len(self.options(place, number, source)) for number in self._numbers()
                     for source in range(number)) for place, _ in enumerate(self.cells)]
@@ -163,7 +163,7 @@ class _Space:
         return self._build(cells)
 
     def _numbers(self) -> range:
-        """The numbers of the nodes: each is also the number of inputs that the node may read."""
+        """The numbers of the nodes, each also the number of nodes before it."""
         return range(self.first, self.first + self.nodes)
 
     def _build(self, cells: list[list[list[Edge]]]) -> Genotype:

@@ -1,4 +1,4 @@
-"""Search strategies, one per file, by the name that `--strategy` takes."""
+"""Search strategies, one per file, by their names for `--strategy`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Entry:
         return self._module().PRESETS
 
     def table_settings(self) -> Settings | None:
-        """The settings of a search against a table; None for a strategy that cannot be one."""
+        """The settings of a search against a table; None if the strategy cannot search one."""
         return getattr(self._module(), "TABLE", None)
 
     def _module(self) -> ModuleType:
@@ -60,7 +60,7 @@ class Entry:
 _ALL = ("conv", "recurrent", "nasbench201")
 _WITHOUT_ALPHAS = ("order", "alpha_learning_rate", "select", "tuning_epochs")
 
-#: Settings of a warm start, of strategies that train candidates.
+#: The warm-start settings of strategies that train candidates.
 WARM = ("warm_start", "scores", "scored")
 #: The default strategy.
 DEFAULT = "darts"
@@ -76,17 +76,17 @@ STRATEGIES = {
     "gdas": Entry("gdas", "Gdas", _ALL, True,
                   "samples one operation per edge (Gumbel-softmax)", {
         "paper": {"epochs": 250}, "quick": {"epochs": 30}}),
-    # Chen et al. 2021: the regularizer takes the place of the weight decay.
+    # Chen et al. 2021: the regularizer replaces the weight decay.
     "drnas": Entry("drnas", "DrNas", _ALL, True,
                    "samples the weights of operations from Dirichlet distributions", {
         "paper": {"alpha_weight_decay": 0.0}, "quick": {"alpha_weight_decay": 0.0}}),
     "sdarts-rs": Entry("sdarts", "SDartsRs", _ALL, True,
                        "trains the weights at randomly perturbed alphas"),
     "beta-darts": Entry("beta_darts", "BetaDarts", _ALL, True,
-                        "keeps the alphas of an edge small, more and more"),
+                        "regularizes the alphas with a growing weight"),
     "fair-darts": Entry("fair_darts", "FairDarts", ("conv", "nasbench201"), True,
                         "sigmoid instead of softmax, pushed to 0 or 1"),
-    # Chen et al. 2019, as in the release.
+    # Chen et al. 2019, settings of the release.
     "p-darts": Entry("p_darts", "PDarts", ("conv", "nasbench201"), True,
                      "deeper supernets of fewer operations, in three stages", {
         "paper": {"epochs": 75, "warm_up": 10, "layers": 5, "batch_size": 96,
@@ -102,9 +102,9 @@ STRATEGIES = {
     "reinforce": Entry("reinforce", "Reinforce", _ALL, False, "a controller with PPO (NASNet)",
                        unused=("warm_start",)),  # its cells come from the controller
     "local-search": Entry("local_search", "LocalSearch", _ALL, False,
-                          "moves to better neighbors, begins again at an optimum"),
+                          "moves to better neighbors, restarts at an optimum"),
     "bananas": Entry("bananas", "Bananas", _ALL, False,
-                     "trains what a forest predicts to be good"),
+                     "trains the cells a random forest predicts to be best"),
     "training-free": Entry("training_free", "TrainingFree", ("conv",), False,
                            "evolution on scores at initialization, trains the best few"),
     "hierarchical": Entry("hierarchical", "Hierarchical", ("hierarchical",), False,

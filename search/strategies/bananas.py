@@ -1,9 +1,9 @@
-"""Model-based search: a forest predicts from their paths which cells are good.
+"""Predictor-based search: a random forest predicts the scores of cells from their paths.
 
 After White, Neiswanger & Savani 2021, BANANAS (arXiv 1910.11858, algorithm 1): path encoding, an
-ensemble whose members disagree where it knows little, independent Thompson sampling, candidates by
-mutation of the best.  There the ensemble is of neural networks, here it is scikit-learn's random
-forest (Breiman 2001), which learns from a hundred cells in a tenth of a second.
+ensemble for uncertainty, independent Thompson sampling, and candidates mutated from the best cells.
+The paper's ensemble of neural networks is replaced by scikit-learn's random forest (Breiman 2001),
+which fits a hundred cells in a tenth of a second.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from zoo.genotypes.serialization import Genotype
 
 @dataclass(frozen=True)
 class BananasSettings(SampleSettings):
-    """Raises ValueError for a value out of range."""
+    """Settings of BANANAS.  Raises ValueError for a value out of range."""
 
     initial: int = 10  # random cells before the first prediction
-    parents: int = 5  # best cells, of which mutations are predicted
-    mutations: int = 20  # of each of them
-    samples: int = 100  # random cells that are predicted too
+    parents: int = 5  # best cells to mutate
+    mutations: int = 20  # per parent, scored by the forest
+    samples: int = 100  # random cells, also scored by the forest
     trees: int = 50  # of the forest
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.initial > self.candidates:
-            raise ValueError(f"{self.candidates} candidates are fewer than the {self.initial} to "
-                             "begin with; take more, or fewer with --set initial=N")
+            raise ValueError(f"{self.candidates} candidates are fewer than the {self.initial} "
+                             "initial cells; raise --candidates, or lower --set initial=N")
 
     @property
     def fewest(self) -> int:
@@ -47,7 +47,7 @@ TABLE = BananasSettings(candidates=100, wave=10)  # on a table
 
 
 class Bananas(SampleStrategy):
-    """On every space with mutations."""
+    """BANANAS with a random forest, on every space with mutations."""
 
     space: MutableSpace
     settings: BananasSettings
@@ -59,7 +59,7 @@ class Bananas(SampleStrategy):
         self._paths: dict[Genotype, frozenset[Path]] = {}
 
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
-        """Random cells first; then those whose sampled prediction is highest."""
+        """Random cells first, then the cells with the highest sampled predictions."""
         begin = [number for number in numbers if number < self.settings.initial]
         proposals: list[tuple[Genotype, int | None]] = [
             (self.sample(), None) for _ in begin]
@@ -69,7 +69,7 @@ class Bananas(SampleStrategy):
         return proposals
 
     def learn(self, candidates: list[Trial]) -> None:
-        """Keep what the next forest learns from."""
+        """Store the results to fit the next forest on."""
         self.trials += candidates
 
     def _promising(self, count: int) -> list[tuple[Genotype, int | None]]:
@@ -87,11 +87,11 @@ class Bananas(SampleStrategy):
         sampled = [self.rng.gauss(*each) for each in zip(mean, deviation)]
         order = sorted(range(len(fresh)), key=lambda place: -sampled[place])[:count]
         chosen = [(fresh[place], pool[fresh[place]]) for place in order]
-        # A space that is nearly used up.
+        # Few untried cells are left in a small space.
         return chosen + [(self.space.sample(self.rng), None) for _ in range(count - len(chosen))]
 
     def _predict(self, genotypes: list[Genotype]) -> tuple[list[float], list[float]]:
-        """Mean and deviation over the trees of the score of each genotype."""
+        """Mean and standard deviation over the trees of each genotype's predicted score."""
         from sklearn.ensemble import RandomForestRegressor
 
         if not genotypes:

@@ -1,8 +1,8 @@
-"""beta-DARTS: a regularizer that keeps the alphas of an edge small, with a growing weight.
+"""beta-DARTS: a regularizer of growing weight keeps the alphas small.
 
 Ye et al. 2022, beta-DARTS: Beta-Decay Regularization for Differentiable Architecture Search (arXiv
-2203.01665, section 3): to the loss of the alphas it adds the mean over all edges of
-log(sum(exp(alpha))), times a weight that grows linearly from 0 to `beta_weight`.
+2203.01665, section 3): the alpha loss adds the mean over all edges of log(sum(exp(alpha))), times
+a weight that grows linearly from 0 to `beta_weight`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Liu et al. 2019 (arXiv 1806.09055), first order and second order; see `search.supernets.bilevel`.
 
-The strategies derived from it change how alphas become weights (`mixing`, `weigh`,
-`weigh_training`), what their loss is (`regularizer`), and what changes with the epoch (`schedule`).
+Derived strategies override the operation weights (`mixing`, `weigh`, `weigh_training`), the alpha
+loss (`regularizer`) and the schedule over epochs (`schedule`).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from zoo.system import distributed
 class Darts(OneShot):
     """DARTS on any space with a supernet; `settings.order` is 1 or 2.
 
-    `first_order_only` is the reason why a strategy has no second order.
+    `first_order_only` is the reason for a strategy to have no second order.
     """
 
     first_order_only: ClassVar[str] = ""
 
     def prepare(self) -> None:
-        """Build the optimizers of the weights and of the alphas.  Raises ValueError for an order
-        that the strategy does not have."""
+        """Build the optimizers of the weights and of the alphas.  Raises ValueError for an
+        unsupported order."""
         if self.settings.order != 1 and self.first_order_only:
             raise ValueError(f"{self.first_order_only} and has no second order; leave --order out")
         super().prepare()
@@ -48,19 +48,19 @@ class Darts(OneShot):
             average=distributed.average)
 
     def weigh(self) -> Mixing:
-        """The weights of the operations for a step of the alphas."""
+        """The operation weights for an alpha step."""
         return self.mixing()
 
     def weigh_training(self) -> Mixing:
-        """The weights of the operations for a step of the weights."""
+        """The operation weights for a weight step."""
         return self.weigh()
 
     def regularizer(self) -> Tensor | None:
-        """A function of the alphas to add to their loss, if any."""
+        """A term of the alpha loss that depends on the alphas only, or None."""
         return None
 
     def schedule(self, number: int) -> None:
-        """Set what changes with the number of the epoch; called before every step."""
+        """Update the settings that depend on the epoch; called before every step."""
 
     def warms_up(self, number: int) -> bool:
         """Does epoch `number` train the weights only?"""

@@ -2,11 +2,11 @@
 
 Chen et al. 2021, DrNAS: Dirichlet Neural Architecture Search (arXiv 2006.10355, section 3): the
 weights of an edge are drawn from Dir(elu(alpha) + 1) in every step, with pathwise gradients, and a
-regularizer anchors the distribution at Dir(1): the Kullback-Leibler divergence of the release
-(`reg_type` kl).  Its l2 is `--set anchor_weight=0 --set alpha_weight_decay=0.001`.  The cell has
-the strongest operations of the means.
+regularizer anchors the distribution at Dir(1), by the Kullback-Leibler divergence of the release
+(`reg_type` kl).  For its l2 use `--set anchor_weight=0 --set alpha_weight_decay=0.001`.  The
+genotype takes the operations with the largest means.
 
-Left out: partial channels and progressive pruning, which save memory.
+Not implemented: partial channels and progressive pruning, which save memory.
 """
 
 from __future__ import annotations
@@ -64,23 +64,23 @@ class DrNas(Darts):
 
 
 def concentration(table: Tensor) -> Tensor:
-    """elu(alpha) + 1, above 0 and near 1 at the start."""
+    """elu(alpha) + 1, positive and close to 1 at initialization."""
     return F.elu(table) + 1
 
 
 def draw(table: Tensor) -> Tensor:
-    """Alphas (edges, operations) -> a draw for each edge, differentiable by the alphas."""
-    found = concentration(table)
-    if not found.isfinite().all():  # would hang torch's sampler; the loss reports the NaN
-        return found
-    return Dirichlet(found, validate_args=False).rsample()
+    """Alphas (edges, operations) -> a draw for each edge, differentiable in the alphas."""
+    parameters = concentration(table)
+    if not parameters.isfinite().all():  # would hang torch's sampler; the loss reports the NaN
+        return parameters
+    return Dirichlet(parameters, validate_args=False).rsample()
 
 
 def shares(table: Tensor, allowed: Tensor) -> Tensor:
     """`table` divided by the sum of each row's `allowed` columns, and 0 in the others.
 
-    Of a Dirichlet draw this is a draw from the distribution of the allowed operations alone.  A row
-    whose allowed columns are all 0 becomes even.
+    Applied to a Dirichlet draw, this draws from the distribution of the allowed operations.  A row
+    whose allowed columns are all 0 becomes uniform over them.
     """
     kept = table * allowed
     kept = torch.where(kept.sum(-1, keepdim=True) == 0, allowed.to(table.dtype), kept)
@@ -91,7 +91,7 @@ def divergence(alphas: Mixing) -> Tensor:
     """The sum over all edges of KL(Dir(elu(alpha) + 1) || Dir(1))."""
     total = torch.zeros(())
     for table in alphas.values():
-        found = Dirichlet(concentration(table), validate_args=False)
+        distribution = Dirichlet(concentration(table), validate_args=False)
         anchor = Dirichlet(torch.ones_like(table), validate_args=False)
-        total = total.to(table) + kl_divergence(found, anchor).sum()
+        total = total.to(table) + kl_divergence(distribution, anchor).sum()
     return total

@@ -1,13 +1,13 @@
-"""FairDARTS: the operations of an edge do not compete, and are pushed towards 0 or 1.
+"""FairDARTS: independent operation weights, pushed towards 0 or 1.
 
 Chu et al. 2020, Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search
-(arXiv 1911.12126, section 4): weights are sigmoid(alpha) instead of a softmax, and the loss of the
-alphas gets the zero-one loss, minus the mean of (sigmoid(alpha) - 1/2)^2, times `zero_one_weight`.
+(arXiv 1911.12126, section 4): sigmoid(alpha) replaces the softmax, and the alpha loss adds the
+zero-one loss, minus the mean of (sigmoid(alpha) - 1/2)^2, times `zero_one_weight`.
 
-The paper has no `none`.  Here its weight is the constant 1/2, which no network uses: an edge of a
-NAS-Bench-201 cell is `none` if no operation is above it.  The cell keeps the strongest
-operation of an edge and the two strongest edges, as in DARTS, where the paper keeps all above 0.85
-but at most two edges.
+The paper's space has no `none`.  Here its weight is a constant 1/2 that only discretization uses:
+an edge of a NAS-Bench-201 cell is `none` if no operation exceeds it.  A genotype keeps the
+strongest operation of each edge and the two strongest edges of each node, as in DARTS; the paper
+keeps those above 0.85, at most two per node.
 """
 
 from __future__ import annotations

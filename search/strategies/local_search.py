@@ -1,7 +1,7 @@
-"""Local search: move to a better neighbor as long as there is one, then begin elsewhere.
+"""Local search: move to a better neighbor until there is none, then restart at a random cell.
 
 White, Nolen & Savani 2021, Exploring the Loss Landscape in Neural Architecture Search (arXiv
-2005.02960, section 4).  A neighbor differs in one change; one that was tried before costs nothing.
+2005.02960, section 4).  Neighbors differ in one operation or input; each is evaluated only once.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from search.strategies.sampled import (
 )
 from zoo.genotypes.serialization import Genotype, from_dict, to_dict
 
-_TRIES = 100  # to sample a cell that was not tried yet
+_TRIES = 100  # to sample an untried cell
 
 
 @dataclass(frozen=True)
 class LocalSearchSettings(SampleSettings):
-    """Raises ValueError for a value out of range."""
+    """Settings of local search.  Raises ValueError for a value out of range."""
 
-    initial: int = 1  # random cells, at the best of which the search begins
-    greedy: bool = True  # moves to the first better neighbor, else to the best of all
+    initial: int = 1  # random cells; the search starts at the best of them
+    greedy: bool = True  # move to the first better neighbor instead of the best one
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.initial > self.candidates:
-            raise ValueError(f"{self.candidates} candidates are fewer than the {self.initial} to "
-                             "begin with; take more, or fewer with --set initial=N")
+            raise ValueError(f"{self.candidates} candidates are fewer than the {self.initial} "
+                             "initial cells; raise --candidates, or lower --set initial=N")
 
     @property
     def fewest(self) -> int:
         return self.initial
 
 
-#: `paper`: all neighbors are tried, and the best one taken.
+#: `paper`: tries all neighbors and moves to the best.
 PRESETS = {"quick": LocalSearchSettings(candidates=32, wave=4, initial=4),
            "paper": LocalSearchSettings(candidates=300, wave=10, initial=10, greedy=False)}
 TABLE = LocalSearchSettings(candidates=100, wave=1, initial=10)  # on a table
@@ -49,12 +49,12 @@ class NeighborSpace(SampleSpace, Protocol):
     """A search space whose genotypes have neighbors."""
 
     def neighbors(self, genotype: Genotype) -> list[Genotype]:
-        """Every genotype that differs in one change."""
+        """Every genotype that differs in one operation or input."""
         ...
 
 
 class LocalSearch(SampleStrategy):
-    """On every space whose genotypes have neighbors."""
+    """Local search on every space whose genotypes have neighbors."""
 
     space: NeighborSpace
     settings: LocalSearchSettings
@@ -63,11 +63,11 @@ class LocalSearch(SampleStrategy):
                  settings: LocalSearchSettings, seed: int = 0, budget: int | None = None) -> None:
         super().__init__(space, evaluator, settings, seed, budget)
         self.tried: dict[Genotype, Trial] = {}
-        self.current: Trial | None = None  # None: the next wave begins elsewhere
-        self.waiting: list[Genotype] = []  # neighbors of the current cell, the last comes first
+        self.current: Trial | None = None  # None: the next wave restarts
+        self.waiting: list[Genotype] = []  # untried neighbors of the current cell, popped last
 
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
-        """Untried neighbors of the current cell; random cells where there are too few."""
+        """Untried neighbors of the current cell, then random cells."""
         proposals: list[tuple[Genotype, int | None]] = []
         for number in numbers:
             if number < self.settings.initial or self.current is None or not self.waiting:
@@ -84,15 +84,15 @@ class LocalSearch(SampleStrategy):
         return genotype
 
     def learn(self, candidates: list[Trial]) -> None:
-        """Move to a better neighbor, or begin at a random cell where no neighbor is better."""
+        """Move to a better neighbor, or restart at a random cell if no neighbor is better."""
         for candidate in candidates:
             self.tried.setdefault(candidate.genotype, candidate)
         if len(self.tried) < self.settings.initial:
             return
         if self.current is None:
-            # After the first cells that is the best of all, later the best of this wave.
-            begun = any(c.number < self.settings.initial for c in candidates)
-            self._move(_best(list(self.tried.values()) if begun else candidates))
+            # Start at the best of the initial cells; restart at the best of this wave.
+            starts = any(c.number < self.settings.initial for c in candidates)
+            self._move(_best(list(self.tried.values()) if starts else candidates))
             return
         better = [c for c in candidates if c.result.score > self.current.result.score]
         if better and (self.settings.greedy or not self.waiting):
@@ -107,7 +107,7 @@ class LocalSearch(SampleStrategy):
                 self._move(highest)
 
     def _move(self, trial: Trial) -> None:
-        """Make `trial`, or a better neighbor of it that is known, the current cell."""
+        """Make `trial` the current cell, after climbing over its better tried neighbors."""
         while True:
             neighbors = self.space.neighbors(trial.genotype)
             known = [self.tried[each] for each in neighbors if each in self.tried]
@@ -119,7 +119,7 @@ class LocalSearch(SampleStrategy):
         self.waiting = [each for each in neighbors if each not in self.tried]
         self.rng.shuffle(self.waiting)
         if not self.waiting:
-            self.current = None  # an optimum that was found before
+            self.current = None  # a known local optimum
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {
@@ -136,5 +136,5 @@ class LocalSearch(SampleStrategy):
 
 
 def _best(trials: list[Trial]) -> Trial:
-    """The one with the highest score, the first of equals."""
+    """The trial with the highest score, the first if several tie."""
     return max(trials, key=lambda trial: trial.result.score)

@@ -1,8 +1,8 @@
 """Base of the one-shot strategies, which train one supernet with shared weights.
 
 The name is from Bender et al. 2018.  An epoch is one pass over the training data, in whole batches.
-Its random numbers depend only on the seed and the number of the epoch, so a resumed run gives the
-same results as an uninterrupted one.
+Its random numbers depend only on the seed and the epoch, so a resumed run gives the same results
+as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def logarithms(mixing: Mixing) -> Mixing:
 
 @contextlib.contextmanager
 def seeded(device: torch.device, *numbers: int) -> Iterator[None]:
-    """Seed torch's generators from the numbers, and restore them afterwards."""
+    """Seed torch's generators from `numbers`, and restore them afterwards."""
     words = np.random.SeedSequence(numbers).generate_state(2)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)

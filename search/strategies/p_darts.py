@@ -1,13 +1,13 @@
-"""P-DARTS: a search in stages, each with a deeper supernet of fewer operations.
+"""P-DARTS: a search in stages, each with a deeper supernet and fewer operations.
 
 Chen et al. 2019, Progressive Differentiable Architecture Search: Bridging the Depth Gap between
-Search and Evaluation (arXiv 1904.12760, section 3): after a stage every edge keeps its strongest
-operations only, and the next supernet, with new weights and alphas, has more cells.  Skip
-connections are regularized: dropout after them, which decays within a stage, and at most
-`skip_limit` of them in the (normal) cell, whose weakest are removed first.
+Search and Evaluation (arXiv 1904.12760, section 3): after a stage every edge keeps only its
+strongest operations, and the next supernet, with new weights and alphas, has more cells.  Skip
+connections are regularized by dropout, which decays within a stage, and limited to `skip_limit` in
+the normal (or only) cell, by removing the weakest.
 
-As in the release: the first `warm_up` epochs of a stage train the weights only; there the dropout
-falls linearly, afterwards by the factor exp(-0.2) in an epoch.
+As in the release, the first `warm_up` epochs of a stage train the weights only, while the dropout
+falls linearly; afterwards it decays by the factor exp(-0.2) per epoch.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ from search.tasks.image import ImageSearchTask
 from zoo.genotypes.serialization import Genotype
 from zoo.recipes.base import check_not_negative
 
-_DECAY = 0.2  # of the dropout, for each epoch after the warm-up
+_DECAY = 0.2  # exponent of the dropout's decay per epoch after the warm-up
 
 
 @dataclass(frozen=True)
 class PDartsSettings(ConvSettings):
     """Further settings of P-DARTS.  Raises ValueError for a value out of range.
 
-    `epochs` is divided evenly among the stages; a run of fewer epochs than stages ends before the
-    last one.  `warm_up` is of each stage, whose last epoch trains the alphas in any case.
+    `epochs` is divided evenly among the stages; a run with fewer epochs than stages skips the last
+    ones.  `warm_up` applies to each stage, whose last epoch always trains the alphas.
     """
 
     added_layers: tuple[int, ...] = (0, 6, 12)  # cells in each stage, in addition to `layers`
-    kept_operations: tuple[int, ...] = (5, 3)  # operations of an edge after each stage but the last
+    kept_operations: tuple[int, ...] = (5, 3)  # per edge, after each stage but the last
     skip_dropout: tuple[float, ...] = (0.0, 0.4, 0.7)  # at the beginning of each stage
-    skip_limit: int = 2  # skip connections of the normal cell
+    skip_limit: int = 2  # most skip connections of the normal cell
 
     def __post_init__(self) -> None:
         super().__post_init__()
         stages = len(self.added_layers)
         check_not_negative(self, "skip_limit")
         if not stages or min(self.added_layers) < 0:
-            raise ValueError("added_layers must be a number of at least 0 for each stage, not "
+            raise ValueError("added_layers must be one number of at least 0 per stage, not "
                              f"{self.added_layers!r}")
         if len(self.kept_operations) != stages - 1 or min(self.kept_operations, default=1) < 1:
             raise ValueError(f"kept_operations must be {stages - 1} numbers of at least 1, one "
-                             f"less than added_layers has, not {self.kept_operations!r}")
+                             f"fewer than in added_layers, not {self.kept_operations!r}")
         if len(self.skip_dropout) != stages or not all(0 <= p < 1 for p in self.skip_dropout):
-            raise ValueError(f"skip_dropout must be {stages} numbers in [0, 1), as many as "
-                             f"added_layers has, not {self.skip_dropout!r}")
+            raise ValueError(f"skip_dropout must be {stages} numbers in [0, 1), as many as in "
+                             f"added_layers, not {self.skip_dropout!r}")
 
     def span(self, number: int) -> tuple[int, int, int]:
         """The stage of epoch `number`, the epoch's number in it, and the epochs of the stage.
@@ -90,7 +90,7 @@ class PDarts(Darts):
             layers=self.settings.layers + self.settings.added_layers[self.stage])
 
     def epoch(self, number: int, report: Report = silent) -> dict[str, Any]:
-        """An epoch; the first one of a stage begins with its supernet."""
+        """Train for an epoch; the first one of a stage builds its supernet."""
         stage = self.settings.span(number)[0]
         if stage != self.stage:
             with torch.no_grad():
@@ -100,7 +100,7 @@ class PDarts(Darts):
         return super().epoch(number, report)
 
     def _enter(self, stage: int, number: int) -> None:
-        """A new supernet and new optimizers for a stage that begins in epoch `number`."""
+        """Build the supernet and optimizers of a stage that starts in epoch `number`."""
         self.stage = stage
         with seeded(self.task.device, self.seed, number, stage):
             self.network = self.build_network()
@@ -129,12 +129,12 @@ class PDarts(Darts):
         try:
             return super()._learn(number, report)
         finally:
-            self.network.set_skip_dropout(0.0)  # none in evaluations
+            self.network.set_skip_dropout(0.0)  # evaluate without dropout
 
     def genotype(self) -> Genotype:
-        """The discretized mixing, with `skip_limit` skip connections at most.
+        """The discretized mixing, with at most `skip_limit` skip connections.
 
-        A selection by perturbation has no limit: it looks at what an operation is worth.
+        Perturbation-based selection has no limit, since it measures what an operation contributes.
         """
         with torch.no_grad():
             mixing = self.mixing()
@@ -146,23 +146,23 @@ class PDarts(Darts):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["stage"] != self.stage:
-            self._enter(state["stage"], 0)  # all that is drawn here is in the state
+            self._enter(state["stage"], 0)  # the state overwrites everything drawn here
         super().load_state_dict(state)
 
 
 def strongest(mixing: Mixing, count: int) -> Mixing:
-    """Which operations are the `count` strongest of their edge, as tables of bool."""
-    found = {}
+    """Boolean tables that mark the `count` strongest operations of each edge."""
+    marked = {}
     for name, table in mixing.items():
         best = table.topk(min(count, table.shape[1]), dim=-1).indices
         kept = torch.zeros_like(table, dtype=torch.bool).scatter(-1, best, True)
-        found[name] = kept & (table > 0)
-    return found
+        marked[name] = kept & (table > 0)
+    return marked
 
 
 def limited(mixing: Mixing, limit: int) -> Mixing:
-    """`mixing` with weight 0 for the weakest skip connections of the first cell, one by one, until
-    its genotype has at most `limit`."""
+    """`mixing` with weight 0 for the weakest skip connections of the first cell, so that its
+    genotype has at most `limit`."""
     name, table = next(iter(mixing.items()))
     kind = kind_of(mixing)
     skip = operations(kind).index("skip_connect")

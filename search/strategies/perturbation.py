@@ -1,14 +1,13 @@
-"""Selection by perturbation: an operation is as strong as the accuracy that its removal costs.
+"""Perturbation-based selection: the strength of an operation is the accuracy its removal costs.
 
 Wang et al. 2021, Rethinking Architecture Selection in Differentiable NAS (DARTS-PT, arXiv
-2108.04392, algorithm 1): after the search, edge by edge in random order, keep the operation
-without which the supernet is the worst on validation data; then, node by node, drop the edge
-without which it is the best, until as many are left as a cell has.  After each choice the supernet
-is tuned for some epochs, at a tenth of the learning rate.  As in the release, a choice is made in
-every cell at once.
+2108.04392, algorithm 1): after the search, edge by edge in random order, keep the operation whose
+removal lowers the validation accuracy of the supernet most; then, node by node, drop the edges
+whose removal lowers it least.  After each choice the supernet is tuned for some epochs, at a tenth
+of the learning rate.  As in the release, every cell makes its choice in the same epoch.
 
-Any supernet with alphas can be discretized so; a choice is one operation or edge less that is
-`allowed` (see `search.supernets.base.Alphas`).
+This discretizes any supernet with alphas; a choice clears entries of `allowed` (see
+`search.supernets.base.Alphas`).
 """
 
 from __future__ import annotations
@@ -20,25 +19,25 @@ import numpy as np
 
 from search.spaces.discretize import EDGES_OF_NODE, Mixing, edges, kind_of_table
 
-#: The supernet on validation data with these weights; greater is better.
+#: The validation score of the supernet with these operation weights; higher is better.
 Score: TypeAlias = Callable[[Mixing], tuple[float, ...]]
 
 
 class Perturbation:
-    """The choices that turn the `allowed` operations into one cell.
+    """The choices that reduce the `allowed` operations to one genotype, in a seeded order.
 
-    `epochs` is their number times `tuning_epochs`.  Their order follows from the seed.
+    `epochs` is their number times `tuning_epochs`.
     """
 
     def __init__(self, allowed: Mixing, tuning_epochs: int, seed: int) -> None:
         kind = kind_of_table(next(iter(allowed)))
         self.tuning_epochs = tuning_epochs
-        self.rows: dict[int, list[int]] = {}  # of each node that has edges to drop
+        self.rows: dict[int, list[int]] = {}  # rows of each node with edges to drop
         for row, (node, _) in enumerate(edges(kind)):
             self.rows.setdefault(node, []).append(row)
         self.kept = EDGES_OF_NODE.get(kind, len(self.rows))
         self.rows = {node: rows for node, rows in self.rows.items() if len(rows) > self.kept}
-        self.first = 0 if kind == "nasbench201" else 1  # elsewhere a cell cannot have `none`
+        self.first = 0 if kind == "nasbench201" else 1  # other spaces exclude `none`
         self.order: dict[str, tuple[list[int], list[int]]] = {}
         for number, name in enumerate(allowed):
             random = np.random.default_rng([seed % 2**32, number])
@@ -48,9 +47,9 @@ class Perturbation:
 
     def choose(self, turn: int, mixing: Callable[[], Mixing], allowed: Mixing, score: Score
                ) -> None:
-        """Make the choice that is due in epoch `turn` of the selection, in `allowed`.
+        """Make the choice due in epoch `turn` of the selection, updating `allowed`.
 
-        `mixing` gives the weights of the operations, given the current `allowed`.
+        `mixing` returns the operation weights under the current `allowed`.
         """
         number, rest = divmod(turn - 1, self.tuning_epochs)
         if rest:
@@ -63,7 +62,7 @@ class Perturbation:
 
     def _operation(self, name: str, row: int, mixing: Mixing, allowed: Mixing, score: Score
                    ) -> None:
-        """Keep the operation of an edge without which the score is the lowest."""
+        """Keep the operation of an edge whose removal lowers the score most."""
         columns = [column for column in range(self.first, allowed[name].shape[1])
                    if allowed[name][row, column]]
         if not columns:
@@ -75,7 +74,7 @@ class Perturbation:
 
     def _edges(self, name: str, node: int, mixing: Callable[[], Mixing], allowed: Mixing,
                score: Score) -> None:
-        """Drop the edges of a node without which the score is the highest, one by one."""
+        """Drop edges of a node one by one, each the edge whose removal lowers the score least."""
         left = list(self.rows[node])
         while len(left) > self.kept:
             weights = mixing()

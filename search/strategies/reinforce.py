@@ -1,4 +1,4 @@
-"""Reinforcement learning: a controller samples cells, with their accuracy as the reward.
+"""Reinforcement learning: a controller samples cells and learns from their accuracy as reward.
 
 Zoph et al. 2018 (NASNet, arXiv 1707.07012, appendix A.1): proximal policy optimization (Schulman
 et al. 2017, arXiv 1707.06347) with a moving average of the rewards as the baseline.  With
@@ -28,7 +28,7 @@ from zoo.recipes.base import check_not_negative
 class ReinforceSettings(SampleSettings):
     """Settings of the controller.  Raises ValueError for a value out of range."""
 
-    controller: str = "lstm"  # or independent: a softmax for each decision, and no LSTM
+    controller: str = "lstm"  # or independent: one softmax per decision, no LSTM
     hidden: int = 100  # of the controller's LSTM
     learning_rate: float = 3.5e-4  # of Adam
     entropy: float = 1e-5  # weight of the entropy of the controller's choices

@@ -1,7 +1,7 @@
 """Base of the strategies that train every candidate from scratch: propose, evaluate, learn.
 
-One epoch of the run is one *wave* of candidates, trained in parallel.  Its size is a setting
-instead of the number of workers, so that the result does not depend on the machine.
+One epoch of the run is one *wave* of candidates, trained in parallel.  Its size is a setting, not
+the number of workers, so the result does not depend on the machine.
 """
 
 from __future__ import annotations
@@ -31,40 +31,38 @@ class SampleSettings(Settings):
 
     candidates: int  # cells trained in total
     wave: int  # candidates proposed together and trained in parallel
-    # The first cells: random ones, or, with training-free, those that score best.
-    warm_start: str = field(default="none", kw_only=True)
-    scores: str = field(default="nwot", kw_only=True)  # several with commas: ranks are summed
-    scored: int = field(default=200, kw_only=True)  # cells that are scored for that
+    warm_start: str = field(default="none", kw_only=True)  # or training-free
+    scores: str = field(default="nwot", kw_only=True)  # comma-separated; ranks are summed
+    scored: int = field(default=200, kw_only=True)  # cells scored by a warm start
 
     def __post_init__(self) -> None:
         if self.warm_start not in ("none", "training-free"):
             raise ValueError(f"warm_start must be none or training-free, not {self.warm_start!r}")
         if not self.score_names:
-            raise ValueError("scores names none; it needs at least one, such as nwot")
+            raise ValueError("scores is empty; name at least one score, such as nwot")
         for name, value in dataclasses.asdict(self).items():
             if isinstance(value, int) and not isinstance(value, bool) and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
 
     @property
     def score_names(self) -> list[str]:
-        """Raises ValueError for an unknown score."""
+        """The names in `scores`.  Raises ValueError for an unknown one."""
         return chosen(name.strip() for name in self.scores.split(",") if name.strip())
 
     @property
     def warm_cells(self) -> int:
-        """The number of cells that a warm start brings: those that are tried before anything is
-        learned."""
+        """The number of cells of a warm start, those proposed before the strategy learns."""
         return max(self.fewest, self.wave)
 
     @property
     def fewest(self) -> int:
-        """The least number of candidates of a run with these settings."""
+        """The smallest number of candidates that these settings allow."""
         return 1
 
     def within(self, budget: int, cost: int, unit: str) -> SampleSettings:
-        """The settings with as many candidates as `budget` pays for at `cost` each, in `unit`s.
+        """The settings with as many candidates as `budget` covers, at `cost` each in `unit`.
 
-        Raises ValueError if it pays for too few.
+        Raises ValueError if it covers too few.
         """
         if budget // cost < self.fewest:
             paid = f"{budget // cost} candidates" if budget >= cost else "no candidate"
@@ -76,7 +74,7 @@ class SampleSettings(Settings):
 
 @dataclass(frozen=True)
 class Trial:
-    """An evaluated cell; `parent` is the number of the candidate that it mutates."""
+    """An evaluated cell; `parent` is the number of the candidate it was mutated from."""
 
     number: int
     genotype: Genotype
@@ -84,13 +82,13 @@ class Trial:
     result: Result
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint."""
+        """Plain values for a checkpoint."""
         return {"number": self.number, "genotype": to_dict(self.genotype), "parent": self.parent,
                 "result": dataclasses.asdict(self.result)}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Trial:
-        """The trial from its `to_dict`."""
+        """Restore a trial from its `to_dict`."""
         return cls(**value | {"genotype": from_dict(value["genotype"]),
                               "result": Result(**value["result"])})
 
@@ -104,8 +102,8 @@ class SampleSpace(Protocol):
 
 
 class CandidateEvaluator(Protocol):
-    """Trains candidates, as `search.candidates.workers.Evaluator` does, or looks them up, as
-    `search.tables.evaluator.TableEvaluator` does.
+    """Trains candidates (`search.candidates.workers.Evaluator`) or looks them up
+    (`search.tables.evaluator.TableEvaluator`).
 
     `unit` ("images", "tokens" or "cells") is the unit of the `cost` of one candidate; `measure`
     ("valid_accuracy", "valid_perplexity" or a column) is the metric of its results.
@@ -116,7 +114,7 @@ class CandidateEvaluator(Protocol):
     cost: int
 
     def evaluate(self, tasks: list[Candidate], report: Report) -> list[Result]:
-        """The results of `tasks`, in their order."""
+        """The results of `tasks`, in order."""
         ...
 
 
@@ -139,9 +137,9 @@ class SampleStrategy(Strategy):
             settings = settings.within(budget, evaluator.cost, self.unit)
         self.settings = settings
         if settings.warm_start != "none" and not getattr(evaluator, "scorable", False):
-            raise ValueError("a training-free start scores image networks, which these candidates "
-                             "do not have; leave --warm-start out")
-        self.warm: list[Genotype] = []  # cells of a warm start that are not tried yet
+            raise ValueError("a training-free start scores image networks only; leave --warm-start "
+                             "out")
+        self.warm: list[Genotype] = []  # untried cells of a warm start
         self.epochs = math.ceil(settings.candidates / settings.wave)
         self.rng = random.Random(seed)
         self.cost = 0
@@ -152,7 +150,7 @@ class SampleStrategy(Strategy):
         """A genotype for each candidate number of a wave, and the number of its parent."""
 
     def sample(self) -> Genotype:
-        """A cell to begin with: of the warm start while there are some, then a random one."""
+        """The next cell of the warm start, or a random cell if none is left."""
         return self.warm.pop(0) if self.warm else self.space.sample(self.rng)
 
     def learn(self, candidates: list[Trial]) -> None:
@@ -232,7 +230,7 @@ def _seed_of(seed: int, number: int) -> int:
 
 
 def _shown(result: Result) -> float | None:
-    """A diverged network counts as 0 % accurate; it has no perplexity."""
+    """The value for the history; a diverged network has accuracy 0 and no perplexity."""
     if result.value is None and result.measure == "valid_accuracy":
         return 0.0
     return result.value

@@ -1,10 +1,9 @@
-"""SDARTS-RS: the weights are trained at randomly perturbed weights of the operations.
+"""SDARTS-RS: the network weights are trained under randomly perturbed operation weights.
 
 Chen & Hsieh 2020, Stabilizing Differentiable Architecture Search via Perturbation-based
-Regularization (arXiv 2002.05283, "random smoothing"): a step of the weights adds noise, uniform in
-[-epsilon, epsilon], to the softmax of the alphas; a step of the alphas adds none.  As in the
-release, epsilon grows linearly from 0.03, and the perturbed weights of an edge are clamped to
-[0, 1] and divided by their sum.
+Regularization (arXiv 2002.05283, "random smoothing"): weight steps add noise, uniform in
+[-epsilon, epsilon], to the softmax of the alphas; alpha steps add none.  As in the release, epsilon
+grows linearly from 0.03, and the perturbed weights of an edge are clamped to [0, 1] and normalized.
 """
 
 from __future__ import annotations
@@ -56,8 +55,8 @@ class SDartsRs(Darts):
 def perturbed(table: Tensor, epsilon: float, allowed: Tensor) -> Tensor:
     """`table` (edges, operations) with noise from torch's generator, its rows summing to 1.
 
-    If nothing of an edge is left after clamping, its strongest operation gets weight 1.  An edge
-    without an `allowed` operation stays 0.
+    If clamping zeroes a whole edge, its strongest operation gets weight 1.  An edge without
+    `allowed` operations stays 0.
     """
     noise = torch.empty_like(table).uniform_(-epsilon, epsilon)
     moved = (table + noise).clamp(0, 1) * allowed

@@ -1,8 +1,8 @@
-"""Training-free search: cells that score best at initialization; only these are trained.
+"""Training-free search: trains only the cells that score best at initialization.
 
 As in Mellor et al. 2021 (arXiv 2006.04647, section 4), with evolution (Real et al. 2018, arXiv
-1802.01548) in place of random cells, see `search.strategies.warm_start`.  Training then says which
-of the few is best, and what it is worth.
+1802.01548) instead of random cells, see `search.strategies.warm_start`.  Training ranks the few
+selected cells.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from zoo.genotypes.serialization import Genotype
 
 @dataclass(frozen=True)
 class TrainingFreeSettings(SampleSettings):
-    """Raises ValueError for a value out of range."""
+    """Settings of a training-free search.  Raises ValueError for a value out of range."""
 
     warm_start: str = "training-free"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.warm_start != "training-free":
-            raise ValueError(f"warm_start is training-free here, not {self.warm_start!r}")
+            raise ValueError(f"warm_start must be training-free, not {self.warm_start!r}")
         if self.scored < self.candidates:
-            raise ValueError(f"of {self.scored} cells scored no {self.candidates} can be trained; "
-                             "take fewer with --candidates, or more with --set scored=N")
+            raise ValueError(f"{self.scored} scored cells are fewer than the {self.candidates} to "
+                             "train; lower --candidates, or raise --set scored=N")
 
     @property
     def warm_cells(self) -> int:
         return self.candidates
 
 
-#: `paper`: the best of 1,000 cells, as Mellor et al. 2021 took.
+#: `paper`: the best of 1,000 cells, as in Mellor et al. 2021.
 PRESETS = {"quick": TrainingFreeSettings(candidates=4, wave=4),
            "paper": TrainingFreeSettings(candidates=1, wave=1, scored=1000)}
 
 
 class TrainingFree(SampleStrategy):
-    """On every space with mutations whose cells have image networks."""
+    """Training-free search on every image space with mutations."""
 
     settings: TrainingFreeSettings
 
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
-        """The cells that score best."""
+        """The best-scoring cells."""
         return [(self.sample(), None) for _ in numbers]

@@ -1,8 +1,8 @@
-"""The cells to begin with, chosen without training: evolution on scores at initialization.
+"""Training-free choice of the initial cells: evolution on scores at initialization.
 
-Mellor et al. 2021 (arXiv 2006.04647, section 5) search by a score, and begin aging evolution with
-the cells that score best (AREA).  Of several scores the ranks are summed.  The scores are those of
-`zoo.scores`, of the networks and the data of the candidates.
+Mellor et al. 2021 (arXiv 2006.04647, section 5) start aging evolution from the cells that score
+best (AREA).  The scores (`zoo.scores`) are computed on the candidates' networks and data; several
+scores are combined by summing ranks.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import numpy as np
 from search.progress import Report, silent
 from zoo.genotypes.serialization import Genotype
 
-SAMPLE = 5  # a parent is the best of so many
+SAMPLE = 5  # size of the tournament that selects a parent
 
 
 class ScoringEvaluator(Protocol):
     """Scores candidates without training them, as `search.candidates.workers.Evaluator` does."""
 
     def scores(self, genotype: Genotype, names: Sequence[str], seed: int) -> Mapping[str, float]:
-        """The scores of a candidate's network; more is better."""
+        """The scores of a candidate's network; higher is better."""
         ...
 
 
@@ -41,11 +41,11 @@ class MutableSpace(Protocol):
 
 def best_scoring(space: MutableSpace, evaluator: ScoringEvaluator, names: Sequence[str],
                  scored: int, count: int, seed: int, report: Report = silent) -> list[Genotype]:
-    """The `count` different cells with the highest sum of ranks of `scored` cells, the best first;
-    fewer where a space has fewer.
+    """Score `scored` cells and return the `count` distinct ones with the highest rank sums, best
+    first; fewer if fewer are found.
 
-    Half of the cells are random, the rest mutations of the best of a sample of the last half, as
-    in aging evolution.  All are scored with the same seed, so with the same images.
+    Half of the cells are random; the others mutate the best of a sample of the most recent half,
+    as in aging evolution.  All are scored with the same seed and images.
     """
     rng = random.Random(f"training-free {seed}")
     cells: list[Genotype] = []
@@ -61,20 +61,19 @@ def best_scoring(space: MutableSpace, evaluator: ScoringEvaluator, names: Sequen
             drawn = rng.choices(range(len(ranks)), k=SAMPLE)
             cell = space.mutate(rng, cells[first + max(drawn, key=lambda n: ranks[n])])
         if cell not in known:
-            found = evaluator.scores(cell, names, seed)
-            known[cell] = [found[name] for name in names]
+            scores = evaluator.scores(cell, names, seed)
+            known[cell] = [scores[name] for name in names]
         cells.append(cell)
         values.append(known[cell])
         report(number + 1, scored, {"scored": number + 1})
-    different = list(known)
+    distinct = list(known)
     ranks = rank_sums(list(known.values()))
-    order = sorted(range(len(different)), key=lambda n: -ranks[n])  # the first of equals first
-    return [different[n] for n in order[:count]]
+    order = sorted(range(len(distinct)), key=lambda n: -ranks[n])  # stable if several tie
+    return [distinct[n] for n in order[:count]]
 
 
 def rank_sums(values: Sequence[Sequence[float]]) -> list[float]:
-    """The sum over the columns of each row's rank in the column, equals sharing theirs; NaN ranks
-    below all.
+    """The sum over the columns of each row's rank; ties get their mean rank, NaN ranks lowest.
 
     Examples:
         >>> from search.strategies.warm_start import rank_sums

@@ -32,9 +32,9 @@ class StepOutput:
 class Alphas(nn.Module, ABC):
     """A supernet with architecture parameters: a table for each cell, a row for each edge.
 
-    These are leaf tensors that move with the module to a device or dtype, but are not among its
-    parameters or in its state dict: another optimizer updates them.  `allowed` says, in tables of
-    the same shapes, which operations an edge has; the others have weight 0 and are not computed.
+    The alphas are leaf tensors that move with the module to a device or dtype but are excluded from
+    its parameters and state dict, since another optimizer updates them.  `allowed` holds boolean
+    tables of the same shapes; operations that are not allowed have weight 0 and are not computed.
     """
 
     def __init__(self, shapes: dict[str, tuple[int, int]], **settings: object) -> None:
@@ -58,20 +58,20 @@ class Alphas(nn.Module, ABC):
                         for name, mask in masks.items()}
 
     def masked_alphas(self) -> Mixing:
-        """The alphas of the operations, `FORBIDDEN` where one is not allowed."""
+        """The alphas, with `FORBIDDEN` for operations that are not allowed."""
         return {name: self.alphas[name].masked_fill(~allowed, FORBIDDEN)
                 for name, allowed in self.allowed.items()}
 
     def mixing(self) -> Mixing:
-        """The weights of the operations: softmax of the alphas, edge by edge.
+        """The operation weights: a softmax over the alphas of each edge.
 
-        An edge without an allowed operation has weights of 0.
+        An edge without allowed operations has weights of 0.
         """
         return {name: table.softmax(-1) * self.allowed[name]
                 for name, table in self.masked_alphas().items()}
 
     def set_skip_dropout(self, rate: float) -> None:
-        """Set the dropout after the skip connections of every cell (those of stride 1)."""
+        """Set the dropout rate after the stride-1 skip connections of every cell."""
         for module in self.modules():
             if hasattr(module, "skip_dropout"):
                 vars(module)["skip_dropout"] = rate
@@ -82,7 +82,7 @@ class Alphas(nn.Module, ABC):
 
     @abstractmethod
     def training_loss(self, batch: Batch, mixing: Mixing) -> StepOutput:
-        """`loss` plus the regularizers that the weights are trained with."""
+        """`loss` plus the regularizers for training the weights."""
 
 
 class FunctionContext(Protocol):
@@ -92,4 +92,4 @@ class FunctionContext(Protocol):
     needs_input_grad: tuple[bool, ...]
 
     def save_for_backward(self, *tensors: Tensor) -> None:
-        """Keep tensors of the forward pass for the backward pass."""
+        """Save tensors of the forward pass for the backward pass."""

@@ -19,7 +19,7 @@ from torch.nn.utils import clip_grad_norm_
 from search.spaces.discretize import Mixing
 from search.supernets.base import Alphas, Batch, StepOutput
 
-if TYPE_CHECKING:  # torch exports the _foreach functions, its types only declare them here
+if TYPE_CHECKING:  # torch exports the _foreach functions but declares their types only here
     import torch._C._VariableFunctions as foreach
 else:
     foreach = torch
@@ -30,14 +30,14 @@ Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
 class Bilevel:
     """The steps of the weights and of the alphas.
 
-    The unrolled step has the learning rate, momentum and weight decay of `weight_optimizer`.
-    `clip_unrolled` clips its gradients too, as the recurrent space does.  It leaves the `unmoved`
-    weights as they are: the tied embedding of the recurrent space, which the 2018 release restores
-    when it loads the unrolled weights.  `average` averages gradients over all processes, in place.
+    The unrolled step uses the learning rate, momentum and weight decay of `weight_optimizer`.
+    `clip_unrolled` also clips its gradients, as in the recurrent space.  It skips the `unmoved`
+    weights: the tied embedding of the recurrent space, which the 2018 release restores when it
+    loads the unrolled weights.  `average` averages gradients over all processes, in place.
 
-    `mixing` gives the weights of the operations for a step of the alphas, `training_mixing` for a
-    step of the weights; the default of both is that of the network.  `regularizer`, a function of
-    the alphas alone, is added to their loss.
+    `mixing` returns the operation weights for an alpha step, `training_mixing` for a weight step;
+    both default to the network's.  `regularizer`, a function of the alphas only, is added to the
+    alpha loss.
     """
 
     def __init__(self, network: Alphas, weight_optimizer: torch.optim.SGD,
@@ -62,7 +62,7 @@ class Bilevel:
         self.weights, self.alphas = _parameters(weight_optimizer), _parameters(alpha_optimizer)
 
     def step(self, train: Batch, valid: Batch) -> tuple[StepOutput, StepOutput]:
-        """Update the alphas, then the weights; return the outputs on both batches."""
+        """Update the alphas, then the weights; return the outputs of both batches."""
         valid_outcome = self.alpha_step(train, valid)
         return self.weight_step(train), valid_outcome
 
@@ -71,7 +71,7 @@ class Bilevel:
         mixing = {name: table.detach() for name, table in self.training_mixing().items()}
         with self.autocast():
             outcome = self.network.training_loss(train, mixing)
-        # The weights of an operation that is sampled on no edge have no gradient.
+        # Operations that no edge samples have no gradients.
         gradients = torch.autograd.grad(outcome.loss, self.weights, allow_unused=True)
         self.average([gradient for gradient in gradients if gradient is not None])
         for weight, gradient in zip(self.weights, gradients):
@@ -109,7 +109,7 @@ class Bilevel:
         """
         group = self.weight_optimizer.param_groups[0]
         rate = group["lr"]
-        # The weights of an operation that is allowed on no edge have gradients of 0.
+        # Operations that no edge allows have zero gradients.
         gradients = torch.autograd.grad(self._loss(train).loss, self.weights,
                                         materialize_grads=True)
         self.average(gradients)
@@ -142,8 +142,8 @@ class Bilevel:
     def hessian_vector_product(self, train: Batch, vector: Tensors) -> Tensors:
         """d/d(alpha) d/d(weights) of the training loss, times `vector`, by central differences.
 
-        The weights move along `vector` to both sides, by a distance of norm `radius` (equation
-        8).  No autocast: bfloat16 would round off most of so small a step.
+        The weights move by +/- `radius` along the normalized `vector` (equation 8).  Without
+        autocast, since bfloat16 would round off most of such a small step.
         """
         distance = self.radius / torch.cat([part.flatten() for part in vector]).norm()
         before = [weight.detach().clone() for weight in self.weights]
@@ -168,7 +168,7 @@ class Bilevel:
 
     @contextlib.contextmanager
     def _frozen_weights(self) -> Iterator[None]:
-        """Turn the gradients of the weights off, so that nothing is saved for them."""
+        """Turn off the gradients of the weights to save their memory."""
         for weight in self.weights:
             weight.requires_grad_(False)
         try:

@@ -1,1 +1,1 @@
-"""Search against a table: what a cell is worth is looked up, and a search takes milliseconds."""
+"""Search on tabular benchmarks: scores are looked up, so a search takes milliseconds."""

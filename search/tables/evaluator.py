@@ -1,4 +1,4 @@
-"""Looks candidates up in a table, in place of training them."""
+"""Evaluation of candidates by table lookup, without training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from zoo.genotypes.serialization import Genotype
 
 @dataclass(frozen=True)
 class TableEvaluator:
-    """`figures` are those of the column `measure`; every look costs one cell, repeated ones too."""
+    """Look candidates up in `figures`, the column `measure`; each lookup costs one cell, even of a
+    repeated candidate."""
 
     figures: Mapping[Genotype, float]
     measure: str
@@ -21,5 +22,5 @@ class TableEvaluator:
     cost: ClassVar[int] = 1
 
     def evaluate(self, tasks: list[Candidate], report: Report = silent) -> list[Result]:
-        """The figures of `tasks`, in their order."""
+        """The figures of `tasks`, in order."""
         return [Result(self.measure, self.figures[task.genotype], 0, 1) for task in tasks]

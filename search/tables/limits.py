@@ -1,4 +1,4 @@
-"""Limits on the columns of a table: ``latency_pixel3<=10`` keeps the cells that meet it."""
+"""Limits on the columns of a table, such as ``latency_pixel3<=10``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Limit:
 
     @classmethod
     def read(cls, text: str) -> Limit:
-        """The limit of ``COLUMN<=NUMBER`` or ``COLUMN>=NUMBER``.  Raises ValueError."""
+        """Parse ``COLUMN<=NUMBER`` or ``COLUMN>=NUMBER``.  Raises ValueError."""
         match = _FORM.fullmatch(text)
         try:
             value = float(match[3]) if match else math.nan
@@ -37,15 +37,14 @@ class Limit:
         return f"{self.column}{self.sign}{self.value:g}"
 
     def met_by(self, figure: float) -> bool:
-        """Whether a figure is within the limit; one that is missing is not."""
+        """Whether a figure is within the limit; NaN is not."""
         return figure <= self.value if self.sign == "<=" else figure >= self.value
 
 
 def within(table: Table, limits: Sequence[Limit]) -> list[bool]:
     """Whether each row of `table` meets all `limits`.
 
-    Raises TableError for a column that is not there, and where no row meets a limit, with the
-    nearest figure that there is.
+    Raises TableError for an unknown column, and if no row meets a limit, naming the nearest figure.
     """
     met = [True] * len(table)
     for limit in limits:
@@ -56,8 +55,8 @@ def within(table: Table, limits: Sequence[Limit]) -> list[bool]:
             nearest = (min if limit.sign == "<=" else max)(known, default=None)
             raise TableError(f"no cell of {table.path} meets {limit}; " + (
                 "the column is empty" if nearest is None else
-                f"the {'smallest' if limit.sign == '<=' else 'largest'} there is {nearest:g}"))
+                f"the {'smallest' if limit.sign == '<=' else 'largest'} figure is {nearest:g}"))
     if limits and not any(met):
         raise TableError(f"no cell of {table.path} meets {' and '.join(map(str, limits))} at once; "
-                         "widen one of them")
+                         "relax one of them")
     return met

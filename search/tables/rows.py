@@ -1,4 +1,4 @@
-"""The files of seeds of a search against a table: a line of JSON for each."""
+"""The results of a search against a table: JSON Lines, one line per seed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SEEDS, RANDOM = "seeds.jsonl", "random.jsonl"
 
 
 def read_rows(path: Path, config: TableConfig) -> list[dict[str, Any]]:
-    """The whole lines of a file of seeds, as many as follow each other from the first.
+    """Read the rows of a file, without an unfinished last line.
 
-    Raises RunError for a line that is none of this run's.
+    Raises RunError for a line that does not belong to this run.
     """
     *lines, _ = (path.read_bytes() if path.exists() else b"").split(b"\n")
     rows = list(_parsed(path, lines))
@@ -40,6 +40,5 @@ def _parsed(path: Path, lines: list[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def _damaged(path: Path, line: int) -> RunError:
-    return RunError(f"{path} is damaged (line {line} is not that of its seed); remove the file "
-                    f"and go on with `{command('search', 'resume', path.parent)}`, which writes it "
-                    "anew")
+    return RunError(f"{path} is damaged (line {line} is not the row of its seed); remove it and "
+                    f"run `{command('search', 'resume', path.parent)}`, which writes it again")

@@ -1,9 +1,8 @@
-"""Many seeds of one strategy against a table, in one folder: a line for each seed.
+"""A run of one strategy against a table, over many seeds.
 
-The folder holds `config.json`, `seeds.jsonl`, beside it `random.jsonl`, random search with the
-same seeds and looks, and at the end `summary.json` and `curve.svg`.  A seed depends on nothing but
-the table, the settings and its number, and no line says how long it took: a run that is killed and
-resumed ends with the same bytes as one that is not.
+Its folder holds `config.json`, `seeds.jsonl`, `random.jsonl` (random search with the same seeds
+and budget) and, when finished, `summary.json` and `curve.svg`.  A row depends only on the table,
+the settings and its seed, so a resumed run ends with the same bytes as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ from zoo.system.files import write_whole
 from zoo.system.threads import use_threads
 
 CONFIG, SUMMARY, CURVE = "config.json", "summary.json", "curve.svg"
-_SECONDS = 1.0  # after which lines are written: one takes milliseconds, and a disk does too
+_FLUSH_SECONDS = 1.0  # a seed takes milliseconds, as long as a write to disk
 
 
 def start(folder: Path, config: TableConfig) -> None:
-    """Make `folder` ready for a run of `config`.  Raises RunError if it holds anything already."""
+    """Prepare `folder` for a run of `config`.  Raises RunError if it is not empty."""
     run_folder.begin(folder, dataclasses.asdict(config), "search run", {
         SUMMARY: f"a finished search, see `{command('search', 'show', folder)}`;",
-        CONFIG: f"a search already; go on with `{command('search', 'resume', folder)}`, or"})
+        CONFIG: f"a search already; continue it with `{command('search', 'resume', folder)}`, or"})
 
 
 def is_table_run(folder: Path) -> bool:
-    """Whether the run in `folder` is one against a table."""
+    """Whether `folder` holds a search against a table."""
     try:
         config: object = json.loads((folder / CONFIG).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -53,20 +52,20 @@ def is_table_run(folder: Path) -> bool:
 
 
 def read_config(folder: Path) -> TableConfig:
-    """What `start` has written.  Raises RunError for a damaged file."""
+    """Read the configuration of the run in `folder`.  Raises RunError if it is damaged."""
     try:
         return TableConfig.read(json.loads((folder / CONFIG).read_bytes()))
     except (OSError, TypeError, ValueError, RecursionError):
-        raise RunError(f"{folder / CONFIG} is damaged or holds no search against a table; search "
-                       "anew into another folder with -o") from None
+        raise RunError(f"{folder / CONFIG} is damaged or not of a search against a table; start a "
+                       "new search in another folder with -o") from None
 
 
 def run(folder: Path, truth: Truth | None = None, report: Report = silent) -> TableConfig:
-    """Carry out, or go on with, the run in `folder`; its settings.
+    """Execute or resume the run in `folder`; return its configuration.
 
-    `truth` is read from where the run's settings say when left out; `report` gets the seeds done.
-    Raises RunError for a folder that holds no run, is used by another process or is damaged,
-    TableError for a table that is not there any more or another one now.
+    `truth` is read from the table of the configuration by default; `report` receives the number of
+    finished seeds.  Raises RunError for a folder that holds no run, is damaged or in use by another
+    process, or whose table has changed; TableError for an unreadable table.
     """
     config = read_config(folder)
     if (folder / SUMMARY).exists():
@@ -75,8 +74,8 @@ def run(folder: Path, truth: Truth | None = None, report: Report = silent) -> Ta
         if truth is None:
             truth = config.truth()
         if table_sha256(config.path) != config.table_sha256:
-            raise RunError(f"{folder} was started with another table than {config.table} is now; "
-                           "put that back, or search into another folder with -o")
+            raise RunError(f"{config.table} has changed since {folder} was started; restore it, or "
+                           "search in another folder with -o")
         names = {SEEDS: config.strategy} | (
             {} if config.strategy == "random" else {RANDOM: "random"})
         total, done = config.seeds * len(names), 0
@@ -84,13 +83,13 @@ def run(folder: Path, truth: Truth | None = None, report: Report = silent) -> Ta
             path = folder / name
             rows = read_rows(path, config)
             run_folder.keep_lines(path, len(rows))
-            waiting: list[dict[str, Any]] = []
-            written = time.monotonic()
+            pending: list[dict[str, Any]] = []
+            flushed = time.monotonic()
             for number in range(len(rows), config.seeds):
-                waiting.append(seed_row(config, truth, strategy, config.seed + number))
-                if time.monotonic() - written > _SECONDS or number == config.seeds - 1:
-                    _append(path, waiting)
-                    waiting, written = [], time.monotonic()
+                pending.append(seed_row(config, truth, strategy, config.seed + number))
+                if time.monotonic() - flushed > _FLUSH_SECONDS or number == config.seeds - 1:
+                    _append(path, pending)
+                    pending, flushed = [], time.monotonic()
                 report(done + number + 1, total, {})
             done += config.seeds
         _finish(folder, config, truth)
@@ -98,10 +97,10 @@ def run(folder: Path, truth: Truth | None = None, report: Report = silent) -> Ta
 
 
 def seed_row(config: TableConfig, truth: Truth, strategy: str, seed: int) -> dict[str, Any]:
-    """What one seed of a strategy finds within the budget of `config`.
+    """Search with one seed within the budget of `config`; return its row.
 
-    `best` has [cells looked at, figure looked at, figure judged by] of each cell that was the best
-    so far by what the search sees; the last of them is the one found.
+    `best` lists each new best cell, by the column `look_at`, as [cells evaluated so far, its
+    `look_at`, its `judge_by`]; the last is the result.
     """
     searched = _strategy(config, truth, strategy, seed)
     best: list[list[float]] = []
@@ -126,17 +125,17 @@ def _strategy(config: TableConfig, truth: Truth, strategy: str, seed: int) -> Sa
                 else table_settings(strategy).changed({"candidates": config.budget}))
     built = table_entry(strategy).load()(
         truth.space, TableEvaluator(truth.looked, config.look_at), settings, seed)
-    assert isinstance(built, SampleStrategy)  # as all are that have settings for a table
+    assert isinstance(built, SampleStrategy)  # every strategy with table settings is one
     return built
 
 
 def _append(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Add lines, whole as far as they go, and see them on the disk."""
+    """Append rows and flush them to disk."""
     run_folder.append_text(path, "".join(json_text.dumps(row) + "\n" for row in rows))
 
 
 def _finish(folder: Path, config: TableConfig, truth: Truth) -> None:
     summary = summarize(folder, config, truth)
-    if importlib.util.find_spec("matplotlib"):  # of the extra `search`
+    if importlib.util.find_spec("matplotlib"):  # from the extra `search`
         plot_tables([(folder, config)], folder / CURVE, best=truth.judged[truth.best])
     write_whole(folder / SUMMARY, json_bytes(summary))

@@ -1,8 +1,8 @@
-"""The cells of a table as a search space: nothing outside it is ever proposed.
+"""The cells of a table as a search space; strategies propose no others.
 
-A table that holds every cell of its space, as that of NAS-Bench-201 does (Dong & Yang 2020, arXiv
-2001.00326), is searched as the space itself: the nearest rows of a cell are all those that differ
-in one operation.  In a table of some cells they are the most similar ones that it has.
+In a table of the whole space, such as NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326), the
+neighbors of a cell are the cells that differ in one operation.  In a partial table they are the
+most similar rows.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 
 from zoo.genotypes.serialization import Genotype
 
-#: Nearest rows that a mutation chooses from, at least: rows as near as the last of them count too.
+#: The smallest number of neighbors, if the table has as many rows; ties add more.
 NEAREST = 10
 
 
 class TableSpace:
-    """`genotypes` as a space: samples, mutations, neighbors and decisions are rows of the table.
+    """`genotypes` as a search space: every sample, mutation and decoded cell is one of them.
 
-    The distance of two cells is the number of edges' operations and inputs in which they differ;
-    the order of the edges of a node does not matter.
+    The distance of two cells is the number of operations and inputs in which their edges differ,
+    regardless of the order of a node's edges.
     """
 
     def __init__(self, genotypes: Sequence[Genotype]) -> None:
@@ -40,7 +40,7 @@ class TableSpace:
         self._neighbors: dict[int, list[Genotype]] = {}
 
     def sample(self, rng: random.Random) -> Genotype:
-        """A row, each as likely as any other."""
+        """A row sampled uniformly."""
         return self.genotypes[rng.randrange(len(self.genotypes))]
 
     def mutate(self, rng: random.Random, genotype: Genotype) -> Genotype:
@@ -48,7 +48,7 @@ class TableSpace:
         return rng.choice(self.neighbors(genotype))
 
     def neighbors(self, genotype: Genotype) -> list[Genotype]:
-        """The nearest rows, at least 10 where there are so many, in the order of the table."""
+        """At least `NEAREST` nearest rows, if there are as many, in the order of the table."""
         place = self._place[genotype]
         if place not in self._neighbors:
             distances = (self._codes != self._codes[place]).sum(1)
@@ -61,11 +61,11 @@ class TableSpace:
         return list(self._neighbors[place])
 
     def decisions(self) -> list[int]:
-        """The number of operations and inputs that the rows have at each edge."""
+        """The number of options of each decision, an operation or input that some row has."""
         return [len(options) for options in self._options]
 
     def decode(self, choices: list[int]) -> Genotype:
-        """The row of one choice for each of `decisions`; the nearest where there is none such."""
+        """The row with one choice for each of `decisions`, or the nearest row."""
         place = self._by_code.get(tuple(choices))
         if place is None:
             place = int((self._codes != np.array(choices, np.int16)).sum(1).argmin())
@@ -73,8 +73,8 @@ class TableSpace:
 
 
 def _features(genotype: Genotype) -> list[str]:
-    """Input and operation of every edge, sorted within a node; inputs only where they differ
-    between cells."""
+    """The operation and input of every edge, sorted within each node; without the inputs where
+    the space fixes them."""
     found: list[str] = []
     for cell in genotype.cells().values():
         for edges in cell.nodes:

@@ -19,7 +19,7 @@ _CONFIDENCE = 0.95
 
 
 def summarize(folder: Path, config: TableConfig, truth: Truth) -> dict[str, Any]:
-    """What `summary.json` holds of a run whose seeds are all there."""
+    """The contents of `summary.json` for a run whose seeds are all finished."""
     rows = read_rows(folder / SEEDS, config)
     summary: dict[str, Any] = {
         "strategy": config.strategy, "table": config.path.name, "look_at": config.look_at,
@@ -37,8 +37,9 @@ def summarize(folder: Path, config: TableConfig, truth: Truth) -> dict[str, Any]
 
 
 def of_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Mean, standard deviation and 95 % interval of the mean of the figure judged by; mean regret,
-    seeds that found the best cell of the table, and cells looked at, repeated ones once."""
+    """Statistics over the seeds: mean, standard deviation and 95 % interval of the mean of
+    `judged_by`; mean regret, number of seeds that found the best cell of the table, and mean number
+    of distinct cells."""
     judged = [row["judged_by"] for row in rows]
     return {"mean": statistics.fmean(judged), **_spread(judged),
             "regret": statistics.fmean(row["regret"] for row in rows),
@@ -47,8 +48,8 @@ def of_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def paired(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The difference of two searches with the same seeds, its 95 % interval, and the p-value of
-    Wilcoxon's signed-rank test, two-sided (Wilcoxon 1945)."""
+    """The mean difference of two searches with the same seeds, its 95 % interval, and the p-value
+    of the two-sided signed-rank test (Wilcoxon 1945)."""
     differences = [row["judged_by"] - other["judged_by"] for row, other in zip(rows, others)]
     p = 1.0
     if any(differences):
@@ -59,7 +60,7 @@ def paired(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> 
 
 
 def _spread(values: Sequence[float]) -> dict[str, Any]:
-    """Sample standard deviation and Student's interval of the mean; None for one value."""
+    """Sample standard deviation and Student's t interval of the mean; None for one value."""
     if len(values) < 2:
         return {"deviation": None, "interval": None}
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
@@ -69,8 +70,8 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
 
 
 def curve(rows: Sequence[dict[str, Any]], looks: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over the seeds of the figure judged by of the best cell so far, after 1, 2, ...
-    `looks`, and half the width of its 95 % interval."""
+    """The mean over the seeds of `judged_by` of the best cell so far, after each of `looks` cells,
+    and half the width of its 95 % interval."""
     values = np.empty((len(rows), looks))
     for row, line in zip(rows, values):
         for at, _, judged in row["best"]:

@@ -1,4 +1,4 @@
-"""What a search against a table sees, and what it is judged by."""
+"""The two columns of a search against a table: one to search by, one to judge the result by."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from zoo.genotypes.table import Table, TableError, read_table
 
 @dataclass(frozen=True)
 class Truth:
-    """The cells with a figure in both columns: what a search looks at, and what it is judged by.
+    """The cells with figures in both columns; higher is better in both.
 
-    Higher is better in both.  `table` is the file they are from, `left_out` the number of its rows
-    that lack a figure, `outside` that of those beyond a limit.
+    `looked` holds the figures that the search sees, `judged` those that judge its result.
+    `left_out` is the number of rows of `table` without a figure, `outside` the number beyond a
+    limit.
     """
 
     table: Table
@@ -38,19 +39,19 @@ class Truth:
 
     @cached_property
     def best(self) -> Genotype:
-        """The cell with the highest figure to judge by, the first of equals."""
+        """The cell with the highest `judged` figure, the first if several tie."""
         return max(self.judged, key=self.judged.__getitem__)
 
     def row(self, genotype: Genotype) -> int:
-        """The row of a cell in the file, as a spreadsheet numbers it."""
+        """The row of a cell in the file, numbered as in a spreadsheet."""
         return self.table.rows[self.table.place[genotype]]
 
 
 def read_truth(path: Path, look_at: str, judge_by: str, limits: Sequence[Limit] = ()) -> Truth:
-    """The truth of two columns of the table in a file, of the cells within `limits`.
+    """Read two columns of the table in a file, for the cells within `limits`.
 
-    Raises TableError for a file that is no table, a column that is not there, one without
-    figures, and limits that no cell meets; OSError.
+    Raises TableError for a file that is not a table, an unknown column, columns without figures,
+    and limits that no cell meets; OSError.
     """
     table = read_table(path)
     columns = {name: table.column(name) for name in (look_at, judge_by)}
@@ -68,5 +69,5 @@ def read_truth(path: Path, look_at: str, judge_by: str, limits: Sequence[Limit] 
 
 
 def table_sha256(path: Path) -> str:
-    """sha256 of the file: a run goes on only with the table that it began with."""
+    """sha256 of the file; a run resumes only with the table it started with."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Search spaces with their data, images or text: the table of domains."""
+"""The domains: search spaces with their data, images or text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 from search.tasks.base import Domain
 from zoo.messages.spelling import choices
 
-#: Module and class of each domain, by the name that `--space` takes.
+#: Module and class of each domain, by its name for `--space`.
 DOMAINS = {"conv": ("conv", "ConvDomain"), "recurrent": ("recurrent", "RecurrentDomain"),
            "hierarchical": ("hierarchical", "HierarchicalDomain"),
            "nasbench201": ("nasbench201", "NasBench201Domain")}

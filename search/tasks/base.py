@@ -44,7 +44,7 @@ class Domain(ABC):
 
     @abstractmethod
     def fingerprint(self, data: Any) -> str:
-        """sha256 of the training data: a run resumes only on the data that it started with."""
+        """sha256 of the training data; a run resumes only on the data it started with."""
 
     # --- strategies that share weights ------------------------------------------------------
 
@@ -55,7 +55,7 @@ class Domain(ABC):
 
     @abstractmethod
     def epoch_cost(self, data: Any, settings: Any) -> float:
-        """Training images or tokens that the weights see in an epoch."""
+        """Training images or tokens per epoch of the weights."""
 
     @abstractmethod
     def supernet_task(self, data: Any, settings: Any, device: torch.device, seed: int,
@@ -63,7 +63,8 @@ class Domain(ABC):
         """The task of a supernet; `share` is (rank, number of processes)."""
 
     def within(self, budget: int, data: Any, settings: SupernetSettings) -> SupernetSettings:
-        """`settings` with as many epochs as the budget allows.  Raises ValueError for none."""
+        """`settings` with as many epochs as the budget covers.  Raises ValueError if it covers
+        none."""
         cost = self.epoch_cost(data, settings)
         epochs = int(budget // cost)
         if epochs < 1:
@@ -75,8 +76,8 @@ class Domain(ABC):
 
     @abstractmethod
     def cells(self, allowed: Allowed | None = None) -> SampleSpace:
-        """The set of genotypes to draw from, see `search.spaces.space`; `allowed` are the
-        operations of its edges where not all of them are."""
+        """The search space of genotypes, see `search.spaces.space`; `allowed` restricts the
+        operations of its edges."""
 
     @abstractmethod
     def recipe(self, preset: str, data: str) -> Settings:
@@ -88,4 +89,4 @@ class Domain(ABC):
 
     @abstractmethod
     def candidates(self, data: Any, recipe: Any, seed: int, device: str) -> CandidateTraining:
-        """The training of candidates.  Raises DataError for data that cannot be searched on."""
+        """The training of candidates.  Raises DataError for data that a search cannot use."""

@@ -35,7 +35,7 @@ class ConvDomain(Domain):
         settings = super().supernet_settings(preset, data)
         assert isinstance(settings, ConvSettings)
         if preset == "quick" and data != "digits":
-            settings = settings.but(crop_padding=4, flip=True)  # fit for photographs
+            settings = settings.but(crop_padding=4, flip=True)  # augmentation for photographs
         return settings
 
     def epoch_cost(self, data: ImageData, settings: ConvSettings) -> float:

@@ -21,7 +21,7 @@ class HierarchicalDomain(ConvDomain):
     supernets: ClassVar[Mapping[str, SupernetSettings]] = {}
 
     def cells(self, allowed: Allowed | None = None) -> HierarchicalSpace:
-        assert allowed is None  # `search.config.plan` refuses it
+        assert allowed is None  # rejected by `search.config.plan`
         return HierarchicalSpace()
 
     def recipe(self, preset: str, data: str) -> Recipe:

@@ -21,14 +21,14 @@ from search.supernets.conv_fused import MergedCell
 from zoo.data.base import DataError, ImageData
 from zoo.data.transforms import cutout, normalize, random_crop, random_flip
 
-SMALLEST = 4  # pixels per side that survive two reductions
+SMALLEST = 4  # pixels per side; two reductions leave one
 
 
 class ImageSearchTask:
     """The task of an image supernet; `share` is (rank, number of processes).
 
-    Each process has its own part of every batch.  Raises DataError for a data set with a single
-    class, images too small for two reductions, or too few images for two halves.
+    Each process gets its part of every batch.  Raises DataError for a data set with a single class,
+    images too small for two reductions, or too few images for two halves.
     """
 
     unit, metric, space = "images", "accuracy", "conv"
@@ -67,7 +67,7 @@ class ImageSearchTask:
                     self.channels).to(self.device)
 
     def batches(self, number: int) -> Iterator[tuple[Batch, Batch, float, int]]:
-        """An epoch of (training batch, validation batch, scale of the rate, images seen)."""
+        """An epoch of (training batch, validation batch, learning-rate scale, images seen)."""
         order = torch.randperm(len(self.train[1]))
         other = _endless(len(self.valid[1]), self.batch_size)
         for chosen in order.split(self.batch_size)[:self.steps]:
@@ -105,7 +105,7 @@ class ImageSearchTask:
 
     @torch.no_grad()
     def evaluate(self, network: Supernet, mixing: Mixing) -> dict[str, float]:
-        """`loss` and `accuracy` on the half that the alphas learn on, without augmentation."""
+        """`loss` and `accuracy` on the half that trains the alphas, without augmentation."""
         loss = correct = count = 0.0
         images, labels = self.valid
         for pixels, targets in zip(images.split(self.batch_size), labels.split(self.batch_size)):
@@ -125,7 +125,7 @@ class ImageSearchTask:
 
 
 def _endless(count: int, size: int) -> Iterator[Tensor]:
-    """Full batches of `size` indices, reshuffled in every pass."""
+    """Full batches of `size` indices, reshuffled after every pass."""
     while True:
         yield from torch.randperm(count).split(size)[:count // size]
 

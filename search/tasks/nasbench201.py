@@ -19,12 +19,12 @@ from zoo.recipes.image import Recipe
 
 
 class EdgeSearchTask(ImageSearchTask):
-    """As its base, with the supernet of NAS-Bench-201."""
+    """`ImageSearchTask` with the supernet of NAS-Bench-201."""
 
     space = "nasbench201"
 
     def supernet(self, *_: object, layers: int | None = None) -> EdgeSupernet:
-        """A new supernet on the device, as that of the base."""
+        """A new supernet on the device, of `settings.layers` cells or of another depth."""
         settings = self.settings
         return EdgeSupernet(settings.channels, layers or settings.layers, self.classes,
                             self.channels).to(self.device)

@@ -22,7 +22,7 @@ class RecurrentDomain(Domain):
     space, data, supernets = "recurrent", "sample", TEXT_PRESETS
 
     def placed(self, name: str, path: Path | None) -> tuple[str, Path | None]:
-        """Accept the path of a text file in place of a data set's name, as `zoo train` does."""
+        """Accept the path of a text file instead of a data set's name, as in `zoo train`."""
         if name not in TEXT_NAMES and path is None and Path(name).is_file():
             return "text", Path(name)
         return name, path

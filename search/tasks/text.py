@@ -28,8 +28,7 @@ from zoo.system import distributed
 class TextSearchTask:
     """The task of a recurrent supernet; `share` is (rank, number of processes).
 
-    Each process has its own columns of the text.  Raises DataError for a text that is too small
-    for the batch.
+    Each process gets its columns of the text.  Raises DataError for a text too small for the batch.
     """
 
     unit, metric, space = "tokens", "perplexity", "recurrent"
@@ -55,7 +54,8 @@ class TextSearchTask:
             ar_weight=settings.ar_weight, tar_weight=settings.tar_weight).to(self.device)
 
     def batches(self, number: int) -> Iterator[tuple[Batch, Batch, float, int]]:
-        """Epoch `number`: (training batch, validation batch, scale of the rate, tokens seen)."""
+        """Epoch `number` of (training batch, validation batch, learning-rate scale, tokens
+        seen)."""
         for train, valid, scale in self._batches.epoch(number):
             yield train, valid, scale, train[0].numel() * self._of
 
@@ -93,7 +93,7 @@ class TextSearchTask:
 
     def state_dict(self) -> dict:
         state = self._batches.state_dict()
-        if self._of > 1:  # each process has the hidden states of its own columns only
+        if self._of > 1:  # each process holds the hidden states of its columns only
             state["valid_hidden"] = distributed.gather(state["valid_hidden"])
         return state
 

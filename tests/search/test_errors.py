@@ -27,8 +27,8 @@ def search(*words):
 
 
 def refused(*words, also=0):
-    """The error line of a command that must fail, after at most `also` other lines (and the one on
-    the classes found)."""
+    """The error line of a failing command, after at most `also` other lines (and the line that
+    lists the classes)."""
     result = search(*words)
     assert result.exit_code == 1, result.output + repr(result.exception)
     assert isinstance(result.exception, SystemExit), result.exception
@@ -61,7 +61,7 @@ class Stop(BaseException):
 
 @pytest.fixture(scope="module")
 def interrupted(images, tmp_path_factory):
-    """A run of the quickest strategy, with one of three epochs done."""
+    """A run of the fastest strategy, interrupted after one of three epochs."""
     folder = tmp_path_factory.mktemp("interrupted") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENOTYPE_ZOO_DATA", str(folder.parent / "zoo"))
@@ -108,7 +108,7 @@ def run(interrupted, tmp_path):
     (["--strategy", "random", "--warm-start", "hot"],
      "warm_start must be none or training-free, not 'hot'"),
     (["--strategy", "random", "--space", "recurrent", "--warm-start", "training-free"],
-     "scores image networks, which these candidates do not have; leave --warm-start out"),
+     "scores image networks only; leave --warm-start out"),
     (["--strategy", "training-free", "--set", "scores=nwott"], "did you mean nwot"),
     (["--space", "recurrent", "--channels", "8"],
      "--channels is a setting of darts on the conv space, not of darts on the recurrent space"),
@@ -287,7 +287,7 @@ def test_a_folder_without_a_run(command, here):
 
 # --- while it runs --------------------------------------------------------------------------
 
-LINES = 9  # of a resumed run before its error
+LINES = 9  # printed by a resumed run before its error
 
 
 @pytest.mark.parametrize("strategy", ["darts", "gdas", "random-ws", "enas"])

@@ -1,8 +1,8 @@
-"""Cells of NAS-Bench-201, whose every cell was trained and tested.
+"""Cells of NAS-Bench-201, a benchmark that trained every cell of its space.
 
-X. Dong and Y. Yang 2020 (arXiv 2001.00326).  Errors are those of the test sets after 200 epochs,
-the mean over the seeds of the benchmark's data (NATS-Bench, X. Dong et al. 2021, arXiv
-2009.00437); parameters and multiply-adds those of its CIFAR-10 networks.
+X. Dong and Y. Yang 2020 (arXiv 2001.00326).  Errors are test errors after 200 epochs, averaged over
+the seeds of the benchmark's data (NATS-Bench, X. Dong et al. 2021, arXiv 2009.00437); parameters
+and multiply-adds are those of its CIFAR-10 networks.
 """
 
 PAPER = {
@@ -45,8 +45,8 @@ CELLS = {
                      "cifar10_madds_M": 184.73},
         "notes": [
             "DrNAS (arXiv 2006.10355) and beta-DARTS (arXiv 2203.01665) report its accuracies, "
-            "94.36 and 73.51 %, for what they find.",
-            "NATS-Bench's size space gives every one of its 32,768 networks this cell.",
+            "94.36 and 73.51 %, for the cells they find.",
+            "All 32,768 networks of NATS-Bench's size space use this cell.",
         ],
         "sources": [DATA, "arch-index 9930 of NAS-Bench-201-v1_1"],
         "edges": "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|"
@@ -58,17 +58,17 @@ CELLS = {
         "method": "by hand: the residual block of ResNet",
         "reported": {"cifar10_error": 6.03, "cifar100_error": 29.14,
                      "numbers_from": ["NAS-Bench-201 Table 5: ResNet"]},
-        "notes": ["The means over the seeds of NATS-Bench's data are 6.09 and 29.11 %."],
+        "notes": ["The mean errors over the seeds of NATS-Bench's data are 6.09 and 29.11 %."],
         "sources": ["D-X-Y/AutoDL-Projects: ResNet_CODE"],
         "edges": "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|",
     },
     "NB201_DARTS": {
         "paper": PAPER,
-        "method": "gradient: what DARTS and ENAS end in",
+        "method": "gradient: the result of DARTS and ENAS",
         "reported": {"cifar10_error": 45.70, "cifar100_error": 84.39,
                      "numbers_from": ["NAS-Bench-201 Table 5: DARTS-V1, DARTS-V2, ENAS"]},
-        "notes": ["Skip connections alone: the table's errors are of this cell, and DARTS' known "
-                  "collapse."],
+        "notes": ["Skip connections only: the known collapse of DARTS. The errors in the paper's "
+                  "table are those of this cell."],
         "sources": [DATA],
         "edges": "|skip_connect~0|+|skip_connect~0|skip_connect~1|"
                  "+|skip_connect~0|skip_connect~1|skip_connect~2|",

@@ -1,4 +1,4 @@
-"""`zoo cite`: BibTeX of the papers that cells come from.  Needs no torch."""
+"""`zoo cite`: BibTeX entries of the papers of cells.  Needs no torch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def cite(
     cells: Annotated[list[str], typer.Argument(help="Names or aliases of cells.",
                                                show_default=False)],
 ) -> None:
-    """Print the BibTeX entries of the papers that cells come from, each once.
+    """Print the BibTeX entries of the cells' papers, each once.
 
-    Authors and venues are as the zoo has them: first names may be initials.
+    First names of authors may be initials.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`zoo score`: what cells promise before any training."""
+"""`zoo score`: training-free scores of cells."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoo.scores.scoring import CellScores, Setting
 
 _LISTED = ", ".join(SCORES)
-_PIXELS = 32  # of noise
+_PIXELS = 32  # per side of a noise image
 
 
 def score(
@@ -31,10 +31,10 @@ def score(
         "--score", metavar="NAME,...", help=f"Any of {_LISTED}; or all. Default: nwot, synflow "
         "and the baselines, which are always shown.", show_default=False)] = None,
     against: Annotated[tuple[Path, str] | None, typer.Option(
-        metavar="FILE COLUMN", help="A CSV table with a genotype column: how the scores rank its "
-        "cells, compared with a column of figures.", show_default=False)] = None,
+        metavar="FILE COLUMN", help="Rank the cells of a CSV table with a genotype column, and "
+        "correlate the scores with a column of figures.", show_default=False)] = None,
     cells_of_table: Annotated[int | None, typer.Option(
-        "--cells", min=2, metavar="N", help="With --against: N cells drawn from the table. "
+        "--cells", min=2, metavar="N", help="With --against: N cells sampled from the table. "
         "Default: all.", show_default=False)] = None,
     data: Annotated[str | None, typer.Option(
         help=f"{DATA_HELP}. Default: Gaussian noise, 32 pixels, with random labels of 10 classes.",
@@ -44,12 +44,12 @@ def score(
         help="Image size in pixels, for noise, --data folder and imagenet.",
         show_default=False)] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", "--batch", min=2,
-                                            help="Images that a score looks at.")] = 32,
+                                            help="Images per batch.")] = 32,
     seeds: Annotated[int, typer.Option(
-        min=1, help="Networks whose scores are averaged, each with its own batch.")] = 1,
+        min=1, help="Networks to average over, each with its own batch.")] = 1,
     seed: Annotated[int, typer.Option(help="The first seed.", min=0)] = 0,
     network: Annotated[str | None, typer.Option(
-        help="Kind of network. Default: cifar, or that of the kind of cell.",
+        help="Kind of network. Default: that of the kind of cell, or cifar.",
         show_default=False)] = None,
     channels: Annotated[int | None, typer.Option(
         help="Channels of the first cell. Default: 32 (16 for a hierarchical cell).",
@@ -58,14 +58,14 @@ def score(
         help="Number of cells. Default: 8 (3 for a hierarchical cell).",
         show_default=False)] = None,
     output: Annotated[Path | None, typer.Option(
-        "-o", "--output", help="With --against: keep every cell's scores in this file of JSON "
-        "lines; the same command goes on where it stopped.", show_default=False)] = None,
+        "-o", "--output", help="With --against: store the scores of each cell in this JSON Lines "
+        "file; the same command resumes from it.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score cells without training them, at initialization.
+    """Score cells at initialization, without training.
 
-    More is meant to be better.  params and flops (multiply-adds) are in millions; they are the
-    baselines that a score has to beat.
+    Higher is meant to be better.  params and flops (multiply-adds), in millions, are the baselines
+    that a score has to beat.
 
     \b
     Example:
@@ -77,11 +77,11 @@ def score(
     if against is None:
         for option, value in (("--cells", cells_of_table), ("-o", output)):
             if value is not None:
-                raise ValueError(f"{option} is for --against; leave it out")
+                raise ValueError(f"{option} applies only to --against; leave it out")
         if not cells:
             raise ValueError("name at least one cell, or a table with --against")
     elif cells:
-        raise ValueError("--against scores the cells of its table; name no others beside it")
+        raise ValueError("--against scores the cells of its table; leave the other cells out")
     setting, facts = _setting(data, path, size, batch_size, network, channels, layers, seeds, seed)
     if against is None:
         _score_cells(cells or [], names, setting, facts, as_json)
@@ -90,7 +90,7 @@ def score(
 
 
 def _names(scores: str | None) -> list[str]:
-    """Those asked for; the baselines come last."""
+    """The scores to compute, the baselines last."""
     given = [] if scores is None else [name.strip() for name in scores.split(",") if name.strip()]
     names = chosen(given or ["nwot", "synflow"])
     return [name for name in names if name not in BASELINES] + list(BASELINES)
@@ -99,7 +99,7 @@ def _names(scores: str | None) -> list[str]:
 def _setting(data: str | None, path: Path | None, size: int | None, count: int,
              network: str | None, channels: int | None, layers: int | None, seeds: int, seed: int
              ) -> tuple[Setting, dict[str, Any]]:
-    """How cells are scored, and the same in words of JSON."""
+    """The setting to score cells with, and its data as JSON values."""
     from zoo.data.base import fingerprint
     from zoo.data.images import load
     from zoo.models.factory import check_network
@@ -111,7 +111,7 @@ def _setting(data: str | None, path: Path | None, size: int | None, count: int,
     facts: dict[str, Any] = {"data": data or "noise", "batch_size": count}
     if data is None:
         if path is not None:
-            raise ValueError("--path is the folder of a data set; name it with --data")
+            raise ValueError("--path is the folder of a data set; add --data")
         side = _PIXELS if size is None else size
         if side < 4:
             raise ValueError(f"--size must be at least 4, not {side}")
@@ -125,7 +125,7 @@ def _setting(data: str | None, path: Path | None, size: int | None, count: int,
 
         def batch(number: int) -> Batch:
             return data_batch(images, count, number)
-        batch(seed)  # says whether there are enough images
+        batch(seed)  # raises if there are too few images
     return Setting(network, channels, layers, seeds, seed, batch), facts
 
 
@@ -137,7 +137,7 @@ def _score_cells(cells: list[str], names: list[str], setting: Setting, facts: di
     records = [(cell, read_cell(cell)) for cell in cells]
     for cell, record in records:
         if record.genotype.kind == "recurrent":
-            raise ValueError(f"{cell} is a recurrent cell, and scores are of image networks")
+            raise ValueError(f"{cell} is a recurrent cell, which has no image network to score")
     found: list[tuple[str, CellScores]] = []
     with spinner() as say:
         for cell, record in records:
@@ -153,16 +153,16 @@ def _score_cells(cells: list[str], names: list[str], setting: Setting, facts: di
     rows = [(name, *(_figure(one.values[key]) for key in names),
              f"{sum(one.seconds.values()):.2f}") for name, one in found]
     print_table(("cell", *names, "seconds"), rows, right=(*names, "seconds"))
-    typer.echo(_told(facts, setting))
+    typer.echo(_summary(facts, setting))
 
 
-def _told(facts: dict[str, Any], setting: Setting) -> str:
-    """What was looked at, in a line."""
+def _summary(facts: dict[str, Any], setting: Setting) -> str:
+    """One line on the batches and seeds."""
     what = "random input (Gaussian noise, random labels)" if facts["data"] == "noise" else (
         f"images of {facts['data']}")
     last = setting.seed + setting.seeds - 1
     seeds = f"seed {last}" if setting.seeds == 1 else f"mean of the seeds {setting.seed} to {last}"
-    return f"{facts['batch_size']} images a batch, {what}; {seeds}"
+    return f"{facts['batch_size']} images per batch, {what}; {seeds}"
 
 
 def _figure(value: float) -> str:
@@ -188,13 +188,13 @@ def _compare(file: Path, column: str, count: int | None, names: list[str], setti
     chosen_rows = [n for n, figure in enumerate(figures) if figure == figure]  # not NaN
     if len(chosen_rows) < max(2, count or 2):
         raise TableError(f"{file} has {len(chosen_rows)} cells with a figure in {column}, fewer "
-                         f"than {max(2, count or 2)}; take fewer with --cells, or another column")
+                         f"than {max(2, count or 2)}; lower --cells, or choose another column")
     if count is not None:
         drawn = np.random.default_rng(setting.seed).choice(len(chosen_rows), count, replace=False)
         chosen_rows = [chosen_rows[n] for n in sorted(drawn)]
     genotypes = [table.genotypes[n] for n in chosen_rows]
     if any(genotype.kind == "recurrent" for genotype in genotypes):
-        raise TableError(f"{file} has recurrent cells, and scores are of image networks")
+        raise TableError(f"{file} has recurrent cells, which have no image networks to score")
     with steps("scoring", 1, "cells") as bar:
         def report(done: int, total: int) -> None:
             bar(done, total)
@@ -220,7 +220,7 @@ def _compare(file: Path, column: str, count: int | None, names: list[str], setti
     print_table(("score", *columns), [
         (name, _shown(one.value), _interval(one), _shown(other.value), _interval(other),
          f"{seconds:.3f}") for name, one, other, seconds in rows], right=columns)
-    typer.echo(f"{len(genotypes)} cells of {file}, against {column}; {_told(facts, setting)}")
+    typer.echo(f"{len(genotypes)} cells of {file}, against {column}; {_summary(facts, setting)}")
 
 
 def _plain(found: Correlation) -> dict[str, float | None]:

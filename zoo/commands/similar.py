@@ -1,4 +1,4 @@
-"""`zoo similar`: which cells are the same as one, and which are nearest.  Needs no torch."""
+"""`zoo similar`: the cells equivalent and nearest to a cell.  Needs no torch."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def similar(
     name: Annotated[str, typer.Argument(help="A cell's name, an alias, or a genotype file.",
                                         show_default=False)],
     count: Annotated[int, typer.Option("-n", "--nearest", min=1,
-                                       help="How many of the nearest cells to show.")] = 5,
+                                       help="Number of nearest cells to show.")] = 5,
     select: Select = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the cells of the zoo that are the same as a cell, and those nearest to it.
+    """Show the cells of the zoo that equal a cell, and those nearest to it.
 
-    The same are cells that differ in the names of their nodes, in the order of their edges, or in
-    dead edges: `none`, and those whose node reaches no output. The distance is the number of edits
-    from one cell to the other: an operation, an edge or an output more, less or another.
+    Cells are equal up to the numbering of nodes, the order of edges, and dead edges: `none` edges
+    and edges into a node that does not reach the output. The distance is the number of edits: to
+    add, remove or replace an operation, an edge or an output.
 
     \b
     Example:
@@ -46,7 +46,7 @@ def similar(
     own = digest(cell.genotype)
     same = [other for other in others if digest(other.genotype) == own]
     rest = [other for other in others if other not in same]
-    # A hierarchical genotype is made of motifs, between which there is no distance.
+    # The edit distance is not defined for motifs.
     with spinner() as say:
         found = [] if cell.genotype.kind == "hierarchical" else nearest(
             cell.genotype, rest, count, lambda done: say(f"{done} of {len(rest)} cells compared"))
@@ -58,7 +58,7 @@ def similar(
         return
     typer.echo(f"{shown}: canonical form {own[:12]}, " + (
         f"the same as {', '.join(other.name for other in same)}" if same else
-        f"the same as none of {len(others)} {cell.genotype.kind} cells"))
+        f"different from all {len(others)} {cell.genotype.kind} cells"))
     if found:
         print_table(("nearest", "edits", "method"), [
             (other.name, distance, other.method or other.source) for distance, other in found],
@@ -67,9 +67,9 @@ def similar(
 
 def nearest(genotype: Genotype, others: Sequence[CellRecord], count: int,
             report: Callable[[int], None] = lambda done: None) -> list[tuple[int, CellRecord]]:
-    """The `count` cells with the fewest edits from `genotype`, the first of equals first.
+    """The `count` cells at the smallest edit distance from `genotype`, ties in the given order.
 
-    `report` is called with the number of cells compared.
+    `report` receives the number of cells compared.
     """
     found: list[tuple[int, int]] = []
     for number, other in enumerate(others):

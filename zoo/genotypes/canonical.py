@@ -1,19 +1,17 @@
-"""The canonical form of a genotype: equal for cells that differ in the names of nodes only.
+"""The canonical form of a genotype: equal for cells that differ only in the numbering of nodes.
 
-A cell is a graph: its inputs, its nodes, operations on its edges, and the nodes that are its
-output.  Two genotypes have one canonical form where their graphs are isomorphic, inputs kept,
-after dead edges are dropped.
+A cell is a graph of inputs, nodes, edges with operations, and output nodes.  Two genotypes have the
+same canonical form if their graphs, without dead edges, are isomorphic with fixed inputs.
 
-Dead are edges that are ``none`` (where it adds zero to a sum), and all edges of a node that no
-path of such edges leads from to the output; that node goes too.  An edge from a node without
-edges is *not* dead: the node is zero, yet a convolution's batch-norm still adds its bias.  The
-order of edges and of the concat does not count: a sum has none, and another order of channels is
-another order of the next layer's weights.  Two names of one operation are the same, such as
-sep_conv_3x3 and sep_conv_3x3_2.
+Dead edges are ``none`` edges (which add zero to a sum), and all edges into a node from which no
+live path leads to the output; such a node is removed too.  An edge from a node without edges is
+*not* dead: the node is zero, but a convolution's batch-norm still adds its bias.  The order of
+edges and of the concat is ignored: sums commute, and reordering channels only reorders the next
+layer's weights.  Synonymous operations are equal, such as sep_conv_3x3 and sep_conv_3x3_2.
 
-The graphs are small: nodes are ordered by what they compute and by what reads them (McKay &
-Piperno 2014, arXiv 1301.1493, refine colors so), and of all orders of nodes that stay alike the
-smallest description is taken.
+The graphs are small: color refinement (McKay & Piperno 2014, arXiv 1301.1493) orders the nodes by
+their incoming and outgoing edges, and the smallest description over the remaining orders is the
+canonical form.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from zoo.genotypes.cell import Cell
 from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.serialization import Genotype
 
-#: Other names of an operation.
+#: Synonym of an operation: its canonical name.
 _SYNONYMS = {f"sep_conv_{size}_2": f"sep_conv_{size}" for size in ("3x3", "5x5", "7x7")}
 
 
@@ -43,11 +41,11 @@ class Graph:
 
 
 def graph(cell: Cell, inputs: int, zero: str = "none") -> Graph:
-    """The live part of a cell whose first `inputs` nodes are its inputs; edges that are `zero` are
-    dropped.  Nodes are numbered anew, in their order."""
+    """The live part of a cell whose first `inputs` nodes are its inputs, without the edges whose
+    operation is `zero`.  Nodes are renumbered in order."""
     nodes = [[(_SYNONYMS.get(name, name), source) for name, source in edges if name != zero]
              for edges in cell.nodes]
-    # A node without any edge is left out of a concat when it is built (FairDARTS).
+    # Networks omit a node without edges from the concat (FairDARTS).
     outputs = {number for number in cell.concat if number < inputs or cell.nodes[number - inputs]}
     used = set(outputs)
     for number in range(inputs + len(nodes) - 1, inputs - 1, -1):
@@ -62,8 +60,8 @@ def graph(cell: Cell, inputs: int, zero: str = "none") -> Graph:
 
 
 def graphs(genotype: Genotype) -> dict[str, Graph]:
-    """The live graph of each cell of a genotype by name.  Raises TypeError for a hierarchical one,
-    whose motifs are no cells.
+    """The live graph of each cell of a genotype, by name.  Raises TypeError for a hierarchical
+    genotype, which consists of motifs.
 
     Examples:
         >>> import zoo
@@ -74,13 +72,13 @@ def graphs(genotype: Genotype) -> dict[str, Graph]:
     """
     if isinstance(genotype, HierarchicalGenotype):
         raise TypeError("a hierarchical genotype has motifs, not cells")
-    # `none` of a recurrent cell is an activation like the others: the node keeps a gated state.
+    # In a recurrent cell `none` is an activation: the node keeps a gated state.
     inputs, zero = {"conv": (2, "none"), "recurrent": (1, "")}.get(genotype.kind, (1, "none"))
     return {name: graph(cell, inputs, zero) for name, cell in genotype.cells().items()}
 
 
 def canonical(genotype: Genotype) -> str:
-    """The canonical form as JSON: equal for two genotypes if and only if they are the same."""
+    """The canonical form as JSON, equal for equivalent genotypes only."""
     if isinstance(genotype, HierarchicalGenotype):
         return json.dumps([genotype.kind, _motif(genotype, genotype.height, 1)])
     return json.dumps([genotype.kind, {name: _form(found)
@@ -102,12 +100,12 @@ def digest(genotype: Genotype) -> str:
 
 
 def _form(found: Graph) -> list[object]:
-    """The smallest description over all orders of the nodes that may be the same."""
+    """The smallest description over all candidate orders of the nodes."""
     return min(_described(found, order) for order in _orders(found))
 
 
 def _described(found: Graph, order: Sequence[int]) -> list[object]:
-    """The graph with its nodes in another order."""
+    """The description of the graph with its nodes in `order`."""
     place = {number: index for index, number in
              enumerate([*range(found.inputs), *order])}
     nodes = [sorted([name, place[source]] for name, source in found.nodes[number - found.inputs])
@@ -116,8 +114,8 @@ def _described(found: Graph, order: Sequence[int]) -> list[object]:
 
 
 def _orders(found: Graph) -> Iterator[list[int]]:
-    """Orders of the nodes by color, and of nodes of one color all, but of twins, which have the
-    same edges, one."""
+    """All orders of the nodes sorted by color, with only one order of twins, nodes of one color
+    with the same edges."""
     colors = _colors(found)
     groups: dict[int, dict[object, list[int]]] = {}
     for number in range(found.inputs, found.inputs + len(found.nodes)):
@@ -131,7 +129,7 @@ def _orders(found: Graph) -> Iterator[list[int]]:
 
 
 def _mixed(twins: list[list[int]]) -> Iterator[list[int]]:
-    """All orders of the numbers that keep the order within each list."""
+    """All interleavings of the lists."""
     if not any(twins):
         yield []
     for index, numbers in enumerate(twins):
@@ -141,12 +139,12 @@ def _mixed(twins: list[list[int]]) -> Iterator[list[int]]:
 
 
 def _colors(found: Graph) -> list[int]:
-    """A number for each node that isomorphic nodes share: refined by the edges into it and out of
-    it until no more nodes are told apart."""
+    """A color for each node, shared by isomorphic nodes: refined by incoming and outgoing edges
+    until the partition is stable."""
     count = found.inputs + len(found.nodes)
     edges = [(source, target, name) for target, into in enumerate(found.nodes, found.inputs)
              for name, source in into]
-    # The longest path from an input comes first, so that sources stand before their targets.
+    # Sorting by the longest path from an input puts sources before their targets.
     depths = [0] * count
     for source, target, _ in edges:
         depths[target] = max(depths[target], depths[source] + 1)
@@ -166,7 +164,7 @@ def _colors(found: Graph) -> list[int]:
 
 
 def _motif(genotype: HierarchicalGenotype, level: int, number: int) -> list[object]:
-    """A motif with those below it in the place of their names: each use has weights of its own."""
+    """A motif with lower motifs expanded, since every use has its own weights."""
     edges = genotype.live_edges(level, number)
     names = {name: name if level == 2 else json.dumps(
         _motif(genotype, level - 1, int(name.removeprefix("motif_")))) for *_, name in edges}

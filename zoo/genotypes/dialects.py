@@ -1,4 +1,4 @@
-"""Genotypes as other tools write them: NNI, NAS-Bench-301, NASLib.
+"""Genotypes in the formats of other tools: NNI, NAS-Bench-301, NASLib.
 
 A dialect is a row of `DIALECTS`: its name, a test for its values and their reader.  The first
 dialect that recognizes a value reads it.
@@ -27,8 +27,8 @@ _CELLS = ("normal", "reduce")
 _NB301 = re.compile(r"(?:.*:)?(edge|inputs_node)_(normal|reduce)_(\d{1,3})")
 _RETIARII = re.compile(r"(?:.*/)?(normal|reduce)/(op|input)_(\d{1,3})_(\d{1,3})")
 _SWITCH = re.compile(r"(normal|reduce)_n(\d{1,3})_(?:p(\d{1,3})|switch)")
-#: The operations of NAS-Bench-201 by number, as naslib/search_spaces/nasbench201/conversions.py
-#: has them, and the text's place of each of its edges (1, 2), (1, 3), (1, 4), (2, 3), ...
+#: The operations of NAS-Bench-201 by number in naslib/search_spaces/nasbench201/conversions.py,
+#: and the index in NASLib's edges (1, 2), (1, 3), (1, 4), (2, 3), ... of each edge of the text.
 _NB201_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 _NB201_PLACES = (0, 1, 3, 2, 4, 5)
 

@@ -1,7 +1,7 @@
 """Locates genotypes in any text: logs, modules, dicts.
 
-Expressions are found here and parsed elsewhere.  The surrounding text is prose, whose quotes and
-brackets mean nothing; inside an expression Python's rules hold.
+This module locates expressions; others parse them.  Quotes and brackets in the surrounding text
+have no meaning; inside an expression Python's rules apply.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _TOKEN = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|['\"]|#[^\n]*|[
                     r"|(?<!\w)Genotype[ \t]*\(")
 _DICT_KEY = re.compile(r"['\"](?:normal|reduce|recurrent|level_2|[\w:]*edge_normal_)")
 _COMPACT = re.compile(r"(?:[(\[]\s*){3}\d{1,3}\s*,\s*\d{1,3}\s*[)\]]\s*,")
-#: A genotype has a few hundred characters, a hierarchical one with many motifs a few thousand.
+#: Characters; genotypes have a few hundred, hierarchical ones with many motifs a few thousand.
 _LONGEST = 200_000
-_HEAD = 300  # characters before an expression that may hold its name
+_HEAD = 300  # characters before an expression to search for its name
 
 
 @dataclass(frozen=True)
 class Found:
     """One expression: its text, its line and column (from 1), and the name assigned to it.
 
-    `unfinished` is empty or says what is missing; `comment` is true if it is commented out.
+    `unfinished` names what is missing, if anything; `comment` is true if it is commented out.
     """
 
     text: str
@@ -74,7 +74,7 @@ def tuples(text: str) -> list[Found]:
 
 
 def edge_texts(text: str) -> list[Found]:
-    """Every NAS-Bench-201 cell, ``|op~0|+|op~0|op~1|+...``, in the order of the text."""
+    """Every NAS-Bench-201 cell, ``|op~0|+|op~0|op~1|+...``, in text order."""
     found: list[Found] = []
     for match in TEXT.finditer(text):
         head = text[:match.start()].removesuffix("'").removesuffix('"')
@@ -103,7 +103,7 @@ def aliases(text: str) -> dict[str, str]:
 
 
 def fields_of_tuple(text: str) -> list[str]:
-    """The field names of ``namedtuple('Genotype', ...)`` if the text has one, else nothing."""
+    """The field names of ``namedtuple('Genotype', ...)``, empty if the text has none."""
     match = re.search(r"namedtuple\(\s*['\"]Genotype['\"]\s*,\s*([\[(][^\])]*[\])]|'[^']*'"
                       r"|\"[^\"]*\")", text)
     return re.findall(r"\w+", match[1]) if match else []
@@ -125,7 +125,7 @@ def _name(text: str, start: int) -> str:
 
 
 def _end(text: str, opening: int) -> tuple[int, str]:
-    """Where the bracket at `opening` closes; if it does not, what is missing."""
+    """The end of the bracket at `opening`, and what is missing if it does not close."""
     depth, end = 0, min(len(text), opening + _LONGEST)
     for token in _TOKEN.finditer(text, opening, end):
         if token[0] in "([{":

@@ -1,9 +1,9 @@
 """The genotype of a NAS-Bench-201 cell: one operation on every edge of a small complete graph.
 
 Dong & Yang 2020, NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search
-(arXiv 2001.00326, section 2.1).  Node 0 is the input, every later node is the sum of one
-operation on each earlier node, the last node is the output.  The published space has four nodes,
-five operations and so 5^6 = 15,625 cells.  `zoo.models.nasbench201` builds the network.
+(arXiv 2001.00326, section 2.1).  Node 0 is the input; every later node sums one operation on each
+earlier node; the last node is the output.  The published space has four nodes and five operations,
+hence 5^6 = 15,625 cells.  `zoo.models.nasbench201` builds the network.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ NASBENCH201_OPERATIONS = {
 }
 
 _NODE = r"\|(?:\w+~\d{1,3}\|)+"
-#: The text of a cell, whatever its operations.
+#: The text of a cell with any operation names.
 TEXT = re.compile(rf"{_NODE}(?:\s*\+\s*{_NODE})*")
 _FORM = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 
 
 @dataclass(frozen=True)
 class NasBench201Genotype:
-    """A cell whose node j has one edge from each of the nodes 0 to j - 1, in this order.
+    """A cell whose node j has one edge from each of the nodes 0 to j - 1, in order.
 
-    Raises GenotypeError for an unknown operation, a missing edge, and a concat that is not the
-    last node.
+    Raises GenotypeError for an unknown operation, a missing edge, and a concat other than the last
+    node.
 
     Examples:
         >>> import zoo
@@ -55,8 +55,8 @@ class NasBench201Genotype:
             if sources != list(range(number)):
                 raise GenotypeError(
                     f"cell, node {number}: reads from {_listed(sources)}; a NAS-Bench-201 node "
-                    f"has one edge from each node before it, here {_listed(range(number))} in "
-                    "this order ('none' where there is no edge)")
+                    f"has one edge from each earlier node, here {_listed(range(number))}, in "
+                    "this order; use 'none' for a missing edge")
         last = len(self.cell.nodes)
         if self.cell.concat != (last,):
             raise GenotypeError(f"cell: concat is {list(self.cell.concat)}; the output of a "
@@ -64,9 +64,9 @@ class NasBench201Genotype:
 
     @classmethod
     def of(cls, *operations: str) -> NasBench201Genotype:
-        """The cell of the operations in the order of its text: node 1, then node 2, ...
+        """The cell with these operations, in the order of its text: node 1, then node 2, ...
 
-        Raises GenotypeError where they fill no last node, as 5 of them do.
+        Raises GenotypeError if the last node is incomplete, as with 5 operations.
         """
         nodes: list[list[tuple[str, int]]] = []
         left = list(operations)
@@ -82,9 +82,9 @@ class NasBench201Genotype:
 
     @classmethod
     def from_text(cls, text: str) -> NasBench201Genotype:
-        """The cell of ``|op~0|+|op~0|op~1|+...``.  Raises GenotypeError for any other text."""
+        """Parse ``|op~0|+|op~0|op~1|+...``.  Raises GenotypeError for any other text."""
         if not TEXT.fullmatch(text.strip()):
-            raise GenotypeError(f"{text!r} is no NAS-Bench-201 cell, which is written {_FORM}")
+            raise GenotypeError(f"{text!r} is not a NAS-Bench-201 cell; write it as {_FORM}")
         nodes = [[(operation, int(source)) for operation, source in
                   (edge.split("~") for edge in node.strip().strip("|").split("|"))]
                  for node in text.split("+")]
@@ -92,29 +92,28 @@ class NasBench201Genotype:
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """The operations of all edges in the order of the text."""
+        """The operations of all edges, in the order of the text."""
         return tuple(operation for operation, _ in self.cell.edges)
 
     def cells(self) -> dict[str, Cell]:
-        """The one cell by name."""
+        """The cell by name."""
         return {"cell": self.cell}
 
     def live_edges(self) -> tuple[tuple[int, int, str], ...]:
         """(source, target, operation) of the edges on paths from the input to the output.
 
-        The others compute what nothing reads, or work on zeros; empty for a cell that gives
-        zeros whatever comes in.
+        Other edges are unused or operate on zeros.  Empty for a cell whose output is always zero.
         """
-        there = [(source, target, operation) for target, edges in enumerate(self.cell.nodes, 1)
-                 for operation, source in edges if operation != "none"]
+        present = [(source, target, operation) for target, edges in enumerate(self.cell.nodes, 1)
+                   for operation, source in edges if operation != "none"]
         fed, used = {0}, {len(self.cell.nodes)}
-        for source, target, _ in there:
+        for source, target, _ in present:
             if source in fed:
                 fed.add(target)
-        for source, target, _ in reversed(there):
+        for source, target, _ in reversed(present):
             if target in used:
                 used.add(source)
-        return tuple(edge for edge in there if edge[0] in fed and edge[1] in used)
+        return tuple(edge for edge in present if edge[0] in fed and edge[1] in used)
 
     def __str__(self) -> str:
         return "+".join("|" + "".join(f"{operation}~{source}|" for operation, source in edges)

@@ -1,8 +1,8 @@
-"""Tables of cells: a CSV file with a genotype in each row and figures beside it.
+"""Tables of cells: a CSV file with a genotype and figures in each row.
 
 Tabular benchmarks (NAS-Bench-201, Dong & Yang 2020, arXiv 2001.00326; NAS-Bench-301, Zela et al.
-2022, arXiv 2008.09777) are read from such files: what a cell is worth is looked up there instead
-of being trained.  The project ships none.
+2022, arXiv 2008.09777) are read from such files, to look cells up instead of training them.  The
+project ships none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from zoo.genotypes.serialization import Genotype
 from zoo.messages.spelling import choices
 from zoo.system.encoding import EncodingError, decode
 
-#: The column of the cells, upper or lower case.
+#: The name of the column of cells, case-insensitive.
 GENOTYPE_COLUMN = "genotype"
 
 _MISSING = ("", "-")
@@ -30,15 +30,15 @@ _LONGEST_FIELD = 10**6
 
 
 class TableError(ValueError):
-    """A table that cannot be used; the message names the file, the row and the column."""
+    """An invalid table; the message names the file, row and column."""
 
 
 @dataclass(frozen=True)
 class Table:
     """The cells of a table in the order of its rows, and the text of its other columns.
 
-    `rows` are the numbers of the rows as a spreadsheet shows them, the header being row 1;
-    `notes` is what the reader of genotypes has to say, each with the first row it is said of.
+    `rows` are the row numbers as in a spreadsheet, where the header is row 1; `notes` are the
+    genotype reader's notes, each with the first row it applies to.
     """
 
     path: Path
@@ -53,14 +53,14 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns besides the genotype's."""
+        """The names of the columns other than the genotype's."""
         return tuple(self.texts)
 
     def column(self, name: str) -> list[float]:
-        """The figures of a column, a row each; NaN where it is empty or ``-``.
+        """The figures of a column by row; NaN for an empty field or ``-``.
 
-        Raises TableError for a name that is not there, with the nearest, and for a value that is
-        no number, with its row.
+        Raises TableError for an unknown name, suggesting the nearest, and for a value that is not a
+        number, naming its row.
         """
         if name not in self.texts:
             raise TableError(f"{self.path} has no column {choices(name, self.texts)}")
@@ -69,7 +69,7 @@ class Table:
 
     @cached_property
     def place(self) -> dict[Genotype, int]:
-        """Where each cell stands in `genotypes` and in every column."""
+        """The index of each cell in `genotypes` and in every column."""
         return {genotype: number for number, genotype in enumerate(self.genotypes)}
 
     def _number(self, column: str, row: int, text: str) -> float:
@@ -77,18 +77,18 @@ class Table:
         if text in _MISSING:
             return float("nan")
         if not _NUMBER.fullmatch(text):
-            raise TableError(f"{self.path}, row {row}, column {column}: {_shown(text)} is no "
-                             "number; leave the field empty where there is none")
+            raise TableError(f"{self.path}, row {row}, column {column}: {_shown(text)} is not a "
+                             "number; leave the field of a missing value empty")
         return float(text)
 
 
 def read_table(path: Path) -> Table:
-    """The table of a CSV file: a header, then a cell in each row.
+    """Read a CSV file with a header and a cell in each row.
 
-    The column ``genotype`` holds the cells in any syntax that `zoo.parse` reads (classic,
-    NAS-Bench-201, NNI, JSON, ...); fields with commas stand in quotes, as every program writes
-    them.  Raises TableError for a file without that column or without rows, a row that is no cell
-    or has other columns than the header, and a cell that stands in two rows; OSError.
+    The column ``genotype`` holds the cells in any syntax of `zoo.parse` (classic, NAS-Bench-201,
+    NNI, JSON, ...); fields with commas must be quoted.  Raises TableError for a file without that
+    column or without rows, a row without a valid cell or whose number of fields differs from the
+    header's, and a cell in two rows; OSError.
     """
     try:
         text = decode(path.read_bytes())
@@ -106,8 +106,8 @@ def read_table(path: Path) -> Table:
         if not row:
             continue  # an empty line
         if len(row) != len(names):
-            raise TableError(f"{path}, row {number}: {len(row)} fields, and the header has "
-                             f"{len(names)}; quote a field that holds a comma")
+            raise TableError(f"{path}, row {number}: {len(row)} fields, but the header has "
+                             f"{len(names)}; quote fields that contain commas")
         try:
             reading = read(row[key])
         except GenotypeError as error:
@@ -122,7 +122,7 @@ def read_table(path: Path) -> Table:
         numbers.append(number)
         kept.append(row)
     if not genotypes:
-        raise TableError(f"{path} has no rows below its header; it needs a cell in each")
+        raise TableError(f"{path} has no rows below its header; add one per cell")
     texts = {name: tuple(row[place] for row in kept)
              for place, name in enumerate(names) if place != key}
     return Table(path, tuple(genotypes), tuple(numbers), texts,
@@ -130,7 +130,7 @@ def read_table(path: Path) -> Table:
 
 
 def _rows(path: Path, text: str) -> list[list[str]]:
-    """The fields of every row.  Raises TableError for text that is no CSV."""
+    """The fields of every row.  Raises TableError for invalid CSV."""
     before = csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -142,15 +142,15 @@ def _rows(path: Path, text: str) -> list[list[str]]:
 
 
 def _genotype_column(path: Path, names: Sequence[str]) -> int:
-    """The place of the column of the cells.  Raises TableError without one, and for a name that
-    two columns have."""
+    """The index of the column of cells.  Raises TableError if it is missing, and for duplicate
+    column names."""
     if twice := [name for place, name in enumerate(names) if name in names[:place]]:
         raise TableError(f"{path} has two columns named {twice[0]!r}; rename one")
     found = [place for place, name in enumerate(names) if name.casefold() == GENOTYPE_COLUMN]
     if not found:
         listed = ", ".join(map(_shown, filter(None, names))) or "none"
-        raise TableError(f"{path} has no column {GENOTYPE_COLUMN!r}, which holds the cells; its "
-                         f"first row names the columns, and here it has {listed}")
+        raise TableError(f"{path} has no column {GENOTYPE_COLUMN!r} of cells; its first row must "
+                         f"name the columns, found {listed}")
     return found[0]
 
 

@@ -1,13 +1,13 @@
 """The network of a NAS-Bench-201 cell.
 
 Dong & Yang 2020 (arXiv 2001.00326, section 2.1): a 3x3 stem of C = 16 channels, three stages of
-five cells, between them residual blocks that halve the size and double the width, then
-batch-norm, ReLU, global pooling and a linear classifier.  A residual block is ReLU, 3x3
-convolution at stride 2, batch-norm, ReLU, 3x3 convolution, batch-norm; its shortcut is a 2x2
-average pool and a 1x1 convolution.
+five cells, separated by residual blocks that halve the size and double the width, then batch-norm,
+ReLU, global pooling and a linear classifier.  A residual block is ReLU, 3x3 convolution at stride
+2, batch-norm, ReLU, 3x3 convolution, batch-norm; its shortcut is a 2x2 average pool and a 1x1
+convolution.
 
-Parameter names are those of the authors' release (xautodl, `TinyNetwork`), so that its state
-dicts load.  Every edge is computed, also one that nothing reads, as the release does.
+Parameter names match the authors' release (xautodl, `TinyNetwork`), so its state dicts load.  As
+in the release, every edge is computed, even if unused.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ assert _BUILDERS.keys() == NASBENCH201_OPERATIONS.keys()
 
 
 def operation(name: str, channels: int) -> nn.Module:
-    """The module of operation `name`: (N, channels, H, W) to the same shape."""
+    """The module of operation `name`, which keeps the shape (N, channels, H, W)."""
     return _BUILDERS[name](channels)
 
 
 class EdgeCell(nn.Module):
-    """A cell: every node is the sum of its edges, the last one the output; keeps the shape."""
+    """A cell: every node sums its edges, and the last one is the output; keeps the shape."""
 
     def __init__(self, genotype: NasBench201Genotype, channels: int) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class EdgeCell(nn.Module):
             terms = []
             for (name, source), module in zip(edges, operations):
                 if name == "none":
-                    continue  # its module only keeps the numbering of the release
+                    continue  # a placeholder for the release's numbering
                 term = module(states[source])
                 terms.append(term if isinstance(module, Identity) else self.drop_path(term))
             states.append(sum(terms[1:], terms[0]) if terms else torch.zeros_like(x))
@@ -64,7 +64,7 @@ class EdgeCell(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """(N, C, H, W) to (N, 2C, H/2, W/2), rounded up (He et al. 2016, arXiv 1512.03385)."""
+    """(N, C, H, W) -> (N, 2C, H/2, W/2), rounded up (He et al. 2016, arXiv 1512.03385)."""
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
@@ -78,14 +78,15 @@ class ResidualBlock(nn.Module):
 
 
 class NasBench201Network(nn.Module):
-    """`layers` cells in three stages for small images, called as `zoo.models.conv.CifarNetwork`.
+    """`layers` cells in three stages for small images, with the interface of
+    `zoo.models.conv.CifarNetwork`.
 
-    Residual blocks stand at 1/3 and 2/3 of the depth.  The auxiliary head, which the release
-    does not have, reads what the second one gives.
+    Residual blocks are at 1/3 and 2/3 of the depth.  The auxiliary head, which the release lacks,
+    reads the output of the second one.
     """
 
-    kind: Literal["nasbench201"] = "nasbench201"  # as `zoo.create_model` calls it
-    facts: dict[str, Any] = {}  # of the weights that `create_model` loaded (`PretrainedWeights`)
+    kind: Literal["nasbench201"] = "nasbench201"  # its name in `zoo.create_model`
+    facts: dict[str, Any] = {}  # metadata of loaded weights (`PretrainedWeights`)
 
     def __init__(self, genotype: NasBench201Genotype, channels: int, layers: int,
                  num_classes: int, in_channels: int = 3, auxiliary: bool = False,
@@ -119,8 +120,8 @@ class NasBench201Network(nn.Module):
                 module.probability = probability
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """(N, in_channels, H, W) normalized images -> logits (N, num_classes), and in training
-        mode with `auxiliary` the auxiliary head's too."""
+        """Normalized images (N, in_channels, H, W) -> logits (N, num_classes); in training mode
+        with `auxiliary`, a pair with the auxiliary head's logits."""
         state, auxiliary = self.stem(images), None
         for place, module in enumerate(self.cells):
             state = module(state)

@@ -3,15 +3,11 @@
 Follows the figures of Liu et al. 2019 (arXiv 1806.09055): the inputs are c_{k-2} and c_{k-1}, the
 output is c_{k}.  Nodes are numbered as in `Genotype(...)`, with intermediate nodes 2, 3, ... after
 the two inputs.  In a recurrent cell the inputs are x_t and h_{t-1}, and node 0 is the gated initial
-state.  In a hierarchical cell and its motifs node 0 is the input, and a node concatenates its
-edges.
+state.  In the other kinds node 0 is the input: a node of a hierarchical cell or motif concatenates
+its edges, a node of a NAS-Bench-201 cell sums them, without drawing `none` edges.
 
-In a hierarchical cell and its motifs node 0 is the input and a node the concatenation of its edges;
-in a NAS-Bench-201 cell node 0 is the input too, a node is the sum of its edges, and 'none' edges
-are not drawn.
-
-Light colors are attributes and a media query replaces them in dark mode, so drawings work as an
-<img>, under a strict Content-Security-Policy, and in programs without CSS.
+Light colors are attributes, replaced by a media query in dark mode, so drawings work as an <img>,
+under a strict Content-Security-Policy, and in programs without CSS.
 """
 
 from __future__ import annotations
@@ -57,13 +53,13 @@ _PARTS = {
     "ink": ("fill", "#1d2530", "#e8ecf2"),
     "quiet": ("fill", "#596473", "#a9b3c0"),
 }
-_ONE_INPUT = ("hierarchical", "nasbench201")  # kinds of cells that read only the one before
+_ONE_INPUT = ("hierarchical", "nasbench201")  # kinds that read only the previous cell
 _INPUT = (("#2f3a48", "#2f3a48", "#ffffff"), ("#d9dfe8", "#d9dfe8", "#10151c"))
 _NODE = (("#ffffff", "#2f3a48", "#1d2530"), ("#1a2029", "#d9dfe8", "#e8ecf2"))
 
 
 def svg(genotype: Genotype, title: str, only: str | None = None) -> str:
-    """Draw the cells of `genotype` as the text of an SVG file, with a `title`, which may be ''.
+    """Draw the cells of `genotype`; return the text of an SVG file.  The `title` may be empty.
 
     `only` selects a single cell ("normal", "reduce", "recurrent", "cell").
     """
@@ -127,7 +123,7 @@ def _side_by_side(widths: Sequence[float], heights: Sequence[float]
                   ) -> tuple[list[Point], float, float]:
     """Arrange drawings: the first on the left, the others next to it in up to two columns.
 
-    Returns the upper left corners, and the right and lower end of all drawings.
+    Returns the upper left corners, and the right and bottom edges of the whole.
     """
     x, columns = _MARGIN + widths[0] + _CELL_GAP, min(2, len(widths) - 1)
     y, below = _MARGIN + _HEADING - 14, heights[0]

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-_WITH_COUNTS = 25  # largest number of classes with counts in the squares
+_WITH_COUNTS = 25  # most classes for which squares show counts
 
 
 def to_csv(confusion: np.ndarray, labels: Sequence[str]) -> str:
@@ -48,7 +48,7 @@ def to_svg(confusion: np.ndarray, labels: Sequence[str], title: str) -> str:
     for row in range(count):
         for column in range(count):
             if not confusion[row, column] and count > _WITH_COUNTS:
-                continue  # a thousand classes would give a million squares
+                continue  # skip empty squares: 1,000 classes have a million
             parts.append(_square(left + column * side, top + row * side, side,
                                  int(confusion[row, column]), float(shares[row, column]),
                                  f"{labels[row]} predicted as {labels[column]}",

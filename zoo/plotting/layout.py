@@ -19,12 +19,12 @@ _PILL_GAP = 5
 _LANE = 8
 _ITEM_GAP = 14
 _DROP = 15  # between an operation's label and its node
-_ROW_GAP = 26  # minimum space between rows, where lines run sideways
+_ROW_GAP = 26  # minimum space between rows, for sideways lines
 _ROW_HEIGHT = PILL_HEIGHT + _DROP + 2 * RADIUS
 _MOST_MOVES = 2000  # far more than any published cell needs
 _PILLS_IN_ROW = 4  # keeps two cells side by side readable on a page
 
-#: node -> its edges, an operation (or '' for a plain line) and the node it reads
+#: node -> its edges: an operation ('' for a plain line) and the source node
 Graph = dict[str, list[tuple[str, str]]]
 Point = tuple[float, float]
 
@@ -60,7 +60,7 @@ class Layout:
 
 
 def pill_width(operation: str) -> float:
-    """The width of an operation's label; that of a node for a plain line."""
+    """The width of an operation's label, or of a node for a plain line."""
     return len(operation) * _CHARACTER + 11 if operation else 2 * RADIUS
 
 
@@ -132,7 +132,7 @@ class _Placing:
                     self.rows = before
 
     def _moves(self) -> Iterator[Callable[[], None]]:
-        """The moves: an item to another place in its row, or two nodes exchanged in every row."""
+        """The moves: relocate an item within its row, or swap two nodes in every row."""
         for number in range(1, self.count):
             for start, end in permutations(range(len(self.rows[number])), 2):
                 yield lambda n=number, s=start, e=end: self.rows[n].insert(e, self.rows[n].pop(s))
@@ -147,7 +147,7 @@ class _Placing:
                 row[i], row[j] = row[j], row[i]
 
     def _cost(self) -> float:
-        """The cost: mainly crossings, then sideways lengths of edges, then the order of nodes."""
+        """The cost: crossings first, then horizontal lengths of edges, then the order of nodes."""
         centers = [_packed(row) for row in self.rows]
         cost = 0.0
         for row in self.rows:
@@ -175,7 +175,7 @@ class _Placing:
             if item.is_lane:
                 segments.append((source_x(item.node), center, item, None))
                 continue
-            # Operations are ordered by their sources, so that their lines do not cross.
+            # Sorting operations by source avoids crossings.
             edges = sorted(self.graph[item.node], key=lambda edge: source_x(edge[1]))
             left = center - self._width(item.node) / 2
             for operation, source in edges:
@@ -188,11 +188,11 @@ class _Placing:
     # --- coordinates -----------------------------------------------------------------------
 
     def _centers(self) -> list[_Centers]:
-        """x of every item: close to its connected items, without overlapping its neighbors."""
+        """x of every item, close to its connected items and not overlapping its neighbors."""
         centers = [_packed(row) for row in self.rows]
         for sweep in range(30):
             for row in range(self.count) if sweep % 2 == 0 else reversed(range(self.count)):
-                # A pull to the center keeps the drawing narrow; strong pulls straighten lanes.
+                # Pulling to the center keeps the drawing narrow; strong pulls straighten lanes.
                 pulls = {(item.node, item.is_lane): [(0.0, 0.3)] for item in self.rows[row]}
                 if row:
                     for top, bottom, item, edge in self._segments(row, centers):
@@ -212,7 +212,7 @@ class _Placing:
         return [{key: x - left for key, x in row.items()} for row in centers]
 
     def _tops(self, centers: list[_Centers]) -> list[float]:
-        """y of the top of every row, with more space where lines run far sideways."""
+        """y of the top of every row, with more space for long sideways lines."""
         tops: list[float] = [-PILL_HEIGHT - _DROP]  # the first row has nodes only, no operations
         for row in range(1, self.count):
             sideways = max((abs(top - x) for top, x, *_ in self._segments(row, centers)),

@@ -1,12 +1,11 @@
-"""Training-free scores of networks at initialization, one per file, by the name `--score` takes.
+"""Training-free scores (zero-cost proxies) of networks at initialization, one per file.
 
-A score ranks cells without training them: more is meant to be better.  Parameters and
-multiply-adds are scores too, and the ones to beat (White et al. 2022, "A Deeper Look at Zero-Cost
-Proxies for Lightweight NAS").  Names and conventions are those of NAS-Bench-Suite-Zero
-(Krishnakumar et al. 2022, arXiv 2210.03230), which took most of them from Abdelfattah et al. 2021
-(arXiv 2101.08134).
+A score ranks cells without training; higher is meant to be better.  Parameters and multiply-adds
+are scores too, as baselines (White et al. 2022, "A Deeper Look at Zero-Cost Proxies for Lightweight
+NAS").  Names and conventions follow NAS-Bench-Suite-Zero (Krishnakumar et al. 2022, arXiv
+2210.03230), which took most of them from Abdelfattah et al. 2021 (arXiv 2101.08134).
 
-The table imports nothing: `zoo score --help` answers without torch.
+This module does not import torch, so `zoo score --help` is fast.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """Where a score is defined, what it looks at, and where it was published.
+    """Where a score is defined, its inputs, and its paper.
 
-    `reads` is what it depends on: "shapes" (the network is not run), "weights" (with an input of
-    its own), "images" of a batch, or "labels" (the images and their labels).
+    `reads` names its inputs: "shapes" (the network is not run), "weights" (on a synthetic input),
+    "images" of a batch, or "labels" (images and labels of a batch).
     """
 
     module: str
@@ -41,7 +40,7 @@ class Score:
     reads: Literal["shapes", "weights", "images", "labels"]
 
     def load(self) -> Callable[[nn.Module, Batch, torch.Generator], float]:
-        """Its function `measure`, which may change the network that it is given."""
+        """The score's function `measure`, which may modify its network."""
         return importlib.import_module(f"zoo.scores.{self.module}").measure
 
 
@@ -64,33 +63,33 @@ SCORES = {
                      "Lopes et al. 2021 (arXiv 2102.08099), section 3", "labels"),
     "grad_norm": Score("grad_norm", "norms of the gradients of the loss",
                        "Abdelfattah et al. 2021 (arXiv 2101.08134), section 3.1", "labels"),
-    "snip": Score("snip", "absolute change of the loss where weights are removed",
+    "snip": Score("snip", "absolute change of the loss when weights are removed",
                   "Lee et al. 2019 (arXiv 1810.02340), section 4.1", "labels"),
-    "plain": Score("plain", "signed change of the loss where weights are removed",
+    "plain": Score("plain", "signed change of the loss when weights are removed",
                    "Mozer & Smolensky 1989, as in Abdelfattah et al. 2021 (arXiv 2101.08134)",
                    "labels"),
-    "grasp": Score("grasp", "change of the gradient's norm where weights are removed",
+    "grasp": Score("grasp", "change of the gradient's norm when weights are removed",
                    "Wang et al. 2020 (arXiv 2002.07376), section 4", "labels"),
     "fisher": Score("fisher", "Fisher information of the channels",
                     "Turner et al. 2020 (arXiv 1906.04113), section 3", "labels"),
 }
 
-#: Always shown beside the others.
+#: Always shown with the other scores.
 BASELINES = ("params", "flops")
 
 
 def chosen(names: Iterable[str] | None) -> list[str]:
-    """The scores named, "all" for every one, the baselines for None; each once.
+    """The distinct `names`; "all" selects every score, None the baselines.
 
-    Raises ValueError for an unknown one, with the nearest name.
+    Raises ValueError for an unknown name, suggesting the nearest.
 
     Examples:
         >>> from zoo.scores import chosen
         >>> chosen(["nwot", "params", "nwot"])
         ['nwot', 'params']
     """
-    wanted = list(BASELINES if names is None else names)
-    for name in wanted:
+    names = list(BASELINES if names is None else names)
+    for name in names:
         if name not in SCORES and name != "all":
             raise ValueError(f"unknown score {choices(name, (*SCORES, 'all'))}")
-    return list(dict.fromkeys(SCORES if "all" in wanted else wanted))
+    return list(dict.fromkeys(SCORES if "all" in names else names))

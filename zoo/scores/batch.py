@@ -1,4 +1,4 @@
-"""The images that a score looks at: some of a data set, or noise where there is none."""
+"""Batches for scores: images of a data set, or Gaussian noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.data.transforms import normalize
 
 @dataclass(frozen=True)
 class Batch:
-    """`images` (N, C, H, W), normalized, and `labels` (N,), of `classes` classes."""
+    """Normalized `images` (N, C, H, W) and their `labels` (N,), out of `classes` classes."""
 
     images: Tensor
     labels: Tensor
@@ -29,7 +29,7 @@ class Batch:
 
 def random_batch(count: int = 32, image_shape: tuple[int, int, int] = (3, 32, 32),
                  classes: int = 10, seed: int = 0) -> Batch:
-    """Gaussian noise of mean 0 and deviation 1, with labels drawn uniformly.
+    """Standard Gaussian noise with uniformly random labels.
 
     Examples:
         >>> from zoo.scores.batch import random_batch
@@ -43,14 +43,14 @@ def random_batch(count: int = 32, image_shape: tuple[int, int, int] = (3, 32, 32
 
 
 def data_batch(data: ImageData, count: int = 32, seed: int = 0) -> Batch:
-    """`count` training images of `data`, drawn without replacement, not augmented.
+    """`count` training images of `data`, sampled without replacement, not augmented.
 
-    Raises DataError where there are fewer.
+    Raises DataError if `data` has fewer.
     """
     available = len(data.train.labels)
     if count > available:
         raise DataError(f"{data.name} has {available:,} training images, fewer than a batch of "
-                        f"{count:,}; take a smaller --batch-size")
+                        f"{count:,}; use a smaller --batch-size")
     drawn = np.sort(np.random.default_rng(seed).choice(available, count, replace=False))
     images = torch.from_numpy(np.ascontiguousarray(data.train.images[drawn])).permute(0, 3, 1, 2)
     return Batch(normalize(images.float(), data.mean, data.std),

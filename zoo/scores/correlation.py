@@ -1,4 +1,4 @@
-"""How alike two rankings are: Spearman's and Kendall's coefficients with bootstrap intervals.
+"""Rank correlation: Spearman's and Kendall's coefficients with bootstrap intervals.
 
 Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13: percentile intervals over
 resampled cells.
@@ -16,7 +16,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Correlation:
-    """A coefficient of `count` pairs and its 95 % interval; None where one side is constant."""
+    """A coefficient of `count` pairs and its 95 % interval; None if either side is constant."""
 
     value: float | None
     low: float | None
@@ -71,7 +71,7 @@ def _with_interval(first: Sequence[float], second: Sequence[float],
     for _ in range(RESAMPLES):
         chosen = generator.integers(count, size=count)
         one, other = x[chosen], y[chosen]
-        if one.min() < one.max() and other.min() < other.max():  # else it has none
+        if one.min() < one.max() and other.min() < other.max():  # else undefined
             drawn.append(coefficient(one, other))
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Correlation(coefficient(x, y), float(low), float(high), count)

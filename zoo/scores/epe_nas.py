@@ -1,8 +1,8 @@
 """EPE-NAS: correlation of the images' input gradients within each class.
 
-Lopes et al. 2021 (arXiv 2102.08099, section 3): for the images of each class, the correlation
-matrix S of their gradients gives e = sum log(|S| + k), and the score is the sum of |e| over the
-classes, as the paper has it for up to 100.
+Lopes et al. 2021 (arXiv 2102.08099, section 3): with the correlation matrix S of the gradients of
+a class, e = sum log(|S| + k); the score is the sum of |e| over the classes, the paper's form for up
+to 100 classes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ SMALL = 1e-5  # k
 
 
 def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> float:
-    """A class with a single image in the batch adds (almost) nothing."""
-    found = input_gradients(network, batch).double()
+    """Sum of |e|; a class with a single image in the batch adds almost nothing."""
+    gradients = input_gradients(network, batch).double()
     total = 0.0
     for label in batch.labels.unique():
-        correlation = torch.corrcoef(found[batch.labels == label]).abs()
+        correlation = torch.corrcoef(gradients[batch.labels == label]).abs()
         total += (correlation + SMALL).log().sum().abs().item()
     return total

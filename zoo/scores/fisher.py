@@ -1,8 +1,8 @@
 """Fisher information of the channels of every layer.
 
 Turner et al. 2020 (arXiv 1906.04113, BlockSwap, section 3), after Theis et al. 2018 (arXiv
-1801.05787): a channel's is the mean over the images of half the square of the sum over its
-pixels of activation times gradient; the score is the sum over all channels.
+1801.05787): for a channel, sum activation times gradient over the pixels, and average half its
+square over the images; the score is the sum over all channels.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Multiply-adds of one image in millions, as `zoo bench` counts them.
+"""Multiply-adds of one image in millions, counted as in `zoo bench`.
 
-The literature of scores calls the column `flops`; a multiply-add counts as one.
+The literature on scores calls them `flops`; a multiply-add counts as one.
 """
 
 from __future__ import annotations

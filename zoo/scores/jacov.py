@@ -1,7 +1,7 @@
-"""Jacobian covariance: how little the images' input gradients are correlated.
+"""Jacobian covariance: decorrelation of the input gradients of a batch.
 
-Mellor et al. 2020 (the first version of arXiv 2006.04647, section 3): with the eigenvalues v of
-the correlation matrix of the gradients by N images, -sum_i (log(v_i + k) + 1 / (v_i + k)).
+Mellor et al. 2020 (first version of arXiv 2006.04647, section 3): with the eigenvalues v of the
+correlation matrix of the N images' gradients, -sum_i (log(v_i + k) + 1 / (v_i + k)).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SMALL = 1e-5  # k
 
 
 def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> float:
-    """Higher for less correlated gradients; needs at least two images."""
+    """The score, higher for less correlated gradients; needs at least two images."""
     values = torch.linalg.eigvalsh(torch.corrcoef(input_gradients(network, batch).double()))
     values = values.clamp(min=0) + SMALL
     return -(values.log() + 1 / values).sum().item()

@@ -1,7 +1,7 @@
 """L2-norm: the sum of the Euclidean norms of all layers' weights.
 
 A baseline of Abdelfattah et al. 2021 (arXiv 2101.08134).  With the usual initialization a layer's
-norm depends on its width alone, so that this counts layers.
+norm depends only on its width, so the score roughly counts layers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What scores of weights and of gradients share: the weights, the loss, the ReLUs.
+"""Shared parts of the scores: weights, loss, gradients and activations.
 
-As in Abdelfattah et al. 2021 (arXiv 2101.08134), the weights are those of convolutions and
-linear layers, not the biases, nor the scale of batch-norm, whose statistics are those of the batch.
+As in Abdelfattah et al. 2021 (arXiv 2101.08134), weights are those of convolutions and linear
+layers, without biases and the affine parameters of batch-norm.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def weighted(network: nn.Module) -> list[nn.Conv2d | nn.Linear]:
 
 
 def weights(network: nn.Module) -> list[Tensor]:
-    """Their weights."""
+    """The weights of the convolutions and linear layers."""
     return [module.weight for module in weighted(network)]
 
 
@@ -32,16 +32,17 @@ def loss(network: nn.Module, batch: Batch) -> Tensor:
 
 
 def gradients(of: Tensor, values: list[Tensor], higher: bool = False) -> list[Tensor]:
-    """The gradients by `values`, zero for one without influence; `higher` ones can be taken."""
-    found = torch.autograd.grad(of, values, create_graph=higher, allow_unused=True)
+    """The gradients of `of` with respect to `values`, zero for unused ones; `higher` makes them
+    differentiable."""
+    results = torch.autograd.grad(of, values, create_graph=higher, allow_unused=True)
     return [torch.zeros_like(value) if gradient is None else gradient
-            for value, gradient in zip(values, found)]
+            for value, gradient in zip(values, results)]
 
 
 @contextlib.contextmanager
 def seen_by(network: nn.Module, kind: type[nn.Module], see: Callable[[Tensor], None]
             ) -> Iterator[None]:
-    """Call `see` with every input of every module of a `kind` during the block."""
+    """Within the block, call `see` with every input of every module of type `kind`."""
     hooks = [module.register_forward_pre_hook(lambda _, inputs: see(inputs[0]))
              for module in network.modules() if isinstance(module, kind)]
     try:
@@ -52,15 +53,15 @@ def seen_by(network: nn.Module, kind: type[nn.Module], see: Callable[[Tensor], N
 
 
 def in_memory_order(x: Tensor) -> Tensor:
-    """(N, ...) -> (N, values of an image), the values in the order in which they lie: no copy of
-    images whose channels lie last."""
+    """Flatten (N, ...) to (N, values per image) in memory order, without copying channels-last
+    images."""
     if x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last):
         x = x.permute(0, 2, 3, 1)
     return x.flatten(1)
 
 
 def input_gradients(network: nn.Module, batch: Batch) -> Tensor:
-    """The gradient of the sum of an image's logits by its pixels, (N, C * H * W)."""
+    """The gradient of the sum of each image's logits with respect to its pixels, (N, C * H * W)."""
     images = batch.images.clone().requires_grad_()
-    (found,) = torch.autograd.grad(network(images).sum(), images)
-    return found.flatten(1)
+    (gradient,) = torch.autograd.grad(network(images).sum(), images)
+    return gradient.flatten(1)

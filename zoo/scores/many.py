@@ -1,6 +1,6 @@
-"""Scores of many cells, one after another, kept in a file so that an interrupted run goes on.
+"""Scores of many cells, stored in a file so that an interrupted run can resume.
 
-The file holds JSON lines: what was scored and how, then a line for each cell.
+The file is JSON Lines: a header with the cells and settings, then a line per cell.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from zoo.scores.scoring import CellScores, Setting, finite, score_cell
 
 
 class ScoresFileError(ValueError):
-    """A file of scores that cannot go on; the message says what to do."""
+    """A file of scores that cannot be resumed; the message names the remedy."""
 
 
 def score_cells(genotypes: Sequence[Genotype], setting: Setting, names: Iterable[str] | None,
                 kept: Path | None = None, described: dict[str, Any] | None = None,
                 report: Callable[[int, int], None] = lambda done, total: None
                 ) -> list[CellScores]:
-    """The scores of all cells, in their order; `report(done, total)` is called after each.
+    """The scores of all cells, in order; calls `report(done, total)` after each.
 
-    With `kept` each cell's scores are written there at once, and those already there are read
-    instead of computed.  `described` is what else they depend on, such as the data, in the types
-    of JSON.  Raises ScoresFileError where the file holds something else.
+    The file `kept` receives each cell's scores immediately; scores that it already holds are not
+    computed again.  `described` holds whatever else the scores depend on, such as the data, as JSON
+    values.  Raises ScoresFileError if the file holds other contents.
     """
     wanted = chosen(names)
     cells = hashlib.sha256("\n".join(map(str, genotypes)).encode()).hexdigest()
@@ -50,27 +50,27 @@ def score_cells(genotypes: Sequence[Genotype], setting: Setting, names: Iterable
 
 
 def _read(path: Path, head: dict[str, Any], most: int) -> list[CellScores]:
-    """The cells that `path` has already; begins the file where there is none."""
+    """The scores already in `path`; starts the file if it is missing or empty."""
     if not path.exists() or not path.stat().st_size:
         append_line(path, head)
         return []
     lines = path.read_bytes().splitlines(keepends=True)
-    lines = [line for line in lines if line.endswith(b"\n")]  # the last was cut off by a kill
+    lines = [line for line in lines if line.endswith(b"\n")]  # a kill may truncate the last
     try:
         first, *rows = [json.loads(line) for line in lines]
         done = [CellScores({name: _number(row["values"][name]) for name in head["scores"]},
                            {name: float(row["seconds"][name]) for name in head["scores"]})
                 for row in rows] if first == head else None
     except (ValueError, KeyError, TypeError):
-        raise ScoresFileError(f"{path} does not hold scores, or is damaged; name another file "
-                              "with -o") from None
+        raise ScoresFileError(f"{path} is damaged or not a file of scores; choose another one with "
+                              "-o") from None
     if done is None:
-        raise ScoresFileError(f"{path} holds scores of other cells or settings; name another file "
-                              "with -o, or repeat the settings that it began with")
+        raise ScoresFileError(f"{path} holds scores of other cells or settings; choose another one "
+                              "with -o, or use the settings it was started with")
     keep_lines(path, len(lines))
     return done[:most]
 
 
 def _number(value: Any) -> float:
-    """What `finite` has written; a score that a network lacks ranks below all others."""
+    """The inverse of `finite`; an undefined score ranks lowest."""
     return float("-inf") if value is None else float(value)

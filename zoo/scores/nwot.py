@@ -1,7 +1,7 @@
-"""NWOT: the log-determinant of the kernel of ReLU codes, without training.
+"""NWOT (NAS without training): the log-determinant of the kernel of ReLU codes.
 
-Mellor et al. 2021 (arXiv 2006.04647, section 3): the code of an image says which ReLUs are on;
-K[i, j] is the number of ReLUs on which the images i and j agree, N_A - d_H(c_i, c_j), and the
+Mellor et al. 2021 (arXiv 2006.04647, section 3): the binary code of an image marks its active
+ReLUs; K[i, j] = N_A - d_H(c_i, c_j) is the number of ReLUs on which images i and j agree, and the
 score is log |K|.
 """
 
@@ -16,7 +16,7 @@ from zoo.scores.layers import in_memory_order, seen_by
 
 @torch.no_grad()
 def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> float:
-    """log |K|; -inf where two images have one code, or there is no ReLU."""
+    """log |K|; -inf if two images have the same code, or the network has no ReLU."""
     count = len(batch.images)
     kernel = torch.zeros(count, count, dtype=torch.float64)
 

@@ -1,4 +1,4 @@
-"""Parameters in millions, as `zoo bench` counts them: without the auxiliary head."""
+"""Parameters in millions without the auxiliary head, counted as in `zoo bench`."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from zoo.scores.batch import Batch
 
 
 def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> float:
-    """Millions of trained values."""
+    """Millions of trainable parameters."""
     return parameters(network) / 1e6

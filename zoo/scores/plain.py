@@ -1,4 +1,4 @@
-"""Plain: the signed change of the loss where weights are removed, to the first order.
+"""Plain: the signed first-order change of the loss when weights are removed.
 
 Mozer & Smolensky 1989 (Skeletonization), as in Abdelfattah et al. 2021 (arXiv 2101.08134).
 """

@@ -1,4 +1,4 @@
-"""Scores of a network, and of a cell: its network with random weights, for one or several seeds."""
+"""Scores of a network, and of a cell as the mean over networks of several seeds."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from zoo.scores.layers import weighted
 
 def score(network: nn.Module, batch: Batch, names: Iterable[str] | None = None, seed: int = 0
           ) -> dict[str, float]:
-    """The scores `names` of an image classifier on a batch; more is meant to be better.
+    """The scores `names` of an image classifier on a batch; higher is meant to be better.
 
-    The network, which gives logits (N, classes), stays as it is, and so do torch's generators.  It
-    is scored in training mode: batch-norm takes the statistics of the batch, drop-path and the
-    auxiliary head are off.  `seed` is that of scores with random numbers of their own.
+    The network, which returns logits (N, classes), and torch's generators stay unchanged.  Scoring
+    runs in training mode, with the batch statistics in batch-norm, and without drop-path and the
+    auxiliary head.  `seed` seeds scores that draw random numbers.
 
     Raises ValueError for an unknown score.
 
@@ -50,14 +50,14 @@ def _measured(network: nn.Module, batch: Batch, name: str, seed: int) -> float:
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Torch's generator of the CPU seeded, and put back afterwards."""
+    """Seed torch's CPU generator, and restore it afterwards."""
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         yield
 
 
 def _prepared(network: nn.Module) -> nn.Module:
-    """A copy of the network for a score to change."""
+    """A copy of the network that a score may modify."""
     own = copy.deepcopy(network).train()
     for value in own.parameters():
         value.requires_grad_()
@@ -67,7 +67,7 @@ def _prepared(network: nn.Module) -> nn.Module:
         elif isinstance(module, nn.Dropout):
             module.p = 0.0
     if getattr(own, "auxiliary_head", None) is not None:
-        setattr(own, "auxiliary_head", None)  # noqa: B010 - a module of any kind
+        setattr(own, "auxiliary_head", None)  # noqa: B010 - nn.Module does not declare it
     own.cpu()
     for module in weighted(own):
         if module.weight.dim() == 4:
@@ -75,19 +75,19 @@ def _prepared(network: nn.Module) -> nn.Module:
     return own
 
 
-#: Of "cifar" networks, by the kind of cell: the network of NAS-Bench-301 (Zela et al. 2022, arXiv
-#: 2008.09777), and the small model of hierarchical cells (Liu et al. 2018, arXiv 1711.00436).
+#: Default sizes of "cifar" networks by kind of cell: NAS-Bench-301's network (Zela et al. 2022,
+#: arXiv 2008.09777), and the small model of hierarchical cells (Liu et al. 2018, arXiv 1711.00436).
 SIZES = {"conv": {"channels": 32, "layers": 8}, "hierarchical": {"channels": 16, "layers": 3}}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The networks whose scores stand for a cell, and the images that they look at.
+    """The networks and batches that score a cell.
 
-    Without `network` it is "cifar", or that of the kind of cell; without sizes a "cifar" network
-    has those of `SIZES`, and any other its published ones.  `batch` gives the batch of a seed.
-    Each of the seeds `seed` to `seed + seeds - 1` initializes a network and draws a batch; scores
-    are means over them.
+    `network` defaults to that of the kind of cell, or "cifar"; sizes default to `SIZES` for a
+    "cifar" network, else to the published ones.  `batch` returns the batch of a seed.  Each of the
+    seeds `seed` to `seed + seeds - 1` initializes a network and draws a batch; scores are their
+    means.
     """
 
     network: str | None = None
@@ -114,7 +114,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class CellScores:
-    """Mean scores of a cell and the seconds that each took."""
+    """Mean scores of a cell, and the seconds of each."""
 
     values: dict[str, float]
     seconds: dict[str, float]
@@ -132,14 +132,14 @@ def score_cell(genotype: Genotype, setting: Setting, names: Iterable[str] | None
         {'params': 0.002798}
     """
     if genotype.kind == "recurrent":
-        raise ValueError("scores are of image networks, and a recurrent cell has none")
-    wanted = chosen(names)
-    sums, seconds = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, 0.0)
+        raise ValueError("a recurrent cell has no image network to score")
+    names = chosen(names)
+    sums, seconds = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
     for seed in range(setting.seed, setting.seed + setting.seeds):
         batch = setting.batch(seed)
         with _seeded(seed):
             network = setting.build(genotype, batch)
-        for name in wanted:
+        for name in names:
             began = time.perf_counter()
             sums[name] += _measured(network, batch, name, seed)
             seconds[name] += time.perf_counter() - began
@@ -147,5 +147,5 @@ def score_cell(genotype: Genotype, setting: Setting, names: Iterable[str] | None
 
 
 def finite(value: float) -> float | None:
-    """A score for JSON: None where the network has none (-inf or NaN)."""
+    """A score for JSON, None if it is undefined (-inf or NaN)."""
     return value if math.isfinite(value) else None

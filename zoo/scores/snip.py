@@ -1,8 +1,7 @@
-"""SNIP: how much the loss changes where weights are removed.
+"""SNIP: the absolute change of the loss when weights are removed.
 
-Lee et al. 2019 (arXiv 1810.02340, section 4.1): the saliency of a weight is |w * dL/dw|, here
-not divided by their sum, which is the score (Abdelfattah et al. 2021, arXiv 2101.08134, section
-3.1).
+Lee et al. 2019 (arXiv 1810.02340, section 4.1): the saliency of a weight is |w * dL/dw|; the score
+is their sum, not normalized (Abdelfattah et al. 2021, arXiv 2101.08134, section 3.1).
 """
 
 from __future__ import annotations

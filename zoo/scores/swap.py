@@ -1,8 +1,8 @@
 """SWAP: the number of sample-wise activation patterns of a batch.
 
-Peng et al. 2024 (arXiv 2403.04161, SWAP-NAS, section 3): every ReLU has a pattern, the images of
-the batch for which it is on; the score is the number of different patterns.  N images have at
-most 2^N, so that small batches tell small networks apart only.
+Peng et al. 2024 (arXiv 2403.04161, SWAP-NAS, section 3): the pattern of a ReLU is the set of images
+that activate it; the score is the number of distinct patterns.  N images allow at most 2^N, so a
+small batch distinguishes only small networks.
 """
 
 from __future__ import annotations

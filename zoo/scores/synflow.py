@@ -1,10 +1,10 @@
-"""SynFlow: the synaptic flow through all paths from input to output, its logarithm.
+"""SynFlow: the logarithm of the synaptic flow through all paths from input to output.
 
 Tanaka et al. 2020 (arXiv 2006.05467, sections 4 and 6): with R = 1^T (prod_l |w_l|) 1, the
-saliency of a weight is w * dR/dw; the score is the sum over all of them (Abdelfattah et al. 2021,
-arXiv 2101.08134, section 3.1), its logarithm as in NAS-Bench-Suite-Zero.  R is the sum of the
-logits of one image of ones in a network of absolute values, in float64; batch-norm is left out,
-since it would undo the scale that R measures.
+saliency of a weight is w * dR/dw; the score is their sum (Abdelfattah et al. 2021, arXiv
+2101.08134, section 3.1), here its logarithm, as in NAS-Bench-Suite-Zero.  R is the sum of the
+logits for an image of ones in a network of absolute weights, in float64; batch-norm is skipped,
+since it would cancel the scale that R measures.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from zoo.scores.layers import gradients, weighted, weights
 
 
 def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> float:
-    """log of the sum of w * dR/dw; -inf where nothing flows."""
+    """log of the sum of w * dR/dw; -inf if the flow is zero."""
     network.double()
-    for module in weighted(network):  # faster so in float64
+    for module in weighted(network):  # contiguous is faster in float64
         module.weight.data = module.weight.data.contiguous()
     with torch.no_grad():
         for value in network.parameters():

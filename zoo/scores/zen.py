@@ -1,9 +1,9 @@
-"""Zen-Score: how far the features move with the input, for Gaussian weights.
+"""Zen-Score: the sensitivity of the features to the input, with Gaussian weights.
 
-Lin et al. 2021 (arXiv 2102.01063, Zen-NAS, algorithm 1): weights and images x from N(0, 1), the
-features f before global pooling, D = E ||f(x) - f(x + a e)|| for e from N(0, 1) and a = 0.01, and
-for each batch-norm the mean variance of its channels; log D + sum_l log sigma_l undoes the
-scaling by batch-norm.  The expectation is that over a batch.
+Lin et al. 2021 (arXiv 2102.01063, Zen-NAS, algorithm 1): weights and images x are drawn from
+N(0, 1), and D = E ||f(x) - f(x + a e)|| for the features f before global pooling, e from N(0, 1)
+and a = 0.01.  The score is log D + sum_l log sigma_l, which compensates the scaling by batch-norm l
+with mean channel variance sigma_l^2.  The expectation is over a batch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STEP = 0.01  # a
 
 @torch.no_grad()
 def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> float:
-    """log D + sum of log sigma; of `batch` only the shape counts."""
+    """log D + sum of log sigma; uses only the shape of `batch`."""
     for module in weighted(network):
         module.weight.copy_(torch.randn(module.weight.shape, generator=generator))
         if module.bias is not None:
@@ -42,7 +42,7 @@ def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> flo
 
 
 def _features(network: nn.Module, images: Tensor) -> Tensor:
-    """What goes into the last global pooling; the output of a network without one."""
+    """The input of the last global pooling, or the output of a network without one."""
     seen: list[Tensor] = []
     with seen_by(network, nn.AdaptiveAvgPool2d, seen.append):
         output = network(images)

@@ -340,7 +340,7 @@ def test_bananas_tries_nothing_twice_and_prefers_what_is_good():
 @pytest.mark.parametrize("settings, kind", [
     ({"initial": 9}, LocalSearchSettings), ({"initial": 9}, BananasSettings)])
 def test_more_cells_to_begin_with_than_candidates_are_refused(settings, kind):
-    with pytest.raises(ValueError, match="8 candidates are fewer than the 9 to begin with"):
+    with pytest.raises(ValueError, match="8 candidates are fewer than the 9 initial cells"):
         kind(candidates=8, wave=1, **settings)
 
 
@@ -436,13 +436,13 @@ def test_what_a_warm_start_refuses():
         SampleSettings(4, 4, warm_start="hot")
     with pytest.raises(ValueError, match="unknown score 'nwott'; did you mean nwot"):
         SampleSettings(4, 4, scores="nwott")
-    with pytest.raises(ValueError, match="scores names none"):
+    with pytest.raises(ValueError, match="scores is empty"):
         SampleSettings(4, 4, scores=" , ")
-    with pytest.raises(ValueError, match="of 3 cells scored no 4 can be trained"):
+    with pytest.raises(ValueError, match="3 scored cells are fewer than the 4 to train"):
         TrainingFreeSettings(4, 4, scored=3)
-    with pytest.raises(ValueError, match="warm_start is training-free here"):
+    with pytest.raises(ValueError, match="warm_start must be training-free"):
         TrainingFreeSettings(4, 4, warm_start="none")
     toy = Toy()
     toy.scorable = False
-    with pytest.raises(ValueError, match="which these candidates do not have; leave --warm-start"):
+    with pytest.raises(ValueError, match="scores image networks only; leave --warm-start"):
         Random(ConvSpace(), toy, SampleSettings(4, 4, warm_start="training-free"))

@@ -1,4 +1,4 @@
-"""The supernet of NAS-Bench-201: with a one-hot mixing it is the network of that cell."""
+"""The supernet of NAS-Bench-201: a one-hot mixing computes the network of that cell."""
 
 import random
 
@@ -23,7 +23,7 @@ def supernet():
 @pytest.mark.parametrize("genotype", [
     *(NasBench201Space().sample(random.Random(seed)) for seed in range(6)),
     NasBench201Genotype.of(*["none"] * 6)], ids=str)
-def test_with_one_cell_it_is_the_network_of_that_cell(genotype):
+def test_a_one_hot_mixing_computes_the_network_of_that_cell(genotype):
     net = supernet()
     model = build_network(genotype, "nasbench201", **SIZES).double().train()
     own = net.state_dict()
@@ -33,14 +33,14 @@ def test_with_one_cell_it_is_the_network_of_that_cell(genotype):
         if "layers" in parts:  # cells.0.layers.3.op.1.weight -> cells.0.layers.3.<column>.op...
             operation = genotype.operations[int(parts[3])]
             parts.insert(4, str(operations("nasbench201").index(operation)))
-        state[name] = own.get(".".join(parts), value)  # scales, shifts and statistics are its own
+        state[name] = own.get(".".join(parts), value)  # affine, statistics: its own
     model.load_state_dict(state)
     images = torch.rand(4, 3, 9, 9, dtype=torch.float64)
     mixing = one_hot(genotype, net.mixing())
     assert torch.allclose(net(images, mixing), model(images), rtol=0, atol=1e-10)
 
 
-def test_what_has_no_weight_is_not_computed_and_changes_nothing():
+def test_operations_of_weight_zero_are_not_computed():
     net = supernet()
     images = torch.rand(3, 3, 8, 8, dtype=torch.float64)
     mixing = {"cell": net.mixing()["cell"].detach()}
@@ -66,7 +66,7 @@ def test_alphas_get_the_gradient_of_the_loss():
                                                              abs=1e-7)
 
 
-def test_the_strongest_operation_of_every_edge_is_kept_none_too():
+def test_every_edge_keeps_its_strongest_operation_including_none():
     genotype = NasBench201Genotype.of("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3",
                                       "avg_pool_3x3", "none")
     table = one_hot(genotype, {"cell": torch.zeros(6, 5)})
@@ -81,6 +81,6 @@ def test_the_strongest_operation_of_every_edge_is_kept_none_too():
     (["skip_connect"] * 3 + ["none"] * 3, "every edge of the cell is parameter-free"),
     (["skip_connect"] * 3 + ["nor_conv_3x3"] * 3, None),
 ])
-def test_the_known_collapse_is_told(names, message):
+def test_a_collapse_is_warned_of(names, message):
     found = warnings(NasBench201Genotype.of(*names))
     assert found == ([] if message is None else [f"collapse: {message}"])

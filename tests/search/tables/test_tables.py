@@ -1,4 +1,4 @@
-"""Searches against a table: judged, resumed bit for bit, and never outside of the table."""
+"""Searches against a table: results, bit-for-bit resumption, proposals from the table only."""
 
 import csv
 import itertools
@@ -29,13 +29,13 @@ from zoo.runs.run_folder import RunError
 
 ON_TABLES = [name for name, entry in STRATEGIES.items()
              if not entry.shares_weights and entry.table_settings() is not None]
-#: All cells of three nodes: 125.
+#: All 125 cells of three nodes.
 WHOLE = [NasBench201Genotype.of(*names)
          for names in itertools.product(NASBENCH201_OPERATIONS, repeat=3)]
 
 
 def worth(genotype):
-    """Additive over the edges, so that a search has something to climb."""
+    """A figure that is additive over the edges, so a search can improve step by step."""
     order = ["none", "avg_pool_3x3", "skip_connect", "nor_conv_1x1", "nor_conv_3x3"]
     return sum((place + 1) * order.index(operation)
                for place, operation in enumerate(genotype.operations))
@@ -69,7 +69,7 @@ def carried_out(folder, config):
 
 
 @pytest.mark.parametrize("strategy", [name for name in ON_TABLES if name != "random"])
-def test_every_strategy_beats_random_search_where_there_is_something_to_climb(
+def test_every_strategy_beats_random_search_on_an_additive_figure(
         strategy, table, tmp_path):
     config, _ = planned(table, strategy, seeds=8, budget=60)
     carried_out(tmp_path / "run", config)
@@ -82,7 +82,7 @@ def test_every_strategy_beats_random_search_where_there_is_something_to_climb(
 
 
 @pytest.mark.parametrize("strategy", ON_TABLES)
-def test_a_line_says_what_its_seed_found(strategy, table):
+def test_a_row_describes_the_search_of_its_seed(strategy, table):
     config, truth = planned(table, strategy)
     row = seed_row(config, truth, strategy, 3)
     genotype = zoo.parse(row["genotype"])
@@ -98,7 +98,7 @@ def test_a_line_says_what_its_seed_found(strategy, table):
 
 
 @pytest.mark.parametrize("strategy", ON_TABLES)
-def test_a_run_that_was_killed_ends_with_the_same_bytes(strategy, table, tmp_path):
+def test_a_killed_run_resumes_to_the_same_bytes(strategy, table, tmp_path):
     config, _ = planned(table, strategy)
     whole = carried_out(tmp_path / "whole", config)
     shutil.copytree(tmp_path / "whole", tmp_path / "killed")
@@ -111,7 +111,7 @@ def test_a_run_that_was_killed_ends_with_the_same_bytes(strategy, table, tmp_pat
             for path in sorted((tmp_path / "killed").iterdir())} == whole
 
 
-def test_more_seeds_begin_with_the_same_ones(table, tmp_path):
+def test_a_row_does_not_depend_on_the_number_of_seeds(table, tmp_path):
     few = carried_out(tmp_path / "few", planned(table, seeds=3)[0])
     many = carried_out(tmp_path / "many", planned(table, seeds=5)[0])
     assert many[SEEDS].startswith(few[SEEDS]) and many[RANDOM].startswith(few[RANDOM])
@@ -119,10 +119,10 @@ def test_more_seeds_begin_with_the_same_ones(table, tmp_path):
     assert many[SEEDS].endswith(later[SEEDS])
 
 
-def test_another_table_than_the_run_began_with_is_refused(table, tmp_path):
+def test_resuming_with_a_changed_table_is_refused(table, tmp_path):
     start(tmp_path / "run", planned(table)[0])
     table.write_text(table.read_text() + "\n")
-    with pytest.raises(RunError, match="was started with another table than"):
+    with pytest.raises(RunError, match=r"whole\.csv has changed since .* was started; restore it"):
         run(tmp_path / "run")
 
 
@@ -150,7 +150,7 @@ def test_a_whole_table_is_searched_as_the_space_itself():
     random.Random(1).sample(WHOLE, 40),
     [ConvSpace().sample(random.Random(seed)) for seed in range(40)],
     WHOLE[:3], [WHOLE[0]]], ids=["some of a space", "of DARTS", "three", "one"])
-def test_nothing_outside_of_the_table_is_proposed(cells):
+def test_only_cells_of_the_table_are_proposed(cells):
     space, rng = TableSpace(cells), random.Random(0)
     for cell in cells:
         near = space.neighbors(cell)
@@ -162,7 +162,7 @@ def test_nothing_outside_of_the_table_is_proposed(cells):
         assert space.sample(rng) in cells
 
 
-def test_the_order_of_the_edges_of_a_node_is_no_distance():
+def test_the_order_of_a_nodes_edges_does_not_change_the_distance():
     cell = zoo.genotype("DARTS_V2")
     node, *rest = cell.normal.nodes
     turned = zoo.ConvGenotype(zoo.Cell([node[::-1], *rest], cell.normal.concat), cell.reduce)
@@ -193,7 +193,7 @@ def test_statistics_are_those_of_scipy():
     assert of_seeds(one[:1])["interval"] is None
 
 
-def test_a_curve_is_the_mean_of_what_was_best_after_each_look():
+def test_a_curve_is_the_mean_of_the_best_so_far():
     rows = [{"best": [[1, 5.0, 50.0], [3, 6.0, 60.0]]}, {"best": [[1, 5.0, 70.0]]}]
     mean, half = curve(rows, 4)
     assert mean.tolist() == [60, 60, 65, 65] and half[0] > half[2] > 0
@@ -206,21 +206,21 @@ def test_a_curve_is_the_mean_of_what_was_best_after_each_look():
     ({"look_at": "lok"}, "has no column 'lok'; did you mean look"),
     ({"judge_by": "jugde"}, "has no column 'jugde'; did you mean judge"),
     ({"look_at": None}, "--table needs --look-at COLUMN, .* has look, judge"),
-    ({"budget": 126}, "has 125 cells with figures, fewer than the 126 to .* take --budget 125"),
+    ({"budget": 126}, "has 125 cells with figures, fewer than the budget of 126; use --budget 125"),
     ({"budget": 0}, "--budget must be at least 1"),
     ({"seeds": 0}, "--seeds must be at least 1"),
     ({"strategy": "darts"}, "darts trains a supernet, .* choose --strategy random, evolution"),
-    ({"strategy": "hierarchical"}, "hierarchical searches a space that no table holds"),
+    ({"strategy": "hierarchical"}, "hierarchical searches a space without tables"),
     ({"strategy": "evolutoin"}, "unknown strategy 'evolutoin'; did you mean evolution"),
     ({"budget": 5}, "evolution starts with 10 cells, more than the budget of 5; .* --budget 10"),
     ({"budget": 9, "strategy": "bananas"},
      "bananas starts with 10 cells, more than the budget of 9"),
     ({"given": {"population": 40}}, "starts with 40 cells, more than the budget of 30"),
-    ({"given": {"candidates": 3}}, "are its --budget; leave --candidates out"),
+    ({"given": {"candidates": 3}}, "--budget sets the number of cells; leave --candidates out"),
     ({"given": {"warm_start": "training-free"}}, "--set warm_start belongs to a warm start"),
     ({"given": {"populaton": 3}}, "unknown setting 'populaton'; did you mean population"),
 ])
-def test_what_does_not_go_together_is_refused(options, message, table):
+def test_options_that_do_not_go_together_are_refused(options, message, table):
     with pytest.raises(ValueError, match=message):
         planned(table, **options)
 
@@ -237,7 +237,7 @@ def test_rows_without_a_figure_are_left_out(table, tmp_path):
 
 
 @pytest.mark.parametrize("limits", [["judge<=12"], ["judge<=20", "judge >= 6"]])
-def test_nothing_beyond_a_limit_is_proposed_or_the_best(limits, table, tmp_path):
+def test_cells_outside_a_limit_are_neither_proposed_nor_the_best(limits, table, tmp_path):
     low, high = (-1, 12) if len(limits) == 1 else (6, 20)
     config, truth = planned(table, limits=limits, budget=20)
     inside = [cell for cell in WHOLE if low <= worth(cell) <= high]
@@ -250,12 +250,12 @@ def test_nothing_beyond_a_limit_is_proposed_or_the_best(limits, table, tmp_path)
 
 
 @pytest.mark.parametrize("limit, message", [
-    ("judge<=-1", r"no cell of .*whole\.csv meets judge<=-1; the smallest there is 0"),
-    ("judge>=25", "the largest there is 24"),
+    ("judge<=-1", r"no cell of .*whole\.csv meets judge<=-1; the smallest figure is 0"),
+    ("judge>=25", "the largest figure is 24"),
     ("jugde<=3", "no column 'jugde'; did you mean judge"),
     ("judge=3", "--limit is COLUMN<=NUMBER or COLUMN>=NUMBER"),
     ("judge<=1.2.3", "--limit is COLUMN<=NUMBER"),
-    ("judge<=3", "cells with figures within the limits, fewer than the 30"),
+    ("judge<=3", "cells with figures within the limits, fewer than the budget of 30"),
 ])
 def test_limits_that_cannot_be_met_are_refused(limit, message, table):
     with pytest.raises(ValueError, match=message):
@@ -263,11 +263,11 @@ def test_limits_that_cannot_be_met_are_refused(limit, message, table):
 
 
 def test_limits_that_no_cell_meets_at_once_are_refused(table):
-    with pytest.raises(ValueError, match="meets judge<=3 and judge>=20 at once; widen one"):
+    with pytest.raises(ValueError, match="meets judge<=3 and judge>=20 at once; relax one"):
         planned(table, limits=["judge<=3", "judge>=20"])
 
 
-# --- what is typed --------------------------------------------------------------------------
+# --- commands -------------------------------------------------------------------------------
 
 
 def search(*words):
@@ -288,7 +288,7 @@ def test_from_the_command_to_the_comparison(table, tmp_path, monkeypatch):
     assert (tmp_path / folders[0] / "curve.svg").read_text().startswith("<?xml")
     assert "4 seeds" in search("list").stdout
     shown = search("show", folders[0]).stdout
-    assert shown.startswith("evolution against whole.csv: looks at look, judged by judge")
+    assert shown.startswith("evolution against whole.csv: searches by look, judged by judge")
     assert search("resume", folders[0]).stdout in shown
     compared = search("compare", *folders, "--json")
     facts = json.loads(compared.stdout)
@@ -301,10 +301,10 @@ def test_from_the_command_to_the_comparison(table, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("words, message", [
-    (["--seeds", "3"], "--seeds is for a search against a table; name its file with --table"),
+    (["--seeds", "3"], "--seeds applies only to a search against a table; add --table"),
     (["--table", "whole.csv", "--look-at", "look", "--data", "digits"],
-     "--data is for a search that trains; a search against a table trains nothing"),
-    (["--table", "whole.csv", "--look-at", "look", "--epochs", "3"], "--epochs is for a search"),
+     "--data does not apply to a search against a table, which trains nothing; leave it out"),
+    (["--table", "whole.csv", "--look-at", "look", "--epochs", "3"], "--epochs does not apply"),
     (["--table", "nowhere.csv", "--look-at", "look"], "nowhere.csv"),
 ])
 def test_options_that_do_not_go_together_write_nothing(words, message, table, tmp_path,
@@ -315,9 +315,9 @@ def test_options_that_do_not_go_together_write_nothing(words, message, table, tm
     assert "Traceback" not in result.output and not (tmp_path / "runs").exists()
 
 
-def test_runs_on_other_tables_are_compared_separately(table, tmp_path):
+def test_runs_that_differ_in_an_option_are_not_compared(table, tmp_path):
     for name, options in (("a", {}), ("b", {"judge_by": "look"}), ("c", {"budget": 40})):
         carried_out(tmp_path / name, planned(table, **options)[0])
-    for other, message in (("b", "another column to be judged by"), ("c", "another --budget")):
+    for other, message in (("b", "differ in --judge-by"), ("c", "differ in --budget")):
         result = search("compare", tmp_path / "a", tmp_path / other)
         assert result.exit_code != 0 and message in result.output

@@ -22,7 +22,7 @@ RENAMED = """Genotype(
     normal_concat=[5, 4, 3, 2], {})"""
 
 
-def test_a_renamed_cell_is_known_again(tmp_path):
+def test_a_renumbered_cell_is_recognized(tmp_path):
     darts = str(zoo.genotype("DARTS"))
     reduce = darts[darts.index("reduce="):-1]
     (tmp_path / "mine.txt").write_text(RENAMED.format(reduce))
@@ -49,7 +49,7 @@ def test_the_nearest_cells_come_first():
     ids=lambda record: record.name)
 def test_every_published_cell_has_an_entry(record):
     if record.paper is None:
-        assert failed("cite", record.name).startswith(f"{record.name} comes from no paper; it")
+        assert failed("cite", record.name).startswith(f"{record.name} has no paper; its source")
         return
     entry = succeeded("cite", record.name)
     paper = record.paper
@@ -60,13 +60,13 @@ def test_every_published_cell_has_an_entry(record):
     assert (paper.url in entry) and ("eprint" in entry) == bool(paper.arxiv)
 
 
-def test_papers_are_told_apart_and_printed_once():
+def test_each_paper_is_printed_once():
     papers = {record.paper for record in registry.records() if record.paper}
     assert len({citation.key(paper) for paper in papers}) == len(papers)
     assert succeeded("cite", "DARTS", "DARTS_V2", "GDAS_V1").count("@") == 2
 
 
-def test_signs_of_tex_are_escaped():
+def test_special_characters_of_tex_are_escaped():
     paper = registry.Paper("50 % of A_B & C", "Ö. Ü. Ähm", 2020)
     assert citation.bibtex(paper).splitlines()[:2] == [
         "@misc{ahm202050,", r"  title = {{50 \% of A\_B \& C}},"]

@@ -1,4 +1,4 @@
-"""Cells that are the same but for names and dead edges, and how far apart others are."""
+"""Canonical forms of equivalent cells, and edit distances between others."""
 
 import itertools
 import random
@@ -17,7 +17,7 @@ PUBLISHED = [record for record in registry.records() if record.origin != "user"]
 
 
 def renamed(cell, order, first, random=random):
-    """The cell with its nodes in another order: `order[j]` is the new number of node first + j."""
+    """The cell with renumbered nodes: `order[j]` is the new number of node first + j."""
     place = {**{n: n for n in range(first)},
              **{first + j: new for j, new in enumerate(order)}}
     nodes = [None] * len(order)
@@ -31,7 +31,7 @@ def renamed(cell, order, first, random=random):
 
 
 def orders(cell, first):
-    """Every order of the nodes in which edges lead forward."""
+    """Every topological order of the nodes."""
     for order in itertools.permutations(range(first, first + len(cell.nodes))):
         if all(source < first or order[source - first] < order[j]
                for j, edges in enumerate(cell.nodes) for _, source in edges):
@@ -51,7 +51,7 @@ def shuffled(genotype, rng):
     record for record in PUBLISHED if record.genotype.kind in ("conv", "recurrent") and max(
         len(cell.nodes) for cell in record.genotype.cells().values()) <= 8],
     ids=lambda record: record.name)
-def test_names_of_nodes_and_the_order_of_edges_do_not_count(record):
+def test_node_numbers_and_the_order_of_edges_are_ignored(record):
     rng = random.Random(record.name)
     other = shuffled(record.genotype, rng)
     assert canonical(other) == canonical(record.genotype)
@@ -72,20 +72,20 @@ PLAIN = conv([[("sep_conv_3x3", 0)], [("skip_connect", 2), ("max_pool_3x3", 1)]]
 
 
 @pytest.mark.parametrize("nodes, concat", [
-    # `none`, alone and beside others.
+    # `none`, alone and with other edges.
     ([[("sep_conv_3x3", 0), ("none", 1)], [("skip_connect", 2), ("max_pool_3x3", 1)]], [3]),
-    # A node that nothing reads, and one that only that node reads.
+    # An unused node, and a node that only an unused node reads.
     ([[("sep_conv_3x3", 0)], [("skip_connect", 2), ("max_pool_3x3", 1)],
       [("dil_conv_3x3", 3)], [("skip_connect", 4)]], [3]),
-    # Read by `none` only.
+    # A node that only `none` reads.
     ([[("dil_conv_5x5", 0)], [("sep_conv_3x3", 0)],
       [("skip_connect", 3), ("none", 2), ("max_pool_3x3", 1)]], [4]),
-    # A node without edges in the concat, which a network leaves out.
+    # A node without edges in the concat, which a network omits.
     ([[], [("sep_conv_3x3", 0)], [("skip_connect", 3), ("max_pool_3x3", 1)]], [2, 4]),
-    # Another name of the same operation.
+    # A synonym of an operation.
     ([[("sep_conv_3x3_2", 0)], [("skip_connect", 2), ("max_pool_3x3", 1)]], [3]),
 ])
-def test_dead_edges_and_other_names_of_an_operation_do_not_count(nodes, concat):
+def test_dead_edges_and_synonyms_are_ignored(nodes, concat):
     other = conv(nodes, concat)
     assert other != PLAIN and digest(other) == digest(PLAIN) and edit_distance(other, PLAIN) == 0
 
@@ -93,16 +93,16 @@ def test_dead_edges_and_other_names_of_an_operation_do_not_count(nodes, concat):
 @pytest.mark.parametrize("nodes, concat, edits", [
     ([[("sep_conv_5x5", 0)], [("skip_connect", 2), ("max_pool_3x3", 1)]], [3], 1),  # an operation
     ([[("sep_conv_3x3", 1)], [("skip_connect", 2), ("max_pool_3x3", 1)]], [3], 2),  # its input
-    ([[("sep_conv_3x3", 0)], [("skip_connect", 2)]], [3], 1),  # an edge less
+    ([[("sep_conv_3x3", 0)], [("skip_connect", 2)]], [3], 1),  # one edge less
     ([[("sep_conv_3x3", 0)], [("skip_connect", 2), ("skip_connect", 2), ("max_pool_3x3", 1)]],
      [3], 1),  # one twice
     ([[("sep_conv_3x3", 0)], [("skip_connect", 2), ("max_pool_3x3", 1)]], [2, 3], 1),  # an output
-    # A convolution of zeros gives its batch-norm's bias: not dead.
+    # A convolution of zeros outputs its batch-norm's bias, so it is not dead.
     ([[("sep_conv_3x3", 0)], [], [("skip_connect", 2), ("max_pool_3x3", 1), ("sep_conv_3x3", 3)]],
      [4], 1),
     ([[("sep_conv_3x3", 1)], [("skip_connect", 2), ("max_pool_3x3", 0)]], [3], 4),  # inputs swapped
 ])
-def test_what_does_count(nodes, concat, edits):
+def test_other_changes_are_distinguished(nodes, concat, edits):
     other = conv(nodes, concat)
     assert digest(other) != digest(PLAIN)
     assert edit_distance(other, PLAIN) == edit_distance(PLAIN, other) == 2 * edits  # of two cells
@@ -110,20 +110,20 @@ def test_what_does_count(nodes, concat, edits):
     assert edit_distance(other, PLAIN, most=2 * edits - 1) is None
 
 
-def test_a_node_that_is_used_twice_is_not_two_nodes():
+def test_a_node_used_twice_differs_from_two_nodes():
     shared = conv([[("sep_conv_3x3", 0)], [("skip_connect", 2), ("skip_connect", 2)]], [3])
     apart = conv([[("sep_conv_3x3", 0)], [("sep_conv_3x3", 0)],
                   [("skip_connect", 2), ("skip_connect", 3)]], [4])
     assert digest(shared) != digest(apart)
 
 
-def test_many_twins_take_no_time():
+def test_many_twins_are_fast():
     twins = [[("sep_conv_3x3", 0)] for _ in range(12)]
     assert digest(conv(twins, list(range(2, 14)))) == digest(conv(twins, list(range(13, 1, -1))))
 
 
 def plain_distance(one, other):
-    """Over all matchings of the nodes."""
+    """The smallest distance over all matchings of the nodes."""
     total = 0
     for name in graphs(one):
         a, b = sorted((graphs(one)[name], graphs(other)[name]), key=lambda g: len(g.nodes))
@@ -147,7 +147,7 @@ def plain_distance(one, other):
 
 
 @pytest.mark.parametrize("space", [ConvSpace(), ConvSpace(3), RecurrentSpace(5)])
-def test_the_distance_is_the_least_over_all_matchings(space):
+def test_the_distance_is_the_smallest_over_all_matchings(space):
     rng = random.Random(1)
     cells = [space.sample(rng) for _ in range(5)]
     cells.append(space.mutate(rng, cells[0]))
@@ -157,7 +157,7 @@ def test_the_distance_is_the_least_over_all_matchings(space):
     assert edit_distance(cells[0], cells[-1]) <= 2
 
 
-def test_nasbench201_nodes_have_names_too():
+def test_nasbench201_nodes_can_be_renumbered():
     # The nodes 1 and 2 do not read each other.
     one = "|nor_conv_1x1~0|+|avg_pool_3x3~0|none~1|+|none~0|skip_connect~1|nor_conv_3x3~2|"
     two = "|avg_pool_3x3~0|+|nor_conv_1x1~0|none~1|+|none~0|nor_conv_3x3~1|skip_connect~2|"
@@ -165,7 +165,7 @@ def test_nasbench201_nodes_have_names_too():
     assert edit_distance(zoo.parse(one), zoo.parse(two.replace("avg_pool", "nor_conv"))) == 1
 
 
-def test_motifs_may_stand_in_any_order_and_be_unused():
+def test_the_order_of_motifs_and_unused_motifs_are_ignored():
     a, b, c = ([["conv_1x1_relu"], ["none", "max_pool_3x3"]], [["identity"], ["identity", "none"]],
                [["avg_pool_3x3"], ["none", "identity"]])
     one = HierarchicalGenotype([[a, b, c], [[["motif_1"], ["motif_2", "motif_1"]]]])
@@ -176,13 +176,13 @@ def test_motifs_may_stand_in_any_order_and_be_unused():
         edit_distance(one, other)
 
 
-def test_kinds_are_not_compared():
+def test_kinds_are_never_equal():
     with pytest.raises(ValueError, match="a conv and a recurrent cell"):
         edit_distance(zoo.genotype("DARTS"), zoo.genotype("ENAS_RNN"))
 
 
-def test_the_same_form_computes_the_same():
-    """Networks of a cell and of its renamed one, weights carried over by their edges."""
+def test_equal_forms_compute_equal_outputs():
+    """A cell and its renumbered copy, with the weights transferred edge by edge."""
     import torch
 
     text = [[("sep_conv_3x3", 0), ("skip_connect", 1)], [("dil_conv_3x3", 1)]]

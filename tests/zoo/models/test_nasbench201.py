@@ -1,4 +1,4 @@
-"""The network of NAS-Bench-201: what the paper says, exactly, and the figures published of it."""
+"""The network of NAS-Bench-201 against a plain implementation and published figures."""
 
 import random
 
@@ -26,10 +26,10 @@ PUBLISHED = {
     # github.com/D-X-Y/NATS-Bench/issues/36
     "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|avg_pool_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|":
         (0.802426, 113.95137, 5),
-    # arch-index 9930 of NAS-Bench-201-v1_1, as its `query_info_str_by_arch` prints it
+    # arch-index 9930 of NAS-Bench-201-v1_1, from `query_info_str_by_arch`
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|"
     "nor_conv_3x3~2|": (1.289, 184.73, 2),
-    # arch-index 0, as NNI's tests of its NAS-Bench-201 have it
+    # arch-index 0, from NNI's tests of NAS-Bench-201
     "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|"
     "skip_connect~2|": (0.129306, 15.64737, 5),
     # the smallest and the largest of all 15,625 in the data of NAS-Bench-201-v1_1
@@ -68,14 +68,14 @@ def test_the_default_network_is_that_of_the_benchmark():
     assert [type(module).__name__ for module in model.cells] == (
         ["EdgeCell"] * 5 + ["ResidualBlock"] + ["EdgeCell"] * 5 + ["ResidualBlock"]
         + ["EdgeCell"] * 5)
-    # The names of the release: an operation's number counts the edges that are none, too.
+    # The release's names: an operation's number also counts `none` edges.
     names = model.state_dict().keys()
     assert {"stem.0.weight", "cells.0.layers.2.op.1.weight", "cells.5.conv_a.op.1.weight",
             "cells.5.downsample.1.weight", "lastact.0.weight", "classifier.weight"} <= names
 
 
 def naive(model, images):
-    """The network from its state dict and the genotype, with no module of the zoo."""
+    """The network computed from its state dict and genotype, without modules of the zoo."""
     state = model.state_dict()
 
     def norm(x, name):
@@ -116,7 +116,7 @@ def naive(model, images):
 @pytest.mark.parametrize("genotype", [cell(RESNET), cell(DEAD), cell(NOTHING), sampled(0, 3),
                                       *(sampled(seed) for seed in range(6))], ids=str)
 @pytest.mark.parametrize("size", [8, 7])
-def test_it_computes_what_the_paper_says(genotype, size):
+def test_the_network_matches_a_plain_implementation(genotype, size):
     torch.manual_seed(0)
     model = build_network(genotype, "nasbench201", channels=4, layers=4).double()
     with torch.no_grad():
@@ -128,7 +128,7 @@ def test_it_computes_what_the_paper_says(genotype, size):
         assert torch.allclose(model.eval()(images), naive(model, images), rtol=0, atol=1e-12)
 
 
-def test_the_edges_that_count_are_those_of_all_paths():
+def test_live_edges_are_those_on_paths_to_the_output():
     assert cell(NOTHING).live_edges() == cell(DEAD).live_edges() == ()
     assert cell(RESNET).live_edges() == (
         (0, 1, "nor_conv_3x3"), (1, 2, "nor_conv_3x3"), (0, 3, "skip_connect"),
@@ -152,13 +152,13 @@ def test_every_operation_trains_and_the_auxiliary_head_too():
      "use network='cifar'"),
     ("ENAS_RNN", "nasbench201", "a recurrent genotype has no .* use network='language'"),
 ])
-def test_networks_that_a_cell_does_not_have_are_refused(name, network, message):
+def test_networks_of_other_kinds_are_refused(name, network, message):
     with pytest.raises(ValueError, match=message):
         zoo.create_model(name, network=network)
 
 
 @pytest.mark.parametrize("text", [RESNET, DEAD])
-def test_a_checkpoint_says_what_it_is(text):
+def test_a_checkpoint_is_recognized(text):
     settings = {"channels": 4, "layers": 5, "num_classes": 7, "in_channels": 1}
     tensors = build_network(cell(text), "nasbench201", **settings).state_dict()
     assert fit.infer(tensors, "it") == ("nasbench201", settings)

@@ -1,4 +1,4 @@
-"""`zoo score`: what it prints, tables of cells, going on, and what it refuses."""
+"""`zoo score`: output, tables of cells, resumption and errors."""
 
 import json
 import math
@@ -17,7 +17,7 @@ NAMES = ["DARTS_V1", "DARTS_V2", "NASNet_A", "SNAS_mild", "AmoebaNet_A"]
 
 @pytest.fixture
 def table(tmp_path):
-    """Five cells and two columns of figures, one of which lacks a value."""
+    """Five cells and two columns of figures, one with a missing value."""
     rows = [f'"{zoo.genotype(name)}",{number},{-number if number else ""}'
             for number, name in enumerate(NAMES)]
     path = tmp_path / "cells.csv"
@@ -63,55 +63,55 @@ def test_scores_against_a_table(table):
     assert lines.splitlines()[-1].startswith("3 cells of ")
 
 
-def test_an_interrupted_comparison_goes_on(table, tmp_path, monkeypatch):
+def test_an_interrupted_comparison_resumes(table, tmp_path, monkeypatch):
     from zoo.scores import many
 
     kept = tmp_path / "scores.jsonl"
-    wanted = ["--against", table, "accuracy", *SMALL, "--score", "nwot", "-o", kept]
-    whole = values(*wanted)
+    options = ["--against", table, "accuracy", *SMALL, "--score", "nwot", "-o", kept]
+    whole = values(*options)
     lines = kept.read_bytes().splitlines(keepends=True)
     assert len(lines) == 1 + len(NAMES)
-    kept.write_bytes(b"".join(lines[:3]) + lines[3][:20])  # killed while it wrote
+    kept.write_bytes(b"".join(lines[:3]) + lines[3][:20])  # killed during a write
     scored = []
     score_cell = many.score_cell
     monkeypatch.setattr(many, "score_cell", lambda genotype, *rest: (
         scored.append(genotype), score_cell(genotype, *rest))[1])
-    again = values(*wanted)
+    again = values(*options)
     assert scored == [zoo.genotype(name) for name in NAMES[2:]]
     for name, one in whole["scores"].items():
         assert again["scores"][name]["spearman"] == one["spearman"]
     assert "holds scores of other cells or settings" in failed(
-        "score", *wanted[:-2], "--seed", "1", "-o", kept)
+        "score", *options[:-2], "--seed", "1", "-o", kept)
     kept.write_bytes(b"no scores\n")
-    assert "does not hold scores, or is damaged" in failed("score", *wanted)
+    assert "is damaged or not a file of scores" in failed("score", *options)
     assert kept.read_bytes() == b"no scores\n"
 
 
-@pytest.mark.parametrize("arguments, said", [
+@pytest.mark.parametrize("arguments, message", [
     ([], "name at least one cell, or a table with --against"),
     (["DARTS", "--score", "nwott"], "unknown score 'nwott'; did you mean nwot"),
-    (["DARTS", "--cells", "3"], "--cells is for --against; leave it out"),
-    (["ENAS_RNN"], "ENAS_RNN is a recurrent cell, and scores are of image networks"),
-    (["DARTS", "--path", "."], "--path is the folder of a data set; name it with --data"),
+    (["DARTS", "--cells", "3"], "--cells applies only to --against; leave it out"),
+    (["ENAS_RNN"], "ENAS_RNN is a recurrent cell, which has no image network to score"),
+    (["DARTS", "--path", "."], "--path is the folder of a data set; add --data"),
     (["DARTS", "--data", "digits", "--batch", "5000"], "fewer than a batch of 5,000"),
     (["DARTS", "--network", "cifra"], "unknown network 'cifra'"),
     (["DARTS", "--channels", "0"], "channels must be a whole number of at least 1"),
 ])
-def test_what_is_refused(arguments, said):
+def test_invalid_options_are_refused(arguments, message):
     result = run("score", *arguments)
-    assert result.exit_code == 1 and said in result.stderr.splitlines()[-1]
+    assert result.exit_code == 1 and message in result.stderr.splitlines()[-1]
 
 
-def test_a_table_that_does_not_do(table):
-    for arguments, said in (
-            (["DARTS", "--against", table, "accuracy"], "name no others beside it"),
+def test_invalid_options_of_a_table_are_refused(table):
+    for arguments, message in (
+            (["DARTS", "--against", table, "accuracy"], "leave the other cells out"),
             (["--against", table, "accurracy"], "has no column 'accurracy'; did you mean accuracy"),
             (["--against", table, "accuracy", "--cells", "9"], "has 5 cells with a figure"),
             (["--against", table, "genotype"], "has no column 'genotype'")):
-        assert said in failed("score", *arguments)
+        assert message in failed("score", *arguments)
 
 
-def test_coefficients_are_those_of_their_definitions():
+def test_coefficients_match_their_definitions():
     generator = np.random.default_rng(0)
     x, y = generator.integers(0, 6, (2, 40)).astype(float)  # with ties
 
@@ -128,7 +128,7 @@ def test_coefficients_are_those_of_their_definitions():
     assert kendall(x, y).value == pytest.approx(tau)
 
 
-def test_an_interval_holds_the_truth_about_as_often_as_it_says():
+def test_the_coverage_of_an_interval_is_about_its_level():
     generator, rho, held = np.random.default_rng(1), 0.6, 0
     truth = 6 / math.pi * math.asin(rho / 2)  # of Spearman's, for a normal distribution
     for _ in range(60):
@@ -138,7 +138,7 @@ def test_an_interval_holds_the_truth_about_as_often_as_it_says():
     assert 51 <= held <= 60
 
 
-def test_constant_values_have_no_rank_and_nan_is_left_out():
+def test_constant_values_have_no_correlation_and_nan_is_ignored():
     assert spearman([1, 1, 1], [1, 2, 3]).value is None
     assert spearman([1, 2, math.nan, 3], [1, 2, 0, 3]).count == 3
     assert spearman([-math.inf, 1, 2], [0, 1, 2]).value == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""Scores without training: what each computes, on a network small enough for plain loops."""
+"""Training-free scores against plain loops, on a tiny network."""
 
 import copy
 import math
@@ -18,7 +18,7 @@ SMALL = {"channels": 4, "layers": 3}
 
 
 def tiny():
-    """Two ReLUs, a batch-norm, a bias; in float64, so that differences of the loss are exact."""
+    """Two ReLUs, a batch-norm and a bias, in float64 for accurate finite differences."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
         return nn.Sequential(
@@ -48,7 +48,7 @@ def loss_of(network, given):
 
 
 def slopes(function, values, step=1e-6):
-    """The derivative of `function()` by each of `values`, by central differences."""
+    """The derivatives of `function()` with respect to `values`, by central differences."""
     flat = values.data.view(-1)
     found = np.empty(len(flat))
     for index in range(len(flat)):
@@ -87,7 +87,7 @@ def l2_norm(network, given):
 
 
 def grasp(network, given):
-    """Hg as the change of the gradient along g."""
+    """Hg by finite differences of the gradient along g."""
     weights = [layer.weight for layer in layers(network)]
     first = [slope for _, slope in weight_slopes(network, given)]
     origin = [weight.detach().clone() for weight in weights]
@@ -101,7 +101,7 @@ def grasp(network, given):
 
 
 def fisher(network, given):
-    """The slope by an activation is that by a number added to it."""
+    """The slope with respect to an activation is that of a number added to it."""
     total, x = 0.0, given.images
     for number, layer in enumerate(network):
         with torch.no_grad():
@@ -141,7 +141,7 @@ def epe_nas(network, given):
 
 
 def codes(network, given):
-    """Of every image, which ReLUs are on."""
+    """The active ReLUs of every image."""
     found = [[] for _ in given.images]
     with torch.no_grad():
         x = given.images
@@ -201,7 +201,7 @@ def flops(network, given):
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_a_score_is_what_its_equation_says(name):
+def test_a_score_matches_its_equation(name):
     assert value_of(name) == pytest.approx(globals()[name](tiny(), batch()), rel=1e-4)
 
 
@@ -209,7 +209,7 @@ def test_a_score_is_what_its_equation_says(name):
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_a_network_and_the_generators_stay_as_they_were(name):
+def test_scoring_does_not_change_the_network_or_the_generators(name):
     network = zoo.create_model("DARTS", **SMALL, auxiliary=True, drop_path=0.3).eval()
     before = copy.deepcopy(network.state_dict())
     state = torch.random.get_rng_state()
@@ -223,7 +223,7 @@ def test_a_network_and_the_generators_stay_as_they_were(name):
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_a_score_depends_on_what_its_entry_says(name):
+def test_a_score_depends_only_on_the_inputs_of_its_entry(name):
     network, given = tiny(), batch()
     other = Batch(random_batch(6, (2, 5, 5), seed=9).images.double(), given.labels, 3)
     relabeled = Batch(given.images, torch.tensor([1, 2, 1, 0, 0, 1]), 3)
@@ -234,7 +234,7 @@ def test_a_score_depends_on_what_its_entry_says(name):
 
 
 @pytest.mark.parametrize("cell", ["DARTS_V2", "NASNet_A", "FOUND_1"])
-def test_baselines_are_those_of_the_cost_module(cell):
+def test_baselines_match_the_cost_module(cell):
     from zoo.models.cost import cost
 
     found = score_cell(zoo.genotype(cell), Setting(**SMALL), BASELINES).values
@@ -244,7 +244,7 @@ def test_baselines_are_those_of_the_cost_module(cell):
     assert known.parameters == sum(value.numel() for value in network.parameters())
 
 
-def test_synflow_does_not_see_the_batch_size():
+def test_synflow_does_not_depend_on_the_batch_size():
     genotype = zoo.genotype("DARTS")
     found = {size: score_cell(genotype, Setting(
         **SMALL, batch=lambda seed, size=size: random_batch(size, seed=seed)), ["synflow"]).values
@@ -252,7 +252,7 @@ def test_synflow_does_not_see_the_batch_size():
     assert found[2] == found[7]
 
 
-def test_scores_are_means_over_seeds_and_the_same_every_time():
+def test_scores_are_reproducible_means_over_seeds():
     genotype = zoo.genotype("DARTS")
 
     def values(**seeds):
@@ -264,7 +264,7 @@ def test_scores_are_means_over_seeds_and_the_same_every_time():
         assert both[name] == pytest.approx((one[name] + two[name]) / 2)
 
 
-def test_a_batch_of_data_is_drawn_once_each_and_normalized():
+def test_a_batch_of_data_is_sampled_without_replacement_and_normalized():
     from zoo.data.images import load
 
     digits = load("digits")
@@ -272,7 +272,7 @@ def test_a_batch_of_data_is_drawn_once_each_and_normalized():
     assert drawn.images.shape == (500, 1, 8, 8) and drawn.classes == 10
     assert abs(drawn.images.mean()) < 0.05 and abs(drawn.images.std() - 1) < 0.05
     assert len({image.numpy().tobytes() for image in drawn.images}) > 490
-    with pytest.raises(ValueError, match="fewer than a batch of 100,000; take a smaller"):
+    with pytest.raises(ValueError, match="fewer than a batch of 100,000; use a smaller"):
         data_batch(digits, 100_000)
 
 
@@ -284,5 +284,5 @@ def test_names_of_scores():
 
 
 def test_a_recurrent_cell_is_refused():
-    with pytest.raises(ValueError, match="a recurrent cell has none"):
+    with pytest.raises(ValueError, match="a recurrent cell has no image network"):
         score_cell(zoo.genotype("ENAS_RNN"), Setting(), ["params"])
