@@ -45,7 +45,7 @@ def test_a_file_becomes_an_artifact(tmp_path):
     assert zoo.parse(json.dumps(kept)) == MOTIFS
     assert "motif_4, not used" in (tmp_path / "out/cell.svg").read_text()
     for changes, message in (({"hidden": 3}, "mine is a hierarchical cell; leave --hidden out"),
-                             ({"network": "language"}, "hierarchical cell; it has no language"),
+                             ({"network": "language"}, "hierarchical cell and has no language"),
                              ({"network": "imagenet"}, "has no imagenet network")):
         with pytest.raises(ValueError, match=message):
             find(str(tmp_path / "mine.json"), BuildOptions(**changes))

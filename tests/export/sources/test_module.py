@@ -57,7 +57,7 @@ def test_every_format_computes_what_pytorch_does(name, built):
         image = list(tensor.shape[1:]) == nhwc[1:]
         inputs[tensor.name] = (value.permute(0, 2, 3, 1) if image else value).numpy()
     for fmt in ("onnx", "tfjs"):
-        outputs = FORMATS[fmt].load(built / name / FORMATS[fmt].axis)(inputs)
+        outputs = FORMATS[fmt].load(built / name / FORMATS[fmt].place)(inputs)
         for output, value in zip(manifest.outputs, expected):
             scale = max(1.0, float(value.abs().max()))
             np.testing.assert_allclose(outputs[output], value.numpy(), rtol=0, atol=1e-5 * scale)
@@ -317,5 +317,5 @@ def test_labels_have_to_match_the_classes(tmp_path):
     with pytest.raises(ProgramError, match="2 labels for 5 classes"):
         export.export(seeded(Convolutional), "onnx", tmp_path / "out", input=PIXELS,
                       labels=["a", "b"])
-    with pytest.raises(ProgramError, match="in axis of input="):
+    with pytest.raises(ProgramError, match="in place of input="):
         export.export(nn.Conv2d(3, 4, 1).eval(), "onnx", tmp_path / "out", input=PIXELS)
