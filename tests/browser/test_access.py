@@ -145,7 +145,7 @@ def test_the_answer_is_spoken(visit):
     page = visitor.ready()
     expect(page.locator("#spoken")).to_have_attribute("aria-live", "polite")
     page.locator("#samples button").nth(2).click()
-    expect(page.locator("#spoken")).to_contain_text("which is right")
+    expect(page.locator("#spoken")).to_contain_text("correct")
 
 
 def width_needed(page, widths: list[int]) -> dict[int, int]:

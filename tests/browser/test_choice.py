@@ -1,4 +1,4 @@
-"""A runtime is chosen on the page, comes when it is chosen, and runs in a worker."""
+"""A runtime is loaded when it is chosen on the page, and runs in a worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web_demo.runtimes import RUNTIMES
 from web_demo.server import running
 from web_demo.site import build_site
 
-#: What the names of the files of a runtime begin with.
+#: Prefixes of the file names of each runtime.
 CODE = {"tfjs": "tfjs", "litert": "litert", "ort-web": "ort"}
 OTHERS = [name for name in RUNTIMES if name != "tfjs"]
 NO_GPU = "Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined })"
@@ -22,7 +22,7 @@ NO_GPU = "Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined }
 
 @pytest.fixture
 def formats(visit, formats_server):
-    """Visits of the page with the artifact of every format."""
+    """Visit the page with the artifact of every format."""
     return lambda **options: visit(url=formats_server.url, **options)
 
 
@@ -103,7 +103,7 @@ def test_a_backend_that_the_browser_lacks_says_why_in_every_runtime(formats):
         if name != "tfjs":
             choose(page, name)
         assert page.locator("#backends input[value=webgpu]").is_disabled()
-        assert "Not available: this browser does not offer it" in page.inner_text("#backends")
+        assert "Not available: not supported by this browser" in page.inner_text("#backends")
 
 
 def test_a_runtime_that_does_not_come_is_replaced(formats):
@@ -113,7 +113,7 @@ def test_a_runtime_that_does_not_come_is_replaced(formats):
     page.route("**/assets/litert*", lambda route: route.fulfill(status=404))
     visitor.ready()
     page.check("#runtimes input[value=litert]")
-    assert "the page goes on with TF.js on WebAssembly; reload it to have LiteRT.js on " \
+    assert "Switched to TF.js on WebAssembly; reload the page to try LiteRT.js on " \
         "WebAssembly again." in visitor.failure()
     page.wait_for_selector("body[data-runtime=tfjs][data-ready=wasm]", timeout=120_000)
     expect(page.locator("#runtimes input[value=litert]")).to_be_disabled()
@@ -142,7 +142,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 def test_every_runtime_on_a_site_that_sends_no_headers(visit, every_format, page_folder, tmp_path):
-    """The policy stands in the page, and there is one thread."""
+    """The page has its own policy, and WebAssembly runs on one thread."""
     build_site(find_artifacts([every_format]), tmp_path / "site", page_folder)
     with running(ThreadingHTTPServer(("127.0.0.1", 0),
                                      partial(Quiet, directory=str(tmp_path)))) as server:
@@ -151,5 +151,5 @@ def test_every_runtime_on_a_site_that_sends_no_headers(visit, every_format, page
         for name in OTHERS:
             choose(page, name)
             assert page.inner_text("#parity").startswith("✓ Same logits as PyTorch")
-        assert "without threads" in page.inner_text("#backends")
+        assert "single-threaded" in page.inner_text("#backends")
         assert visitor.complaints == []

@@ -59,13 +59,13 @@ def test_a_published_cell_shows_its_paper(visit, artifact):
 
 
 def test_agreement_is_shown_in_images(visit, artifact):
-    """Two of 10,000 do not round to none."""
+    """A difference in 2 of 10,000 images is visible."""
     visitor = visit()
     with_manifest(visitor, artifact, agreement=[{
         "precision": "float16", "data": "digits", "images": 10000, "share": 0.9998,
         "where": "Python", "bytes": 1, "float32_bytes": 2}])
     told = visitor.ready().inner_text("#facts")
-    assert "9,998 of 10,000 test images as with float32 (Python)" in told
+    assert "9,998 of 10,000 test images (Python)" in told
 
 
 def test_a_language_model_is_listed_and_not_the_first_to_open(visit):
@@ -120,12 +120,12 @@ def test_unavailable_backends_say_why(visit):
     )
     page = visitor.ready()
     assert page.locator("#backends input[value=webgpu]").is_disabled()
-    assert "Not available: this browser does not offer it" in page.inner_text("#backends")
+    assert "Not available: not supported by this browser" in page.inner_text("#backends")
 
 
 def test_progress_counts_bytes(visit, artifact):
     visitor = visit()
-    # All values that the bar showed, recorded in the page.
+    # Records all values of the progress bar.
     visitor.page.add_init_script("""
         addEventListener('DOMContentLoaded', () => {
             window.shown = [];

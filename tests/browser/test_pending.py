@@ -155,7 +155,7 @@ def test_a_picture_that_is_ready_after_a_newer_choice(visit, tmp_path):
     page.locator("#samples button").nth(3).click()
     visitor.answer()
     before = page.inner_text("#answer")
-    assert "right" in before or "labeled" in before
+    assert "correct" in before or "wrong" in before
     page.evaluate("decoded()")
     page.wait_for_timeout(300)
     assert page.inner_text("#answer") == before
@@ -224,10 +224,10 @@ def test_another_model_does_not_wait_for_first_runs(visit):
     visitor.in_workers(SLOW + "self.slow = true;")
     with_another(page)
     visitor.open("?backend=webgl")
-    expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
+    expect(page.locator("#loading-text")).to_contain_text("Comparing WebGL", timeout=120_000)
     page.select_option("#model", "other")
     expect(page.locator("#title")).to_have_text("other")
-    expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
+    expect(page.locator("#loading-text")).to_contain_text("Comparing WebGL", timeout=120_000)
     visitor.in_network("self.slow = false")
     page.wait_for_selector("body[data-ready=webgl]", timeout=120_000)
     assert page.locator("#failure").is_hidden() and visitor.complaints == []

@@ -18,10 +18,9 @@ SOURCE = HERE / "src/runtime/recorded.ts"
 
 @pytest.fixture(scope="module")
 def compared(artifact, tmp_path_factory) -> dict[str, dict]:
-    """By backend and graph: same, walks (of the graph by TensorFlow.js, in as many runs as there
-    are inputs), leaks."""
+    """By backend and graph: same, walks (runs in which TensorFlow.js traversed the graph), leaks."""
     if shutil.which("node") is None or not (HERE / "node_modules/.bin/tsc").exists():
-        unavailable("there is no node, or no packages of the page: run make page")
+        unavailable("Node or the packages of the page are not installed: run make page")
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "node_modules").symlink_to(HERE / "node_modules")
     (folder / "package.json").write_text('{"type": "module"}')

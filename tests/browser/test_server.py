@@ -181,7 +181,7 @@ def test_a_taken_port_is_named(page):
 
 
 def test_an_invalid_port(page):
-    with pytest.raises(OSError, match="70000 is no port"):
+    with pytest.raises(OSError, match="70000 is not a port"):
         serve({}, port=70000, page=page)
 
 

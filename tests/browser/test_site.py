@@ -219,6 +219,6 @@ def test_the_site_runs_in_a_sub_folder_of_any_server(visit, artifact, page_folde
     ) as server:
         visitor = visit(url=f"http://127.0.0.1:{server.server_port}/some/where/")
         page = visitor.ready()
-        assert "without threads" in page.inner_text("#backends")
+        assert "single-threaded" in page.inner_text("#backends")
         assert page.inner_text("#parity").startswith("✓")
         assert visitor.complaints == []
