@@ -1,5 +1,5 @@
-"""Kernels that are recorded give the numbers of TensorFlow.js, bit for bit, and leave nothing
-behind; what depends on the numbers of a run is not replayed."""
+"""Replayed kernels give the results of TensorFlow.js bit for bit, without leaks; graphs that depend
+on values are not replayed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCE = HERE / "src/runtime/recorded.ts"
 
 @pytest.fixture(scope="module")
 def compared(artifact, tmp_path_factory) -> dict[str, dict]:
-    """By backend and graph: same, walks (runs in which TensorFlow.js traversed the graph), leaks."""
+    """By backend and graph: same, walks (runs that traversed the graph), leaks."""
     if shutil.which("node") is None or not (HERE / "node_modules/.bin/tsc").exists():
         unavailable("Node or the packages of the page are not installed: run make page")
     folder = tmp_path_factory.mktemp("recorded")
