@@ -1,4 +1,4 @@
-"""The report of a search run, opened from disk as by a reader."""
+"""The report of a search run, opened from disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def read(browser, reports):
-    """Open the report of a run; at the end there must be no errors and no requests."""
+    """Open the report of a run; fail on errors and on network requests."""
     visits: list[Visit] = []
     asked: list[str] = []
 
