@@ -36,7 +36,7 @@ def files_of(requested: list[str], runtime: str) -> list[str]:
     return [name for name in names if name.startswith(CODE[runtime])]
 
 
-def test_the_page_itself_computes_nothing(visit):
+def test_networks_run_only_in_workers(visit):
     visitor = visit()
     page = visitor.ready()
     assert page.evaluate("typeof _tfengine") == "undefined"
@@ -86,7 +86,7 @@ def test_a_model_that_is_chosen_is_kept_in_the_address_too(visit):
     expect(page.locator("#model")).to_have_value("second")
 
 
-def test_what_a_runtime_downloads_is_said_before(formats, every_format):
+def test_download_sizes_are_shown(formats, every_format):
     page = formats().ready()
     for name, runtime in RUNTIMES.items():
         model = sum(path.stat().st_size for path in (every_format / runtime.reads).iterdir())
@@ -95,7 +95,7 @@ def test_what_a_runtime_downloads_is_said_before(formats, every_format):
         assert f"{model / 1000:.0f} kB model + " in row and "B code" in row
 
 
-def test_a_backend_that_the_browser_lacks_says_why_in_every_runtime(formats):
+def test_unsupported_backends_show_the_reason_in_every_runtime(formats):
     visitor = formats()
     visitor.page.add_init_script(NO_GPU)
     page = visitor.ready()
@@ -106,7 +106,7 @@ def test_a_backend_that_the_browser_lacks_says_why_in_every_runtime(formats):
         assert "Not available: not supported by this browser" in page.inner_text("#backends")
 
 
-def test_a_runtime_that_does_not_come_is_replaced(formats):
+def test_a_runtime_that_cannot_be_downloaded_is_replaced(formats):
     visitor = formats()
     page = visitor.page
     page.add_init_script(NO_GPU)
@@ -129,7 +129,7 @@ def test_by_keyboard(formats):
     expect(page.locator("#runtimes input[value=litert]")).to_be_focused()
 
 
-def test_axe_finds_nothing_and_nothing_sticks_out(formats):
+def test_it_is_accessible_and_nothing_overflows(formats):
     visitor = formats(bypass_csp=True, reduced_motion="reduce", viewport=PHONE)
     page = visitor.ready()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

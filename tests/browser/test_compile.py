@@ -19,7 +19,7 @@ PARALLEL = """
 """
 
 
-def test_all_shaders_are_asked_for_before_the_first_run(visit):
+def test_all_shaders_are_compiled_before_the_first_run(visit):
     visitor = visit()
     visitor.in_workers(PARALLEL)
     page = visitor.ready("webgl")

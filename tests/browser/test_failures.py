@@ -145,7 +145,7 @@ def test_an_index_that_is_not_json(visit):
     assert visitor.failure() == 'models/index.json is not JSON: start the page with "zoo demo".'
 
 
-def test_a_server_that_went_away(visit):
+def test_a_server_that_stopped(visit):
     visitor = visit()
     visitor.page.route("**/tfjs/model.json", lambda route: route.abort())
     visitor.open()
@@ -153,7 +153,7 @@ def test_a_server_that_went_away(visit):
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "tfjs/model.json"])
-def test_a_download_that_breaks_off(visit, file):
+def test_an_interrupted_download(visit, file):
     visitor = visit()
     visitor.page.add_init_script(f"const file = '/{file}';" + """
         const whole = window.fetch;
@@ -169,8 +169,9 @@ def test_a_download_that_breaks_off(visit, file):
         };
     """)
     visitor.open()
-    told = visitor.failure()
-    assert told.startswith("The download of ") and file in told and "was interrupted" in told
+    message = visitor.failure()
+    assert message.startswith("The download of ") and file in message
+    assert "was interrupted" in message
 
 
 def test_pixels_in_another_range(visit, artifact):
@@ -202,7 +203,7 @@ def test_a_manifest_that_the_page_cannot_run(visit, artifact, changes, sentence)
     assert sentence in visitor.failure()
 
 
-def test_an_untrained_network_says_so(visit, artifact):
+def test_an_untrained_network_is_marked(visit, artifact):
     visitor = visit()
     edit_manifest(visitor, artifact, trained=False, metrics={})
     page = visitor.ready()

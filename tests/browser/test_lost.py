@@ -21,7 +21,7 @@ LOSE = (
 )
 
 
-def test_a_backend_that_is_left_keeps_nothing(visit):
+def test_a_replaced_backend_frees_its_memory(visit):
     """Its worker ends, which frees the memory of the runtime."""
     visitor = visit()
     page = visitor.ready("webgl")
@@ -148,7 +148,7 @@ def test_a_click_comes_between_two_first_runs(visit):
         window.turns = 0;
         setInterval(() => {
             const text = document.querySelector('#loading-text')?.textContent;
-            if (text?.startsWith('First runs')) window.turns += 1;
+            if (text?.startsWith('Comparing')) window.turns += 1;
         }, 1);
     """)
     visitor.ready("cpu")
@@ -203,13 +203,13 @@ def test_a_failed_run_stays_reported_until_another_backend_is_chosen(visit):
         WebGL2RenderingContext.prototype.fenceSync = () => { throw new Error('no fence'); };
     """)
     visitor.open("?backend=webgl")
-    told = visitor.failure()
-    assert "no fence" in told
+    shown = visitor.failure()
+    assert "no fence" in shown
     page = visitor.page
     page.locator("#samples button").nth(4).click()
     page.click("#camera")
     visitor.draw([(0.5, 0.2), (0.5, 0.8)])
-    assert visitor.failure() == told
+    assert visitor.failure() == shown
     page.check("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     assert page.locator("#failure").is_hidden()

@@ -141,8 +141,8 @@ def test_the_same_file_in_python_and_on_the_page(open_page, photo_artifact, imag
                                                  files, spec):
     artifact = photo_artifact if spec is CIFAR else imagenet_artifact
     arguments = ["predict", str(artifact), *map(str, files), "--json"]
-    told = CliRunner().invoke(app, arguments).output.splitlines()
-    expected = {Path(row["picture"]).name: row["probabilities"] for row in map(json.loads, told)}
+    shown = CliRunner().invoke(app, arguments).output.splitlines()
+    expected = {Path(row["picture"]).name: row["probabilities"] for row in map(json.loads, shown)}
     visitor = open_page(artifact.name)
     page = visitor.page
     answers = set()
@@ -198,7 +198,7 @@ def test_pictures_that_come_with_the_page(open_page, photo_artifact):
         assert np.abs(seen(page) - raw).max() <= 1
 
 
-def test_the_pictures_are_those_that_the_program_draws(tmp_path):
+def test_the_pictures_are_reproducible(tmp_path):
     for file in draw_pictures.draw(tmp_path):
         there = np.asarray(Image.open(PICTURES / file.name)).astype(int)
         # Other versions of the libraries may round differently.
@@ -209,9 +209,9 @@ def test_a_photo_page_lists_its_classes_and_has_no_pen(open_page):
     visitor = open_page()
     page = visitor.page
     assert page.inner_text("#stage-title") == "Picture"
-    told = page.inner_text("#photo-help")
-    assert "knows 10 classes: airplane, automobile, bird" in told and "32 × 32" in told
-    assert "The network sees the center square, scaled" in told
+    shown = page.inner_text("#photo-help")
+    assert "knows 10 classes: airplane, automobile, bird" in shown and "32 × 32" in shown
+    assert "The network sees the center square, scaled" in shown
     assert page.locator("#undo").is_hidden() and page.locator("#pad-help").is_hidden()
     visitor.draw([(0.2, 0.2), (0.8, 0.8)])
     assert page.inner_text("#verdict-text") == \

@@ -107,7 +107,7 @@ def test_emulated_graphics_do_not_start_by_themselves(visit):
     expect(row(page, "tfjs:wasm").locator("input")).to_be_checked()
 
 
-def test_one_that_fails_says_why_and_the_others_go_on(open_race, formats_server):
+def test_a_failed_lane_shows_its_error_and_the_others_continue(open_race, formats_server):
     visitor = open_race(["tfjs:wasm", "litert:wasm"], url=formats_server.url)
     page = visitor.page
     page.route("**/assets/litert*", lambda route: route.fulfill(status=404))
@@ -118,7 +118,7 @@ def test_one_that_fails_says_why_and_the_others_go_on(open_race, formats_server)
     assert TIME.match(row(page, "tfjs:wasm").locator(".time").inner_text())
 
 
-def test_wrong_numbers_do_not_win(visit, artifact):
+def test_wrong_results_do_not_win(visit, artifact):
     visitor = visit()
     parity = [{"hop": "tfjs", "max_difference": 0, "limit": 1e-12, "inputs": 1}]
     with_manifest(visitor, artifact, parity=parity)
@@ -157,12 +157,12 @@ def test_another_model_ends_a_race(open_race):
     expect(row(page, "tfjs:cpu").locator(".time")).to_be_empty()
 
 
-def test_nobody_starts_without_a_runner(open_race):
+def test_an_empty_race_does_not_start(open_race):
     page = open_race([]).page
     expect(page.locator("#race-start")).to_be_disabled()
 
 
-def test_axe_finds_nothing_and_nothing_sticks_out(visit, formats_server):
+def test_it_is_accessible_and_nothing_overflows(visit, formats_server):
     visitor = visit(url=formats_server.url, bypass_csp=True, reduced_motion="reduce",
                     viewport=PHONE)
     visitor.page.add_init_script(NO_GPU)

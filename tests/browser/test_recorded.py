@@ -39,7 +39,7 @@ def compared(artifact, tmp_path_factory) -> dict[str, dict]:
 @pytest.mark.parametrize("graph, walks", [
     ("sum", 1), ("reshape", 1), ("shape of the input", 1), ("network", 2),  # of two sizes
     ("shape of its numbers", 3), ("input as output", 3), ("output twice", 3)])
-def test_a_replay_is_the_run_that_was_recorded(compared, backend, graph, walks):
+def test_a_replay_equals_its_recording(compared, backend, graph, walks):
     found = compared[f"{backend}: {graph}"]
     assert found["same"] and found["walks"] == walks
     assert not found["leaks"] and found["after"] == 0

@@ -65,8 +65,8 @@ def test_the_slider_moves_the_cell_and_the_weights(read, name):
                        page.locator(".heat td.kept").count(),
                        page.locator(".strip .at").first.get_attribute("style"),
                        page.inner_text("#genotype"), page.inner_text("#readout")]
-    cell, weights, kept, cursor, text, said = zip(*seen.values())
-    for pair in (cell, weights, cursor, text, said):
+    cell, weights, kept, cursor, text, spoken = zip(*seen.values())
+    for pair in (cell, weights, cursor, text, spoken):
         assert pair[0] != pair[1]
     assert set(kept) == {16 if name == "darts" else 8}
     assert page.locator(".sheet img").first.evaluate("image => image.naturalWidth") > 100

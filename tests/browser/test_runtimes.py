@@ -105,7 +105,7 @@ def test_wrong_numbers_are_found_and_named(name, artifacts, page_folder, tmp_pat
 
 
 @pytest.mark.parametrize("name", OF_THE_PAGE)
-def test_a_damaged_file_is_one_line(name, artifacts, page_folder, tmp_path):
+def test_a_damaged_file_is_reported_in_one_line(name, artifacts, page_folder, tmp_path):
     """Files that do not match the manifest, and files that match but are invalid."""
     reads = OF_THE_PAGE[name].reads
     file = {"tfjs": "tfjs/model.json"}.get(reads, f"{reads}/model.{reads}")
@@ -148,9 +148,9 @@ def test_zoo_bench_prints_every_runtime(artifacts, page_folder, monkeypatch):
     words = ["bench", str(artifacts["images"]), "--runtime", "all", "--runs", "2", "--json"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
-    (told,) = json.loads(result.stdout)
-    assert (told["threads"], told["runs"], told["pytorch_ms"]) == (1, 2, None)
-    rows = {(row["runtime"], row["backend"]): row for row in told["timings"]}
+    (measured,) = json.loads(result.stdout)
+    assert (measured["threads"], measured["runs"], measured["pytorch_ms"]) == (1, 2, None)
+    rows = {(row["runtime"], row["backend"]): row for row in measured["timings"]}
     assert list(rows) == [(name, backend) for name, each in RUNTIMES.items()
                           for backend in each.backends]
     for kind in (("onnxruntime", "cpu"), ("tflite", "cpu"), ("tfjs", "wasm"), ("litert", "wasm"),
@@ -158,10 +158,10 @@ def test_zoo_bench_prints_every_runtime(artifacts, page_folder, monkeypatch):
         assert rows[kind]["ms"] > 0, rows
     assert "holds no savedmodel" in rows["tensorflow", "cpu"]["note"]
     size = (artifacts["images"] / "onnx/model.onnx").stat().st_size
-    assert told["bytes"]["onnxruntime"] == told["bytes"]["ort-web"] == size
+    assert measured["bytes"]["onnxruntime"] == measured["bytes"]["ort-web"] == size
 
 
-def test_zoo_bench_takes_cells_too(page_folder):
+def test_zoo_bench_of_a_cell(page_folder):
     result = CliRunner().invoke(app, [
         "bench", "DARTS", "--channels", "4", "--layers", "3", "--runs", "2", "--runtime",
         "litert:wasm,onnxruntime"])

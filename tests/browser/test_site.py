@@ -107,7 +107,7 @@ def test_the_page_lists_the_code_of_every_runtime(page_folder):
     assert rest < 500_000  # nothing large is missing from the lists
 
 
-def test_the_names_of_many_exports_are_counted(page, model, monkeypatch):
+def test_a_long_list_of_exports_is_cut(page, model, monkeypatch):
     for number in range(100):
         shutil.copytree(model, model.parent / f"export-{number:03}")
     monkeypatch.setattr("web_demo.site.PAGE", page)

@@ -59,8 +59,8 @@ def test_its_inputs_and_outputs(opened):
     assert cells(page, "takes") == [["ids", "int64", "batch × 5"], ["mask", "float32", "batch × 5"]]
     assert cells(page, "gives") == [["features", "float32", "batch × 5 × 4"],
                                     ["best", "int64", "batch"]]
-    told = page.inner_text("#parity")
-    assert told.startswith("✓ Same outputs as ONNX Runtime") and "of the largest value" in told
+    shown = page.inner_text("#parity")
+    assert shown.startswith("✓ Same outputs as ONNX Runtime") and "of the largest value" in shown
     assert page.inner_text("#times").count("ms") >= 2
     assert "From\nids.onnx" in page.inner_text("#facts")
     for hidden in ("looking", "answer", "writing", "cell-card"):
@@ -100,7 +100,7 @@ def test_a_static_site_has_all_files_that_the_page_links(folder, page_folder, op
     assert all((site / "models/ids" / name).is_file() for name in links)
 
 
-def test_every_runtime_proves_it_and_is_timed(opened):
+def test_every_runtime_is_checked_and_timed(opened):
     page = opened().page
     runners = [f"{name}:wasm" for name in RUNTIMES]
     enter(page, runners)

@@ -92,8 +92,8 @@ def test_rounded_weights_on_graphics(browser, page_folder, tmp_path):
     assert wasm["limit"] == webgl["limit"] and webgl["max_difference"] > 1e-3
     with running(serve(find_artifacts([tmp_path]), port=0, page=page_folder)) as server:
         visitor = Visit(browser, server.url)
-        told = visitor.ready().inner_text("#parity")
-        assert told.startswith("✓ Matches PyTorch within uint8 precision")
+        shown = visitor.ready().inner_text("#parity")
+        assert shown.startswith("✓ Matches PyTorch within uint8 precision")
         visitor.context.close()
 
 
@@ -197,10 +197,10 @@ def test_images_of_other_channels_are_verified_and_listed(browser, node, page_fo
     assert "tf.tensor(values, [1, 8, 8, 4])" in (other / "README.md").read_text()
     assert_agrees(verify(other, backends=("wasm",)), ["wasm"])
     assert_agrees(verify_in_node(other, backends=("cpu",)), ["cpu"])
-    said = []
-    artifacts = find_artifacts([other, artifact], said.append)
-    assert said == [f"{other}: its images have 4 channels, and the page has only 1 or 3; the page "
-                    "lists it but does not run it"]
+    reports = []
+    artifacts = find_artifacts([other, artifact], reports.append)
+    assert reports == [f"{other}: its images have 4 channels, and the page has only 1 or 3; the "
+                       "page lists it but does not run it"]
     with running(serve(artifacts, port=0, page=page_folder)) as server:
         visitor = Visit(browser, server.url)
         page = visitor.ready()  # begins with the network that it supports
