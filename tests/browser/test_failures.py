@@ -113,13 +113,12 @@ def test_weights_outside_the_folder_are_refused(visit, artifact, path):
     [
         (
             {"models": []},
-            'No models: run "zoo build DARTS --export tfjs", then start "zoo '
-            'demo" again.',
+            'No models: run "zoo build DARTS --export tfjs", then start "zoo demo" again.',
         ),
         (
             {"model": 1},
-            'models/index.json does not list models as this page expects: start the page with '
-            '"zoo demo", which writes it.',
+            'models/index.json is not a list of models: start the page with "zoo demo", which '
+            'writes it.',
         ),
         (
             {"models": [{"name": "x", "genotype": "X", "path": "https://example.org/"}]},

@@ -68,16 +68,16 @@ let running: Session | null = null;
 /** Loaded with the first language model. */
 let writer: typeof import('./text/writer') | null = null;
 
-let line: Promise<void> = Promise.resolve();
-let newest = new AbortController();
+let queue: Promise<void> = Promise.resolve();
+let current = new AbortController();
 
 /** Aborts the current task, unloads the network, and then runs `work`. */
-function take(work: (signal: AbortSignal) => Promise<void>): void {
-  newest.abort();
+function schedule(work: (signal: AbortSignal) => Promise<void>): void {
+  current.abort();
   stopNetwork();
-  newest = new AbortController();
-  const { signal } = newest;
-  line = line.then(async () => {
+  current = new AbortController();
+  const { signal } = current;
+  queue = queue.then(async () => {
     try {
       signal.throwIfAborted();
       await work(signal);
@@ -144,7 +144,7 @@ function settle(): void {
 /** Runs the open model with the new choice, or opens the model if that has not finished or has failed. */
 function runAgain(): void {
   const entry = wanted;
-  if (entry) take((signal) => (opened?.entry === entry ? run(signal) : open(entry, signal)));
+  if (entry) schedule((signal) => (opened?.entry === entry ? run(signal) : open(entry, signal)));
 }
 
 async function run(signal: AbortSignal): Promise<void> {
@@ -259,7 +259,7 @@ function listModels(entries: readonly Entry[]): void {
   picker.selectedIndex = Math.max(0, named >= 0 ? named : entries.findIndex(pictures));
   const openSelected = () => {
     const entry = (wanted = entries[picker.selectedIndex]!);
-    take((signal) => open(entry, signal));
+    schedule((signal) => open(entry, signal));
   };
   picker.addEventListener('change', () => {
     remember({ model: entries[picker.selectedIndex]!.name });
