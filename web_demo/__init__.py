@@ -1,1 +1,1 @@
-"""The browser page that runs exported networks, and the server and checks that go with it."""
+"""The browser page for exported networks, with its server and its checks."""

@@ -1,4 +1,4 @@
-"""Finds Chromium, and starts it so that every backend runs, without a graphics processor too."""
+"""Find Chromium, and start it so that every backend runs, even without a GPU."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FLAGS = [
     "--enable-unsafe-webgpu",
     "--enable-features=Vulkan",
     "--ignore-gpu-blocklist",
-    # Graphics in software on a busy machine take longer than the watchdog allows.
+    # Emulated GPUs on a busy machine exceed the time limit of the watchdog.
     "--disable-gpu-watchdog",
-    # Containers run as root and have no user namespaces; only pages of our own server are opened.
+    # Containers run as root without user namespaces; only our own pages are opened.
     "--no-sandbox",
     "--disable-quic",
     "--no-first-run",
@@ -26,7 +26,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# Vulkan in software (SwiftShader, which comes with Chromium) carries WebGL and WebGPU at once.
+# SwiftShader, the Vulkan emulator of Chromium, runs both WebGL and WebGPU.
 SOFTWARE = [
     "--use-webgpu-adapter=swiftshader",
     "--use-vulkan=swiftshader",
@@ -36,30 +36,30 @@ SOFTWARE = [
 
 
 class RuntimeMissing(RuntimeError):
-    """No browser, no Playwright or no Node: one line that says which, and what to do."""
+    """The browser, Playwright or Node is missing; the message says how to install it."""
 
 
 def find_chromium(playwright: Playwright | None = None) -> str | None:
-    """$CHROMIUM, then Chromium or Chrome on PATH, then the one that Playwright downloaded."""
+    """$CHROMIUM, else Chromium or Chrome on PATH, else the download of Playwright."""
     asked = os.environ.get("CHROMIUM")
     if asked:
         return shutil.which(asked)
     for name in NAMES:
         if path := shutil.which(name):
             return path
-    own = playwright.chromium.executable_path if playwright else None
-    return own if own and Path(own).exists() else None
+    download = playwright.chromium.executable_path if playwright else None
+    return download if download and Path(download).exists() else None
 
 
 def require_chromium(playwright: Playwright) -> str:
-    """The path that `find_chromium` finds; RuntimeMissing when there is none."""
+    """The path of Chromium; raises RuntimeMissing if there is none."""
     if path := find_chromium(playwright):
         return path
     asked = os.environ.get("CHROMIUM")
     where = (
-        f"$CHROMIUM names {asked}, which cannot be run"
+        f"$CHROMIUM is {asked}, which is not executable"
         if asked
-        else "no Chromium or Chrome was found"
+        else "no Chromium or Chrome found"
     )
     raise RuntimeMissing(
         f"{where}: install one, run 'playwright install chromium', or set $CHROMIUM to its path"
@@ -67,8 +67,8 @@ def require_chromium(playwright: Playwright) -> str:
 
 
 def launch(playwright: Playwright, *flags: str, software: bool = True) -> Browser:
-    """A headless Chromium, whose graphics are in `software` or what the machine has;
-    RuntimeMissing when there is none, or it does not start."""
+    """A headless Chromium, with an emulated GPU if `software`, else with that of the machine;
+    raises RuntimeMissing if there is none or it does not start."""
     path = require_chromium(playwright)
     graphics = SOFTWARE if software else []
     try:

@@ -17,7 +17,7 @@ def demo(
         help="Write a static site with the page and models to this folder instead.")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Serve the demo page with your TensorFlow.js exports on this machine.
+    """Serve the demo page with your exports on this machine.
 
     \b
     Example:
@@ -33,7 +33,7 @@ def demo(
     places = folders or [Path("exports")]
     artifacts = find_artifacts(places, report=lambda line: typer.echo(f"note: {line}", err=True))
     if not artifacts:
-        raise FileNotFoundError(f"no TensorFlow.js export in {listed(list(map(str, places)))}; "
+        raise FileNotFoundError(f"no export for browsers in {listed(list(map(str, places)))}; "
                                 "make one with `zoo build DARTS --export tfjs`")
     names = listed(list(artifacts))
     if build is not None:

@@ -1,4 +1,4 @@
-"""Runs an artifact's fixture on TensorFlow.js in Node, without any of the page's code."""
+"""Check the fixture of an artifact on TensorFlow.js in Node, without code of the page."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ BACKENDS = ("wasm", "cpu")
 
 def verify(artifact: Path | str, backends: Iterable[str] | None = None, runs: int = 0,
            timeout: float = 300) -> list[Row]:
-    """Rows as those of `web_demo.verify.verify`; after `runs` timed ones `ms` is their median, of
-    one input.  RuntimeMissing is raised when there is no Node, or the packages of the page are
-    not installed."""
+    """Rows like those of `web_demo.verify.verify`; with `runs`, `ms` is the median of so many runs
+    on one input.  Raises RuntimeMissing if Node or the npm packages are not installed."""
     command = [_node(), str(HERE / "verify-node.mjs"), str(Path(artifact).resolve())]
     return [_row([*command, backend, str(runs)], backend, timeout)
             for backend in backends or BACKENDS]
 
 
 def version() -> str:
-    """The version of the Node that would run; RuntimeMissing as in `verify`."""
+    """The version of Node; raises RuntimeMissing like `verify`."""
     done = subprocess.run([_node(), "--version"], capture_output=True, text=True)
     return done.stdout.strip()
 
@@ -46,9 +45,9 @@ def _row(command: list[str], backend: str, timeout: float) -> Row:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     except subprocess.TimeoutExpired:
-        return broken(backend, f"Node gave no answer in {timeout:.0f} s")
+        return broken(backend, f"Node did not respond within {timeout:.0f} s")
     try:
         return json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        return broken(backend, f"Node gave no answer ({last})")
+        return broken(backend, f"Node did not respond ({last})")

@@ -1,4 +1,4 @@
-"""The runtimes of the page, as `runtimes.json` lists them for it and for Python."""
+"""The runtimes of the page, from `runtimes.json`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class PageRuntime:
-    """A runtime that the page starts in a browser: `reads` is the format, and the folder of its
-    files in an artifact; the npm `package` is what its version is known by."""
+    """A runtime of the page.  `reads` is its format, which is also the folder in an artifact;
+    `package` is the npm package that has its version."""
 
     name: str
     title: str
@@ -26,12 +26,12 @@ def _read() -> list[PageRuntime]:
 
 RUNTIMES: dict[str, PageRuntime] = {each.name: each for each in _read()}
 
-#: Formats that some of them reads.
+#: The formats that they read.
 FORMATS = tuple(dict.fromkeys(each.reads for each in RUNTIMES.values()))
 
 
 def is_read(path: str) -> bool:
-    """Whether a file of an artifact is of one of these formats.
+    """Whether a file of an artifact belongs to one of these formats.
 
     Examples:
         >>> is_read("tfjs/model.json"), is_read("saved_model/saved_model.pb")

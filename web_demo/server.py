@@ -1,4 +1,4 @@
-"""Serves the built page and artifact folders on 127.0.0.1, and nothing outside them."""
+"""Serve the built page and artifact folders on 127.0.0.1, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from web_demo.site import build_site, built_page
 
 __all__ = ["build_site", "find_artifacts", "running", "serve"]
 
-# The same policy stands in index.html, for static sites. TensorFlow.js needs two exceptions:
-# 'wasm-unsafe-eval' compiles WebAssembly, and its threads are workers made from blobs.
+# Also in index.html, for static sites. Two exceptions: 'wasm-unsafe-eval' compiles WebAssembly,
+# and TensorFlow.js starts threads from blobs.
 POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:; "
     "object-src 'none'; base-uri 'none'; form-action 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY
-    + "; frame-ancestors 'none'",  # a meta element cannot say the last
-    # Together these isolate the page, which threads in WebAssembly require.
+    + "; frame-ancestors 'none'",  # not supported in a meta element
+    # Cross-origin isolation, which WebAssembly threads require.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -38,7 +38,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-# The table of the operating system may call .js text/plain.
+# The mimetypes of the operating system may map .js to text/plain.
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -56,7 +56,7 @@ OUR_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
 
 
 class Server(ThreadingHTTPServer):
-    """A server that knows what it may hand out."""
+    """A server for one page and its artifacts."""
 
     daemon_threads = True
     # On Windows this option would let two servers share a port.
@@ -73,13 +73,13 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/"
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
-        # A browser that closes a tab drops its connections; that is no error.
+        # Closing a tab drops its connections.
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
 
 class Answer(BaseHTTPRequestHandler):
-    """Answers GET and HEAD; every other method gets 501 from the base class."""
+    """Handles GET and HEAD; the base class answers other methods with 501."""
 
     server: Server
     protocol_version = "HTTP/1.1"
@@ -96,7 +96,7 @@ class Answer(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def _find(self) -> tuple[bytes, str] | HTTPStatus:
-        """The body and its type, or the status that refuses it."""
+        """The body and its type, or the status of the refusal."""
         if not self._is_for_us():
             return HTTPStatus.FORBIDDEN
         path = unquote(urlsplit(self.path).path).lstrip("/")
@@ -113,7 +113,7 @@ class Answer(BaseHTTPRequestHandler):
                 return HTTPStatus.FORBIDDEN
             body = file.read_bytes()
         except OSError:
-            # A folder, no file at all, or a name that no file can have.
+            # A folder, a missing file, or an invalid name.
             return HTTPStatus.NOT_FOUND
         return body, TYPES.get(file.suffix.lower(), "application/octet-stream")
 
@@ -125,7 +125,7 @@ class Answer(BaseHTTPRequestHandler):
         return self.server.artifacts.get(name), rest
 
     def _is_for_us(self) -> bool:
-        """Foreign pages may point a name of theirs here (DNS rebinding); the Host header tells."""
+        """Whether the Host header is ours; others may come from DNS rebinding."""
         return OUR_HOST.fullmatch(self.headers.get("Host", "")) is not None
 
     def _refuse(self, status: HTTPStatus) -> None:
@@ -142,19 +142,19 @@ class Answer(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Requests are not news; the terminal belongs to the address."""
+        """Do not log requests: the terminal shows the address."""
 
 
 def serve(artifacts: Mapping[str, Path], port: int = 8000, page: Path | None = None) -> Server:
-    """A server that holds its port; `serve_forever()` starts it, `url` is its address.
+    """A server bound to `port`, with its address in `url`; `serve_forever()` starts it.
 
-    Port 0 takes a free one.
+    Port 0 selects a free one.  Raises OSError if the port is taken or invalid.
     """
     page = built_page(page)
     try:
         return Server(port, page, artifacts)
     except OverflowError:
-        raise OSError(f"{port} is no port: choose one from 0 to 65535 with --port") from None
+        raise OSError(f"{port} is not a port: choose one from 0 to 65535 with --port") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise OSError(
@@ -168,7 +168,7 @@ def serve(artifacts: Mapping[str, Path], port: int = 8000, page: Path | None = N
 
 @contextmanager
 def running(server: Server) -> Iterator[Server]:
-    """The server, answering in the background until the block ends."""
+    """Run the server in the background until the block ends."""
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -1,9 +1,8 @@
 /**
- * node verify-node.mjs DIR BACKEND [RUNS]: an artifact's fixture on TensorFlow.js in Node (wasm or cpu).
+ * node verify-node.mjs DIR BACKEND [RUNS]: checks the fixture of an artifact on TensorFlow.js in Node (wasm or cpu).
  *
- * Prints one line of JSON with the fields of verify.html's window.zooVerify; after RUNS timed ones `ms` is their
- * median. It reads the files itself, with Node's own means, so that it also proves that the artifact needs none of the
- * page's code.
+ * Prints one line of JSON with the fields of window.zooVerify in verify.html; with RUNS, `ms` is the median of so many
+ * timed runs. It shares no code with the page, which shows that an artifact needs none.
  */
 
 import { createHash } from 'node:crypto';
@@ -11,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, resolve, sep } from 'node:path';
 
-/** For each task of a cell: what the graph takes, and the outputs that the fixture has. A size of null is the batch. */
+/** Inputs of the graph and outputs in the fixture, by task; null is the batch size. */
 const TASKS = {
   'image-classification': ({ input: { name, height, width, channels }, network }) => ({
     takes: [{ name, dtype: 'float32', shape: [null, height, width, channels] }],
@@ -45,18 +44,18 @@ try {
 } catch (error) {
   report.error = (error instanceof Error ? error.message : String(error)).split('\n')[0];
 }
-// Whatever the packages print stands before this line.
+// The packages may have printed before this line.
 process.stdout.write(`\n${JSON.stringify(report)}\n`, () => process.exit(0));
 
 async function verify(home, name, timed) {
   if (name !== 'wasm' && name !== 'cpu')
-    return { available: false, reason: 'Node has no graphics: only wasm and cpu run there' };
+    return { available: false, reason: 'only wasm and cpu run in Node' };
   const manifest = JSON.parse(readFileSync(resolve(home, 'manifest.json'), 'utf8'));
   const read = (path) => readListed(home, manifest, path);
   const model = JSON.parse(read('tfjs/model.json').toString('utf8'));
-  // Other networks say it themselves.
+  // Other networks list theirs in the manifest.
   const task = manifest.gives?.length ? manifest : TASKS[manifest.task]?.(manifest);
-  if (!task) throw new Error(`The task "${manifest.task}" is none that runs here: ${Object.keys(TASKS).join(', ')}.`);
+  if (!task) throw new Error(`Unsupported task "${manifest.task}": use ${Object.keys(TASKS).join(', ')}.`);
   const count = manifest.fixture.count;
   const inputs = split(floats(read(manifest.fixture.input)), task.takes, count);
   const expected = split(floats(read(manifest.fixture.logits)), task.gives, count);
@@ -113,7 +112,7 @@ async function verify(home, name, timed) {
   return { ok, max_difference: difference, limit, ms, error: ok ? null : `${output} differs` };
 }
 
-/** What the manifest allows of an output, and the unit in which it is told. */
+/** The limit of an output, and the unit in which differences are reported. */
 function allowedOf({ parity }, { name, dtype, data }) {
   const hop = parity.find((one) => one.hop === 'tfjs');
   const detail = hop?.outputs?.[name];
@@ -139,17 +138,17 @@ function readListed(home, manifest, path) {
   const file = resolve(home, path);
   const listed = manifest.files[path];
   if (!listed || !file.startsWith(home + sep))
-    throw new Error(`${path} is not listed in manifest.json, and is not loaded.`);
+    throw new Error(`${path} is not listed in manifest.json and is not loaded.`);
   const content = readFileSync(file);
   if (createHash('sha256').update(content).digest('hex') !== listed.sha256) {
     throw new Error(
-      `${path} is not the file that its manifest.json describes (its sha256 differs): build the artifact again.`,
+      `${path} does not match its sha256 in manifest.json: build the artifact again.`,
     );
   }
   return content;
 }
 
-/** The tensors that stand one after the other in a file of the fixture. */
+/** Splits a fixture file of concatenated tensors. */
 function split(values, described, count) {
   let start = 0;
   const tensors = described.map(({ name, dtype, shape }) => {
@@ -160,11 +159,11 @@ function split(values, described, count) {
     return { name, dtype, shape: sizes, data };
   });
   if (start !== values.length)
-    throw new Error('The fixture does not have the size that manifest.json gives: build the artifact again.');
+    throw new Error('The fixture does not have the size in manifest.json: build the artifact again.');
   return tensors;
 }
 
-/** The `index`th of a batch of `count`, in a batch of one. */
+/** Case `index` of a batch of `count`, as a batch of one. */
 function part({ name, dtype, shape, data }, count, index) {
   const size = data.length / count;
   return { name, dtype, shape: [1, ...shape.slice(1)], data: data.slice(index * size, (index + 1) * size) };
@@ -179,7 +178,7 @@ function isReal(dtype) {
   return /^b?float/.test(dtype);
 }
 
-/** A buffer of its own; Node's small ones share one. */
+/** Copies the content out of the buffer that small files share in Node. */
 function exact(content) {
   return content.buffer.slice(content.byteOffset, content.byteOffset + content.byteLength);
 }
@@ -200,7 +199,7 @@ function maxDifference(a, b) {
   if (a.length !== b.length) return Infinity;
   return b.reduce((most, value, i) => {
     const difference = Math.abs(value - a[i]);
-    // NaN compares as false with everything, so it has to be asked for.
+    // Comparisons with NaN are false.
     return difference <= most ? most : Number.isNaN(difference) ? Infinity : difference;
   }, 0);
 }

@@ -1,4 +1,4 @@
-"""Runs an artifact's fixture in a real browser, in one of the runtimes of the page."""
+"""Check the fixture of an artifact in a real browser, in one of the runtimes of the page."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ def verify(artifact: Path | str, runtime: str = "tfjs", backends: Iterable[str] 
            timeout: float = 300) -> list[Row]:
     """One row for each backend: backend, available, reason, ok, max_difference, limit, ms, error.
 
-    A backend that this machine lacks has `available` False and its reason; a wrong or broken one
-    has `ok` False.  RuntimeMissing is raised when there is no browser to run in, ValueError for a
-    runtime that the page does not have.
+    `available` is False, with a reason, for backends that this machine lacks; `ok` is False for
+    wrong results and errors.  Raises RuntimeMissing without a browser, and ValueError for an
+    unknown runtime.
     """
     return _rows(artifact, runtime, backends, timeout, None)
 
 
 def classify(artifact: Path | str, images: np.ndarray, runtime: str = "tfjs",
              backends: Iterable[str] | None = None, timeout: float = 300) -> list[Row]:
-    """The rows of `verify`, each with `answers`: the most probable class of each of `images`
-    (N, H, W, C), raw; None where nothing ran.  RuntimeMissing as in `verify`."""
+    """The rows of `verify`, each with `answers`: the most probable classes of `images`
+    (N, H, W, C), raw pixels, or None if the backend did not run.  Raises like `verify`."""
     return _rows(artifact, runtime, backends, timeout, images)
 
 
 def chromium_path() -> str:
-    """Where the browser lies that would run; RuntimeMissing when there is none."""
+    """The path of the browser; raises RuntimeMissing if there is none."""
     with playwright() as started:
         return require_chromium(started)
 
 
 def playwright() -> AbstractContextManager[Playwright]:
-    """Playwright; RuntimeMissing when it is not installed."""
+    """Playwright; raises RuntimeMissing if it is not installed."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -66,7 +66,7 @@ def _rows(artifact: Path | str, runtime: str, backends: Iterable[str] | None, ti
     artifact = Path(artifact).resolve()
     read_manifest(artifact)
     chosen = tuple(backends or RUNTIMES[runtime].backends)
-    # Playwright refuses to work where an event loop runs, as in a notebook; a new thread has none.
+    # Playwright does not work in a running event loop, as in notebooks; a new thread has none.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(_in_chromium, artifact, runtime, chosen, timeout, images).result()
 
@@ -78,7 +78,7 @@ def _in_chromium(artifact: Path, runtime: str, backends: tuple[str, ...], timeou
         def run(*backends: str) -> list[Row]:
             browser = launch(started)
             try:
-                # A page for each backend: none inherits what another one left behind.
+                # One page per backend, so that they share no state.
                 return [
                     _in_page(browser.new_page, server.url, runtime, backend, timeout, images)
                     for backend in backends
@@ -87,7 +87,7 @@ def _in_chromium(artifact: Path, runtime: str, backends: tuple[str, ...], timeou
                 browser.close()
 
         rows = run(*backends)
-        # A browser whose graphics process fell over offers no graphics until it is started anew.
+        # After a crash of its GPU process a browser has no WebGL or WebGPU until it restarts.
         missing = [row["backend"] for row in rows if not row["available"]]
         again = iter(run(*missing) if missing else ())
         return [row if row["available"] else next(again) for row in rows]
@@ -105,13 +105,13 @@ def _in_page(new_page: Callable[[], Page], url: str, runtime: str, backend: str,
             row["answers"] = _answers(page, images) if row["limit"] is not None else None
         return row
     except Exception as error:
-        return broken(backend, f"Chromium gave no answer ({str(error).splitlines()[0]})")
+        return broken(backend, f"Chromium did not respond ({str(error).splitlines()[0]})")
     finally:
         page.close()
 
 
 def _answers(page: Page, images: np.ndarray) -> list[int] | None:
-    """None when the backend is not here."""
+    """The most probable classes, or None if the backend is unavailable."""
     import numpy as np
 
     answers: list[int] = []
@@ -128,6 +128,6 @@ def _answers(page: Page, images: np.ndarray) -> list[int] | None:
 
 
 def broken(backend: str, error: str) -> Row:
-    """The row of a backend that gave no answer."""
+    """The row of a backend that failed."""
     return {"backend": backend, "available": True, "reason": None, "ok": False,
             "max_difference": None, "limit": None, "ms": None, "error": error}

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 import { codeBytes } from './tools/code_bytes.ts';
 
-/** Vite's development server injects styles into the page, which the page's own policy forbids. */
+/** The development server of Vite injects styles, which the policy of the page blocks. */
 const withoutPolicyInDevelopment: Plugin = {
   name: 'without-policy-in-development',
   apply: 'serve',
@@ -10,8 +10,8 @@ const withoutPolicyInDevelopment: Plugin = {
 };
 
 /**
- * TensorFlow.js starts its threads from the text of one function, which must therefore name nothing outside
- * itself. It guards its one outer name with typeof, but a minifier sees the declaration and drops the guard.
+ * TensorFlow.js starts its threads from the source text of one function, so this must not use outer variables. It guards
+ * its only one with typeof, but minifiers see the declaration and drop the guard.
  */
 const selfContainedThreads: Plugin = {
   name: 'self-contained-threads',
@@ -20,26 +20,23 @@ const selfContainedThreads: Plugin = {
     const guarded = 'if(typeof _scriptDir !== "undefined" && _scriptDir){scriptDirectory=_scriptDir}';
     const fallback = 'Module["mainScriptUrlOrBlob"]||_scriptDir';
     if (!code.includes(guarded) || !code.includes(fallback))
-      throw new Error(`${id} has changed: see whether it still needs this plugin`);
+      throw new Error(`${id} has changed: check whether this plugin is still needed`);
     return { code: code.replace(guarded, '').replace(fallback, 'Module["mainScriptUrlOrBlob"]'), map: null };
   },
 };
 
-/**
- * Networks run here, from memory: what TensorFlow.js registers to train them, and to keep them in the storage of a
- * browser, stays out.
- */
+/** Drops the optimizers and storage handlers of TensorFlow.js, which inference from memory does not use. */
 const inferenceOnly: Plugin = {
   name: 'inference-only',
   transform(code, id) {
-    // What registers these two is content without them, as where a browser forbids storage.
+    // Their registration tolerates missing storage.
     const storage = /@tensorflow\/tfjs-core\/dist\/io\/(indexed_db|local_storage)\.js$/.exec(id)?.[1];
     if (storage) {
       const name = storage === 'indexed_db' ? 'BrowserIndexedDB' : 'BrowserLocalStorage';
       return { code: `export class ${name} {} export class ${name}Manager {}`, map: null };
     }
     if (!/@tensorflow\/tfjs-core\/dist\/index\.js$/.test(id)) return null;
-    if (!code.includes('registerOptimizers();')) throw new Error(`${id} has changed: see whether it still needs this plugin`);
+    if (!code.includes('registerOptimizers();')) throw new Error(`${id} has changed: check whether this plugin is still needed`);
     return { code: code.replace('registerOptimizers();', ''), map: null };
   },
 };
@@ -50,9 +47,9 @@ export default defineConfig({
   // Relative addresses: the built page works in any folder of any static server.
   base: './',
   plugins: [withoutPolicyInDevelopment, count.page],
-  // ONNX Runtime Web without the script that starts its WebAssembly inside: that is an asset of its own.
+  // The variant of ONNX Runtime Web that loads its WebAssembly glue as a separate asset.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
-  // Runtimes run in a worker and come when they are chosen, which takes a worker of modules.
+  // Dynamic imports need a module worker.
   worker: {
     format: 'es',
     plugins: () => [selfContainedThreads, inferenceOnly, count.worker],
@@ -62,9 +59,9 @@ export default defineConfig({
     target: 'es2022',
     // The policy allows no data: addresses.
     assetsInlineLimit: 0,
-    // What comes later is small, or the runtime's own; preloading it would only add to the page.
+    // Preloading would only make the page larger: later chunks are small or belong to a runtime.
     modulePreload: false,
-    // The largest part is a backend of TensorFlow.js, loaded only when it is chosen.
+    // The largest chunk is a backend of TensorFlow.js, loaded on demand.
     chunkSizeWarningLimit: 1000,
     rolldownOptions: {
       input: {
@@ -72,7 +69,7 @@ export default defineConfig({
         verify: resolve(import.meta.dirname, 'verify.html'),
         bench: resolve(import.meta.dirname, 'bench.html'),
       },
-      // Each of these comes whole: small files cost more than they save.
+      // One chunk each: small files cost more than they save.
       output: {
         codeSplitting: {
           groups: [
@@ -84,7 +81,7 @@ export default defineConfig({
     },
   },
   server: {
-    // `zoo demo` beside `npm run dev` provides the artifacts, and the headers that threads need come from here.
+    // `zoo demo` serves the artifacts; the headers enable threads.
     proxy: { '/models': 'http://127.0.0.1:8000' },
     headers: {
       'Cross-Origin-Opener-Policy': 'same-origin',

@@ -21,9 +21,9 @@ from zoo.cli import app
 WEB_DEMO = PAGE.parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run all in one worker, so that the artifact is built and the browser started once."""
+    """Run all tests in one worker, which builds the artifact and starts the browser once."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def unavailable(reason: str) -> None:
-    """Skip, but fail in CI, where every test must run."""
+    """Skip the test, or fail it in CI, where every test must run."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -39,7 +39,7 @@ def unavailable(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """DARTS on digits, exported as by a user; $ZOO_TEST_ARTIFACT may name an existing one."""
+    """DARTS on digits, exported by the command line, or the artifact in $ZOO_TEST_ARTIFACT."""
     if made := os.environ.get("ZOO_TEST_ARTIFACT"):
         return Path(made)
     folder = tmp_path_factory.mktemp("exports") / "DARTS-digits"
@@ -50,7 +50,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def every_format(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same network in the format of every runtime; $ZOO_TEST_FORMATS names one built before."""
+    """The same network in the format of every runtime, or the artifact in $ZOO_TEST_FORMATS."""
     if made := os.environ.get("ZOO_TEST_FORMATS"):
         return Path(made)
     folder = tmp_path_factory.mktemp("formats") / "DARTS-digits"
@@ -96,7 +96,7 @@ def browser():
         unavailable("playwright is not installed: run pip install playwright")
     with sync_playwright() as playwright:
         try:
-            # A fake camera; a context still needs permission for it.
+            # A fake camera; contexts still need its permission.
             browser = launch(playwright, "--use-fake-device-for-media-stream")
         except RuntimeMissing as error:
             unavailable(str(error))
@@ -105,7 +105,7 @@ def browser():
 
 
 class Visit:
-    """The page in its own browser context, with all its errors and warnings."""
+    """The page in its own browser context; collects its errors and warnings."""
 
     def __init__(self, browser, url: str, **options) -> None:
         self.context = browser.new_context(
@@ -121,7 +121,7 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def in_workers(self, script: str) -> None:
-        """Runs a script at the beginning of each worker to come, where networks run."""
+        """Run a script at the start of every later worker that runs a network."""
         def begin(route):
             answer = route.fetch()
             route.fulfill(response=answer, body=script + answer.text())
@@ -129,11 +129,11 @@ class Visit:
         self.page.route("**/assets/worker-*.js", begin)
 
     def workers(self) -> list:
-        """The workers that networks run in; runtimes start threads of their own besides."""
+        """The workers that run networks, without the threads of runtimes."""
         return [worker for worker in self.page.workers if "/assets/worker-" in worker.url]
 
     def in_network(self, script: str):
-        """Evaluates a script where the network of the page runs."""
+        """Evaluate a script in the worker of the current network."""
         (worker,) = self.workers()
         return worker.evaluate(script)
 
@@ -157,7 +157,7 @@ class Visit:
         return self.page.inner_text("#verdict-label")
 
     def draw(self, *strokes: list[tuple[float, float]]) -> None:
-        """Draw with the mouse; points are in units of the pad's side."""
+        """Draw with the mouse; coordinates are relative to the side of the pad."""
         self.page.locator("#pad").scroll_into_view_if_needed()
         box = self.page.locator("#pad").bounding_box()
         for stroke in strokes:
@@ -173,7 +173,7 @@ class Visit:
 
 @pytest.fixture
 def visit(browser, server: Server) -> Iterator:
-    """Open contexts on the page, and close them: visit(), visit(color_scheme="dark")."""
+    """Open the page in new contexts: visit(), visit(color_scheme="dark")."""
     visits: list[Visit] = []
 
     def begin(**options) -> Visit:

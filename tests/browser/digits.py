@@ -1,4 +1,4 @@
-"""Hand-drawn digits: the path of the pen, in units of the pad's side."""
+"""Hand-drawn digits as pen paths, relative to the side of the pad."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Stroke = list[tuple[float, float]]
 
 
 def arc(x: float, y: float, wide: float, high: float, first: float, last: float) -> Stroke:
-    """Part of an ellipse around (x, y); degrees, clockwise from the right, as y grows downwards."""
+    """An elliptical arc around (x, y); angles in degrees, clockwise from the right."""
     turns = [(first + (last - first) * step / 9) * pi / 180 for step in range(10)]
     return [(x + wide * cos(turn), y + high * sin(turn)) for turn in turns]
 

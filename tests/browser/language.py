@@ -1,4 +1,4 @@
-"""Small language models that know one text by heart."""
+"""Small language models that overfit one text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CELLS = {"char": "DARTS_V2_RNN", "word": "ENAS_RNN"}
 
 
 class Learned:
-    """A model of TEXT by characters or by words, and its artifact."""
+    """A character or word model of TEXT, and its artifact."""
 
     def __init__(self, unit: str, folder: Path):
         self.unit, self.folder = unit, folder
@@ -40,9 +40,9 @@ class Learned:
         return text.replace("\n", " <eos> ").split()
 
     def write(self, prompt: str, count: int = 50, temperature: float = 0, seed: int = 1) -> str:
-        """PyTorch's continuation of the prompt."""
+        """The continuation of the prompt in PyTorch."""
         text = generate(self.folder, prompt, count, temperature, seed)
-        # The page shows the blank after the last word as part of the prompt.
+        # The page counts the space after the last word to the prompt.
         return text.removeprefix(" ") if self.unit == "word" else text
 
     def _learn(self, ids: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-/** node recorded.mjs FOLDER: the graphs of test_recorded.py, run by TensorFlow.js and by `Recorded`; a line of JSON. */
+/** node recorded.mjs FOLDER: runs the graphs of test_recorded.py in TensorFlow.js and `Recorded`; prints JSON. */
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ const node = (op, name, input = [], attr = {}) => ({ op, name, input, attr });
 const float = { T: { type: 'DT_FLOAT' } };
 const whole = (name) => node('Const', name, [], { dtype: { type: 'DT_INT32' } });
 const x = node('Placeholder', 'x', [], { dtype: { type: 'DT_FLOAT' } });
-/** Small graphs of x, of any length: their nodes, outputs and constants. */
+/** Small graphs of a vector x: nodes, outputs and constants. */
 const GRAPHS = {
   sum: [[x, node('AddV2', 'y', ['x', 'x'], float), node('Relu', 'z', ['y'], float)], ['y', 'z'], {}],
   reshape: [[x, whole('shape'), node('Reshape', 'y', ['x', 'shape'], float), node('Relu', 'z', ['y'], float)], ['y', 'z'], { shape: [1, -1] }],
@@ -31,7 +31,7 @@ async function model([nodes, , constants]) {
   return converter.loadGraphModel({ load: async () => ({ modelTopology: { node: nodes, versions: { producer: 1 } }, weightSpecs: specs, weightData: data.buffer }) });
 }
 
-/** Both, three times with other numbers: are they the same, how often was the graph walked, is anything left behind? */
+/** Runs both on each input: whether outputs are equal, how often the graph was traversed, and whether tensors leak. */
 function compare(graph, inputs, outputs) {
   const recorded = new Recorded(graph);
   const walk = graph.execute.bind(graph);
@@ -41,7 +41,7 @@ function compare(graph, inputs, outputs) {
   const left = [];
   for (const input of inputs) {
     const given = Object.fromEntries(Object.entries(input).map(([name, { data, shape }]) => [name, tf.tensor(data, shape)]));
-    // A node that gives its input gives the very tensor: what is kept is disposed of once.
+    // Outputs may be the input tensor itself: dispose of each once.
     const expected = [walk(given, outputs)].flat();
     const found = recorded.execute(given, outputs);
     same &&= expected.every((tensor, i) => JSON.stringify([tensor.shape, [...tensor.dataSync()]]) === JSON.stringify([found[i].shape, [...found[i].dataSync()]]));

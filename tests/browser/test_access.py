@@ -26,7 +26,7 @@ def violations(page) -> list[str]:
 
 
 def violations_in(page, modes=MODES) -> list[tuple]:
-    """The findings of axe in each (color scheme, window size); the page is left in the first."""
+    """Violations that axe finds in each (color scheme, window size); restores the first."""
     found = []
     for number, (scheme, size) in enumerate([*modes, modes[0]]):
         page.emulate_media(color_scheme=scheme)
@@ -37,7 +37,7 @@ def violations_in(page, modes=MODES) -> list[tuple]:
 
 
 def test_axe_finds_nothing(visit):
-    # The page's policy forbids loading axe; all other tests keep the policy.
+    # The policy of the page blocks axe, so it is bypassed here.
     visitor = visit(bypass_csp=True, reduced_motion="reduce")
     page = visitor.ready()
     assert violations_in(page) == []
@@ -53,7 +53,7 @@ def test_axe_finds_nothing(visit):
 def test_a_running_camera(visit):
     visitor = visit(bypass_csp=True, reduced_motion="reduce", permissions=["camera"])
     page = visitor.ready()
-    page.click("#camera")  # the mouse stays on it
+    page.click("#camera")  # leaves the mouse over it
     expect(page.locator("#camera")).to_have_text("Stop camera", timeout=30_000)
     assert violations_in(page, MODES[:2]) == []
 
@@ -121,7 +121,7 @@ def test_held_keys_and_keys_with_modifiers(visit):
     kept = page.evaluate("""() => ['ArrowLeft', 'Backspace', 'c'].map((key) =>
         document.querySelector('#pad').dispatchEvent(
             new KeyboardEvent('keydown', { key, altKey: true, cancelable: true })))""")
-    assert kept == [True] * 3  # such as going back in the history
+    assert kept == [True] * 3  # for shortcuts of the browser
 
 
 def test_undo_in_the_middle_of_a_stroke(visit):
@@ -145,11 +145,11 @@ def test_the_answer_is_spoken(visit):
     page = visitor.ready()
     expect(page.locator("#spoken")).to_have_attribute("aria-live", "polite")
     page.locator("#samples button").nth(2).click()
-    expect(page.locator("#spoken")).to_contain_text("which is right")
+    expect(page.locator("#spoken")).to_contain_text("correct")
 
 
 def width_needed(page, widths: list[int]) -> dict[int, int]:
-    """The width of the page in windows of these widths, the first being that of its opening."""
+    """The width of the page by window width; the page was opened at the first."""
     found = {}
     for width in widths:
         page.set_viewport_size({"width": width, "height": 740})

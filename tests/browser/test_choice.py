@@ -1,4 +1,4 @@
-"""A runtime is chosen on the page, comes when it is chosen, and runs in a worker."""
+"""A runtime is loaded when it is chosen on the page, and runs in a worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web_demo.runtimes import RUNTIMES
 from web_demo.server import running
 from web_demo.site import build_site
 
-#: What the names of the files of a runtime begin with.
+#: Prefixes of the file names of each runtime.
 CODE = {"tfjs": "tfjs", "litert": "litert", "ort-web": "ort"}
 OTHERS = [name for name in RUNTIMES if name != "tfjs"]
 NO_GPU = "Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined })"
@@ -22,7 +22,7 @@ NO_GPU = "Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined }
 
 @pytest.fixture
 def formats(visit, formats_server):
-    """Visits of the page with the artifact of every format."""
+    """Visit the page with the artifact of every format."""
     return lambda **options: visit(url=formats_server.url, **options)
 
 
@@ -36,7 +36,7 @@ def files_of(requested: list[str], runtime: str) -> list[str]:
     return [name for name in names if name.startswith(CODE[runtime])]
 
 
-def test_the_page_itself_computes_nothing(visit):
+def test_networks_run_only_in_workers(visit):
     visitor = visit()
     page = visitor.ready()
     assert page.evaluate("typeof _tfengine") == "undefined"
@@ -86,7 +86,7 @@ def test_a_model_that_is_chosen_is_kept_in_the_address_too(visit):
     expect(page.locator("#model")).to_have_value("second")
 
 
-def test_what_a_runtime_downloads_is_said_before(formats, every_format):
+def test_download_sizes_are_shown(formats, every_format):
     page = formats().ready()
     for name, runtime in RUNTIMES.items():
         model = sum(path.stat().st_size for path in (every_format / runtime.reads).iterdir())
@@ -95,7 +95,7 @@ def test_what_a_runtime_downloads_is_said_before(formats, every_format):
         assert f"{model / 1000:.0f} kB model + " in row and "B code" in row
 
 
-def test_a_backend_that_the_browser_lacks_says_why_in_every_runtime(formats):
+def test_unsupported_backends_show_the_reason_in_every_runtime(formats):
     visitor = formats()
     visitor.page.add_init_script(NO_GPU)
     page = visitor.ready()
@@ -103,17 +103,17 @@ def test_a_backend_that_the_browser_lacks_says_why_in_every_runtime(formats):
         if name != "tfjs":
             choose(page, name)
         assert page.locator("#backends input[value=webgpu]").is_disabled()
-        assert "Not available: this browser does not offer it" in page.inner_text("#backends")
+        assert "Not available: not supported by this browser" in page.inner_text("#backends")
 
 
-def test_a_runtime_that_does_not_come_is_replaced(formats):
+def test_a_runtime_that_cannot_be_downloaded_is_replaced(formats):
     visitor = formats()
     page = visitor.page
     page.add_init_script(NO_GPU)
     page.route("**/assets/litert*", lambda route: route.fulfill(status=404))
     visitor.ready()
     page.check("#runtimes input[value=litert]")
-    assert "the page goes on with TF.js on WebAssembly; reload it to have LiteRT.js on " \
+    assert "Switched to TF.js on WebAssembly; reload the page to try LiteRT.js on " \
         "WebAssembly again." in visitor.failure()
     page.wait_for_selector("body[data-runtime=tfjs][data-ready=wasm]", timeout=120_000)
     expect(page.locator("#runtimes input[value=litert]")).to_be_disabled()
@@ -129,7 +129,7 @@ def test_by_keyboard(formats):
     expect(page.locator("#runtimes input[value=litert]")).to_be_focused()
 
 
-def test_axe_finds_nothing_and_nothing_sticks_out(formats):
+def test_it_is_accessible_and_nothing_overflows(formats):
     visitor = formats(bypass_csp=True, reduced_motion="reduce", viewport=PHONE)
     page = visitor.ready()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -142,7 +142,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 def test_every_runtime_on_a_site_that_sends_no_headers(visit, every_format, page_folder, tmp_path):
-    """The policy stands in the page, and there is one thread."""
+    """The page has its own policy, and WebAssembly runs on one thread."""
     build_site(find_artifacts([every_format]), tmp_path / "site", page_folder)
     with running(ThreadingHTTPServer(("127.0.0.1", 0),
                                      partial(Quiet, directory=str(tmp_path)))) as server:
@@ -151,5 +151,5 @@ def test_every_runtime_on_a_site_that_sends_no_headers(visit, every_format, page
         for name in OTHERS:
             choose(page, name)
             assert page.inner_text("#parity").startswith("✓ Same logits as PyTorch")
-        assert "without threads" in page.inner_text("#backends")
+        assert "single-threaded" in page.inner_text("#backends")
         assert visitor.complaints == []

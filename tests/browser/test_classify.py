@@ -32,7 +32,7 @@ PHOTOGRAPH = """
 """
 
 
-NOTHING = "Draw something, or choose a sample."
+NOTHING = "Draw something or choose a sample."
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_drawn_digits_are_recognized(visit):
         answers[digit] = visitor.answer(), page.inner_text("#bars")
     right = [digit for digit, (answer, _) in answers.items() if answer == digit]
     assert len(right) >= 8, answers
-    page.emulate_media(color_scheme="dark")  # in which the ink is light
+    page.emulate_media(color_scheme="dark")  # with light ink
     for digit in ("1", "4", "7"):
         page.click("#clear")
         visitor.draw(*DIGITS[digit])
@@ -115,7 +115,7 @@ def test_other_networks_see_the_drawing_as_a_picture(visit, artifact):
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.click("#clear")
-        # The middle of the fourth of eight columns.
+        # The center of the fourth of eight columns.
         visitor.draw([(0.4375, 0.2), (0.4375, 0.8)])
         visitor.answer()
         levels = page.locator(
@@ -144,7 +144,7 @@ def test_samples_give_their_labels(ready, artifact):
     for number, label in enumerate(labels):
         buttons.nth(number).click()
         assert ready.answer() == str(label)
-        assert "which is right" in ready.page.inner_text("#verdict-text")
+        assert "correct" in ready.page.inner_text("#verdict-text")
 
 
 @pytest.mark.parametrize("kind", ["image/png", "image/jpeg", "image/webp"])
@@ -191,7 +191,7 @@ def test_a_file_that_is_not_a_picture(ready):
     )
     assert (
         ready.failure()
-        == "notes.png is not a picture that this browser can read: "
+        == "notes.png cannot be read as a picture: "
         "choose a PNG, JPEG, GIF or WebP file."
     )
 
@@ -202,7 +202,7 @@ def test_an_empty_sheet_holds_no_digit(ready):
         "#file", {"name": "empty.png", "mimeType": "image/png", "buffer": picture}
     )
     expect(ready.page.locator("#verdict-text")).to_contain_text(
-        "No digit stands out in this picture"
+        "No digit found in this picture"
     )
 
 
@@ -214,7 +214,7 @@ def test_the_camera_starts_and_stops(visit):
     expect(page.locator("#camera-view")).to_be_visible()
     page.click("#undo")
     expect(page.locator("#hint")).to_be_hidden()
-    # It shows no digit, or one by accident; either is an answer.
+    # The test picture may resemble a digit.
     expect(page.locator("#verdict-text")).not_to_have_text(NOTHING)
     page.click("#camera")
     expect(page.locator("#camera")).to_have_text("Camera")

@@ -1,8 +1,8 @@
-"""Shaders compile in parallel where the browser can, which is faked: software graphics cannot."""
+"""Shaders compile in parallel if the browser can; faked, because emulated GPUs cannot."""
 
 from __future__ import annotations
 
-# The WebGL extension: every program is ready when asked for the second time.
+# The WebGL extension: every program is ready at the second query.
 PARALLEL = """
     self.asked = new Map();
     const prototype = WebGL2RenderingContext.prototype;
@@ -19,7 +19,7 @@ PARALLEL = """
 """
 
 
-def test_all_shaders_are_asked_for_before_the_first_run(visit):
+def test_all_shaders_are_compiled_before_the_first_run(visit):
     visitor = visit()
     visitor.in_workers(PARALLEL)
     page = visitor.ready("webgl")

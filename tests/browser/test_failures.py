@@ -39,11 +39,11 @@ def test_a_corrupted_shard(visit, artifact, change, where):
     visitor.open()
     assert (
         visitor.failure()
-        == f"tfjs/{name} of DARTS-digits is not the file that its manifest.json describes "
-        f"(its sha256 differs), and is not used: {REBUILD}"
+        == f"tfjs/{name} of DARTS-digits does not match its sha256 in manifest.json and is not "
+        f"used: {REBUILD}"
     )
     assert visitor.page.locator("body[data-ready]").count() == 0
-    assert visitor.page.inner_text("#verdict-text") == "No network is loaded yet."
+    assert visitor.page.inner_text("#verdict-text") == "No network loaded yet."
 
 
 def test_an_edited_model(visit, artifact):
@@ -52,7 +52,7 @@ def test_an_edited_model(visit, artifact):
     answer_with(visitor, "tfjs/model.json", body=content)
     visitor.open()
     assert visitor.failure().startswith(
-        "tfjs/model.json of DARTS-digits is not the file that its manifest.json describes"
+        "tfjs/model.json of DARTS-digits does not match its sha256 in manifest.json"
     )
 
 
@@ -100,8 +100,8 @@ def test_weights_outside_the_folder_are_refused(visit, artifact, path):
     edit_manifest(visitor, artifact, files=files)
     visitor.open()
     assert any(
-        said in visitor.failure()
-        for said in ("leads out of the folder", "is not listed in its manifest.json")
+        words in visitor.failure()
+        for words in ("is outside of its folder", "is not listed in its manifest.json")
     )
     assert not [
         url for url in asked if url.endswith("x.bin") or "secret" in url or "unlisted" in url
@@ -113,17 +113,16 @@ def test_weights_outside_the_folder_are_refused(visit, artifact, path):
     [
         (
             {"models": []},
-            'There is no model to show: run "zoo build DARTS --export tfjs", then start "zoo '
-            'demo" again.',
+            'No models: run "zoo build DARTS --export tfjs", then start "zoo demo" again.',
         ),
         (
             {"model": 1},
-            'models/index.json does not list models as this page expects: start the page with '
-            '"zoo demo", which writes it.',
+            'models/index.json is not a list of models: start the page with "zoo demo", which '
+            'writes it.',
         ),
         (
             {"models": [{"name": "x", "genotype": "X", "path": "https://example.org/"}]},
-            '"https://example.org/" leads out of the folder',
+            '"https://example.org/" is outside of its folder',
         ),
         (
             {"models": [{"name": "x", "genotype": "X", "path": "models/x/"}]},
@@ -145,15 +144,15 @@ def test_an_index_that_is_not_json(visit):
     assert visitor.failure() == 'models/index.json is not JSON: start the page with "zoo demo".'
 
 
-def test_a_server_that_went_away(visit):
+def test_a_server_that_stopped(visit):
     visitor = visit()
     visitor.page.route("**/tfjs/model.json", lambda route: route.abort())
     visitor.open()
-    assert 'the server did not answer: check that "zoo demo" is still running' in visitor.failure()
+    assert 'the server did not respond: check that "zoo demo" is still running' in visitor.failure()
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "tfjs/model.json"])
-def test_a_download_that_breaks_off(visit, file):
+def test_an_interrupted_download(visit, file):
     visitor = visit()
     visitor.page.add_init_script(f"const file = '/{file}';" + """
         const whole = window.fetch;
@@ -169,8 +168,9 @@ def test_a_download_that_breaks_off(visit, file):
         };
     """)
     visitor.open()
-    told = visitor.failure()
-    assert told.startswith("The download of ") and file in told and "broke off" in told
+    message = visitor.failure()
+    assert message.startswith("The download of ") and file in message
+    assert "was interrupted" in message
 
 
 def test_pixels_in_another_range(visit, artifact):
@@ -178,8 +178,8 @@ def test_pixels_in_another_range(visit, artifact):
     spec = json.loads((artifact / "manifest.json").read_text())["input"]
     edit_manifest(visitor, artifact, input={**spec, "range": [0, 1]})
     visitor.open()
-    assert visitor.failure().startswith("DARTS-digits takes pixels from 0 to 1, and this page has "
-                                        "them from 0 to 255")
+    assert visitor.failure().startswith("DARTS-digits takes pixels from 0 to 1, and this page "
+                                        "supports only 0 to 255")
 
 
 @pytest.mark.parametrize(
@@ -187,11 +187,11 @@ def test_pixels_in_another_range(visit, artifact):
     [
         (
             {"task": "translation"},
-            'DARTS-digits has the task "translation", and this page runs only '
-            '"image-classification" and "language-model-step" and "tensors"',
+            'DARTS-digits has the task "translation", and this page supports only '
+            '"image-classification", "language-model-step", "tensors"',
         ),
-        ({"format": 2}, "is not of format 1, the one that this page reads"),
-        ({"fixture": None}, "lacks a part that this page needs"),
+        ({"format": 2}, "does not have format version 1"),
+        ({"fixture": None}, "lacks required fields"),
         ({"files": {}}, "DARTS-digits was exported without tfjs or tflite or onnx"),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_manifest_that_the_page_cannot_run(visit, artifact, changes, sentence)
     assert sentence in visitor.failure()
 
 
-def test_an_untrained_network_says_so(visit, artifact):
+def test_an_untrained_network_is_marked(visit, artifact):
     visitor = visit()
     edit_manifest(visitor, artifact, trained=False, metrics={})
     page = visitor.ready()
@@ -218,14 +218,14 @@ def test_wrong_logits_are_not_hidden(visit, artifact):
         parity=[{"hop": "tfjs", "max_difference": 0, "limit": 1e-12, "inputs": 1}],
     )
     page = visitor.ready()
-    assert page.inner_text("#parity").startswith("✗ Other logits than PyTorch")
+    assert page.inner_text("#parity").startswith("✗ Wrong logits, compared with PyTorch")
 
 
 CAMERA_FAILS = {
-    "NotAllowedError": "The camera was refused: allow it for this page in the browser's site "
-    "settings, or choose a picture file instead.",
-    "NotFoundError": "No camera was found: connect one, or choose a picture file instead.",
-    "NotReadableError": "The camera is in use by another program: close that, or choose a picture "
+    "NotAllowedError": "Camera access was denied: allow it in the site settings of the browser, "
+    "or choose a picture file instead.",
+    "NotFoundError": "No camera found: connect one, or choose a picture file instead.",
+    "NotReadableError": "The camera is in use by another program: close it, or choose a picture "
     "file instead.",
 }
 
@@ -246,10 +246,10 @@ def test_the_camera_fails(visit):
 
 
 def test_a_camera_without_permission(visit):
-    """The browser itself refuses; the error is not simulated."""
+    """Denied by the browser itself, not by a simulated error."""
     visitor = visit()
     visitor.ready().click("#camera")
-    assert visitor.failure().startswith("The camera was refused")
+    assert visitor.failure().startswith("Camera access was denied")
 
 
 @pytest.mark.parametrize("channels", [2, 4])
@@ -263,8 +263,8 @@ def test_images_of_other_channels(visit, artifact, channels):
          "channels": channels, "path": "models/DARTS-digits/"}]})
     page = visitor.open()
     assert visitor.failure() == (
-        f"DARTS-digits takes images of {channels} channels, and this page has gray and colored "
-        'ones: check it with "zoo verify", and use its files from your own code.')
+        f"DARTS-digits takes {channels}-channel images, and this page supports only grayscale and "
+        'color: check it with "zoo verify", and use its files from your own code.')
     assert page.locator("#model option").all_inner_texts() == [
         f"DARTS-digits ({channels} channels)"]
 

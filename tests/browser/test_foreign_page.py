@@ -1,4 +1,4 @@
-"""The artifact on another page: ten lines without our code."""
+"""The artifact on a page without our code."""
 
 import http.server
 import json

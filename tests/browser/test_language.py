@@ -77,7 +77,7 @@ def test_the_first_fifty_greedy_tokens_are_those_of_pytorch(open_writer, learned
     assert write(page, prompt) == expected
     assert page.inner_text("#parity").startswith("✓ Same logits as PyTorch")
     unit = {"char": "character", "word": "word"}[model.unit]
-    assert re.fullmatch(rf"50 {unit}s, [\d.,]+ a second", page.inner_text("#speed"))
+    assert re.fullmatch(rf"50 {unit}s, [\d.,]+ per second", page.inner_text("#speed"))
     assert visitor.complaints == []
 
 
@@ -109,11 +109,11 @@ def test_a_text_without_a_prompt_begins_a_line(open_writer, learned):
 def test_unknown_words_are_named(open_writer, learned):
     page = open_writer("word").page
     assert write(page, "to zebra\nzebra") == learned["word"].write("to <unk>\n<unk>")
-    assert page.inner_text("#unknown") == 'Not in the vocabulary, and read as <unk>: "zebra".'
+    assert page.inner_text("#unknown") == 'Not in the vocabulary, read as <unk>: "zebra".'
     page.select_option("#model", "char")
     page.wait_for_selector("body[data-ready=wasm]")
     assert write(page, "tXo é") == learned["char"].write("to ")
-    assert page.inner_text("#unknown") == 'Not in the vocabulary, and left out: "X", "é".'
+    assert page.inner_text("#unknown") == 'Not in the vocabulary, ignored: "X", "é".'
     page.fill("#prompt", "ABCDEF")
     assert page.inner_text("#unknown").endswith('"A", "B", "C", "D" and 2 more.')
 
@@ -165,7 +165,7 @@ def test_a_lost_backend_ends_a_text(open_writer):
     page.click("#write")
     expect(page.locator("#written")).to_have_text(re.compile(".{9}", re.DOTALL), timeout=60_000)
     visitor.in_network(LOSE)
-    assert "the page goes on with WebAssembly" in visitor.failure()
+    assert "Switched to WebAssembly" in visitor.failure()
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     expect(page.locator("#stop")).to_be_disabled()
     expect(page.locator("#written-spoken")).to_contain_text("Stopped.")
@@ -176,7 +176,7 @@ def test_a_picture_is_not_swallowed(open_writer, tmp_path):
     Image.new("RGB", (40, 40)).save(tmp_path / "cat.png")
     visitor = open_writer("char")
     visitor.page.set_input_files("#file", tmp_path / "cat.png")
-    assert visitor.failure().startswith("cat.png was not looked at: this network writes text")
+    assert visitor.failure().startswith("cat.png was ignored, because this network generates text")
     # A clipboard with an image in addition to the text for the prompt.
     page = visitor.page
     page.click("#write")
@@ -206,7 +206,7 @@ def test_text_generation_is_accessible(open_writer):
 
 def test_the_metadata_of_a_language_model(open_writer, learned):
     facts = open_writer("word").page.inner_text("#facts")
-    assert f"{len(learned['word'].vocabulary)} words" in facts and "32 wide" in facts
+    assert f"{len(learned['word'].vocabulary)} words" in facts and "hidden size 32" in facts
 
 
 @pytest.mark.parametrize("content", ["[]", "no list", None])
@@ -228,6 +228,6 @@ def test_an_artifact_without_a_vocabulary(browser, page_folder, learned, tmp_pat
     with running(serve(find_artifacts([nameless]), port=0, page=page_folder)) as server:
         visitor = Visit(browser, server.url)
         visitor.open()
-        assert "it has no vocabulary.json): build it from a trained language" in visitor.failure()
+        assert "has no vocabulary (vocabulary.json): build it from" in visitor.failure()
         visitor.context.close()
     assert all(row["ok"] for row in verify(nameless, backends=("wasm",)))

@@ -34,20 +34,20 @@ SOURCE = "search run search-darts1-digits-0: darts order 1 on digits, seed 0"
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "shown"),
     [
         (SOURCE, f"found by {SOURCE}"),
         ("a talk <b>of</b> 2026", "a talk <b>of</b> 2026"),
     ],
 )
-def test_an_unpublished_cell_shows_its_source(visit, artifact, source, told):
+def test_an_unpublished_cell_shows_its_source(visit, artifact, source, shown):
     visitor = visit(viewport={"width": 360, "height": 740})
     with_manifest(visitor, artifact, genotype="DARTS1_DIGITS_0", paper="", source=source)
     page = visitor.ready()
     rows = page.locator("#facts div").all_inner_texts()
     assert [row.split("\n") for row in rows][:2] == [
         ["Genotype", "DARTS1_DIGITS_0"],
-        ["Source", told],
+        ["Source", shown],
     ]
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert visitor.complaints == []
@@ -59,13 +59,13 @@ def test_a_published_cell_shows_its_paper(visit, artifact):
 
 
 def test_agreement_is_shown_in_images(visit, artifact):
-    """Two of 10,000 do not round to none."""
+    """A difference in 2 of 10,000 images is visible."""
     visitor = visit()
     with_manifest(visitor, artifact, agreement=[{
         "precision": "float16", "data": "digits", "images": 10000, "share": 0.9998,
         "where": "Python", "bytes": 1, "float32_bytes": 2}])
-    told = visitor.ready().inner_text("#facts")
-    assert "9,998 of 10,000 test images as with float32 (Python)" in told
+    shown = visitor.ready().inner_text("#facts")
+    assert "9,998 of 10,000 test images (Python)" in shown
 
 
 def test_a_language_model_is_listed_and_not_the_first_to_open(visit):
@@ -113,19 +113,19 @@ def test_backends_can_be_changed(visit):
     assert visitor.answer() == "1"
 
 
-def test_unavailable_backends_say_why(visit):
+def test_unavailable_backends_show_the_reason(visit):
     visitor = visit()
     visitor.page.add_init_script(
         "Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined })"
     )
     page = visitor.ready()
     assert page.locator("#backends input[value=webgpu]").is_disabled()
-    assert "Not available: this browser does not offer it" in page.inner_text("#backends")
+    assert "Not available: not supported by this browser" in page.inner_text("#backends")
 
 
 def test_progress_counts_bytes(visit, artifact):
     visitor = visit()
-    # All values that the bar showed, recorded in the page.
+    # Records all values of the progress bar.
     visitor.page.add_init_script("""
         addEventListener('DOMContentLoaded', () => {
             window.shown = [];

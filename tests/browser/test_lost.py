@@ -21,8 +21,8 @@ LOSE = (
 )
 
 
-def test_a_backend_that_is_left_keeps_nothing(visit):
-    """Its worker ends, and with it whatever a runtime holds."""
+def test_a_replaced_backend_frees_its_memory(visit):
+    """Its worker ends, which frees the memory of the runtime."""
     visitor = visit()
     page = visitor.ready("webgl")
     (left,) = visitor.workers()
@@ -40,9 +40,8 @@ def test_a_lost_webgl_context_is_replaced(visit):
     page = visitor.ready("webgl")
     visitor.in_network(LOSE)
     assert visitor.failure() == (
-        "The browser took the WebGL context away (a graphics driver that restarted, or too many "
-        "pages at once): "
-        "the page goes on with WebAssembly; reload it to have WebGL again."
+        "The browser lost the WebGL context (driver restart or too many pages). "
+        "Switched to WebAssembly; reload the page to try WebGL again."
     )
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     expect(page.locator("#backends input[value=webgl]")).to_be_disabled()
@@ -78,7 +77,7 @@ def test_a_webgl_context_that_is_lost_in_the_middle_of_a_run_is_replaced(visit, 
 def goes_on_to_answer_4(visitor, first_run):
     """The page continues on WebAssembly; in the first run there is no request yet."""
     page = visitor.page
-    assert "the page goes on with WebAssembly" in visitor.failure()
+    assert "Switched to WebAssembly" in visitor.failure()
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     if first_run:
         page.locator("#samples button").nth(4).click()
@@ -102,7 +101,7 @@ def test_a_webgl_context_that_is_lost_before_its_results(visit, first_run):
     visitor.in_workers(SLOW + f"self.slow = {str(first_run).lower()};")
     if first_run:
         visitor.open("?backend=webgl")
-        expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL",
+        expect(page.locator("#loading-text")).to_contain_text("Comparing WebGL",
                                                               timeout=120_000)
     else:
         visitor.ready("webgl")
@@ -134,7 +133,7 @@ def test_another_backend_does_not_wait_for_first_runs(visit):
     page = visitor.page
     visitor.in_workers(SLOW + "self.slow = true;")
     visitor.open("?backend=webgl")
-    expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
+    expect(page.locator("#loading-text")).to_contain_text("Comparing WebGL", timeout=120_000)
     page.check("#backends input[value=wasm]")
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     page.locator("#samples button").nth(4).click()
@@ -149,7 +148,7 @@ def test_a_click_comes_between_two_first_runs(visit):
         window.turns = 0;
         setInterval(() => {
             const text = document.querySelector('#loading-text')?.textContent;
-            if (text?.startsWith('First runs')) window.turns += 1;
+            if (text?.startsWith('Comparing')) window.turns += 1;
         }, 1);
     """)
     visitor.ready("cpu")
@@ -166,7 +165,7 @@ def test_a_backend_that_cannot_be_probed(visit):
         };
     """)
     page = visitor.ready("wasm")
-    assert "Not available: looking for it failed (no memory)" in page.inner_text("#backends")
+    assert "Not available: detection failed (no memory)" in page.inner_text("#backends")
 
 
 NO_DEVICE = """
@@ -180,11 +179,11 @@ def test_a_webgpu_that_does_not_start_is_replaced(visit):
     visitor.in_workers(NO_DEVICE)
     visitor.open("?backend=webgpu")
     assert visitor.failure() == (
-        "WebGPU did not start (this browser refused it): the page goes on with WebAssembly; reload "
-        "it to have WebGPU again."
+        "WebGPU did not start (not supported by this browser). Switched to WebAssembly; reload "
+        "the page to try WebGPU again."
     )
     visitor.page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
-    assert "Not available: it did not start" in visitor.page.inner_text("#backends")
+    assert "Not available: did not start" in visitor.page.inner_text("#backends")
 
 
 def test_keyboard_focus_stays_in_the_list_of_backends(visit):
@@ -204,13 +203,13 @@ def test_a_failed_run_stays_reported_until_another_backend_is_chosen(visit):
         WebGL2RenderingContext.prototype.fenceSync = () => { throw new Error('no fence'); };
     """)
     visitor.open("?backend=webgl")
-    told = visitor.failure()
-    assert "no fence" in told
+    shown = visitor.failure()
+    assert "no fence" in shown
     page = visitor.page
     page.locator("#samples button").nth(4).click()
     page.click("#camera")
     visitor.draw([(0.5, 0.2), (0.5, 0.8)])
-    assert visitor.failure() == told
+    assert visitor.failure() == shown
     page.check("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     assert page.locator("#failure").is_hidden()
@@ -233,7 +232,7 @@ def test_a_lost_webgpu_device_is_replaced(visit):
     """)
     page = visitor.ready("webgpu")
     visitor.in_network("self.loseDevice({ reason: 'unknown', message: '' })")
-    assert visitor.failure().startswith("The browser took the WebGPU device away")
+    assert visitor.failure().startswith("The browser lost the WebGPU device")
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     page.locator("#samples button").nth(7).click()
     assert visitor.answer() == "7"

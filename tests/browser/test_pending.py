@@ -155,7 +155,7 @@ def test_a_picture_that_is_ready_after_a_newer_choice(visit, tmp_path):
     page.locator("#samples button").nth(3).click()
     visitor.answer()
     before = page.inner_text("#answer")
-    assert "right" in before or "labeled" in before
+    assert "correct" in before or "wrong" in before
     page.evaluate("decoded()")
     page.wait_for_timeout(300)
     assert page.inner_text("#answer") == before
@@ -180,11 +180,11 @@ def test_a_failed_load_stays_reported_during_drawing(visit):
     page.add_init_script(CAMERA)
     page.route("**/tfjs/*.bin", lambda route: route.fulfill(status=404))
     visitor.open("?backend=wasm")
-    told = visitor.failure()
+    shown = visitor.failure()
     visitor.draw([(0.5, 0.2), (0.5, 0.8)])
     page.click("#camera")
     assert page.evaluate("window.allow.length") == 0  # not requested, since nothing would use it
-    assert visitor.failure() == told and "was not found" in told
+    assert visitor.failure() == shown and "was not found" in shown
 
 
 def with_another(page):
@@ -224,10 +224,10 @@ def test_another_model_does_not_wait_for_first_runs(visit):
     visitor.in_workers(SLOW + "self.slow = true;")
     with_another(page)
     visitor.open("?backend=webgl")
-    expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
+    expect(page.locator("#loading-text")).to_contain_text("Comparing WebGL", timeout=120_000)
     page.select_option("#model", "other")
     expect(page.locator("#title")).to_have_text("other")
-    expect(page.locator("#loading-text")).to_contain_text("First runs on WebGL", timeout=120_000)
+    expect(page.locator("#loading-text")).to_contain_text("Comparing WebGL", timeout=120_000)
     visitor.in_network("self.slow = false")
     page.wait_for_selector("body[data-ready=webgl]", timeout=120_000)
     assert page.locator("#failure").is_hidden() and visitor.complaints == []
@@ -243,8 +243,8 @@ def test_no_results_of_the_previous_model_are_shown_for_the_next(visit):
     page.select_option("#model", "other")
     assert "was not found" in visitor.failure()
     assert page.inner_text("#title") == "other" and page.title().startswith("other ")
-    told = [page.inner_text(place) for place in ("#lead", "#facts", "#times", "#parity")]
-    assert told == [""] * 4 and page.locator("#cell").is_hidden()
+    shown = [page.inner_text(place) for place in ("#lead", "#facts", "#times", "#parity")]
+    assert shown == [""] * 4 and page.locator("#cell").is_hidden()
     page.select_option("#model", "DARTS-digits")
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     assert page.inner_text("#facts")
@@ -303,10 +303,10 @@ def test_a_download_with_a_failed_shard_ends(visit, artifact, tmp_path, browser,
 
 def test_the_same_answer_is_spoken_again(visit):
     page = visit().ready()
-    said = []
+    spoken = []
     for _ in range(2):
         page.evaluate("document.querySelector('#spoken').textContent = ''")
         page.locator("#samples button").first.click()
         expect(page.locator("#spoken")).not_to_be_empty()
-        said.append(page.text_content("#spoken"))
-    assert said[0] == said[1]
+        spoken.append(page.text_content("#spoken"))
+    assert spoken[0] == spoken[1]

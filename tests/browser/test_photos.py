@@ -141,8 +141,8 @@ def test_the_same_file_in_python_and_on_the_page(open_page, photo_artifact, imag
                                                  files, spec):
     artifact = photo_artifact if spec is CIFAR else imagenet_artifact
     arguments = ["predict", str(artifact), *map(str, files), "--json"]
-    told = CliRunner().invoke(app, arguments).output.splitlines()
-    expected = {Path(row["picture"]).name: row["probabilities"] for row in map(json.loads, told)}
+    shown = CliRunner().invoke(app, arguments).output.splitlines()
+    expected = {Path(row["picture"]).name: row["probabilities"] for row in map(json.loads, shown)}
     visitor = open_page(artifact.name)
     page = visitor.page
     answers = set()
@@ -188,17 +188,17 @@ def test_pictures_that_come_with_the_page(open_page, photo_artifact):
     visitor = open_page()
     page = visitor.page
     expect(page.locator("#samples-title")).to_have_text(
-        "Pictures one of each class, drawn by a program")
+        "Pictures one per class, computer-drawn")
     assert page.locator("#samples button").all_inner_texts() == cifar.CIFAR10_LABELS
     for name in cifar.CIFAR10_LABELS:
         page.locator("#samples button", has_text=name).click()
         expect(page.locator("#verdict-label")).to_have_text(name)
-        expect(page.locator("#verdict-text")).to_contain_text("which is right")
+        expect(page.locator("#verdict-text")).to_contain_text("correct")
         raw = read_picture(PICTURES / f"{name}.jpg", CIFAR)
         assert np.abs(seen(page) - raw).max() <= 1
 
 
-def test_the_pictures_are_those_that_the_program_draws(tmp_path):
+def test_the_pictures_are_reproducible(tmp_path):
     for file in draw_pictures.draw(tmp_path):
         there = np.asarray(Image.open(PICTURES / file.name)).astype(int)
         # Other versions of the libraries may round differently.
@@ -208,14 +208,14 @@ def test_the_pictures_are_those_that_the_program_draws(tmp_path):
 def test_a_photo_page_lists_its_classes_and_has_no_pen(open_page):
     visitor = open_page()
     page = visitor.page
-    assert page.inner_text("#stage-title") == "Look"
-    told = page.inner_text("#photo-help")
-    assert "knows 10 classes: airplane, automobile, bird" in told and "32 × 32" in told
-    assert ": the middle square is all it sees" in told
+    assert page.inner_text("#stage-title") == "Picture"
+    shown = page.inner_text("#photo-help")
+    assert "knows 10 classes: airplane, automobile, bird" in shown and "32 × 32" in shown
+    assert "The network sees the center square, scaled" in shown
     assert page.locator("#undo").is_hidden() and page.locator("#pad-help").is_hidden()
     visitor.draw([(0.2, 0.2), (0.8, 0.8)])
     assert page.inner_text("#verdict-text") == \
-        "Choose one of the pictures, or a photo of your own."
+        "Choose a picture, or your own photo."
     page.locator("#skip").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#choose")).to_be_focused()
@@ -223,9 +223,9 @@ def test_a_photo_page_lists_its_classes_and_has_no_pen(open_page):
 
 def test_a_page_of_imagenet_describes_its_crop(open_page, imagenet_artifact):
     page = open_page(imagenet_artifact.name).page
-    assert ": the middle square without its margin is all it sees" in page.inner_text("#photo-help")
+    assert "sees the center square without its margin, scaled" in page.inner_text("#photo-help")
     assert page.text_content("#seen-text") == \
-        "32 × 32 pixels, the middle of the picture, scaled as in the tests of ImageNet"
+        "32 × 32 pixels, center crop, scaled as in ImageNet evaluation"
 
 
 def test_a_photo_from_the_camera(open_page):

@@ -1,4 +1,4 @@
-"""The race: runtimes and backends run the picture on the page in turn, and are compared."""
+"""The race: runtimes and backends run the picture on the page in alternation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIME = re.compile(r"^[\d.]+ (ms|s)$")
 
 @pytest.fixture
 def open_race(visit):
-    """The page with the race opened, and only `runners` in it."""
+    """Open the race with only `runners` checked."""
     def begin(runners: list[str], **options):
         visitor = visit(**options)
         page = visitor.ready()
@@ -51,7 +51,7 @@ def finish(page) -> None:
 
 
 def only_the_page_runs(visitor) -> None:
-    """Workers of a race end a moment after it."""
+    """Wait until the workers of the race have ended."""
     for _ in range(100):
         if len(visitor.workers()) == 1:
             return
@@ -60,7 +60,7 @@ def only_the_page_runs(visitor) -> None:
 
 
 def test_wasm_against_javascript(open_race):
-    """Where there is only TF.js; the table goes to the clipboard."""
+    """An artifact for TF.js only; the table is copied to the clipboard."""
     visitor = open_race(["tfjs:wasm", "tfjs:cpu"],
                         permissions=["clipboard-read", "clipboard-write"])
     page = visitor.page
@@ -74,7 +74,7 @@ def test_wasm_against_javascript(open_race):
         shares[runner] = float(row(page, runner).locator(".fill").evaluate(
             "(bar) => bar.style.getPropertyValue('--share')"))
     assert max(shares.values()) == 1 and 0 < min(shares.values()) < 1
-    assert "is first:" in page.inner_text("#race-panel [role=status]")
+    assert "Fastest:" in page.inner_text("#race-panel [role=status]")
     page.click("#race-copy")
     expect(page.locator("#race-panel [role=status]")).to_contain_text("clipboard")
     table = page.evaluate("navigator.clipboard.readText()")
@@ -96,18 +96,18 @@ def test_every_runtime(open_race, formats_server):
     assert visitor.complaints == []
 
 
-def test_imitated_graphics_do_not_start_by_themselves(visit):
+def test_emulated_graphics_do_not_start_by_themselves(visit):
     page = visit().ready()
     page.click("#race summary")
     for name in ("webgl", "webgpu"):
         one = row(page, f"tfjs:{name}")
         if one.locator("input").is_enabled():
             expect(one.locator("input")).not_to_be_checked()
-            expect(one).to_contain_text("imitated in software")
+            expect(one).to_contain_text("emulated GPU")
     expect(row(page, "tfjs:wasm").locator("input")).to_be_checked()
 
 
-def test_one_that_fails_says_why_and_the_others_go_on(open_race, formats_server):
+def test_a_failed_lane_shows_its_error_and_the_others_continue(open_race, formats_server):
     visitor = open_race(["tfjs:wasm", "litert:wasm"], url=formats_server.url)
     page = visitor.page
     page.route("**/assets/litert*", lambda route: route.fulfill(status=404))
@@ -118,15 +118,15 @@ def test_one_that_fails_says_why_and_the_others_go_on(open_race, formats_server)
     assert TIME.match(row(page, "tfjs:wasm").locator(".time").inner_text())
 
 
-def test_wrong_numbers_do_not_win(visit, artifact):
+def test_wrong_results_do_not_win(visit, artifact):
     visitor = visit()
     parity = [{"hop": "tfjs", "max_difference": 0, "limit": 1e-12, "inputs": 1}]
     with_manifest(visitor, artifact, parity=parity)
     page = visitor.ready()
     enter(page, ["tfjs:wasm"])
     finish(page)
-    assert "✗ wrong: difference" in row(page, "tfjs:wasm").inner_text()
-    assert "None of them" in page.inner_text("#race-panel [role=status]")
+    assert "✗ wrong result, difference" in row(page, "tfjs:wasm").inner_text()
+    assert "None finished with correct results" in page.inner_text("#race-panel [role=status]")
 
 
 def test_a_race_can_be_cancelled(open_race):
@@ -157,12 +157,12 @@ def test_another_model_ends_a_race(open_race):
     expect(row(page, "tfjs:cpu").locator(".time")).to_be_empty()
 
 
-def test_nobody_starts_without_a_runner(open_race):
+def test_an_empty_race_does_not_start(open_race):
     page = open_race([]).page
     expect(page.locator("#race-start")).to_be_disabled()
 
 
-def test_axe_finds_nothing_and_nothing_sticks_out(visit, formats_server):
+def test_it_is_accessible_and_nothing_overflows(visit, formats_server):
     visitor = visit(url=formats_server.url, bypass_csp=True, reduced_motion="reduce",
                     viewport=PHONE)
     visitor.page.add_init_script(NO_GPU)

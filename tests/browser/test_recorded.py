@@ -1,5 +1,5 @@
-"""Kernels that are recorded give the numbers of TensorFlow.js, bit for bit, and leave nothing
-behind; what depends on the numbers of a run is not replayed."""
+"""Replayed kernels give the results of TensorFlow.js bit for bit, without leaks; graphs that depend
+on values are not replayed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ SOURCE = HERE / "src/runtime/recorded.ts"
 
 @pytest.fixture(scope="module")
 def compared(artifact, tmp_path_factory) -> dict[str, dict]:
-    """By backend and graph: same, walks (of the graph by TensorFlow.js, in as many runs as there
-    are inputs), leaks."""
+    """By backend and graph: same, walks (runs that traversed the graph), leaks."""
     if shutil.which("node") is None or not (HERE / "node_modules/.bin/tsc").exists():
-        unavailable("there is no node, or no packages of the page: run make page")
+        unavailable("Node or the packages of the page are not installed: run make page")
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "node_modules").symlink_to(HERE / "node_modules")
     (folder / "package.json").write_text('{"type": "module"}')
@@ -40,7 +39,7 @@ def compared(artifact, tmp_path_factory) -> dict[str, dict]:
 @pytest.mark.parametrize("graph, walks", [
     ("sum", 1), ("reshape", 1), ("shape of the input", 1), ("network", 2),  # of two sizes
     ("shape of its numbers", 3), ("input as output", 3), ("output twice", 3)])
-def test_a_replay_is_the_run_that_was_recorded(compared, backend, graph, walks):
+def test_a_replay_equals_its_recording(compared, backend, graph, walks):
     found = compared[f"{backend}: {graph}"]
     assert found["same"] and found["walks"] == walks
     assert not found["leaks"] and found["after"] == 0

@@ -1,4 +1,4 @@
-"""The report of a search run, opened from disk as by a reader."""
+"""The report of a search run, opened from disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def read(browser, reports):
-    """Open the report of a run; at the end there must be no errors and no requests."""
+    """Open the report of a run; fail on errors and on network requests."""
     visits: list[Visit] = []
     asked: list[str] = []
 
@@ -65,8 +65,8 @@ def test_the_slider_moves_the_cell_and_the_weights(read, name):
                        page.locator(".heat td.kept").count(),
                        page.locator(".strip .at").first.get_attribute("style"),
                        page.inner_text("#genotype"), page.inner_text("#readout")]
-    cell, weights, kept, cursor, text, said = zip(*seen.values())
-    for pair in (cell, weights, cursor, text, said):
+    cell, weights, kept, cursor, text, spoken = zip(*seen.values())
+    for pair in (cell, weights, cursor, text, spoken):
         assert pair[0] != pair[1]
     assert set(kept) == {16 if name == "darts" else 8}
     assert page.locator(".sheet img").first.evaluate("image => image.naturalWidth") > 100

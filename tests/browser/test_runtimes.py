@@ -1,5 +1,5 @@
-"""Every runtime outside Python, on every backend: an artifact of a cell, one of several tensors
-that came as an ONNX file, and one whose shapes are fixed."""
+"""Every runtime outside Python, on every backend: artifacts of a cell, of an ONNX file with several
+inputs and outputs, and of one with fixed shapes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from zoo.artifact.manifest import Manifest
 from zoo.cli import app
 
 FORMATS = ["onnx", "tflite", "tfjs"]
-#: Runtimes that are driven from outside, with each of their backends.
+#: Every runtime outside Python with each of its backends.
 OUTSIDE = [(name, backend) for name, each in RUNTIMES.items() if each.verify
            for backend in each.backends]
 
 
 def tensors() -> onnx.ModelProto:
-    """Ids, a mask and truth values in; features, their largest place and whether they are above 0
-    out."""
+    """Inputs: ids, a mask, booleans. Outputs: features, their argmax, and whether they are
+    positive."""
     graph = model(
         [node("Gather", "table ids", "looked"), node("Unsqueeze", "mask two", "wide"),
          node("Mul", "looked wide", "kept"), node("MatMul", "kept w", "features"),
@@ -62,7 +62,7 @@ def tensors() -> onnx.ModelProto:
 
 
 def fixed() -> onnx.ModelProto:
-    """Inputs that change each other, so that the batch is that of the file."""
+    """Inputs that mix the batch, which is therefore fixed."""
     return model([node("MatMul", "a w", "b"), node("ReduceMean", "b", "mean", axes=[0]),
                   node("Sub", "b mean", "y")],
                  {"a": [3, 4]}, ["y"], {"w": weight(4, 2)})
@@ -96,7 +96,7 @@ def test_the_fixture_agrees(name, backend, kind, artifacts, page_folder):
 
 @pytest.mark.parametrize("name", [*OF_THE_PAGE, "node"])
 def test_wrong_numbers_are_found_and_named(name, artifacts, page_folder, tmp_path):
-    """In the last output, of integers, and in the first, of real numbers."""
+    """In the last output, which is integer, and in the first, which is real."""
     wrong = changed(artifacts["tensors"], tmp_path / "wrong", -1, 1)
     (row,) = in_runtime(wrong, name, ["wasm"])
     assert row.failed and row.verdict == "best differs" and row.difference == 1
@@ -105,18 +105,18 @@ def test_wrong_numbers_are_found_and_named(name, artifacts, page_folder, tmp_pat
 
 
 @pytest.mark.parametrize("name", OF_THE_PAGE)
-def test_a_damaged_file_is_one_line(name, artifacts, page_folder, tmp_path):
-    """Bytes that the manifest vouches for and the runtime cannot read; bytes that it does not."""
+def test_a_damaged_file_is_reported_in_one_line(name, artifacts, page_folder, tmp_path):
+    """Files that do not match the manifest, and files that match but are invalid."""
     reads = OF_THE_PAGE[name].reads
     file = {"tfjs": "tfjs/model.json"}.get(reads, f"{reads}/model.{reads}")
     broken = Path(shutil.copytree(artifacts["images"], tmp_path / "broken"))
     (broken / file).write_bytes((broken / file).read_bytes()[:200])
     (row,) = in_runtime(broken, name, ["wasm"])
-    assert row.failed and "its sha256 differs" in row.verdict
+    assert row.failed and "does not match its sha256" in row.verdict
     reseal(broken)
     (row,) = in_runtime(broken, name, ["wasm"])
     assert row.failed and row.verdict != "agrees" and "\n" not in row.verdict
-    assert "did not take the network" in row.verdict or "is not a TensorFlow.js" in row.verdict
+    assert "could not load the network" in row.verdict or "is not a TensorFlow.js" in row.verdict
 
 
 def test_all_are_timed_in_one_page(artifacts, page_folder):
@@ -132,10 +132,10 @@ def test_threads_are_those_asked_for(artifacts, page_folder):
     assert [row["threads"] for row in bench(artifacts["cell"], chosen, 2, 2)] == [2] * len(chosen)
 
 
-def test_imitated_graphics_are_timed_only_when_they_are_named(artifacts, page_folder):
+def test_emulated_graphics_are_timed_only_when_they_are_named(artifacts, page_folder):
     (row,) = bench(artifacts["images"], [("tfjs", "webgl")], runs=2)
     if row["available"]:
-        pytest.skip("a graphics processor is here")
+        pytest.skip("this machine has a GPU")
     assert row["ms"] is None and row["reason"]
     (row,) = bench(artifacts["images"], [("tfjs", "webgl")], runs=2, software=[("tfjs", "webgl")])
     if not row["available"]:
@@ -148,9 +148,9 @@ def test_zoo_bench_prints_every_runtime(artifacts, page_folder, monkeypatch):
     words = ["bench", str(artifacts["images"]), "--runtime", "all", "--runs", "2", "--json"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
-    (told,) = json.loads(result.stdout)
-    assert (told["threads"], told["runs"], told["pytorch_ms"]) == (1, 2, None)
-    rows = {(row["runtime"], row["backend"]): row for row in told["timings"]}
+    (measured,) = json.loads(result.stdout)
+    assert (measured["threads"], measured["runs"], measured["pytorch_ms"]) == (1, 2, None)
+    rows = {(row["runtime"], row["backend"]): row for row in measured["timings"]}
     assert list(rows) == [(name, backend) for name, each in RUNTIMES.items()
                           for backend in each.backends]
     for kind in (("onnxruntime", "cpu"), ("tflite", "cpu"), ("tfjs", "wasm"), ("litert", "wasm"),
@@ -158,10 +158,10 @@ def test_zoo_bench_prints_every_runtime(artifacts, page_folder, monkeypatch):
         assert rows[kind]["ms"] > 0, rows
     assert "holds no savedmodel" in rows["tensorflow", "cpu"]["note"]
     size = (artifacts["images"] / "onnx/model.onnx").stat().st_size
-    assert told["bytes"]["onnxruntime"] == told["bytes"]["ort-web"] == size
+    assert measured["bytes"]["onnxruntime"] == measured["bytes"]["ort-web"] == size
 
 
-def test_zoo_bench_takes_cells_too(page_folder):
+def test_zoo_bench_of_a_cell(page_folder):
     result = CliRunner().invoke(app, [
         "bench", "DARTS", "--channels", "4", "--layers", "3", "--runs", "2", "--runtime",
         "litert:wasm,onnxruntime"])
@@ -172,7 +172,7 @@ def test_zoo_bench_takes_cells_too(page_folder):
 
 
 def changed(artifact: Path, folder: Path, place: int, by: float) -> Path:
-    """A copy with another number in its fixture, and a manifest that vouches for it."""
+    """A copy with one changed number in its fixture, and a manifest with matching hashes."""
     shutil.copytree(artifact, folder)
     path = folder / "fixtures/outputs.bin"
     values = np.fromfile(path, "<f4")
@@ -187,7 +187,7 @@ def reseal(folder: Path) -> None:
     folders.finalize(folder, Manifest.model_validate(manifest))
 
 
-#: In docs/browser.md, by what the code imports: the modules that it finds, and what is copied.
+#: Import map and copied folders for the code of docs/browser.md, by its import.
 FOREIGN = {
     "@litertjs/core": ({"@litertjs/core": "core/dist/index.js",
                         "@litertjs/wasm-utils": "wasm-utils/dist/index.js"},
@@ -199,8 +199,8 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("imported", FOREIGN)
-def test_the_lines_for_ones_own_page_run(imported, artifacts, browser, tmp_path):
-    """Those of docs/browser.md, on a page that knows nothing of ours."""
+def test_the_documented_code_runs(imported, artifacts, browser, tmp_path):
+    """The code of docs/browser.md runs on a page without our code."""
     text = (Path(__file__).parents[2] / "docs/browser.md").read_text(encoding="utf-8")
     (code,) = [block for block in re.findall(r"```js\n(.*?)```", text, re.S)
                if f"'{imported}'" in block]

@@ -143,14 +143,14 @@ def test_missing_files(ask, path):
         "[bad",
     ],
 )
-def test_other_names_for_this_machine_are_refused(ask, host):
+def test_foreign_host_names_are_refused(ask, host):
     response, body = ask("/", host=host)
     assert response.status == 403
     assert b"doctype" not in body
 
 
 @pytest.mark.parametrize("host", ["localhost:1234", "LOCALHOST", "127.0.0.1"])
-def test_its_own_names_are_accepted(ask, host):
+def test_local_names_are_accepted(ask, host):
     assert ask("/", host=host)[0].status == 200
 
 
@@ -181,7 +181,7 @@ def test_a_taken_port_is_named(page):
 
 
 def test_an_invalid_port(page):
-    with pytest.raises(OSError, match="70000 is no port"):
+    with pytest.raises(OSError, match="70000 is not a port"):
         serve({}, port=70000, page=page)
 
 
@@ -209,11 +209,11 @@ def test_unsupported_folders_are_reported(exports, tmp_path):
     (exports / "onnx-only" / "manifest.json").write_text(
         '{"name": "x", "genotype": "X", "files": {}}'
     )
-    told: list[str] = []
-    found = find_artifacts([exports, exports / "A"], report=told.append)
+    reports: list[str] = []
+    found = find_artifacts([exports, exports / "A"], report=reports.append)
     assert list(found) == ["A", "B"]
-    assert "broken/manifest.json is not JSON" in told[0]
-    assert "onnx-only was exported without a format for browsers" in told[1]
+    assert "broken/manifest.json is not JSON" in reports[0]
+    assert "onnx-only was exported without a format for browsers" in reports[1]
     with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
         find_artifacts([tmp_path / "nowhere"])
 

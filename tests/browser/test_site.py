@@ -107,7 +107,7 @@ def test_the_page_lists_the_code_of_every_runtime(page_folder):
     assert rest < 500_000  # nothing large is missing from the lists
 
 
-def test_the_names_of_many_exports_are_counted(page, model, monkeypatch):
+def test_a_long_list_of_exports_is_cut(page, model, monkeypatch):
     for number in range(100):
         shutil.copytree(model, model.parent / f"export-{number:03}")
     monkeypatch.setattr("web_demo.site.PAGE", page)
@@ -219,6 +219,6 @@ def test_the_site_runs_in_a_sub_folder_of_any_server(visit, artifact, page_folde
     ) as server:
         visitor = visit(url=f"http://127.0.0.1:{server.server_port}/some/where/")
         page = visitor.ready()
-        assert "without threads" in page.inner_text("#backends")
+        assert "single-threaded" in page.inner_text("#backends")
         assert page.inner_text("#parity").startswith("✓")
         assert visitor.complaints == []

@@ -1,4 +1,4 @@
-"""Networks that are no cell: tensors with their files, and classifiers of images."""
+"""Networks without a cell: tensors with their files, and image classifiers."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def cells(page, side: str) -> list[list[str]]:
     return [row.locator("th, td").all_inner_texts() for row in rows]
 
 
-def test_what_it_takes_and_gives(opened):
+def test_its_inputs_and_outputs(opened):
     visitor = opened()
     page = visitor.page
     assert cells(page, "takes") == [["ids", "int64", "batch × 5"], ["mask", "float32", "batch × 5"]]
     assert cells(page, "gives") == [["features", "float32", "batch × 5 × 4"],
                                     ["best", "int64", "batch"]]
-    told = page.inner_text("#parity")
-    assert told.startswith("✓ Same outputs as ONNX Runtime") and "of the largest value" in told
+    shown = page.inner_text("#parity")
+    assert shown.startswith("✓ Same outputs as ONNX Runtime") and "of the largest value" in shown
     assert page.inner_text("#times").count("ms") >= 2
     assert "From\nids.onnx" in page.inner_text("#facts")
     for hidden in ("looking", "answer", "writing", "cell-card"):
@@ -69,7 +69,7 @@ def test_what_it_takes_and_gives(opened):
 
 
 def test_pictures_come_first(browser, url):
-    """Though another is listed before."""
+    """Even if a network of tensors is listed before."""
     visitor = Visit(browser, url)
     page = visitor.ready()
     assert page.input_value("#model") == "DARTS-digits"
@@ -100,7 +100,7 @@ def test_a_static_site_has_all_files_that_the_page_links(folder, page_folder, op
     assert all((site / "models/ids" / name).is_file() for name in links)
 
 
-def test_every_runtime_proves_it_and_is_timed(opened):
+def test_every_runtime_is_checked_and_timed(opened):
     page = opened().page
     runners = [f"{name}:wasm" for name in RUNTIMES]
     enter(page, runners)
@@ -116,7 +116,7 @@ def test_a_picture_is_not_swallowed(opened, tmp_path):
     assert visitor.failure().startswith("cat.png was not looked at: this network takes tensors")
 
 
-def test_everybody_can_read_it(opened):
+def test_it_is_accessible(opened):
     visitor = opened(bypass_csp=True, reduced_motion="reduce", viewport=PHONE)
     page = visitor.page
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -126,8 +126,8 @@ def test_everybody_can_read_it(opened):
     expect(page.locator("#tensors-title")).to_be_focused()
 
 
-def test_a_classifier_that_is_no_cell(visit, artifact):
-    """As `export.export` of any module writes it: no genotype, no drawing, nothing measured."""
+def test_a_classifier_without_a_cell(visit, artifact):
+    """As exported from any module: no genotype, no diagram, no test accuracy."""
     visitor = visit()
     manifest = json.loads((artifact / "manifest.json").read_text())
     for part in ("genotype", "paper", "source", "licence", "metrics", "multiply_adds", "agreement"):

@@ -1,5 +1,5 @@
-"""`zoo verify` in the real runtimes: a step of a language model without a vocabulary, which the
-page does not list, and an artifact without class names."""
+"""`zoo verify` in real runtimes: a language model without a vocabulary, which the page does not
+run, and an artifact without class names."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def step(tmp_path_factory) -> Path:
 @pytest.fixture
 def node() -> None:
     if shutil.which("node") is None:
-        unavailable("there is no node")
+        unavailable("Node is not installed")
     if not (HERE / "node_modules/@tensorflow/tfjs-converter").is_dir():
         unavailable("the packages of the page are not installed: run make page")
 
@@ -92,8 +92,8 @@ def test_rounded_weights_on_graphics(browser, page_folder, tmp_path):
     assert wasm["limit"] == webgl["limit"] and webgl["max_difference"] > 1e-3
     with running(serve(find_artifacts([tmp_path]), port=0, page=page_folder)) as server:
         visitor = Visit(browser, server.url)
-        told = visitor.ready().inner_text("#parity")
-        assert told.startswith("✓ As near to PyTorch as uint8 weights can be expected")
+        shown = visitor.ready().inner_text("#parity")
+        assert shown.startswith("✓ Matches PyTorch within uint8 precision")
         visitor.context.close()
 
 
@@ -166,12 +166,12 @@ def test_classes_without_names(browser, node, page_folder, artifact, tmp_path):
         page = visitor.ready()
         page.locator("#samples button").nth(3).click()
         assert visitor.answer() == "class 3"
-        assert "which is right" in page.inner_text("#verdict-text")
+        assert "correct" in page.inner_text("#verdict-text")
         visitor.context.close()
 
 
 def test_a_fixture_in_another_range_is_verified(artifact, page_folder, browser, tmp_path):
-    """The page, whose images are 0 to 255, does not list it, but the files run anywhere."""
+    """The page supports only 0 to 255, but the files run anywhere."""
     other = Path(shutil.copytree(artifact, tmp_path / "other"))
     spec = json.loads((other / "manifest.json").read_text())["input"]
     reseal(other, input={**spec, "range": [0, 1]})
@@ -197,17 +197,17 @@ def test_images_of_other_channels_are_verified_and_listed(browser, node, page_fo
     assert "tf.tensor(values, [1, 8, 8, 4])" in (other / "README.md").read_text()
     assert_agrees(verify(other, backends=("wasm",)), ["wasm"])
     assert_agrees(verify_in_node(other, backends=("cpu",)), ["cpu"])
-    said = []
-    artifacts = find_artifacts([other, artifact], said.append)
-    assert said == [f"{other}: its images have 4 channels, and the page has only 1 or 3; the page "
-                    "lists it but does not run it"]
+    reports = []
+    artifacts = find_artifacts([other, artifact], reports.append)
+    assert reports == [f"{other}: its images have 4 channels, and the page has only 1 or 3; the "
+                       "page lists it but does not run it"]
     with running(serve(artifacts, port=0, page=page_folder)) as server:
         visitor = Visit(browser, server.url)
         page = visitor.ready()  # begins with the network that it supports
         assert page.locator("#model option").all_inner_texts() == [
             "four-channels (4 channels)", artifact.name]
         page.select_option("#model", "four-channels (4 channels)")
-        assert visitor.failure().startswith("DARTS-digits takes images of 4 channels, and")
+        assert visitor.failure().startswith("DARTS-digits takes 4-channel images, and")
         page.select_option("#model", artifact.name)
         page.wait_for_selector("body[data-ready=wasm]")
         visitor.context.close()

@@ -1,6 +1,6 @@
 /**
- * `bench.html?model=models/NAME/&of=tfjs:wasm,litert:wasm&threads=1&runs=31`: the first input of the fixture in each
- * of these, in turn, so that a busy moment meets all alike; for `zoo bench`.
+ * `bench.html?model=models/NAME/&of=tfjs:wasm,litert:wasm&threads=1&runs=31`: times the first input of the
+ * fixture in each of these, in alternation, so that load spikes affect all of them; for `zoo bench`.
  */
 
 import { sentence } from './artifact/failure';
@@ -13,10 +13,10 @@ interface Measured {
   backend: string;
   available: boolean;
   reason: string | null;
-  /** Graphics that the processor imitates. */
+  /** Whether the GPU is emulated. */
   software: boolean;
   error: string | null;
-  /** Median, and what all were. */
+  /** Median of `times`, in milliseconds. */
   ms: number | null;
   times: number[];
   load_ms: number | null;
@@ -29,16 +29,16 @@ declare global {
   }
 }
 
-const IMITATED = 'no graphics processor is here, and the times of one that is imitated in software mean nothing';
+const EMULATED = 'no GPU here, and times of an emulated one are meaningless';
 
-/** Runs that compile shaders and fill caches. */
+/** Untimed runs, which compile shaders and fill caches. */
 const WARM_UP = 3;
 
-async function prepare(row: Measured, model: string, threads: number, imitated: boolean): Promise<Trial | null> {
+async function prepare(row: Measured, model: string, threads: number, emulated: boolean): Promise<Trial | null> {
   try {
     const found = await survey(row.backend);
     row.software = found.software;
-    row.reason = found.software && !imitated ? IMITATED : found.reason;
+    row.reason = found.software && !emulated ? EMULATED : found.reason;
     row.available = row.reason === null;
     if (!row.available) return null;
     const trial = await begin(model, row.runtime, row.backend as BackendName, threads);
@@ -56,11 +56,11 @@ async function measure(
   model: string,
   threads: number,
   runs: number,
-  imitated: boolean,
+  emulated: boolean,
 ): Promise<void> {
   const trials = new Map<Measured, Trial>();
   for (const row of rows) {
-    const trial = await prepare(row, model, threads, imitated);
+    const trial = await prepare(row, model, threads, emulated);
     if (trial) trials.set(row, trial);
   }
   for (let run = 0; run < WARM_UP + runs; run++) {

@@ -1,4 +1,4 @@
-/** The page: from the list of models to a network that answers. */
+/** The page: opens the chosen model, and loads it into the chosen runtime and backend. */
 
 import {
   givesOf,
@@ -39,7 +39,7 @@ import { forgetMeasures, showCheck, showFailure, showProgress, showStep, showTim
 const page = new URL('.', location.href);
 const FORMATS = [...new Set(RUNTIMES.map(({ reads }) => reads))];
 
-/** What was downloaded; it outlives a change of runtime or backend. */
+/** The open model; kept when the runtime or backend changes. */
 interface Opened {
   readonly entry: Entry;
   readonly artifact: AnyArtifact;
@@ -55,7 +55,7 @@ interface Download {
 
 let survey: readonly Availability[] = [];
 let wish = readWish(new URL(location.href));
-/** Why a runtime or backend is no longer offered: for good, or for this model. */
+/** Why a choice is no longer offered, by its key: until reload, or for this model. */
 const lost = new Map<string, string>();
 const refused = new Map<string, string>();
 let manifest: AnyManifest | null = null;
@@ -65,25 +65,25 @@ let choice: Choice;
 let wanted: Entry | null = null;
 let opened: Opened | null = null;
 let running: Session | null = null;
-/** The part of the page that writes; it comes with the first language model. */
+/** Loaded with the first language model. */
 let writer: typeof import('./text/writer') | null = null;
 
-let line: Promise<void> = Promise.resolve();
-let newest = new AbortController();
+let queue: Promise<void> = Promise.resolve();
+let current = new AbortController();
 
-/** Gives up what the page has or waits for, and runs `work` when the one before has let go. */
-function take(work: (signal: AbortSignal) => Promise<void>): void {
-  newest.abort();
+/** Aborts the current task, unloads the network, and then runs `work`. */
+function schedule(work: (signal: AbortSignal) => Promise<void>): void {
+  current.abort();
   stopNetwork();
-  newest = new AbortController();
-  const { signal } = newest;
-  line = line.then(async () => {
+  current = new AbortController();
+  const { signal } = current;
+  queue = queue.then(async () => {
     try {
       signal.throwIfAborted();
       await work(signal);
     } catch (error) {
       if (!signal.aborted) {
-        session.artifact = null; // nothing will answer what is drawn
+        session.artifact = null; // ignore drawings
         showFailure(sentence(error));
       }
     }
@@ -97,7 +97,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   refused.clear();
   clearInputs();
   forgetSamples();
-  forgetQuestion('No network is loaded yet.');
+  forgetQuestion('No network loaded yet.');
   forgetFacts(entry.name);
   forgetMeasures();
   offerRace(null);
@@ -114,7 +114,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   if (isImages(artifact)) {
     describeInput(artifact.manifest);
     takePhotos(readsPhotos(artifact.manifest));
-    // What is drawn or chosen from here on waits for the network.
+    // From here on, drawings and pictures wait for the network.
     session.artifact = artifact;
   } else if (isStep(artifact)) {
     writer ??= await import('./text/writer');
@@ -128,7 +128,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   await run(signal);
 }
 
-/** What there is to choose from, and the choice that the wish comes to. */
+/** Updates the offers, and the choice that is nearest to the wish. */
 function settle(): void {
   offers = offersFor(manifest?.files ?? null, survey, new Map([...refused, ...lost]));
   choice = choose(offers, wish);
@@ -137,14 +137,14 @@ function settle(): void {
     showFailure(null);
     settle();
     remember({ runtime: choice.runtime.name, backend: choice.backend });
-    goOn();
+    runAgain();
   });
 }
 
-/** Goes on with what is chosen: the network that is here, or else the one that was on its way or failed. */
-function goOn(): void {
+/** Runs the open model with the new choice, or opens the model if that has not finished or has failed. */
+function runAgain(): void {
   const entry = wanted;
-  if (entry) take((signal) => (opened?.entry === entry ? run(signal) : open(entry, signal)));
+  if (entry) schedule((signal) => (opened?.entry === entry ? run(signal) : open(entry, signal)));
 }
 
 async function run(signal: AbortSignal): Promise<void> {
@@ -159,16 +159,16 @@ async function run(signal: AbortSignal): Promise<void> {
   const title = titleOf(here);
   showStep(`Starting ${title}`);
   const onLost = (why: string) => {
-    if (!signal.aborted) replace(here, why, lost, 'it was taken away');
+    if (!signal.aborted) replace(here, why, lost, 'lost');
   };
   try {
     running = await loadInWorker(runtime, modelOf(artifact, files), backend, { onLost }, signal);
   } catch (error) {
     signal.throwIfAborted();
-    replace(here, sentence(error), refused, 'it did not start');
+    replace(here, sentence(error), refused, 'did not start');
     return;
   }
-  showStep(`First runs ${offers.length < 2 ? 'on' : 'of'} ${title}, compared with ${referenceOf(artifact.manifest)}`);
+  showStep(`Comparing ${title} with ${referenceOf(artifact.manifest)}`);
   const network = running;
   const checked = await check(network, reference, runtime.reads, backend, signal).catch((error: unknown) => {
     network.dispose();
@@ -187,7 +187,7 @@ async function run(signal: AbortSignal): Promise<void> {
   document.body.dataset.ready = backend;
 }
 
-/** The files of a format, from memory where they are there. */
+/** The files of a format, downloaded once. */
 async function download(from: Opened, reads: string, signal: AbortSignal, quiet = false): Promise<Download> {
   const here = from.downloads.get(reads);
   if (here) return here;
@@ -205,9 +205,9 @@ async function download(from: Opened, reads: string, signal: AbortSignal, quiet 
   return done;
 }
 
-/** The network on the page in a format, for a race. */
+/** The open model in a format, for the race. */
 async function model(reads: string, signal: AbortSignal): Promise<Model> {
-  if (!opened) throw new Failure('No network is loaded yet.');
+  if (!opened) throw new Failure('No network loaded yet.');
   const { artifact } = opened;
   return modelOf(artifact, (await download(opened, reads, signal, true)).files);
 }
@@ -225,7 +225,7 @@ function stopNetwork(): void {
   running = null;
 }
 
-/** Goes on with the next best where a choice was lost or did not start, and says both. */
+/** Switches to the next best choice after one was lost or did not start, and reports it. */
 function replace(old: Choice, why: string, reasons: Map<string, string>, reason: string): void {
   reasons.set(keyOf(old), reason);
   settle();
@@ -235,14 +235,14 @@ function replace(old: Choice, why: string, reasons: Map<string, string>, reason:
     return;
   }
   showFailure(
-    `${why.replace(/\.$/, '')}: the page goes on with ${titleOf(choice, old)}; reload it to have ${titleOf(old, choice)} again.`,
+    `${why.replace(/\.$/, '')}. Switched to ${titleOf(choice, old)}; reload the page to try ${titleOf(old, choice)} again.`,
   );
-  goOn();
+  runAgain();
 }
 
-/** The name of a choice; its runtime is said where there are others to choose, or `beside` has another. */
-function titleOf({ runtime, backend }: Choice, beside: Choice | null = null): string {
-  const plain = beside ? beside.runtime === runtime : offers.length < 2;
+/** The name of a choice; without the runtime if there is only one, or if `other` has the same. */
+function titleOf({ runtime, backend }: Choice, other: Choice | null = null): string {
+  const plain = other ? other.runtime === runtime : offers.length < 2;
   return plain ? TITLES[backend] : `${runtime.title} on ${TITLES[backend]}`;
 }
 
@@ -254,12 +254,12 @@ function listModels(entries: readonly Entry[]): void {
   picker.disabled = false;
   const asked = new URLSearchParams(location.search).get('model');
   const named = entries.findIndex(({ name }) => name === asked);
-  // Pictures are looked at sooner than a prompt is written, so they come first.
+  // An image classifier is easier to try than a language model.
   const pictures = ({ task, channels }: Entry) => (task ?? 'image-classification') === 'image-classification' && isShown(channels);
   picker.selectedIndex = Math.max(0, named >= 0 ? named : entries.findIndex(pictures));
   const openSelected = () => {
     const entry = (wanted = entries[picker.selectedIndex]!);
-    take((signal) => open(entry, signal));
+    schedule((signal) => open(entry, signal));
   };
   picker.addEventListener('change', () => {
     remember({ model: entries[picker.selectedIndex]!.name });

@@ -1,4 +1,4 @@
-/** `verify.html?model=models/NAME/&runtime=litert&backend=wasm`: the fixture in exactly that runtime, for `zoo verify`. */
+/** `verify.html?model=models/NAME/&runtime=litert&backend=wasm`: checks the fixture in one runtime, for `zoo verify`. */
 
 import { provenOf } from './artifact/artifact';
 import { Failure, sentence } from './artifact/failure';
@@ -20,7 +20,7 @@ interface Verification {
 declare global {
   interface Window {
     zooVerify?: Verification;
-    /** The most probable class of each image; raw pixels, float32, one image after the other, as base64. */
+    /** The most probable class of each image; takes the raw float32 pixels of all images as base64. */
     zooClassify?: (pixels: string) => Promise<number[]>;
   }
 }
@@ -34,12 +34,12 @@ async function verify(model: string, runtime: string, backend: BackendName): Pro
   const times = await runCases(session, cases, judge);
   if (artifact.manifest.task === 'image-classification') window.zooClassify = classifier(trial);
   const { ok, difference, limit, output } = judge.verdict();
-  const steady = times.length > 1 ? times.slice(1) : times; // the first compiles and fills caches
+  const steady = times.length > 1 ? times.slice(1) : times; // the first is a warm-up
   const error = ok ? null : `${output} differs`;
   return { ok, max_difference: difference, limit, ms: median(steady), error };
 }
 
-/** Runs images as many at a time as the session takes. */
+/** Classifies images, in one batch if the session can. */
 function classifier({ session, cases }: Trial): (pixels: string) => Promise<number[]> {
   const [name, { shape }] = Object.entries(cases.each[0]!.inputs)[0]!;
   const size = shape.reduce((product, one) => product * one, 1);
@@ -87,5 +87,5 @@ try {
 window.zooVerify = report;
 const output = document.querySelector('output')!;
 output.textContent = JSON.stringify(report, null, 2);
-// What waits for the end can wait for this; the policy of the page stops anything that polls by eval().
+// Signals the end: the Content-Security-Policy blocks polling by eval().
 output.dataset.done = backend;

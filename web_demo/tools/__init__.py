@@ -1,1 +1,1 @@
-"""Commands for those who work on the page."""
+"""Commands for the development of the page."""

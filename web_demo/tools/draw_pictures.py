@@ -1,7 +1,7 @@
-"""``python -m web_demo.tools.draw_pictures``: a picture of each class of CIFAR-10.
+"""``python -m web_demo.tools.draw_pictures``: draw one picture per class of CIFAR-10, for the page.
 
-The page offers them.  They are drawn here because the data set's own photos carry no clear licence:
-flat shapes with light and shadow, softened and grained like a small photo.  Needs Pillow.
+The photos of the data set have no clear license, so these are drawn: flat shapes with light and
+shadow, blur and grain like a small photo.  Needs Pillow.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from PIL import Image, ImageDraw, ImageFilter
 
 FOLDER = Path(__file__).parents[1] / "public" / "pictures"
 SIDE = 128
-_FINE = 4  # drawn so many times larger, for smooth edges
+_FINE = 4  # supersampling factor, for smooth edges
 
 Color = tuple[int, int, int]
 Point = tuple[float, float]
 
 
 class Sheet:
-    """A square on which shapes are drawn, in units of 100 a side."""
+    """A square canvas with sides of 100 units."""
 
     def __init__(self, top: Color, bottom: Color, horizon: float = 100,
                  ground: Color = (0, 0, 0), near: Color | None = None) -> None:
@@ -37,7 +37,7 @@ class Sheet:
 
     def blotches(self, color: Color, count: int, size: float, seed: int, top: float = 0,
                  bottom: float = 100) -> None:
-        """Out-of-focus patches, as of leaves or waves."""
+        """Draw blurred patches, like leaves or waves."""
         random = np.random.default_rng(seed)
         layer = Sheet.__new__(Sheet)
         layer.image = self.image.copy()
@@ -53,12 +53,12 @@ class Sheet:
         return self.image.width / 100
 
     def shape(self, points: Sequence[Point], color: Color) -> None:
-        """A polygon."""
+        """Draw a polygon."""
         ImageDraw.Draw(self.image).polygon([(x * self._scale, y * self._scale)
                                             for x, y in points], fill=color)
 
     def smooth(self, points: Sequence[Point], color: Color) -> None:
-        """A closed curve through points (Catmull and Rom 1974)."""
+        """Draw a closed curve through points (Catmull and Rom 1974)."""
         curve = []
         for i in range(len(points)):
             a, b, c, d = (np.array(points[(i + k) % len(points)]) for k in (-1, 0, 1, 2))
@@ -69,7 +69,7 @@ class Sheet:
 
     def oval(self, x: float, y: float, wide: float, high: float, color: Color,
              turned: float = 0) -> None:
-        """An ellipse around (x, y) with half axes `wide` and `high`, turned by degrees."""
+        """Draw an ellipse around (x, y) with half axes `wide` and `high`, rotated by degrees."""
         turn = math.radians(turned)
         self.shape([(x + wide * math.cos(a) * math.cos(turn) - high * math.sin(a) * math.sin(turn),
                      y + wide * math.cos(a) * math.sin(turn) + high * math.sin(a) * math.cos(turn))
@@ -77,7 +77,7 @@ class Sheet:
 
     def round(self, x: float, y: float, wide: float, high: float, color: Color,
               turned: float = 0) -> None:
-        """An ellipse with light from above on it."""
+        """Draw an ellipse lit from above."""
         for step in range(12):
             light = -0.3 + 0.6 * step / 11
             part = 1 - step / 13
@@ -85,7 +85,7 @@ class Sheet:
                       high * part, lit(color, light), turned)
 
     def line(self, points: Sequence[Point], width: float, color: Color) -> None:
-        """A stroke with round ends."""
+        """Draw a line with round ends."""
         draw = ImageDraw.Draw(self.image)
         scaled = [(x * self._scale, y * self._scale) for x, y in points]
         draw.line(scaled, fill=color, width=round(width * self._scale), joint="curve")
@@ -94,7 +94,7 @@ class Sheet:
             draw.ellipse([x - reach, y - reach, x + reach, y + reach], fill=color)
 
     def photo(self, seed: int) -> Image.Image:
-        """Softened, grained, and of its final size."""
+        """The picture at its final size, with blur and grain."""
         image = self.image.filter(ImageFilter.GaussianBlur(0.9 * _FINE))
         pixels = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX)).astype(np.float64)
         random = np.random.default_rng(seed)
@@ -103,7 +103,7 @@ class Sheet:
 
 
 def lit(color: Color, light: float) -> Color:
-    """Nearer to white for a light above 0, to black below."""
+    """Lighten a color for `light` above 0, darken it below."""
     goal = 255 if light > 0 else 0
     red, green, blue = (round(part + (goal - part) * abs(light)) for part in color)
     return red, green, blue

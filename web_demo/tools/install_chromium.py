@@ -1,7 +1,7 @@
-"""``python -m web_demo.tools.install_chromium``: sees to it that the browser tests have a browser.
+"""``python -m web_demo.tools.install_chromium``: install a browser for the browser tests.
 
-Takes one that is there, else Playwright's own, else the system package where the user may
-install one.  Without any it says why and exits with 0, except under CI=true.
+Uses an installed browser, else downloads that of Playwright, else installs the system package.
+Without any it prints a message and exits with 0, or with 1 under CI=true.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ def _found() -> str | None:
 def _runs(*command: str) -> bool:
     try:
         return subprocess.run(command, capture_output=True, text=True).returncode == 0
-    except OSError:  # there is no such command, as sudo in a container
+    except OSError:  # no such command, as sudo in a container
         return False
 
 
 def install() -> str | None:
-    """The path of a Chromium, installed if need be; None when none can be had."""
+    """The path of Chromium, installed if necessary; None if that fails."""
     if path := _found():
         return path
-    print("no Chromium here; trying Playwright's own", file=sys.stderr)
+    print("no Chromium found; downloading that of Playwright", file=sys.stderr)
     if _runs(sys.executable, "-m", "playwright", "install", "chromium") and (path := _found()):
         return path
     if shutil.which("apt-get"):
         sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        print("trying the system package", file=sys.stderr)
+        print("installing the system package", file=sys.stderr)
         if _runs(*sudo, "apt-get", "update", "-q") and _runs(*sudo, *_SYSTEM):
             return _found()
     return None
@@ -48,5 +48,5 @@ def install() -> str | None:
 if __name__ == "__main__":
     found = install()
     print(f"Chromium: {found}" if found else
-          "no Chromium can be had: install one, or name it in $CHROMIUM; browser tests are skipped")
+          "no Chromium: install one, or set $CHROMIUM to its path; browser tests are skipped")
     sys.exit(1 if not found and os.environ.get("CI") == "true" else 0)

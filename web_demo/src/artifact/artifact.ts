@@ -1,22 +1,22 @@
-/** An artifact folder as `zoo build` writes it: the list of them, and the manifest of one. */
+/** The index of models, and the manifest of an artifact as written by `zoo build`. */
 
 import { Failure } from './failure';
 import type { Described } from '../runtime/runtime';
 
-/** A line of models/index.json. */
+/** An entry of models/index.json. */
 export interface Entry {
   readonly name: string;
   readonly task?: string | null;
-  /** Of the images that it takes. */
+  /** Input channels of an image classifier. */
   readonly channels?: number | null;
   readonly path: string;
 }
 
-/** What the manifest of every task has. */
+/** The fields of every task. */
 export interface AnyManifest {
   readonly format: number;
   readonly name: string;
-  /** The published cell; a network that came from somewhere else has an `origin` instead. */
+  /** The published cell; other networks have an `origin`. */
   readonly genotype?: string;
   readonly origin?: { readonly file: string } | null;
   readonly task: string;
@@ -24,16 +24,16 @@ export interface AnyManifest {
   readonly paper?: string;
   readonly source?: string;
   readonly licence?: string;
-  /** What else is to be known of the conversion, a sentence each. */
+  /** Remarks on the conversion. */
   readonly notes?: readonly string[];
   readonly trained: boolean;
   readonly parameters: number;
-  /** Of the weights of formats that can round them; null where there is none of them. */
+  /** Weight precision of formats that support reduced precision; null without such a format. */
   readonly precision: string | null;
   readonly agreement?: readonly Agreement[];
   readonly outputs: readonly string[];
   readonly parity: readonly Hop[];
-  /** Of a network that is no cell, what its graph takes and gives. */
+  /** Inputs and outputs of a network that is not a cell. */
   readonly takes?: readonly Described[];
   readonly gives?: readonly Described[];
   readonly fixture: {
@@ -45,7 +45,7 @@ export interface AnyManifest {
   readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
 }
 
-/** How near a hop came; with `relative` its `limit` is a share of each output's scale, those of `outputs` never are. */
+/** Parity of a hop; `relative` makes `limit` relative to the scale of each output; limits in `outputs` are absolute. */
 export interface Hop {
   readonly hop: string;
   readonly limit: number;
@@ -53,7 +53,7 @@ export interface Hop {
   readonly outputs?: Readonly<Record<string, { readonly limit: number; readonly scale: number }>>;
 }
 
-/** How often rounded weights gave the answer of the float32 ones. */
+/** How often reduced-precision weights predict the same class as float32. */
 export interface Agreement {
   readonly precision: string;
   readonly images: number;
@@ -65,7 +65,7 @@ export interface Manifest extends AnyManifest {
   readonly task: 'image-classification';
   readonly network: {
     readonly kind: string;
-    /** Of a network of cells. */
+    /** For networks of cells. */
     readonly channels?: number | null;
     readonly layers?: number | null;
     readonly num_classes: number;
@@ -91,14 +91,14 @@ export interface StepManifest extends AnyManifest {
   readonly metrics?: { readonly test_perplexity?: number; readonly data?: string };
 }
 
-/** A network known only by what it takes and gives. */
+/** A network without a task: only its inputs and outputs are known. */
 export interface TensorsManifest extends AnyManifest {
   readonly task: 'tensors';
   readonly takes: readonly Described[];
   readonly gives: readonly Described[];
 }
 
-/** What a token of a text is. */
+/** Kind of token. */
 export type Unit = 'word' | 'char';
 
 export interface Artifact<M extends AnyManifest = Manifest> {
@@ -115,7 +115,7 @@ interface Tasks {
 
 const FORMAT = 1;
 
-/** The artifacts that this site offers. */
+/** The models of this site; throws a `Failure`. */
 export async function readIndex(page: URL): Promise<Entry[]> {
   const index = await readJson(
     inside(page, 'models/index.json'),
@@ -125,19 +125,16 @@ export async function readIndex(page: URL): Promise<Entry[]> {
   const entries = isRecord(index) ? index.models : undefined;
   if (!Array.isArray(entries) || !entries.every(isEntry)) {
     throw new Failure(
-      'models/index.json does not list models as this page expects: start the page with "zoo demo", which writes it.',
+      'models/index.json is not a list of models: start the page with "zoo demo", which writes it.',
     );
   }
   if (entries.length === 0) {
-    throw new Failure('There is no model to show: run "zoo build DARTS --export tfjs", then start "zoo demo" again.');
+    throw new Failure('No models: run "zoo build DARTS --export tfjs", then start "zoo demo" again.');
   }
   return entries;
 }
 
-/**
- * Reads the manifest in `path`, and refuses one whose task is not of `tasks`, that has files of none of the
- * `formats`, or that lacks a part.
- */
+/** Reads the manifest in `path`; throws a `Failure` unless it is valid, of one of `tasks`, and has one of `formats`. */
 export async function readArtifact<T extends keyof Tasks>(
   page: URL,
   path: string,
@@ -154,13 +151,13 @@ export async function readArtifact<T extends keyof Tasks>(
   );
   if (!isRecord(manifest) || typeof manifest.task !== 'string' || manifest.format !== FORMAT) {
     throw new Failure(
-      `manifest.json of ${path} is not of format ${FORMAT}, the one that this page reads: build the artifact again with "zoo build".`,
+      `manifest.json of ${path} does not have format version ${FORMAT}: build the artifact again with "zoo build".`,
     );
   }
   const task = tasks.find((one) => one === manifest.task);
   if (task === undefined) {
     throw new Failure(
-      `${manifest.name ?? path} has the task "${manifest.task}", and this page runs only "${tasks.join('" and "')}": choose another model, or use its files from your own code.`,
+      `${manifest.name ?? path} has the task "${manifest.task}", and this page supports only "${tasks.join('", "')}": choose another model, or use its files from your own code.`,
     );
   }
   const files = isRecord(manifest.files) ? Object.keys(manifest.files) : [];
@@ -171,13 +168,13 @@ export async function readArtifact<T extends keyof Tasks>(
   }
   if (!isAnyManifest(manifest) || !CHECKS[task](manifest)) {
     throw new Failure(
-      `manifest.json of ${path} lacks a part that this page needs: build the artifact again with "zoo build".`,
+      `manifest.json of ${path} lacks required fields: build the artifact again with "zoo build".`,
     );
   }
   return { folder, manifest: manifest as AnyManifest } as Tasks[T];
 }
 
-/** The outputs that the fixture holds: of a classifier or a step its logits, from which the others follow. */
+/** The outputs in the fixture: the logits of a classifier or step, all outputs of other networks. */
 export function provenOf(artifact: AnyArtifact): readonly Described[] {
   const gives = givesOf(artifact);
   return artifact.manifest.task === 'tensors' ? gives : gives.filter(({ name }) => name === 'logits');
@@ -201,12 +198,12 @@ function isTensors(manifest: AnyManifest): manifest is TensorsManifest {
   return manifest.task === 'tensors';
 }
 
-/** The page has gray and colored pictures, and prompts. */
+/** Whether the page can produce images with this number of channels. */
 export function isShown(channels: number | null | undefined): boolean {
   return channels == null || channels === 1 || channels === 3;
 }
 
-/** The command that exports the network of a manifest anew, as a shell takes it. */
+/** The shell command that exports the network of a manifest again. */
 export function buildCommand(manifest: { readonly genotype?: unknown; readonly origin?: unknown }, format = 'tfjs'): string {
   const { genotype, origin } = manifest;
   const file = isRecord(origin) && isText(origin.file) ? origin.file : 'NAME';
@@ -215,30 +212,30 @@ export function buildCommand(manifest: { readonly genotype?: unknown; readonly o
   return `zoo build ${word} --export ${format}`;
 }
 
-/** What computed the outputs of the fixture. */
+/** The software that computed the fixture. */
 export function referenceOf({ network }: AnyManifest): string {
   return network.kind === 'onnx' ? 'ONNX Runtime' : 'PyTorch';
 }
 
-/** The name of a class; an artifact need not have any. */
+/** The name of a class; its number if the artifact has no labels. */
 export function className(manifest: Manifest, index: number): string {
   return manifest.labels[index] ?? `class ${index}`;
 }
 
-/** The address of `path` in `folder`; a path that leads out of the folder is refused. */
+/** The URL of `path` in `folder`; throws a `Failure` if it is outside. */
 export function inside(folder: URL, path: string): URL {
   const address = new URL(path, folder);
   const home = new URL('.', folder);
-  // new URL() has resolved "..", encoded dots, absolute paths and schemes by now; whatever still begins with the folder is in it.
+  // new URL() has resolved "..", encoded dots, absolute paths and schemes.
   if (!address.href.startsWith(home.href)) {
     throw new Failure(
-      `"${path}" leads out of the folder that it is named in, and is not loaded: build the artifact again with "zoo build".`,
+      `"${path}" is outside of its folder and is not loaded: build the artifact again with "zoo build".`,
     );
   }
   return address;
 }
 
-/** Bytes of the files that a runtime of that format loads. */
+/** Total size of the files of a format. */
 export function downloadBytes(manifest: AnyManifest, reads: string): number {
   return Object.entries(manifest.files).reduce(
     (sum, [path, file]) => sum + (path.startsWith(`${reads}/`) ? file.bytes : 0),
@@ -246,7 +243,7 @@ export function downloadBytes(manifest: AnyManifest, reads: string): number {
   );
 }
 
-/** What the graph of an artifact takes. */
+/** The inputs of the graph. */
 export function takesOf({ manifest }: AnyArtifact): readonly Described[] {
   if (isTensors(manifest) || manifest.takes?.length) return manifest.takes!;
   if (isStepManifest(manifest)) {
@@ -259,7 +256,7 @@ export function takesOf({ manifest }: AnyArtifact): readonly Described[] {
   return [{ name, dtype: 'float32', shape: [null, height, width, channels] }];
 }
 
-/** What it gives. */
+/** The outputs of the graph. */
 export function givesOf({ manifest }: AnyArtifact): readonly Described[] {
   if (isTensors(manifest) || manifest.gives?.length) return manifest.gives!;
   const [units, hidden] = isStepManifest(manifest)
@@ -287,7 +284,7 @@ async function readJson(
   }
 }
 
-/** fetch() whose failures are sentences; `signal` ends it. */
+/** fetch() that throws a `Failure`; `signal` aborts. */
 export async function request(
   address: URL,
   name: string,
@@ -300,19 +297,19 @@ export async function request(
   } catch {
     signal?.throwIfAborted();
     throw new Failure(
-      `${name} could not be loaded, because the server did not answer: check that "zoo demo" is still running, then reload the page.`,
+      `${name} could not be loaded, because the server did not respond: check that "zoo demo" is still running, then reload the page.`,
     );
   }
   if (response.status === 404) throw new Failure(`${name} was not found: ${remedy}.`);
   if (!response.ok)
-    throw new Failure(`${name} could not be loaded (the server answered ${response.status}): ${remedy}.`);
+    throw new Failure(`${name} could not be loaded (status ${response.status}): ${remedy}.`);
   return response;
 }
 
-/** A download that ended before its end. */
+/** The failure of an incomplete download. */
 export function brokenOff(name: string): Failure {
   return new Failure(
-    `The download of ${name} broke off: check the connection and that "zoo demo" is still running, then reload the page.`,
+    `The download of ${name} was interrupted: check the connection and that "zoo demo" is still running, then reload the page.`,
   );
 }
 
@@ -355,7 +352,7 @@ function isDescribed(value: unknown): value is Described {
   );
 }
 
-/** The parts that a task has of its own. */
+/** Validates the fields of each task. */
 const CHECKS: Readonly<Record<keyof Tasks, (manifest: Record<string, unknown>) => boolean>> = {
   'image-classification': ({ input, network, labels }) =>
     Array.isArray(labels) &&

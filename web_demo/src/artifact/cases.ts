@@ -1,4 +1,4 @@
-/** The fixture of any artifact: its inputs, together and one by one, and the outputs that they must give. */
+/** The fixture of an artifact: inputs with their expected outputs, as a batch and one by one. */
 
 import { isReal, type Described, type Tensor, type Tensors } from '../runtime/runtime';
 import { provenOf, takesOf, type AnyArtifact } from './artifact';
@@ -11,7 +11,7 @@ export interface Case {
 }
 
 export interface Cases {
-  /** All of them at once; the only case where the batch is not open. */
+  /** All cases in one batch; the only case if the batch size is fixed. */
   readonly together: Case;
   readonly each: readonly Case[];
 }
@@ -37,7 +37,7 @@ export async function downloadCases(artifact: AnyArtifact, signal: AbortSignal |
   return { together, each };
 }
 
-/** Tensors that stand one after the other in a file of little-endian float32, as is every machine that runs a browser. */
+/** Splits a file of concatenated float32 tensors. Little-endian, like every platform with a browser. */
 function read(artifact: AnyArtifact, described: readonly Described[], bytes: ArrayBuffer, count: number): Tensors {
   const tensors: Record<string, Tensor> = {};
   let start = 0;
@@ -51,11 +51,11 @@ function read(artifact: AnyArtifact, described: readonly Described[], bytes: Arr
   }
   if (4 * start === bytes.byteLength && Object.keys(tensors).length === described.length) return tensors;
   throw new Failure(
-    `The fixture of ${artifact.manifest.name} does not have the size that its manifest gives: ${rebuild(artifact)}.`,
+    `The fixture of ${artifact.manifest.name} does not have the size in its manifest: ${rebuild(artifact)}.`,
   );
 }
 
-/** The `index`th of each of so many tensors, in a batch of one. */
+/** Case `index` of a batch of `count`, as a batch of one. */
 function part(tensors: Tensors, count: number, index: number): Tensors {
   return Object.fromEntries(
     Object.entries(tensors).map(([name, { data, shape }]) => {

@@ -1,15 +1,14 @@
-/** What went wrong, as a sentence for the person at the page: it names the thing and the remedy. */
+/** An error whose message is shown on the page: a sentence that names the fault and the remedy. */
 export class Failure extends Error {
   override name = 'Failure';
 }
 
-/** What any error says of itself. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The sentence of any error; one that nobody foresaw says so. */
+/** The message of any error, as a sentence. */
 export function sentence(error: unknown): string {
   if (error instanceof Failure) return error.message;
-  return `Something that the page did not foresee went wrong: ${messageOf(error).replace(/\.?\s*$/, '')}. Reload the page, or choose another backend.`;
+  return `Unexpected error: ${messageOf(error).replace(/\.?\s*$/, '')}. Reload the page, or choose another backend.`;
 }

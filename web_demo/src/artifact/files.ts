@@ -1,4 +1,4 @@
-/** The files of an artifact, byte by byte: counted while they come, checked before anything uses them. */
+/** Downloads the files of an artifact with progress, and verifies their SHA-256. */
 
 import { brokenOff, buildCommand, downloadBytes, inside, request, type AnyManifest, type Artifact } from './artifact';
 import { Failure } from './failure';
@@ -8,7 +8,7 @@ export interface Progress {
   readonly total: number;
 }
 
-/** The files of the format that a runtime `reads`, by their path; nothing is executed. */
+/** Downloads the files of the format `reads`; returns them by path. Throws a `Failure`; `signal` aborts. */
 export async function downloadFiles(
   artifact: Artifact<AnyManifest>,
   reads: string,
@@ -26,11 +26,11 @@ export async function downloadFiles(
   const paths = Object.keys(artifact.manifest.files).filter((path) => path.startsWith(`${reads}/`));
   const files = await Promise.all(
     paths.map(async (path) => [path, await downloadListed(artifact, path, all.signal, count)] as const),
-  ).finally(() => all.abort()); // where one fails, the others need not come
+  ).finally(() => all.abort()); // one failure cancels the other downloads
   return new Map(files);
 }
 
-/** A file that the manifest lists, refused unless it has the length and the sha256 given there. */
+/** Downloads a file of the manifest; throws a `Failure` unless its size and SHA-256 match. */
 export async function downloadListed(
   artifact: Artifact<AnyManifest>,
   path: string,
@@ -41,10 +41,10 @@ export async function downloadListed(
   const name = `${path} of ${manifest.name}`;
   const listed = manifest.files[path];
   if (!listed)
-    throw new Failure(`${name} is not listed in its manifest.json, and is not loaded: ${rebuild(artifact)}.`);
+    throw new Failure(`${name} is not listed in its manifest.json and is not loaded: ${rebuild(artifact)}.`);
   const response = await request(inside(folder, path), name, rebuild(artifact), signal);
   const wrong = new Failure(
-    `${name} is not the file that its manifest.json describes (its sha256 differs), and is not used: ${rebuild(artifact)}.`,
+    `${name} does not match its sha256 in manifest.json and is not used: ${rebuild(artifact)}.`,
   );
   const bytes = await readBytes(response, listed.bytes, onBytes, wrong).catch((error: unknown) => {
     signal?.throwIfAborted();
@@ -78,7 +78,7 @@ async function readBytes(
 
 async function sha256(bytes: ArrayBuffer): Promise<string> {
   if (!globalThis.crypto?.subtle) {
-    throw new Failure('This browser checks files only on a secure page: open the page over https, or at 127.0.0.1.');
+    throw new Failure('Files can be verified only on a secure page: open it over HTTPS or at 127.0.0.1.');
   }
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -1,4 +1,4 @@
-/** Which runtime runs the network, on which backend: what there is to choose from, and what is chosen. */
+/** The runtimes and backends that can run a network, and the chosen one. */
 
 import { bestBackend, type Availability, type Backend } from '../runtime/backends';
 import { RUNTIMES, runtimesFor, type Runtime } from '../runtime/runtimes';
@@ -8,13 +8,13 @@ export interface Choice {
   readonly backend: Backend;
 }
 
-/** A runtime that reads one of an artifact's formats, with its backends, best first. */
+/** A runtime for one of the formats of an artifact, with its backends, best first. */
 export interface Offer {
   readonly runtime: Runtime;
   readonly backends: readonly Availability[];
 }
 
-/** By name; what is null is left to the page. */
+/** The names of a runtime and backend; null for the default. */
 export interface Wish {
   readonly runtime: string | null;
   readonly backend: string | null;
@@ -23,8 +23,8 @@ export interface Wish {
 export const keyOf = ({ runtime, backend }: Choice): string => `${runtime.name}:${backend}`;
 
 /**
- * The runtimes for the `files` of an artifact; before one is known, the first of the list.
- * `gone` says why a choice is no longer there, by its key.
+ * The runtimes for the `files` of an artifact, or the first runtime while `files` is null.
+ * `gone` has the reasons why choices are no longer available, by key.
  */
 export function offersFor(
   files: Readonly<Record<string, unknown>> | null,
@@ -42,7 +42,7 @@ export function offersFor(
 
 export const isOpen = ({ backends }: Offer): boolean => backends.some(({ reason }) => reason === null);
 
-/** The wish where it can be met, and what is best where it cannot. */
+/** The wish if it is available, else the best choice. */
 export function choose(offers: readonly Offer[], wish: Wish): Choice {
   const named = offers.find(({ runtime }) => runtime.name === wish.runtime);
   const { runtime, backends } = (named && isOpen(named) ? named : offers.find(isOpen)) ?? offers[0]!;
@@ -50,12 +50,12 @@ export function choose(offers: readonly Offer[], wish: Wish): Choice {
   return { runtime, backend: asked?.backend ?? bestBackend(backends) };
 }
 
-/** What the address asks for. */
+/** The wish in the query of the page. */
 export function readWish(address: URL): Wish {
   return { runtime: address.searchParams.get('runtime'), backend: address.searchParams.get('backend') };
 }
 
-/** The address of the page with what is chosen in it, to be kept or sent to somebody. */
+/** Stores choices in the query of the page, which can be bookmarked or shared. */
 export function remember(changes: Readonly<Record<string, string>>): void {
   const address = new URL(location.href);
   for (const [name, value] of Object.entries(changes)) address.searchParams.set(name, value);

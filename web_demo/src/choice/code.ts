@@ -1,4 +1,4 @@
-/** Bytes of code that a runtime loads for a backend, as the build of this page counted them. */
+/** Code size of each runtime and backend, as measured by the build of the page. */
 
 import { keyOf, type Choice } from './choice';
 
@@ -7,7 +7,7 @@ interface Bytes {
   readonly gzip: number;
 }
 
-/** Null where nobody counted: in development. */
+/** Bytes to download; null in development, where no build measured them. */
 export function codeBytes(choice: Choice): number | null {
   const key = keyOf(choice);
   const builds = [
@@ -21,7 +21,7 @@ export function codeBytes(choice: Choice): number | null {
 
 const COUNTED = JSON.parse(document.getElementById('code-bytes')?.textContent || '{}') as Readonly<Record<string, Bytes>>;
 
-/** Whether the server sends code compressed, as it did that of this page. */
+/** Whether the server compresses code, judged by the scripts of this page. */
 function isCompressing(): boolean {
   const scripts = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
   return scripts.some(({ name, encodedBodySize, decodedBodySize }) => /\.js$/.test(name) && encodedBodySize < decodedBodySize);

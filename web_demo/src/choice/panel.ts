@@ -1,4 +1,4 @@
-/** The two lists to choose from: runtimes, and the backends of the chosen one. */
+/** The lists of runtimes, and of the backends of the chosen one. */
 
 import { downloadBytes, type AnyManifest } from '../artifact/artifact';
 import { TITLES, type Backend } from '../runtime/backends';
@@ -9,7 +9,7 @@ import { codeBytes } from './code';
 const runtimes = element('runtimes', HTMLFieldSetElement);
 const backends = element('backends', HTMLFieldSetElement);
 
-/** Shows `offers` with `chosen` marked: what is not available stays in the list, and says why. */
+/** Shows `offers` with `chosen` selected; unavailable ones are disabled, with the reason. */
 export function showChoice(
   offers: readonly Offer[],
   chosen: Choice,
@@ -36,7 +36,7 @@ export function showChoice(
   );
 }
 
-/** What the first use of a choice loads. */
+/** Download size of the model and the code of a choice. */
 export function sizeNote(choice: Choice, manifest: AnyManifest | null): string {
   const model = manifest ? `${bytes(downloadBytes(manifest, choice.runtime.reads))} model` : '';
   const code = codeBytes(choice);
@@ -60,7 +60,7 @@ function row(
   return label;
 }
 
-/** Replaces the rows of a list; whoever is in it by keyboard stays at what is chosen. */
+/** Replaces the rows of a list; keyboard focus moves to the selected one. */
 function fill(list: HTMLFieldSetElement, rows: readonly HTMLLabelElement[]): void {
   const focused = list.contains(document.activeElement);
   list.replaceChildren(list.querySelector('legend')!, ...rows);

@@ -1,4 +1,4 @@
-/** The camera: started and stopped by the person at the page, one frame at a time in between. */
+/** The camera: start, stop, and the current frame. */
 
 import { Failure, messageOf } from '../artifact/failure';
 import type { Picture } from './picture';
@@ -7,12 +7,12 @@ const ELSE = 'choose a picture file instead';
 
 export class Camera {
   private stream: MediaStream | null = null;
-  /** Counts starts and stops: what belongs to one that the person has given up meanwhile must not go on. */
+  /** Counts starts and stops, so that an outdated start is ignored. */
   private turn = 0;
 
   constructor(
     private readonly view: HTMLVideoElement,
-    /** Called when the camera ends by itself. */
+    /** Called with the reason when the camera stops by itself. */
     private readonly onEnd: (sentence: string) => void,
   ) {}
 
@@ -20,16 +20,16 @@ export class Camera {
     return this.stream !== null;
   }
 
-  /** Has it neither stopped nor started anew since the start that gave `turn`? */
+  /** Whether the start with number `turn` is still the current one. */
   isAt(turn: number): boolean {
     return turn === this.turn;
   }
 
-  /** The number of this start; null when it was stopped or started anew before there was a picture. */
+  /** Starts the camera and returns the number of this start, or null if it was stopped or restarted meanwhile. */
   async start(): Promise<number | null> {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw new Failure(
-        `This browser gives the camera only to secure pages: open the page over https or at 127.0.0.1, or ${ELSE}.`,
+        `The camera needs a secure page: open the page over HTTPS or at 127.0.0.1, or ${ELSE}.`,
       );
     }
     this.stop();
@@ -45,7 +45,7 @@ export class Camera {
         if (mine !== this.turn) return;
         this.stop();
         this.onEnd(
-          `The camera stopped, because it was unplugged or another program took it: start it again, or ${ELSE}.`,
+          `The camera stopped (unplugged, or in use by another program): start it again, or ${ELSE}.`,
         );
       });
       this.view.srcObject = stream;
@@ -68,7 +68,7 @@ export class Camera {
     this.view.hidden = true;
   }
 
-  /** What the camera shows now. */
+  /** The current frame; null before the first. */
   frame(): Picture | null {
     const { videoWidth: width, videoHeight: height } = this.view;
     return this.running && width > 0 ? { source: this.view, width, height } : null;
@@ -79,13 +79,13 @@ function refusal(error: unknown): string {
   switch (error instanceof DOMException ? error.name : '') {
     case 'NotAllowedError':
     case 'SecurityError':
-      return `The camera was refused: allow it for this page in the browser's site settings, or ${ELSE}.`;
+      return `Camera access was denied: allow it in the site settings of the browser, or ${ELSE}.`;
     case 'NotFoundError':
     case 'OverconstrainedError':
-      return `No camera was found: connect one, or ${ELSE}.`;
+      return `No camera found: connect one, or ${ELSE}.`;
     case 'NotReadableError':
     case 'AbortError':
-      return `The camera is in use by another program: close that, or ${ELSE}.`;
+      return `The camera is in use by another program: close it, or ${ELSE}.`;
     default:
       return `The camera did not start (${messageOf(error)}): ${ELSE}.`;
   }

@@ -1,4 +1,4 @@
-/** A network of images: raw pixels in, probabilities out. */
+/** An image classifier: raw pixels in, probabilities out. */
 
 import type { Manifest } from '../artifact/artifact';
 import type { Session } from '../runtime/runtime';
@@ -9,7 +9,7 @@ export class Classifier {
     private readonly input: Manifest['input'],
   ) {}
 
-  /** The probability of each class for the pixels (height, width, channels) of one image. */
+  /** The class probabilities of one image, raw pixels (height, width, channels). */
   async run(pixels: Float32Array): Promise<Float32Array> {
     const { name, height, width, channels } = this.input;
     const given = { [name]: { data: pixels, shape: [1, height, width, channels] } };

@@ -1,12 +1,11 @@
 /**
- * A written digit as scikit-learn's digits show one.
+ * Renders a drawn digit like those of scikit-learn's digits data set.
  *
  * Those 8x8 images are the optical recognition set of the UCI repository, prepared by NIST's form reader
  * (M. Garris et al., "NIST Form-Based Handprint Recognition System", NISTIR 5469, 1994): a binary scan is
- * stretched to 20x32, sheared until its top and its bottom begin in the same column, thickened or worn
- * off to a fixed amount of ink, centered in 32x32, and counted in 4x4 blocks (levels 0..16). A drawing has
- * to go the same way, or the network sees what it was never shown. So a digit is kept as the path of the
- * pen, and drawn again in that frame.
+ * stretched to 20x32, sheared until its top and bottom rows start in the same column, dilated or eroded to a fixed
+ * amount of ink, centered in 32x32, and counted in 4x4 blocks (levels 0..16). Drawings get the same preprocessing,
+ * to match the training data: a digit is kept as the path of the pen, and rendered in that frame.
  */
 
 export interface Point {
@@ -14,26 +13,26 @@ export interface Point {
   readonly y: number;
 }
 
-/** Where the pen went without being lifted. */
+/** The path of the pen from pen down to pen up. */
 export type Stroke = readonly Point[];
 
 const BITMAP = 32;
 const BLOCK = 4;
 const LEVELS = BLOCK * BLOCK;
 
-/** Width of the frame into which a scan is stretched. */
+/** Width to which a scan is stretched. */
 const FRAME_WIDTH = 20;
 
-/** Inked pixels of a bitmap in the set: 303 to 330 on average for each digit, 313 for all. */
+/** Mean number of inked pixels of a bitmap in the data set; 303 to 330 by digit. */
 const INK = 313;
 
-/** A pen's width beside the height of what it wrote; the line of a 1 is stretched too, but not to 20 pixels. */
+/** Pen width relative to the digit height; limits how far a 1 is stretched. */
 const NATURAL_PEN = 0.16;
 
-/** How far from the very top and bottom a stroke may begin, beside the height, and still be said to begin there. */
+/** Height of the top and bottom rows, relative to the digit height. */
 const ROW = 0.06;
 
-/** Raw pixels 0..255 (8x8, ink high) of a digit, or null when there is no ink. */
+/** Raw pixels 0..255 (8x8, ink high) of a digit, or null without ink. */
 export function digitPixels(strokes: readonly Stroke[]): Float32Array | null {
   if (!strokes.some((stroke) => stroke.length > 0)) return null;
   const upright = shear(strokes);
@@ -48,7 +47,7 @@ export function digitPixels(strokes: readonly Stroke[]): Float32Array | null {
   return countBlocks(bitmap);
 }
 
-/** Slants the strokes until top and bottom begin in the same column. */
+/** Shears the strokes until the top and bottom rows start in the same column. */
 function shear(strokes: readonly Stroke[]): Stroke[] {
   const { top, height } = bounds(strokes);
   const reach = ROW * height;
@@ -63,7 +62,7 @@ function shear(strokes: readonly Stroke[]): Stroke[] {
   return move(strokes, (p) => ({ x: p.x - slope * (p.y - top), y: p.y }));
 }
 
-/** Fills the frame, in the middle of the bitmap. */
+/** Scales the strokes to the frame, centered in the bitmap. */
 function stretch(strokes: readonly Stroke[], radius: number): Stroke[] {
   const { left, top, width, height } = bounds(strokes);
   const pen = NATURAL_PEN * Math.max(width, height, 1e-6);
@@ -87,7 +86,7 @@ function bounds(strokes: readonly Stroke[]): { left: number; top: number; width:
   return { left, top, width: right - left, height: bottom - top };
 }
 
-/** 1 wherever the middle of a pixel lies within `radius` of a stroke. */
+/** 1 for pixels whose center is within `radius` of a stroke. */
 function inkBitmap(strokes: readonly Stroke[], radius: number): Uint8Array<ArrayBuffer> {
   const bitmap = new Uint8Array(BITMAP * BITMAP);
   for (const stroke of strokes) {
@@ -110,7 +109,7 @@ function inkSegment(bitmap: Uint8Array, a: Point, b: Point, radius: number): voi
   }
 }
 
-/** Of `p` from the segment a-b; squared, because this is asked a hundred thousand times for a drawing. */
+/** Squared distance of `p` from the segment a-b; called about 100,000 times per drawing. */
 function squaredDistance(p: Point, a: Point, b: Point): number {
   const [dx, dy] = [b.x - a.x, b.y - a.y];
   const length = dx * dx + dy * dy;
@@ -129,5 +128,5 @@ function countBlocks(bitmap: Uint8Array): Float32Array {
   return pixels;
 }
 
-// Spreading a long path into Math.min's arguments can overflow the stack.
+// Math.min(...values) can overflow the stack.
 const least = (values: readonly number[]): number => values.reduce((a, b) => Math.min(a, b));

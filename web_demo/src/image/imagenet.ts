@@ -1,16 +1,16 @@
 /**
- * What a network of ImageNet sees of a picture, bit for bit as `zoo/data/pictures.py` cuts it: the shorter side scaled
- * to 8/7 of the network's, then the square in the middle.
+ * The evaluation transform of ImageNet, bit-identical to `zoo/data/pictures.py`: scale the shorter side to 8/7 of the
+ * input size, then crop the center square.
  *
- * The scaling is Pillow's bilinear one (`Resample.c`): a triangle as wide as a pixel of the result, rows first,
- * 8-bit values in between, weights of 22 bits.
+ * Scaling is Pillow's bilinear resampling (`Resample.c`): a triangle filter as wide as an output pixel, rows first,
+ * with 8-bit intermediate values and 22-bit weights.
  */
 
 import { forEachRow, type Cut, type ReadRows } from './resize';
 
 const WEIGHT_BITS = 22;
 
-/** Raw pixels (size, size, 3), 0 to 255; `readOf` says how the rows of a cut are read. */
+/** Raw pixels (size, size, 3), 0 to 255; `readOf` returns the reader of the rows of a cut. */
 export function scaledMiddle(
   fromWidth: number,
   fromHeight: number,
@@ -32,13 +32,13 @@ export function scaledMiddle(
   return Float32Array.from(result);
 }
 
-/** Neighbors that make a pixel, the first of them counted from the cut's edge, and their shares in 2^-22. */
+/** Source pixels of an output pixel: index of the first, from the edge of the cut, and weights in 2^-22. */
 interface Tap {
   readonly first: number;
   readonly weights: readonly number[];
 }
 
-/** One direction: the part of the picture that is needed, and the taps of `size` pixels. */
+/** One axis: the source range that is read, and the taps of `size` pixels. */
 interface Direction {
   readonly from: number;
   readonly length: number;
@@ -58,7 +58,7 @@ function middleOf(side: number, scale: number, size: number): Direction {
   };
 }
 
-/** Pixel `i` of `side` pixels made `scaled` of them. */
+/** Tap of output pixel `i` when `side` pixels are scaled to `scaled`. */
 function tap(side: number, scaled: number, i: number): Tap {
   const step = side / scaled;
   const reach = Math.max(step, 1);
@@ -72,7 +72,7 @@ function tap(side: number, scaled: number, i: number): Tap {
   return { first, weights: shares.map((share) => Math.trunc(0.5 + (share / total) * 2 ** WEIGHT_BITS)) };
 }
 
-/** Three channels of `from`, at `start` and every `stride` from there, into `to`. */
+/** Writes the weighted sum of pixels of `from`, `stride` apart from `start`, to `to`. */
 function weighted(
   { first, weights }: Tap,
   from: Uint8ClampedArray,
@@ -89,7 +89,7 @@ function weighted(
   }
 }
 
-/** As Python's round(). */
+/** Like Python's round(). */
 function roundHalfToEven(value: number): number {
   const below = Math.floor(value);
   const over = value - below;

@@ -1,11 +1,11 @@
-/** The pad: a pen moved by mouse, finger or keyboard, or a picture in its place. */
+/** The pad: a drawing by mouse, finger or keyboard, or a picture. */
 
 import type { Point, Stroke } from './digits';
 
-/** Width of the visible pen, beside the side of the pad. */
+/** Pen width, relative to the side of the pad. */
 const PEN = 0.065;
 
-/** One press of an arrow key. */
+/** Distance per press of an arrow key, relative to the side. */
 const STEP = 1 / 24;
 
 const MOVES: Readonly<Record<string, Point>> = {
@@ -16,19 +16,19 @@ const MOVES: Readonly<Record<string, Point>> = {
 };
 
 export class Pad {
-  /** Paths in units of the pad's side. */
+  /** Paths, relative to the side of the pad. */
   private strokes: Point[][] = [];
   private picture: ImageBitmap | null = null;
   private pen: Point = { x: 0.5, y: 0.3 };
   private penDown = false;
   private pointer: number | null = null;
 
-  /** Shows photos, their middle square, and has no pen. */
+  /** Whether the pad shows photos, cropped to their center square, and has no pen. */
   photo = false;
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
-    /** Called at every change; `finished` when the pen was lifted. */
+    /** Called at every change; `finished` if no stroke is in progress. */
     private readonly onChange: (finished: boolean) => void,
     private readonly say: (text: string) => void,
   ) {
@@ -58,7 +58,7 @@ export class Pad {
 
   undo(): void {
     this.penDown = false;
-    this.pointer = null; // what is being drawn goes, and its hand draws on nothing else
+    this.pointer = null; // ends the stroke in progress
     if (this.picture) {
       this.picture.close();
       this.picture = null;
@@ -67,7 +67,7 @@ export class Pad {
     this.onChange(true);
   }
 
-  /** Shows a picture where the drawing was; the pad owns it from here. */
+  /** Replaces the drawing by a picture, which the pad owns and closes. */
   show(picture: ImageBitmap): void {
     this.reset(picture);
   }
@@ -89,7 +89,7 @@ export class Pad {
 
   private drag(event: PointerEvent): void {
     if (event.pointerId !== this.pointer) return;
-    // A fast hand moves several times between two frames.
+    // Several moves may occur between two frames.
     const moves = event.getCoalescedEvents?.() ?? [];
     for (const move of moves.length > 0 ? moves : [event]) this.strokes.at(-1)?.push(this.at(move));
     this.draw();
@@ -106,7 +106,7 @@ export class Pad {
     if (this.photo) return;
     const command = event.ctrlKey || event.metaKey;
     const undo = command ? event.key === 'z' : event.key === 'Backspace';
-    if ((command && !undo) || event.altKey) return; // the browser's own
+    if ((command && !undo) || event.altKey) return; // shortcuts of the browser
     const move = MOVES[event.key];
     if (move) this.step(move);
     else if (event.key === ' ') {
@@ -130,7 +130,7 @@ export class Pad {
   private lowerPen(): void {
     this.penDown = true;
     this.begin(this.pen);
-    this.say(`Pen down, ${this.where()}.`);
+    this.say(`Pen down, ${this.position()}.`);
   }
 
   private liftPen(): void {
@@ -138,11 +138,11 @@ export class Pad {
     this.penDown = false;
     this.draw();
     if (!drawn) return;
-    this.say(`Pen up, ${this.where()}.`);
+    this.say(`Pen up, ${this.position()}.`);
     this.onChange(true);
   }
 
-  private where(): string {
+  private position(): string {
     return `${Math.round(this.pen.x * 100)} % from the left, ${Math.round(this.pen.y * 100)} % from the top`;
   }
 
@@ -170,7 +170,7 @@ export class Pad {
     if (!this.photo && this.canvas.matches(':focus-visible')) this.drawPen(context, side);
   }
 
-  /** A ring where the keyboard's pen stands, filled while it is down. */
+  /** Draws the keyboard pen: a ring, filled while the pen is down. */
   private drawPen(context: CanvasRenderingContext2D, side: number): void {
     context.beginPath();
     context.arc(this.pen.x * side, this.pen.y * side, (PEN * side) / 2, 0, 2 * Math.PI);
@@ -180,7 +180,7 @@ export class Pad {
   }
 }
 
-/** Strokes in units of `side`, in the context's color. */
+/** Draws strokes scaled by `side`, in the color of the context. */
 export function drawStrokes(
   context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D,
   strokes: readonly Stroke[],
@@ -190,19 +190,19 @@ export function drawStrokes(
   context.lineCap = context.lineJoin = 'round';
   for (const stroke of strokes) {
     context.beginPath();
-    // A line to the place where it begins makes a dot of a single tap.
+    // A zero-length line draws a dot for a single tap.
     context.moveTo(stroke[0]!.x * side, stroke[0]!.y * side);
     for (const { x, y } of stroke) context.lineTo(x * side, y * side);
     context.stroke();
   }
 }
 
-/** All of a picture, or of a photo the middle square. */
+/** Draws a whole picture, or the center square of a photo. */
 function drawPicture(context: CanvasRenderingContext2D, picture: ImageBitmap, side: number, photo: boolean): void {
   const fit = photo ? Math.max : Math.min;
   const scale = fit(side / picture.width, side / picture.height);
   const [width, height] = [picture.width * scale, picture.height * scale];
-  // Tiny pictures (the samples) keep their pixels visible.
+  // Samples of a few pixels are not smoothed.
   context.imageSmoothingEnabled = scale < 4;
   context.drawImage(picture, (side - width) / 2, (side - height) / 2, width, height);
 }

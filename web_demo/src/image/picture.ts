@@ -1,4 +1,4 @@
-/** From a drawing, a picture or a camera frame to the raw pixels that a network takes. */
+/** Converts drawings, pictures and camera frames to the raw pixels of a network input. */
 
 import { isShown, type Manifest } from '../artifact/artifact';
 import { digitPixels, type Stroke } from './digits';
@@ -8,44 +8,43 @@ import { scaledMiddle } from './imagenet';
 import { areaAverage, middle, type Cut } from './resize';
 import { traceDigit, type Gray } from './scan';
 
-/** Something with pixels, and its size. */
 export interface Picture {
   readonly source: CanvasImageSource;
   readonly width: number;
   readonly height: number;
 }
 
-/** Longest side of a picture in which a digit is looked for. */
+/** Longest side of a picture in which a digit is searched. */
 const SCAN_SIDE = 256;
 
-/** Shorter side of a photo that is shown. */
+/** Shorter side of a displayed photo. */
 const SHOWN_SIDE = 1024;
 
 export function readsDigits({ input }: Manifest): boolean {
   return input.data === 'digits' && input.width === 8 && input.height === 8 && input.channels === 1;
 }
 
-/** Pictures are gray or colored, with values from 0 to 255; a network may have been exported for others. */
+/** Throws a `Failure` unless the input is grayscale or color, with values from 0 to 255. */
 export function refuseOtherPixels({ name, input }: Manifest): void {
   if (!isShown(input.channels)) {
     throw new Failure(
-      `${name} takes images of ${input.channels} channels, and this page has gray and colored ones: check it with "zoo verify", and use its files from your own code.`,
+      `${name} takes ${input.channels}-channel images, and this page supports only grayscale and color: check it with "zoo verify", and use its files from your own code.`,
     );
   }
   const [low, high] = input.range ?? [0, 255];
   if (low === 0 && high === 255) return;
   throw new Failure(
-    `${name} takes pixels from ${low} to ${high}, and this page has them from 0 to 255: build it with that range, or use its files from your own code.`,
+    `${name} takes pixels from ${low} to ${high}, and this page supports only 0 to 255: build it with that range, or use its files from your own code.`,
   );
 }
 
-/** Pixels of a drawing, or null when it holds nothing. */
+/** Raw pixels of a drawing, or null if it is empty. */
 export function drawingPixels(manifest: Manifest, strokes: readonly Stroke[]): Float32Array | null {
   if (readsDigits(manifest)) return digitPixels(strokes);
   return strokes.length === 0 ? null : picturePixels(manifest, onPaper(strokes));
 }
 
-/** Pixels of a picture, or null when a digit was looked for and none was there. */
+/** Raw pixels of a picture, or null if the network reads digits and none was found. */
 export function picturePixels(manifest: Manifest, picture: Picture): Float32Array | null {
   const { width, height, channels } = manifest.input;
   const exact = picture.width === width && picture.height === height;
@@ -62,17 +61,17 @@ export function picturePixels(manifest: Manifest, picture: Picture): Float32Arra
   return areaAverage(cut, readOf(cut), width, height, channels);
 }
 
-/** Sees pictures as the tests of ImageNet do. */
+/** Whether the input uses the evaluation transform of ImageNet. */
 export function cutAsImageNet({ input }: Manifest): boolean {
   return input.data === 'imagenet' && input.channels === 3 && input.height === input.width;
 }
 
-/** Takes photos, rather than drawings. */
+/** Whether the network takes photos rather than drawings. */
 export function readsPhotos({ input }: Manifest): boolean {
   return input.channels === 3;
 }
 
-/** A picture file as something that can be drawn: upright, its values as they are stored. */
+/** Decodes a picture file: upright, without color conversion; throws a `Failure`. */
 export async function openPicture(file: Blob, name: string): Promise<ImageBitmap> {
   try {
     return await createImageBitmap(file, {
@@ -81,11 +80,11 @@ export async function openPicture(file: Blob, name: string): Promise<ImageBitmap
       premultiplyAlpha: 'none',
     });
   } catch {
-    throw new Failure(`${name} is not a picture that this browser can read: choose a PNG, JPEG, GIF or WebP file.`);
+    throw new Failure(`${name} cannot be read as a picture: choose a PNG, JPEG, GIF or WebP file.`);
   }
 }
 
-/** The picture, made small enough to be kept and shown: what a phone takes fills 200 MB as it is. */
+/** Scales a picture down for display, and closes the original: a decoded phone photo takes 200 MB. */
 export async function forShowing(picture: ImageBitmap): Promise<ImageBitmap> {
   const scale = SHOWN_SIDE / Math.min(picture.width, picture.height);
   if (scale >= 1) return picture;
@@ -98,11 +97,11 @@ export async function forShowing(picture: ImageBitmap): Promise<ImageBitmap> {
     picture.close();
     return small;
   } catch {
-    return picture; // no memory for both at once
+    return picture; // out of memory
   }
 }
 
-/** Dark ink on white, whatever the colors of the page. */
+/** Renders strokes as dark ink on white, also in dark mode. */
 function onPaper(strokes: readonly Stroke[]): Picture {
   const side = 2 * SCAN_SIDE;
   const source = new OffscreenCanvas(side, side);
@@ -119,7 +118,7 @@ function grayOf(picture: Picture): Gray {
   return { width, height, values: brightness(cover(picture, width, height)) };
 }
 
-/** The picture's middle, as much of it as has the shape asked for. */
+/** Pixels of the largest center crop with the aspect ratio of width x height. */
 function cover({ source, width: from, height: high }: Picture, width: number, height: number): Uint8ClampedArray {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext('2d')!;
@@ -131,13 +130,13 @@ function cover({ source, width: from, height: high }: Picture, width: number, he
   return context.getImageData(0, 0, width, height).data;
 }
 
-/** Transparent pictures are seen on paper. */
+/** Fills the background for transparent pictures. */
 function onWhite(context: OffscreenCanvasRenderingContext2D, width: number, height: number): void {
   context.fillStyle = '#ffffff';
   context.fillRect(0, 0, width, height);
 }
 
-/** ITU-R BT.601 luma, as JPEG has it. */
+/** ITU-R BT.601 luma, as in JPEG. */
 function brightness(data: Uint8ClampedArray): Float32Array {
   return Float32Array.from(
     { length: data.length / 4 },

@@ -1,13 +1,12 @@
 /**
- * A picture made as small as a network's images (those of ImageNet: `imagenet.ts`), bit for bit as
- * `zoo/data/pictures.py` does it: the middle that has the shape asked for, and for each pixel the mean of the area that
- * it covers.
+ * Scales a picture to the input size, bit-identical to `zoo/data/pictures.py`: crop the center to the aspect ratio, and
+ * average over the area of each output pixel. ImageNet has its own transform, in `imagenet.ts`.
  *
- * Browsers scale pictures each in its own way, so nothing here is left to them. Areas are counted in units in
- * which they are whole numbers, and so are their sums with 8-bit values: only the last division rounds.
+ * Browsers differ in how they scale pictures, so this does not use their scaling. Areas are integers in units of
+ * 1/target of a pixel, and so are their sums with 8-bit values: only the final division rounds.
  */
 
-/** Rows of 8-bit RGBA pixels, from `top` on; columns are those of the cut. */
+/** Reads `count` rows of 8-bit RGBA pixels, starting at `top`; the columns are those of the cut. */
 export type ReadRows = (top: number, count: number) => Uint8ClampedArray;
 
 export interface Cut {
@@ -17,10 +16,10 @@ export interface Cut {
   readonly height: number;
 }
 
-/** Pixels that are read at once: a video's frame must not change between two readings. */
+/** Most pixels per read; large enough to read a video frame at once, before it changes. */
 const MOST_AT_ONCE = 2 ** 23;
 
-/** The middle of a picture, as much of it as has the shape of width x height. */
+/** The largest center crop with the aspect ratio of width x height. */
 export function middle(fromWidth: number, fromHeight: number, width: number, height: number): Cut {
   const tall = fromHeight * width <= fromWidth * height;
   const cutHeight = tall ? fromHeight : Math.max(1, Math.floor((fromWidth * height) / width));
@@ -33,7 +32,7 @@ export function middle(fromWidth: number, fromHeight: number, width: number, hei
   };
 }
 
-/** Raw pixels (height, width, channels) of a cut: 3 channels are its colors, 1 is its brightness. */
+/** Raw pixels (height, width, channels) of a cut: 3 channels for RGB, 1 for luma. */
 export function areaAverage(cut: Cut, read: ReadRows, width: number, height: number, channels: number): Float32Array {
   const sums = new Float64Array(height * width * channels);
   const across = covered(cut.width, width);
@@ -43,7 +42,7 @@ export function areaAverage(cut: Cut, read: ReadRows, width: number, height: num
   forEachRow(cut, read, (source, data, at) => {
     takeRow(row, data, at, channels);
     narrow(line, row, across, channels);
-    // The first row that covers any of this one; several do where a picture is made larger.
+    // The first output row that covers this one; there are several when the picture is enlarged.
     for (let y = Math.floor((source * height) / cut.height); y < height && down[y]!.first <= source; y++) {
       const share = down[y]!.shares[source - down[y]!.first];
       if (share === undefined) continue;
@@ -53,7 +52,7 @@ export function areaAverage(cut: Cut, read: ReadRows, width: number, height: num
   return Float32Array.from(sums, (sum) => sum / (cut.width * cut.height));
 }
 
-/** Gives each row of a cut, which stands in `data` from `at` on. */
+/** Calls `use` for each row of a cut; the row starts at index `at` of `data`. */
 export function forEachRow(cut: Cut, read: ReadRows, use: (row: number, data: Uint8ClampedArray, at: number) => void): void {
   const atOnce = Math.max(1, Math.floor(MOST_AT_ONCE / cut.width));
   for (let top = 0; top < cut.height; top += atOnce) {
@@ -68,7 +67,7 @@ interface Covered {
   readonly shares: readonly number[];
 }
 
-/** For each of `target` pixels those of `source` that it covers, and how much of each, in 1/target of a pixel. */
+/** The source pixels that each of `target` output pixels covers, with the covered share in 1/target of a pixel. */
 function covered(source: number, target: number): Covered[] {
   return Array.from({ length: target }, (_, i) => {
     const [start, end] = [i * source, (i + 1) * source];
@@ -86,7 +85,7 @@ function takeRow(row: Float64Array, data: Uint8ClampedArray, at: number, channel
   for (let x = 0; x < row.length / channels; x++, at += 4) {
     const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
     if (channels === 1) {
-      // ITU-R BT.601 luma, as JPEG has it, in whole numbers.
+      // ITU-R BT.601 luma, as in JPEG, in fixed point.
       row[x] = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16;
     } else {
       row[x * 3] = red;

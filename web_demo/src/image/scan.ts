@@ -1,12 +1,12 @@
 /**
- * The pen's path of a digit in a photograph: paper from ink, specks away, lines thinned to their middle.
+ * Traces a digit in a photograph: separates ink from paper, removes specks, and thins lines to strokes.
  *
  * Thinning: T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm for thinning digital patterns", 1984.
  */
 
 import type { Stroke } from './digits';
 
-/** Brightness 0..255, row by row. */
+/** Brightness 0..255, in row-major order. */
 export interface Gray {
   readonly width: number;
   readonly height: number;
@@ -19,19 +19,19 @@ interface Mask {
   readonly ink: Uint8Array;
 }
 
-/** Ink and paper nearer than this are noise on an empty sheet. */
+/** Least contrast between ink and paper; less is noise. */
 const LEAST_CONTRAST = 40;
 
-/** Height at which lines are thinned: enough for any digit, few enough steps for a live camera. */
+/** Height at which lines are thinned: enough detail for digits, fast enough for a live camera. */
 const THINNING_HEIGHT = 72;
 
-/** Strokes of the digit in a picture; empty when there is none. */
+/** Strokes of the digit in a picture; empty if none is found. */
 export function traceDigit(gray: Gray): Stroke[] {
   const mask = largestParts(separateInk(gray));
   return mask === null ? [] : linesOf(thin(resize(crop(mask))));
 }
 
-/** Ink is what differs from its surroundings, so that a shadow over the paper does not count as ink. */
+/** Separates ink by its contrast with the surroundings, so that shadows do not count as ink. */
 function separateInk({ width, height, values }: Gray): Mask {
   const around = blur(values, width, height, Math.ceil(Math.max(width, height) / 3));
   const sign = paperIsBright(values, width, height) ? 1 : -1;
@@ -40,7 +40,7 @@ function separateInk({ width, height, values }: Gray): Mask {
   return { width, height, ink: Uint8Array.from(contrast, (c) => (c > level ? 1 : 0)) };
 }
 
-/** The margin of a picture is paper more often than ink. */
+/** Whether the margin, which is mostly paper, is bright. */
 function paperIsBright(values: Float32Array, width: number, height: number): boolean {
   const margin: number[] = [];
   values.forEach((value, i) => {
@@ -53,7 +53,7 @@ function paperIsBright(values: Float32Array, width: number, height: number): boo
   return edge > (low + high) / 2;
 }
 
-/** Mean over a square window, by way of a table of sums. */
+/** Mean over a square window, by a summed-area table. */
 function blur(values: Float32Array, width: number, height: number, reach: number): Float32Array {
   const stride = width + 1;
   const sums = new Float64Array(stride * (height + 1));
@@ -77,7 +77,7 @@ function blur(values: Float32Array, width: number, height: number, reach: number
   });
 }
 
-/** The level that parts the values best into two groups (Otsu 1979); Infinity when they are all alike. */
+/** The threshold of Otsu (1979); Infinity if the contrast is too low. */
 function otsu(values: Float32Array): number {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
@@ -98,7 +98,7 @@ function otsu(values: Float32Array): number {
   return low + (level / bins) * (high - low);
 }
 
-/** Keeps the largest connected part and every part a twelfth its size; what touches the margin goes first. */
+/** Keeps the largest connected part and parts of at least a twelfth its size; drops parts that touch the margin. */
 function largestParts({ width, height, ink }: Mask): Mask | null {
   const part = new Int32Array(ink.length);
   const sizes = [0];
@@ -122,7 +122,7 @@ function largestParts({ width, height, ink }: Mask): Mask | null {
     }
   });
   const inside = sizes.map((size, name) => (touching[name] ? 0 : size));
-  // A digit cropped tightly touches the margin all round; it is all there is.
+  // In a tight crop, all parts touch the margin.
   const counted = inside.some((size) => size > 0) ? inside : sizes;
   const largest = Math.max(...counted);
   if (largest < 8) return null;
@@ -157,7 +157,7 @@ function crop({ width, ink }: Mask): Mask {
   return { ...size, ink: cut };
 }
 
-/** To the thinning height, with an empty margin of one pixel, which thinning needs. */
+/** Scales to the thinning height, with the empty margin of one pixel that thinning needs. */
 function resize({ width, height, ink }: Mask): Mask {
   const scale = THINNING_HEIGHT / Math.max(width, height);
   const size = {
@@ -180,7 +180,7 @@ function resize({ width, height, ink }: Mask): Mask {
   return { ...size, ink: scaled };
 }
 
-/** Zhang and Suen: peel off the rim from two sides in turn until lines are one pixel wide. */
+/** Zhang and Suen: removes border pixels from alternating sides until lines are one pixel wide. */
 function thin({ width, height, ink }: Mask): Mask {
   const left = ink.slice();
   for (let changed = true; changed;) {
@@ -209,7 +209,7 @@ function peels(ink: Uint8Array, at: number, width: number, side: number): boolea
   return count >= 2 && count <= 6 && rises === 1 && open;
 }
 
-/** Every pixel that is left, joined to those beside it. */
+/** Segments between adjacent ink pixels. */
 function linesOf({ width, height, ink }: Mask): Stroke[] {
   const lines: Stroke[] = [];
   const point = (at: number) => ({ x: at % width, y: Math.floor(at / width) });

@@ -1,4 +1,4 @@
-/** Where the race stands on the page; what is behind comes when somebody opens it. */
+/** The section of the race; its code is loaded when it is opened. */
 
 import { isImages, type AnyArtifact } from '../artifact/artifact';
 import { sentence } from '../artifact/failure';
@@ -8,12 +8,12 @@ import type { Model } from '../runtime/runtime';
 import { element } from '../ui/page';
 import { showFailure } from '../ui/status';
 
-/** What may race, and on what. */
+/** The network, the runtimes and backends that can run it, and the input. */
 export interface Field {
   readonly artifact: AnyArtifact;
   readonly reference: Reference;
   readonly offers: readonly Offer[];
-  /** What the page runs on. */
+  /** The choice of the page. */
   readonly now: Choice;
   /** The picture on the page. */
   readonly pixels: () => Float32Array | null;
@@ -26,13 +26,13 @@ let panel: typeof import('./panel') | null = null;
 
 details.addEventListener('toggle', () => void enter());
 
-/** Makes the race one of another network; of none with null. */
+/** Sets the network of the race; null hides the section. */
 export function offerRace(next: Field | null): void {
   field = next;
   details.hidden = next === null;
   if (next) {
-    const what = isImages(next.artifact) ? 'this picture' : next.artifact.manifest.task === 'tensors' ? 'this network' : 'a step';
-    element('race-lead', HTMLElement).textContent = `${what} in every runtime, on every backend`;
+    const what = isImages(next.artifact) ? 'This picture' : next.artifact.manifest.task === 'tensors' ? 'This network' : 'One step';
+    element('race-lead', HTMLElement).textContent = `${what} in every runtime and backend`;
   }
   panel?.showField(next);
 }

@@ -1,4 +1,4 @@
-/** The race on the page: who takes part, a bar for each, and a table to copy. */
+/** The race on the page: a row with a bar for each runtime and backend, and a table to copy. */
 
 import { isImages } from '../artifact/artifact';
 import { keyOf, type Choice } from '../choice/choice';
@@ -12,7 +12,7 @@ import { tableText } from './table';
 
 interface Row {
   readonly lane: Lane;
-  /** What it loads, and what else is to be known before. */
+  /** Download size and caveats. */
   readonly size: string;
   readonly tick: HTMLInputElement;
   readonly item: HTMLTableRowElement;
@@ -34,9 +34,9 @@ const copy = button('race-copy', 'Copy table', () => void copyTable());
 const status = make('p', 'help');
 build();
 
-/** The starting grid of another network. */
+/** Shows the runtimes and backends of a network. */
 export function showField(next: Field | null): void {
-  // A change of backend on the page leaves a race and its results as they are.
+  // Another backend on the page changes neither a race nor its results.
   const same = next && field && next.artifact === field.artifact && sameOffers(next, field);
   field = next;
   if (same) return;
@@ -67,7 +67,7 @@ async function run(): Promise<void> {
   const onChange = (lane: Lane) => {
     if (lane.state === 'loading') status.textContent = `Loading ${titleOf(lane.choice)}…`;
     if (lane.state === 'running' && lane.times.length === 0) status.textContent = `${titleOf(lane.choice)} is ready.`;
-    if (lane.times.length === 1) status.textContent = `${ROUNDS} rounds, each in turn…`;
+    if (lane.times.length === 1) status.textContent = `Timing ${ROUNDS} rounds…`;
     by.forEach(show); // the fastest may have changed
   };
   await race([...by.keys()], course, onChange, signal);
@@ -120,17 +120,14 @@ function rowFor(choice: Choice, { reason, software }: Availability): Row {
   track.append(fill);
   track.setAttribute('aria-hidden', 'true');
   const time = make('span', 'time');
-  const size = sizeNote(choice, field!.artifact.manifest) + (software ? ' · imitated in software, slow' : '');
+  const size = sizeNote(choice, field!.artifact.manifest) + (software ? ' · emulated GPU, slow' : '');
   const remark = make('small', '', reason === null ? size : `Not available: ${reason}`);
   cell.append(track, time, remark);
   item.append(head, cell);
   return { lane: startingGrid([choice])[0]!, size, tick, item, fill, time, remark };
 }
 
-/**
- * The fastest has a full bar at the end, the others theirs as they are slower; all grow with the rounds.  Wrong
- * numbers win no race, however fast they come.
- */
+/** Bars grow with the rounds, to a length proportional to speed; wrong results cannot win. */
 function show(row: Row): void {
   const { lane, size, fill, time, remark, tick } = row;
   const times = rows.filter(({ lane: one }) => isRight(one)).map(({ lane: one }) => medianOf(one) ?? Infinity);
@@ -144,19 +141,19 @@ function show(row: Row): void {
   time.textContent = lane.state !== 'failed' && middle !== null ? milliseconds(middle) : words[lane.state];
   if (tick.disabled) return;
   const { agreement, startMs } = lane;
-  const verdict = agreement && `${agreement.ok ? '✓' : '✗ wrong:'} difference ${scientific(agreement.difference)}`;
-  const began = startMs === null ? null : `first answer after ${milliseconds(startMs)}`;
-  remark.textContent = lane.error ?? [verdict, began, size].filter(Boolean).join(' · ');
+  const verdict = agreement && `${agreement.ok ? '✓' : '✗ wrong result,'} difference ${scientific(agreement.difference)}`;
+  const first = startMs === null ? null : `first result after ${milliseconds(startMs)}`;
+  remark.textContent = lane.error ?? [verdict, first, size].filter(Boolean).join(' · ');
 }
 
 function outcome(lanes: readonly Lane[], stopped: boolean): string {
-  if (stopped) return 'Cancelled. The times so far stay.';
+  if (stopped) return 'Canceled. The times so far are kept.';
   const done = lanes.filter((lane) => lane.state === 'done' && isRight(lane)).sort((a, b) => medianOf(a)! - medianOf(b)!);
   const [first, second] = done;
-  if (!first) return 'None of them finished with the right numbers.';
+  if (!first) return 'None finished with correct results.';
   const times = second ? (medianOf(second)! / medianOf(first)!).toFixed(1) : '';
-  const next = second ? `, ${times} times as fast as ${titleOf(second.choice)}` : '';
-  return `${titleOf(first.choice)} is first: ${milliseconds(medianOf(first)!)}${next} (median of ${ROUNDS}).`;
+  const next = second ? `, ${times}× as fast as ${titleOf(second.choice)}` : '';
+  return `Fastest: ${titleOf(first.choice)}, ${milliseconds(medianOf(first)!)}${next} (median of ${ROUNDS}).`;
 }
 
 async function copyTable(): Promise<void> {
@@ -165,10 +162,10 @@ async function copyTable(): Promise<void> {
   const text = tableText(`${manifest.name}: ${navigator.userAgent}`, lanes, ({ choice }) => sizeNote(choice, manifest));
   try {
     await navigator.clipboard.writeText(text);
-    status.textContent = 'The table is in the clipboard, as Markdown.';
+    status.textContent = 'Copied as a Markdown table.';
   } catch {
     getSelection()?.selectAllChildren(table);
-    status.textContent = 'The browser refused its clipboard. The times are selected instead: copy them by hand.';
+    status.textContent = 'The browser denied access to the clipboard: the table is selected, copy it by hand.';
   }
 }
 
@@ -178,16 +175,16 @@ function setRunning(on: boolean): void {
   else showReady();
 }
 
-/** At least one has to be ticked. */
+/** At least one row must be checked. */
 function showReady(): void {
   start.disabled = running !== null || !rows.some(({ tick }) => tick.checked && !tick.disabled);
 }
 
 function build(): void {
-  const caption = make('caption', 'unseen', 'Runtimes and backends, and the time of each');
+  const caption = make('caption', 'unseen', 'Time of each runtime and backend');
   const head = make('thead');
   const line = make('tr');
-  for (const name of ['Runtime and backend', 'Time of one run']) {
+  for (const name of ['Runtime and backend', 'Time per run']) {
     const cell = make('th', '', name);
     cell.scope = 'col';
     line.append(cell);

@@ -1,4 +1,4 @@
-/** Several runtimes and backends run one input in turn, so that a busy moment meets all alike. */
+/** Several runtimes and backends run one input in alternation, so that load spikes affect all of them. */
 
 import { sentence } from '../artifact/failure';
 import { median, runCases, Judge, type Agreement } from '../runtime/agreement';
@@ -11,18 +11,18 @@ export const ROUNDS = 31;
 
 export type State = 'waiting' | 'loading' | 'running' | 'done' | 'failed' | 'stopped';
 
-/** How far one of them has come. */
+/** Progress and results of one runtime and backend. */
 export interface Lane {
   readonly choice: Choice;
   state: State;
-  /** From files in memory to the end of the first run. */
+  /** Time to load the files from memory and finish the first run, in milliseconds. */
   startMs: number | null;
   agreement: Agreement | null;
   times: number[];
   error: string | null;
 }
 
-/** What they run. */
+/** The network and its input. */
 export interface Course {
   readonly reference: Reference;
   readonly inputs: Tensors;
@@ -36,8 +36,8 @@ export const startingGrid = (choices: readonly Choice[]): Lane[] =>
 export const medianOf = ({ times }: Lane): number | null => (times.length > 0 ? median(times) : null);
 
 /**
- * Loads all, proves the fixture in each, then runs `ROUNDS` rounds.  One that fails says why, and the others go on;
- * after `signal` what was measured stays.
+ * Loads every lane, checks the fixture in each, then times `ROUNDS` rounds. A lane that fails gets its error, and the
+ * others continue; times measured before `signal` are kept.
  */
 export async function race(
   lanes: readonly Lane[],
@@ -50,7 +50,7 @@ export async function race(
     Object.assign(lane, { state, error });
     onChange(lane);
   };
-  /** Does `work` for a lane, which is out of the race when that fails. */
+  /** Runs `work` for a lane, and removes the lane if that fails. */
   const attempt = async (lane: Lane, work: () => Promise<void>) => {
     try {
       await work();

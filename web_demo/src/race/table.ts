@@ -1,4 +1,4 @@
-/** A race as a table in Markdown, to be pasted into an issue. */
+/** A race as a Markdown table. */
 
 import { TITLES } from '../runtime/backends';
 import { milliseconds, scientific } from '../ui/page';

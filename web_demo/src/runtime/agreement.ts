@@ -1,21 +1,21 @@
-/** Does a network compute here what its reference computed? Every output, by the limit that the manifest gives. */
+/** Compares the outputs of a network with those of its reference, within the limits of the manifest. */
 
 import type { AnyManifest } from '../artifact/artifact';
 import type { Case, Cases } from '../artifact/cases';
 import { isReal, type Answer, type BackendName, type Described, type Session, type Tensor, type Tensors } from './runtime';
 
-/** What graphics processors may change: they fuse, reorder and round operations in their own way. */
+/** Relative tolerance on GPUs, which fuse, reorder and round operations differently. */
 const GRAPHICS = 1e-3;
 
 export interface Agreement {
   readonly ok: boolean;
-  /** Of the output that is nearest to its limit; as a share of its scale where the manifest's are. */
+  /** Of the output nearest to its limit; relative to its scale if the manifest has relative limits. */
   readonly difference: number;
   readonly limit: number;
   readonly output: string;
 }
 
-/** What is allowed of an output, and the unit in which it is told. */
+/** The limit of an output, and the unit in which differences are reported. */
 interface Allowed {
   readonly limit: number;
   readonly unit: number;
@@ -41,7 +41,7 @@ export class Judge {
     );
   }
 
-  /** Takes account of what was found for a case. */
+  /** Records the differences of one case. */
   see({ expected }: Case, { outputs }: Answer): void {
     for (const [name, wanted] of Object.entries(expected)) {
       this.found.set(name, Math.max(this.found.get(name) ?? 0, differenceOf(outputs[name], wanted)));
@@ -58,8 +58,8 @@ export class Judge {
 }
 
 /**
- * The processor adds and multiplies as the reference does, and is held to the limit of the hop that wrote the files;
- * `largest` is the output's largest value, null where differences of it count as they are.
+ * The limit of an output: on the CPU that of the hop that wrote the files, on GPUs at least `GRAPHICS`. `largest` is the
+ * largest absolute value of a real output, null for integers.
  */
 function allowedOf(
   { parity }: AnyManifest,
@@ -77,7 +77,7 @@ function allowedOf(
   return { limit: Math.max(exact, GRAPHICS * (relative ? unit : Math.max(1, largest))), unit };
 }
 
-/** Runs the cases one by one, and together where that can be; the times are those of one each. */
+/** Runs the cases one by one, and as a batch if possible; returns the times of the single ones in milliseconds. */
 export async function runCases(session: Session, cases: Cases, judge: Judge): Promise<number[]> {
   const wanted = Object.keys(cases.together.expected);
   const times: number[] = [];
@@ -109,7 +109,7 @@ function differenceOf(found: Tensors[string] | undefined, wanted: Tensor): numbe
   let most = 0;
   wanted.data.forEach((value, i) => {
     const difference = Math.abs(value - found.data[i]!);
-    // NaN compares as false with everything, so it has to be asked for.
+    // Comparisons with NaN are false.
     if (!(difference <= most)) most = Number.isNaN(difference) ? Infinity : difference;
   });
   return most;

@@ -1,4 +1,4 @@
-/** The backends that runtimes have: which of them this browser offers, and why not the others. */
+/** Backends, and which of them this browser supports. */
 
 import { messageOf } from '../artifact/failure';
 import type { BackendName } from './runtime';
@@ -16,21 +16,21 @@ export const TITLES: Readonly<Record<Backend, string>> = {
 
 export interface Availability {
   readonly backend: Backend;
-  /** Why it cannot be used; null when it can. */
+  /** Why it is unavailable; null if it is available. */
   readonly reason: string | null;
-  /** What to know before choosing it. */
+  /** Shown next to the backend. */
   readonly note: string;
-  /** Drawn by the processor in a graphics driver's place: right, but slower than WebAssembly. */
+  /** An emulated GPU: correct, but slower than WebAssembly. */
   readonly software: boolean;
 }
 
 export async function surveyBackends(): Promise<Availability[]> {
   const survey = async (backend: Backend) =>
-    SURVEYS[backend]().catch((error: unknown) => missing(backend, `looking for it failed (${messageOf(error)})`));
+    SURVEYS[backend]().catch((error: unknown) => missing(backend, `detection failed (${messageOf(error)})`));
   return Promise.all(BACKENDS.map(survey));
 }
 
-/** The first available one that runs on real hardware, or else the first available, or the last where none is. */
+/** The first available backend that is not emulated, else the first available, else the last. */
 export function bestBackend(survey: readonly Availability[]): Backend {
   const open = survey.filter(({ reason }) => reason === null);
   return (open.find(({ software }) => !software) ?? open[0] ?? survey.at(-1)!).backend;
@@ -40,33 +40,33 @@ const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
 const SURVEYS: Readonly<Record<Backend, () => Promise<Availability>>> = {
   webgpu: async () => {
-    if (!globalThis.isSecureContext) return missing('webgpu', 'needs https, or the address 127.0.0.1');
-    if (!navigator.gpu) return missing('webgpu', 'this browser does not offer it');
+    if (!globalThis.isSecureContext) return missing('webgpu', 'needs HTTPS or 127.0.0.1');
+    if (!navigator.gpu) return missing('webgpu', 'not supported by this browser');
     const adapter = await navigator.gpu.requestAdapter().catch(() => null);
-    if (!adapter) return missing('webgpu', 'this browser found no graphics processor for it');
+    if (!adapter) return missing('webgpu', 'no compatible GPU found');
     const { architecture, description, isFallbackAdapter }: Partial<GPUAdapterInfo> = adapter.info ?? {}; // new in 2024
     return graphics('webgpu', isFallbackAdapter === true || SOFTWARE.test(`${architecture} ${description}`));
   },
   webgl: async () => {
-    if (typeof OffscreenCanvas === 'undefined') return missing('webgl', 'this browser has it only outside of workers');
+    if (typeof OffscreenCanvas === 'undefined') return missing('webgl', 'not supported in workers by this browser');
     const context = new OffscreenCanvas(1, 1).getContext('webgl2');
-    if (!context) return missing('webgl', 'this browser has no WebGL 2, or it is switched off');
+    if (!context) return missing('webgl', 'WebGL 2 is unsupported or disabled');
     if (!context.getExtension('EXT_color_buffer_float'))
-      return missing('webgl', 'this graphics processor cannot write floating-point numbers');
+      return missing('webgl', 'this GPU cannot render to float textures');
     const named = context.getExtension('WEBGL_debug_renderer_info');
     const renderer = String(context.getParameter(named ? named.UNMASKED_RENDERER_WEBGL : context.RENDERER));
-    // A page may hold few contexts at a time.
+    // The number of contexts per page is limited.
     context.getExtension('WEBGL_lose_context')?.loseContext();
     return graphics('webgl', SOFTWARE.test(renderer));
   },
   wasm: async () => {
-    if (typeof WebAssembly !== 'object') return missing('wasm', 'this browser does not offer it');
+    if (typeof WebAssembly !== 'object') return missing('wasm', 'not supported by this browser');
     const threads = globalThis.crossOriginIsolated
-      ? 'with threads'
-      : 'without threads: this server does not isolate the page';
-    return { backend: 'wasm', reason: null, note: `the processor, ${threads}`, software: false };
+      ? 'multi-threaded'
+      : 'single-threaded: the page is not cross-origin isolated';
+    return { backend: 'wasm', reason: null, note: `CPU, ${threads}`, software: false };
   },
-  cpu: async () => ({ backend: 'cpu', reason: null, note: 'the processor, plainly; slow', software: false }),
+  cpu: async () => ({ backend: 'cpu', reason: null, note: 'CPU, slow', software: false }),
 };
 
 function missing(backend: Backend, reason: string): Availability {
@@ -74,6 +74,6 @@ function missing(backend: Backend, reason: string): Availability {
 }
 
 function graphics(backend: Backend, software: boolean): Availability {
-  const note = software ? 'no graphics processor: imitated in software, slow' : 'the graphics processor';
+  const note = software ? 'emulated GPU, slow' : 'GPU';
   return { backend, reason: null, note, software };
 }

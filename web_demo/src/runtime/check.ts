@@ -1,4 +1,4 @@
-/** Does a network compute here what its reference computed, and how fast? Runs the fixture, and runs it again. */
+/** Runs the fixture of an artifact: agreement with the reference, and time per run. */
 
 import type { AnyManifest } from '../artifact/artifact';
 import type { Cases } from '../artifact/cases';
@@ -8,7 +8,7 @@ import type { BackendName, Described, Session } from './runtime';
 export interface Timing {
   /** Milliseconds of the first run, which compiles shaders and fills caches. */
   readonly first: number;
-  /** Median of the runs after it, one case each. */
+  /** Median of the later runs, one case each. */
   readonly steady: number;
   readonly runs: number;
 }
@@ -19,18 +19,18 @@ export interface Checked {
   readonly cases: number;
 }
 
-/** What the fixture of an artifact says, and what its numbers belong to. */
+/** The fixture of an artifact. */
 export interface Reference {
   readonly manifest: AnyManifest;
   readonly cases: Cases;
-  /** The outputs that the fixture holds. */
+  /** The outputs in the fixture. */
   readonly proven: readonly Described[];
 }
 
 const MOST_RUNS = 30;
 const ENOUGH_MS = 1500;
 
-/** Runs the cases one by one, and again while there is time, for the median, or until `signal`. */
+/** Runs every case once, and repeats them for the median, for at most `ENOUGH_MS`; `signal` aborts. */
 export async function check(
   session: Session,
   { manifest, cases, proven }: Reference,

@@ -1,9 +1,9 @@
 /**
- * A graph whose kernels are recorded in its first run on inputs of a shape, and called in that order from then on.
+ * Records the kernel calls of a graph in its first run on inputs of a shape, and replays them in later runs.
  *
- * TensorFlow.js walks a graph anew in every run: it looks up attributes, prepares gradients and tracks every tensor,
- * which is a third of the time of a small network. The kernels, their order and so the numbers are the same. What
- * depends on the numbers of a run (shapes, or values that the graph reads) is left to TensorFlow.js.
+ * TensorFlow.js traverses a graph in every run: it looks up attributes, prepares gradients and tracks every tensor,
+ * which takes a third of the time of a small network. A replay calls the same kernels in the same order, so the results
+ * are identical. Graphs whose shapes or control flow depend on values are not replayed.
  */
 
 import * as tf from '@tensorflow/tfjs-core';
@@ -13,7 +13,7 @@ type DataId = tf.TensorInfo['dataId'];
 type Kernel = tf.KernelConfig['kernelFunc'];
 type Inputs = Parameters<Kernel>[0]['inputs'];
 
-/** An input of a kernel that another one has made, or the user: where it stands, and the value in `slot`. */
+/** An input of a kernel that is not a constant: its name, and the slot of its value. */
 interface Read {
   readonly name: string;
   readonly slot: number;
@@ -24,21 +24,21 @@ interface Read {
 interface Step {
   readonly kernel: Kernel;
   readonly attrs: Parameters<Kernel>[0]['attrs'];
-  /** The constants among them; the others are filled in. */
+  /** The constant inputs; a replay fills in the others. */
   readonly inputs: Inputs;
   readonly reads: readonly Read[];
   readonly makes: readonly { readonly slot: number; readonly shape: readonly number[] }[];
-  /** Slots that nothing reads any more. */
+  /** Slots that no later step reads. */
   frees: number[];
 }
 
 export class Recorded {
-  /** By backend, outputs and shapes; null where it cannot be replayed. */
+  /** By backend, outputs and shapes; null if the graph cannot be replayed. */
   private readonly recordings = new Map<string, Recording | null>();
 
   constructor(private readonly graph: GraphModel) {}
 
-  /** As `GraphModel.execute`, always an array. */
+  /** Like `GraphModel.execute`, but always returns an array. */
   execute(given: tf.NamedTensorMap, nodes: readonly string[]): tf.Tensor[] {
     const shapes = Object.entries(given).map(([name, { shape, dtype }]) => [name, shape, dtype]);
     const key = JSON.stringify([tf.getBackend(), nodes, shapes]);
@@ -57,7 +57,7 @@ export class Recorded {
     return found;
   }
 
-  /** Before the graph itself, whose constants it holds. */
+  /** Frees the recordings; call this before the graph is disposed of. */
   dispose(): void {
     for (const recording of this.recordings.values()) recording?.dispose();
     this.recordings.clear();
@@ -71,7 +71,7 @@ export class Recorded {
 class Recorder {
   private readonly backend = tf.backend() as tf.KernelBackend;
   private readonly steps: Step[] = [];
-  /** The slot of the newest value that has this data; a reshape has that of what it reads. */
+  /** The newest slot with this data; a reshape shares the data of its input. */
   private readonly slots = new Map<DataId, number>();
   private readonly constants = new Set<DataId>();
   private count = 0;
@@ -79,16 +79,16 @@ class Recorder {
 
   constructor(private readonly given: readonly tf.Tensor[]) {
     for (const { dataId } of given) this.slots.set(dataId, this.count++);
-    this.fits = this.slots.size === given.length; // another time they may be two
+    this.fits = this.slots.size === given.length; // equal inputs may differ in a replay
   }
 
-  /** What `run` returns; every kernel that it calls becomes a step. */
+  /** Calls `run` and records its kernel calls. */
   during<T>(run: () => T): T {
     const { backend } = this;
     const kernels = tf.getKernelsForBackend(tf.getBackend()) as { kernelFunc: Kernel }[];
     const plain = kernels.map(({ kernelFunc }) => kernelFunc);
     const { readSync, read } = backend;
-    let depth = 0; // kernels call others
+    let depth = 0; // kernels may call kernels
     kernels.forEach((config, i) => {
       config.kernelFunc = (call) => {
         depth++;
@@ -101,7 +101,7 @@ class Recorder {
         }
       };
     });
-    // What the graph reads of its own values decides what comes next.
+    // A graph that reads its own values may branch on them.
     const watch = (dataId: DataId) => {
       if (depth === 0 && this.slots.has(dataId)) this.fits = false;
     };
@@ -115,11 +115,11 @@ class Recorder {
     }
   }
 
-  /** The recording of a run that gave `found`; null where it would not do for other numbers. */
+  /** The recording of a run with outputs `found`; null if it is not valid for other values. */
   finish(found: readonly tf.Tensor[]): Recording | null {
     const outputs = found.map(({ dataId, shape, dtype }) => ({ slot: this.slots.get(dataId) ?? -1, shape, dtype }));
     const places = outputs.map(({ slot }) => slot);
-    // An output that is an input or a constant, or two that are one, would be freed once too often.
+    // Outputs that alias an input, a constant or each other would be freed twice.
     const own = new Set(places).size === places.length && Math.min(...places) >= this.given.length;
     const last = new Map<number, Step>();
     for (const step of this.steps) for (const { slot } of [...step.reads, ...step.makes]) last.set(slot, step);
@@ -158,11 +158,11 @@ class Recording {
     readonly backend: tf.KernelBackend,
     private readonly steps: readonly Step[],
     private readonly outputs: readonly { readonly slot: number; readonly shape: number[]; readonly dtype: tf.DataType }[],
-    /** Held, as what a graph makes without a kernel would be gone after the run. */
+    /** Kept alive: data that a graph creates without a kernel is freed after the run. */
     private readonly constants: ReadonlySet<DataId>,
   ) {}
 
-  /** The outputs; null where a value has another shape than when it was recorded. */
+  /** The outputs; null if a shape differs from the recording. */
   replay(given: readonly tf.Tensor[]): tf.Tensor[] | null {
     const { backend, values } = this;
     given.forEach(({ dataId }, slot) => (values[slot] = dataId));

@@ -1,11 +1,11 @@
-/** A session in a worker of its own: the page never waits, and no two runtimes share what is global to them. */
+/** A session in its own worker: it does not block the page, and runtimes do not share global state. */
 
 import { Failure } from '../artifact/failure';
 import type { Answer, BackendName, Model, Options, Session, Tensors } from './runtime';
 import type { Runtime } from './runtimes';
 import type { LoadRequest, Reply, Request, Work } from './worker';
 
-/** Loads a network into a runtime in a new worker; fails with a sentence, or at once with `signal`. */
+/** Loads a network into a runtime in a new worker; throws a `Failure`; `signal` aborts. */
 export async function loadInWorker(
   runtime: Runtime,
   model: Model,
@@ -54,10 +54,10 @@ class RemoteSession implements Session {
       if ('failed' in data) one?.reject(new Failure(data.failed));
       else one?.resolve(data.done as never);
     });
-    // What a runtime throws outside a request: a script that did not come, memory that ran out.
+    // Errors outside of requests, such as a failed script download or exhausted memory.
     this.worker.addEventListener('error', (event) => {
       event.preventDefault();
-      this.end(new Failure(`${name} broke down (${event.message || 'its worker did not start'}).`));
+      this.end(new Failure(`${name} crashed (${event.message || 'its worker did not start'}).`));
     });
   }
 
@@ -71,9 +71,9 @@ class RemoteSession implements Session {
     return this.ask<Answer>({ inputs, wanted });
   }
 
-  /** Ends the worker, and with it everything that the runtime holds. */
+  /** Terminates the worker, which frees the memory of the runtime. */
   dispose(): void {
-    this.end(new Failure('This network was given up.'));
+    this.end(new Failure('The network was unloaded.'));
     this.worker.terminate();
   }
 

@@ -1,6 +1,6 @@
-/** A runtime: files of one format in, a session that runs the network out. */
+/** The interface of a runtime: it loads the files of one format into a session. */
 
-/** Real numbers as float32, all others (ids, counts, truth) as int32. */
+/** Float32 for real types; int32 for integers and booleans. */
 export type Numbers = Float32Array | Int32Array;
 
 export interface Tensor {
@@ -10,14 +10,14 @@ export interface Tensor {
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
-/** An input or output as the manifest describes it; a size of null is open. */
+/** An input or output in the manifest; null is a dynamic size. */
 export interface Described {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly (number | null)[];
 }
 
-/** What a runtime is given of an artifact: the files of its format by their path, and what the graph takes and gives. */
+/** The files of one format of an artifact, by path, with the inputs and outputs of the graph. */
 export interface Model {
   readonly name: string;
   readonly files: ReadonlyMap<string, ArrayBuffer>;
@@ -28,37 +28,36 @@ export interface Model {
 export type BackendName = 'wasm' | 'webgl' | 'webgpu' | 'cpu';
 
 export interface Options {
-  /** Of the processor, for WebAssembly; as many as are of use when it is not said. */
+  /** Number of WebAssembly threads; by default half of the cores. */
   readonly threads?: number | undefined;
-  /** Told, in a sentence, that the browser took the backend away. */
+  /** Called with the reason when the browser loses the backend. */
   readonly onLost?: (sentence: string) => void;
 }
 
 export interface Answer {
   readonly outputs: Tensors;
-  /** Milliseconds from plain numbers to plain numbers. */
+  /** Time from input arrays to output arrays, in milliseconds. */
   readonly ms: number;
 }
 
-/** A network that is loaded and runs until it is disposed of. */
+/** A loaded network. */
 export interface Session {
-  /** On which it runs; null on graphics processors. */
+  /** Number of threads; null on GPUs. */
   readonly threads: number | null;
-  /** Whether it takes several inputs at once where the manifest leaves the batch open. */
+  /** Whether it takes batches of any size if the manifest has a dynamic batch. */
   readonly openBatch: boolean;
-  /** The outputs of those names, or all. */
+  /** Runs the network and returns the `wanted` outputs, by default all. */
   run(inputs: Tensors, wanted?: readonly string[]): Promise<Answer>;
   dispose(): void;
 }
 
-/** What the file of a runtime in `runtimes/` exports as `load`; it touches no document, so that it also runs in a worker. */
+/** The `load` function of the files in `runtimes/`; it runs in a worker, so it has no document. */
 export type Load = (model: Model, backend: BackendName, options: Options) => Promise<Session>;
 
-/** What is said when the browser takes a graphics processor away. */
 export const LOST_DEVICE =
-  'The browser took the WebGPU device away (a graphics driver that restarted, or one short of memory)';
+  'The browser lost the WebGPU device (driver restart or out of memory)';
 
-/** Tells `onLost` when a device goes that nobody gave back. */
+/** Calls `onLost` when a device is lost, but not when it is destroyed on purpose. */
 export function watchDevice(device: GPUDevice, onLost: ((sentence: string) => void) | undefined): void {
   void device.lost.then(({ reason }) => {
     if (reason !== 'destroyed') onLost?.(LOST_DEVICE);
@@ -69,14 +68,14 @@ export function isReal(dtype: string): boolean {
   return /^b?float/.test(dtype);
 }
 
-/** Values of any type as the two that tensors have here. */
+/** Converts values of any type to float32 or int32. */
 export function asNumbers(data: ArrayLike<number | bigint>): Numbers {
   if (data instanceof Float32Array || data instanceof Int32Array) return data;
   if (data instanceof Float64Array) return Float32Array.from(data);
   return Int32Array.from(data as ArrayLike<number>, Number);
 }
 
-/** Threads of WebAssembly: those asked for, or half of what the machine has, where the page is isolated. */
+/** Number of WebAssembly threads: `asked`, or half of the cores, at most 8; 1 without cross-origin isolation. */
 export function threadsOf(asked: number | undefined): number {
   if (!globalThis.crossOriginIsolated) return 1;
   return asked ?? Math.max(1, Math.min(8, Math.floor(navigator.hardwareConcurrency / 2)));

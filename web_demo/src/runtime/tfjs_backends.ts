@@ -1,4 +1,4 @@
-/** Starting the backends of TensorFlow.js, and waiting for their numbers while they last. */
+/** Starts the backends of TensorFlow.js, and detects their loss. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
@@ -10,10 +10,10 @@ import { Failure, messageOf } from '../artifact/failure';
 import { TITLES, type Backend } from './backends';
 import { threadsOf, watchDevice } from './runtime';
 
-/** What waits for numbers, by how to end it, and their backend: TensorFlow.js waits for a lost one for ever. */
+/** The reject functions of pending reads, with their backend: TensorFlow.js never settles reads of a lost one. */
 const waiting = new Map<(error: Failure) => void, string>();
 
-/** `numbers` of the backend of the moment; fails when that is lost first. */
+/** Resolves to `numbers`, or rejects if the current backend is lost before. */
 export async function whileItLasts<T>(numbers: Promise<T>): Promise<T> {
   let fail: (error: Failure) => void;
   const lost = new Promise<never>((_, reject) => waiting.set((fail = reject), tf.getBackend()));
@@ -24,10 +24,7 @@ export async function whileItLasts<T>(numbers: Promise<T>): Promise<T> {
   }
 }
 
-/**
- * Makes `backend` the one that networks run on, or fails with a sentence to go on from.
- * `onLost` is told when the browser takes it away again.
- */
+/** Starts `backend` and makes it the current one; throws a `Failure`. `onLost` is called with the reason of a loss. */
 export async function startBackend(
   backend: Backend,
   onLost: (sentence: string) => void,
@@ -35,7 +32,7 @@ export async function startBackend(
 ): Promise<void> {
   try {
     await LOADERS[backend](threads);
-    if (!(await tf.setBackend(backend))) throw new Error('this browser refused it');
+    if (!(await tf.setBackend(backend))) throw new Error('not supported by this browser');
     await tf.ready();
   } catch (error) {
     throw new Failure(`${TITLES[backend]} did not start (${messageOf(error)})`);
@@ -48,22 +45,22 @@ export async function startBackend(
   if (backend === 'webgpu') watchBackend(tf.backend() as WebGPUBackend, lose);
 }
 
-/** A backend's code comes only when it is chosen. */
+/** Each backend is imported when it is chosen. */
 const LOADERS: Readonly<Record<Backend, (threads: number | undefined) => Promise<unknown>>> = {
   webgpu: () => import('@tensorflow/tfjs-backend-webgpu'),
   webgl: async () => {
     await import('@tensorflow/tfjs-backend-webgl');
-    // Half as many shaders to compile, because the shapes stay out of their text.
+    // Shapes as uniforms halve the number of shaders to compile.
     tf.env().set('WEBGL_USE_SHAPES_UNIFORMS', true);
-    // It avoids OffscreenCanvas in Safari, which has had WebGL 2 on it since 17; a worker has no other canvas.
+    // TensorFlow.js avoids OffscreenCanvas in Safari; since Safari 17 it has WebGL 2, and a worker has no other canvas.
     tf.env().set('IS_SAFARI', false);
-    // Whoever chooses WebGL in software was told what it is.
+    // Emulated WebGL is marked as such on the page.
     tf.env().set('SOFTWARE_WEBGL_ENABLED', true);
   },
   wasm: async (threads) => {
     const { setThreadsCount, setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
-    // Asking for a backend that is not there yet would start it, and then again.
-    if (!('wasm' in tf.engine().registry)) setThreadsCount(threadsOf(threads)); // it cannot be changed afterwards
+    // tf.findBackend() would start the backend.
+    if (!('wasm' in tf.engine().registry)) setThreadsCount(threadsOf(threads)); // fixed once started
     setWasmPaths({
       'tfjs-backend-wasm.wasm': plainWasm,
       'tfjs-backend-wasm-simd.wasm': simdWasm,
@@ -79,7 +76,7 @@ function watchContext(backend: MathBackendWebGL, onLost: (sentence: string) => v
   if (watched.has(backend)) return;
   watched.add(backend);
   backend.gpgpu.gl.canvas.addEventListener('webglcontextlost', () => {
-    onLost('The browser took the WebGL context away (a graphics driver that restarted, or too many pages at once)');
+    onLost('The browser lost the WebGL context (driver restart or too many pages)');
   });
 }
 

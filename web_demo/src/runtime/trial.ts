@@ -1,4 +1,4 @@
-/** An artifact in one runtime and backend, from its address to a session; for `zoo verify` and `zoo bench`. */
+/** Loads an artifact into one runtime and backend, for `zoo verify` and `zoo bench`. */
 
 import { givesOf, readArtifact, takesOf, type AnyArtifact } from '../artifact/artifact';
 import { downloadCases, type Cases } from '../artifact/cases';
@@ -17,14 +17,14 @@ export interface Trial {
   readonly session: Session;
   readonly backend: BackendName;
   readonly reads: string;
-  /** From the files in memory to a session. */
+  /** Time to load the files from memory, in milliseconds. */
   readonly loadMs: number;
 }
 
-/** What this browser has of a backend. */
+/** Availability of a backend in this browser; throws a `Failure` for unknown names. */
 export async function survey(backend: string): Promise<Availability> {
   const found = (await surveyBackends()).find((one) => one.backend === backend);
-  if (!found) throw new Failure(`"${backend}" is no backend: ask for one of ${BACKENDS.join(', ')}.`);
+  if (!found) throw new Failure(`Unknown backend "${backend}": choose ${BACKENDS.join(', ')}.`);
   return found;
 }
 

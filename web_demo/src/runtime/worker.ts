@@ -1,4 +1,4 @@
-/** A worker with one runtime and one network in it; `remote.ts` speaks to it. */
+/** The worker that runs one network in one runtime; `remote.ts` is its counterpart. */
 
 import { firstLine, load } from './load';
 import { findRuntime } from './runtimes';
@@ -12,7 +12,7 @@ export interface LoadRequest {
   readonly model: Model;
 }
 
-/** What is asked of a worker: first to load, then to run. */
+/** A request to the worker: one to load, then any number to run. */
 export type Work = { readonly load: LoadRequest } | { readonly inputs: Tensors; readonly wanted: readonly string[] | undefined };
 
 export interface Request {
@@ -20,7 +20,7 @@ export interface Request {
   readonly work: Work;
 }
 
-/** An answer to a request, by its number, or news that nobody asked for. */
+/** The result of a request, by its id, or the loss of the backend. */
 export type Reply =
   | { readonly id: number; readonly done: unknown }
   | { readonly id: number; readonly failed: string }
@@ -41,13 +41,13 @@ async function answer(work: Work): Promise<unknown> {
   return session!.run(work.inputs, work.wanted);
 }
 
-function told(error: unknown): string {
+function messageFor(error: unknown): string {
   return `${where} failed (${firstLine(error)}): choose another backend, or reload the page.`;
 }
 
 addEventListener('message', ({ data }: MessageEvent<Request>) => {
   answer(data.work).then(
     (done) => send({ id: data.id, done }),
-    (error: unknown) => send({ id: data.id, failed: error instanceof Failure ? error.message : told(error) }),
+    (error: unknown) => send({ id: data.id, failed: error instanceof Failure ? error.message : messageFor(error) }),
   );
 });

@@ -1,10 +1,10 @@
-/** A network known only by its tensors: what it takes and gives, and its files. */
+/** Shows the inputs, outputs and files of a network without a task. */
 
 import { inside, type Artifact, type TensorsManifest } from '../artifact/artifact';
 import type { Described } from '../runtime/runtime';
 import { bytes, element, make } from '../ui/page';
 
-/** Files that a site has of an artifact, besides its manifest. */
+/** Files of an artifact that a site has besides the manifest. */
 const FILES = /^(tfjs|tflite|onnx|fixtures)\//;
 
 export function showTensors({ folder, manifest }: Artifact<TensorsManifest>): void {
@@ -37,7 +37,7 @@ function fill(id: 'takes' | 'gives', tensors: readonly Described[]): void {
   );
 }
 
-/** "batch × 5"; a single number has no sizes. */
+/** "batch × 5", or "scalar". */
 function shapeText(shape: readonly (number | null)[]): string {
-  return shape.length === 0 ? 'one number' : shape.map((size) => size ?? 'batch').join(' × ');
+  return shape.length === 0 ? 'scalar' : shape.map((size) => size ?? 'batch').join(' × ');
 }

@@ -1,14 +1,14 @@
-/** Reads a text token by token with the step of a language model: ids in, logits of the next token out. */
+/** Feeds a text to a language model token by token. */
 
 import type { Session, Tensor, Tensors } from '../runtime/runtime';
 
 export interface LanguageModel {
   readonly session: Session;
-  /** Numbers in its hidden state. */
+  /** Size of the hidden state. */
   readonly hidden: number;
 }
 
-/** The place in one text, which begins with a state of zeros. */
+/** A position in a text; the initial hidden state is zero. */
 export class Reader {
   /** The hidden state (1, hidden) of the text so far. */
   private state: Tensor;
@@ -22,7 +22,7 @@ export class Reader {
     await this.step(token, ['next_hidden']);
   }
 
-  /** Reads the next token, and gives the logits of the one after it. */
+  /** Reads the next token and returns the logits of the one after it. */
   async predict(token: number): Promise<Float32Array> {
     return (await this.step(token, ['next_hidden', 'logits'])).logits!.data as Float32Array;
   }

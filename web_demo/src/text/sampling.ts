@@ -1,11 +1,11 @@
 /**
- * The next token from its logits, the same for the same seed.
+ * Samples the next token from logits, reproducibly for a seed.
  *
- * At temperature 0 it is the likeliest, of equals the one with the lowest id. Above, logits are divided by the
- * temperature, and one number of the generator chooses along the sum of their exponentials, in order of the ids.
+ * Temperature 0 selects the most likely token, the lowest id among equals. Above 0, one random number selects a token
+ * from the cumulative softmax of the logits divided by the temperature.
  */
 
-/** Numbers in [0, 1): mulberry32 (Tommy Ettinger 2017), 32 bits of state, which the seed is. */
+/** Random numbers in [0, 1): mulberry32 (Tommy Ettinger 2017); the seed is its 32-bit state. */
 export function mulberry32(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -20,7 +20,7 @@ export function choose(logits: Float32Array, temperature: number, random: () => 
   const likeliest = argmax(logits);
   if (temperature === 0) return likeliest;
   const most = logits[likeliest]!;
-  // A vocabulary may be large: plain loops are several times as fast as callbacks.
+  // Plain loops are several times as fast as callbacks on a large vocabulary.
   const weights = new Float64Array(logits.length);
   let sum = 0;
   for (let id = 0; id < weights.length; id++) sum += weights[id] = Math.exp((logits[id]! - most) / temperature);
@@ -29,7 +29,7 @@ export function choose(logits: Float32Array, temperature: number, random: () => 
     left -= weights[id]!;
     if (left < 0) return id;
   }
-  // Rounding may leave a crumb.
+  // Rounding may leave a remainder.
   return likeliest;
 }
 

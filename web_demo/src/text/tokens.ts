@@ -1,16 +1,16 @@
-/** Text to the tokens of a language model and back, as `zoo train` reads texts. */
+/** Converts text to tokens and back, like `zoo train`. */
 
 import type { Unit } from '../artifact/artifact';
 
-/** Closes a line of a text in words. */
+/** Token at the end of each line, for word models. */
 const END_OF_LINE = '<eos>';
 
-/** Stands for any word outside the vocabulary, where training text had it. */
+/** Token for words outside the vocabulary, if the training text has it. */
 const UNKNOWN = '<unk>';
 
 export interface Read {
   readonly ids: readonly number[];
-  /** Tokens that the model does not know, each once. */
+  /** Distinct tokens outside the vocabulary. */
   readonly unknown: readonly string[];
 }
 
@@ -24,7 +24,7 @@ export class Vocabulary {
     this.ids = new Map(tokens.map((token, id) => [token, id]));
   }
 
-  /** What tokens are called, for so many of them. */
+  /** "1 word", "500 characters". */
   count(tokens: number): string {
     const name = this.unit === 'char' ? 'character' : 'word';
     return `${tokens.toLocaleString('en')} ${name}${tokens === 1 ? '' : 's'}`;
@@ -34,12 +34,12 @@ export class Vocabulary {
     return this.unit === 'word';
   }
 
-  /** Whether unknown words are read as a token of their own; else they are left out. */
+  /** Whether unknown words become <unk>; otherwise they are ignored. */
   get hasUnknown(): boolean {
     return this.unit === 'word' && this.ids.has(UNKNOWN);
   }
 
-  /** The ids of a text: characters, or what stands between blanks with each line's end a word too. */
+  /** The ids of a text, split into characters, or at spaces into words with a token for each line end. */
   read(text: string): Read {
     const found = this.unit === 'char' ? [...text] : wordsOf(text);
     const other = this.hasUnknown ? this.ids.get(UNKNOWN) : undefined;
@@ -47,12 +47,12 @@ export class Vocabulary {
     return { ids, unknown: [...new Set(found.filter((token) => !this.ids.has(token)))] };
   }
 
-  /** What a text without a prompt goes on from: the end of a line. */
+  /** The first token without a prompt: the end of a line. */
   get beginning(): number {
     return this.ids.get(this.unit === 'char' ? '\n' : END_OF_LINE) ?? 0;
   }
 
-  /** A token as it is written behind the text so far. */
+  /** The text of a token. */
   write(id: number): string {
     const token = this.tokens[id]!;
     if (this.unit === 'char') return token;

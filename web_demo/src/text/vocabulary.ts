@@ -1,4 +1,4 @@
-/** The tokens that a language model reads and writes. */
+/** Downloads the vocabulary of a language model. */
 
 import type { Artifact, StepManifest } from '../artifact/artifact';
 import { Failure } from '../artifact/failure';
@@ -6,7 +6,7 @@ import { downloadListed, rebuild } from '../artifact/files';
 
 const FILE = 'vocabulary.json';
 
-/** The tokens of a language model, in order of their ids. */
+/** The tokens of a language model, by id; throws a `Failure`. */
 export async function downloadVocabulary(
   artifact: Artifact<StepManifest>,
   signal: AbortSignal,
@@ -14,12 +14,12 @@ export async function downloadVocabulary(
   const { name, files, network } = artifact.manifest;
   if (!(FILE in files)) {
     throw new Failure(
-      `${name} does not say which words or characters it writes (it has no ${FILE}): build it from a trained language model, for example with "zoo build runs/NAME --export tfjs".`,
+      `${name} has no vocabulary (${FILE}): build it from a trained language model, for example with "zoo build runs/NAME --export tfjs".`,
     );
   }
   const tokens = parseJson(await downloadListed(artifact, FILE, signal));
   if (!Array.isArray(tokens) || tokens.length !== network.vocabulary || !tokens.every((one) => typeof one === 'string'))
-    throw new Failure(`${FILE} of ${name} does not list a token for each id: ${rebuild(artifact)}.`);
+    throw new Failure(`${FILE} of ${name} does not have one token per id: ${rebuild(artifact)}.`);
   return tokens as string[];
 }
 

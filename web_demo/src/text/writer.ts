@@ -1,4 +1,4 @@
-/** The language model at work: a prompt, a few settings, and the text that comes token by token. */
+/** Text generation: prompt, settings, and the streamed text. */
 
 import { sentence } from '../artifact/failure';
 import type { Artifact, StepManifest } from '../artifact/artifact';
@@ -9,13 +9,13 @@ import { choose, mulberry32 } from './sampling';
 import { Vocabulary } from './tokens';
 import { downloadVocabulary } from './vocabulary';
 
-/** Between two pictures of the page. */
+/** Milliseconds between updates of the page. */
 const TURN_MS = 15;
 
-/** Unknown words that are named; the others are counted. */
+/** Longer lists of unknown tokens are cut after this many. */
 const MOST_NAMED = 4;
 
-/** What the end of a text is read out of, by assistive technology. */
+/** Number of characters that screen readers announce at the end. */
 const MOST_SPOKEN = 400;
 
 const prompt = element('prompt', HTMLTextAreaElement);
@@ -52,7 +52,7 @@ function connect(): void {
   showTemperature();
 }
 
-/** Makes the writer that of another model. */
+/** Sets the language model, and resets prompt and settings. */
 export async function describe(artifact: Artifact<StepManifest>, signal: AbortSignal): Promise<void> {
   const tokens = await downloadVocabulary(artifact, signal);
   signal.throwIfAborted();
@@ -62,13 +62,13 @@ export async function describe(artifact: Artifact<StepManifest>, signal: AbortSi
   length.value = words.inWords ? '100' : '500';
   element('length-text', HTMLElement).textContent = words.inWords ? 'Words' : 'Characters';
   element('prompt-help', HTMLElement).textContent = words.inWords
-    ? 'Words and punctuation marks are parted by blanks, as in the text that the model has read.'
-    : 'Any text of characters that the model knows; it goes on from the last one.';
+    ? 'Separate words and punctuation with spaces, as in the training text.'
+    : 'The model continues this text character by character.';
   clearText();
   nameUnknown();
 }
 
-/** The network that writes; null while there is none. */
+/** Sets the loaded network; null while none is loaded. */
 export function writeWith(ready: LanguageModel | null): void {
   running?.abort();
   network = ready;
@@ -84,7 +84,7 @@ async function write(): Promise<void> {
   clearText();
   stopButton.disabled = false;
   written.setAttribute('aria-busy', 'true');
-  spoken.textContent = 'Writing.';
+  spoken.textContent = 'Generating.';
   let end = 'Done';
   try {
     await writeOn(network, vocabulary, signal);
@@ -92,7 +92,7 @@ async function write(): Promise<void> {
     end = 'Stopped';
     if (!signal.aborted) showFailure(sentence(error));
   }
-  // A newer text goes on where this one was.
+  // A newer text has replaced this one.
   if (running?.signal !== signal) return;
   if (document.activeElement === stopButton) writeButton.focus();
   stopButton.disabled = true;
@@ -101,7 +101,7 @@ async function write(): Promise<void> {
   spoken.textContent = `${end}. ${text.slice(0, MOST_SPOKEN)}`;
 }
 
-/** From the zero state through the prompt, and on: each token chosen is the next one read. */
+/** Reads the prompt, then feeds each sampled token back to the model. */
 async function writeOn(model: LanguageModel, words: Vocabulary, signal: AbortSignal): Promise<void> {
   const random = mulberry32(wholeNumber(seed, 0));
   const heat = Number(temperature.value);
@@ -136,9 +136,9 @@ function show(text: Text, fresh: string, words: Vocabulary, count: number, ms: n
   const following = written.scrollHeight - written.scrollTop - written.clientHeight < 40;
   text.appendData(fresh);
   if (following) written.scrollTop = written.scrollHeight;
-  // A coarse clock may not have moved.
+  // A coarse clock may report 0 ms.
   const rate = (count / Math.max(ms, 1)) * 1000;
-  speed.textContent = `${words.count(count)}, ${rate.toLocaleString('en', { maximumFractionDigits: rate < 10 ? 1 : 0 })} a second`;
+  speed.textContent = `${words.count(count)}, ${rate.toLocaleString('en', { maximumFractionDigits: rate < 10 ? 1 : 0 })} per second`;
 }
 
 function clearText(): void {
@@ -152,16 +152,16 @@ function nameUnknown(): void {
   const { unknown } = vocabulary.read(prompt.value);
   const named = unknown.slice(0, MOST_NAMED).map((token) => JSON.stringify(token));
   const more = unknown.length > MOST_NAMED ? ` and ${unknown.length - MOST_NAMED} more` : '';
-  const fate = vocabulary.hasUnknown ? 'read as <unk>' : 'left out';
-  unknownText.textContent = unknown.length > 0 ? `Not in the vocabulary, and ${fate}: ${named.join(', ')}${more}.` : '';
+  const treatment = vocabulary.hasUnknown ? 'read as <unk>' : 'ignored';
+  unknownText.textContent = unknown.length > 0 ? `Not in the vocabulary, ${treatment}: ${named.join(', ')}${more}.` : '';
 }
 
 function showTemperature(): void {
   const value = Number(temperature.value);
-  temperatureText.textContent = value === 0 ? '0, always the likeliest' : value.toFixed(1);
+  temperatureText.textContent = value === 0 ? '0, most likely token' : value.toFixed(1);
 }
 
-/** What the field holds, which is brought within its bounds where everybody can see it. */
+/** The value of a field, rounded down and clamped to its bounds; also updates the field. */
 function wholeNumber(input: HTMLInputElement, otherwise: number): number {
   const value = Number.isFinite(input.valueAsNumber) ? Math.floor(input.valueAsNumber) : otherwise;
   input.valueAsNumber = Math.min(Math.max(value, Number(input.min)), Number(input.max));

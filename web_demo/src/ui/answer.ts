@@ -1,4 +1,4 @@
-/** The answer: its label and probability, the bars of the next best, and what the network saw. */
+/** The prediction: label, probability, bars of the top classes, and the network input. */
 
 import { className, type Manifest } from '../artifact/artifact';
 import { element, make, paint, percent } from './page';
@@ -27,59 +27,59 @@ export function showAnswer(
   label.textContent = name;
   label.className = name.length <= 2 ? 'short' : '';
   label.parentElement!.classList.remove('none');
-  const right = truth === null ? '' : truth === name ? ', which is right' : `; the right answer is ${truth}`;
-  text.textContent = `with a probability of ${percent(share)}${right}`;
+  const right = truth === null ? '' : truth === name ? ': correct' : `: wrong, this is ${truth}`;
+  text.textContent = `${percent(share)} probability${right}`;
   badge.textContent = `${name} · ${percent(share)}`;
   badge.hidden = false;
-  say(`${name}, ${percent(share)}${right}`, name);
+  speak(`${name}, ${percent(share)}${right}`, name);
   drawBars(best);
   const { width, height } = manifest.input;
   paint(seen, pixels, width, height);
   seen.setAttribute('aria-label', `What the network sees, ${width} by ${height} pixels`);
 }
 
-/** Tells assistive technology that the answer on the page is about to be replaced. */
+/** Marks the prediction as outdated for assistive technology. */
 export function showBusy(busy: boolean): void {
   element('answer', HTMLElement).setAttribute('aria-busy', String(busy));
 }
 
-/** Nothing to classify: says what is missing. */
+/** Clears the prediction and shows `reason`. */
 export function showNothing(reason: string): void {
   label.textContent = '–';
   label.className = 'short';
   label.parentElement!.classList.add('none');
   text.textContent = reason;
   badge.hidden = true;
-  say(reason, reason);
+  speak(reason, reason);
   bars.replaceChildren();
   seen.getContext('2d')!.clearRect(0, 0, seen.width, seen.height);
 }
 
-/** How pixels are prepared for this network. */
+/** Describes the preprocessing of this network. */
 export function describeInput(manifest: Manifest): void {
   const { input } = manifest;
-  let way = 'the middle of the picture, each the mean of the area it covers';
-  if (readsDigits(manifest)) way = 'stretched, straightened and inked like the scans it learned from';
-  if (cutAsImageNet(manifest)) way = 'the middle of the picture, scaled as in the tests of ImageNet';
-  seenText.textContent = `${input.width} × ${input.height} pixels, ${way}`;
+  let preprocessing = 'center crop, averaged over the area of each pixel';
+  if (readsDigits(manifest)) preprocessing = 'stretched, deskewed and inked like the training scans';
+  if (cutAsImageNet(manifest)) preprocessing = 'center crop, scaled as in ImageNet evaluation';
+  seenText.textContent = `${input.width} × ${input.height} pixels, ${preprocessing}`;
 }
 
-let lastSaid = '';
+let lastSpoken = '';
 
-/** What is asked now was chosen by hand: its answer is spoken even if it is the last one again. */
+/** Speaks the next prediction even if it equals the last one, as after a manual choice. */
 export function speakAgain(): void {
-  lastSaid = '';
+  lastSpoken = '';
 }
 
-/** A live camera would talk without end, so only a new answer is spoken. */
-function say(sentence: string, answer: string): void {
-  if (answer === lastSaid) return;
-  lastSaid = answer;
+/** Speaks only changes: a live camera would talk without end. */
+function speak(sentence: string, answer: string): void {
+  if (answer === lastSpoken) return;
+  lastSpoken = answer;
   spoken.textContent = sentence;
 }
 
 function drawBars(best: readonly { name: string; share: number }[]): void {
-  // Bars that stay in place grow and shrink; new ones would only flicker.
+  // Existing bars animate; new ones would flicker.
   while (bars.children.length > best.length) bars.lastElementChild!.remove();
   while (bars.children.length < best.length) bars.append(emptyBar());
   best.forEach(({ name, share }, i) => {

@@ -1,4 +1,4 @@
-/** What the manifest tells about a network. */
+/** The metadata of a network, from its manifest. */
 
 import {
   inside,
@@ -12,7 +12,7 @@ import {
 import { amount, element, percent, row } from './page';
 import { readsPhotos } from '../image/picture';
 
-/** Takes away what was told of another network than `name`. */
+/** Clears the metadata, and shows the name of the next network. */
 export function forgetFacts(name: string): void {
   showName(name);
   for (const id of ['lead', 'facts']) element(id, HTMLElement).replaceChildren();
@@ -41,8 +41,8 @@ export function showFacts(artifact: AnyArtifact): void {
     ...agreements(manifest),
   );
   const cell = element('cell', HTMLImageElement);
-  cell.alt = `Drawing of the ${genotype ?? ''} cell: its nodes, and the operations on the edges between them`;
-  // A recurrent cell is one narrow drawing, a convolutional one two wide ones.
+  cell.alt = `Diagram of the ${genotype ?? ''} cell: nodes, and operations on its edges`;
+  // A recurrent cell is one narrow drawing, a convolutional cell two wide ones.
   cell.classList.toggle('narrow', isStep(artifact));
   cell.hidden = element('cell-card', HTMLElement).hidden = !('cell.svg' in manifest.files);
   if (!cell.hidden) cell.src = inside(folder, 'cell.svg').href;
@@ -55,16 +55,16 @@ function showName(name: string): void {
 
 function lead(artifact: AnyArtifact): string {
   const { genotype, origin, name, trained } = artifact.manifest;
-  if (!genotype) return `${origin?.file ?? name}, converted for browsers and running in this one. ${privacy(artifact)}`;
+  if (!genotype) return `${origin?.file ?? name}, converted for browsers. ${privacy(artifact)}`;
   return trained
-    ? `The ${genotype} cell, trained in PyTorch and running in this browser. ${privacy(artifact)}`
-    : `The ${genotype} cell, built in PyTorch and running in this browser, not trained yet.`;
+    ? `The ${genotype} cell, trained in PyTorch, running in your browser. ${privacy(artifact)}`
+    : `The ${genotype} cell, untrained, running in your browser.`;
 }
 
 function privacy(artifact: AnyArtifact): string {
-  if (isStep(artifact)) return 'What you write stays on this device.';
-  if (!isImages(artifact)) return 'Nothing leaves this device.';
-  return readsPhotos(artifact.manifest) ? 'Your photos stay on this device.' : 'What you draw stays on this device.';
+  if (isStep(artifact)) return 'Your text stays on this device.';
+  if (!isImages(artifact)) return 'Nothing is uploaded.';
+  return readsPhotos(artifact.manifest) ? 'Your photos stay on this device.' : 'Your drawings stay on this device.';
 }
 
 function imageFacts({ metrics = {}, network, input, trained, genotype }: Manifest): HTMLElement[] {
@@ -74,7 +74,7 @@ function imageFacts({ metrics = {}, network, input, trained, genotype }: Manifes
   const accuracy = row(
     'Test accuracy',
     measured
-      ? `${percent(metrics.test_accuracy!)} right on ${metrics.images ?? ''} test images of ${metrics.data ?? input.data}${remark}`
+      ? `${percent(metrics.test_accuracy!)} on ${metrics.images ?? ''} test images of ${metrics.data ?? input.data}${remark}`
       : without,
   );
   const cells = network.layers && network.channels ? `, ${network.layers} cells, ${network.channels} channels` : '';
@@ -93,17 +93,17 @@ function languageFacts({ metrics = {}, network, input, trained }: StepManifest):
       'Test perplexity',
       metrics.test_perplexity === undefined
         ? without
-        : `${metrics.test_perplexity.toFixed(2)} a ${unit}${metrics.data ? ` on ${metrics.data}` : ''}`,
+        : `${metrics.test_perplexity.toFixed(2)} per ${unit}${metrics.data ? ` on ${metrics.data}` : ''}`,
     ),
-    row('Network', `language, ${network.hidden} wide`),
+    row('Network', `language, hidden size ${network.hidden}`),
     row('Vocabulary', `${network.vocabulary.toLocaleString('en')} ${unit}s`),
   ];
 }
 
-/** Of rounded weights: how often they answer as the float32 ones. */
+/** How often reduced-precision weights predict the same class as float32. */
 function agreements({ agreement }: AnyManifest): HTMLElement[] {
   const count = (images: number) => Math.round(images).toLocaleString('en');
   return (agreement ?? []).map(({ images, share, where }) =>
-    row('Same answers', `${count(share * images)} of ${count(images)} test images as with float32 (${where})`),
+    row('Agreement with float32', `${count(share * images)} of ${count(images)} test images (${where})`),
   );
 }

@@ -10,16 +10,16 @@ import { showFailure } from './status';
 import { ask, emptyText, forgetQuestion, session } from './session';
 
 const NO_DIGIT =
-  'No digit stands out in this picture: choose one with a single dark digit on bright paper, or the reverse.';
-const NO_DIGIT_IN_SIGHT = 'No digit in sight: hold a single one, on plain paper, in the middle.';
+  'No digit found in this picture: choose one with a single digit, dark on bright paper or bright on dark.';
+const NO_DIGIT_IN_SIGHT = 'No digit in view: center a single digit on plain paper.';
 
-/** Sections of the page that hold no pictures, and why. */
+/** Sections of networks that take no pictures, and what those do instead. */
 const TASKS_WITHOUT_PICTURES = [
-  ['writing', 'writes text'],
+  ['writing', 'generates text'],
   ['tensors', 'takes tensors'],
 ] as const;
 
-/** A backend that needs longer answers when the pen is lifted, so that the pen does not lag. */
+/** Slower backends predict only when the pen is lifted, so that drawing does not lag. */
 const LIVE_MS = 40;
 
 const hint = element('hint', HTMLElement);
@@ -29,7 +29,7 @@ const pad = new Pad(element('pad', HTMLCanvasElement), readPad, (text) => {
 });
 const camera = new Camera(element('camera-view', HTMLVideoElement), (text) => {
   showCamera(false);
-  forgetSight();
+  forgetFrame();
   showFailure(text);
 });
 
@@ -42,15 +42,15 @@ export function connectInputs(): void {
   cameraButton.addEventListener('click', () => void toggleCamera());
   file.addEventListener('change', () => {
     void readFile(file.files?.[0]);
-    // The same file may be chosen again.
+    // Allows the same file to be chosen again.
     file.value = '';
   });
   addEventListener('paste', (event) => {
-    // What is pasted into the prompt is text, though an office program puts a picture of it beside.
+    // The prompt takes text, even if the clipboard also has a picture of it.
     if (event.target instanceof Element && event.target.matches('textarea, input')) return;
     void readFile(event.clipboardData?.files[0]);
   });
-  // Text is dragged into and within the prompt.
+  // Text can be dragged into the prompt.
   const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
   addEventListener('dragover', (event) => {
     if (!hasFiles(event)) return;
@@ -66,15 +66,15 @@ export function connectInputs(): void {
   });
 }
 
-/** Takes photos from here on, or drawings. */
+/** Switches the pad to photos or drawings. */
 export function takePhotos(photos: boolean): void {
   pad.photo = photos;
 }
 
-/** Counts what is chosen: a picture that is ready after a newer choice is not asked about. */
+/** Counts choices, so that a picture that is decoded after a newer choice is dropped. */
 let choices = 0;
 
-/** The number of a new choice, which ends the ones before it. */
+/** Starts a new choice and returns its number. */
 function choose(): number {
   stopCamera();
   return ++choices;
@@ -100,7 +100,7 @@ export async function chooseSample(pixels: Float32Array, truth: string | null): 
   await ask(pixels, truth, emptyText());
 }
 
-/** A picture that comes with the page; `truth` is what it shows. */
+/** Classifies a picture of the page, whose label is `truth`. */
 export function choosePicture(picture: () => Promise<Blob>, truth: string): Promise<void> {
   return readPicture(picture, truth, truth);
 }
@@ -117,14 +117,14 @@ function readPad(finished: boolean): void {
 }
 
 async function readFile(file: File | null | undefined): Promise<void> {
-  if (file) await readPicture(async () => file, file.name || 'What was pasted', null);
+  if (file) await readPicture(async () => file, file.name || 'The pasted picture', null);
 }
 
 async function readPicture(file: () => Promise<Blob>, name: string, truth: string | null): Promise<void> {
   if (!session.artifact) {
     const other = TASKS_WITHOUT_PICTURES.find(([id]) => !element(id, HTMLElement).hidden);
     if (other && element('loading', HTMLElement).hidden)
-      showFailure(`${name} was not looked at: this network ${other[1]}; choose one of the others for pictures.`);
+      showFailure(`${name} was ignored, because this network ${other[1]}: choose a model for images.`);
     return;
   }
   const mine = choose();
@@ -145,7 +145,7 @@ async function readPicture(file: () => Promise<Blob>, name: string, truth: strin
     show(picture);
     await ask(pixels, truth, NO_DIGIT);
   } catch (error) {
-    whole?.close(); // a photo's 200 MB
+    whole?.close(); // up to 200 MB for a photo
     if (mine === choices) showFailure(sentence(error));
   }
 }
@@ -160,10 +160,10 @@ function show(picture: ImageBitmap): void {
 async function toggleCamera(): Promise<void> {
   if (camera.running) {
     stopCamera();
-    forgetSight();
+    forgetFrame();
     return;
   }
-  if (!session.artifact) return; // nothing would look at it
+  if (!session.artifact) return; // no network takes pictures
   choices += 1;
   showFailure(null);
   try {
@@ -174,31 +174,31 @@ async function toggleCamera(): Promise<void> {
     await watch(turn);
   } catch (error) {
     stopCamera();
-    forgetSight();
+    forgetFrame();
     showFailure(sentence(error));
   }
 }
 
-/** Classifies what the camera shows, and the next picture when that is done, until it stops or starts anew. */
+/** Classifies frame after frame until the camera stops or restarts. */
 async function watch(turn: number): Promise<void> {
   while (camera.isAt(turn)) {
     const frame = camera.frame();
     if (frame && session.artifact && session.network) {
       await ask(picturePixels(session.artifact.manifest, frame), null, NO_DIGIT_IN_SIGHT);
     }
-    // Also rests while the page is in the background.
+    // Pauses while the page is in the background.
     await new Promise(requestAnimationFrame);
   }
 }
 
-/** The answer to what the camera last saw goes; one to a drawing or a picture that is still here stays. */
-function forgetSight(): void {
+/** Clears the prediction of the last frame; that of a drawing or picture on the pad stays. */
+function forgetFrame(): void {
   if (pad.empty && session.artifact) forgetQuestion(emptyText());
 }
 
 function stopCamera(): void {
   const on = camera.running;
-  camera.stop(); // or what is only being asked for
+  camera.stop(); // also a pending permission request
   if (on) showCamera(false);
 }
 

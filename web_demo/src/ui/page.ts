@@ -50,7 +50,7 @@ export function amount(count: number): string {
   return count < 1e6 ? count.toLocaleString('en') : `${(count / 1e6).toFixed(2)} million`;
 }
 
-/** Shows raw pixels 0..255 on a canvas of their own size. */
+/** Shows raw pixels 0..255 on a canvas of the same size. */
 export function paint(canvas: HTMLCanvasElement, pixels: Float32Array, width: number, height: number): void {
   const channels = pixels.length / (width * height);
   const image = new ImageData(width, height);

@@ -1,4 +1,4 @@
-/** Pictures to try: those of the fixture, and for photos ones that were drawn for this page. */
+/** Pictures to try: the images of the fixture, and for CIFAR-10 classes the drawn ones of this page. */
 
 import { className, inside, request, type Artifact, type Manifest } from '../artifact/artifact';
 import type { Cases } from '../artifact/cases';
@@ -7,13 +7,13 @@ import { readsPhotos } from '../image/picture';
 
 const MOST_SAMPLES = 20;
 
-/** What pictures/ shows, in ten files: the classes of CIFAR-10. */
+/** The files in pictures/: the classes of CIFAR-10. */
 const DRAWN = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
 
 type ChooseSample = (pixels: Float32Array, truth: string | null) => void;
 type ChoosePicture = (picture: () => Promise<Blob>, truth: string) => void;
 
-/** Buttons with the drawn pictures, where the network has their classes, and with the fixture's images. */
+/** Shows a button for each drawn picture, if the network has their classes, and for each fixture image. */
 export function showSamples(
   { manifest }: Artifact,
   cases: Cases,
@@ -21,7 +21,7 @@ export function showSamples(
   onPicture: ChoosePicture,
 ): void {
   const drawn = readsPhotos(manifest) && DRAWN.every((name) => manifest.labels.includes(name));
-  // Beside pictures, noise is of no interest.
+  // With pictures to choose, unlabeled noise is left out.
   const { labels } = manifest.fixture;
   const images = drawn && !labels ? [] : imagesOf(cases).slice(0, MOST_SAMPLES);
   element('samples', HTMLElement).replaceChildren(
@@ -32,9 +32,9 @@ export function showSamples(
   title.hidden = false;
   title.firstChild!.textContent = drawn ? 'Pictures ' : 'Samples ';
   title.lastElementChild!.textContent = drawn
-    ? `one of each class, drawn by a program${images.length > 0 ? '; then test images' : ''}`
+    ? `one per class, computer-drawn${images.length > 0 ? ', then test images' : ''}`
     : labels
-      ? 'with their true labels'
+      ? 'with true labels'
       : 'of random noise';
 }
 

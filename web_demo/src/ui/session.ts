@@ -1,4 +1,4 @@
-/** What the page holds at the moment, and the one question that it answers. */
+/** The current network, and the pixels that it classifies. */
 
 import type { Artifact } from '../artifact/artifact';
 import { showAnswer, showBusy, showNothing } from './answer';
@@ -12,24 +12,24 @@ interface Question {
   readonly truth: string | null;
 }
 
-/** What is missing while nothing is asked. */
+/** The prompt while there is nothing to classify. */
 export function emptyText(): string {
   const photos = session.artifact && readsPhotos(session.artifact.manifest);
-  return photos ? 'Choose one of the pictures, or a photo of your own.' : 'Draw something, or choose a sample.';
+  return photos ? 'Choose a picture, or your own photo.' : 'Draw something or choose a sample.';
 }
 
 export const session = {
-  /** Of the classifier on the page; null while there is none, or a language model. */
+  /** The classifier on the page; null while there is none. */
   artifact: null as Artifact | null,
   network: null as Classifier | null,
-  /** Milliseconds that the network takes for an answer. */
+  /** Median time of one run, in milliseconds. */
   steady: Infinity,
 };
 
 let question: Question | null = null;
 let answering: Promise<void> | null = null;
 
-/** Asks about pixels, until the newest question is answered; without any, says what is missing. */
+/** Classifies `pixels`, or shows `otherwise` if they are null; resolves when the newest pixels are classified. */
 export function ask(pixels: Float32Array | null, truth: string | null, otherwise: string): Promise<void> {
   question = pixels && { pixels, truth };
   if (!question) showNothing(otherwise);
@@ -42,7 +42,7 @@ function answer(): Promise<void> {
   }));
 }
 
-/** Answers the newest question; the ones that came while it was at work are passed over. */
+/** Classifies the newest pixels until none are newer; skips those that arrive in between. */
 async function answerNewest(): Promise<void> {
   const { network } = session;
   if (!network) return;
@@ -52,24 +52,24 @@ async function answerNewest(): Promise<void> {
       done = question;
       const { artifact } = session;
       const probabilities = await network.run(done.pixels);
-      // Meanwhile the question may have been taken back, or another model chosen.
+      // The pixels may have been cleared, or another model chosen, in the meantime.
       if (question && artifact && artifact === session.artifact)
         showAnswer(artifact.manifest, done.pixels, probabilities, done.truth);
     }
   } catch (error) {
-    // A network that was given up, or lost its backend, in the middle of a run is replaced, and answers then.
+    // A network that was unloaded or lost its backend is replaced, and its successor answers.
     if (session.network === network) showFailure(sentence(error));
   } finally {
     showBusy(false);
   }
 }
 
-/** What the page shows the network; null while there is nothing. */
+/** The pixels that are classified; null while there are none. */
 export function currentPixels(): Float32Array | null {
   return question?.pixels ?? null;
 }
 
-/** Answers the question that waited for a network. */
+/** Classifies the pixels that waited for a network. */
 export function answerAgain(): Promise<void> {
   if (!question) showNothing(emptyText());
   return answer();

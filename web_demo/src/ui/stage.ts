@@ -1,10 +1,10 @@
-/** What stands on the left of the page: a pad for drawings, a frame for photos, a sheet to write on, or tensors. */
+/** The left side of the page: a drawing pad, a photo, a text generator, or tables of tensors. */
 
 import { isImages, isStep, type AnyArtifact, type Artifact, type Manifest, type TensorsManifest } from '../artifact/artifact';
 import { element } from './page';
 import { cutAsImageNet, readsPhotos } from '../image/picture';
 
-/** Classes that are named; the others are counted. */
+/** Longer class lists are cut after this many names. */
 const MOST_NAMED = 20;
 
 export async function showStage(artifact: AnyArtifact): Promise<void> {
@@ -18,23 +18,23 @@ export async function showStage(artifact: AnyArtifact): Promise<void> {
   else if (step) skipTo('prompt', 'prompt');
   else {
     skipTo('tensors-title', 'inputs and outputs');
-    const { showTensors } = await import('../tensors/sheet'); // most visitors never see one
+    const { showTensors } = await import('../tensors/sheet')
     showTensors(artifact as Artifact<TensorsManifest>);
   }
 }
 
 function showLooking({ manifest }: Artifact): void {
   const photos = readsPhotos(manifest);
-  element('stage-title', HTMLElement).textContent = photos ? 'Look' : 'Draw';
+  element('stage-title', HTMLElement).textContent = photos ? 'Picture' : 'Draw';
   element('hint', HTMLElement).textContent = photos ? 'Drop or paste a photo here' : 'Draw here';
   element('undo', HTMLElement).hidden = photos;
   element('pad-help', HTMLElement).hidden = photos;
   element('pen', HTMLElement).textContent = '';
   element('photo-help', HTMLElement).hidden = !photos;
-  if (photos) element('photo-help', HTMLElement).textContent = whatItKnows(manifest);
+  if (photos) element('photo-help', HTMLElement).textContent = photoHelp(manifest);
   const pad = element('pad', HTMLCanvasElement);
   pad.setAttribute('role', photos ? 'img' : 'application');
-  pad.setAttribute('aria-label', photos ? 'The photo that is looked at' : 'Drawing pad');
+  pad.setAttribute('aria-label', photos ? 'Chosen photo' : 'Drawing pad');
   pad.setAttribute('aria-describedby', photos ? 'photo-help' : 'pad-help');
   pad.tabIndex = photos ? -1 : 0;
   pad.classList.toggle('photo', photos);
@@ -47,15 +47,14 @@ function skipTo(id: string, name: string): void {
   skip.textContent = `Skip to the ${name}`;
 }
 
-function whatItKnows(manifest: Manifest): string {
+function photoHelp(manifest: Manifest): string {
   const { labels, network, input } = manifest;
   const named = labels.slice(0, MOST_NAMED).join(', ');
   const more = labels.length > MOST_NAMED ? ` and ${labels.length - MOST_NAMED} more` : '';
   const list = labels.length > 0 ? `: ${named}${more}` : '';
-  const part = cutAsImageNet(manifest) ? 'the middle square without its margin' : 'the middle square';
+  const part = cutAsImageNet(manifest) ? 'the center square without its margin' : 'the center square';
   return (
-    `This network knows ${network.num_classes} classes${list}. Whatever it is shown, it answers with one of them. ` +
-    `Choose, drop or paste a photo, or use the camera, with one thing in the middle: ${part} is all it ` +
-    `sees, made as small as the ${input.width} × ${input.height} images that it learned from.`
+    `Choose, drop or paste a photo, or use the camera, with one object in the center. The network sees ` +
+    `${part}, scaled to ${input.width} × ${input.height} pixels, and knows ${network.num_classes} classes${list}.`
   );
 }

@@ -1,4 +1,4 @@
-/** How the network comes and runs: progress, failures, times, agreement with its reference. */
+/** Progress, failures, times, and agreement with the reference. */
 
 import { downloadBytes, referenceOf, type AnyManifest } from '../artifact/artifact';
 import type { Progress } from '../artifact/files';
@@ -14,11 +14,11 @@ const times = element('times', HTMLDListElement);
 const agreementLine = element('parity', HTMLElement);
 const failure = element('failure', HTMLElement);
 
-/** A step that takes a while; null when all are done. */
+/** Shows the current step of loading; null hides it. */
 export function showStep(text: string | null): void {
   loading.hidden = text === null;
   loadingText.textContent = text ?? '';
-  // Without a value the bar shows that something goes on, not how far it is.
+  // Without a value the bar is indeterminate.
   bar.removeAttribute('value');
 }
 
@@ -30,15 +30,15 @@ export function showProgress(name: string, { loaded, total }: Progress): void {
 export function showFailure(sentence: string | null): void {
   failure.hidden = sentence === null;
   failure.textContent = sentence ?? '';
-  if (sentence !== null) failure.scrollIntoView({ block: 'nearest' }); // a phone may be far below it
+  if (sentence !== null) failure.scrollIntoView({ block: 'nearest' }); // it may be off screen on a phone
 }
 
 export function showTimes({ runtime }: Choice, downloadMs: number, manifest: AnyManifest, timing: Timing | null): void {
   const tile = (name: string, value: string, note: string) => row(name, value, make('small', '', note));
   times.replaceChildren(
     tile('Download', milliseconds(downloadMs), bytes(downloadBytes(manifest, runtime.reads))),
-    tile('First run', timing ? milliseconds(timing.first) : '…', 'warm-up'),
-    tile('Then', timing ? milliseconds(timing.steady) : '…', timing ? `median of ${timing.runs}` : ''),
+    tile('First run', timing ? milliseconds(timing.first) : '…', 'includes warm-up'),
+    tile('Next runs', timing ? milliseconds(timing.steady) : '…', timing ? `median of ${timing.runs}` : ''),
   );
 }
 
@@ -48,7 +48,7 @@ export function forgetMeasures(): void {
   agreementLine.textContent = '';
 }
 
-/** What the fixture of a task consists of. */
+/** Name of a fixture case, by task. */
 const CASES: Readonly<Record<string, string>> = {
   'image-classification': 'image',
   'language-model-step': 'step',
@@ -68,19 +68,19 @@ export function showCheck({ agreement, cases }: Checked, { runtime, backend }: C
   const graphics = backend === 'webgl' || backend === 'webgpu';
   const why =
     graphics && !rounded
-      ? `. Graphics processors round in their own way, so the limit is a thousandth of the largest ${tensors ? 'value' : 'logit'}`
+      ? `. GPUs round differently, so the limit is 0.1 % of the largest ${tensors ? 'value' : 'logit'}`
       : '';
   const what = tensors ? 'outputs' : 'logits';
   const same = rounded
-    ? `As near to ${reference} as ${manifest.precision} weights can be expected`
+    ? `Matches ${reference} within ${manifest.precision} precision`
     : `Same ${what} as ${reference}`;
   agreementLine.className = `parity ${ok ? 'good' : 'bad'}`;
   agreementLine.textContent = ok
     ? `✓ ${same}: ${found}${why}.`
-    : `✗ Other ${what} than ${reference}: ${found}${why}. Do not trust ${TITLES[backend]} here: choose another backend.`;
+    : `✗ Wrong ${what}, compared with ${reference}: ${found}${why}. Choose another backend than ${TITLES[backend]}.`;
 }
 
-/** Whether rounded weights of the format are what makes the difference. */
+/** Whether reduced-precision weights explain the difference. */
 function isRounded({ parity, precision }: AnyManifest, reads: string, difference: number): boolean {
   const exact = Math.min(...parity.map(({ limit }) => limit));
   const own = parity.find(({ hop }) => hop === reads)?.limit ?? exact;

@@ -1,4 +1,4 @@
-/** LiteRT.js: a TFLite file, whose batch is 1, on WebAssembly or WebGPU. */
+/** LiteRT.js: a TFLite file with batch size 1, on WebAssembly or WebGPU. */
 
 import { getWebGpuDevice, loadAndCompile, loadLiteRt, supportsFeature, Tensor, type CompiledModel } from '@litertjs/core';
 import compatScript from '@litertjs/core/wasm/litert_wasm_compat_internal.js?url';
@@ -21,12 +21,12 @@ import {
   type Tensors,
 } from '../runtime';
 
-/** One build runs in a page or worker, so what begins with one stays with it. */
+/** Its number of threads; a worker can start only one build. */
 let started: Promise<number> | null = null;
 
 export const load: Load = async (model, backend, options) => {
   const threads = await (started ??= start(backend, threadsOf(options.threads)).catch((error: unknown) => {
-    started = null; // it may go better next time
+    started = null; // allow a retry
     throw error;
   }));
   const device = backend === 'webgpu' ? getWebGpuDevice() : null;
@@ -36,12 +36,12 @@ export const load: Load = async (model, backend, options) => {
   const compiled = await loadAndCompile(new Uint8Array(file), {
     accelerator: backend === 'webgpu' ? 'webgpu' : 'wasm',
     cpuOptions: { numThreads: threads },
-    // Half precision, its default, is not near enough to be compared with PyTorch.
+    // The default, half precision, is too coarse to compare with PyTorch.
     gpuOptions: { precision: 'fp32' },
   });
   if (backend === 'webgpu' && compiled.options.accelerator !== 'webgpu') {
     compiled.delete();
-    throw new Failure(`LiteRT.js cannot run all operations of ${model.name} on WebGPU in this browser: choose wasm.`);
+    throw new Failure(`LiteRT.js does not support all operations of ${model.name} on WebGPU in this browser: choose WebAssembly.`);
   }
   return new LiteRtSession(compiled, backend === 'wasm' ? threads : null);
 };
@@ -68,7 +68,7 @@ class LiteRtSession implements Session {
       const outputs: Record<string, { data: ReturnType<typeof asNumbers>; shape: number[] }> = {};
       for (const name of wanted ?? Object.keys(found)) {
         const tensor = found[name]!;
-        // A view of the memory of WebAssembly is copied before that is given back.
+        // A copy: data() may be a view of WebAssembly memory, which delete() frees.
         const data = asNumbers(await tensor.data()).slice();
         outputs[name] = { data, shape: [...tensor.type.layout.dimensions] };
       }
@@ -83,11 +83,11 @@ class LiteRtSession implements Session {
   }
 }
 
-/** Starts the build for what this browser has, and gives its number of threads. */
+/** Starts the best build for this browser, and returns its number of threads. */
 async function start(backend: BackendName, threads: number): Promise<number> {
   const simd = await supportsFeature('relaxedSimd');
   const several = simd && backend === 'wasm' && threads > 1 && (await supportsFeature('threads'));
-  // With it, operations that a graphics processor lacks are left to the processor.
+  // With JSPI, operations that WebGPU lacks run on the CPU.
   const jspi = simd && backend === 'webgpu' && (await supportsFeature('jspi'));
   let [script, wasm] = simd ? [simdScript, simdWasm] : [compatScript, compatWasm];
   if (jspi) [script, wasm] = [jspiScript, jspiWasm];
@@ -98,7 +98,7 @@ async function start(backend: BackendName, threads: number): Promise<number> {
     locateFile: () => new URL(wasm, import.meta.url).href,
     mainScriptUrlOrBlob: address,
     print: () => {},
-    // It writes what it does where others write what is wrong.
+    // LiteRT.js also logs progress to stderr.
     printErr: (line: string) => /^(ERROR|FATAL)/.test(line) && console.warn(line),
   };
   if (typeof document === 'undefined') await importScript(address, scope);
@@ -106,7 +106,7 @@ async function start(backend: BackendName, threads: number): Promise<number> {
   return several ? threads : 1;
 }
 
-/** LiteRT.js calls importScripts(), which a worker of modules does not have. */
+/** Replaces importScripts(), which LiteRT.js calls and module workers lack. */
 async function importScript(address: string, scope: { importScripts?: unknown }): Promise<void> {
   const text = await (await fetch(address)).text();
   const module = URL.createObjectURL(

@@ -22,7 +22,7 @@ import {
 
 type Ort = typeof import('onnxruntime-web');
 
-/** Each backend has a build of its own. */
+/** By backend; each has its own build. */
 const started = new Map<BackendName, Promise<Ort>>();
 
 export const load: Load = async (model, backend, options) => {
@@ -50,7 +50,7 @@ class OrtSession implements Session {
     const start = performance.now();
     const given = Object.fromEntries(
       this.session.inputMetadata.map((one) => {
-        if (!one.isTensor) throw new Failure(`${one.name} is no tensor`);
+        if (!one.isTensor) throw new Failure(`Input ${one.name} is not a tensor`);
         return [one.name, this.tensor(one.type, inputs[one.name]!)];
       }),
     );
@@ -67,7 +67,7 @@ class OrtSession implements Session {
     void this.session.release();
   }
 
-  /** Numbers in the type that the graph takes. */
+  /** Converts numbers to the type of the input. */
   private tensor(type: string, { data, shape }: Tensor): OrtTensor {
     const dims = [...shape];
     const make = (kind: string, values: unknown) => new this.ort.Tensor(kind as 'float32', values as Float32Array, dims);
@@ -84,7 +84,7 @@ class OrtSession implements Session {
       bool: Uint8Array,
     };
     const kind = kinds[type as keyof typeof kinds];
-    if (!kind) throw new Failure(`ONNX Runtime Web is given no ${type} here`);
+    if (!kind) throw new Failure(`Inputs of type ${type} are not supported`);
     return make(type, data instanceof kind ? data : kind.from(data));
   }
 }
@@ -99,7 +99,7 @@ async function start(backend: BackendName): Promise<Ort> {
     ort = await import('onnxruntime-web/wasm');
     ort.env.wasm.wasmPaths = place(wasmScript, wasmBinary);
   } else if ('Suspending' in WebAssembly) {
-    // The same with a third less to load, where the browser can wait inside WebAssembly.
+    // A third smaller; needs JSPI.
     ort = await import('onnxruntime-web/jspi');
     ort.env.wasm.wasmPaths = place(jspiScript, jspiBinary);
   } else {

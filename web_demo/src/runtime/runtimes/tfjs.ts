@@ -38,7 +38,7 @@ export const load: Load = async (model, backend, options) => {
 
 class GraphSession implements Session {
   readonly openBatch = true;
-  /** The node of the graph behind the name of each output. */
+  /** Graph node of each output, by name. */
   private readonly nodes: ReadonlyMap<string, string>;
   private readonly takes: readonly Described[];
   private readonly recorded: Recorded;
@@ -54,7 +54,7 @@ class GraphSession implements Session {
     this.recorded = new Recorded(graph);
   }
 
-  /** Compiles the shaders of a first run with a batch of 1, all at once. */
+  /** Compiles the shaders for batch size 1 in parallel. */
   async compile(): Promise<void> {
     if (this.isDynamic) return;
     const zeros = () =>
@@ -65,7 +65,7 @@ class GraphSession implements Session {
   }
 
   async run(inputs: Tensors, wanted: readonly string[] = [...this.nodes.keys()]): Promise<Answer> {
-    // Several may run in turn in one page.
+    // Another session may have changed the backend.
     if (tf.getBackend() !== this.backend) await tf.setBackend(this.backend);
     const start = performance.now();
     const given: tf.NamedTensorMap = {};
@@ -92,7 +92,7 @@ class GraphSession implements Session {
     this.graph.dispose();
   }
 
-  /** Operations whose shapes depend on numbers have to be waited for. */
+  /** Graphs with dynamic operations can only run asynchronously. */
   private async execute(given: tf.NamedTensorMap, nodes: string[]): Promise<tf.Tensor[]> {
     return this.isDynamic ? [await this.graph.executeAsync(given, nodes)].flat() : this.recorded.execute(given, nodes);
   }
@@ -112,7 +112,7 @@ function kindOf(dtype: string): 'bool' | 'float32' | 'int32' {
   return dtype === 'bool' ? 'bool' : isReal(dtype) ? 'float32' : 'int32';
 }
 
-/** model.json and the weights that it names, in memory. */
+/** The model artifacts in model.json and its weight files; throws a `Failure`. */
 async function readFiles({ name, files }: Model): Promise<tf.io.ModelArtifacts> {
   const text = files.get('tfjs/model.json');
   const broken = new Failure(`tfjs/model.json of ${name} is not a TensorFlow.js graph model: build the artifact again.`);
@@ -132,7 +132,7 @@ async function readFiles({ name, files }: Model): Promise<tf.io.ModelArtifacts> 
   return tf.io.getModelArtifactsForJSON(json, async () => [specs, parts]);
 }
 
-/** The graph's node behind a named output; the converter numbers its nodes and keeps the names in the signature. */
+/** The graph node of an output: the converter renames nodes, and keeps output names in the signature. */
 function outputNode(graph: GraphModel, model: string, name: string): string {
   const signature = graph.modelSignature as { outputs?: Record<string, { name: string }> } | undefined;
   const named = signature?.outputs?.[name]?.name ?? graph.outputs.find((output) => output.name === name)?.name;
