@@ -26,7 +26,7 @@ def test_there_are_15625_cells():
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
-def test_neighbors_are_what_mutations_give(space):
+def test_neighbors_are_the_possible_mutations(space):
     rng = random.Random(0)
     cell = space.sample(rng)
     near = space.neighbors(cell)
