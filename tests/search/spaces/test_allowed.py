@@ -94,8 +94,8 @@ def test_a_file_has_a_list_for_each_edge(kind, tmp_path):
 
 @pytest.mark.parametrize("given, message", [
     ("skip_connect,sep_conv", "edge from input 0 to node 0: unknown operation 'sep_conv'; did you"),
-    ("none", "has no operation to choose; name at least one that is not none"),
-    ("", "has no operation to choose"),
+    ("none", "no operation to choose from; name at least one that is not none"),
+    ("", "no operation to choose from"),
     ({"normal": []}, "expected an object with normal and reduce, found normal"),
     ([], "expected an object with normal and reduce, found list"),
     ({"normal": [["skip_connect"]] * 14, "reduce": [["skip_connect"]] * 13},

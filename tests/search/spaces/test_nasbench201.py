@@ -41,7 +41,7 @@ def test_cells_of_another_space_are_refused():
     for other in others:
         assert other not in space
         for change in (space.neighbors, lambda one: space.mutate(random.Random(0), one)):
-            with pytest.raises(ValueError, match="is not of the search space"):
+            with pytest.raises(ValueError, match="is not in the search space"):
                 change(other)
     for choices in ([0, 0], [0, 0, 2]):
         with pytest.raises(ValueError, match="choices must be 3 numbers below"):
