@@ -31,15 +31,15 @@ def score_cells(genotypes: Sequence[Genotype], setting: Setting, names: Iterable
     computed again.  `described` holds whatever else the scores depend on, such as the data, as JSON
     values.  Raises ScoresFileError if the file holds other contents.
     """
-    wanted = chosen(names)
+    names = chosen(names)
     cells = hashlib.sha256("\n".join(map(str, genotypes)).encode()).hexdigest()
-    head = {"cells": cells, "scores": wanted, "network": setting.network,
+    head = {"cells": cells, "scores": names, "network": setting.network,
             "channels": setting.channels, "layers": setting.layers, "seed": setting.seed,
             "seeds": setting.seeds, **(described or {})}
     done = _read(kept, head, len(genotypes)) if kept else []
     report(len(done), len(genotypes))
     for genotype in genotypes[len(done):]:
-        scores = score_cell(genotype, setting, wanted)
+        scores = score_cell(genotype, setting, names)
         done.append(scores)
         if kept:
             append_line(kept, {

@@ -1,4 +1,4 @@
-"""Restricted spaces: what is not allowed is never proposed, sampled, mixed or found."""
+"""Restricted spaces: operations that are not allowed are never proposed, sampled or found."""
 
 import json
 import random
@@ -46,7 +46,7 @@ def inside(genotype, allowed):
 
 @pytest.mark.parametrize("kind", SPACES)
 @pytest.mark.parametrize("which", ["few", "of each edge"])
-def test_everything_that_a_space_gives_is_allowed(kind, which):
+def test_a_space_generates_only_allowed_operations(kind, which):
     allowed = read_allowed(FEW[kind], kind) if which == "few" else of_each_edge(kind)
     space, draw = SPACES[kind](allowed=frozen(allowed)), random.Random(0)
     cell = space.sample(draw)
@@ -64,7 +64,7 @@ def test_everything_that_a_space_gives_is_allowed(kind, which):
 
 @pytest.mark.parametrize("kind, net", [
     ("conv", lambda: Supernet(MergedCell, 4, 3)), ("nasbench201", lambda: EdgeSupernet(4, 3))])
-def test_a_supernet_gives_what_is_not_allowed_no_weight(kind, net):
+def test_a_supernet_gives_weight_0_to_operations_that_are_not_allowed(kind, net):
     allowed, network = of_each_edge(kind), net()
     network.restrict(masks(allowed, kind))
     for table in network.alphas.values():  # strongest where it is not allowed
@@ -94,8 +94,8 @@ def test_a_file_has_a_list_for_each_edge(kind, tmp_path):
 
 @pytest.mark.parametrize("given, message", [
     ("skip_connect,sep_conv", "edge from input 0 to node 0: unknown operation 'sep_conv'; did you"),
-    ("none", "has no operation to choose; name at least one that is not none"),
-    ("", "has no operation to choose"),
+    ("none", "no operation to choose from; name at least one that is not none"),
+    ("", "no operation to choose from"),
     ({"normal": []}, "expected an object with normal and reduce, found normal"),
     ([], "expected an object with normal and reduce, found list"),
     ({"normal": [["skip_connect"]] * 14, "reduce": [["skip_connect"]] * 13},
@@ -103,12 +103,12 @@ def test_a_file_has_a_list_for_each_edge(kind, tmp_path):
     ({"normal": [["skip_connect"]] * 14, "reduce": ["skip_connect"] * 14},
      "reduce, edge from input 0 to node 0: expected a list"),
 ])
-def test_what_restricts_no_space_is_refused(given, message):
+def test_invalid_restrictions_are_refused(given, message):
     with pytest.raises(ValueError, match=message):
         read_allowed(given, "conv") if isinstance(given, str) else check_allowed(given, "conv")
 
 
-def test_a_run_keeps_what_it_was_restricted_to():
+def test_a_run_stores_its_restriction():
     plain, _ = plan(SearchOptions(strategy="random"))
     config, _ = plan(SearchOptions(strategy="random", operations=FEW["conv"]))
     assert plain.operations is None and config.digest != plain.digest

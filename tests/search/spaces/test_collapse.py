@@ -73,6 +73,6 @@ def test_a_collapse_has_to_last_before_it_ends_a_run(pattern, ends):
     assert persists(rows(pattern)) is ends
 
 
-def test_other_warnings_are_no_collapse():
+def test_other_warnings_are_not_a_collapse():
     assert not collapsed({"warnings": ["3 candidates diverged"]})
     assert not collapsed({})

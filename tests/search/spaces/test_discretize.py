@@ -92,7 +92,7 @@ def by_input(genotype):
 @pytest.mark.parametrize("space, like", [
     (ConvSpace(), {name: torch.zeros(14, 8) for name in ("normal", "reduce")}),
     (RecurrentSpace(), {"recurrent": torch.zeros(36, 5)})])
-def test_what_one_hot_keeps_is_the_genotype(space, like):
+def test_a_one_hot_mixing_discretizes_to_its_genotype(space, like):
     for seed in range(10):
         genotype = space.sample(random.Random(seed))
         mixing = one_hot(genotype, like)

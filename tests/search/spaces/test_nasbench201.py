@@ -26,7 +26,7 @@ def test_there_are_15625_cells():
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
-def test_neighbors_are_what_mutations_give(space):
+def test_neighbors_are_the_possible_mutations(space):
     rng = random.Random(0)
     cell = space.sample(rng)
     near = space.neighbors(cell)
@@ -41,7 +41,7 @@ def test_cells_of_another_space_are_refused():
     for other in others:
         assert other not in space
         for change in (space.neighbors, lambda one: space.mutate(random.Random(0), one)):
-            with pytest.raises(ValueError, match="is not of the search space"):
+            with pytest.raises(ValueError, match="is not in the search space"):
                 change(other)
     for choices in ([0, 0], [0, 0, 2]):
         with pytest.raises(ValueError, match="choices must be 3 numbers below"):

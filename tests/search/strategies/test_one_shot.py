@@ -256,7 +256,7 @@ def test_the_stages_of_p_darts():
 # --- GDAS -------------------------------------------------------------------------------------
 
 
-def test_a_draw_is_one_operation_an_edge_with_the_softmaxs_gradient():
+def test_a_draw_is_one_operation_per_edge_with_the_softmaxs_gradient():
     torch.manual_seed(0)
     table = torch.randn(14, 8, dtype=torch.float64, requires_grad=True)
     torch.manual_seed(1)
@@ -330,7 +330,7 @@ def test_random_ws_keeps_the_best_cell():
     assert strategy.best == kept  # an equally good cell does not replace it
 
 
-def test_random_ws_trains_one_cell_a_step():
+def test_random_ws_trains_one_cell_per_step():
     strategy = make("random-ws")
     before = stored(strategy.network.state_dict())
     genotype = ConvSpace().sample(random.Random(1))

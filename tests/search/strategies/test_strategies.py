@@ -39,7 +39,7 @@ class Toy:
         return [Result(self.measure, self.value(task), 1000, self.cost) for task in tasks]
 
     def scores(self, genotype, names, seed):
-        """As many as there are favorite edges in each cell, and that of the other one."""
+        """The number of favorite edges in each cell as two scores, and 0 as a third."""
         counts = [sum(operation == self.favorite for operation, _ in cell.edges)
                   for cell in genotype.cells().values()]
         return dict(zip(names, [*counts, 0]))
@@ -302,10 +302,10 @@ def test_the_random_state_is_plain_numbers():
     assert random.Random(0).getstate() == (state[0], tuple(state[1]), state[2])
 
 
-# --- local search and the model ---------------------------------------------------------------
+# --- local search and bananas -----------------------------------------------------------------
 
 
-def test_local_search_moves_only_to_better_neighbors_and_begins_again_at_an_optimum():
+def test_local_search_moves_only_to_better_neighbors_and_restarts_at_an_optimum():
     space, toy = NasBench201Space(nodes=2), Toy("nor_conv_3x3")
     strategy = LocalSearch(space, toy, LocalSearchSettings(60, 1), seed=1)
     tried, before = [], None
@@ -321,12 +321,12 @@ def test_local_search_moves_only_to_better_neighbors_and_begins_again_at_an_opti
     assert strategy.best.result.score == 1 and again
     first = again[0].number
     best = max(tried[:first], key=lambda trial: trial.result.score)
-    # Nothing around the optimum is better, and all of it was tried.
+    # All neighbors of the optimum were tried, and none is better.
     around = {trial.genotype: trial.result.score for trial in tried[:first]}
     assert all(around[each] <= best.result.score for each in space.neighbors(best.genotype))
 
 
-def test_bananas_tries_nothing_twice_and_prefers_what_is_good():
+def test_bananas_tries_no_cell_twice_and_prefers_good_cells():
     toy = Toy("nor_conv_3x3")
     strategy = Bananas(NasBench201Space(), toy, BananasSettings(60, 5, initial=20, trees=10), 0)
     trials = [trial for number in range(1, 13) for trial in strategy.wave(number)]
@@ -339,7 +339,7 @@ def test_bananas_tries_nothing_twice_and_prefers_what_is_good():
 
 @pytest.mark.parametrize("settings, kind", [
     ({"initial": 9}, LocalSearchSettings), ({"initial": 9}, BananasSettings)])
-def test_more_cells_to_begin_with_than_candidates_are_refused(settings, kind):
+def test_more_initial_cells_than_candidates_are_refused(settings, kind):
     with pytest.raises(ValueError, match="8 candidates are fewer than the 9 initial cells"):
         kind(candidates=8, wave=1, **settings)
 
@@ -349,7 +349,7 @@ def test_an_unknown_controller_is_refused():
         ReinforceSettings(8, 4, controller="gru")
 
 
-def test_the_independent_controller_samples_what_its_logits_say():
+def test_the_independent_controller_samples_from_its_softmax():
     controller = IndependentController([2, 3], torch.Generator().manual_seed(0))
     with torch.no_grad():
         controller.logits.copy_(torch.tensor([[0.0, 1.0, 9.0], [1.0, 0.0, 2.0]]))
@@ -368,7 +368,7 @@ def test_the_independent_controller_samples_what_its_logits_say():
 
 
 class Counted(Toy):
-    """Remembers what was scored."""
+    """An evaluator that records the scored cells."""
 
     def __init__(self):
         super().__init__()
@@ -379,7 +379,7 @@ class Counted(Toy):
         return super().scores(genotype, names, seed)
 
 
-def test_the_best_scoring_cells_are_the_best_of_all_that_were_scored():
+def test_the_best_scoring_cells_are_the_best_of_all_scored_cells():
     toy = Counted()
     names = ["nwot", "snip"]
     found = best_scoring(ConvSpace(), toy, names, scored=80, count=10, seed=3)
@@ -404,7 +404,7 @@ def test_scores_find_better_cells_than_chance():
     assert mean(best) > chance + 2.5 and len(half) == 1
 
 
-def test_ranks_are_shared_by_equals_and_nan_is_last():
+def test_ties_share_ranks_and_nan_ranks_lowest():
     assert rank_sums([[1.0], [3.0], [1.0], [float("nan")]]) == [2.5, 4, 2.5, 1]
     assert rank_sums([[1, 30], [2, 20], [3, 10]]) == [4, 4, 4]
 
@@ -417,7 +417,7 @@ def test_ranks_are_shared_by_equals_and_nan_is_last():
         12, 4, initial=4, **warm)),
     lambda **warm: Bananas(ConvSpace(), Counted(), BananasSettings(12, 4, initial=8, **warm)),
 ])
-def test_a_warm_start_brings_the_cells_before_anything_is_learned(make):
+def test_a_warm_start_provides_the_cells_before_the_first_update(make):
     warm = {"warm_start": "training-free", "scored": 30}
     strategy = make(**warm)
     run(strategy)
@@ -431,7 +431,7 @@ def test_a_warm_start_brings_the_cells_before_anything_is_learned(make):
     assert cold.evaluator.scored == [] and cold.state_dict()["warm"] == []
 
 
-def test_what_a_warm_start_refuses():
+def test_invalid_settings_of_a_warm_start():
     with pytest.raises(ValueError, match="warm_start must be none or training-free, not 'hot'"):
         SampleSettings(4, 4, warm_start="hot")
     with pytest.raises(ValueError, match="unknown score 'nwott'; did you mean nwot"):

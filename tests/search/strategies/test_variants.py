@@ -33,7 +33,7 @@ def tables(*shapes, seed=0):
             for number, shape in enumerate(shapes)}
 
 
-# --- which operations an edge has ---------------------------------------------------------------
+# --- allowed operations -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [lambda: Supernet(MergedCell, 2, 3, 3, 1),
@@ -59,7 +59,7 @@ def test_operations_that_are_not_allowed_have_weight_0_and_no_gradient(make):
     assert not gradient[1, [0, 2]].any() and not gradient[2].any()
 
 
-def test_the_second_order_passes_by_weights_that_no_edge_uses():
+def test_the_second_order_ignores_weights_that_no_edge_uses():
     torch.manual_seed(0)
     network = Supernet(MergedCell, 2, 3, 3, 1).double()
     for allowed in network.allowed.values():
@@ -98,7 +98,7 @@ def test_beta_decay_is_the_mean_of_log_sum_exp():
     rows = [row for table in found.values() for row in table.tolist()]
     wanted = sum(math.log(sum(map(math.exp, row))) for row in rows) / 5
     assert beta_decay(found).item() == pytest.approx(wanted)
-    # Its gradient is the softmax, by which the strongest operation shrinks the most.
+    # Its gradient is the softmax, so the strongest operation shrinks the most.
     gradient, = torch.autograd.grad(beta_decay(found), found["table_0"])
     assert torch.allclose(gradient, found["table_0"].softmax(-1) / 5)
     assert torch.autograd.gradcheck(lambda *t: beta_decay(dict(enumerate(t))),
@@ -167,8 +167,8 @@ def test_draws_have_the_means_of_their_dirichlet_distributions():
     assert torch.allclose(drawn.var(0), variance[0], atol=0.01)
 
 
-def test_draws_are_differentiable_by_the_alphas():
-    """The gradient of an expectation: of E[x_0] = beta_0 / sum(beta), and of E[x_0^2]."""
+def test_draws_are_differentiable_in_the_alphas():
+    """The gradients of the expectations E[x_0] = beta_0 / sum(beta) and E[x_0^2]."""
     torch.manual_seed(0)
     table = torch.tensor([[0.5, 0.1, -0.5]], dtype=torch.float64, requires_grad=True)
     drawn = draw(table.expand(200000, 3))
@@ -271,7 +271,7 @@ def test_dropout_after_skip_connections_of_stride_1(cell, monkeypatch):
 
 
 class Worth:
-    """A supernet whose score is the sum over its operations of weight times what each is worth."""
+    """A supernet whose score is the sum of weight times worth over its operations."""
 
     def __init__(self, shapes, seed=0):
         torch.manual_seed(seed)
@@ -298,7 +298,7 @@ def selected(shapes, tuning=1, seed=0):
 
 @pytest.mark.parametrize("shapes", [{"normal": (14, 8), "reduce": (14, 8)}, {"cell": (6, 5)},
                                     {"recurrent": (36, 5)}], ids=lambda shapes: next(iter(shapes)))
-def test_a_selection_keeps_what_is_worth_the_most(shapes):
+def test_a_selection_keeps_the_operations_of_the_greatest_worth(shapes):
     network, selection = selected(shapes)
     first = 0 if "cell" in shapes else 1
     for name, worth in network.worth.items():
@@ -342,7 +342,7 @@ def test_without():
 
 
 def scheduled(name, value, epochs, numbers, **changes):
-    """The attribute `value` of a strategy at those epochs."""
+    """The attribute `value` of a strategy at `epochs`."""
     entry = STRATEGIES[name]
     strategy = entry.load().__new__(entry.load())
     strategy.settings = entry.settings(ConvSettings(epochs=epochs)).but(**changes)
@@ -391,7 +391,7 @@ def test_settings_out_of_range(name, changes, message):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_own_settings_come_on_top_of_those_of_the_space():
+def test_a_strategys_settings_extend_those_of_the_space():
     for entry in STRATEGIES.values():
         own = entry.own_settings() if entry.shares_weights else None
         if own is None:

@@ -85,7 +85,7 @@ def test_the_product_equals_autograd_on_a_smooth_loss():
 
 @pytest.mark.parametrize("cell", [PlainCell, MergedCell])
 def test_the_product_equals_autograd_on_the_supernet(cell):
-    """With a radius so small that no kink of a ReLU or max-pool lies within it.
+    """With a radius too small to reach a kink of a ReLU or max-pool.
 
     At the published 0.01 this network has many, and the error is as large as the product.
     """

@@ -59,20 +59,21 @@ def planned(table, strategy="evolution", **options):
         "look_at": "look", "judge_by": "judge", "seeds": 6, "budget": 30} | options))
 
 
-def carried_out(folder, config):
+def executed(folder, config):
+    """The files of a finished run, by name."""
     start(folder, config)
     run(folder)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-# --- what it finds --------------------------------------------------------------------------
+# --- results --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("strategy", [name for name in ON_TABLES if name != "random"])
 def test_every_strategy_beats_random_search_on_an_additive_figure(
         strategy, table, tmp_path):
     config, _ = planned(table, strategy, seeds=8, budget=60)
-    carried_out(tmp_path / "run", config)
+    executed(tmp_path / "run", config)
     summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
     assert summary["against_random"]["difference"] > 0
     assert summary["found"]["regret"] == pytest.approx(24 - summary["found"]["mean"])
@@ -94,13 +95,13 @@ def test_a_row_describes_the_search_of_its_seed(strategy, table):
     assert row == seed_row(config, truth, strategy, 3) != seed_row(config, truth, strategy, 4)
 
 
-# --- resumed --------------------------------------------------------------------------------
+# --- resumption -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("strategy", ON_TABLES)
 def test_a_killed_run_resumes_to_the_same_bytes(strategy, table, tmp_path):
     config, _ = planned(table, strategy)
-    whole = carried_out(tmp_path / "whole", config)
+    whole = executed(tmp_path / "whole", config)
     shutil.copytree(tmp_path / "whole", tmp_path / "killed")
     for name in (SUMMARY, RANDOM):
         (tmp_path / "killed" / name).unlink(missing_ok=True)
@@ -112,10 +113,10 @@ def test_a_killed_run_resumes_to_the_same_bytes(strategy, table, tmp_path):
 
 
 def test_a_row_does_not_depend_on_the_number_of_seeds(table, tmp_path):
-    few = carried_out(tmp_path / "few", planned(table, seeds=3)[0])
-    many = carried_out(tmp_path / "many", planned(table, seeds=5)[0])
+    few = executed(tmp_path / "few", planned(table, seeds=3)[0])
+    many = executed(tmp_path / "many", planned(table, seeds=5)[0])
     assert many[SEEDS].startswith(few[SEEDS]) and many[RANDOM].startswith(few[RANDOM])
-    later = carried_out(tmp_path / "later", planned(table, seeds=2, seed=3)[0])
+    later = executed(tmp_path / "later", planned(table, seeds=2, seed=3)[0])
     assert many[SEEDS].endswith(later[SEEDS])
 
 
@@ -242,7 +243,7 @@ def test_cells_outside_a_limit_are_neither_proposed_nor_the_best(limits, table, 
     config, truth = planned(table, limits=limits, budget=20)
     inside = [cell for cell in WHOLE if low <= worth(cell) <= high]
     assert set(truth.looked) == set(inside) and truth.outside == 125 - len(inside)
-    carried_out(tmp_path / "run", config)
+    executed(tmp_path / "run", config)
     summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
     assert summary["best_of_table"]["judged_by"] == high
     assert all(low <= row["judged_by"] <= high and row["regret"] == high - row["judged_by"]
@@ -317,7 +318,7 @@ def test_options_that_do_not_go_together_write_nothing(words, message, table, tm
 
 def test_runs_that_differ_in_an_option_are_not_compared(table, tmp_path):
     for name, options in (("a", {}), ("b", {"judge_by": "look"}), ("c", {"budget": 40})):
-        carried_out(tmp_path / name, planned(table, **options)[0])
+        executed(tmp_path / name, planned(table, **options)[0])
     for other, message in (("b", "differ in --judge-by"), ("c", "differ in --budget")):
         result = search("compare", tmp_path / "a", tmp_path / other)
         assert result.exit_code != 0 and message in result.output

@@ -78,7 +78,7 @@ AS_WRITTEN = {
 
 
 @pytest.mark.parametrize("form", AS_WRITTEN)
-def test_one_cell_in_every_way_of_writing_it(form):
+def test_one_cell_in_every_notation(form):
     assert read(AS_WRITTEN[form]).genotype == DARTS_V2
 
 
@@ -341,7 +341,7 @@ NB201 = ("|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_c
     # NASLib counts the edges by their sources: 0-1, 0-2, 0-3, 1-2, 1-3, 2-3.
     ("(2, 2, 0, 4, 3, 1)", ""),
 ])
-def test_a_nas_bench_201_cell_in_every_way_of_writing_it(text, name):
+def test_a_nas_bench_201_cell_in_every_notation(text, name):
     reading = read(text)
     assert (str(reading.genotype), reading.name) == (NB201, name)
     assert reading.genotype == from_dict(json.loads(to_json(reading.genotype)))
@@ -355,7 +355,7 @@ def test_a_nas_bench_201_cell_in_every_way_of_writing_it(text, name):
     ('{"kind": "nasbench201", "cell": {"nodes": [[["none", 0]]], "concat": [0]}}',
      r"concat is \[0\]; the output"),
 ])
-def test_a_nas_bench_201_cell_that_is_not_whole_is_refused(text, message):
+def test_an_incomplete_nas_bench_201_cell_is_refused(text, message):
     with pytest.raises(GenotypeError, match=message):
         read(text)
 
@@ -370,7 +370,7 @@ def test_several_in_one_object_are_refused():
         read(repr({"a": nni(SORTED), "b": nni(SORTED), "normal": 3}))
 
 
-def test_nni_of_five_nodes_says_that_the_concat_may_be_another():
+def test_nni_cells_of_five_nodes_note_the_ambiguous_concat():
     cell = PC_DARTS.normal
     five = type(PC_DARTS)(*[type(cell)([*cell.nodes, [("skip_connect", 0), ("skip_connect", 3)]],
                                        range(2, 7))] * 2)

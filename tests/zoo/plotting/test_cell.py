@@ -50,7 +50,7 @@ SPARSE = [NasBench201Genotype.of("none", "none", "skip_connect", "none", *["avg_
 
 @pytest.mark.parametrize("genotype", [*map(zoo.genotype, PUBLISHED), *SPARSE],
                          ids=[*PUBLISHED, *map(str, SPARSE)])
-def test_nothing_covers_anything(genotype):
+def test_no_elements_overlap(genotype):
     for cell in genotype.cells().values():
         layout = place(*cell_graph(cell, genotype.kind))
         boxes = [(p.x - p.width / 2, p.x + p.width / 2, p.y - PILL_HEIGHT / 2,
@@ -101,7 +101,7 @@ def test_a_node_without_edges_is_drawn_without_output():
     assert "node 3 = no edges" in text and "concatenation of 2, 4, 5." in text
 
 
-def test_an_edge_of_no_operation_is_dashed():
+def test_a_none_edge_is_dashed():
     text = svg(zoo.genotype("SNAS_aggressive"), "SNAS_aggressive")
     assert text.count('stroke-dasharray="3 3"/>') == 3 * 6  # label, line in, line out
 
@@ -112,7 +112,7 @@ def test_a_title_is_escaped():
     assert '<b>&"]]>' in texts(root)
 
 
-def test_it_needs_no_script_no_network_and_knows_dark_pages():
+def test_it_needs_no_script_or_network_and_has_a_dark_mode():
     text = svg(zoo.genotype("DARTS"), "DARTS")
     assert "prefers-color-scheme: dark" in text
     assert "<script" not in text and "<image" not in text and " style=" not in text
