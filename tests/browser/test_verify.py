@@ -71,7 +71,7 @@ def assert_agrees(rows: list[dict], backends: list[str]) -> None:
 def test_a_step_in_chromium(browser, page_folder, step):
     rows = verify(step, backends=("wasm", "cpu"))
     assert_agrees(rows, ["wasm", "cpu"])
-    assert all(row["limit"] == 1e-5 for row in rows)
+    assert all(row["limit"] < 1e-3 for row in rows)
 
 
 @pytest.mark.parametrize("backend", ["webgl", "webgpu"])
