@@ -78,7 +78,7 @@ def test_the_manifest_and_the_card_list_the_inputs(built):
     card = (folder / "README.md").read_text()
     assert "| input | `x` | float32 | (batch, 8, 8, 3) |" in card and "## Parity" in card
     assert "x is channels last" in card and "x is channels last" in output
-    assert f"zoo verify {folder}" in output
+    assert f"zoo demo {folder}" in output
 
 
 def test_a_convolutional_network_has_no_transposes(built):
