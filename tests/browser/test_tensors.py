@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from export.foreign import from_file
 from playwright.sync_api import expect
 
 from export.pipeline import build
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from tests.browser.conftest import Visit
 from tests.browser.test_access import PHONE, violations_in
 from tests.browser.test_race import enter, finish, row
@@ -23,7 +24,7 @@ from web_demo.site import build_site
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("tensors")
     (place / "ids.onnx").write_bytes(tensors().SerializeToString())
-    build(from_file(place / "ids.onnx"), list(FORMATS), place / "ids")
+    build(find(str(place / "ids.onnx"), BuildOptions()), list(FORMATS), place / "ids")
     return place / "ids"
 
 
