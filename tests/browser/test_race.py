@@ -76,7 +76,7 @@ def test_wasm_against_javascript(open_race):
     assert max(shares.values()) == 1 and 0 < min(shares.values()) < 1
     assert "Fastest:" in page.inner_text("#race-panel [role=status]")
     page.click("#race-copy")
-    expect(page.locator("#race-panel [role=status]")).to_contain_text("clipboard")
+    expect(page.locator("#race-panel [role=status]")).to_contain_text("Copied as a Markdown table")
     table = page.evaluate("navigator.clipboard.readText()")
     lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line[:1] == "|"]
     assert [line[:2] for line in lines[2:]] == [["TF.js", "WebAssembly"], ["TF.js", "JavaScript"]]
@@ -137,7 +137,7 @@ def test_a_race_can_be_cancelled(open_race):
     expect(row(page, "tfjs:wasm")).to_have_attribute("data-state", "running", timeout=60_000)
     expect(page.locator("#race-cancel")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("#race-panel [role=status]")).to_contain_text("Cancelled")
+    expect(page.locator("#race-panel [role=status]")).to_contain_text("Canceled")
     expect(page.locator("#race-start")).to_be_focused()
     only_the_page_runs(visitor)
     page.locator("#samples button").nth(4).click()

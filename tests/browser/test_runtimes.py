@@ -41,8 +41,7 @@ OUTSIDE = [(name, backend) for name, each in RUNTIMES.items() if each.verify
 
 
 def tensors() -> onnx.ModelProto:
-    """Inputs: ids, a mask, booleans. Outputs: features, their argmax, and whether they are
-    positive."""
+    """Inputs: ids, a mask, booleans. Outputs: features, whether they are positive, their argmax."""
     graph = model(
         [node("Gather", "table ids", "looked"), node("Unsqueeze", "mask two", "wide"),
          node("Mul", "looked wide", "kept"), node("MatMul", "kept w", "features"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from export.foreign import from_file
 from playwright.sync_api import expect
 
 from export.pipeline import build
+from export.sources.find import find
+from export.sources.options import BuildOptions
 from tests.browser.conftest import Visit
 from tests.browser.test_access import PHONE, violations_in
 from tests.browser.test_race import enter, finish, row
@@ -23,7 +24,7 @@ from web_demo.site import build_site
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("tensors")
     (place / "ids.onnx").write_bytes(tensors().SerializeToString())
-    build(from_file(place / "ids.onnx"), list(FORMATS), place / "ids")
+    build(find(str(place / "ids.onnx"), BuildOptions()), list(FORMATS), place / "ids")
     return place / "ids"
 
 
@@ -56,9 +57,10 @@ def cells(page, side: str) -> list[list[str]]:
 def test_its_inputs_and_outputs(opened):
     visitor = opened()
     page = visitor.page
-    assert cells(page, "takes") == [["ids", "int64", "batch × 5"], ["mask", "float32", "batch × 5"]]
+    assert cells(page, "takes") == [["ids", "int64", "batch × 5"], ["mask", "float32", "batch × 5"],
+                                    ["wanted", "bool", "batch × 5"]]
     assert cells(page, "gives") == [["features", "float32", "batch × 5 × 4"],
-                                    ["best", "int64", "batch"]]
+                                    ["above", "bool", "batch × 5"], ["best", "int64", "batch"]]
     shown = page.inner_text("#parity")
     assert shown.startswith("✓ Same outputs as ONNX Runtime") and "of the largest value" in shown
     assert page.inner_text("#times").count("ms") >= 2
@@ -113,7 +115,7 @@ def test_a_picture_is_not_swallowed(opened, tmp_path):
     visitor = opened()
     visitor.page.set_input_files("#file", {"name": "cat.png", "mimeType": "image/png",
                                            "buffer": b"x"})
-    assert visitor.failure().startswith("cat.png was not looked at: this network takes tensors")
+    assert visitor.failure().startswith("cat.png was ignored, because this network takes tensors")
 
 
 def test_it_is_accessible(opened):
