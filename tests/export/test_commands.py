@@ -242,7 +242,7 @@ def test_doctor_has_a_row_for_each_hop(tmp_path):
     assert result.returncode == 0
     for hop in ("PyTorch -> ONNX", "ONNX -> TensorFlow", "TensorFlow -> TF.js", "in LiteRT.js"):
         assert hop in result.stdout
-    assert "$CHROMIUM names no-such-browser" in " ".join(result.stdout.split())
+    assert "$CHROMIUM is no-such-browser" in " ".join(result.stdout.split())
     assert "--no-deps" not in result.stdout  # both converters are installed
 
 
