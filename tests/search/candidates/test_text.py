@@ -100,5 +100,5 @@ def test_evolution_of_recurrent_cells(text, tmp_path):
 def test_refused(text):
     with pytest.raises(DataError, match="smaller --batch-size"):
         TextTraining(text, TextRecipe(batch_size=2000))
-    with pytest.raises(ValueError, match="epochs must be at least 1"):
+    with pytest.raises(ValueError, match="epochs must be a whole number of at least 1"):
         TextRecipe(epochs=0)
