@@ -17,8 +17,9 @@ from pathlib import Path
 from search.reporting.table_plot import plot_tables
 from search.strategies import STRATEGIES
 from search.tables.config import TableOptions, plan
+from search.tables.folder import SUMMARY
 from search.tables.rows import RANDOM, SEEDS, read_rows
-from search.tables.run import SUMMARY, read_config, run, start
+from search.tables.run import read_config, run, start
 from search.tables.summary import of_seeds, paired
 
 #: 200-epoch test accuracy on CIFAR-10, mean and standard deviation.

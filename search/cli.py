@@ -211,7 +211,7 @@ def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop =
     Example:
       search resume runs/search-darts-digits-0
     """
-    from search.tables.run import is_table_run
+    from search.tables.folder import is_table_run
 
     if is_table_run(folder):
         if early_stop or workers != "auto":

@@ -50,13 +50,17 @@ def list_runs(
 
 def _table_rows(folder: Path) -> list[tuple[object, ...]]:
     """A row for each search against a table: its seeds, and the mean of what they found."""
-    from search.reporting.table_text import read_summary
-    from search.tables.run import CONFIG, is_table_run, read_config
-    from zoo.runs.run_folder import RunError
+    from search.tables.folder import CONFIG, is_table_run
 
     rows: list[tuple[object, ...]] = []
-    for path in sorted(path.parent for path in folder.glob(f"*/{CONFIG}")
-                       if is_table_run(path.parent)):
+    paths = sorted(path.parent for path in folder.glob(f"*/{CONFIG}") if is_table_run(path.parent))
+    if not paths:  # spares slow imports
+        return rows
+    from search.reporting.table_text import read_summary
+    from search.tables.run import read_config
+    from zoo.runs.run_folder import RunError
+
+    for path in paths:
         try:
             config, summary = read_config(path), read_summary(path)
         except RunError as error:
@@ -84,7 +88,7 @@ def show(folder: RunFolder) -> None:
     """
     from search.reporting.history import duration, read_run
     from search.reporting.terminal import row_line
-    from search.tables.run import is_table_run
+    from search.tables.folder import is_table_run
     from zoo.artifact.names import GENOTYPE
 
     if is_table_run(folder):
@@ -126,7 +130,7 @@ def plot(
     """
     from search.reporting.history import read_run
     from search.reporting.plots import plot_run
-    from search.tables.run import is_table_run
+    from search.tables.folder import is_table_run
 
     path = output or Path(f"{folder.resolve().name}.svg")
     if is_table_run(folder):
@@ -169,7 +173,7 @@ def compare(
     from search.reporting.compare import print_comparison
     from search.reporting.history import read_run
     from search.reporting.plots import plot_comparison
-    from search.tables.run import is_table_run
+    from search.tables.folder import is_table_run
 
     if all(map(is_table_run, folders)):
         from search.reporting.table_text import compare as compare_tables

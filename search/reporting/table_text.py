@@ -12,8 +12,9 @@ import typer
 
 from search.reporting.compare import CompareError
 from search.tables.config import TableConfig
+from search.tables.folder import CURVE, SUMMARY
 from search.tables.rows import SEEDS, read_rows
-from search.tables.run import CURVE, SUMMARY, read_config
+from search.tables.run import read_config
 from search.tables.summary import of_seeds, paired
 from zoo.commands.table import print_table
 from zoo.messages.command_line import command

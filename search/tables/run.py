@@ -19,6 +19,7 @@ from search.reporting.table_plot import plot_tables
 from search.strategies.sampled import SampleStrategy
 from search.tables.config import TableConfig, table_entry, table_settings
 from search.tables.evaluator import TableEvaluator
+from search.tables.folder import CONFIG, CURVE, SUMMARY
 from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.summary import summarize
 from search.tables.truth import Truth, table_sha256
@@ -31,7 +32,6 @@ from zoo.system import json_text
 from zoo.system.files import write_whole
 from zoo.system.threads import use_threads
 
-CONFIG, SUMMARY, CURVE = "config.json", "summary.json", "curve.svg"
 _FLUSH_SECONDS = 1.0  # a seed takes milliseconds, as long as a write to disk
 
 
@@ -40,15 +40,6 @@ def start(folder: Path, config: TableConfig) -> None:
     run_folder.begin(folder, dataclasses.asdict(config), "search run", {
         SUMMARY: f"a finished search, see `{command('search', 'show', folder)}`;",
         CONFIG: f"a search already; continue it with `{command('search', 'resume', folder)}`, or"})
-
-
-def is_table_run(folder: Path) -> bool:
-    """Whether `folder` holds a search against a table."""
-    try:
-        config: object = json.loads((folder / CONFIG).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(config, dict) and "table" in config
 
 
 def read_config(folder: Path) -> TableConfig:

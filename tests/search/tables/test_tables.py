@@ -18,8 +18,9 @@ from search.spaces.nasbench201 import NasBench201Space
 from search.spaces.space import ConvSpace
 from search.strategies import STRATEGIES
 from search.tables.config import TableOptions, plan
+from search.tables.folder import SUMMARY
 from search.tables.rows import RANDOM, SEEDS, read_rows
-from search.tables.run import SUMMARY, read_config, run, seed_row, start
+from search.tables.run import read_config, run, seed_row, start
 from search.tables.space import NEAREST, TableSpace
 from search.tables.summary import curve, of_seeds, paired
 from search.tables.truth import read_truth
