@@ -52,7 +52,7 @@ def finish(page) -> None:
 
 def only_the_page_runs(visitor) -> None:
     """Wait until the workers of the race have ended."""
-    for _ in range(100):
+    for _ in range(600):
         if len(visitor.workers()) == 1:
             return
         visitor.page.wait_for_timeout(50)
