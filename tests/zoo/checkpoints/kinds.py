@@ -241,7 +241,8 @@ HOLDING_NONE = {  # -> content, part of the message
     "another network": (lambda: saved({"conv1.weight": torch.zeros(2, 3, 3, 3),
                                        "fc.bias": torch.zeros(4)}),
                         "is not a network of the 2018 release: it has none of stem.0.weight, "
-                        "stem0.0.weight, rnns.0._W0; its first tensor is conv1.weight"),
+                        "stem0.0.weight, rnns.0._W0, lastact.0.weight; its first tensor "
+                        "is conv1.weight"),
     "supernet": (lambda: saved(state() | {
         "cells.0._ops.0._ops.3.op.1.weight": torch.zeros(4, 1, 3, 3)}),
         "is the supernet of a search (it has cells.0._ops.0._ops.3.op.1.weight)"),
