@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from typing import Any
 from zoo.genotypes.cell import Cell
 from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.serialization import Genotype
+from zoo.system import json_text
 
 #: Synonym of an operation: its canonical name.
 _SYNONYMS = {f"sep_conv_{size}_2": f"sep_conv_{size}" for size in ("3x3", "5x5", "7x7")}
@@ -80,8 +80,8 @@ def graphs(genotype: Genotype) -> dict[str, Graph]:
 def canonical(genotype: Genotype) -> str:
     """The canonical form as JSON, equal for equivalent genotypes only."""
     if isinstance(genotype, HierarchicalGenotype):
-        return json.dumps([genotype.kind, _motif(genotype, genotype.height, 1)])
-    return json.dumps([genotype.kind, {name: _form(found)
+        return json_text.dumps([genotype.kind, _motif(genotype, genotype.height, 1)])
+    return json_text.dumps([genotype.kind, {name: _form(found)
                                        for name, found in graphs(genotype).items()}])
 
 
@@ -166,7 +166,7 @@ def _colors(found: Graph) -> list[int]:
 def _motif(genotype: HierarchicalGenotype, level: int, number: int) -> list[object]:
     """A motif with lower motifs expanded, since every use has its own weights."""
     edges = genotype.live_edges(level, number)
-    names = {name: name if level == 2 else json.dumps(
+    names = {name: name if level == 2 else json_text.dumps(
         _motif(genotype, level - 1, int(name.removeprefix("motif_")))) for *_, name in edges}
     last = len(genotype.motif(level, number)) - 1
     into = [[(names[name], source) for source, target, name in edges if target == node]
