@@ -82,7 +82,7 @@ def test_cards_of_photos_state_the_effect_of_rounding(cell):
     least = 0.79 if cell == "FOUND_1" else 0.8
     assert card["images"] == 10_000 and card["test_accuracy"] > least and card["remark"]
     stated = {(one["precision"], one["where"]): one for one in card["agreement"]}
-    assert {precision for precision, _ in stated} == {"float16", "uint8"}
+    assert {precision for precision, _ in stated} - {"int8"} == {"float16", "uint8"}
     for precision, least in (("float16", 0.995), ("uint8", 0.98)):
         whole, browser = stated[precision, "Python"], stated[precision, "chromium wasm"]
         assert whole["images"] == 10_000 and browser["images"] == 500
