@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from search.strategies import STRATEGIES, WARM, Entry, entry
 from search.tables.limits import Limit
 from search.tables.truth import Truth, read_truth, table_sha256
 from zoo.genotypes.table import TableError, read_table
+from zoo.system import json_text
 from zoo.training.trainer import check_seed
 
 BUDGET, SEEDS = 100, 100  # defaults
@@ -58,7 +58,7 @@ class TableConfig:
         """Parse a stored `config.json`.  Raises ValueError if it is invalid."""
         from pydantic import TypeAdapter
 
-        config = TypeAdapter(cls).validate_json(json.dumps(dict(values)), strict=True)
+        config = TypeAdapter(cls).validate_json(json_text.dumps(dict(values)), strict=True)
         table_settings(config.strategy).changed(config.settings)
         for limit in config.limits:
             Limit.read(limit)
