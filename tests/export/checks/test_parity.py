@@ -78,7 +78,7 @@ def test_a_higher_limit_is_noted():
     quiet = Reference({"x": np.zeros((4, 1))}, {"y": WIDE}, float32={"y": 1e-6})
     assert quiet.limit("y") == LIMIT and not quiet.notes()
     noted = Reference({"x": np.zeros((4, 1))}, {"y": WIDE}, float32={"y": 0.1})
-    assert noted.limit("y") == pytest.approx(16 * 0.1 / np.abs(WIDE).max())
+    assert noted.limit("y") == pytest.approx(0.4 / np.abs(WIDE).max())
     assert len(noted.notes()) == 1 and "is allowed instead of 1e-05" in noted.notes()[0]
     (note,) = Reference({"x": np.zeros((4, 1))}, {"y": CLOSE}).notes()
     assert note.startswith("The values of y are close together")
