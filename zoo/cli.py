@@ -41,7 +41,7 @@ COMMANDS = {
     "plot": Command("zoo.commands.cells", "plot", "Draw a cell."),
     "register": Command("zoo.commands.cells", "register", "Add a cell of your own to the zoo."),
     "similar": Command("zoo.commands.similar", "similar",
-                       "Show the cells that are the same as one, and the nearest."),
+                       "Show the cells equal to a cell, and the nearest."),
     "cite": Command("zoo.commands.cite", "cite", "Print the BibTeX of the papers of cells."),
     "score": Command("zoo.commands.score", "score",
                      "Score cells without training them."),
