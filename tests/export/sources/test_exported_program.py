@@ -183,6 +183,9 @@ HOSTILE = {
                                         "a node calls torch.os.system"),
     "an unknown operation": (lambda _: {PROGRAM: call("#registry:x")},
                                "a node calls #registry:x"),
+    "an operation that opens a file": (
+        lambda _: {PROGRAM: call("torch.ops.aten.from_file.default")},
+        "a node calls torch.ops.aten.from_file"),
     "a size that is code": (lambda mark: {PROGRAM: size(EVIL.format(mark=str(mark)))},
                             "is not arithmetic on sizes"),
     "a size that is code in a symbol": (
@@ -209,6 +212,19 @@ def test_hostile_files_are_one_line_and_run_nothing(name, convolutional, tmp_pat
     with pytest.raises(ProgramError, match=words) as error:
         from_file(path)
     assert "\n" not in str(error.value) and not mark.exists()
+
+
+def test_no_operation_on_files_is_called(convolutional, tmp_path):
+    """All operations of PyTorch that take the name of a file."""
+    operations = [schema.name.replace("::", ".") for schema in torch._C._jit_get_all_schemas()
+                  if any("file" in argument.name for argument in schema.arguments)
+                  and schema.name.startswith("aten::")]
+    assert "aten.from_file" in operations
+    for operation in operations:
+        path = rewritten(convolutional, tmp_path / "bad.pt2",
+                         {PROGRAM: call(f"torch.ops.{operation}.default")})
+        with pytest.raises(ProgramError, match=f"a node calls torch.ops.{operation}"):
+            from_file(path)
 
 
 def test_the_rewritten_archive_alone_is_read(convolutional, tmp_path):
