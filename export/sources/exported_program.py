@@ -107,7 +107,7 @@ def _example(program: ExportedProgram, node: torch.fx.Node, shape: Sequence[int]
         indices = torch.randint(saved.numel(), tuple(shape), generator=generator)
         return saved.detach().cpu().flatten()[indices]
     if value.dtype.is_floating_point:
-        return torch.rand(tuple(shape), generator=generator)
+        return torch.rand(tuple(shape), generator=generator).to(value.dtype)
     return torch.randint(2, tuple(shape), generator=generator).to(value.dtype)
 
 
