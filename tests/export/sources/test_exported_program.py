@@ -72,6 +72,34 @@ def test_an_exported_program_needs_no_file(tmp_path):
         export.export(program, "onnx", tmp_path / "other", example=torch.rand(1, 4))
 
 
+class Casts(nn.Module):
+    """A network in `kind` that names this type."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.linear, self.kind = nn.Linear(4, 3).to(kind), kind
+
+    def forward(self, x):
+        return {"y": self.linear(x) + torch.ones(3, dtype=self.kind), "z": x.float().to(self.kind)}
+
+
+@pytest.mark.parametrize("axes", [None, {"x": {0: Dim.AUTO}}], ids=["fixed", "open"])
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_types_are_computed_in_float32(kind, axes, tmp_path):
+    torch.manual_seed(0)
+    module, x = Casts(kind).eval(), torch.rand(2, 4)
+    source = from_file(saved(module, (x.to(kind),), tmp_path / "net.pt2", axes))
+    assert {each.dtype for each in (*source.manifest.takes, *source.manifest.gives)} == {"float32"}
+    assert source.manifest.takes[0].shape == [None if axes else 2, 4]
+    name = str(kind).removeprefix("torch.")
+    assert f"Numbers of {name} are computed in float32." in source.manifest.notes
+    assert source.expected.limit("y") == source.expected.limit("z") == 1e-5
+    exported = outputs(source.graph, {"x": x.numpy()})
+    wide = module.double().linear(x.double())
+    torch.testing.assert_close(torch.from_numpy(exported["y"]), (wide + 1).float().detach())
+    torch.testing.assert_close(torch.from_numpy(exported["z"]), x)
+
+
 def test_a_size_that_does_not_fit(convolutional):
     with pytest.raises(ProgramError, match="has shape .*,3,.*, which 1,4,8,8 does not fit"):
         from_file(convolutional, ["images=1,4,8,8"])
