@@ -17,6 +17,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,14 +72,33 @@ def measure(source: CustomModel, route: str, folder: Path) -> Row:
     try:
         with captured():
             ROUTES[route](source.graph, folder / "saved_model")
-            tfjs.write(folder / "saved_model", folder / "tfjs", "float32", {})
-            checked = parity.check_parity("tfjs", tfjs.load(folder / "tfjs"), source.expected)
     except Exception as error:  # every network gets a row
-        return Row(" ".join(str(error).split())[:140] or type(error).__name__,
-                   time.perf_counter() - start)
+        return failed(error, start)
+    return checked(folder, source.expected, lambda run: run, start)
+
+
+def checked(folder: Path, expected: parity.Reference, named: Callable[[Runner], Runner],
+            start: float) -> Row:
+    """The row of the SavedModel in `folder`, written to TF.js files, read back and compared;
+    `named` gives inputs and outputs the names of the reference."""
+    try:
+        with captured():
+            tfjs.write(folder / "saved_model", folder / "tfjs", "float32", {})
+            found = parity.check_parity("tfjs", named(tfjs.load(folder / "tfjs")), expected)
+    except Exception as error:  # every network gets a row
+        return failed(error, start)
     seconds, graph = time.perf_counter() - start, tfjs.describe(folder / "tfjs")
-    return Row("agrees", seconds, graph["nodes"], graph["transposes"], checked.max_difference,
+    return Row("agrees", seconds, graph["nodes"], graph["transposes"], found.max_difference,
                graph["bytes"] / 1e6)
+
+
+def failed(error: Exception, start: float) -> Row:
+    return Row(reason(error), time.perf_counter() - start)
+
+
+def reason(error: Exception) -> str:
+    """The message of an error on one line."""
+    return " ".join(str(error).split())[:140] or type(error).__name__
 
 
 def by_onnx2tf(python: str, path: Path, given: list[str], source: CustomModel, folder: Path
@@ -104,21 +124,11 @@ def by_onnx2tf(python: str, path: Path, given: list[str], source: CustomModel, f
         said = next((line for line in reversed(lines) if "ERROR" in line or "Error" in line),
                     lines[-1] if lines else "")
         return Row(f"onnx2tf: {said[:120]}", time.perf_counter() - start)
-    try:
-        with captured():
-            tfjs.write(folder / "saved_model", folder / "tfjs", "float32", {})
-            run = by_place(tfjs.load(folder / "tfjs"), folder / "saved_model", expected)
-            one = parity.Reference(
-                {name: value[:1] for name, value in expected.inputs.items()},
-                {name: value[:1] for name, value in expected.outputs.items()}, 0,
-                expected.float32, False, expected.scales)
-            found = parity.check_parity("tfjs", run, one if expected.batched else expected)
-    except Exception as error:  # every network gets a row
-        return Row(" ".join(str(error).split())[:140] or type(error).__name__,
-                   time.perf_counter() - start)
-    seconds, graph = time.perf_counter() - start, tfjs.describe(folder / "tfjs")
-    return Row("agrees", seconds, graph["nodes"], graph["transposes"], found.max_difference,
-               graph["bytes"] / 1e6)
+    one = parity.Reference(
+        {name: value[:1] for name, value in expected.inputs.items()},
+        {name: value[:1] for name, value in expected.outputs.items()}, 0,
+        expected.float32, False, expected.scales) if expected.batched else expected
+    return checked(folder, one, lambda run: by_place(run, folder / "saved_model", expected), start)
 
 
 def by_place(run: Runner, directory: Path, expected: parity.Reference) -> Runner:
@@ -157,7 +167,7 @@ def in_real_runtime(source: CustomModel, runtime: str, folder: Path) -> str:
         return "; ".join(f"{row.name}: {row.verdict}"
                          for row in in_runtime(folder, selected.runtime.name, selected.backends))
     except Exception as error:  # every network gets a row
-        return " ".join(str(error).split())[:140] or type(error).__name__
+        return reason(error)
 
 
 def main() -> None:

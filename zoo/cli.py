@@ -52,14 +52,14 @@ COMMANDS = {
                         "Generate text from a trained language model."),
     "import": Command("zoo.commands.import_checkpoint", "import_checkpoint",
                       "Import a PyTorch checkpoint of a cell's network."),
-    "build": Command("export.commands", "build",
+    "build": Command("export.commands.build", "build",
                      "Export a network to ONNX, TensorFlow, TFLite, TensorFlow.js."),
-    "verify": Command("export.commands", "verify",
+    "verify": Command("export.commands.verify", "verify",
                       "Check an export: files, outputs, real runtimes."),
-    "bench": Command("export.commands", "bench",
+    "bench": Command("export.commands.bench", "bench",
                      "Compare cells: parameters, multiply-adds, latency."),
     "demo": Command("web_demo.commands", "demo", "Serve the demo page with your exports."),
-    "doctor": Command("export.commands", "doctor",
+    "doctor": Command("export.commands.doctor", "doctor",
                       "Check which formats and runtimes work on this machine."),
 }
 

@@ -17,7 +17,7 @@ import torch
 
 from export import fits
 from export.checks import parity
-from export.checks.verify import holds
+from export.checks.verify import require
 from export.formats import shims
 from export.formats.base import FORMATS
 from export.logs import captured
@@ -99,9 +99,11 @@ def _measured(name: str, directory: Path, is_cell: bool, threads: int, runs: int
     folder.check_files(directory, manifest)
     timings, available = [], []
     for one in selected:
-        if error := _missing(directory, one):
+        try:
+            require(directory, one.runtime)
+        except (folder.ArtifactError, shims.MissingPackageError) as error:
             if not everything:
-                raise error
+                raise
             timings += [Timing(one.runtime.name, backend, None, note=str(error))
                         for backend in one.backends]
         else:
@@ -124,20 +126,6 @@ def _measured(name: str, directory: Path, is_cell: bool, threads: int, runs: int
         if Path(path).is_relative_to(FORMATS[one.runtime.reads].place)) for one in available}
     return Measured(name, is_cell, manifest.parameters, manifest.multiply_adds, threads, runs,
                     pytorch_ms, timings, sizes)
-
-
-def _missing(directory: Path, one: Selection) -> Exception | None:
-    """The error of a runtime that cannot time an artifact, else None."""
-    runtime = one.runtime
-    if not holds(directory, runtime):
-        return folder.ArtifactError(f"{directory} holds no {runtime.reads}, which {runtime.name} "
-                                    f"reads; build it again with --export {runtime.reads}")
-    try:
-        for package in runtime.packages:
-            shims.require(package)
-    except shims.MissingPackageError as error:
-        return error
-    return None
 
 
 def _in_process(directory: Path, manifest: Manifest, selected: Sequence[Selection], threads: int,

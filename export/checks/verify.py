@@ -68,11 +68,7 @@ def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None 
     directory = Path(directory)
     runtime = find_runtime(name)
     chosen = chosen_backends(runtime, backends)
-    if not holds(directory, runtime):
-        raise folder.ArtifactError(f"{directory} holds no {runtime.reads}, which {runtime.name} "
-                                   f"reads; build it again with --export {runtime.reads}")
-    for package in runtime.packages:
-        shims.require(package)
+    require(directory, runtime)
     if runtime.verify is None:
         return _in_process(directory, runtime, chosen)
     return [_hop_of(f"{runtime.name} {outcome.backend}", outcome, required=bool(backends))
@@ -82,6 +78,16 @@ def in_runtime(directory: Path | str, name: str, backends: Sequence[str] | None 
 def holds(directory: Path, runtime: Runtime) -> bool:
     """Whether an artifact has the format that a runtime reads."""
     return (directory / FORMATS[runtime.reads].place).exists()
+
+
+def require(directory: Path, runtime: Runtime) -> None:
+    """Raise ArtifactError if an artifact lacks the runtime's format, MissingPackageError for a
+    package that is not installed."""
+    if not holds(directory, runtime):
+        raise folder.ArtifactError(f"{directory} holds no {runtime.reads}, which {runtime.name} "
+                                   f"reads; build it again with --export {runtime.reads}")
+    for package in runtime.packages:
+        shims.require(package)
 
 
 def _in_process(directory: Path, runtime: Runtime, backends: Sequence[str]) -> list[Hop]:

@@ -19,6 +19,7 @@ from onnx.reference import ReferenceEvaluator
 
 from export.formats import onnx_int8
 from export.network.deploy import Deployed
+from export.network.onnx_rewrites import drop_dead
 from zoo.system import json_text
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _merge_padding(graph: onnx.GraphProto) -> None:
                 _attribute(reader, "count_include_pad", onnx.AttributeProto.INT).i = 1
             reader.input[0] = node.input[0]
         graph.node.remove(node)
-    _drop_unused(graph)
+    drop_dead(graph)
 
 
 def _attribute(node: onnx.NodeProto, name: str,
@@ -131,16 +132,6 @@ def _ints(node: onnx.NodeProto, name: str, default: list[int]) -> MutableSequenc
     if not attribute.ints:
         attribute.ints.extend(default)
     return attribute.ints
-
-
-def _drop_unused(graph: onnx.GraphProto) -> None:
-    """Remove nodes that contribute to no output."""
-    needed = {output.name for output in graph.output}
-    for node in reversed(list(graph.node)):  # ONNX graphs are topologically sorted
-        if any(name in needed for name in node.output):
-            needed.update(node.input)
-        else:
-            graph.node.remove(node)
 
 
 def load(made: Path | onnx.ModelProto, threads: int = 1) -> Runner:

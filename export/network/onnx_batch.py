@@ -145,7 +145,7 @@ def open_up(two: onnx.ModelProto, three: onnx.ModelProto) -> str:
         if init.SerializeToString() == other.SerializeToString():
             continue
         pair = [numpy_helper.to_array(each).tolist() for each in (init, other)]
-        read_by = {(node.op_type, index) for node, index in readers[init.name]}
+        read_by = {(node.op_type, index) for node, index in readers.get(init.name, ())}
         if read_by == {("Reshape", 1)}:
             shape = _open_shape(*pair)
             if shape is None:

@@ -1,4 +1,4 @@
-"""Folds If, Loop and Scan over constants: each runs once and is replaced by its outputs.
+"""Subgraphs: folds If, Loop and Scan over constants, which run once and give way to their outputs.
 
 ONNX Runtime folds an If with a constant condition, but no other node with a subgraph.
 """
@@ -22,7 +22,7 @@ def fold(model: onnx.ModelProto) -> int:
     graph, removed = model.graph, 0
     constants = {init.name: init for init in graph.initializer}
     for node in [node for node in graph.node if node.op_type in _KINDS]:
-        read = {*node.input, *_captured(node)} - {""}
+        read = set(reads(node))
         if not read <= set(constants):
             continue
         values = _run(model, node, [constants[name] for name in sorted(read)])
@@ -34,6 +34,11 @@ def fold(model: onnx.ModelProto) -> int:
         graph.node.remove(node)
         removed += 1
     return removed
+
+
+def reads(node: onnx.NodeProto) -> list[str]:
+    """The names that a node reads, its subgraphs included; a name may come more than once."""
+    return [name for name in (*node.input, *_captured(node)) if name]
 
 
 def _captured(node: onnx.NodeProto) -> Iterator[str]:

@@ -86,7 +86,8 @@ def _undefined(graph: onnx.GraphProto) -> str | None:
 
 def _load_weights(model: onnx.ModelProto, path: Path) -> None:
     """Load the weights stored in external files, which have to be in the folder of the graph."""
-    folder, total = path.parent.resolve(), 0
+    folder = path.parent.resolve()
+    files: set[Path] = set()
     for tensor in external_data_helper._get_all_tensors(model):
         if tensor.data_location != TensorProto.EXTERNAL:
             continue
@@ -99,11 +100,12 @@ def _load_weights(model: onnx.ModelProto, path: Path) -> None:
         if not file.is_file():
             raise OnnxFileError(f"{path}: the weights {tensor.name!r} are in {location}, which is "
                                 "missing; put it next to the file")
-        total = max(total, file.stat().st_size)
+        files.add(file)
+    total = sum(file.stat().st_size for file in files)
     if total > MOST_BYTES:
         raise OnnxFileError(f"{path} has {total / 1e9:.1f} GB of weights; at most 2 GB can be "
                             "exported")
-    if total:
+    if files:
         try:
             external_data_helper.load_external_data_for_model(model, str(folder))
         except (ValueError, OSError, onnx.checker.ValidationError) as error:

@@ -170,7 +170,8 @@ def _fix_reshapes(model: onnx.ModelProto) -> None:
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:
-    read = {name for node in graph.node for name in node.input} | {v.name for v in graph.output}
+    read = {name for node in graph.node for name in onnx_control_flow.reads(node)} | {
+        value.name for value in graph.output}
     kept = [init for init in graph.initializer if init.name in read]
     del graph.initializer[:]
     graph.initializer.extend(kept)
@@ -189,7 +190,7 @@ def turn_images(model: onnx.ModelProto) -> list[str]:
             continue
         reached, ends = {value.name}, set()
         for node in graph.node:
-            if reached & set(node.input):
+            if reached.intersection(onnx_control_flow.reads(node)):
                 ends.add(node.op_type)
                 if node.op_type in through:
                     reached.update(node.output)

@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from export.network.onnx_control_flow import reads
+
 _SCALABLE = {"Conv", "ConvTranspose", "Gemm"}
 
 
@@ -24,9 +26,7 @@ def drop_dead(graph: onnx.GraphProto) -> int:
     removed = 0
     for node in reversed(list(graph.node)):  # ONNX graphs are topologically sorted
         if any(name in needed for name in node.output if name):
-            needed.update(node.input)
-            needed.update(name for attribute in node.attribute if attribute.HasField("g")
-                          for inner in attribute.g.node for name in inner.input)
+            needed.update(reads(node))
         else:
             graph.node.remove(node)
             removed += 1
@@ -39,7 +39,7 @@ def fold_batch_norms(graph: onnx.GraphProto) -> int:
     weights = {init.name: init for init in graph.initializer}
     producers = {name: node for node in graph.node for name in node.output}
     readers: dict[str, int] = {}
-    for name in [name for node in graph.node for name in node.input] + [
+    for name in [name for node in graph.node for name in reads(node)] + [
             output.name for output in graph.output]:
         readers[name] = readers.get(name, 0) + 1
     folded = 0

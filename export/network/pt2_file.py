@@ -2,7 +2,8 @@
 
 `torch.export.load` trusts a file: it unpickles data that does not load as plain tensors, passes
 strings to sympy, which evaluates them, and calls any torch function that a node names.  So the
-content is checked before: only tensors, sizes and registered operations of PyTorch are allowed.
+content is checked before: only tensors, sizes and registered operations of PyTorch are allowed,
+without those that open files.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ _RECORD = re.compile(r"archive_format|archive_version|byteorder|\.data/\w+|extra
 
 _TENSOR = re.compile(r"(weight|tensor)_\d+")
 
-#: Functions that a node may call: operations of PyTorch and arithmetic on sizes.
-_TARGET = re.compile(r"torch\.ops\.(aten|prims|quantized_decomposed|higher_order)\.\w+(\.\w+)?"
+#: Functions that a node may call: operations of PyTorch, except those on files, and arithmetic on
+#: sizes.
+_TARGET = re.compile(r"torch\.ops\.(aten|prims|quantized_decomposed|higher_order)"
+                     r"\.(?!(from_file|save)\b)\w+(\.\w+)?"
                      r"|_operator\.(add|sub|mul|floordiv|truediv|mod|neg|pos|pow|eq|ne|lt|le|gt|ge"
                      r"|and_|or_|not_|getitem)"
                      r"|math\.(ceil|floor|trunc|sqrt)"
@@ -160,7 +163,7 @@ def _check_program(program: Any, path: Path) -> None:
             for node in value:
                 if not _TARGET.fullmatch(node["target"]):
                     raise ProgramError(f"{path}: a node calls {node['target'][:80]}, which is not "
-                                       "an operation of PyTorch; the file is not loaded")
+                                       "an operation on tensors; the file is not loaded")
         elif key == "as_custom_obj" or key == "custom_obj_values" and value:
             raise ProgramError(f"{path}: it has objects besides tensors; the file is not loaded")
         elif key == "expr_str" and not _is_size(value):

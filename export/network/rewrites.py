@@ -200,13 +200,13 @@ def batch_norm_as_affine(graph: fx.GraphModule) -> int:
 
 
 def split_dilated_stride(graph: fx.GraphModule) -> int:
-    """With dilation = stride = s every tap reads a multiple of s: subsample with a 1x1 max pool of
-    stride s, then convolve without dilation."""
+    """With dilation = stride = s, and padding to the same size, every tap reads a multiple of s:
+    subsample with a 1x1 max pool of stride s, then convolve without dilation."""
     count = 0
     for node, conv in _calls(graph, nn.Conv2d):
-        step = conv.stride[0]
-        if step > 1 and conv.dilation == conv.stride == (step, step):
-            high, wide = conv.kernel_size
+        step, (high, wide) = conv.stride[0], conv.kernel_size
+        if step > 1 and conv.dilation == conv.stride == (step, step) \
+                and conv.padding == (high // 2 * step, wide // 2 * step):
             dense = nn.Conv2d(conv.in_channels, conv.out_channels, (high, wide),
                               padding=(high // 2, wide // 2), groups=conv.groups,
                               bias=conv.bias is not None)

@@ -16,8 +16,9 @@ import re
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import onnx
@@ -31,6 +32,11 @@ from export.logs import captured
 
 #: All converters read the first; the second has a few more operations.
 _OPSETS = (17, 20)
+
+#: Types of a program (see `Program`) computed in float64, for the reference, or in float32.
+WIDE = {torch.float32: torch.float64}
+ALL_WIDE = WIDE | {torch.float16: torch.float64, torch.bfloat16: torch.float64}
+SINGLE = dict.fromkeys((torch.float16, torch.bfloat16, torch.float64), torch.float32)
 
 #: Operations that return a Python number from a tensor.
 _TO_NUMBER = {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero"}
@@ -147,23 +153,23 @@ class Program(nn.Module):
     """A traced program with flat inputs and outputs.
 
     `kept` are the indices of its outputs that are tensors, `replaced` functions to call in place of
-    operations.  With `wide`, constants and casts to float32 become float64; the weights have to be
-    float64 too.  Sizes that depend on the batch follow the inputs.
+    operations.  Constants of a type in `types` and casts to it get another one, for which the
+    weights have to be converted too.  Sizes that depend on the batch follow the inputs.
     """
 
     def __init__(self, program: ExportedProgram, kept: Sequence[int],
-                 replaced: dict[Any, Callable[..., Any]] | None = None, wide: bool = False
-                 ) -> None:
+                 replaced: dict[Any, Callable[..., Any]] | None = None,
+                 types: Mapping[torch.dtype, torch.dtype] = MappingProxyType({})) -> None:
         super().__init__()
         with quiet():
             module = program.module(check_guards=False)
-            if wide:  # leave the weights of the program unchanged
+            if types:  # leave the weights of the program unchanged
                 module = copy.deepcopy(module)
         self.graph_module = fx.GraphModule(module, module.graph)
-        self.kept, self.replaced, self.wide = list(kept), replaced or {}, wide
+        self.kept, self.replaced, self.types = list(kept), replaced or {}, types
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        run = _Run(self.graph_module, self.replaced, self.wide)
+        run = _Run(self.graph_module, self.replaced, self.types)
         outputs = run.run(*tensors, enable_io_processing=False)
         outputs = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
         return tuple(outputs[index] for index in self.kept)
@@ -171,22 +177,21 @@ class Program(nn.Module):
 
 class _Run(fx.Interpreter):
     def __init__(self, module: fx.GraphModule, replaced: dict[Any, Callable[..., Any]],
-                 wide: bool) -> None:
+                 types: Mapping[torch.dtype, torch.dtype]) -> None:
         super().__init__(module)
-        self.replaced, self.wide = replaced, wide
+        self.replaced, self.types = replaced, types
         self.extra_traceback = False
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         name = getattr(target, "_overloadpacket", target)
         if name in (torch.ops.aten._assert_tensor_metadata, torch.ops.aten._assert_scalar):
             return None
-        if self.wide:
-            args, kwargs = map_aggregate((args, kwargs), _widened)
+        if self.types:
+            args, kwargs = map_aggregate((args, kwargs), self._converted)
         return super().call_function(self.replaced.get(target) or target, args, kwargs)
 
-
-def _widened(value: Any) -> Any:
-    return torch.float64 if value is torch.float32 else value
+    def _converted(self, value: Any) -> Any:
+        return self.types.get(value, value) if isinstance(value, torch.dtype) else value
 
 
 def check(program: ExportedProgram, what: str) -> None:

@@ -89,8 +89,13 @@ def call_of(module: nn.Module, example: Example, what: str) -> Call:
 def outputs_of(call: Call, module: nn.Module, what: str) -> dict[str, int]:
     """The names of a module's output tensors, with their indices among its flattened outputs.
 
-    Raises ProgramError if the module fails on the example or its outputs cannot be exported.
+    Raises ProgramError if the module fails on the example, the example has an empty tensor, on
+    which every check would pass, or the outputs cannot be exported.
     """
+    for name, value in zip(call.names, call.tensors):
+        if not value.numel():
+            raise ProgramError(f"{what}: the example's {name} is empty, {tuple(value.shape)}; give "
+                               "at least one input")
     try:
         first, second = call.run(module), call.run(module, seed=1)
     except Exception as error:

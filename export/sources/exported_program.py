@@ -1,7 +1,8 @@
 """A .pt2 file of `torch.export.save`, or an ExportedProgram, as a source.
 
 The reference is the program's graph in float64, with every cast to float32 replaced by one to
-float64.
+float64.  A program in another type is traced again in float32, the only one that all browser
+runtimes have.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -17,7 +19,7 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from export.network import pt2_file, torch_program
-from export.network.torch_program import Program, ProgramError
+from export.network.torch_program import ALL_WIDE, SINGLE, WIDE, Program, ProgramError
 from export.sources import custom, module
 from export.sources.call import Call, outputs_of
 from export.sources.custom import CustomModel
@@ -50,9 +52,18 @@ def from_program(program: ExportedProgram, name: str, what: str, origin: Origin 
                            f"{', '.join(call.names)}")
     for node, value in zip(inputs, call.tensors):
         _check_fits(node, value, what)
-    outputs = outputs_of(call, _Structured(program), what)
-    narrow, wide = _Structured(program), _Structured(program, wide=True).double()
     batched = call.batch is not None and all(module.is_open(node) for node in inputs)
+    others = _other_types(program, call)
+    wide = _Structured(program, ALL_WIDE if others else WIDE).double()
+    converted = [f"Numbers of {' and '.join(others)} are computed in float32."] if others else []
+    if others:
+        call = Call(tuple(each.float() if each.is_floating_point() else each
+                          for each in call.tensors), {}, call.names)
+        program, batched = module.traced_program(
+            _Structured(program, SINGLE).float(), call, call, what,
+            "" if batched else "the program was exported for it")
+    narrow = _Structured(program)
+    outputs = outputs_of(call, narrow, what)
 
     def build(single: str = "") -> CustomModel:
         folded = module.folded(program, call, outputs, what, batched and not single, single,
@@ -63,7 +74,7 @@ def from_program(program: ExportedProgram, name: str, what: str, origin: Origin 
         count = sum(each.numel() for each in program.state_dict.values()
                     if isinstance(each, nn.Parameter))
         return custom.source("pt2", name, folded, expected, origin, count,
-                             len(program.graph.nodes), notes,
+                             len(program.graph.nodes), [*converted, *notes],
                              single=lambda: build("a node needs a fixed one"))
 
     return build()
@@ -73,14 +84,23 @@ class _Structured(nn.Module):
     """A program that takes its tensors as positional arguments and returns the original output
     structure."""
 
-    def __init__(self, program: ExportedProgram, wide: bool = False) -> None:
+    def __init__(self, program: ExportedProgram,
+                 types: Mapping[torch.dtype, torch.dtype] = MappingProxyType({})) -> None:
         super().__init__()
         spec = program.module_call_graph[0].signature.out_spec  # pyright: ignore
-        self.program = Program(program, range(spec.num_leaves), wide=wide)
+        self.program = Program(program, range(spec.num_leaves), types=types)
         self.spec = spec
 
     def forward(self, *tensors: Tensor) -> Any:
         return pytree.tree_unflatten(self.program(*tensors), self.spec)
+
+
+def _other_types(program: ExportedProgram, call: Call) -> list[str]:
+    """The floating-point types of a program's weights and inputs other than float32."""
+    constants = [each for each in program.constants.values() if isinstance(each, Tensor)]
+    return sorted({str(each.dtype).removeprefix("torch.")
+                   for each in (*program.state_dict.values(), *constants, *call.tensors)
+                   if each.is_floating_point() and each.dtype != torch.float32})
 
 
 def _example(program: ExportedProgram, node: torch.fx.Node, shape: Sequence[int] | None,
@@ -107,7 +127,7 @@ def _example(program: ExportedProgram, node: torch.fx.Node, shape: Sequence[int]
         indices = torch.randint(saved.numel(), tuple(shape), generator=generator)
         return saved.detach().cpu().flatten()[indices]
     if value.dtype.is_floating_point:
-        return torch.rand(tuple(shape), generator=generator)
+        return torch.rand(tuple(shape), generator=generator).to(value.dtype)
     return torch.randint(2, tuple(shape), generator=generator).to(value.dtype)
 
 

@@ -21,7 +21,7 @@ from export.checks import parity
 from export.network import onnx_fold, torch_program
 from export.network.deploy import ImageClassifier
 from export.network.onnx_file import MOST_BYTES
-from export.network.torch_program import Program, ProgramError, one_line
+from export.network.torch_program import WIDE, Program, ProgramError, one_line
 from export.sources import custom
 from export.sources.call import Call, Example, call_of, outputs_of
 from export.sources.custom import CustomModel
@@ -71,7 +71,7 @@ def from_module(module: nn.Module, name: str, example: Example | None = None,
     alone = call if images is None else call.row(0)  # for a fixed batch
 
     def build(single: str = "") -> CustomModel:
-        program, batched = _program(traced, call, alone, what, single)
+        program, batched = traced_program(traced, call, alone, what, single)
         try:
             graph = folded(program, call if batched else alone, outputs, what, batched, single)
         except ProgramError:
@@ -162,9 +162,10 @@ def _classify(module: nn.Module, images: Input, labels: Sequence[str], what: str
             counted.get_total_flops() // 2 or None)
 
 
-def _program(module: nn.Module, call: Call, alone: Call, what: str, single: str
-             ) -> tuple[torch.export.ExportedProgram, bool]:
-    """The traced module, and whether its batch is open; if not, it is traced with `alone`."""
+def traced_program(module: nn.Module, call: Call, alone: Call, what: str, single: str
+                   ) -> tuple[torch.export.ExportedProgram, bool]:
+    """The traced module, and whether its batch is open; if not, as with a `single` reason for it,
+    the module is traced with `alone`."""
     if call.batch is not None and not single:
         pair = call.of([torch.cat([each[:1], each[:1]]) for each in call.tensors])
         try:
@@ -225,7 +226,7 @@ def reference(plain: nn.Module, wide: nn.Module, program: torch.export.ExportedP
     except Exception as error:
         reason = one_line(error)
         try:  # the graph, with every cast to float32 replaced by one to float64
-            graph = Program(program, list(outputs.values()), wide=True).double()
+            graph = Program(program, list(outputs.values()), types=WIDE).double()
             exact = [dict(zip(outputs, graph(*(each.double() if each.is_floating_point() else each
                                                for each in one.tensors)))) for one in calls]
             notes.append("The reference is the traced graph in float64, as the module itself does "

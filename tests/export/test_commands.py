@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from export import commands
+from export.commands import build
 from zoo.registry import genotype
 
 ZOO = str(Path(sys.executable).with_name("zoo"))
@@ -285,12 +285,13 @@ def test_too_large_for_memory_is_one_line(tmp_path):
     ({}, "give the test images of cifar10 with --path"),
     ({"data": None}, "the data set of its images is unknown"),
     ({"task": "language-model-step"}, "a language model has no test images"),
+    ({"task": "tensors"}, "its outputs are not classes of images"),
 ])
 def test_the_note_on_unmeasured_agreement(change, why):
     manifest = types.SimpleNamespace(**{
         "task": "image-classification", "precision": "uint8",
         "input": types.SimpleNamespace(data=change.get("data", "cifar10"))} | change)
-    assert commands._unmeasured(manifest) == (
+    assert build._unmeasured(manifest) == (
         f"uint8 weights: agreement with float32 is not measured; {why}")
 
 

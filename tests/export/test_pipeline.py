@@ -257,7 +257,7 @@ def test_a_kill_at_any_hop_leaves_the_old_folder(hop, tmp_path):
             time.sleep(0.1)
             process.send_signal(signal.SIGKILL)
             break
-    process.wait()
+    assert process.wait() == -signal.SIGKILL  # the hop was reached
     process.stdout.close()
     assert contents(out) == before
     build(small(), ["onnx"], out)  # removes the leftovers of the killed build

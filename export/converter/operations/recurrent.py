@@ -63,7 +63,7 @@ def _run(node: Node, inputs: Inputs, states: int, cell: Cell) -> list[Value]:
     every, last = [], []
     for index, backwards in enumerate(directions):
         step, project = cell(index)
-        state = tuple(_initial_state(inputs, 5 + number, index, x, hidden, batch_first)
+        state = tuple(_initial_state(node, inputs, 5 + number, index, x, hidden)
                       for number in range(states))
         parts = tf.unstack(project(x), axis=0)
         outputs = []
@@ -82,15 +82,17 @@ def _run(node: Node, inputs: Inputs, states: int, cell: Cell) -> list[Value]:
     return results
 
 
-def _initial_state(inputs: Inputs, index: int, direction: int, x: Value, hidden: int,
-                   batch_first: int) -> tf.Tensor:
+def _initial_state(node: Node, inputs: Inputs, index: int, direction: int, x: Value, hidden: int
+                   ) -> tf.Tensor:
     """The initial state (batch, hidden): the input at `index`, or zeros."""
     if len(inputs) > index and inputs[index] is not None:
         initial = inputs[index]
         state = initial.logical()
-        state = state[:, direction] if batch_first else state[direction]
+        state = state[:, direction] if node.get("layout", 0) else state[direction]
         if initial.constant is None or x.shape[1] == state.shape[0]:
             return state
+        if initial.array.any():
+            raise node.unsupported("an initial state for another batch than that of the input")
     if x.shape[1] is not None:
         return tf.zeros([x.shape[1], hidden])
     # Zeros for an open batch.

@@ -8,9 +8,11 @@ import pytest
 import export  # noqa: F401  (its settings are for TensorFlow, which reads them when imported)
 
 pytest.importorskip("tensorflow")
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 from export.converter.node import UnsupportedNodeError  # noqa: E402
+from export.formats.saved_model import traced  # noqa: E402
 from tests.export.converter import node_cases  # noqa: E402
+from tests.export.converter.graphs import model, weight  # noqa: E402
 
 # Part of the error message, and the cases that raise it.
 REFUSED = {
@@ -70,3 +72,11 @@ def test_every_case_of_a_supported_operation(traced):
           "refused")
     assert not found, "\n".join(found)
     assert passed > 780 and refused == len(reasons)
+
+
+def test_an_initial_state_for_another_batch_is_refused():
+    """It may not count as zeros, the default."""
+    lstm = onnx.helper.make_node("LSTM", ["x", "w", "r", "", "", "h"], ["y"], "/rnn", hidden_size=4)
+    weights = {"w": weight(1, 16, 5), "r": weight(1, 16, 4), "h": weight(1, 1, 4)}
+    with pytest.raises(UnsupportedNodeError, match="/rnn.*an initial state for another batch"):
+        traced(model([lstm], {"x": [3, "batch", 5]}, ["y"], weights))

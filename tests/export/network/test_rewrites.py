@@ -72,6 +72,14 @@ def test_dilation_with_stride_is_split(kernel, size):
     assert all(max(m.dilation) == 1 for m in graph.modules() if isinstance(m, nn.Conv2d))
 
 
+@pytest.mark.parametrize("padding", [0, 1, 4])
+def test_other_padding_of_a_dilated_convolution_is_kept(padding):
+    module, graph = traced(nn.Conv2d(6, 6, 3, stride=2, dilation=2, padding=padding), (9, 8))
+    assert rewrites.split_dilated_stride(graph) == 0
+    rewrites.apply(graph)
+    assert_equal(module, graph, (9, 8))
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kernel, stride", [(3, 2), (5, 2), (2, 1), (2, 2)])
 def test_average_pool_keeps_its_counts(kernel, stride, size):

@@ -72,6 +72,34 @@ def test_an_exported_program_needs_no_file(tmp_path):
         export.export(program, "onnx", tmp_path / "other", example=torch.rand(1, 4))
 
 
+class Casts(nn.Module):
+    """A network in `kind` that names this type."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.linear, self.kind = nn.Linear(4, 3).to(kind), kind
+
+    def forward(self, x):
+        return {"y": self.linear(x) + torch.ones(3, dtype=self.kind), "z": x.float().to(self.kind)}
+
+
+@pytest.mark.parametrize("axes", [None, {"x": {0: Dim.AUTO}}], ids=["fixed", "open"])
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_types_are_computed_in_float32(kind, axes, tmp_path):
+    torch.manual_seed(0)
+    module, x = Casts(kind).eval(), torch.rand(2, 4)
+    source = from_file(saved(module, (x.to(kind),), tmp_path / "net.pt2", axes))
+    assert {each.dtype for each in (*source.manifest.takes, *source.manifest.gives)} == {"float32"}
+    assert source.manifest.takes[0].shape == [None if axes else 2, 4]
+    name = str(kind).removeprefix("torch.")
+    assert f"Numbers of {name} are computed in float32." in source.manifest.notes
+    assert source.expected.limit("y") == source.expected.limit("z") == 1e-5
+    exported = outputs(source.graph, {"x": x.numpy()})
+    wide = module.double().linear(x.double())
+    torch.testing.assert_close(torch.from_numpy(exported["y"]), (wide + 1).float().detach())
+    torch.testing.assert_close(torch.from_numpy(exported["z"]), x)
+
+
 def test_a_size_that_does_not_fit(convolutional):
     with pytest.raises(ProgramError, match="has shape .*,3,.*, which 1,4,8,8 does not fit"):
         from_file(convolutional, ["images=1,4,8,8"])
@@ -183,6 +211,9 @@ HOSTILE = {
                                         "a node calls torch.os.system"),
     "an unknown operation": (lambda _: {PROGRAM: call("#registry:x")},
                                "a node calls #registry:x"),
+    "an operation that opens a file": (
+        lambda _: {PROGRAM: call("torch.ops.aten.from_file.default")},
+        "a node calls torch.ops.aten.from_file"),
     "a size that is code": (lambda mark: {PROGRAM: size(EVIL.format(mark=str(mark)))},
                             "is not arithmetic on sizes"),
     "a size that is code in a symbol": (
@@ -209,6 +240,19 @@ def test_hostile_files_are_one_line_and_run_nothing(name, convolutional, tmp_pat
     with pytest.raises(ProgramError, match=words) as error:
         from_file(path)
     assert "\n" not in str(error.value) and not mark.exists()
+
+
+def test_no_operation_on_files_is_called(convolutional, tmp_path):
+    """All operations of PyTorch that take the name of a file."""
+    operations = [schema.name.replace("::", ".") for schema in torch._C._jit_get_all_schemas()
+                  if any("file" in argument.name for argument in schema.arguments)
+                  and schema.name.startswith("aten::")]
+    assert "aten.from_file" in operations
+    for operation in operations:
+        path = rewritten(convolutional, tmp_path / "bad.pt2",
+                         {PROGRAM: call(f"torch.ops.{operation}.default")})
+        with pytest.raises(ProgramError, match=f"a node calls torch.ops.{operation}"):
+            from_file(path)
 
 
 def test_the_rewritten_archive_alone_is_read(convolutional, tmp_path):

@@ -296,6 +296,7 @@ LINEAR = nn.Linear(4, 2).eval()
 @pytest.mark.parametrize("arguments, words", [
     ({}, "give either example=.*or input="),
     ({"example": torch.rand(1, 4), "input": PIXELS}, "give either example="),
+    ({"example": torch.rand(0, 4)}, r"input is empty, \(0, 4\)"),
     ({"example": []}, "no tensors"), ({"example": [1.5]}, "not a tensor but of type float"),
     ({"example": torch.rand(1, 4, dtype=torch.complex64)}, "complex64"),
     ({"input": export.Input(channels=3, height=16)}, "height, width and channels"),

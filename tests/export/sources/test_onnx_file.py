@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, external_data_helper, helper
 from typer.testing import CliRunner
 
 import export  # noqa: F401  (its settings are for TensorFlow, which reads them when imported)
@@ -252,6 +252,25 @@ def test_control_flow_that_is_constant_is_folded(tmp_path):
     assert build(source, ["tfjs"], tmp_path / "out").parity[-1].max_difference == 0
 
 
+def test_an_onnx_file_keeps_what_only_branches_read(tmp_path):
+    """A weight and a value that only an If within an If reads."""
+    def branch(name, *nodes):
+        return helper.make_graph(nodes, name, [], [
+            helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)])
+
+    def choice(output, then, otherwise):
+        return helper.make_node("If", ["positive"], [output], f"/{output}", then_branch=then,
+                                else_branch=otherwise)
+
+    inner = choice("i", branch("a", node("Mul", "r w", "m")), branch("b", node("Neg", "r", "n")))
+    graph = model([node("ReduceSum", "x", "s", keepdims=0), node("Greater", "s zero", "positive"),
+                   node("Relu", "x", "r"),
+                   choice("y", branch("c", inner), branch("d", node("Abs", "x", "e")))],
+                  {"x": [1, 4]}, ["y"], {"w": weight(4), "zero": np.float32(0)})
+    source = from_file(saved(graph, tmp_path / "nested.onnx"))
+    assert build(source, ["onnx"], tmp_path / "out").parity[-1].max_difference == 0
+
+
 def loop(constant):
     """A loop that adds a constant or an input to itself three times."""
     value = helper.make_tensor_value_info
@@ -384,6 +403,18 @@ def test_more_than_two_gigabytes(tmp_path):
         file.truncate(2**31 + 1)  # a sparse file takes no space
     with pytest.raises(ValueError, match="2.1 GB; at most 2 GB can be exported"):
         from_file(tmp_path / "large.onnx")
+
+
+def test_more_than_two_gigabytes_in_several_files(tmp_path):
+    graph = model([node("MatMul", "x w", "h"), node("MatMul", "h v", "y")], {"x": [1, 4]}, ["y"],
+                  {"w": weight(4, 4), "v": weight(4, 4)})
+    for tensor in graph.graph.initializer:
+        external_data_helper.set_external_data(tensor, f"{tensor.name}.bin")
+        tensor.ClearField("raw_data")
+        with (tmp_path / f"{tensor.name}.bin").open("wb") as file:
+            file.truncate(2**30 + 1)
+    with pytest.raises(ValueError, match="2.1 GB of weights; at most 2 GB can be exported"):
+        from_file(saved(graph, tmp_path / "large.onnx"))
 
 
 def test_an_open_batch_through_a_transposed_convolution(tmp_path):
