@@ -47,7 +47,7 @@ class Result:
     `measure` says which; `cost` is in images or tokens, charged to the budget.
     """
 
-    measure: str  # "valid_accuracy", "valid_perplexity", or the column of a table
+    measure: str  # "valid_accuracy", "valid_perplexity", or "figure" of a table
     value: float | None
     parameters: int
     cost: int

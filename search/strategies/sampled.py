@@ -106,7 +106,7 @@ class CandidateEvaluator(Protocol):
     (`search.tables.evaluator.TableEvaluator`).
 
     `unit` ("images", "tokens" or "cells") is the unit of the `cost` of one candidate; `measure`
-    ("valid_accuracy", "valid_perplexity" or a column) is the metric of its results.
+    ("valid_accuracy", "valid_perplexity" or "figure") is the metric of its results.
     """
 
     unit: str

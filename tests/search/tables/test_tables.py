@@ -19,6 +19,7 @@ from search.spaces.space import ConvSpace
 from search.strategies import STRATEGIES
 from search.tables.config import TableOptions, plan
 from search.tables.folder import SUMMARY
+from search.tables.limits import Limit
 from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.run import read_config, run, seed_row, start
 from search.tables.space import NEAREST, TableSpace
@@ -249,6 +250,19 @@ def test_cells_outside_a_limit_are_neither_proposed_nor_the_best(limits, table, 
     assert summary["best_of_table"]["judged_by"] == high
     assert all(low <= row["judged_by"] <= high and row["regret"] == high - row["judged_by"]
                for row in read_rows(tmp_path / "run" / SEEDS, config))
+
+
+@pytest.mark.parametrize("number", ["12", "1234567", "-0.1234567890123", "1e30", "2.5e-7"])
+def test_a_stored_limit_is_the_given_one(number):
+    limit = Limit.read(f"judge<={number}")
+    assert limit.value == float(number) and Limit.read(str(limit)) == limit
+
+
+@pytest.mark.parametrize("column", ["valid_perplexity", "valid_accuracy"])
+def test_higher_is_better_whatever_the_name_of_the_column(column, table):
+    (table.parent / "renamed.csv").write_text(table.read_text().replace("look", column))
+    renamed = planned(table.parent / "renamed.csv", look_at=column)
+    assert seed_row(*renamed, "evolution", 0) == seed_row(*planned(table), "evolution", 0)
 
 
 @pytest.mark.parametrize("limit, message", [
