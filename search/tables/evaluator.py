@@ -20,6 +20,7 @@ class TableEvaluator:
     measure: ClassVar[str] = "figure"  # whatever the name of its column
     unit: ClassVar[str] = "cells"
     cost: ClassVar[int] = 1
+    scorer: ClassVar[None] = None
 
     def evaluate(self, tasks: list[Candidate], report: Report = silent) -> list[Result]:
         """The figures of `tasks`, in order."""

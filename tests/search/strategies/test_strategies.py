@@ -28,11 +28,11 @@ from zoo.genotypes.serialization import from_dict
 class Toy:
     """An evaluator that scores a network by the share of its edges with the `favorite`."""
 
-    unit, cost, scorable = "images", 10, True
+    unit, cost = "images", 10
 
     def __init__(self, favorite="sep_conv_3x3", measure="valid_accuracy", diverging=()):
         self.favorite, self.measure, self.diverging = favorite, measure, diverging
-        self.tasks = []
+        self.tasks, self.scorer = [], self
 
     def evaluate(self, tasks, report=None):
         self.tasks += tasks
@@ -495,6 +495,6 @@ def test_invalid_settings_of_a_warm_start():
     with pytest.raises(ValueError, match="warm_start must be training-free"):
         TrainingFreeSettings(4, 4, warm_start="none")
     toy = Toy()
-    toy.scorable = False
+    toy.scorer = None
     with pytest.raises(ValueError, match="scores image networks only; leave --warm-start"):
         Random(ConvSpace(), toy, SampleSettings(4, 4, warm_start="training-free"))
