@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from search.strategies.sampled import (
     CandidateEvaluator,
-    SampleSettings,
+    InitialSettings,
     SampleSpace,
     SampleStrategy,
     Trial,
@@ -22,21 +22,11 @@ _TRIES = 100  # to sample an untried cell
 
 
 @dataclass(frozen=True)
-class LocalSearchSettings(SampleSettings):
+class LocalSearchSettings(InitialSettings):
     """Settings of local search.  Raises ValueError for a value out of range."""
 
     initial: int = 1  # random cells; the search starts at the best of them
     greedy: bool = True  # move to the first better neighbor instead of the best one
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.initial > self.candidates:
-            raise ValueError(f"{self.candidates} candidates are fewer than the {self.initial} "
-                             "initial cells; raise --candidates, or lower --set initial=N")
-
-    @property
-    def fewest(self) -> int:
-        return self.initial
 
 
 #: `paper`: tries all neighbors and moves to the best.

@@ -73,6 +73,24 @@ class SampleSettings(Settings):
 
 
 @dataclass(frozen=True)
+class InitialSettings(SampleSettings):
+    """Settings of a strategy that starts from random cells.  Raises ValueError for a value out of
+    range."""
+
+    initial: int  # random cells
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.initial > self.candidates:
+            raise ValueError(f"{self.candidates} candidates are fewer than the {self.initial} "
+                             "initial cells; raise --candidates, or lower --set initial=N")
+
+    @property
+    def fewest(self) -> int:
+        return self.initial
+
+
+@dataclass(frozen=True)
 class Trial:
     """An evaluated cell; `parent` is the number of the candidate it was mutated from."""
 
