@@ -21,7 +21,6 @@ from zoo.messages.spelling import choices
 
 #: table -> a list of operation names per row, in the order of the alphas.
 Allowed: TypeAlias = dict[str, list[list[str]]]
-_SHUT = -1e9  # a logit whose softmax is exactly 0, and which JSON can represent
 
 
 def read_allowed(text: str, kind: str) -> Allowed:
@@ -74,6 +73,6 @@ def _rows(value: object, kind: str, where: str) -> list[list[str]]:
 
 
 def masks(allowed: Mapping[str, list[list[str]]], kind: str) -> dict[str, Tensor]:
-    """(edges, operations) for each table: 0 for an allowed operation, else `_SHUT`."""
-    return {table: torch.tensor([[0.0 if name in row else _SHUT for name in operations(kind)]
-                                 for row in rows]) for table, rows in allowed.items()}
+    """(edges, operations) bool for each table: True for an allowed operation."""
+    return {table: torch.tensor([[name in row for name in operations(kind)] for row in rows])
+            for table, rows in allowed.items()}

@@ -96,7 +96,7 @@ class PDarts(Darts):
             with torch.no_grad():
                 kept = strongest(self.mixing(), self.settings.kept_operations[stage - 1])
             self._enter(stage, number)
-            self.network.allowed = kept
+            self.network.restrict(kept)
         return super().epoch(number, report)
 
     def _enter(self, stage: int, number: int) -> None:

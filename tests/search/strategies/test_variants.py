@@ -45,8 +45,9 @@ def test_operations_that_are_not_allowed_have_weight_0_and_no_gradient(make):
     assert all(torch.equal(plain[name], table.softmax(-1))
                for name, table in network.alphas.items())
     name, table = next(iter(network.alphas.items()))
-    masks = {other: torch.zeros_like(alphas) for other, alphas in network.alphas.items()}
-    masks[name][1, [0, 2]] = masks[name][2] = -1.0  # edge 2 has no operation at all
+    masks = {other: torch.ones_like(alphas, dtype=torch.bool)
+             for other, alphas in network.alphas.items()}
+    masks[name][1, [0, 2]] = masks[name][2] = False  # edge 2 has no operation at all
     network.restrict(masks)
     mixing = network.mixing()[name]
     left = [column for column in range(table.shape[1]) if column not in (0, 2)]
