@@ -229,6 +229,12 @@ def test_the_strongest_operations_of_the_allowed():
         [False, True, True, False], [False, False, True, False]]
 
 
+@pytest.mark.parametrize("table, first", [("normal", [0, 1, 0]), ("cell", [1, 0, 0])])
+def test_a_single_operation_is_one_that_a_genotype_may_have(table, first):
+    kept = strongest({table: torch.tensor([[0.6, 0.3, 0.1]])}, 1)[table]
+    assert kept.tolist() == [[bool(each) for each in first]]
+
+
 def test_the_weakest_skip_connections_go_first():
     torch.manual_seed(0)
     mixing = {name: torch.rand(14, 8).softmax(-1) for name in ("normal", "reduce")}
