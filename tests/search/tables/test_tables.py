@@ -10,6 +10,7 @@ import statistics
 import numpy as np
 import pytest
 from scipy import stats
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import zoo
@@ -329,6 +330,22 @@ def test_options_that_do_not_go_together_write_nothing(words, message, table, tm
     result = search("run", *words)
     assert result.exit_code != 0 and message in result.output
     assert "Traceback" not in result.output and not (tmp_path / "runs").exists()
+
+
+def test_every_option_of_a_training_is_refused(table):
+    options = [parameter for parameter in get_command(app).commands["run"].params
+               if parameter.name != "help"]
+    refused = []
+    for option in options:
+        value = [] if getattr(option, "is_flag", False) else ["1"]
+        result = search("run", "--table", table, "--look-at", "no such column", option.opts[-1],
+                        *value)
+        assert result.exit_code == 1 and "Traceback" not in result.output
+        if f"{option.opts[0]} does not apply to a search against a table" in result.output:
+            refused.append(option.name)
+    assert {option.name for option in options} - set(refused) == {
+        "table", "strategy", "look_at", "judge_by", "limits", "seed", "seeds", "budget",
+        "assignments", "output"}
 
 
 def test_runs_that_differ_in_an_option_are_not_compared(table, tmp_path):
