@@ -44,13 +44,17 @@ def read_allowed(text: str, kind: str) -> Allowed:
 def check_allowed(value: object, kind: str, where: str = "") -> Allowed:
     """`value` as a list per edge of a kind of cell, each in the order of the alphas.
 
-    Raises ValueError for an invalid value, with `where` as the prefix of its message.
+    Raises ValueError for an invalid value and for a space of one cell, with `where` as the prefix
+    of its message.
     """
     if not is_object(value) or set(value) != set(tables(kind)):
         found = ", ".join(value) if is_object(value) else type(value).__name__
         raise ValueError(f"{where}expected an object with {' and '.join(tables(kind))}, found "
                          f"{found or 'nothing'}")
-    return {table: _rows(value[table], kind, f"{where}{table}") for table in tables(kind)}
+    allowed = {table: _rows(value[table], kind, f"{where}{table}") for table in tables(kind)}
+    if kind == "nasbench201" and all(len(row) == 1 for row in allowed["cell"]):
+        raise ValueError(f"{where}a single cell is left to search; name at least two operations")
+    return allowed
 
 
 def _rows(value: object, kind: str, where: str) -> list[list[str]]:

@@ -108,6 +108,12 @@ def test_invalid_restrictions_are_refused(given, message):
         read_allowed(given, "conv") if isinstance(given, str) else check_allowed(given, "conv")
 
 
+def test_a_space_of_one_cell_is_refused():
+    with pytest.raises(ValueError, match="--operations: a single cell is left to search"):
+        read_allowed("nor_conv_3x3", "nasbench201")
+    assert read_allowed("none,nor_conv_3x3", "nasbench201")
+
+
 def test_a_run_stores_its_restriction():
     plain, _ = plan(SearchOptions(strategy="random"))
     config, _ = plan(SearchOptions(strategy="random", operations=FEW["conv"]))
