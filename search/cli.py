@@ -45,12 +45,18 @@ def search() -> None:
     notes.show()
 
 
+#: The parameters of `search run` that apply to a search against a table.
+_WITH_TABLE = ("table", "strategy", "look_at", "judge_by", "limits", "seed", "seeds", "budget",
+               "assignments", "output")
+
+
 def _setting(help: str) -> Any:
     return typer.Option(help=help, rich_help_panel=None, show_default=False)
 
 
 @app.command()
 def run(
+    context: typer.Context,
     strategy: Annotated[str | None, typer.Option(
         help="darts, pc-darts, gdas, drnas, sdarts-rs, beta-darts, fair-darts, p-darts, "
         "random-ws, enas (shared weights); random, evolution, reinforce, local-search, bananas, "
@@ -143,15 +149,7 @@ def run(
       search run --strategy evolution --table nb201.csv --look-at valid_12 --judge-by test_200
     """
     if table is not None:
-        _refuse_with_table(**{
-            "space": space, "operations": operations, "data": data, "path": path, "size": size,
-            "by": by, "preset": preset, "order": order, "select": select, "epochs": epochs,
-            "candidates": candidates, "warm-start": warm_start, "channels": channels,
-            "layers": layers, "hidden": hidden, "batch-size": batch_size,
-            "learning-rate": learning_rate, "alpha-learning-rate": alpha_learning_rate,
-            "config": config, "early-stop": early_stop or None, "device": device,
-            "workers": workers if workers != "auto" else None, "precision": precision,
-            "threads": threads, "name": name, "replace": replace or None})
+        _refuse_with_table(context)
         _against_table(table, strategy, look_at, judge_by, seed, seeds, budget, assignments or [],
                        limits or [], output)
         return
@@ -246,12 +244,13 @@ def _execute(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
                f"      {command('zoo', 'build', found.name, '--export', 'tfjs')}")
 
 
-def _refuse_with_table(**options: object) -> None:
+def _refuse_with_table(context: typer.Context) -> None:
     """Raise ValueError for the first option that does not apply to a search against a table."""
-    for option, value in options.items():
-        if value is not None:
-            raise ValueError(f"--{option} does not apply to a search against a table, which trains "
-                             "nothing; leave it out")
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name not in _WITH_TABLE and source and source.name == "COMMANDLINE":
+            raise ValueError(f"{parameter.opts[0]} does not apply to a search against a table, "
+                             "which trains nothing; leave it out")
 
 
 def _against_table(table: Path, strategy: str | None, look_at: str | None, judge_by: str | None,

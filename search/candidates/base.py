@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -47,7 +47,7 @@ class Result:
     `measure` says which; `cost` is in images or tokens, charged to the budget.
     """
 
-    measure: str  # "valid_accuracy", "valid_perplexity", or the column of a table
+    measure: str  # "valid_accuracy", "valid_perplexity", or "figure" of a table
     value: float | None
     parameters: int
     cost: int
@@ -58,6 +58,16 @@ class Result:
         if self.value is None:
             return 0.0
         return 1 / self.value if self.measure == "valid_perplexity" else self.value
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A training of candidates that can also score them untrained."""
+
+    def scores(self, genotype: Genotype, names: Sequence[str], seed: int) -> dict[str, float]:
+        """The scores (`zoo.scores`) of a candidate's network before any training, initialized and
+        shown images by `seed`; higher is better."""
+        ...
 
 
 class CandidateTraining(ABC):
@@ -71,7 +81,6 @@ class CandidateTraining(ABC):
     measure: ClassVar[str]
     recipe: Recipe | LanguageRecipe
     device: str
-    scorable: ClassVar[bool] = False  # does `scores` answer?
 
     @property
     @abstractmethod
@@ -84,11 +93,6 @@ class CandidateTraining(ABC):
     @abstractmethod
     def value(self, model: nn.Module) -> float | None:
         """Accuracy or perplexity of a trained network; None if it is not finite."""
-
-    def scores(self, genotype: Genotype, names: Sequence[str], seed: int) -> dict[str, float]:
-        """The scores (`zoo.scores`) of a candidate's network before any training, initialized and
-        shown images by `seed`."""
-        raise NotImplementedError
 
     def train(self, candidate: Candidate, folder: Path) -> Result:
         """Train in `folder`, resuming an interrupted training where possible."""

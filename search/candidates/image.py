@@ -36,7 +36,6 @@ class ImageTraining(CandidateTraining):
     device: str = "auto"
     unit: ClassVar[str] = "images"
     measure: ClassVar[str] = "valid_accuracy"
-    scorable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.recipe.validation:

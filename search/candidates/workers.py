@@ -16,7 +16,7 @@ import signal
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import TracebackType
@@ -28,12 +28,12 @@ from search.candidates.base import (
     Candidate,
     CandidateTraining,
     Result,
+    Scorer,
     folder_of,
     read_record,
     write_record,
 )
 from search.progress import Report, silent
-from zoo.genotypes.serialization import Genotype
 from zoo.system.device import pick_device
 from zoo.system.memory import is_exhausted
 from zoo.system.threads import use_threads
@@ -72,7 +72,7 @@ class Evaluator:
                  workers: int | str | None = None) -> None:
         self.training, self.directory = training, Path(directory)
         self.unit, self.measure, self.cost = training.unit, training.measure, training.cost
-        self.scorable = training.scorable
+        self.scorer = training if isinstance(training, Scorer) else None
         self._workers = _parse(workers, training.device)
         self._pool: _Pool | None = None
 
@@ -105,10 +105,6 @@ class Evaluator:
         for task in tasks:  # including one killed right after its record was written
             shutil.rmtree(folder_of(self.directory, task), ignore_errors=True)
         return [results[task.number] for task in tasks]
-
-    def scores(self, genotype: Genotype, names: Sequence[str], seed: int) -> dict[str, float]:
-        """The scores of a candidate's network before any training, computed in this process."""
-        return self.training.scores(genotype, names, seed)
 
     def _train(self, tasks: list[Candidate]) -> Iterator[tuple[Candidate, Result]]:
         if not tasks:

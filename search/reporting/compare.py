@@ -7,6 +7,7 @@ weight-sharing strategy is the supernet's, not a trained cell's, and the table s
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import statistics
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ import typer
 from search.reporting.history import RunRecord, duration
 from search.reporting.significance import Difference, paired
 from zoo.commands.table import print_table
+from zoo.genotypes.cell import is_list, is_object
 from zoo.messages.command_line import command
 from zoo.runs.tensorboard import finite
 from zoo.system import json_text
@@ -252,11 +254,24 @@ def _search(run: RunRecord) -> tuple[str, str]:
 
 
 def _facts(run: RunRecord) -> dict[str, Any]:
-    """The run's settings, including those of its candidates' training."""
+    """The run's settings, including its operations and those of its candidates' training."""
     training = {f"training_{name}": value
                 for name, value in (run.config.get("training") or {}).items()}
     budget = {} if run.shares_weights else {"budget": run.config.get("budget")}
-    return run.settings | training | budget
+    return run.settings | training | budget | {"operations": _operations(run)}
+
+
+def _operations(run: RunRecord) -> str:
+    """The restriction of the space: names for all edges, or the start of a hash of the lists."""
+    allowed = run.config.get("operations")
+    if not is_object(allowed):
+        return "all"
+    texts = {" ".join(map(str, row)) for rows in allowed.values() if is_list(rows)
+             for row in rows if is_list(row)}
+    if len(texts) == 1:
+        return texts.pop()
+    lists = json_text.dumps(allowed, sort_keys=True)
+    return f"per edge {hashlib.sha256(lists.encode()).hexdigest()[:6]}"
 
 
 def _label(run: RunRecord, groups: dict[tuple[str, str], list[RunRecord]]) -> str:

@@ -16,10 +16,12 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of the differences over `count` seeds, Student's interval of it (None for one seed), how
-    often the first was larger and smaller, and the p-value of Wilcoxon's test."""
+    """Mean of the differences over `count` seeds, their sample standard deviation and Student's
+    interval of the mean (both None for one seed), how often the first was larger and smaller, and
+    the p-value of Wilcoxon's test."""
 
     mean: float
+    deviation: float | None
     interval: tuple[float, float] | None
     larger: int
     smaller: int
@@ -43,14 +45,28 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Difference:
     differences = [float(one - other) for one, other in zip(first, second, strict=True)]
     if not differences:
         raise ValueError("there is no pair to compare")
-    mean, count = statistics.fmean(differences), len(differences)
-    interval = None
-    if count > 1:
-        half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * statistics.stdev(
-            differences) / math.sqrt(count)
-        interval = mean - half, mean + half
     # Differences of zero say nothing; where all are, neither is better.
     p = 1.0 if not any(differences) else float(
         stats.wilcoxon(differences).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
-    return Difference(mean, interval, sum(each > 0 for each in differences),
-                      sum(each < 0 for each in differences), p, count)
+    return Difference(statistics.fmean(differences), *spread(differences),
+                      sum(each > 0 for each in differences),
+                      sum(each < 0 for each in differences), p, len(differences))
+
+
+def spread(values: Sequence[float]) -> tuple[float | None, tuple[float, float] | None]:
+    """Sample standard deviation and Student's interval of the mean; None for one value.  Needs
+    scipy.
+
+    Examples:
+        >>> from search.reporting.significance import spread
+        >>> spread([1, 2, 3])[0]
+        1.0
+    """
+    from scipy import stats
+
+    if len(values) < 2:
+        return None, None
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * deviation / math.sqrt(
+        len(values))
+    return deviation, (mean - half, mean + half)

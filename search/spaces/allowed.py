@@ -21,7 +21,6 @@ from zoo.messages.spelling import choices
 
 #: table -> a list of operation names per row, in the order of the alphas.
 Allowed: TypeAlias = dict[str, list[list[str]]]
-_SHUT = -1e9  # a logit whose softmax is exactly 0, and which JSON can represent
 
 
 def read_allowed(text: str, kind: str) -> Allowed:
@@ -45,13 +44,17 @@ def read_allowed(text: str, kind: str) -> Allowed:
 def check_allowed(value: object, kind: str, where: str = "") -> Allowed:
     """`value` as a list per edge of a kind of cell, each in the order of the alphas.
 
-    Raises ValueError for an invalid value, with `where` as the prefix of its message.
+    Raises ValueError for an invalid value and for a space of one cell, with `where` as the prefix
+    of its message.
     """
     if not is_object(value) or set(value) != set(tables(kind)):
         found = ", ".join(value) if is_object(value) else type(value).__name__
         raise ValueError(f"{where}expected an object with {' and '.join(tables(kind))}, found "
                          f"{found or 'nothing'}")
-    return {table: _rows(value[table], kind, f"{where}{table}") for table in tables(kind)}
+    allowed = {table: _rows(value[table], kind, f"{where}{table}") for table in tables(kind)}
+    if kind == "nasbench201" and all(len(row) == 1 for row in allowed["cell"]):
+        raise ValueError(f"{where}a single cell is left to search; name at least two operations")
+    return allowed
 
 
 def _rows(value: object, kind: str, where: str) -> list[list[str]]:
@@ -74,6 +77,6 @@ def _rows(value: object, kind: str, where: str) -> list[list[str]]:
 
 
 def masks(allowed: Mapping[str, list[list[str]]], kind: str) -> dict[str, Tensor]:
-    """(edges, operations) for each table: 0 for an allowed operation, else `_SHUT`."""
-    return {table: torch.tensor([[0.0 if name in row else _SHUT for name in operations(kind)]
-                                 for row in rows]) for table, rows in allowed.items()}
+    """(edges, operations) bool for each table: True for an allowed operation."""
+    return {table: torch.tensor([[name in row for name in operations(kind)] for row in rows])
+            for table, rows in allowed.items()}

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from search.spaces.paths import Path, paths
-from search.strategies.evolution import MutableSpace
-from search.strategies.sampled import CandidateEvaluator, SampleSettings, SampleStrategy, Trial
+from search.strategies.sampled import CandidateEvaluator, InitialSettings, SampleStrategy, Trial
+from search.strategies.warm_start import MutableSpace
 from zoo.genotypes.serialization import Genotype
 
 
 @dataclass(frozen=True)
-class BananasSettings(SampleSettings):
+class BananasSettings(InitialSettings):
     """Settings of BANANAS.  Raises ValueError for a value out of range."""
 
     initial: int = 10  # random cells before the first prediction
@@ -28,16 +28,6 @@ class BananasSettings(SampleSettings):
     mutations: int = 20  # per parent, scored by the forest
     samples: int = 100  # random cells, also scored by the forest
     trees: int = 50  # of the forest
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.initial > self.candidates:
-            raise ValueError(f"{self.candidates} candidates are fewer than the {self.initial} "
-                             "initial cells; raise --candidates, or lower --set initial=N")
-
-    @property
-    def fewest(self) -> int:
-        return self.initial
 
 
 #: `paper`: 10 random cells, then batches of 10, 150 in all.

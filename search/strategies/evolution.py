@@ -8,17 +8,16 @@ numbers, so that a search is reproducible from its seed.
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from search.strategies.sampled import (
     CandidateEvaluator,
     SampleSettings,
-    SampleSpace,
     SampleStrategy,
     Trial,
 )
+from search.strategies.warm_start import MutableSpace
 from zoo.genotypes.serialization import Genotype
 
 
@@ -50,14 +49,6 @@ PRESETS = {"quick": EvolutionSettings(candidates=32, wave=4, population=12, samp
            "paper": EvolutionSettings(candidates=20000, wave=50, population=100, sample=25)}
 #: On a table: Dong & Yang 2020 (arXiv 2001.00326, section 5).
 TABLE = EvolutionSettings(candidates=100, wave=1, population=10, sample=3)
-
-
-class MutableSpace(SampleSpace, Protocol):
-    """A search space with mutations."""
-
-    def mutate(self, rng: random.Random, genotype: Genotype) -> Genotype:
-        """`genotype` with one random change."""
-        ...
 
 
 class Evolution(SampleStrategy):

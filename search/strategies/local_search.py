@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from search.strategies.sampled import (
     CandidateEvaluator,
-    SampleSettings,
+    InitialSettings,
     SampleSpace,
     SampleStrategy,
     Trial,
@@ -22,21 +22,11 @@ _TRIES = 100  # to sample an untried cell
 
 
 @dataclass(frozen=True)
-class LocalSearchSettings(SampleSettings):
+class LocalSearchSettings(InitialSettings):
     """Settings of local search.  Raises ValueError for a value out of range."""
 
     initial: int = 1  # random cells; the search starts at the best of them
     greedy: bool = True  # move to the first better neighbor instead of the best one
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.initial > self.candidates:
-            raise ValueError(f"{self.candidates} candidates are fewer than the {self.initial} "
-                             "initial cells; raise --candidates, or lower --set initial=N")
-
-    @property
-    def fewest(self) -> int:
-        return self.initial
 
 
 #: `paper`: tries all neighbors and moves to the best.
@@ -85,26 +75,26 @@ class LocalSearch(SampleStrategy):
 
     def learn(self, candidates: list[Trial]) -> None:
         """Move to a better neighbor, or restart at a random cell if no neighbor is better."""
-        for candidate in candidates:
-            self.tried.setdefault(candidate.genotype, candidate)
+        starts = len(self.tried) < self.settings.initial
+        # A random cell may repeat; only its first trial counts.
+        candidates = [self.tried.setdefault(c.genotype, c) for c in candidates]
         if len(self.tried) < self.settings.initial:
             return
         if self.current is None:
             # Start at the best of the initial cells; restart at the best of this wave.
-            starts = any(c.number < self.settings.initial for c in candidates)
             self._move(_best(list(self.tried.values()) if starts else candidates))
             return
-        better = [c for c in candidates if c.result.score > self.current.result.score]
-        if better and (self.settings.greedy or not self.waiting):
-            self._move(_best(better))
-        elif not self.waiting:
+        best = _best([self.current, *candidates])
+        if self.settings.greedy and best is not self.current:
+            self._move(best)
+        elif not self.waiting:  # the best of all neighbors, most of them from earlier waves
             known = [self.tried[each] for each in self.space.neighbors(self.current.genotype)
                      if each in self.tried]
-            highest = _best([self.current, *known])
-            if highest is self.current:
+            best = _best([best, *known])
+            if best is self.current:
                 self.current = None
             else:
-                self._move(highest)
+                self._move(best)
 
     def _move(self, trial: Trial) -> None:
         """Make `trial` the current cell, after climbing over its better tried neighbors."""

@@ -96,7 +96,7 @@ class PDarts(Darts):
             with torch.no_grad():
                 kept = strongest(self.mixing(), self.settings.kept_operations[stage - 1])
             self._enter(stage, number)
-            self.network.allowed = kept
+            self.network.restrict(kept)
         return super().epoch(number, report)
 
     def _enter(self, stage: int, number: int) -> None:
@@ -151,9 +151,12 @@ class PDarts(Darts):
 
 
 def strongest(mixing: Mixing, count: int) -> Mixing:
-    """Boolean tables that mark the `count` strongest operations of each edge."""
+    """Boolean tables that mark the `count` strongest operations of each edge; a single one is not
+    `none` in a space whose genotypes exclude it."""
+    excluded = int(count == 1 and kind_of(mixing) != "nasbench201")  # `none` is the first column
     marked = {}
     for name, table in mixing.items():
+        table = torch.cat([torch.zeros_like(table[:, :excluded]), table[:, excluded:]], dim=1)
         best = table.topk(min(count, table.shape[1]), dim=-1).indices
         kept = torch.zeros_like(table, dtype=torch.bool).scatter(-1, best, True)
         marked[name] = kept & (table > 0)

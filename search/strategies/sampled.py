@@ -15,11 +15,11 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from search.candidates.base import Candidate, Result
+from search.candidates.base import Candidate, Result, Scorer
 from search.progress import Report, silent
 from search.spaces.discretize import operation_counts
 from search.strategies.base import Strategy
-from search.strategies.warm_start import MutableSpace, ScoringEvaluator, best_scoring
+from search.strategies.warm_start import MutableSpace, best_scoring
 from zoo.genotypes.serialization import Genotype, from_dict, to_dict
 from zoo.recipes.base import Settings
 from zoo.scores import chosen
@@ -73,6 +73,24 @@ class SampleSettings(Settings):
 
 
 @dataclass(frozen=True)
+class InitialSettings(SampleSettings):
+    """Settings of a strategy that starts from random cells.  Raises ValueError for a value out of
+    range."""
+
+    initial: int  # random cells
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.initial > self.candidates:
+            raise ValueError(f"{self.candidates} candidates are fewer than the {self.initial} "
+                             "initial cells; raise --candidates, or lower --set initial=N")
+
+    @property
+    def fewest(self) -> int:
+        return self.initial
+
+
+@dataclass(frozen=True)
 class Trial:
     """An evaluated cell; `parent` is the number of the candidate it was mutated from."""
 
@@ -106,12 +124,17 @@ class CandidateEvaluator(Protocol):
     (`search.tables.evaluator.TableEvaluator`).
 
     `unit` ("images", "tokens" or "cells") is the unit of the `cost` of one candidate; `measure`
-    ("valid_accuracy", "valid_perplexity" or a column) is the metric of its results.
+    ("valid_accuracy", "valid_perplexity" or "figure") is the metric of its results.
     """
 
     unit: str
     measure: str
     cost: int
+
+    @property
+    def scorer(self) -> Scorer | None:
+        """Scores candidates without training them, None if they are not image networks."""
+        ...
 
     def evaluate(self, tasks: list[Candidate], report: Report) -> list[Result]:
         """The results of `tasks`, in order."""
@@ -136,7 +159,7 @@ class SampleStrategy(Strategy):
         if budget is not None:
             settings = settings.within(budget, evaluator.cost, self.unit)
         self.settings = settings
-        if settings.warm_start != "none" and not getattr(evaluator, "scorable", False):
+        if settings.warm_start != "none" and evaluator.scorer is None:
             raise ValueError("a training-free start scores image networks only; leave --warm-start "
                              "out")
         self.warm: list[Genotype] = []  # untried cells of a warm start
@@ -164,11 +187,11 @@ class SampleStrategy(Strategy):
 
     def wave(self, number: int, report: Report = silent) -> list[Trial]:
         """Propose wave `number` (from 1), train it and learn from it; return its candidates."""
-        if number == 1 and self.settings.warm_start != "none":
-            settings = self.settings
+        settings = self.settings
+        if number == 1 and settings.warm_start != "none" and self.evaluator.scorer:
             self.warm = best_scoring(
-                cast("MutableSpace", self.space), cast("ScoringEvaluator", self.evaluator),
-                settings.score_names, settings.scored, settings.warm_cells, self.seed, report)
+                cast("MutableSpace", self.space), self.evaluator.scorer, settings.score_names,
+                settings.scored, settings.warm_cells, self.seed, report)
         first = (number - 1) * self.settings.wave
         numbers = range(first, min(first + self.settings.wave, self.settings.candidates))
         proposals = self.propose(numbers)

@@ -8,23 +8,16 @@ scores are combined by summing ranks.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
+from search.candidates.base import Scorer
 from search.progress import Report, silent
 from zoo.genotypes.serialization import Genotype
 
 SAMPLE = 5  # size of the tournament that selects a parent
-
-
-class ScoringEvaluator(Protocol):
-    """Scores candidates without training them, as `search.candidates.workers.Evaluator` does."""
-
-    def scores(self, genotype: Genotype, names: Sequence[str], seed: int) -> Mapping[str, float]:
-        """The scores of a candidate's network; higher is better."""
-        ...
 
 
 class MutableSpace(Protocol):
@@ -39,7 +32,7 @@ class MutableSpace(Protocol):
         ...
 
 
-def best_scoring(space: MutableSpace, evaluator: ScoringEvaluator, names: Sequence[str],
+def best_scoring(space: MutableSpace, scorer: Scorer, names: Sequence[str],
                  scored: int, count: int, seed: int, report: Report = silent) -> list[Genotype]:
     """Score `scored` cells and return the `count` distinct ones with the highest rank sums, best
     first; fewer if fewer are found.
@@ -61,7 +54,7 @@ def best_scoring(space: MutableSpace, evaluator: ScoringEvaluator, names: Sequen
             drawn = rng.choices(range(len(ranks)), k=SAMPLE)
             cell = space.mutate(rng, cells[first + max(drawn, key=lambda n: ranks[n])])
         if cell not in known:
-            scores = evaluator.scores(cell, names, seed)
+            scores = scorer.scores(cell, names, seed)
             known[cell] = [scores[name] for name in names]
         cells.append(cell)
         values.append(known[cell])

@@ -52,10 +52,9 @@ class Alphas(nn.Module, ABC):
         return self
 
     def restrict(self, masks: Mixing) -> None:
-        """Allow only the operations whose entry in `masks` is 0, see
+        """Allow only the operations whose entry in `masks` is True, see
         `search.spaces.allowed.masks`."""
-        self.allowed = {name: (mask == 0).to(self.alphas[name].device)
-                        for name, mask in masks.items()}
+        self.allowed = {name: mask.to(self.alphas[name].device) for name, mask in masks.items()}
 
     def masked_alphas(self) -> Mixing:
         """The alphas, with `FORBIDDEN` for operations that are not allowed."""

@@ -13,13 +13,14 @@ from zoo.genotypes.serialization import Genotype
 
 @dataclass(frozen=True)
 class TableEvaluator:
-    """Look candidates up in `figures`, the column `measure`; each lookup costs one cell, even of a
+    """Look candidates up in `figures`, higher is better; each lookup costs one cell, even of a
     repeated candidate."""
 
     figures: Mapping[Genotype, float]
-    measure: str
+    measure: ClassVar[str] = "figure"  # whatever the name of its column
     unit: ClassVar[str] = "cells"
     cost: ClassVar[int] = 1
+    scorer: ClassVar[None] = None
 
     def evaluate(self, tasks: list[Candidate], report: Report = silent) -> list[Result]:
         """The figures of `tasks`, in order."""

@@ -34,7 +34,8 @@ class Limit:
         return cls(match[1], match[2], value)
 
     def __str__(self) -> str:
-        return f"{self.column}{self.sign}{self.value:g}"
+        # `read` parses it to the same number: a resumed run has only this text.
+        return f"{self.column}{self.sign}{repr(self.value).removesuffix('.0')}"
 
     def met_by(self, figure: float) -> bool:
         """Whether a figure is within the limit; NaN is not."""

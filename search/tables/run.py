@@ -115,7 +115,7 @@ def _strategy(config: TableConfig, truth: Truth, strategy: str, seed: int) -> Sa
     settings = (table_settings(strategy).changed(config.settings) if strategy == config.strategy
                 else table_settings(strategy).changed({"candidates": config.budget}))
     built = table_entry(strategy).load()(
-        truth.space, TableEvaluator(truth.looked, config.look_at), settings, seed)
+        truth.space, TableEvaluator(truth.looked), settings, seed)
     assert isinstance(built, SampleStrategy)  # every strategy with table settings is one
     return built
 

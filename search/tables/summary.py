@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from search.reporting import significance
 from search.tables.config import TableConfig
 from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.truth import Truth
-
-_CONFIDENCE = 0.95
 
 
 def summarize(folder: Path, config: TableConfig, truth: Truth) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def of_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     `judged_by`; mean regret, number of seeds that found the best cell of the table, and mean number
     of distinct cells."""
     judged = [row["judged_by"] for row in rows]
-    return {"mean": statistics.fmean(judged), **_spread(judged),
+    return {"mean": statistics.fmean(judged), **_plain(*significance.spread(judged)),
             "regret": statistics.fmean(row["regret"] for row in rows),
             "found_the_best": sum(row["regret"] <= 0 for row in rows),
             "cells": statistics.fmean(row["cells"] for row in rows)}
@@ -50,23 +49,14 @@ def of_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def paired(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The mean difference of two searches with the same seeds, its 95 % interval, and the p-value
     of the two-sided signed-rank test (Wilcoxon 1945)."""
-    differences = [row["judged_by"] - other["judged_by"] for row, other in zip(rows, others)]
-    p = 1.0
-    if any(differences):
-        _, p = map(float, tuple(stats.wilcoxon(differences))[:2])
-    return {"difference": statistics.fmean(differences), **_spread(differences), "p": p,
-            "better": sum(each > 0 for each in differences),
-            "worse": sum(each < 0 for each in differences)}
+    found = significance.paired(*([row["judged_by"] for row in each] for each in (rows, others)))
+    return {"difference": found.mean, **_plain(found.deviation, found.interval), "p": found.p,
+            "better": found.larger, "worse": found.smaller}
 
 
-def _spread(values: Sequence[float]) -> dict[str, Any]:
-    """Sample standard deviation and Student's t interval of the mean; None for one value."""
-    if len(values) < 2:
-        return {"deviation": None, "interval": None}
-    mean, deviation = statistics.fmean(values), statistics.stdev(values)
-    half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1)) * deviation / math.sqrt(
-        len(values))
-    return {"deviation": deviation, "interval": [mean - half, mean + half]}
+def _plain(deviation: float | None, interval: tuple[float, float] | None) -> dict[str, Any]:
+    """As in JSON."""
+    return {"deviation": deviation, "interval": None if interval is None else list(interval)}
 
 
 def curve(rows: Sequence[dict[str, Any]], looks: int) -> tuple[np.ndarray, np.ndarray]:
@@ -78,5 +68,5 @@ def curve(rows: Sequence[dict[str, Any]], looks: int) -> tuple[np.ndarray, np.nd
             line[int(at) - 1:] = judged
     if len(rows) < 2:
         return values.mean(0), np.zeros(looks)
-    wide = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(rows) - 1)) / math.sqrt(len(rows))
+    wide = float(stats.t.ppf((1 + significance.CONFIDENCE) / 2, len(rows) - 1)) / math.sqrt(len(rows))
     return values.mean(0), wide * values.std(0, ddof=1)

@@ -117,7 +117,7 @@ def _why_unreadable(file: Path) -> str:
     if start[4:8] == b"ftyp" and _BRANDS.get(start[8:12], ".") not in (".", *suffixes()):
         return (f"is a {_BRANDS[start[8:12]][1:].upper()} picture, which the installed Pillow does "
                 "not read; save it as JPEG or PNG, or remove it")
-    if re.match(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<svg", start, re.DOTALL):
+    if re.match(rb"\s*(<\?xml[^>]*>\s*)?(<!--((?!-->).)*-->\s*)*<svg", start, re.DOTALL):
         return "is an SVG drawing, which has no pixels; save it as PNG, or remove it"
     if left := left_by_download(start):
         return f"{left}, or remove it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard, cast
 
@@ -81,6 +81,20 @@ def edge_text(cell: Cell) -> list[Edge] | list[list[Edge]]:
     if all(len(edges) == 2 for edges in cell.nodes):
         return list(cell.edges)
     return [list(edges) for edges in cell.nodes]
+
+
+def on_paths(edges: Sequence[tuple[int, int, str]], output: int
+             ) -> tuple[tuple[int, int, str], ...]:
+    """Those of the edges (source, target, operation), ordered by target, that lie on a path from
+    node 0 to node `output`."""
+    fed, used = {0}, {output}
+    for source, target, _ in edges:
+        if source in fed:
+            fed.add(target)
+    for source, target, _ in reversed(edges):
+        if target in used:
+            used.add(source)
+    return tuple(edge for edge in edges if edge[0] in fed and edge[1] in used)
 
 
 def validate(cell: object, where: str, operations: Iterable[str], first_node: int) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, cast
 
-from zoo.genotypes.cell import Cell, GenotypeError, is_operation
+from zoo.genotypes.cell import Cell, GenotypeError, is_operation, on_paths
 from zoo.messages.spelling import choices
 
 #: The operations of level 1.  A convolution outputs C channels, the width of the cell; all others
@@ -166,15 +166,7 @@ class HierarchicalGenotype:
             for number, motif in enumerate(motifs, start=1):
                 edges = [(source, target, name) for target, node in enumerate(motif.nodes, start=1)
                          for source, name in enumerate(node) if name not in dead]
-                reached, used = {0}, {len(motif) - 1}
-                for source, target, _ in edges:
-                    if source in reached:
-                        reached.add(target)
-                for source, target, _ in reversed(edges):
-                    if target in used:
-                        used.add(source)
-                found[level, number] = tuple(edge for edge in edges
-                                             if edge[0] in reached and edge[1] in used)
+                found[level, number] = on_paths(edges, len(motif) - 1)
         return found
 
     def used(self) -> set[tuple[int, int]]:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from zoo.genotypes.cell import Cell, GenotypeError, validate
+from zoo.genotypes.cell import Cell, GenotypeError, on_paths, validate
 
 #: The operations of an edge (C channels in, C channels out, stride 1).
 NASBENCH201_OPERATIONS = {
@@ -106,14 +106,7 @@ class NasBench201Genotype:
         """
         present = [(source, target, operation) for target, edges in enumerate(self.cell.nodes, 1)
                    for operation, source in edges if operation != "none"]
-        fed, used = {0}, {len(self.cell.nodes)}
-        for source, target, _ in present:
-            if source in fed:
-                fed.add(target)
-        for source, target, _ in reversed(present):
-            if target in used:
-                used.add(source)
-        return tuple(edge for edge in present if edge[0] in fed and edge[1] in used)
+        return on_paths(present, len(self.cell.nodes))
 
     def __str__(self) -> str:
         return "+".join("|" + "".join(f"{operation}~{source}|" for operation, source in edges)

@@ -36,6 +36,16 @@ class DropPath(nn.Module):
         return x / keep * mask
 
 
+class DropPathNetwork(nn.Module):
+    """A network whose cells have drop-path."""
+
+    def set_drop_path(self, probability: float) -> None:
+        """Set the drop-path probability, 0 to 1, of every cell."""
+        for module in self.modules():
+            if isinstance(module, DropPath):
+                module.probability = probability
+
+
 def output_nodes(genotype: CellGenotype) -> tuple[int, ...]:
     """The concat of a convolutional cell without nodes that have no edges (FairDARTS)."""
     return tuple(n for n in genotype.concat if n < 2 or genotype.nodes[n - 2])
@@ -126,7 +136,7 @@ class AuxiliaryHead(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
-class _Network(nn.Module):
+class _Network(DropPathNetwork):
     """Cells and classifier; subclasses add the stem (`_build_stem`, `_stem`).
 
     Returns logits (N, num_classes); in training mode with `auxiliary`,
@@ -174,12 +184,6 @@ class _Network(nn.Module):
     def _stem(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The two inputs of the first cell."""
         raise NotImplementedError
-
-    def set_drop_path(self, probability: float) -> None:
-        """Set the drop-path probability, 0 to 1, of every cell."""
-        for module in self.modules():
-            if isinstance(module, DropPath):
-                module.probability = probability
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """(N, in_channels, H, W) normalized images -> logits as described for the class."""

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.genotypes.hierarchical import HierarchicalGenotype
-from zoo.models.conv import AuxiliaryHead, DropPath
+from zoo.models.conv import AuxiliaryHead, DropPath, DropPathNetwork
 from zoo.models.operations import Identity, Pool
 
 #: The defaults of `zoo.create_model`: the paper's large model.
@@ -110,7 +110,7 @@ def _concatenated(terms: list[Tensor]) -> Tensor:
     return torch.cat(terms, dim=1) if len(terms) > 1 else terms[0]
 
 
-class HierarchicalNetwork(nn.Module):
+class HierarchicalNetwork(DropPathNetwork):
     """`layers` cells for small images, with the interface of `zoo.models.conv.CifarNetwork`.
 
     The auxiliary head reads the output of the second reduction.
@@ -146,12 +146,6 @@ class HierarchicalNetwork(nn.Module):
         self.global_pooling = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(c_in, num_classes)
         self.set_drop_path(drop_path)
-
-    def set_drop_path(self, probability: float) -> None:
-        """Set the drop-path probability, 0 to 1, of every motif."""
-        for module in self.modules():
-            if isinstance(module, DropPath):
-                module.probability = probability
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """(N, in_channels, H, W) normalized images -> logits (N, num_classes); in training mode

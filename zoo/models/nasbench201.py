@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS, NasBench201Genotype
-from zoo.models.conv import AuxiliaryHead, DropPath
+from zoo.models.conv import AuxiliaryHead, DropPath, DropPathNetwork
 from zoo.models.operations import Identity, Pool, ReLUConvBN, Zero
 
 #: The published size: three stages of five cells.
@@ -77,7 +77,7 @@ class ResidualBlock(nn.Module):
         return self.downsample(x) + self.conv_b(self.conv_a(x))
 
 
-class NasBench201Network(nn.Module):
+class NasBench201Network(DropPathNetwork):
     """`layers` cells in three stages for small images, with the interface of
     `zoo.models.conv.CifarNetwork`.
 
@@ -112,12 +112,6 @@ class NasBench201Network(nn.Module):
         self.global_pooling = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(channels, num_classes)
         self.set_drop_path(drop_path)
-
-    def set_drop_path(self, probability: float) -> None:
-        """Set the drop-path probability, 0 to 1, of every cell."""
-        for module in self.modules():
-            if isinstance(module, DropPath):
-                module.probability = probability
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Normalized images (N, in_channels, H, W) -> logits (N, num_classes); in training mode

@@ -7,6 +7,8 @@ to 100 classes.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -17,10 +19,11 @@ SMALL = 1e-5  # k
 
 
 def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> float:
-    """Sum of |e|; a class with a single image in the batch adds almost nothing."""
+    """Sum of |e|; a class with a single image in the batch adds almost nothing.  -inf if the
+    gradient of an image is constant, which has no correlation."""
     gradients = input_gradients(network, batch).double()
     total = 0.0
     for label in batch.labels.unique():
         correlation = torch.corrcoef(gradients[batch.labels == label]).abs()
         total += (correlation + SMALL).log().sum().abs().item()
-    return total
+    return total if math.isfinite(total) else -math.inf

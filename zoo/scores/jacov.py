@@ -6,6 +6,8 @@ correlation matrix of the N images' gradients, -sum_i (log(v_i + k) + 1 / (v_i +
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -16,7 +18,11 @@ SMALL = 1e-5  # k
 
 
 def measure(network: nn.Module, batch: Batch, generator: torch.Generator) -> float:
-    """The score, higher for less correlated gradients; needs at least two images."""
-    values = torch.linalg.eigvalsh(torch.corrcoef(input_gradients(network, batch).double()))
+    """The score, higher for less correlated gradients; needs at least two images.  -inf if the
+    gradient of an image is constant, which has no correlation."""
+    correlation = torch.corrcoef(input_gradients(network, batch).double())
+    if not correlation.isfinite().all():
+        return -math.inf
+    values = torch.linalg.eigvalsh(correlation)
     values = values.clamp(min=0) + SMALL
     return -(values.log() + 1 / values).sum().item()

@@ -61,7 +61,8 @@ def in_memory_order(x: Tensor) -> Tensor:
 
 
 def input_gradients(network: nn.Module, batch: Batch) -> Tensor:
-    """The gradient of the sum of each image's logits with respect to its pixels, (N, C * H * W)."""
+    """The gradient of the sum of each image's logits with respect to its pixels, (N, C * H * W);
+    zero for a network that ignores its input."""
     images = batch.images.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(network(images).sum(), images)
+    (gradient,) = gradients(network(images).sum(), [images])
     return gradient.flatten(1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,11 @@ def score_cells(genotypes: Sequence[Genotype], setting: Setting, names: Iterable
     report(len(done), len(genotypes))
     for genotype in genotypes[len(done):]:
         scores = score_cell(genotype, setting, names)
-        done.append(scores)
+        line = {"values": {name: finite(value) for name, value in scores.values.items()},
+                "seconds": {name: round(value, 4) for name, value in scores.seconds.items()}}
         if kept:
-            append_line(kept, {
-                "values": {name: finite(value) for name, value in scores.values.items()},
-                "seconds": {name: round(value, 4) for name, value in scores.seconds.items()}})
+            append_line(kept, line)
+        done.append(_scores(line, names))  # as a resumed run reads it
         report(len(done), len(genotypes))
     return done
 
@@ -58,9 +59,7 @@ def _read(path: Path, head: dict[str, Any], most: int) -> list[CellScores]:
     lines = [line for line in lines if line.endswith(b"\n")]  # a kill may truncate the last
     try:
         first, *rows = [json.loads(line) for line in lines]
-        done = [CellScores({name: _number(row["values"][name]) for name in head["scores"]},
-                           {name: float(row["seconds"][name]) for name in head["scores"]})
-                for row in rows] if first == head else None
+        done = [_scores(row, head["scores"]) for row in rows] if first == head else None
     except (ValueError, KeyError, TypeError):
         raise ScoresFileError(f"{path} is damaged or not a file of scores; choose another one with "
                               "-o") from None
@@ -71,6 +70,9 @@ def _read(path: Path, head: dict[str, Any], most: int) -> list[CellScores]:
     return done[:most]
 
 
-def _number(value: Any) -> float:
-    """The inverse of `finite`; an undefined score ranks lowest."""
-    return float("-inf") if value is None else float(value)
+def _scores(row: dict[str, Any], names: Iterable[str]) -> CellScores:
+    """The scores in a row of the file; an undefined one ranks lowest."""
+    values = {name: row["values"][name] for name in names}
+    return CellScores({name: -math.inf if value is None else float(value)
+                       for name, value in values.items()},
+                      {name: float(row["seconds"][name]) for name in names})

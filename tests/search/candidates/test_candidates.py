@@ -209,7 +209,6 @@ class Trouble:
     unit: ClassVar[str] = "images"
     measure: ClassVar[str] = "valid_accuracy"
     cost: ClassVar[int] = 1
-    scorable: ClassVar[bool] = False
 
     def train(self, task, folder):
         folder.mkdir(parents=True, exist_ok=True)

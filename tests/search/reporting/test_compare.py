@@ -95,6 +95,21 @@ def test_candidates_trained_otherwise_are_told_apart(tmp_path):
     assert [run.seed for run in short.runs] == [0, 1] and runs[0].epochs == 12
 
 
+def test_searches_of_restricted_spaces_are_told_apart(tmp_path):
+    def run(number, operations):
+        return change(read_run(darts_run(tmp_path / str(number), seed=number)),
+                      operations=operations)
+
+    few, mixed = [["none", "skip_connect"]] * 14, [["skip_connect"], *[["none"]] * 13]
+    found = compare([run(0, None), run(1, {"normal": few, "reduce": few}), run(2, None),
+                     run(3, {"normal": few, "reduce": mixed})])
+    assert [len(group.runs) for group in found.groups] == [2, 1, 1]
+    everything, same, per_edge = (group.label for group in found.groups)
+    assert everything == "darts order 2 (operations all)"
+    assert same == "darts order 2 (operations none skip_connect)"
+    assert per_edge.startswith("darts order 2 (operations per edge ")
+
+
 def test_incomparable_runs_are_refused(runs, tmp_path):
     text = read_run(recurrent_run(tmp_path / "text"))
     with pytest.raises(CompareError, match="searched the space conv, .*text recurrent; compare"):

@@ -28,11 +28,11 @@ from zoo.genotypes.serialization import from_dict
 class Toy:
     """An evaluator that scores a network by the share of its edges with the `favorite`."""
 
-    unit, cost, scorable = "images", 10, True
+    unit, cost = "images", 10
 
     def __init__(self, favorite="sep_conv_3x3", measure="valid_accuracy", diverging=()):
         self.favorite, self.measure, self.diverging = favorite, measure, diverging
-        self.tasks = []
+        self.tasks, self.scorer = [], self
 
     def evaluate(self, tasks, report=None):
         self.tasks += tasks
@@ -326,6 +326,58 @@ def test_local_search_moves_only_to_better_neighbors_and_restarts_at_an_optimum(
     assert all(around[each] <= best.result.score for each in space.neighbors(best.genotype))
 
 
+class Noisy(Toy):
+    """An evaluator whose figures depend on the seed of the training only."""
+
+    def value(self, task):
+        return random.Random(task.seed).random()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_steepest_local_search_moves_to_the_best_of_all_neighbors(seed):
+    space = NasBench201Space(nodes=2)  # 12 neighbors, three waves
+    strategy = LocalSearch(space, Noisy(), LocalSearchSettings(100, 4, greedy=False), seed)
+    moves = 0
+    for number in range(1, strategy.epochs + 1):
+        before = strategy.current
+        strategy.wave(number)
+        if before and strategy.current and strategy.current is not before:
+            moves += 1
+            around = [strategy.tried[each] for each in space.neighbors(before.genotype)]
+            assert strategy.current.result.score >= max(each.result.score for each in around)
+    assert moves
+
+
+class Ring:
+    """Sixteen cells with two neighbors each, so that a search restarts often."""
+
+    def __init__(self):
+        space, draw = NasBench201Space(), random.Random(0)
+        self.cells = [space.sample(draw) for _ in range(16)]
+
+    def sample(self, rng):
+        return rng.choice(self.cells)
+
+    def neighbors(self, genotype):
+        place = self.cells.index(genotype)
+        return [self.cells[place - 1], self.cells[(place + 1) % len(self.cells)]]
+
+
+@pytest.mark.parametrize("greedy", [True, False])
+@pytest.mark.parametrize("seed", [0, 16, 26, 43])  # from 16 on, a repeated cell scores higher
+def test_a_local_search_resumes_where_random_cells_repeat(seed, greedy):
+    def make():
+        return LocalSearch(Ring(), Noisy(), LocalSearchSettings(32, 4, greedy=greedy), seed)
+
+    whole, resumed = make(), make()
+    for number in range(1, whole.epochs + 1):
+        whole.epoch(number)
+        resumed.epoch(number)
+        state, resumed = resumed.state_dict(), make()
+        resumed.load_state_dict(state)
+        assert resumed.state_dict() == whole.state_dict()
+
+
 def test_bananas_tries_no_cell_twice_and_prefers_good_cells():
     toy = Toy("nor_conv_3x3")
     strategy = Bananas(NasBench201Space(), toy, BananasSettings(60, 5, initial=20, trees=10), 0)
@@ -443,6 +495,6 @@ def test_invalid_settings_of_a_warm_start():
     with pytest.raises(ValueError, match="warm_start must be training-free"):
         TrainingFreeSettings(4, 4, warm_start="none")
     toy = Toy()
-    toy.scorable = False
+    toy.scorer = None
     with pytest.raises(ValueError, match="scores image networks only; leave --warm-start"):
         Random(ConvSpace(), toy, SampleSettings(4, 4, warm_start="training-free"))

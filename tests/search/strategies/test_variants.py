@@ -45,8 +45,9 @@ def test_operations_that_are_not_allowed_have_weight_0_and_no_gradient(make):
     assert all(torch.equal(plain[name], table.softmax(-1))
                for name, table in network.alphas.items())
     name, table = next(iter(network.alphas.items()))
-    masks = {other: torch.zeros_like(alphas) for other, alphas in network.alphas.items()}
-    masks[name][1, [0, 2]] = masks[name][2] = -1.0  # edge 2 has no operation at all
+    masks = {other: torch.ones_like(alphas, dtype=torch.bool)
+             for other, alphas in network.alphas.items()}
+    masks[name][1, [0, 2]] = masks[name][2] = False  # edge 2 has no operation at all
     network.restrict(masks)
     mixing = network.mixing()[name]
     left = [column for column in range(table.shape[1]) if column not in (0, 2)]
@@ -226,6 +227,12 @@ def test_the_strongest_operations_of_the_allowed():
     table = torch.tensor([[0.1, 0.5, 0.4, 0.0], [0.0, 0.0, 1.0, 0.0]])
     assert strongest({"cell": table}, 2)["cell"].tolist() == [
         [False, True, True, False], [False, False, True, False]]
+
+
+@pytest.mark.parametrize("table, first", [("normal", [0, 1, 0]), ("cell", [1, 0, 0])])
+def test_a_single_operation_is_one_that_a_genotype_may_have(table, first):
+    kept = strongest({table: torch.tensor([[0.6, 0.3, 0.1]])}, 1)[table]
+    assert kept.tolist() == [[bool(each) for each in first]]
 
 
 def test_the_weakest_skip_connections_go_first():

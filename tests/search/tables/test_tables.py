@@ -10,6 +10,7 @@ import statistics
 import numpy as np
 import pytest
 from scipy import stats
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import zoo
@@ -19,6 +20,7 @@ from search.spaces.space import ConvSpace
 from search.strategies import STRATEGIES
 from search.tables.config import TableOptions, plan
 from search.tables.folder import SUMMARY
+from search.tables.limits import Limit
 from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.run import read_config, run, seed_row, start
 from search.tables.space import NEAREST, TableSpace
@@ -251,6 +253,19 @@ def test_cells_outside_a_limit_are_neither_proposed_nor_the_best(limits, table, 
                for row in read_rows(tmp_path / "run" / SEEDS, config))
 
 
+@pytest.mark.parametrize("number", ["12", "1234567", "-0.1234567890123", "1e30", "2.5e-7"])
+def test_a_stored_limit_is_the_given_one(number):
+    limit = Limit.read(f"judge<={number}")
+    assert limit.value == float(number) and Limit.read(str(limit)) == limit
+
+
+@pytest.mark.parametrize("column", ["valid_perplexity", "valid_accuracy"])
+def test_higher_is_better_whatever_the_name_of_the_column(column, table):
+    (table.parent / "renamed.csv").write_text(table.read_text().replace("look", column))
+    renamed = planned(table.parent / "renamed.csv", look_at=column)
+    assert seed_row(*renamed, "evolution", 0) == seed_row(*planned(table), "evolution", 0)
+
+
 @pytest.mark.parametrize("limit, message", [
     ("judge<=-1", r"no cell of .*whole\.csv meets judge<=-1; the smallest figure is 0"),
     ("judge>=25", "the largest figure is 24"),
@@ -315,6 +330,22 @@ def test_options_that_do_not_go_together_write_nothing(words, message, table, tm
     result = search("run", *words)
     assert result.exit_code != 0 and message in result.output
     assert "Traceback" not in result.output and not (tmp_path / "runs").exists()
+
+
+def test_every_option_of_a_training_is_refused(table):
+    options = [parameter for parameter in get_command(app).commands["run"].params
+               if parameter.name != "help"]
+    refused = []
+    for option in options:
+        value = [] if getattr(option, "is_flag", False) else ["1"]
+        result = search("run", "--table", table, "--look-at", "no such column", option.opts[-1],
+                        *value)
+        assert result.exit_code == 1 and "Traceback" not in result.output
+        if f"{option.opts[0]} does not apply to a search against a table" in result.output:
+            refused.append(option.name)
+    assert {option.name for option in options} - set(refused) == {
+        "table", "strategy", "look_at", "judge_by", "limits", "seed", "seeds", "budget",
+        "assignments", "output"}
 
 
 def test_runs_that_differ_in_an_option_are_not_compared(table, tmp_path):

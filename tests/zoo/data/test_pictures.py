@@ -111,6 +111,14 @@ def test_brightness_is_that_of_pillow():
     assert np.array_equal(brightness(pixels)[..., 0], plain)
 
 
+@pytest.mark.parametrize("end, what", [
+    (b"<svg></svg>", "is an SVG drawing"), (b"<p></p>", "is a web page")])
+def test_a_drawing_may_follow_any_number_of_comments(end, what, tmp_path):
+    (tmp_path / "x.png").write_bytes(b"<!-- a -> b - -->\n" * 1000 + end)
+    with pytest.raises(PictureError, match=f"x.png {what}"):
+        decode(tmp_path / "x.png")
+
+
 def test_files_that_are_not_images(tmp_path):
     (tmp_path / "x.jpg").write_bytes(b"no picture")
     with pytest.raises(PictureError, match="x.jpg is not a readable image .* or remove it"):

@@ -87,6 +87,22 @@ def test_an_interrupted_comparison_resumes(table, tmp_path, monkeypatch):
     assert kept.read_bytes() == b"no scores\n"
 
 
+@pytest.mark.parametrize("undefined", [math.nan, math.inf, -math.inf])
+def test_an_undefined_score_ranks_lowest_before_and_after_an_interruption(
+        undefined, tmp_path, monkeypatch):
+    from zoo.scores import many
+    from zoo.scores.scoring import CellScores, Setting
+
+    found = iter([undefined, 1.0])
+    monkeypatch.setattr(many, "score_cell", lambda genotype, setting, names: CellScores(
+        {"nwot": next(found)}, {"nwot": 0.123456}))
+    cells = [zoo.genotype(name) for name in NAMES[:2]]
+    kept = tmp_path / "scores.jsonl"
+    whole = many.score_cells(cells, Setting(), ["nwot"], kept)
+    assert whole == many.score_cells(cells, Setting(), ["nwot"], kept)
+    assert [one.values["nwot"] for one in whole] == [-math.inf, 1.0]
+
+
 @pytest.mark.parametrize("arguments, message", [
     ([], "name at least one cell, or a table with --against"),
     (["DARTS", "--score", "nwott"], "unknown score 'nwott'; did you mean nwot"),

@@ -233,6 +233,22 @@ def test_a_score_depends_only_on_the_inputs_of_its_entry(name):
                     "labels": [False, False]}[SCORES[name].reads]
 
 
+#: Without a path from its input, behind a pooling of zeros, and a chain of batch-norm biases.
+DEAD = ["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+        "|avg_pool_3x3~0|+|none~0|none~1|+|none~0|none~1|avg_pool_3x3~2|",
+        "|none~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|nor_conv_1x1~2|"]
+
+
+@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("cell", DEAD)
+def test_a_cell_that_ignores_its_input_has_a_score(cell, name):
+    setting = Setting(**SMALL, batch=lambda seed: random_batch(6, (3, 8, 8), 3, seed))
+    found = score_cell(zoo.parse(cell), setting, [name]).values[name]
+    assert not math.isnan(found) and found < math.inf
+    if name in ("jacov", "epe_nas"):  # no gradient to correlate
+        assert found == -math.inf
+
+
 @pytest.mark.parametrize("cell", ["DARTS_V2", "NASNet_A", "FOUND_1"])
 def test_baselines_match_the_cost_module(cell):
     from zoo.models.cost import cost
