@@ -174,10 +174,10 @@ export async function readArtifact<T extends keyof Tasks>(
   return { folder, manifest: manifest as AnyManifest } as Tasks[T];
 }
 
-/** The outputs in the fixture: the logits of a classifier or step, all outputs of other networks. */
+/** The outputs in the fixture: all that the manifest lists; it lists none for a cell, whose fixture has the logits. */
 export function provenOf(artifact: AnyArtifact): readonly Described[] {
   const gives = givesOf(artifact);
-  return artifact.manifest.task === 'tensors' ? gives : gives.filter(({ name }) => name === 'logits');
+  return artifact.manifest.gives?.length ? gives : gives.filter(({ name }) => name === 'logits');
 }
 
 export type AnyArtifact = Tasks[keyof Tasks];
