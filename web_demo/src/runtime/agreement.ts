@@ -53,7 +53,10 @@ export class Judge {
       const { limit, unit } = this.allowed.get(output)!;
       return { ok: difference <= limit, difference: difference / unit, limit: limit / unit, output };
     });
-    return all.reduce((worst, one) => (one.difference / one.limit > worst.difference / worst.limit ? one : worst));
+    const wrong = all.filter(({ ok }) => !ok); // shares may be NaN, which compares as false
+    return (wrong.length > 0 ? wrong : all).reduce((worst, one) =>
+      one.difference / one.limit > worst.difference / worst.limit ? one : worst,
+    );
   }
 }
 
