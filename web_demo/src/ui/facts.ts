@@ -74,7 +74,7 @@ function imageFacts({ metrics = {}, network, input, trained, genotype }: Manifes
   const accuracy = row(
     'Test accuracy',
     measured
-      ? `${percent(metrics.test_accuracy!)} on ${metrics.images ?? ''} test images of ${metrics.data ?? input.data}${remark}`
+      ? `${percent(metrics.test_accuracy!)} on ${metrics.images?.toLocaleString('en') ?? ''} test images of ${metrics.data ?? input.data}${remark}`
       : without,
   );
   const cells = network.layers && network.channels ? `, ${network.layers} cells, ${network.channels} channels` : '';
