@@ -1,6 +1,6 @@
 /** Compares the outputs of a network with those of its reference, within the limits of the manifest. */
 
-import type { AnyManifest } from '../artifact/artifact';
+import type { AnyManifest } from '../artifact/manifest';
 import type { Case, Cases } from '../artifact/cases';
 import { isReal, type Answer, type BackendName, type Described, type Session, type Tensor, type Tensors } from './runtime';
 

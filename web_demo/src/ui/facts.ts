@@ -1,14 +1,8 @@
 /** The metadata of a network, from its manifest. */
 
-import {
-  inside,
-  isImages,
-  isStep,
-  type AnyArtifact,
-  type AnyManifest,
-  type Manifest,
-  type StepManifest,
-} from '../artifact/artifact';
+import { isImages, isStep, type AnyArtifact } from '../artifact/artifact';
+import type { AnyManifest, Manifest, StepManifest } from '../artifact/manifest';
+import { inside } from '../artifact/request';
 import { amount, element, percent, row } from './page';
 import { readsPhotos } from '../image/picture';
 
