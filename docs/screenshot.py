@@ -38,7 +38,8 @@ def main(folder: str) -> None:
         return
     artifacts = find_artifacts([Path(folder)])
     with running(serve(artifacts, port=0)) as server, sync_playwright() as playwright:
-        page = launch(playwright).new_page(viewport={"width": 1280, "height": 900})
+        page = launch(playwright).new_page(viewport={"width": 1280, "height": 900},
+                                           reduced_motion="reduce")
         page.goto(f"{server.url}?backend=wasm")
         page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
         box = page.locator("#pad").bounding_box()

@@ -34,7 +34,8 @@ def main(folder: str) -> None:
     artifacts = find_artifacts([Path(folder)])
     step = read_manifest(Path(folder))["task"] == "language-model-step"
     with running(serve(artifacts, port=0)) as server, sync_playwright() as playwright:
-        page = launch(playwright).new_page(viewport={"width": 1280, "height": 900})
+        page = launch(playwright).new_page(viewport={"width": 1280, "height": 900},
+                                           reduced_motion="reduce")
         page.goto(f"{server.url}?backend=wasm")
         page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
         name = write(page) if step else look(page)

@@ -53,6 +53,37 @@ function compare(graph, inputs, outputs) {
   return { same, walks, leaks: new Set(left.slice(1)).size > 1, after: tf.backend().numDataIds() };
 }
 
+/** Runs a graph of two kernels whose second one fails in the first run and in a replay; like `compare`. */
+function interrupt(graph, outputs) {
+  const recorded = new Recorded(graph);
+  const backend = tf.backend();
+  const make = tf.getBackend() === 'wasm' ? 'makeOutput' : 'makeTensorInfo';
+  const before = backend.numDataIds();
+  const left = [];
+  let failures = 0;
+  for (const fails of [true, false, true, false]) {
+    const given = { x: tf.tensor([1, -2]) };
+    let calls = 0;
+    const makes = backend[make];
+    backend[make] = (...shape) => {
+      if (fails && ++calls === 2) throw new Error('no memory');
+      return makes.apply(backend, shape);
+    };
+    try {
+      tf.dispose(recorded.execute(given, outputs));
+    } catch {
+      failures++;
+    } finally {
+      backend[make] = makes;
+    }
+    tf.dispose(given);
+    left.push(backend.numDataIds());
+  }
+  recorded.dispose();
+  graph.dispose();
+  return { failures, leaks: left.some((count) => count !== before), after: backend.numDataIds() };
+}
+
 const results = {};
 for (const backend of ['cpu', 'wasm']) {
   await tf.setBackend(backend);
@@ -62,6 +93,7 @@ for (const backend of ['cpu', 'wasm']) {
     const inputs = numbers.map((data) => ({ x: { data, shape: [2] } }));
     results[`${backend}: ${name}`] = compare(await model(graph), inputs, graph[1]);
   }
+  results[`${backend}: interrupted`] = interrupt(await model(GRAPHS.sum), ['z']);
   const home = process.argv[2];
   const files = JSON.parse(readFileSync(join(home, 'tfjs/model.json')));
   const load = async () => ({

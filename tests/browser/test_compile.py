@@ -19,6 +19,17 @@ PARALLEL = """
 """
 
 
+# The tenth program fails, once.
+BROKEN = """
+    let made = 0;
+    const { createProgram } = WebGL2RenderingContext.prototype;
+    WebGL2RenderingContext.prototype.createProgram = function () {
+        if (++made === 10) throw new Error('no more programs');
+        return createProgram.call(this);
+    };
+"""
+
+
 def test_all_shaders_are_compiled_before_the_first_run(visit):
     visitor = visit()
     visitor.in_workers(PARALLEL)
@@ -27,3 +38,13 @@ def test_all_shaders_are_compiled_before_the_first_run(visit):
     assert len(asked) > 20 and set(asked) == {2}
     page.locator("#samples button").nth(4).click()
     assert visitor.answer() == "4"
+
+
+def test_a_network_runs_even_if_its_shaders_are_not_all_compiled_ahead(visit):
+    visitor = visit()
+    visitor.in_workers(PARALLEL + BROKEN)
+    page = visitor.ready("webgl")
+    assert len(visitor.in_network("[...self.asked.values()]")) == 9
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4"
+    assert page.inner_text("#parity").startswith("✓") and visitor.complaints == []

@@ -60,6 +60,34 @@ LOSE_WHILE_READ = """
 """
 
 
+def test_a_crashed_worker_is_replaced(visit):
+    visitor = visit()
+    page = visitor.ready("wasm")
+    visitor.in_network("void setTimeout(() => { throw new Error('no memory'); })")
+    assert visitor.failure() == (
+        "TF.js on wasm crashed (Uncaught Error: no memory). Switched to JavaScript; reload the "
+        "page to try WebAssembly again."
+    )
+    page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
+    page.locator("#samples button").nth(4).click()
+    assert visitor.answer() == "4" and visitor.complaints == []
+
+
+def test_a_worker_that_does_not_start_is_replaced(visit):
+    visitor, asked = visit(), []
+    page = visitor.page
+
+    def fail_once(route):
+        asked.append(route)
+        route.fulfill(status=404) if len(asked) == 1 else route.continue_()
+
+    page.route("**/assets/worker-*.js", fail_once)
+    visitor.open("?backend=wasm")
+    assert visitor.failure().startswith(
+        "TF.js on wasm crashed (its worker did not start). Switched to JavaScript")
+    page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
+
+
 @pytest.mark.parametrize("first_run", [True, False])
 def test_a_webgl_context_that_is_lost_in_the_middle_of_a_run_is_replaced(visit, first_run):
     visitor = visit()

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.browser.altered import reseal
 from tests.browser.test_lost import SLOW
-from tests.browser.test_verify import reseal
 from web_demo.artifacts import find_artifacts
 from web_demo.server import running, serve
 

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 import export
 import zoo
+from tests.browser.altered import reseal
 from tests.browser.conftest import WEB_DEMO, Visit
 from tests.browser.test_access import LARGE, PHONE, violations_in
-from tests.browser.test_verify import reseal
 from web_demo.artifacts import find_artifacts
 from web_demo.server import running, serve
 from web_demo.site import build_site

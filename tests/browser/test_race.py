@@ -144,6 +144,24 @@ def test_a_race_can_be_cancelled(open_race):
     assert visitor.answer() == "4"
 
 
+def test_a_race_can_be_cancelled_during_a_check(open_race):
+    """Here no run ever ends, like those of a large network on a slow backend."""
+    visitor = open_race(["tfjs:wasm"])
+    page = visitor.page
+    visitor.in_workers("""addEventListener('message', (event) => {
+        if (event.data.work?.inputs) { event.stopImmediatePropagation(); self.asked = true; }
+    });""")
+    page.click("#race-start")
+    expect(page.locator("#race-cancel")).to_be_focused()
+    for _ in range(600):
+        if any(worker.evaluate("self.asked") for worker in visitor.workers()):
+            break
+        page.wait_for_timeout(50)
+    page.click("#race-cancel")
+    expect(page.locator("#race-panel [role=status]")).to_contain_text("Canceled")
+    only_the_page_runs(visitor)
+
+
 def test_another_model_ends_a_race(open_race):
     visitor = open_race(["tfjs:cpu"])
     page = visitor.page

@@ -43,3 +43,8 @@ def test_a_replay_equals_its_recording(compared, backend, graph, walks):
     found = compared[f"{backend}: {graph}"]
     assert found["same"] and found["walks"] == walks
     assert not found["leaks"] and found["after"] == 0
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
+def test_an_error_in_a_kernel_leaks_nothing(compared, backend):
+    assert compared[f"{backend}: interrupted"] == {"failures": 2, "leaks": False, "after": 0}

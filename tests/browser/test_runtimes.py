@@ -24,14 +24,13 @@ from export.runtimes.base import RUNTIMES
 from export.sources.cell import from_model
 from export.sources.find import find
 from export.sources.options import BuildOptions
+from tests.browser.altered import changed, reseal
 from tests.browser.conftest import unavailable
 from tests.export.converter.graphs import classifier, model, node, weight
 from web_demo.bench import bench
 from web_demo.chromium import RuntimeMissing
 from web_demo.runtimes import RUNTIMES as OF_THE_PAGE
 from web_demo.site import PAGE
-from zoo.artifact import folder as folders
-from zoo.artifact.manifest import Manifest
 from zoo.cli import app
 
 FORMATS = ["onnx", "tflite", "tfjs"]
@@ -168,22 +167,6 @@ def test_zoo_bench_of_a_cell(page_folder):
     heading, row = result.stdout.splitlines()
     assert heading.index("LiteRT.js wasm ms") < heading.index("ONNX Runtime ms")
     assert row.count("x") == 2
-
-
-def changed(artifact: Path, folder: Path, place: int, by: float) -> Path:
-    """A copy with one changed number in its fixture, and a manifest with matching hashes."""
-    shutil.copytree(artifact, folder)
-    path = folder / "fixtures/outputs.bin"
-    values = np.fromfile(path, "<f4")
-    values[place] += by
-    values.tofile(path)
-    reseal(folder)
-    return folder
-
-
-def reseal(folder: Path) -> None:
-    manifest = json.loads((folder / "manifest.json").read_text())
-    folders.finalize(folder, Manifest.model_validate(manifest))
 
 
 #: Import map and copied folders for the code of docs/browser.md, by its import.

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import onnxruntime
 import pytest
+import torch
 from playwright.sync_api import expect
+from torch import nn
 
+from export import Input, export
 from export.pipeline import build
 from export.sources.find import find
 from export.sources.options import BuildOptions
@@ -18,6 +23,7 @@ from web_demo.artifacts import find_artifacts
 from web_demo.runtimes import FORMATS, RUNTIMES
 from web_demo.server import running, serve
 from web_demo.site import build_site
+from web_demo.verify import classify
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +132,39 @@ def test_it_is_accessible(opened):
     page.locator("#skip").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#tensors-title")).to_be_focused()
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    """A classifier that is no cell; its manifest lists logits and probabilities."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
+                            nn.Flatten(), nn.Linear(8, 5)).eval()
+    folder = tmp_path_factory.mktemp("modules") / "letters"
+    images = Input(height=32, width=32, channels=3, mean=[0.5] * 3, std=[0.25] * 3)
+    export(network, FORMATS, folder, input=images, labels=list("abcde"))
+    return folder
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_classifier_of_a_module_is_verified(module, page_folder, runtime):
+    images = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype(np.float32)
+    (found,) = classify(module, images, runtime, ["wasm"])
+    assert found["ok"] and found["error"] is None
+    session = onnxruntime.InferenceSession(str(module / "onnx/model.onnx"))
+    logits = np.asarray(session.run(["logits"], {"pixels": images})[0])
+    assert found["answers"] == logits.argmax(1).tolist()
+
+
+def test_a_classifier_of_a_module_runs_on_the_page(browser, module, page_folder):
+    with running(serve(find_artifacts([module]), port=0, page=page_folder)) as server:
+        visitor = Visit(browser, server.url)
+        page = visitor.ready()
+        page.locator("#samples button").first.click()
+        assert visitor.answer() in set("abcde")
+        assert page.inner_text("#parity").startswith("✓ Same logits as PyTorch")
+        assert visitor.complaints == []
+        visitor.context.close()
 
 
 def test_a_classifier_without_a_cell(visit, artifact):

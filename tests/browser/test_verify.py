@@ -16,6 +16,7 @@ import zoo
 from export.pipeline import build
 from export.sources.find import find
 from export.sources.options import BuildOptions
+from tests.browser.altered import changed, reseal
 from tests.browser.conftest import Visit, unavailable
 from web_demo.artifacts import find_artifacts
 from web_demo.chromium import launch
@@ -23,8 +24,6 @@ from web_demo.node import HERE
 from web_demo.node import verify as verify_in_node
 from web_demo.server import running, serve
 from web_demo.verify import classify, verify
-from zoo.artifact import folder as folders
-from zoo.artifact.manifest import Manifest
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +42,6 @@ def node() -> None:
         unavailable("Node is not installed")
     if not (HERE / "node_modules/@tensorflow/tfjs-converter").is_dir():
         unavailable("the packages of the page are not installed: run make page")
-
-
-def changed(artifact: Path, folder: Path, place: int, by: float) -> Path:
-    """A copy with one changed logit, and a manifest with matching hashes."""
-    shutil.copytree(artifact, folder)
-    path = folder / "fixtures/logits.bin"
-    logits = np.fromfile(path, "<f4")
-    logits[place] += by
-    logits.tofile(path)
-    reseal(folder)
-    return folder
-
-
-def reseal(folder: Path, **changes) -> None:
-    manifest = json.loads((folder / "manifest.json").read_text())
-    folders.finalize(folder, Manifest.model_validate({**manifest, **changes}))
 
 
 def assert_agrees(rows: list[dict], backends: list[str]) -> None:

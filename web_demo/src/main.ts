@@ -9,14 +9,13 @@ import {
   readArtifact,
   readIndex,
   takesOf,
-  referenceOf,
   type AnyArtifact,
-  type AnyManifest,
   type Entry,
 } from './artifact/artifact';
 import { downloadCases } from './artifact/cases';
 import { Failure, sentence } from './artifact/failure';
 import { downloadFiles } from './artifact/files';
+import { referenceOf, type AnyManifest } from './artifact/manifest';
 import { choose, isOpen, keyOf, offersFor, readWish, remember, type Choice, type Offer } from './choice/choice';
 import { showChoice } from './choice/panel';
 import { Classifier } from './image/classifier';

@@ -1,9 +1,9 @@
 /** `verify.html?model=models/NAME/&runtime=litert&backend=wasm`: checks the fixture in one runtime, for `zoo verify`. */
 
-import { provenOf } from './artifact/artifact';
+import { provenOf, takesOf } from './artifact/artifact';
 import { Failure, sentence } from './artifact/failure';
 import { Judge, median, runCases } from './runtime/agreement';
-import type { BackendName } from './runtime/runtime';
+import type { BackendName, Described } from './runtime/runtime';
 import { begin, survey, type Trial } from './runtime/trial';
 
 interface Verification {
@@ -40,16 +40,17 @@ async function verify(model: string, runtime: string, backend: BackendName): Pro
 }
 
 /** Classifies images, in one batch if the session can. */
-function classifier({ session, cases }: Trial): (pixels: string) => Promise<number[]> {
-  const [name, { shape }] = Object.entries(cases.each[0]!.inputs)[0]!;
-  const size = shape.reduce((product, one) => product * one, 1);
+function classifier({ artifact, session }: Trial): (pixels: string) => Promise<number[]> {
+  const [{ name, shape }] = takesOf(artifact) as [Described];
+  const [batch, ...image] = shape as [number | null, ...number[]];
+  const size = image.reduce((product, one) => product * one, 1);
   return async (pixels) => {
     const all = floats(pixels);
-    const at = session.openBatch ? all.length : size;
+    const at = session.openBatch && batch === null ? all.length : size * (batch ?? 1);
     const answers: number[] = [];
     for (let first = 0; first < all.length; first += at) {
       const data = all.slice(first, first + at);
-      const input = { data, shape: [data.length / size, ...shape.slice(1)] };
+      const input = { data, shape: [data.length / size, ...image] };
       const { logits } = (await session.run({ [name]: input }, ['logits'])).outputs;
       const classes = logits!.shape.at(-1)!;
       for (let row = 0; row < logits!.data.length; row += classes) {

@@ -1,6 +1,8 @@
 /** Downloads the files of an artifact with progress, and verifies their SHA-256. */
 
-import { brokenOff, buildCommand, downloadBytes, inside, request, type AnyManifest, type Artifact } from './artifact';
+import type { Artifact } from './artifact';
+import { buildCommand, downloadBytes, type AnyManifest } from './manifest';
+import { brokenOff, inside, request } from './request';
 import { Failure } from './failure';
 
 export interface Progress {

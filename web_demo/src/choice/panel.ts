@@ -1,6 +1,6 @@
 /** The lists of runtimes, and of the backends of the chosen one. */
 
-import { downloadBytes, type AnyManifest } from '../artifact/artifact';
+import { downloadBytes, type AnyManifest } from '../artifact/manifest';
 import { TITLES, type Backend } from '../runtime/backends';
 import { bytes, element, make } from '../ui/page';
 import { choose, isOpen, type Choice, type Offer, type Wish } from './choice';

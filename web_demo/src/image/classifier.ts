@@ -1,6 +1,6 @@
 /** An image classifier: raw pixels in, probabilities out. */
 
-import type { Manifest } from '../artifact/artifact';
+import type { Manifest } from '../artifact/manifest';
 import type { Session } from '../runtime/runtime';
 
 export class Classifier {

@@ -1,6 +1,7 @@
 /** Converts drawings, pictures and camera frames to the raw pixels of a network input. */
 
-import { isShown, type Manifest } from '../artifact/artifact';
+import { isShown } from '../artifact/artifact';
+import type { Manifest } from '../artifact/manifest';
 import { digitPixels, type Stroke } from './digits';
 import { drawStrokes } from './pad';
 import { Failure } from '../artifact/failure';

@@ -65,6 +65,7 @@ async function run(): Promise<void> {
   const { reference, model } = field;
   const course = { reference, model, inputs: inputsOf(field), wanted: Object.keys(reference.cases.together.expected) };
   const onChange = (lane: Lane) => {
+    if (running?.signal !== signal) return; // another network
     if (lane.state === 'loading') status.textContent = `Loading ${titleOf(lane.choice)}…`;
     if (lane.state === 'running' && lane.times.length === 0) status.textContent = `${titleOf(lane.choice)} is ready.`;
     if (lane.times.length === 1) status.textContent = `Timing ${ROUNDS} rounds…`;

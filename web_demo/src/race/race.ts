@@ -68,7 +68,12 @@ export async function race(
       if (signal.aborted) break;
       change(lane, 'loading');
       await attempt(lane, async () => {
-        sessions.set(lane, await prepare(lane, course, signal));
+        const { runtime, backend } = lane.choice;
+        const model = await course.model(runtime.reads, signal);
+        const start = performance.now();
+        const session = await loadInWorker(runtime, model, backend, {}, signal);
+        sessions.set(lane, session);
+        await judge(lane, session, course.reference, performance.now() - start);
         change(lane, 'running');
       });
     }
@@ -88,21 +93,11 @@ export async function race(
   for (const lane of lanes) if (lane.state !== 'failed') change(lane, signal.aborted ? 'stopped' : 'done');
 }
 
-async function prepare(lane: Lane, { reference, model }: Course, signal: AbortSignal): Promise<Session> {
+/** Checks the fixture; `loadMs` is the time that loading took. */
+async function judge(lane: Lane, session: Session, { manifest, cases, proven }: Reference, loadMs: number): Promise<void> {
   const { runtime, backend } = lane.choice;
-  const files = await model(runtime.reads, signal);
-  const start = performance.now();
-  const session = await loadInWorker(runtime, files, backend, {}, signal);
-  try {
-    const { manifest, cases, proven } = reference;
-    const loaded = performance.now() - start;
-    const judge = new Judge(manifest, cases, proven, runtime.reads, backend);
-    const [first] = await runCases(session, cases, judge);
-    lane.startMs = loaded + first!;
-    lane.agreement = judge.verdict();
-    return session;
-  } catch (error) {
-    session.dispose();
-    throw error;
-  }
+  const found = new Judge(manifest, cases, proven, runtime.reads, backend);
+  const [first] = await runCases(session, cases, found);
+  lane.startMs = loadMs + first!;
+  lane.agreement = found.verdict();
 }

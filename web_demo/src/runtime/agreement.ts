@@ -1,6 +1,6 @@
 /** Compares the outputs of a network with those of its reference, within the limits of the manifest. */
 
-import type { AnyManifest } from '../artifact/artifact';
+import type { AnyManifest } from '../artifact/manifest';
 import type { Case, Cases } from '../artifact/cases';
 import { isReal, type Answer, type BackendName, type Described, type Session, type Tensor, type Tensors } from './runtime';
 
@@ -53,7 +53,10 @@ export class Judge {
       const { limit, unit } = this.allowed.get(output)!;
       return { ok: difference <= limit, difference: difference / unit, limit: limit / unit, output };
     });
-    return all.reduce((worst, one) => (one.difference / one.limit > worst.difference / worst.limit ? one : worst));
+    const wrong = all.filter(({ ok }) => !ok); // shares may be NaN, which compares as false
+    return (wrong.length > 0 ? wrong : all).reduce((worst, one) =>
+      one.difference / one.limit > worst.difference / worst.limit ? one : worst,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /** Runs the fixture of an artifact: agreement with the reference, and time per run. */
 
-import type { AnyManifest } from '../artifact/artifact';
+import type { AnyManifest } from '../artifact/manifest';
 import type { Cases } from '../artifact/cases';
 import { Judge, median, type Agreement } from './agreement';
 import type { BackendName, Described, Session } from './runtime';

@@ -20,17 +20,21 @@ export async function compile(run: () => tf.Tensor[]): Promise<void> {
   const backend = tf.backend();
   // Without the extension, compiling ahead takes as long as the first run, and adds to it.
   if (flag === ONLY_COMPILE.webgl && !(backend as MathBackendWebGL).gpgpu.parallelCompilationExtension) return;
+  const warn = (error: unknown) => console.warn('Shaders were not compiled ahead:', error);
+  tf.env().set(flag, true);
   try {
-    tf.env().set(flag, true);
-    try {
-      tf.dispose(tf.tidy(run));
-    } finally {
-      tf.env().set(flag, false);
-    }
+    tf.dispose(tf.tidy(run));
+  } catch (error) {
+    warn(error);
+  } finally {
+    tf.env().set(flag, false);
+  }
+  // Also after an error: the backend keeps the shaders so far, and cannot run them before this.
+  try {
     if (flag === ONLY_COMPILE.webgpu) await (backend as WebGPUBackend).checkCompileCompletionAsync();
     else await finishWebGL(backend as MathBackendWebGL);
   } catch (error) {
-    console.warn('Shaders were not compiled ahead:', error);
+    warn(error);
   }
 }
 

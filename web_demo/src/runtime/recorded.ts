@@ -52,9 +52,14 @@ export class Recorded {
       return this.plain(given, nodes);
     }
     const recorder = new Recorder(Object.values(given));
-    const found = recorder.during(() => this.plain(given, nodes));
-    this.recordings.set(key, recorder.finish(found));
-    return found;
+    try {
+      const found = recorder.during(() => this.plain(given, nodes));
+      this.recordings.set(key, recorder.finish(found));
+      return found;
+    } catch (error) {
+      recorder.finish([])?.dispose();
+      throw error;
+    }
   }
 
   /** Frees the recordings; call this before the graph is disposed of. */
@@ -164,28 +169,37 @@ class Recording {
 
   /** The outputs; null if a shape differs from the recording. */
   replay(given: readonly tf.Tensor[]): tf.Tensor[] | null {
-    const { backend, values } = this;
-    given.forEach(({ dataId }, slot) => (values[slot] = dataId));
-    for (const { kernel, attrs, inputs, reads, makes, frees } of this.steps) {
-      for (const { name, slot, shape, dtype } of reads) inputs[name] = { dataId: values[slot]!, shape, dtype };
-      const made = kernel({ inputs, backend, ...(attrs && { attrs }) });
-      const each = Array.isArray(made) ? made : [made];
-      each.forEach(({ dataId }, i) => (values[makes[i]!.slot] = dataId));
-      if (!each.every(({ shape }, i) => sameShape(shape, makes[i]!.shape))) {
-        this.free([...values.keys()].slice(given.length));
-        return null;
-      }
-      this.free(frees);
+    given.forEach(({ dataId }, slot) => (this.values[slot] = dataId));
+    let whole = false;
+    try {
+      whole = this.run();
+    } finally {
+      if (!whole) this.free([...this.values.keys()].slice(given.length));
     }
+    if (!whole) return null;
     return this.outputs.map(({ slot, shape, dtype }) => {
-      const dataId = values[slot]!;
-      values[slot] = undefined;
-      return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, backend);
+      const dataId = this.values[slot]!;
+      this.values[slot] = undefined;
+      return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, this.backend);
     });
   }
 
   dispose(): void {
     for (const dataId of this.constants) this.backend.disposeData(dataId);
+  }
+
+  /** Runs the steps; false if a shape differs from the recording. */
+  private run(): boolean {
+    const { backend, values } = this;
+    for (const { kernel, attrs, inputs, reads, makes, frees } of this.steps) {
+      for (const { name, slot, shape, dtype } of reads) inputs[name] = { dataId: values[slot]!, shape, dtype };
+      const made = kernel({ inputs, backend, ...(attrs && { attrs }) });
+      const each = Array.isArray(made) ? made : [made];
+      each.forEach(({ dataId }, i) => (values[makes[i]!.slot] = dataId));
+      if (!each.every(({ shape }, i) => sameShape(shape, makes[i]!.shape))) return false;
+      this.free(frees);
+    }
+    return true;
   }
 
   private free(slots: Iterable<number>): void {

@@ -40,13 +40,16 @@ class RemoteSession implements Session {
   private readonly worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
   private readonly waiting = new Map<number, Waiting>();
   private last = 0;
+  private loaded = false;
   private ended: Failure | null = null;
 
-  constructor(name: string, onLost: ((sentence: string) => void) | undefined) {
+  constructor(
+    name: string,
+    private readonly onLost: ((sentence: string) => void) | undefined,
+  ) {
     this.worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
       if ('lost' in data) {
-        this.end(new Failure(`${data.lost}.`));
-        onLost?.(data.lost);
+        this.lose(data.lost);
         return;
       }
       const one = this.waiting.get(data.id);
@@ -57,7 +60,9 @@ class RemoteSession implements Session {
     // Errors outside of requests, such as a failed script download or exhausted memory.
     this.worker.addEventListener('error', (event) => {
       event.preventDefault();
-      this.end(new Failure(`${name} crashed (${event.message || 'its worker did not start'}).`));
+      const why = `${name} crashed (${event.message || 'its worker did not start'})`;
+      if (this.loaded) this.lose(why);
+      else this.end(new Failure(`${why}.`));
     });
   }
 
@@ -65,6 +70,7 @@ class RemoteSession implements Session {
     const { threads, openBatch } = await this.ask<Pick<Session, 'threads' | 'openBatch'>>({ load });
     this.threads = threads;
     this.openBatch = openBatch;
+    this.loaded = true;
   }
 
   run(inputs: Tensors, wanted?: readonly string[]): Promise<Answer> {
@@ -84,6 +90,13 @@ class RemoteSession implements Session {
       this.waiting.set(id, { resolve, reject });
       this.worker.postMessage({ id, work } satisfies Request);
     });
+  }
+
+  /** Ends the session by itself; the page hears of it even if nothing waits for an answer. */
+  private lose(why: string): void {
+    if (this.ended) return;
+    this.end(new Failure(`${why}.`));
+    this.onLost?.(why);
   }
 
   private end(why: Failure): void {

@@ -1,6 +1,8 @@
 /** Shows the inputs, outputs and files of a network without a task. */
 
-import { inside, type Artifact, type TensorsManifest } from '../artifact/artifact';
+import type { Artifact } from '../artifact/artifact';
+import type { TensorsManifest } from '../artifact/manifest';
+import { inside } from '../artifact/request';
 import type { Described } from '../runtime/runtime';
 import { bytes, element, make } from '../ui/page';
 

@@ -1,6 +1,6 @@
 /** Converts text to tokens and back, like `zoo train`. */
 
-import type { Unit } from '../artifact/artifact';
+import type { Unit } from '../artifact/manifest';
 
 /** Token at the end of each line, for word models. */
 const END_OF_LINE = '<eos>';

@@ -1,6 +1,7 @@
 /** Downloads the vocabulary of a language model. */
 
-import type { Artifact, StepManifest } from '../artifact/artifact';
+import type { Artifact } from '../artifact/artifact';
+import type { StepManifest } from '../artifact/manifest';
 import { Failure } from '../artifact/failure';
 import { downloadListed, rebuild } from '../artifact/files';
 

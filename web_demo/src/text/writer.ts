@@ -1,7 +1,8 @@
 /** Text generation: prompt, settings, and the streamed text. */
 
 import { sentence } from '../artifact/failure';
-import type { Artifact, StepManifest } from '../artifact/artifact';
+import type { Artifact } from '../artifact/artifact';
+import type { StepManifest } from '../artifact/manifest';
 import { element, make } from '../ui/page';
 import { showFailure } from '../ui/status';
 import { Reader, type LanguageModel } from './reader';

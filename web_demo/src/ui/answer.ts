@@ -1,6 +1,6 @@
 /** The prediction: label, probability, bars of the top classes, and the network input. */
 
-import { className, type Manifest } from '../artifact/artifact';
+import { className, type Manifest } from '../artifact/manifest';
 import { element, make, paint, percent } from './page';
 import { cutAsImageNet, readsDigits } from '../image/picture';
 

@@ -1,14 +1,8 @@
 /** The metadata of a network, from its manifest. */
 
-import {
-  inside,
-  isImages,
-  isStep,
-  type AnyArtifact,
-  type AnyManifest,
-  type Manifest,
-  type StepManifest,
-} from '../artifact/artifact';
+import { isImages, isStep, type AnyArtifact } from '../artifact/artifact';
+import type { AnyManifest, Manifest, StepManifest } from '../artifact/manifest';
+import { inside } from '../artifact/request';
 import { amount, element, percent, row } from './page';
 import { readsPhotos } from '../image/picture';
 
@@ -74,7 +68,7 @@ function imageFacts({ metrics = {}, network, input, trained, genotype }: Manifes
   const accuracy = row(
     'Test accuracy',
     measured
-      ? `${percent(metrics.test_accuracy!)} on ${metrics.images ?? ''} test images of ${metrics.data ?? input.data}${remark}`
+      ? `${percent(metrics.test_accuracy!)} on ${metrics.images?.toLocaleString('en') ?? ''} test images of ${metrics.data ?? input.data}${remark}`
       : without,
   );
   const cells = network.layers && network.channels ? `, ${network.layers} cells, ${network.channels} channels` : '';

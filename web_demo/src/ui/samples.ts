@@ -1,6 +1,8 @@
 /** Pictures to try: the images of the fixture, and for CIFAR-10 classes the drawn ones of this page. */
 
-import { className, inside, request, type Artifact, type Manifest } from '../artifact/artifact';
+import type { Artifact } from '../artifact/artifact';
+import { className, type Manifest } from '../artifact/manifest';
+import { inside, request } from '../artifact/request';
 import type { Cases } from '../artifact/cases';
 import { element, make, paint } from './page';
 import { readsPhotos } from '../image/picture';

@@ -1,6 +1,7 @@
 /** The left side of the page: a drawing pad, a photo, a text generator, or tables of tensors. */
 
-import { isImages, isStep, type AnyArtifact, type Artifact, type Manifest, type TensorsManifest } from '../artifact/artifact';
+import { isImages, isStep, type AnyArtifact, type Artifact } from '../artifact/artifact';
+import type { Manifest, TensorsManifest } from '../artifact/manifest';
 import { element } from './page';
 import { cutAsImageNet, readsPhotos } from '../image/picture';
 

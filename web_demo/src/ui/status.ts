@@ -1,6 +1,6 @@
 /** Progress, failures, times, and agreement with the reference. */
 
-import { downloadBytes, referenceOf, type AnyManifest } from '../artifact/artifact';
+import { downloadBytes, referenceOf, type AnyManifest } from '../artifact/manifest';
 import type { Progress } from '../artifact/files';
 import type { Choice } from '../choice/choice';
 import { TITLES } from '../runtime/backends';
