@@ -136,8 +136,8 @@ def _unit(manifest: Manifest) -> str:
     if entry is None:
         return ""
     if entry.relative:
-        return "differences are relative to the largest value of each output"
-    return f"differences are of logits, the largest {entry.outputs['logits'].scale:.3g}"
+        return "differences are relative to the scale of each output"
+    return f"differences are of logits on a scale of {entry.outputs['logits'].scale:.3g}"
 
 
 def _unmeasured(manifest: Manifest) -> str:

@@ -68,5 +68,6 @@ def curve(rows: Sequence[dict[str, Any]], looks: int) -> tuple[np.ndarray, np.nd
             line[int(at) - 1:] = judged
     if len(rows) < 2:
         return values.mean(0), np.zeros(looks)
-    wide = float(stats.t.ppf((1 + significance.CONFIDENCE) / 2, len(rows) - 1)) / math.sqrt(len(rows))
+    quantile = float(stats.t.ppf((1 + significance.CONFIDENCE) / 2, len(rows) - 1))
+    wide = quantile / math.sqrt(len(rows))
     return values.mean(0), wide * values.std(0, ddof=1)

@@ -27,7 +27,7 @@ def formats(visit, formats_server):
 
 
 def choose(page, runtime: str) -> None:
-    page.check(f"#runtimes input[value={runtime}]")
+    page.click(f"#runtimes input[value={runtime}]")
     page.wait_for_selector(f"body[data-runtime={runtime}][data-ready]", timeout=120_000)
 
 
@@ -112,7 +112,7 @@ def test_a_runtime_that_cannot_be_downloaded_is_replaced(formats):
     page.add_init_script(NO_GPU)
     page.route("**/assets/litert*", lambda route: route.fulfill(status=404))
     visitor.ready()
-    page.check("#runtimes input[value=litert]")
+    page.click("#runtimes input[value=litert]")
     assert "Switched to TF.js on WebAssembly; reload the page to try LiteRT.js on " \
         "WebAssembly again." in visitor.failure()
     page.wait_for_selector("body[data-runtime=tfjs][data-ready=wasm]", timeout=120_000)

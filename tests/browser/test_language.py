@@ -148,7 +148,7 @@ def test_another_backend_or_model_ends_a_text(open_writer):
     page = visitor.page
     page.fill("#length", "10000")
     page.click("#write")
-    page.check("#backends input[value=cpu]")
+    page.click("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]")
     expect(page.locator("#stop")).to_be_disabled()
     page.click("#write")

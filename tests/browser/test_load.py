@@ -109,7 +109,7 @@ def test_verify_runs_exactly_the_requested_backends(browser, artifact, page_fold
 def test_backends_can_be_changed(visit):
     visitor = visit()
     page = visitor.ready("wasm")
-    page.check("#backends input[value=cpu]")
+    page.click("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     visitor.draw([(0.5, 0.2), (0.5, 0.8)])
     assert visitor.answer() == "1"

@@ -27,7 +27,7 @@ def test_a_replaced_backend_frees_its_memory(visit):
     page = visitor.ready("webgl")
     (left,) = visitor.workers()
     with page.expect_event("worker"), left.expect_event("close"):
-        page.check("#backends input[value=cpu]")
+        page.click("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     assert len(page.workers) == 1
     visitor.draw([(0.5, 0.2), (0.5, 0.8)])
@@ -148,7 +148,7 @@ def test_another_backend_does_not_wait_for_a_slow_answer(visit):
     visitor.in_network("self.slow = true")
     page.locator("#samples button").nth(4).click()
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
-    page.check("#backends input[value=wasm]")
+    page.click("#backends input[value=wasm]")
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     assert visitor.answer() == "4"
     page.locator("#samples button").nth(7).click()
@@ -162,7 +162,7 @@ def test_another_backend_does_not_wait_for_first_runs(visit):
     visitor.in_workers(SLOW + "self.slow = true;")
     visitor.open("?backend=webgl")
     expect(page.locator("#loading-text")).to_contain_text("Comparing WebGL", timeout=120_000)
-    page.check("#backends input[value=wasm]")
+    page.click("#backends input[value=wasm]")
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     page.locator("#samples button").nth(4).click()
     assert visitor.answer() == "4"
@@ -238,7 +238,7 @@ def test_a_failed_run_stays_reported_until_another_backend_is_chosen(visit):
     page.click("#camera")
     visitor.draw([(0.5, 0.2), (0.5, 0.8)])
     assert visitor.failure() == shown
-    page.check("#backends input[value=cpu]")
+    page.click("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     assert page.locator("#failure").is_hidden()
     page.locator("#samples button").nth(4).click()

@@ -54,7 +54,7 @@ def test_a_backend_chosen_during_the_download(visit):
     expect(page.locator("#loading-text")).to_contain_text("Downloading")
     while not held:
         page.wait_for_timeout(20)
-    page.check("#backends input[value=cpu]")
+    page.click("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     assert page.is_checked("#backends input[value=cpu]")
     assert ended == [held[0].request.url]  # unneeded downloads are aborted
@@ -66,16 +66,16 @@ def test_a_backend_chosen_while_the_code_of_another_loads(visit):
     page = visitor.ready("wasm")
     page.route("**/assets/worker-*.js", lambda route: route.continue_() if held
                else held.append(route))
-    page.check("#backends input[value=cpu]")
+    page.click("#backends input[value=cpu]")
     expect(page.locator("#loading-text")).to_contain_text("Starting JavaScript")
     while not held:
         page.wait_for_timeout(20)
-    page.check("#backends input[value=wasm]")
+    page.click("#backends input[value=wasm]")
     page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
     held[0].continue_()
     page.locator("#samples button").nth(4).click()
     assert visitor.answer() == "4" and page.is_checked("#backends input[value=wasm]")
-    page.check("#backends input[value=cpu]")
+    page.click("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     assert visitor.answer() == "4" and visitor.complaints == []
 
@@ -87,7 +87,7 @@ def test_a_backend_chosen_after_a_failure_tries_again(visit):
     visitor.open("?backend=wasm")
     assert "was not found" in visitor.failure()
     page.unroute("**/manifest.json")
-    page.check("#backends input[value=cpu]")
+    page.click("#backends input[value=cpu]")
     page.wait_for_selector("body[data-ready=cpu]", timeout=120_000)
     assert page.locator("#failure").is_hidden()
 
