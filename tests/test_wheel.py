@@ -15,9 +15,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from export.formats import shims
+from search.cli import app as search
 from web_demo.site import PAGE
+from zoo.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("wheel")]
@@ -80,17 +83,27 @@ def test_the_wheel_has_all_data_files(wheel):
     assert folders == {"zoo", "search", "export", "web_demo"}
 
 
+def test_the_wheel_can_be_uploaded(wheel):
+    """PyPI takes files of up to 100 MB (https://docs.pypi.org/project-management/storage-limits)."""
+    assert wheel.stat().st_size < 100e6
+
+
 def test_its_commands_run(wheel, environment):
     environment.install("torch")  # first and alone, as in the Makefile
-    environment.install(f"{wheel}[export]")
+    environment.install(f"{wheel}[all]")
     assert "DARTS_V2" in environment.run("zoo", "list")
-    environment.run("zoo", "build", "DARTS", "--export", "onnx")
-    assert (environment.here / "exports/DARTS-digits/onnx/model.onnx").is_file()
+    for program, commands in (("zoo", COMMANDS), ("search", get_command(search).commands)):
+        for command in commands:
+            assert "Example:" in environment.run(program, command, "--help")
+    environment.run("zoo", "build", "DARTS", "--export", "onnx")  # with shipped weights
+    manifest = json.loads((environment.here / "exports/DARTS-digits/manifest.json").read_text())
+    assert manifest["trained"] and "onnx/model.onnx" in manifest["files"]
 
     *_, command = environment.run("zoo", "doctor").splitlines()
     assert command.strip() == shims.NO_DEPS_COMMAND
-    environment.run(*shlex.split(command))
-    assert "--no-deps" not in environment.run("zoo", "doctor")
+    fixed = environment.run("zoo", "doctor", "--fix", "--yes")
+    assert f"-m {command.strip()}" in fixed
+    assert "need no fix" in environment.run("zoo", "doctor", "--fix")
 
     environment.run("zoo", "build", "DARTS", "--export", "tfjs")
     demo = environment.start("zoo", "demo", "--port", 0)
