@@ -5,7 +5,6 @@ Downloads packages from PyPI, as `make install` does.
 
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
