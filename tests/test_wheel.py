@@ -23,9 +23,14 @@ from zoo.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("wheel")]
-# Generated in a clone, and not part of the package.
-MADE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "*.egg-info", "build", "exports",
-                              "runs", "site")
+# Generated in a clone, and not part of the package; the folders at its top only.
+MADE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "*.egg-info")
+MADE_FOLDERS = {"build", "exports", "runs", "site"}
+
+
+def made(folder, names):
+    """The names in `folder` that a copy of the tree leaves out."""
+    return MADE(folder, names) | (MADE_FOLDERS & set(names) if Path(folder) == ROOT else set())
 
 
 class Environment:
@@ -65,11 +70,11 @@ def wheel(environment, tmp_path_factory):
     if not (PAGE / "index.html").is_file():
         pytest.skip("the page is not built: run make page")
     folder = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(ROOT, folder / "source", ignore=MADE)
+    shutil.copytree(ROOT, folder / "source", ignore=made)
     environment.install("build")
     environment.run("python", "-m", "build", "--outdir", folder / "dist", folder / "source")
-    (made,) = (folder / "dist").glob("*.whl")
-    return made
+    (file,) = (folder / "dist").glob("*.whl")
+    return file
 
 
 def test_the_wheel_has_all_data_files(wheel):
