@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.artifact.names import MANIFEST
-from zoo.hub.address import Address, is_commit, parse
+from zoo.hub.address import Address, is_address, is_commit, parse
 from zoo.hub.failures import HubError, endpoint, failing, package, unreachable
 from zoo.hub.reachable import is_reachable
 
@@ -52,6 +52,11 @@ def find(address: str) -> HubArtifact:
     # The folder of the file in the cache is named after the commit.
     path = _file(address, repository, MANIFEST, revision or _MAIN, _MOST_MANIFEST)
     return HubArtifact(repository, path.parent.name)
+
+
+def place(text: str) -> Path | HubArtifact:
+    """The artifact that a user names: its address on the hub, or its folder.  Raises as `find`."""
+    return find(text) if is_address(text) else Path(text)
 
 
 def _file(what: object, repository: str, name: str, revision: str, most: int) -> Path:

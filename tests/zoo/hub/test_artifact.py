@@ -64,6 +64,12 @@ def test_the_network_is_the_one_that_was_pushed(network, files, hub):
         zoo.create_model("DARTS_V2", weights=ADDRESS)
 
 
+def test_a_language_model_needs_no_network_named(hub, tmp_path):
+    hub.add("someone/text", language_model(tmp_path / "text"))
+    model = zoo.create_model("hf://someone/text")
+    assert model.kind == "language" and model.facts["vocabulary"] == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize("settings, words", [
     ({"channels": 5}, "is for channels=4, not 5"), ({"network": "imagenet"}, "network='cifar'"),
     ({"weights": "digits"}, "weights of its own"), ({"depth": 3}, "depth"),
@@ -128,6 +134,38 @@ def test_a_repository_that_is_damaged_or_hostile(change, words, files, hub):
     with pytest.raises((HubError, ArtifactError, WeightsError), match=words) as caught:
         zoo.create_model(ADDRESS)
     assert str(caught.value).startswith(ADDRESS) and "\n" not in str(caught.value)
+
+
+def test_the_commands_read_it(files, hub, tmp_path):
+    from PIL import Image
+    from typer.testing import CliRunner
+
+    from zoo.cli import app
+
+    hub.add(NAME, files)
+    Image.new("L", (8, 8), 128).save(tmp_path / "gray.png")
+    predicted = CliRunner().invoke(app, ["predict", ADDRESS, str(tmp_path / "gray.png"), "--json"])
+    assert set(json.loads(predicted.stdout)["probabilities"]) == set("0123456789")
+    evaluated = CliRunner().invoke(app, ["eval", ADDRESS, "--json"])
+    assert json.loads(evaluated.stdout)["images"] == 360
+    hub.add("someone/text", language_model(tmp_path / "text"))
+    generated = CliRunner().invoke(app, ["generate", "hf://someone/text", "-n", "5"])
+    assert len(generated.stdout.strip("\n")) == 5
+    for words in (["predict", "hf://a/b", "x.png"], ["eval", "hf://a/b"], ["generate", "hf://a/b"]):
+        refused = CliRunner().invoke(app, words)
+        assert refused.exit_code == 1 and refused.stderr.startswith("error: hf://a/b: a/b does not")
+
+
+def language_model(folder):
+    """The files of a language model whose three tokens are 'a', 'b', 'c'."""
+    folder.mkdir()
+    model = zoo.create_model("ENAS_RNN", "language", vocabulary=3, embedding=4, hidden=4).eval()
+    (folder / "vocabulary.json").write_text('["a", "b", "c"]')
+    run_folder.finish(folder, model, genotype("ENAS_RNN"), Manifest.model_validate({
+        "name": "text", "genotype": "ENAS_RNN", "task": "language-model-step", "trained": True,
+        "parameters": 1, "network": {"kind": "language", **model.settings},
+        "input": Input(name="tokens", range=None, unit="char")}))
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_too_large_a_manifest_is_not_downloaded(files, hub, monkeypatch):
