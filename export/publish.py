@@ -17,7 +17,7 @@ from zoo.artifact import folder
 from zoo.artifact.folder import ArtifactError
 from zoo.artifact.manifest import CUSTOM, Manifest
 from zoo.artifact.names import CONFIG, MANIFEST
-from zoo.hub.address import Address
+from zoo.hub.address import Address, is_address
 from zoo.hub.push import Contents
 from zoo.plotting.cell import svg
 from zoo.runs.tensorboard import TENSORBOARD
@@ -63,7 +63,7 @@ def _without_paths(directory: Path, content: bytes) -> bytes:
                             ) from None
     for name in ("path", "weights"):
         value = config.get(name)
-        if isinstance(value, str) and not names_data(value):
+        if isinstance(value, str) and not names_data(value) and not is_address(value):
             config[name] = None
     return folder.json_bytes(config)
 

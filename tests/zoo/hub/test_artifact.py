@@ -232,3 +232,18 @@ def test_text_that_is_not_an_address(text):
     with pytest.raises(AddressError, match="^hf://.*(USER/NAME|REVISION)"):
         parse(text)
 
+
+
+def test_a_training_starts_from_it_and_names_the_commit(files, hub, on_few, tmp_path):
+    from typer.testing import CliRunner
+
+    from zoo.cli import app
+
+    commit = hub.add(NAME, files).at("main")
+    run = tmp_path / "run"
+    done = CliRunner().invoke(app, [
+        "train", "DARTS", "--data", "digits", "--weights", ADDRESS, "--epochs", "1", "--channels",
+        "4", "--layers", "3", "--threads", "1", "--set", "drawings=0", "-o", str(run)])
+    assert done.exit_code == 0, done.stderr
+    config = json.loads((run / "config.json").read_text())
+    assert config["weights"] == ADDRESS and config["started_from"] == f"cell@{commit}"
