@@ -67,9 +67,10 @@ def push(
     if found.is_same:
         typer.echo(f"{address}: the same {_size(contents)} are there already; nothing to upload")
     else:
-        typer.echo(f"{address}: {_changes(found)}")
+        typer.echo(f"{address}: {_size(contents)}; {_changes(found)}")
     if not space:
-        typer.echo(f"next: {command('zoo', 'build', Address(repository), '--export', 'tfjs')}")
+        typer.echo("next: " + command("zoo", "build", Address(repository, revision), "--export",
+                                      "tfjs"))
 
 
 def _contents(directory: Path, repository: str, space: bool) -> tuple[Contents, str]:
@@ -114,7 +115,7 @@ def _preview(contents: Contents, repository: str, revision: str | None) -> None:
 
 def _changes(found: Comparison) -> str:
     counts = {"new": found.new, "replaced": found.changed, "removed": found.removed}
-    return ", ".join(f"{len(names)} {what}" for what, names in counts.items() if names) + " files"
+    return ", ".join(f"{len(names)} {what}" for what, names in counts.items() if names)
 
 
 def _size(contents: Contents) -> str:

@@ -156,13 +156,13 @@ def test_a_dry_run_lists_and_sends_nothing(copied, hub, monkeypatch):
         if name != "README.md":
             assert f"{entry.sha256[:16]}  new" in next(
                 line for line in printed.splitlines() if line.startswith(name))
-    assert f"{NAME} would be created: {len(manifest.files) + 1} new files; nothing" in printed
+    assert f"{NAME} would be created: {len(manifest.files) + 1} new; nothing" in printed
     assert hub.written() == []
     done("push", copied, NAME)
     assert "are there already" in done("push", copied, NAME, "--dry-run")
     hub.repositories["model", NAME].commits[hub.repositories["model", NAME].at("main")][
         "labels.txt"].content = b"other"
-    assert f"{NAME} needs --replace: 1 replaced files" in done("push", copied, NAME, "--dry-run")
+    assert f"{NAME} needs --replace: 1 replaced;" in done("push", copied, NAME, "--dry-run")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     result = zoo("push", copied, NAME, "--dry-run")
     assert result.exit_code == 0 and "not compared with the hub" in result.stderr

@@ -13,6 +13,7 @@ from zoo.artifact.names import MANIFEST
 from zoo.hub.address import Address, is_address, is_commit, parse
 from zoo.hub.failures import HubError, endpoint, failing, package, unreachable
 from zoo.hub.reachable import is_reachable
+from zoo.messages.notes import note
 
 _MAIN = "main"
 _MOST_MANIFEST = 64 * 2**20  # bytes
@@ -66,20 +67,29 @@ def _file(what: object, repository: str, name: str, revision: str, most: int) ->
         cached = hub.try_to_load_from_cache(repository, name, revision=revision)
         if isinstance(cached, str):
             return Path(cached)
-    online = is_reachable()
+    if not is_reachable():
+        return _cached(what, repository, name, revision)
     with failing(what, repository):
-        if online:
-            metadata = hub.get_hf_file_metadata(hub.hf_hub_url(
-                repository, name, revision=revision, endpoint=endpoint()))
-            if metadata.size is None or metadata.size > most:
-                raise _too_large(what, name, most)
+        metadata = hub.get_hf_file_metadata(hub.hf_hub_url(
+            repository, name, revision=revision, endpoint=endpoint()))
+        if metadata.size is None or metadata.size > most:
+            raise _too_large(what, name, most)
+        return Path(hub.hf_hub_download(repository, name, revision=revision,
+                                        endpoint=endpoint()))
+
+
+def _cached(what: object, repository: str, name: str, revision: str) -> Path:
+    """A file as it was when it was last downloaded."""
+    with failing(what, repository):
         try:
-            return Path(hub.hf_hub_download(repository, name, revision=revision,
-                                            endpoint=endpoint(), local_files_only=not online))
+            path = Path(package().hf_hub_download(repository, name, revision=revision,
+                                                  local_files_only=True))
         except FileNotFoundError:
-            if online:
-                raise
             raise unreachable(what) from None
+    if not is_commit(revision):
+        note(f"the Hugging Face Hub cannot be reached; {what} is read from the cache, at commit "
+             f"{path.parent.name}")
+    return path
 
 
 def _too_large(what: object, name: str, most: int) -> HubError:

@@ -93,7 +93,7 @@ def test_a_revision_is_resolved_to_its_commit(files, hub):
         artifact.find(ADDRESS)
 
 
-def test_what_is_cached_needs_no_hub(files, hub, monkeypatch):
+def test_what_is_cached_needs_no_hub(files, hub, monkeypatch, caplog):
     repository = hub.add(NAME, files)
     first = repository.at("main")
     zoo.create_model(ADDRESS)
@@ -102,6 +102,7 @@ def test_what_is_cached_needs_no_hub(files, hub, monkeypatch):
     assert len(hub.requests) == sent  # a commit cannot change
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
     zoo.create_model(ADDRESS)
+    assert f"{ADDRESS} is read from the cache, at commit {first}" in caplog.text
     with pytest.raises(HubError, match="cannot be reached; go online"):
         artifact.find("hf://someone/other")
     with pytest.raises(HubError, match="cannot be reached; go online"):
