@@ -1,44 +1,83 @@
-"""The model card of an artifact: README.md with YAML front matter for model hubs."""
+"""The model card of an artifact: README.md with YAML front matter for model hubs
+(https://huggingface.co/docs/hub/model-cards)."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from export.formats.base import FORMATS
 from zoo.artifact.manifest import CUSTOM, Input, Manifest
+from zoo.data.sets.hub import HUB
+from zoo.hub.address import SCHEME
+
+#: Identifiers of licenses on the hub (https://huggingface.co/docs/hub/repositories-licenses).
+_LICENSES = ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0")
+#: Measured on the test set, by their names there and in `Manifest.metrics`.
+_METRICS = {"accuracy": "test_accuracy", "perplexity": "test_perplexity"}
 
 
-def text(manifest: Manifest, folder: Path) -> str:
-    """The card of a finished export, generated from its manifest."""
+def text(manifest: Manifest, folder: Path, address: str | None = None) -> str:
+    """The card of an artifact, generated from its manifest; with its `address` on a hub, how to
+    load it from there."""
     if manifest.network.kind in CUSTOM:
         from export import custom_card
 
-        return custom_card.text(manifest, folder)
+        return custom_card.text(manifest, folder, address)
     parts = [_front_matter(manifest), f"# {manifest.name}\n", _summary(manifest, folder)]
-    if (folder / "cell.svg").exists():
+    if address or (folder / "cell.svg").exists():
         parts.append(f"![The cell {manifest.genotype}](cell.svg)\n")
-    parts += [_usage(manifest, folder), _parity(manifest), _agreement(manifest),
-              _origin(manifest)]
+    parts += [_loading(address), _usage(manifest, folder), _parity(manifest),
+              _agreement(manifest), _origin(manifest), _license(manifest)]
     return "\n".join(part for part in parts if part)
 
 
 def _front_matter(manifest: Manifest) -> str:
-    fields: dict = {
-        "library_name": "genotype-zoo",
-        **({"license": "other", "license_name": manifest.licence} if manifest.licence else {}),
-        "pipeline_tag": ("image-classification" if manifest.task == "image-classification"
-                         else "text-generation"),
+    image = manifest.task == "image-classification"
+    task = "image-classification" if image else "text-generation"
+    fields: dict[str, Any] = {
+        "library_name": "genotype-zoo", **license_fields(manifest.licence), "pipeline_tag": task,
         "tags": ["neural-architecture-search", manifest.genotype, manifest.network.kind],
     }
-    if accuracy := manifest.metrics.get("test_accuracy"):
-        fields["datasets"] = [manifest.metrics["data"]]
+    measured = {name: manifest.metrics[key] for name, key in _METRICS.items()
+                if manifest.metrics.get(key)}
+    if measured:
+        data = manifest.metrics["data"]
+        data = HUB[data].repository if data in HUB else data
+        fields["datasets"] = [data]
+        fields["metrics"] = list(measured)
         fields["model-index"] = [{"name": manifest.name, "results": [{
-            "task": {"type": manifest.task},
-            "dataset": {"name": _data(manifest), "type": manifest.metrics["data"]},
-            "metrics": [{"type": "accuracy", "value": accuracy}]}]}]
+            "task": {"type": task}, "dataset": {"name": _data(manifest), "type": data},
+            "metrics": [{"type": name, "value": value} for name, value in measured.items()]}]}]
     return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---\n"
+
+
+def license_fields(licence: str) -> dict[str, str]:
+    """The license in the front matter; one that the hub does not know becomes a plain name.
+
+    >>> license_fields("Apache-2.0; learned from a data set of 1998")
+    {'license': 'apache-2.0'}
+    """
+    name = re.sub(r"[^a-z0-9.]+", "-", licence.partition(";")[0].lower()).strip("-.")
+    if not name:
+        return {}
+    return {"license": name} if name in _LICENSES else {"license": "other", "license_name": name}
+
+
+def _license(manifest: Manifest) -> str:
+    return f"## License\n\n{manifest.licence}\n" if manifest.licence else ""
+
+
+def _loading(address: str | None) -> str:
+    if address is None:
+        return ""
+    return ("```python\n"
+            "import zoo\n\n"
+            f'model = zoo.create_model("{address}")  # in PyTorch, with these weights\n```\n\n'
+            f"`zoo build {address} --export tfjs` exports it to other formats.\n")
 
 
 def _summary(manifest: Manifest, folder: Path) -> str:
@@ -74,6 +113,8 @@ def _data(manifest: Manifest) -> str:
 
 
 def _usage(manifest: Manifest, folder: Path) -> str:
+    if not any((folder / fmt.place).exists() for fmt in FORMATS.values()):
+        return ""  # a training, without an export
     if manifest.task != "image-classification":
         tokens = (" `vocabulary.json` lists the tokens in the order of their ids; start a text "
                   "with `hidden` zero." if manifest.input.unit else "")
@@ -136,8 +177,11 @@ def _agreement(manifest: Manifest) -> str:
 
 
 def _origin(manifest: Manifest) -> str:
-    source = manifest.source
+    source, pulled = manifest.source.partition(SCHEME)[0].rstrip("; "), ""
+    if SCHEME in manifest.source:
+        pulled = f"Pulled from {manifest.source[manifest.source.index(SCHEME):]}."
     if source:
         origin = "found by" if source.startswith("search run ") else "its source:"
         source = f"Not a published cell; {origin} {source}."
-    return f"## The cell\n\n{manifest.paper or source}\n" if manifest.paper or source else ""
+    lines = [line for line in (manifest.paper or source, pulled) if line]
+    return "## The cell\n\n" + "\n\n".join(lines) + "\n" if lines else ""

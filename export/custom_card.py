@@ -7,16 +7,19 @@ from pathlib import Path
 import yaml
 
 from zoo.artifact.manifest import Manifest, Tensor
+from zoo.hub.address import SCHEME
 
 
-def text(manifest: Manifest, folder: Path) -> str:
-    """The card of a finished export, generated from its manifest."""
+def text(manifest: Manifest, folder: Path, address: str | None = None) -> str:
+    """The card of a finished export, generated from its manifest; with its `address` on a hub, how
+    to get it from there."""
     assert manifest.origin
     fields = {"library_name": "genotype-zoo", "tags": [manifest.network.kind]}
     lines = [f"---\n{yaml.safe_dump(fields, sort_keys=False)}---\n", f"# {manifest.name}\n",
              f"Made from `{manifest.origin.file}` (sha256 `{manifest.origin.sha256}`), "
              f"{manifest.parameters:,} parameters.\n", *(f"* {note}" for note in manifest.notes),
-             *([""] if manifest.notes else []), "## Inputs and outputs\n",
+             *([""] if manifest.notes else []), *_download(manifest, address),
+             "## Inputs and outputs\n",
              "| | name | type | shape |", "|---|---|---|---|",
              *(_row("input", each) for each in manifest.takes),
              *(_row("output", each) for each in manifest.gives), ""]
@@ -37,6 +40,14 @@ def text(manifest: Manifest, folder: Path) -> str:
                      else "PyTorch in float64")
         lines += [parity(manifest, reference)]
     return "\n".join(lines)
+
+
+def _download(manifest: Manifest, address: str | None) -> list[str]:
+    if address is None:
+        return []
+    repository = address.removeprefix(SCHEME)
+    return ["```sh", f"hf download {repository} --local-dir {manifest.name}",
+            f"zoo verify {manifest.name}", "```", ""]
 
 
 def parity(manifest: Manifest, reference: str) -> str:

@@ -46,7 +46,8 @@ def declared():
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     lists = [config["options"]["install_requires"], *config["options.extras_require"].values()]
     return {re.split(r"[\[<>=;!~ ]", line.strip())[0].lower().replace("_", "-")
-            for text in lists for line in text.splitlines() if line.strip()[:1] not in ("", "#")}
+            for text in lists for line in text.splitlines()
+            if line.strip()[:1] not in ("", "#") and not line.startswith("genotype-zoo[")}
 
 
 @pytest.mark.parametrize("folder", sorted(OURS))
@@ -60,6 +61,14 @@ def test_every_imported_package_is_declared(folder):
 def test_the_command_of_zoo_doctor_installs_what_make_does():
     assert list(shims.NO_DEPS.values()) == NO_DEPS
     assert shims.NO_DEPS_COMMAND in (ROOT / "docs/faq.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_extra_all_is_every_extra_of_a_command():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    extras = config["options.extras_require"]
+    (named,) = re.findall(r"^genotype-zoo\[(.+)\]$", extras["all"].strip())
+    assert {*named.split(",")} == {*extras} - {"all", "ray", "test", "docs"}
 
 
 def test_every_declared_package_is_pinned():

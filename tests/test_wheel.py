@@ -5,7 +5,6 @@ Downloads packages from PyPI, as `make install` does.
 
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -15,15 +14,23 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from export.formats import shims
+from search.cli import app as search
 from web_demo.site import PAGE
+from zoo.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("wheel")]
-# Generated in a clone, and not part of the package.
-MADE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "*.egg-info", "build", "exports",
-                              "runs", "site")
+# Generated in a clone, and not part of the package; the folders at its top only.
+MADE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "*.egg-info")
+MADE_FOLDERS = {"build", "exports", "runs", "site"}
+
+
+def made(folder, names):
+    """The names in `folder` that a copy of the tree leaves out."""
+    return MADE(folder, names) | (MADE_FOLDERS & set(names) if Path(folder) == ROOT else set())
 
 
 class Environment:
@@ -63,34 +70,45 @@ def wheel(environment, tmp_path_factory):
     if not (PAGE / "index.html").is_file():
         pytest.skip("the page is not built: run make page")
     folder = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(ROOT, folder / "source", ignore=MADE)
+    shutil.copytree(ROOT, folder / "source", ignore=made)
     environment.install("build")
     environment.run("python", "-m", "build", "--outdir", folder / "dist", folder / "source")
-    (made,) = (folder / "dist").glob("*.whl")
-    return made
+    (file,) = (folder / "dist").glob("*.whl")
+    return file
 
 
 def test_the_wheel_has_all_data_files(wheel):
     files = set(zipfile.ZipFile(wheel).namelist())
     for folder in ("zoo", "search", "export", "web_demo/dist", "web_demo/tools"):
         for file in (ROOT / folder).rglob("*"):
-            if file.is_file() and "__pycache__" not in file.parts:
+            # TypeScript is for the build of the page.
+            if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".ts":
                 assert str(file.relative_to(ROOT)) in files
     folders = {name.partition("/")[0] for name in files if ".dist-info" not in name}
     assert folders == {"zoo", "search", "export", "web_demo"}
 
 
+def test_the_wheel_can_be_uploaded(wheel):
+    """PyPI takes files of up to 100 MB (https://docs.pypi.org/project-management/storage-limits)."""
+    assert wheel.stat().st_size < 100e6
+
+
 def test_its_commands_run(wheel, environment):
     environment.install("torch")  # first and alone, as in the Makefile
-    environment.install(f"{wheel}[export]")
+    environment.install(f"{wheel}[all]")
     assert "DARTS_V2" in environment.run("zoo", "list")
-    environment.run("zoo", "build", "DARTS", "--export", "onnx")
-    assert (environment.here / "exports/DARTS-digits/onnx/model.onnx").is_file()
+    for program, commands in (("zoo", COMMANDS), ("search", get_command(search).commands)):
+        for command in commands:
+            assert "Example:" in environment.run(program, command, "--help")
+    environment.run("zoo", "build", "DARTS", "--export", "onnx")  # with shipped weights
+    manifest = json.loads((environment.here / "exports/DARTS-digits/manifest.json").read_text())
+    assert manifest["trained"] and "onnx/model.onnx" in manifest["files"]
 
     *_, command = environment.run("zoo", "doctor").splitlines()
     assert command.strip() == shims.NO_DEPS_COMMAND
-    environment.run(*shlex.split(command))
-    assert "--no-deps" not in environment.run("zoo", "doctor")
+    fixed = environment.run("zoo", "doctor", "--fix", "--yes")
+    assert f"-m {command.strip()}" in fixed
+    assert "need no fix" in environment.run("zoo", "doctor", "--fix")
 
     environment.run("zoo", "build", "DARTS", "--export", "tfjs")
     demo = environment.start("zoo", "demo", "--port", 0)

@@ -59,6 +59,8 @@ COMMANDS = {
     "bench": Command("export.commands.bench", "bench",
                      "Compare cells: parameters, multiply-adds, latency."),
     "demo": Command("web_demo.commands", "demo", "Serve the demo page with your exports."),
+    "push": Command("export.commands.push", "push",
+                    "Upload an export, a training or a site to the Hugging Face Hub."),
     "doctor": Command("export.commands.doctor", "doctor",
                       "Check which formats and runtimes work on this machine."),
 }

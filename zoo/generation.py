@@ -35,9 +35,10 @@ def tokens(source: LanguageModel | Path | str, prompt: str = "", count: int = 50
            device: torch.device | str = "cpu") -> Iterator[str]:
     """Yield `count` tokens that continue `prompt`, as text to append.
 
-    `source` is an artifact's folder or a model of `create_model` with trained weights.  The prompt
-    is read from the zero state; an empty prompt stands for the end of a line.  `temperature` 0
-    takes the most probable token, the first in a tie; otherwise tokens are sampled.
+    `source` is an artifact's folder or its address on the Hugging Face Hub, or a model of
+    `create_model` with trained weights.  The prompt is read from the zero state; an empty prompt
+    stands for the end of a line.  `temperature` 0 takes the most probable token, the first in a
+    tie; otherwise tokens are sampled.
     Raises ValueError for a model without a vocabulary, a prompt with an unknown token, and a
     negative count or temperature.
     """
@@ -114,10 +115,12 @@ def mulberry32(seed: int) -> Iterator[float]:
 def _opened(source: LanguageModel | Path | str) -> tuple[LanguageModel, list[str], str]:
     if isinstance(source, (str, Path)):
         from zoo.artifact.folder import read_vocabulary
+        from zoo.hub.artifact import place
         from zoo.weights import load_artifact
 
-        model, manifest = load_artifact(source)
-        vocabulary, unit = read_vocabulary(source, manifest), manifest.input.unit
+        where = place(str(source))
+        model, manifest = load_artifact(where)
+        vocabulary, unit = read_vocabulary(where, manifest), manifest.input.unit
     else:
         model = source
         vocabulary = model.facts.get("vocabulary")

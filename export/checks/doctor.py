@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +34,29 @@ def without_dependencies() -> str | None:
     if all(map(shims.is_installed, shims.NO_DEPS)) or not shims.tensorflow_is_released():
         return None
     return shims.NO_DEPS_COMMAND
+
+
+def installation() -> list[str]:
+    """The words of `without_dependencies` for this Python.  Raises ValueError if it has no pip."""
+    if importlib.util.find_spec("pip") is None:
+        raise ValueError(f"{sys.executable} has no pip; install the packages with your installer, "
+                         f"as in `uv {shims.NO_DEPS_COMMAND}`")
+    return [sys.executable, "-m", "pip", "install", "--no-deps", *shims.NO_DEPS.values()]
+
+
+def install() -> None:
+    """Install the converters with the pip of this Python, whose output is shown.
+
+    Raises ValueError if pip fails or a converter is still missing.
+    """
+    status = subprocess.run(installation(), check=False).returncode
+    if status:
+        raise ValueError(f"pip failed with status {status}, see its output; go online, or install "
+                         "into a virtual environment")
+    importlib.invalidate_caches()
+    if without_dependencies():
+        raise ValueError(f"pip installed the converters, but not for {sys.executable}; run "
+                         "`zoo doctor` with the Python that zoo is installed in")
 
 
 def _probes() -> Iterator[tuple[str, Callable[[], str]]]:

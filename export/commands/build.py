@@ -34,7 +34,8 @@ def _precisions() -> str:
 
 def build(
     target: Annotated[str, typer.Argument(
-        help="A cell, a genotype file, an artifact folder, or an .onnx or .pt2 file.")],
+        help="A cell, a genotype file, an artifact folder, hf://USER/NAME[@REVISION] on the "
+             "Hugging Face Hub, or an .onnx or .pt2 file.")],
     export: Annotated[list[str], typer.Option(
         "--export", "-e", help=f"Formats: {', '.join(FORMATS)}; repeat, or separate by commas.")],
     output: Annotated[Path | None, typer.Option(
@@ -82,6 +83,7 @@ def build(
       zoo build exports/DARTS-digits -e tfjs --precision float16 -o small
       zoo build model.onnx -e tfjs,tflite --input-shape images=1,3,224,224
       zoo build model.pt2 -e tfjs,tflite,onnx
+      zoo build hf://USER/NAME@v1 -e tfjs
     """
     from export.pipeline import build as run
     from export.sources.find import find

@@ -22,6 +22,8 @@ from zoo.create import create_model
 from zoo.data import images
 from zoo.genotypes.recurrent import RecurrentGenotype
 from zoo.genotypes.serialization import Genotype, kind_name
+from zoo.hub.address import is_address
+from zoo.messages.command_line import command
 from zoo.messages.spelling import choices
 from zoo.models.factory import DEFAULTS, ZooNetwork, network_kind
 from zoo.recipes.image import RECIPES, recipe
@@ -106,8 +108,8 @@ def _numbered(classes: int) -> list[str]:
     return [f"class {index}" for index in range(classes)]
 
 
-def from_artifact(directory: Path, options: BuildOptions) -> Source:
-    """The source of an artifact folder, with its weights."""
+def from_artifact(directory: artifact.Where, options: BuildOptions) -> Source:
+    """The source of an artifact, with its weights."""
     fixed = [option.name for option in dataclasses.fields(options)
              if option.name not in ("path", "seed")]
     refuse(options, f"{directory} is an artifact, which brings its own settings", fixed)
@@ -130,6 +132,9 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, options: Build
     if options.network is not None:
         network_kind(genotype, options.network)
     refuse(options, f"{name} is a {what} cell", ("vocabulary", "hidden"))
+    if is_address(options.weights):
+        raise ValueError(f"--weights {options.weights} is an artifact, which has its own cell; "
+                         f"build it with `{command('zoo', 'build', options.weights)} ...`")
     if options.weights and not _shipped(options) and Path(options.weights).is_dir():
         return _with_weights_of(Path(options.weights), name, genotype, options)
     if (named := _shipped(options)) and options.data in (None, named):

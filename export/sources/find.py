@@ -1,4 +1,5 @@
-"""The source that a user names: an .onnx or .pt2 file, an artifact folder, or a cell."""
+"""The source that a user names: an .onnx or .pt2 file, an artifact in a folder or on the Hugging
+Face Hub, or a cell."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from export.pipeline import Source
 from export.sources import cell
 from export.sources.options import BuildOptions, refuse
 from zoo.artifact import folder as artifact
+from zoo.hub import artifact as hub
+from zoo.hub.address import is_address
 from zoo.registry import registered
 
 
@@ -32,17 +35,28 @@ FILES: dict[str, tuple[str, tuple[str, ...], Callable[[Path, BuildOptions], Sour
 }
 
 
-def find(target: str, options: BuildOptions) -> Source:
-    """The source named by `target`: a file of `FILES`, an artifact folder, a genotype file or a
-    cell.
+def _from_hub(place: hub.HubArtifact, options: BuildOptions) -> Source:
+    """The source of an artifact on the hub; its manifest names the commit."""
+    source = cell.from_artifact(place, options)
+    earlier = [each for each in source.manifest.source.split("; ") if each and each != str(place)]
+    return dataclasses.replace(source, manifest=source.manifest.model_copy(
+        update={"source": "; ".join([*earlier, str(place)])}))
 
-    Raises UnknownCellError, GenotypeError, ArtifactError, WeightsError or ValueError.
+
+def find(target: str, options: BuildOptions) -> Source:
+    """The source named by `target`: a file of `FILES`, an artifact's folder or its address on the
+    hub, a genotype file or a cell.
+
+    Raises UnknownCellError, GenotypeError, ArtifactError, WeightsError, HubError or ValueError.
     """
     for name in ("channels", "layers", "num_classes", "in_channels", "size", "vocabulary",
                  "hidden"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    if is_address(target):
+        refuse(options, f"{target} is an artifact", ("input_shape",))
+        return _from_hub(hub.find(target), options)
     path = Path(target)
     if path.suffix.lower() in FILES and not path.is_dir():
         what, fitting, source = FILES[path.suffix.lower()]

@@ -16,6 +16,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+import export
 import search.cli
 import zoo
 import zoo.cli
@@ -74,10 +75,21 @@ def test_a_command_and_its_options_exist(call):
         command.make_context(name, list(words))
 
 
+@pytest.fixture
+def pushed(hub, tmp_path):
+    """The repository of docs/sharing.md, on a hub on this machine."""
+    folder = tmp_path / "pushed"
+    export.export(zoo.create_model("DARTS", weights="digits"), "onnx", folder)
+    hub.add("USER/DARTS-digits", {path.relative_to(folder).as_posix(): path.read_bytes()
+                                  for path in folder.rglob("*") if path.is_file()})
+
+
 @pytest.mark.parametrize("page", [name for name, text in PAGES.items() if blocks(text, "python")])
-def test_python_runs(page, tmp_path, monkeypatch):
+def test_python_runs(page, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
+    if page == "sharing.md":
+        request.getfixturevalue("pushed")
     for code in blocks(PAGES[page], "python"):
         exec(compile(code, page, "exec"), {})
     if page == "README.md":

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 import pydantic
 
@@ -31,31 +32,59 @@ class ArtifactError(ValueError):
     """A folder that is not an artifact or is damaged; the message names the file."""
 
 
+class Place(Protocol):
+    """An artifact that is not in a folder; its string is an address.  `remedy` ends the messages
+    about its faults."""
+
+    @property
+    def remedy(self) -> str: ...
+
+    def read(self, name: str, most: int) -> bytes:
+        """The content of the file `name`, of at most `most` bytes."""
+        ...
+
+
+#: Where an artifact is: its folder, or another place.
+Where = Path | str | Place
+_MOST_MANIFEST = 64 * 2**20  # bytes
+
+
 # --- reading ------------------------------------------------------------------------------
 
 
-def read_manifest(directory: Path | str) -> Manifest:
-    """Read and validate the manifest of an artifact folder.
+def read_manifest(directory: Where) -> Manifest:
+    """Read and validate the manifest of an artifact.
 
     Raises ArtifactError if it is missing or invalid, or names a path outside the folder.
     """
-    path = Path(directory) / MANIFEST
+    path, again = f"{str(directory).rstrip('/')}/{MANIFEST}", remedy(directory)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _content(directory, MANIFEST, _MOST_MANIFEST).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         raise ArtifactError(f"{directory} is not an artifact folder: "
-                            f"{_why_not_artifact(Path(directory))}") from None
+                            f"{_why_not_artifact(Path(str(directory)))}") from None
     except UnicodeDecodeError:
-        raise ArtifactError(f"{path}: not a text file; build the artifact again") from None
+        raise ArtifactError(f"{path}: not a text file; {again}") from None
     try:
         manifest = Manifest.model_validate_json(text)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise ArtifactError(f"{path}: {where}: {reason(first)}; build the artifact again") from None
+        raise ArtifactError(f"{path}: {where}: {reason(first)}; {again}") from None
     for name in manifest.files:
-        inside(directory, name)
+        _check_name(directory, name)
     return manifest
+
+
+def _content(directory: Where, name: str, most: int) -> bytes:
+    if isinstance(directory, (Path, str)):
+        return (Path(directory) / name).read_bytes()
+    return directory.read(name, most)
+
+
+def remedy(directory: Where) -> str:
+    """What to do about a damaged artifact."""
+    return "build the artifact again" if isinstance(directory, (Path, str)) else directory.remedy
 
 
 def _why_not_artifact(directory: Path) -> str:
@@ -71,53 +100,55 @@ def _why_not_artifact(directory: Path) -> str:
     return f"it has no {MANIFEST}; `zoo train`, `zoo import` and `zoo build` write one"
 
 
-def inside(directory: Path | str, name: str) -> Path:
-    """The path of the artifact's file `name`.  Raises ArtifactError if it leaves the folder."""
+def _check_name(directory: Where, name: str) -> None:
+    """Raise ArtifactError if the file `name` is outside the artifact."""
     parts = PurePosixPath(name)
-    path = Path(directory) / name
     leaves = parts.is_absolute() or ".." in parts.parts or "\\" in name or ":" in name
-    if leaves or not path.resolve().is_relative_to(Path(directory).resolve()):
+    if not leaves and isinstance(directory, (Path, str)):  # links may leave it, too
+        leaves = not (Path(directory) / name).resolve().is_relative_to(Path(directory).resolve())
+    if leaves:
         raise ArtifactError(f"{directory}: the manifest names {name!r}, which is outside the "
-                            "folder; build the artifact again")
-    return path
+                            f"folder; {remedy(directory)}")
 
 
-def read_file(directory: Path | str, manifest: Manifest, name: str) -> bytes:
+def read_file(directory: Where, manifest: Manifest, name: str) -> bytes:
     """Read a listed file.  Raises ArtifactError if it does not match the manifest."""
+    again = remedy(directory)
     if name not in manifest.files:
-        raise ArtifactError(f"{directory}: the manifest lists no {name}; build the artifact again")
+        raise ArtifactError(f"{directory}: the manifest lists no {name}; {again}")
+    _check_name(directory, name)
+    entry = manifest.files[name]
     try:
-        content = inside(directory, name).read_bytes()
+        content = _content(directory, name, entry.bytes)
     except OSError as error:
         raise ArtifactError(f"{directory}: {name} cannot be read ({error.strerror}); "
-                            "build the artifact again") from None
-    entry = manifest.files[name]
+                            f"{again}") from None
     if len(content) != entry.bytes or hashlib.sha256(content).hexdigest() != entry.sha256:
         raise ArtifactError(f"{directory}: {name} has changed (its sha256 differs from the "
-                            "manifest); build the artifact again")
+                            f"manifest); {again}")
     return content
 
 
-def check_files(directory: Path | str, manifest: Manifest) -> None:
+def check_files(directory: Where, manifest: Manifest) -> None:
     """Raise ArtifactError unless every file of the manifest exists unchanged."""
     for name in manifest.files:
         read_file(directory, manifest, name)
 
 
-def read_genotype(directory: Path | str, manifest: Manifest) -> Genotype:
+def read_genotype(directory: Where, manifest: Manifest) -> Genotype:
     """The genotype of an artifact.  Raises ArtifactError if it is damaged or missing."""
     if manifest.network.kind in CUSTOM:
         raise ArtifactError(f"{directory} is a custom model and has no cell; use the exports in it")
     try:
         return parse(read_file(directory, manifest, GENOTYPE).decode())
     except UnicodeDecodeError:
-        raise ArtifactError(f"{directory}/{GENOTYPE}: not a text file; build the artifact "
-                            "again") from None
+        raise ArtifactError(f"{directory}/{GENOTYPE}: not a text file; "
+                            f"{remedy(directory)}") from None
     except GenotypeError as error:
         raise ArtifactError(f"{directory}/{GENOTYPE}: {error}") from None
 
 
-def read_vocabulary(directory: Path | str, manifest: Manifest) -> list[str] | None:
+def read_vocabulary(directory: Where, manifest: Manifest) -> list[str] | None:
     """The tokens of a language model, ordered by id; None if the artifact has no vocabulary.
 
     Raises ArtifactError if the file is damaged or does not have a token for each id.
@@ -130,11 +161,11 @@ def read_vocabulary(directory: Path | str, manifest: Manifest) -> list[str] | No
     except ValueError:
         tokens = None
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        raise ArtifactError(f"{directory}/{VOCABULARY} is not a list of tokens; build the "
-                            "artifact again")
+        raise ArtifactError(f"{directory}/{VOCABULARY} is not a list of tokens; "
+                            f"{remedy(directory)}")
     if len(tokens) != manifest.network.vocabulary:
         raise ArtifactError(f"{directory}/{VOCABULARY} has {len(tokens)} tokens, the network "
-                            f"{manifest.network.vocabulary}; build the artifact again")
+                            f"{manifest.network.vocabulary}; {remedy(directory)}")
     return tokens
 
 

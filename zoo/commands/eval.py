@@ -9,18 +9,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.commands.options import DATA_HELP, By, Device, Files, Size, measured, refuse, same_text
+from zoo.commands.options import (
+    ARTIFACT_HELP,
+    DATA_HELP,
+    By,
+    Device,
+    Files,
+    Size,
+    measured,
+    refuse,
+    same_text,
+)
 from zoo.commands.table import print_table
 from zoo.system import json_text
 
 if TYPE_CHECKING:
+    from zoo.artifact.folder import Where
     from zoo.artifact.manifest import Manifest
     from zoo.models.recurrent import LanguageModel
     from zoo.training.evaluation import Result
 
 
 def evaluate(
-    directory: Annotated[Path, typer.Argument(help="An artifact folder.")],
+    target: Annotated[str, typer.Argument(metavar="artifact", help=ARTIFACT_HELP)],
     data: Annotated[str | None, typer.Option(
         "--data", help=f"Data set. Default: that of the training. {DATA_HELP}")] = None,
     path: Files = None,
@@ -39,9 +50,11 @@ def evaluate(
     Example:
       zoo eval runs/DARTS-digits
       zoo eval runs/DARTS_V2-cifar10 --path ~/cifar10 --confusion mistakes.svg
+      zoo eval hf://USER/NAME
     """
     from zoo.commands import progress
     from zoo.data.images import load, load_for
+    from zoo.hub.artifact import place
     from zoo.models.recurrent import LanguageModel
     from zoo.system.device import pick_device
     from zoo.training.evaluation import check_match, predict, score
@@ -52,7 +65,8 @@ def evaluate(
         raise ValueError(f"--confusion writes .svg or .csv, not {confusion.name}")
     if confusion and not confusion.parent.is_dir():
         raise ValueError(f"there is no folder {confusion.parent} for --confusion {confusion.name}")
-    place = pick_device(device)
+    processor = pick_device(device)
+    directory = place(target)
     model, manifest = load_artifact(directory)
     if isinstance(model, LanguageModel):
         refuse("an image network", confusion=confusion, size=size)
@@ -66,7 +80,7 @@ def evaluate(
               load(data, path, size))
     check_match(manifest, images)
     with progress.steps("evaluating", 1) as report:
-        logits = predict(model.to(place), images.test.images, manifest.input.mean,
+        logits = predict(model.to(processor), images.test.images, manifest.input.mean,
                          manifest.input.std, report=report)
     check_output(logits, f"{directory}: the network")
     result = score(logits, images.test.labels, len(images.labels))
@@ -135,7 +149,7 @@ def _write(path: Path, result: Result, labels: list[str], title: str) -> None:
     write_whole(path, text.encode("utf-8"))
 
 
-def _evaluate_language(directory: Path, manifest: Manifest, model: LanguageModel, *,
+def _evaluate_language(directory: Where, manifest: Manifest, model: LanguageModel, *,
                        data: str | None, path: Path | None, by: str | None, device: str,
                        as_json: bool) -> None:
     """Evaluate an artifact with a language model."""

@@ -11,11 +11,13 @@ import typer
 
 from zoo.cell_file import read_cell
 from zoo.commands.options import Device
+from zoo.hub.address import is_address
 
 
 def generate(
     source: Annotated[str, typer.Argument(
-        help="The folder of a trained language model, or a cell with --weights.")],
+        help="The folder of a trained language model, or hf://USER/NAME on the Hugging Face Hub; "
+             "or a cell with --weights.")],
     prompt: Annotated[str, typer.Option(help="Beginning of the text.")] = "",
     count: Annotated[int, typer.Option("-n", "--count", help="Tokens to generate.")] = 500,
     temperature: Annotated[float, typer.Option(
@@ -40,7 +42,7 @@ def generate(
     from zoo.system.device import pick_device
     from zoo.weights import names_data
 
-    if weights is None and not Path(source).exists():
+    if weights is None and not is_address(source) and not Path(source).exists():
         raise ValueError(f"there is no folder {source}; train one with `zoo train`, or give "
                          "shipped weights with --weights")
     if weights is not None and not names_data(weights) and not Path(weights).is_dir():

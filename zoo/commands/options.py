@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zoo.data.text import TextData
 
 DATA_HELP = "; ".join(f"{name}: {text}" for name, text in NAMES.items())
+ARTIFACT_HELP = "An artifact folder, or hf://USER/NAME on the Hugging Face Hub."
 Files = Annotated[Path | None, typer.Option("--path", help="Folder of the data set.")]
 Size = Annotated[int | None, typer.Option(
     "--size", help="Image size in pixels, for --data folder and imagenet.")]
@@ -28,7 +29,7 @@ def refuse(owner: str, **given: object) -> None:
             raise ValueError(f"--{name.replace('_', '-')} is a setting of {owner}; omit it")
 
 
-def same_text(given: str | None, known: str, folder: Path, path: Path | None, by: str | None
+def same_text(given: str | None, known: str, folder: object, path: Path | None, by: str | None
               ) -> TextData:
     """Load the text of an earlier training: the `given` one, else by its stored name `known`."""
     from zoo.data.text import TEXT_NAMES, named_text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.commands.options import ARTIFACT_HELP
 from zoo.messages.command_line import command
 from zoo.messages.notes import listed, note, printable
 from zoo.system import json_text
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
+    from zoo.artifact.folder import Where
     from zoo.artifact.manifest import Manifest
 
 
 def predict(
-    directory: Annotated[Path, typer.Argument(help="An artifact folder.", show_default=False)],
+    target: Annotated[str, typer.Argument(
+        metavar="artifact", help=ARTIFACT_HELP, show_default=False)],
     pictures: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
     top: Annotated[int, typer.Option(help="Number of classes to show per image.")] = 3,
     as_json: Annotated[bool, typer.Option(
@@ -32,13 +35,16 @@ def predict(
     \b
     Example:
       zoo predict exports/DARTS-cifar10 cat.jpg ship.png
+      zoo predict hf://USER/NAME cat.jpg
     """
     from zoo.data.base import DataError
     from zoo.data.pictures import read_picture
+    from zoo.hub.artifact import place
     from zoo.weights import load_artifact
 
     if top < 1:
         raise ValueError(f"--top must be at least 1, not {top}")
+    directory = place(target)
     model, manifest = load_artifact(directory)
     if manifest.task != "image-classification":
         raise ValueError(f"{directory} holds a language model, which does not read pictures; "
@@ -56,7 +62,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def _classify(directory: Path, model: nn.Module, manifest: Manifest,
+def _classify(directory: Where, model: nn.Module, manifest: Manifest,
               read: list[tuple[Path, np.ndarray]], top: int, as_json: bool) -> None:
     """Print the predictions for pictures, given by name and raw pixels (H, W, C)."""
     import numpy as np

@@ -14,6 +14,7 @@ from zoo.data import images
 from zoo.data.base import fingerprint
 from zoo.data.text import TEXT_NAMES, named_text
 from zoo.genotypes.serialization import Genotype
+from zoo.hub.address import is_address
 from zoo.models.factory import network_kind
 from zoo.recipes.image import Recipe
 from zoo.recipes.image import recipe as image_recipe
@@ -136,7 +137,8 @@ class Images(Modality):
             weights=options.weights, source={
                 "path": _absolute(options.path), "size": options.size,
                 "weights": options.weights if options.weights is None
-                or names_data(options.weights) else _absolute(options.weights)}, **others)
+                or names_data(options.weights) or is_address(options.weights)
+                else _absolute(options.weights)}, **others)
 
 
 class NasBench201Images(Images):

@@ -20,12 +20,15 @@ from zoo.artifact.names import GENOTYPE
 from zoo.checkpoints import fit
 from zoo.checkpoints.file import WeightsError, file_content, safetensors_of
 from zoo.checkpoints.state import misfit, say_left_out
+from zoo.hub import artifact as hub_artifact
+from zoo.hub.address import is_address
 from zoo.models.factory import ZooNetwork, build_network
 from zoo.system.files import write_whole
 from zoo.weights.hub import fetch
 from zoo.weights.numbers import unusable
 
 if TYPE_CHECKING:
+    from zoo.artifact.folder import Where
     from zoo.artifact.manifest import Manifest
     from zoo.genotypes.serialization import Genotype
 
@@ -140,20 +143,22 @@ class PretrainedWeights:
     """Weights to load: their bytes, the settings that they require (and `kind`), a name for errors.
 
     `facts` is metadata: input, labels, metrics, licence and agreement as in a manifest, the
-    vocabulary of a language model, and for an artifact whether it is trained.
+    vocabulary of a language model, and for an artifact whether it is trained.  `genotype` is the
+    cell of an artifact.
     """
 
     content: bytes
     settings: dict[str, Any]
     where: str
     facts: dict[str, Any]
+    genotype: Genotype | None = None
 
 
 def find(weights: str | Path, cell: str | Genotype) -> PretrainedWeights:
     """Find the weights that `create_model` loads: `weights` is a data set's name, a weights file
-    (which requires no settings), or an artifact's folder.
+    (which requires no settings), an artifact's folder, or its address on the Hugging Face Hub.
 
-    Raises ValueError if there are none, WeightsError for an artifact of another cell.
+    Raises ValueError if there are none, WeightsError for an artifact of another cell, HubError.
     """
     if isinstance(weights, str) and names_data(weights):
         if not isinstance(cell, str):
@@ -169,20 +174,32 @@ def find(weights: str | Path, cell: str | Genotype) -> PretrainedWeights:
                              f"{', '.join(cells)}; train them with `zoo train {cell}`")
         path = packaged_file(card)
         return PretrainedWeights(path.read_bytes(), card["network"], path.name, _facts(card))
+    if is_address(weights):
+        return of_artifact(hub_artifact.find(str(weights)), cell)
     path = Path(weights)
     if path.is_dir():
-        from zoo.artifact.folder import read_file, read_genotype, read_manifest, read_vocabulary
-        from zoo.registry import genotype
-
-        manifest = read_manifest(path)
-        if read_genotype(path, manifest) != (genotype(cell) if isinstance(cell, str) else cell):
-            raise WeightsError(f"{path} has the weights of another cell, {manifest.genotype}")
-        settings = {"kind": manifest.network.kind, **manifest.network.settings()}
-        facts = manifest.model_dump(include={
-            "input", "labels", "metrics", "licence", "agreement", "trained"})
-        facts["vocabulary"] = read_vocabulary(path, manifest)
-        return PretrainedWeights(read_file(path, manifest, WEIGHTS), settings, str(path), facts)
+        return of_artifact(path, cell)
     return PretrainedWeights(file_content(path), {}, str(path), {})
+
+
+def of_artifact(place: Where, cell: str | Genotype | None = None) -> PretrainedWeights:
+    """The weights of an artifact.
+
+    Raises ArtifactError if it is damaged, WeightsError if it is of another cell than `cell`.
+    """
+    from zoo.artifact.folder import read_file, read_genotype, read_manifest, read_vocabulary
+    from zoo.registry import genotype
+
+    manifest = read_manifest(place)
+    found = read_genotype(place, manifest)
+    if cell is not None and found != (genotype(cell) if isinstance(cell, str) else cell):
+        raise WeightsError(f"{place} has the weights of another cell, {manifest.genotype}")
+    settings = {"kind": manifest.network.kind, **manifest.network.settings()}
+    facts = manifest.model_dump(include={
+        "input", "labels", "metrics", "licence", "agreement", "trained"})
+    facts["vocabulary"] = read_vocabulary(place, manifest)
+    return PretrainedWeights(read_file(place, manifest, WEIGHTS), settings, str(place), facts,
+                             found)
 
 
 def _facts(card: dict[str, Any]) -> dict[str, Any]:
@@ -200,12 +217,12 @@ def _facts(card: dict[str, Any]) -> dict[str, Any]:
 # --- weights of an artifact -----------------------------------------------------------------
 
 
-def load_artifact(directory: Path | str) -> tuple[ZooNetwork, Manifest]:
-    """Load the network of an artifact folder, in eval mode on the CPU, and its manifest.
+def load_artifact(directory: Where) -> tuple[ZooNetwork, Manifest]:
+    """Load the network of an artifact, in eval mode on the CPU, and its manifest.
 
     Raises ArtifactError or WeightsError if the folder is damaged or not an artifact.
     """
-    from zoo.artifact.folder import read_file, read_genotype, read_manifest
+    from zoo.artifact.folder import read_file, read_genotype, read_manifest, remedy
 
     manifest = read_manifest(directory)
     genotype = read_genotype(directory, manifest)
@@ -215,7 +232,7 @@ def load_artifact(directory: Path | str) -> tuple[ZooNetwork, Manifest]:
     except (TypeError, ValueError, RuntimeError) as error:  # another kind, or invalid settings
         why = str(error).splitlines()[0][:160]
         raise WeightsError(f"{directory}: {GENOTYPE} and the manifest's network do not match "
-                           f"({why}); build the artifact again") from None
+                           f"({why}); {remedy(directory)}") from None
     where = f"{directory}/{WEIGHTS}"
     fill(model, safetensors_of(content, where), where)
     return model.eval(), manifest

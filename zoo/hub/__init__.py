@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: addresses, pushing what a command wrote, reading what was pushed."""
