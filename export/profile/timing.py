@@ -16,6 +16,7 @@ from export.profile.design import Graph
 from export.profile.files import write
 from export.runtimes.base import Selection
 from zoo.artifact.folder import read_manifest
+from zoo.latency.profile import ProfileError
 from zoo.latency.sizes import Sizes
 from zoo.latency.turns import IN_A_TURN, steady
 from zoo.system.threads import use_threads
@@ -25,16 +26,18 @@ _WARM_UP = 2
 
 
 def time_graphs(graphs: Sequence[Graph], sizes: Sizes, selected: Selection, threads: int,
-                runs: int) -> list[float]:
-    """The median latency of each graph in milliseconds, in the only backend of `selected`.
+                runs: int, written: Callable[[int], None] = lambda number: None) -> list[float]:
+    """The latency of each graph in milliseconds, in the only backend of `selected`; `written` is
+    called with the number of exported graphs.
 
-    Raises RuntimeError with the reason if the runtime is unavailable or fails.
+    Raises ProfileError with the reason if the runtime is unavailable or fails.
     """
     with tempfile.TemporaryDirectory() as temporary:
         places = [Path(temporary) / str(index) for index in range(len(graphs))]
-        with captured():
-            for graph, place in zip(graphs, places):
+        for number, (graph, place) in enumerate(zip(graphs, places), start=1):
+            with captured():
                 write(graph, sizes, selected.runtime.reads, place)
+            written(number)
         return _times(places, selected, threads, runs)
 
 
@@ -45,7 +48,7 @@ def _times(places: Sequence[Path], selected: Selection, threads: int, runs: int)
         found = []
         for (timing,) in runtime.times(places, [selected], threads, runs):
             if timing.ms is None:
-                raise RuntimeError(f"{runtime.title} {backend}: {timing.note}")
+                raise ProfileError(f"{runtime.title} {backend}: {timing.note}")
             found.append(timing.ms)
         return found
     functions = []
