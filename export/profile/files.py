@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ def write(graph: Graph, sizes: Sizes, fmt: str, directory: Path) -> None:
     if not graph.whole:
         spec = spec.model_copy(update=dict.fromkeys(("height", "width"), graph.places[0].size))
     deployed = deploy(network, spec)
-    made = {None: deployed}
+    made: dict[str | None, Any] = {None: deployed}
     for hop in hops([fmt]):
         inside = directory if hop.name == fmt else directory / _INTERMEDIATE
         place = inside / FORMATS[hop.name].place
