@@ -78,6 +78,7 @@ def profile(
     path = output or Path("profile.json")
     sizes = _sizes(space, data, channels, layers, size, num_classes, in_channels)
     selected = one_backend(runtime or _timed()[0])
+    finished = path.is_file() and bool(Profile.read_any(path).entries)
     start = time.perf_counter()
     terminal = sys.stderr.isatty()
     with spinner() as say:
@@ -88,8 +89,9 @@ def profile(
 
         measured = measure(path, sizes, selected, threads, runs, report)
     typer.echo(f"{path}: {describe(measured)}")
-    typer.echo(f"measured in {time.perf_counter() - start:.0f} s; whole networks are fitted with a "
-               f"median error of {fit_error(measured):.1%}")
+    seconds = f"{time.perf_counter() - start:.0f} s"
+    typer.echo(f"measured {'before' if finished else f'in {seconds}'}; whole networks are fitted "
+               f"with a median error of {fit_error(measured):.1%}")
     typical = median(ms for name, ms in measured.samples.items() if name.startswith("network"))
     limit = f"latency:{measured.runtime}:{measured.backend}<={typical:.2g}ms"
     typer.echo("next: " + command("search", "run", "--limit", limit, "--profile", path))

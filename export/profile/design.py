@@ -8,6 +8,7 @@ of their names, so that an interrupted profile goes on with the same ones.
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterable
@@ -66,6 +67,12 @@ def graphs(sizes: Sizes) -> list[Graph]:
         genotype = random_genotype(random.Random(f"network, {index}"), sizes.kind)
         made.append(network(f"network, {index}", sizes, genotype))
     return made
+
+
+def fingerprint(design: Iterable[Graph]) -> str:
+    """What tells the graphs of a profile from those of another release."""
+    text = "\n".join(f"{graph.name}: {', '.join(map(str, graph.genotypes))}" for graph in design)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def network(name: str, sizes: Sizes, genotype: Genotype) -> Graph:

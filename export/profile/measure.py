@@ -13,7 +13,7 @@ import numpy as np
 from export import fits
 from export.formats import shims
 from export.formats.base import check_packages, hops
-from export.profile.design import Graph, graphs, random_genotype
+from export.profile.design import Graph, fingerprint, graphs, random_genotype
 from export.profile.fit import fit
 from export.profile.timing import time_graphs
 from export.runtimes.base import ALL, Selection, select_runtimes
@@ -59,13 +59,14 @@ def measure(path: Path, sizes: Sizes, selected: Selection, threads: int, runs: i
             raise ValueError(f"--{name} must be at least 1, not {value}")
     if not path.parent.is_dir():
         raise FileNotFoundError(2, "No such directory", str(path.parent))
+    design = graphs(sizes)
     empty = Profile(runtime=selected.runtime.name, backend=selected.backends[0], threads=threads,
-                    machine=machine(), runs=runs, network=sizes)
+                    machine=machine(), runs=runs, network=sizes,
+                    design=fingerprint(design))
     profile = _resumed(path, empty) if path.exists() else empty
     if profile.entries:
         return profile
     check(sizes, selected)
-    design = graphs(sizes)
     samples = {graph.name: profile.samples[graph.name] for graph in design
                if graph.name in profile.samples}
     for batch in batches(design, samples, sizes, selected, threads, runs, report):
@@ -83,7 +84,7 @@ def measure(path: Path, sizes: Sizes, selected: Selection, threads: int, runs: i
 def _resumed(path: Path, wanted: Profile) -> Profile:
     """The profile at `path`.  Raises ProfileError unless it has the settings of `wanted`."""
     found = Profile.read_any(path)
-    for name in ("runtime", "backend", "threads", "runs", "machine", "network"):
+    for name in ("runtime", "backend", "threads", "runs", "machine", "network", "design"):
         there, here = getattr(found, name), getattr(wanted, name)
         if there != here:
             if isinstance(there, Sizes):

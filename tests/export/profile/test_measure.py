@@ -104,7 +104,9 @@ def test_an_interrupted_profile_goes_on(tmp_path, monkeypatch):
     # A finished one is not measured again.
     content = path.read_bytes()
     monkeypatch.setattr(measure, "time_graphs", None)
-    assert zoo("profile", *SMALL, "-o", path).exit_code == 0 and path.read_bytes() == content
+    again = zoo("profile", *SMALL, "-o", path)
+    assert again.exit_code == 0 and "measured before" in again.stdout
+    assert path.read_bytes() == content
 
 
 def test_a_slower_machine_cancels(tmp_path, monkeypatch):
@@ -137,6 +139,9 @@ def test_another_profile_is_not_overwritten(tmp_path, monkeypatch):
         assert "choose another file with -o" in result.stderr
     monkeypatch.setattr(measure, "machine", lambda: "another machine")
     assert "not another machine" in zoo("profile", *SMALL, "-o", path).stderr
+    monkeypatch.undo()
+    monkeypatch.setattr(design, "NETWORKS", 11)  # as in another release
+    assert "another profile (design" in zoo("profile", *SMALL, "-o", path).stderr
     assert path.read_bytes() == content
     path.write_text("{}")
     assert "is not a profile" in zoo("profile", *SMALL, "-o", path).stderr
