@@ -113,7 +113,7 @@ def _measured(name: str, directory: Path, is_cell: bool, threads: int, runs: int
     for times in dict.fromkeys(one.runtime.times for one in available if one.runtime.times):
         together = [one for one in available if one.runtime.times is times]
         try:
-            timings += times(directory, together, threads, runs)
+            timings += times([directory], together, threads, runs)[0]
         except RuntimeError as error:
             if not everything:
                 raise

@@ -61,11 +61,12 @@ class Runtime:
 
     A runtime in this process has ``load(place, backend, threads) -> run`` (None: its default number
     of threads).  One outside has ``verify(artifact, backends)``, which runs the artifact's fixture
-    on each backend, and ``times(artifact, selected, threads, runs)``, called once for all runtimes
-    with the same function, so that their runs are interleaved.  `packages` have to be installed;
-    ``found()`` returns the version or path of the runtime, or raises an error with the remedy.
-    ``agree(artifact, images, data, path, backends)`` classifies test images and compares with
-    float32.  `title` is the display name, by default `name`.
+    on each backend, and ``times(artifacts, selected, threads, runs)``, the timings of each
+    artifact, called once for all runtimes with the same function, so that their runs are
+    interleaved.  `packages` have to be installed; ``found()`` returns the version or path of the
+    runtime, or raises an error with the remedy.  ``agree(artifact, images, data, path, backends)``
+    classifies test images and compares with float32.  `title` is the display name, by default
+    `name`.
 
     Examples:
         >>> def load(place, backend, threads):
@@ -80,7 +81,8 @@ class Runtime:
     packages: tuple[str, ...] = ()
     load: Callable[[Path, str, int | None], Runner] | None = None
     verify: Callable[[Path, Sequence[str]], list[Outcome]] | None = None
-    times: Callable[[Path, Sequence[Selection], int, int], list[Timing]] | None = None
+    times: Callable[[Sequence[Path], Sequence[Selection], int, int],
+                    list[list[Timing]]] | None = None
     found: Callable[[], str] | None = None
     agree: Callable[..., list[Any]] | None = None
     title: str = ""

@@ -15,19 +15,21 @@ def verify(name: str, artifact: Path, backends: Sequence[str]) -> list[Outcome]:
     return [Outcome(**row) for row in page_verify.verify(artifact, name, backends)]
 
 
-def times(artifact: Path, selected: Sequence[Selection], threads: int, runs: int) -> list[Timing]:
-    """Time the first input of the fixture in each runtime and backend, interleaved in one page.
+def times(artifacts: Sequence[Path], selected: Sequence[Selection], threads: int, runs: int
+          ) -> list[list[Timing]]:
+    """Time the first input of each artifact's fixture in each runtime and backend, interleaved in
+    one page.
 
     Raises RuntimeMissing without a browser.
     """
     chosen = [(one.runtime.name, backend) for one in selected for backend in one.backends]
     named = [(one.runtime.name, backend) for one in selected if one.named
              for backend in one.backends]
-    rows = page_bench.bench(artifact, chosen, threads, runs, named)
-    return [Timing(row["runtime"], row["backend"], row["ms"], row["load_ms"], row["threads"],
-                   row["reason"] or row["error"] or
-                   ("GPU emulated in software" if row["software"] else ""),
-                   failed=row["error"] is not None, software=row["software"]) for row in rows]
+    return [[Timing(row["runtime"], row["backend"], row["ms"], row["load_ms"], row["threads"],
+                    row["reason"] or row["error"] or
+                    ("GPU emulated in software" if row["software"] else ""),
+                    failed=row["error"] is not None, software=row["software"]) for row in rows]
+            for rows in page_bench.bench_each(artifacts, chosen, threads, runs, named)]
 
 
 def found() -> str:

@@ -17,12 +17,14 @@ def verify(artifact: Path, backends: Sequence[str]) -> list[Outcome]:
     return [Outcome(**row) for row in node.verify(artifact, backends)]
 
 
-def times(artifact: Path, selected: Sequence[Selection], threads: int, runs: int) -> list[Timing]:
-    """Time the first input of the fixture on each backend, in separate processes, on one thread."""
-    rows = [(one.runtime.name, row) for one in selected
-            for row in node.verify(artifact, one.backends, runs)]
-    return [Timing(name, row["backend"], row["ms"], None, 1, row["reason"] or row["error"] or "",
-                   failed=row["error"] is not None) for name, row in rows]
+def times(artifacts: Sequence[Path], selected: Sequence[Selection], threads: int, runs: int
+          ) -> list[list[Timing]]:
+    """Time the first input of each artifact's fixture on each backend, in separate processes, on
+    one thread."""
+    return [[Timing(one.runtime.name, row["backend"], row["ms"], None, 1,
+                    row["reason"] or row["error"] or "", failed=row["error"] is not None)
+             for one in selected for row in node.verify(artifact, one.backends, runs)]
+            for artifact in artifacts]
 
 
 def found() -> str:

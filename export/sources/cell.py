@@ -142,7 +142,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, options: Build
         if not record or not weights.packaged(record, named):
             weights.find(named, record or genotype)  # raises, and lists the shipped weights
     data = options.data or ("imagenet" if options.network == "imagenet" else "digits")
-    spec, labels = _input(data, options)
+    spec, labels = input_of(data, options)
     card = (weights.packaged(record, data) if record and not options.weights else None) or {}
     kind = network_kind(
         genotype, options.network or ("imagenet" if data == "imagenet" else "cifar"))
@@ -233,7 +233,7 @@ def _shipped(options: BuildOptions) -> str | None:
     return str(name) if name and weights.names_data(str(name)) else None
 
 
-def _input(data: str, options: BuildOptions) -> tuple[Input, list[str]]:
+def input_of(data: str, options: BuildOptions) -> tuple[Input, list[str]]:
     """Size, statistics and class names of a data set, with the user's size and channels."""
     if data == "digits":
         digits = images.load("digits")

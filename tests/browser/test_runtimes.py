@@ -27,7 +27,7 @@ from export.sources.options import BuildOptions
 from tests.browser.altered import changed, reseal
 from tests.browser.conftest import unavailable
 from tests.export.converter.graphs import classifier, model, node, weight
-from web_demo.bench import bench
+from web_demo.bench import bench, bench_each
 from web_demo.chromium import RuntimeMissing
 from web_demo.runtimes import RUNTIMES as OF_THE_PAGE
 from web_demo.site import PAGE
@@ -128,6 +128,14 @@ def test_all_are_timed_in_one_page(artifacts, page_folder):
 def test_threads_are_those_asked_for(artifacts, page_folder):
     chosen = [(name, "wasm") for name in OF_THE_PAGE]
     assert [row["threads"] for row in bench(artifacts["cell"], chosen, 2, 2)] == [2] * len(chosen)
+
+
+@pytest.mark.parametrize("name", OF_THE_PAGE)
+def test_networks_are_timed_in_turn_in_one_worker(name, artifacts, page_folder):
+    both = [artifacts["images"], artifacts["cell"]]
+    for (row,) in bench_each(both, [(name, "wasm")], runs=3):
+        assert (row["runtime"], row["error"], row["threads"]) == (name, None, 1)
+        assert len(row["times"]) == 4 and row["ms"] > 0  # whole turns
 
 
 def test_emulated_graphics_are_timed_only_when_they_are_named(artifacts, page_folder):

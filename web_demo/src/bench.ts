@@ -1,14 +1,17 @@
 /**
  * `bench.html?model=models/NAME/&of=tfjs:wasm,litert:wasm&threads=1&runs=31`: times the first input of the
  * fixture in each of these, in alternation, so that load spikes affect all of them; for `zoo bench`.
+ * `model=models/A/,models/B/&of=tfjs:wasm` times several models in one of them, for `zoo profile`.
  */
 
 import { sentence } from './artifact/failure';
 import { median } from './runtime/agreement';
 import type { BackendName } from './runtime/runtime';
-import { begin, survey, type Trial } from './runtime/trial';
+import type { Series, SeriesReply } from './runtime/series';
+import { begin, download, survey, type Trial } from './runtime/trial';
 
 interface Measured {
+  model: string;
   runtime: string;
   backend: string;
   available: boolean;
@@ -34,14 +37,10 @@ const EMULATED = 'no GPU here, and times of an emulated one are meaningless';
 /** Untimed runs, which compile shaders and fill caches. */
 const WARM_UP = 3;
 
-async function prepare(row: Measured, model: string, threads: number, emulated: boolean): Promise<Trial | null> {
+async function prepare(row: Measured, threads: number, emulated: boolean): Promise<Trial | null> {
+  if (!(await available(row, emulated))) return null;
   try {
-    const found = await survey(row.backend);
-    row.software = found.software;
-    row.reason = found.software && !emulated ? EMULATED : found.reason;
-    row.available = row.reason === null;
-    if (!row.available) return null;
-    const trial = await begin(model, row.runtime, row.backend as BackendName, threads);
+    const trial = await begin(row.model, row.runtime, row.backend as BackendName, threads);
     row.load_ms = trial.loadMs;
     row.threads = trial.session.threads;
     return trial;
@@ -51,16 +50,62 @@ async function prepare(row: Measured, model: string, threads: number, emulated: 
   }
 }
 
-async function measure(
-  rows: readonly Measured[],
-  model: string,
-  threads: number,
-  runs: number,
-  emulated: boolean,
-): Promise<void> {
+async function available(row: Measured, emulated: boolean): Promise<boolean> {
+  try {
+    const found = await survey(row.backend);
+    row.software = found.software;
+    row.reason = found.software && !emulated ? EMULATED : found.reason;
+    row.available = row.reason === null;
+    return row.available;
+  } catch (error) {
+    row.error = sentence(error);
+    return false;
+  }
+}
+
+/** Times several models in one runtime and backend. */
+async function series(rows: readonly Measured[], threads: number, runs: number, emulated: boolean): Promise<void> {
+  const [first] = rows as [Measured];
+  await available(first, emulated);
+  const { available: here, reason, error, software } = first;
+  for (const row of rows) Object.assign(row, { available: here, reason, error, software });
+  if (!here || error !== null) return;
+  const { runtime, backend } = first;
+  let reply: SeriesReply;
+  try {
+    const downloads = await Promise.all(rows.map((row) => download(row.model, runtime)));
+    const networks = downloads.map(({ model, cases }) => ({ model, inputs: cases.each[0]!.inputs }));
+    reply = await inWorker({ runtime, backend: backend as BackendName, threads, runs, networks });
+  } catch (error) {
+    reply = { failed: sentence(error) };
+  }
+  for (const [index, row] of rows.entries()) {
+    if ('failed' in reply) {
+      row.error = reply.failed;
+      continue;
+    }
+    row.threads = reply.threads;
+    row.times = reply.times[index]!;
+    row.ms = median(row.times);
+  }
+}
+
+function inWorker(work: Series): Promise<SeriesReply> {
+  const worker = new Worker(new URL('./runtime/series.ts', import.meta.url), { type: 'module' });
+  return new Promise<SeriesReply>((resolve) => {
+    worker.addEventListener('message', ({ data }: MessageEvent<SeriesReply>) => resolve(data));
+    worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      resolve({ failed: `The worker crashed (${event.message || 'it did not start'}).` });
+    });
+    worker.postMessage(work);
+  }).finally(() => worker.terminate());
+}
+
+async function measure(rows: readonly Measured[], threads: number, runs: number, emulated: boolean): Promise<void> {
   const trials = new Map<Measured, Trial>();
   for (const row of rows) {
-    const trial = await prepare(row, model, threads, emulated);
+    const trial = await prepare(row, threads, emulated);
     if (trial) trials.set(row, trial);
   }
   for (let run = 0; run < WARM_UP + runs; run++) {
@@ -78,13 +123,18 @@ async function measure(
 }
 
 const asked = new URLSearchParams(location.search);
-const rows = (asked.get('of') ?? '').split(',').map((one): Measured => {
-  const [runtime = '', backend = 'wasm'] = one.split(':');
-  const none = { reason: null, error: null, ms: null, load_ms: null, threads: null };
-  return { runtime, backend, available: true, software: false, times: [], ...none };
-});
+const list = (name: string) => (asked.get(name) ?? '').split(',');
+const models = list('model');
+const rows = models.flatMap((model) =>
+  list('of').map((one): Measured => {
+    const [runtime = '', backend = 'wasm'] = one.split(':');
+    const none = { reason: null, error: null, ms: null, load_ms: null, threads: null };
+    return { model, runtime, backend, available: true, software: false, times: [], ...none };
+  }),
+);
 const number = (name: string, otherwise: number) => Number(asked.get(name) ?? otherwise);
-await measure(rows, asked.get('model') ?? '', number('threads', 1), number('runs', 31), number('software', 1) === 1);
+const run = models.length > 1 ? series : measure;
+await run(rows, number('threads', 1), number('runs', 31), number('software', 1) === 1);
 window.zooBench = rows;
 const output = document.querySelector('output')!;
 output.textContent = JSON.stringify(rows, null, 2);

@@ -1,4 +1,4 @@
-/** Loads an artifact into one runtime and backend, for `zoo verify` and `zoo bench`. */
+/** Loads an artifact into one runtime and backend, for `zoo verify`, `zoo bench` and `zoo profile`. */
 
 import { givesOf, readArtifact, takesOf, type AnyArtifact } from '../artifact/artifact';
 import { downloadCases, type Cases } from '../artifact/cases';
@@ -6,8 +6,8 @@ import { Failure } from '../artifact/failure';
 import { downloadFiles } from '../artifact/files';
 import { BACKENDS, surveyBackends, type Availability } from './backends';
 import { loadInWorker } from './remote';
-import type { BackendName, Session } from './runtime';
-import { findRuntime } from './runtimes';
+import type { BackendName, Model, Session } from './runtime';
+import { findRuntime, type Runtime } from './runtimes';
 
 const TASKS = ['image-classification', 'language-model-step', 'tensors'] as const;
 
@@ -28,11 +28,24 @@ export async function survey(backend: string): Promise<Availability> {
   return found;
 }
 
-export async function begin(path: string, name: string, backend: BackendName, threads?: number): Promise<Trial> {
+/** An artifact with its files for a runtime. */
+export interface Download {
+  readonly runtime: Runtime;
+  readonly artifact: AnyArtifact;
+  readonly cases: Cases;
+  readonly model: Model;
+}
+
+export async function download(path: string, name: string): Promise<Download> {
   const runtime = findRuntime(name);
   const artifact = await readArtifact(new URL('.', location.href), path, TASKS, [runtime.reads]);
   const [files, cases] = await Promise.all([downloadFiles(artifact, runtime.reads), downloadCases(artifact)]);
   const model = { name: artifact.manifest.name, files, takes: takesOf(artifact), gives: givesOf(artifact) };
+  return { runtime, artifact, cases, model };
+}
+
+export async function begin(path: string, name: string, backend: BackendName, threads?: number): Promise<Trial> {
+  const { runtime, artifact, cases, model } = await download(path, name);
   const start = performance.now();
   const session = await loadInWorker(runtime, model, backend, { threads });
   return { artifact, cases, session, backend, reads: runtime.reads, loadMs: performance.now() - start };

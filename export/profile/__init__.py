@@ -1,0 +1,1 @@
+"""`zoo profile`: measures the operations of a network in a runtime, for `zoo.latency`."""
