@@ -97,6 +97,12 @@ def run(
     learning_rate: Annotated[float | None, _setting(
         "Initial learning rate of the weights.")] = None,
     alpha_learning_rate: Annotated[float | None, _setting("Learning rate of the alphas.")] = None,
+    latency_weight: Annotated[float | None, _setting(
+        "Weight of the cell's expected latency, in ms, in the loss of the alphas; needs --profile."
+        )] = None,
+    profile: Annotated[Path | None, _setting(
+        "Latency profile from `zoo profile`, for --limit latency:... and --latency-weight."
+        )] = None,
     budget: Annotated[int | None, typer.Option(
         help="Training images (or tokens) of the whole run; instead of --epochs or --candidates. "
         "With --table: number of cells to evaluate, 100 by default.", min=1,
@@ -173,11 +179,11 @@ def run(
     options = SearchOptions(
         strategy=strategy, space=space, data=data, path=path, size=size, by=by, preset=preset,
         seed=seed, device=device, precision=precision, threads=threads, budget=budget, name=name,
-        replace=replace, early_stop=early_stop, operations=operations, changes={
+        replace=replace, early_stop=early_stop, operations=operations, profile=profile, changes={
             "order": order, "select": select, "epochs": epochs, "candidates": candidates,
             "warm_start": warm_start, "channels": channels, "layers": layers, "hidden": hidden,
             "batch_size": batch_size, "learning_rate": learning_rate,
-            "alpha_learning_rate": alpha_learning_rate},
+            "alpha_learning_rate": alpha_learning_rate, "latency_weight": latency_weight},
         given=read_assignments(assignments or []))
     if config is not None:
         options = options.over_file(config)
