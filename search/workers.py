@@ -182,11 +182,11 @@ class _Ray(Generic[Task, Result]):
                              "pip install 'genotype-zoo[ray]'") from None
         self.ray, self.ours = ray, not ray.is_initialized()
         if self.ours:
-            logging.getLogger("ray").setLevel(logging.ERROR)
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    ray.init(None if workers == "ray" else workers, log_to_driver=False)
+                    ray.init(None if workers == "ray" else workers, log_to_driver=False,
+                             logging_level=logging.ERROR)
             except (OSError, RuntimeError, ValueError) as error:
                 raise ValueError(f"no Ray cluster at {workers}: {' '.join(str(error).split())}; "
                                  "it needs the same Ray and Python as here, and RAY_AUTH_MODE as "
@@ -195,7 +195,8 @@ class _Ray(Generic[Task, Result]):
         self._work = ray.put(work)
 
     def run(self, tasks: list[Task]) -> Iterator[tuple[Task, Result]]:
-        left = {self._remote.remote(self._work, task): task for task in tasks}
+        # In a list, a reference reaches the worker as it is, not as a new copy of the work.
+        left = {self._remote.remote([self._work], task): task for task in tasks}
         while left:
             ready, _ = self.ray.wait(list(left))
             try:
@@ -211,5 +212,14 @@ class _Ray(Generic[Task, Result]):
             self.ray.shutdown()
 
 
-def _do_on_ray(work: Callable[[Any], Any], task: Any) -> Any:
-    return work(task)
+_known: tuple[str, Callable[[Any], Any]] | None = None  # the last work, by its reference
+
+
+def _do_on_ray(reference: list[Any], task: Any) -> Any:
+    import ray
+
+    global _known
+    work, name = reference[0], reference[0].hex()
+    if _known is None or _known[0] != name:
+        _known = name, ray.get(work)
+    return _known[1](task)
