@@ -14,7 +14,7 @@ from pathlib import Path
 from torch import nn
 
 from zoo.genotypes.conv import CONV_OPERATIONS
-from zoo.models.operations import FactorizedReduce, Identity, Pool, Zero, operation
+from zoo.models.operations import FactorizedReduce, Identity, Noise, Pool, Zero, operation
 
 CHANNELS = 16  # a depthwise convolution has as many groups
 PIXEL, LINE, GAP, TOP = 7, 13, 16, 4
@@ -48,6 +48,8 @@ def steps(module: nn.Module) -> list[Step]:
         return [*steps(module.relu), halves, *steps(module.bn)]
     if isinstance(module, Zero):
         return [Step(("zero",), stride=(module.stride, module.stride))]
+    if isinstance(module, Noise):
+        return [Step(("noise",), stride=(module.stride, module.stride))]
     if isinstance(module, Identity):
         return [Step(("identity",))]
     if isinstance(module, nn.BatchNorm2d):

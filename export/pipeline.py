@@ -41,6 +41,7 @@ from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact import names
 from zoo.artifact.manifest import Agreement, Fixture, Manifest, Parity
+from zoo.genotypes.conv import STOCHASTIC_OPERATIONS
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.messages.spelling import choices
 from zoo.models import cost
@@ -56,7 +57,8 @@ class Source:
     `labels` are real inputs for the parity checks and the fixture; the default is noise.  `test`
     is the whole test set, for the agreement of rounded weights; `calibration()` returns training
     images for integer quantization.  `vocabulary` lists the tokens of a language model in the order
-    of their ids.
+    of their ids.  Raises ValueError for a genotype with an operation whose output is random, since
+    no two runtimes would agree.
     """
 
     model: nn.Module
@@ -67,6 +69,13 @@ class Source:
     test: np.ndarray | None = None
     calibration: Callable[[], np.ndarray] | None = None
     vocabulary: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        used = {operation for cell in self.genotype.cells().values() for operation, _ in cell.edges}
+        if random := sorted(used & STOCHASTIC_OPERATIONS):
+            raise ValueError(f"{self.manifest.name} has the operation {random[0]}, whose output is "
+                             "random, so exports of it could not be checked; choose a cell "
+                             "without it")
 
     def pipeline(self, *args: Any) -> Pipeline:
         """The `Pipeline` of a build of this source."""

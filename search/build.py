@@ -11,8 +11,10 @@ import torch
 
 from search.candidates.workers import Evaluator
 from search.config import RunConfig
+from search.spaces.allowed import columns
 from search.strategies.base import Strategy
 from search.strategies.one_shot import OneShot
+from search.supernets.latency import edge_costs
 from zoo.system import distributed
 from zoo.system.device import pick_device
 from zoo.system.threads import fastest_threads
@@ -74,6 +76,8 @@ def _one_shot(config: RunConfig, data: Any, device: torch.device) -> OneShot:
                          "processes; choose a multiple with --batch-size")
     task = config.domain.supernet_task(data, settings, device, config.seed, share)
     task.allowed = config.operations
+    if (profile := config.latency_profile()) is not None:
+        task.costs = edge_costs(profile, columns(config.operations, config.space), device)
     dtype = torch.float32 if device.type == "meta" else getattr(torch, config.precision)
     built = config.entry.load()(task, settings, config.seed, dtype)
     assert isinstance(built, OneShot)  # every strategy that shares weights is one

@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, cls=OneLineErrors, **PLAIN)
 
 Workers = Annotated[str, typer.Option(
     help="Candidates trained in parallel: a number, auto (one per core or GPU), ray, or "
-    "ray://HOST:PORT.")]
+    "ray://HOST:PORT. With --table: seeds in parallel; auto is one.")]
 EarlyStop = Annotated[bool, typer.Option(
     "--early-stop", help="Stop when three consecutive epochs show a collapse.")]
 
@@ -47,7 +47,7 @@ def search() -> None:
 
 #: The parameters of `search run` that apply to a search against a table.
 _WITH_TABLE = ("table", "strategy", "look_at", "judge_by", "limits", "seed", "seeds", "budget",
-               "assignments", "output")
+               "assignments", "workers", "output")
 
 
 def _setting(help: str) -> Any:
@@ -97,6 +97,12 @@ def run(
     learning_rate: Annotated[float | None, _setting(
         "Initial learning rate of the weights.")] = None,
     alpha_learning_rate: Annotated[float | None, _setting("Learning rate of the alphas.")] = None,
+    latency_weight: Annotated[float | None, _setting(
+        "Weight of the cell's expected latency, in ms, in the loss of the alphas; needs --profile."
+        )] = None,
+    profile: Annotated[Path | None, _setting(
+        "Latency profile from `zoo profile`, for --limit latency:... and --latency-weight."
+        )] = None,
     budget: Annotated[int | None, typer.Option(
         help="Training images (or tokens) of the whole run; instead of --epochs or --candidates. "
         "With --table: number of cells to evaluate, 100 by default.", min=1,
@@ -151,7 +157,7 @@ def run(
     if table is not None:
         _refuse_with_table(context)
         _against_table(table, strategy, look_at, judge_by, seed, seeds, budget, assignments or [],
-                       limits or [], output)
+                       limits or [], output, workers)
         return
     for option, value in (("look-at", look_at), ("judge-by", judge_by), ("seeds", seeds),
                           ("limit", limits)):
@@ -173,11 +179,11 @@ def run(
     options = SearchOptions(
         strategy=strategy, space=space, data=data, path=path, size=size, by=by, preset=preset,
         seed=seed, device=device, precision=precision, threads=threads, budget=budget, name=name,
-        replace=replace, early_stop=early_stop, operations=operations, changes={
+        replace=replace, early_stop=early_stop, operations=operations, profile=profile, changes={
             "order": order, "select": select, "epochs": epochs, "candidates": candidates,
             "warm_start": warm_start, "channels": channels, "layers": layers, "hidden": hidden,
             "batch_size": batch_size, "learning_rate": learning_rate,
-            "alpha_learning_rate": alpha_learning_rate},
+            "alpha_learning_rate": alpha_learning_rate, "latency_weight": latency_weight},
         given=read_assignments(assignments or []))
     if config is not None:
         options = options.over_file(config)
@@ -212,10 +218,10 @@ def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop =
     from search.tables.folder import is_table_run
 
     if is_table_run(folder):
-        if early_stop or workers != "auto":
-            raise ValueError("--workers and --early-stop do not apply to a search against a table; "
-                             "leave them out")
-        _execute_table(folder, None)
+        if early_stop:
+            raise ValueError("--early-stop does not apply to a search against a table; leave it "
+                             "out")
+        _execute_table(folder, None, workers)
         return
     _execute(folder, None, workers, early_stop)
 
@@ -255,28 +261,31 @@ def _refuse_with_table(context: typer.Context) -> None:
 
 def _against_table(table: Path, strategy: str | None, look_at: str | None, judge_by: str | None,
                    seed: int | None, seeds: int | None, budget: int | None,
-                   assignments: list[str], limits: list[str], output: Path | None) -> None:
+                   assignments: list[str], limits: list[str], output: Path | None,
+                   workers: str) -> None:
     from search.tables.config import TableOptions, plan
     from search.tables.run import start
+    from search.workers import parse
     from zoo.recipes.config_file import read_assignments
 
+    parse(workers, lambda: 1)  # an invalid value leaves no folder behind
     config, truth = plan(TableOptions(table, strategy, look_at, judge_by, seed, seeds, budget,
                                       read_assignments(assignments), limits))
     folder = output or _free(f"search-{config.strategy}-{table.stem}", "summary.json")
     start(folder, config)
     for line in truth.table.notes:
         typer.echo(f"note: {notes.printable(f'{table}: {line}')}", err=True)
-    _execute_table(folder, truth)
+    _execute_table(folder, truth, workers)
 
 
-def _execute_table(folder: Path, truth: Any) -> None:
+def _execute_table(folder: Path, truth: Any, workers: str) -> None:
     from search.reporting.table_text import read_summary, tell
     from search.tables.run import run
     from zoo.commands.progress import steps
 
     with interrupts.resumable(lambda: _remedy(folder)):
         with steps("seeds") as report:
-            run(folder, truth, report)
+            run(folder, truth, report, workers)
         tell(folder, read_summary(folder) or {})
 
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import torch
 
 import zoo
+from search import latency_profile
 from search.settings import check_preset
 from search.spaces.allowed import Allowed, check_allowed, read_allowed
 from search.spaces.discretize import NODES
@@ -23,6 +24,8 @@ from search.strategies import DEFAULT, STRATEGIES, Entry, entry
 from search.tasks import domain
 from search.tasks.base import Domain
 from zoo import registry
+from zoo.latency.profile import Profile
+from zoo.messages.command_line import command
 from zoo.messages.spelling import did_you_mean, either
 from zoo.recipes.base import check_known, current_names
 from zoo.recipes.options import Options
@@ -44,13 +47,17 @@ class SearchOptions(Options):
     replace: bool = False
     early_stop: bool = False
     operations: str | dict[str, Any] | None = None
+    profile: Path | None = None
+    profile_sha256: str | None = None
     settings: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
 
     derived: ClassVar[tuple[str, ...]] = ("epochs", "versions", "processes")
+    stale: ClassVar[Mapping[str, tuple[str, ...]]] = {"profile": ("profile_sha256",)}
     stale_of_run: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "strategy": ("settings", "training", "space", "early_stop"),
-        "space": ("settings", "training", "operations"), "preset": ("settings", "training")}
+        "strategy": ("settings", "training", "space", "early_stop", "profile", "profile_sha256"),
+        "space": ("settings", "training", "operations", "profile", "profile_sha256"),
+        "preset": ("settings", "training", "profile", "profile_sha256")}
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,8 @@ class RunConfig:
     early_stop: bool
     preset: str | None = None
     operations: dict[str, list[list[str]]] | None = None  # of each edge; None for all
+    profile: str | None = None  # of latencies, for `latency_weight`
+    profile_sha256: str | None = None
     epochs: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -118,6 +127,13 @@ class RunConfig:
         return self.domain.load(self.data, Path(self.path) if self.path else None, self.size,
                                 self.by)
 
+    def latency_profile(self) -> Profile | None:
+        """The run's latency profile, if it has one.  Raises the errors of
+        `search.latency_profile.read_unchanged`."""
+        if self.profile is None:
+            return None
+        return latency_profile.read_unchanged(Path(self.profile), self.profile_sha256)
+
     @property
     def label(self) -> str:
         """The strategy's name in folders and cells: "darts2", "darts1-pt", "evolution"."""
@@ -130,7 +146,9 @@ class RunConfig:
         """sha256 of everything a checkpoint depends on, to reject checkpoints of other runs."""
         facts = {name: getattr(self, name) for name in (
             "strategy", "space", "data_sha256", "seed", "precision", "processes", "settings",
-            "training", "budget")} | ({"operations": self.operations} if self.operations else {})
+            "training", "budget")} | {
+            name: value for name in ("operations", "profile_sha256")
+            if (value := getattr(self, name))}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -167,6 +185,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         raise ValueError(f"{data_name} is not the data that the settings' run used; leave "
                          "data_sha256 out to search on it")
     check_selection(settings, options)
+    profile_sha256 = _profile(settings, options, space, data)
     if found.shares_weights and options.budget is not None:
         settings = searched.within(options.budget, data, settings)
     device = pick_device(options.device or "auto")
@@ -185,6 +204,8 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         training=dataclasses.asdict(training) if training else None, budget=options.budget,
         data_sha256=fingerprint, name=options.name, replace=options.replace,
         early_stop=options.early_stop, operations=_operations(options.operations, space),
+        profile=str(options.profile.resolve()) if options.profile else None,
+        profile_sha256=profile_sha256,
         versions={"genotype-zoo": zoo.__version__, "torch": torch.__version__}), data
 
 
@@ -196,6 +217,23 @@ def _operations(given: str | dict[str, Any] | None, space: str) -> Allowed | Non
         raise ValueError(f"--operations restricts the {', '.join(NODES)} spaces, not the {space} "
                          "one; leave it out")
     return read_allowed(given, space) if isinstance(given, str) else check_allowed(given, space)
+
+
+def _profile(settings: Any, options: SearchOptions, space: str, data: Any) -> str | None:
+    """The sha256 of the latency profile, None without one.
+
+    Raises ValueError if a latency weight has no profile or a profile no use, and the errors of
+    `search.latency_profile.fitting`.
+    """
+    weight = getattr(settings, "latency_weight", 0.0)
+    if options.profile is None:
+        if weight:
+            raise ValueError("--latency-weight needs the latency of every operation; measure it "
+                             f"with `{command('zoo', 'profile')}` and add --profile FILE")
+        return None
+    if not weight:
+        raise ValueError("--profile applies to --latency-weight; add it, or leave --profile out")
+    return latency_profile.fitting(options.profile, options.profile_sha256, space, data)
 
 
 def check_early_stop(strategy: str, early_stop: bool) -> None:

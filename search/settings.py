@@ -74,10 +74,11 @@ class ConvSettings(SupernetSettings):
     crop_padding: int = 4  # random crop after zero padding, in pixels
     flip: bool = True  # random horizontal flip
     cutout: int = 0  # side of the square, in pixels
+    latency_weight: float = 0.0  # of the expected latency in ms, in the loss of the alphas
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_not_negative(self, "weight_decay", "crop_padding", "cutout")
+        check_not_negative(self, "weight_decay", "crop_padding", "cutout", "latency_weight")
         if self.batch_size < 2:
             raise ValueError("batch_size must be at least 2: batch-norm needs two images")
         if not 0 < self.train_share < 1:

@@ -18,7 +18,8 @@ from zoo.runs.tensorboard import finite
 CONFIG, HISTORY, SECONDS, RESULT = "config.json", "history.jsonl", "seconds.jsonl", "result.json"
 TRAINED = "trained/manifest.json"  # `zoo train NAME -o RUN/trained` writes it
 
-_NUMBERS = ("loss", "accuracy", "perplexity", "gap", "learning_rate")  # suffixes of numeric fields
+#: Suffixes of numeric fields.
+_NUMBERS = ("loss", "accuracy", "perplexity", "gap", "learning_rate", "latency")
 
 
 class HistoryError(ValueError):

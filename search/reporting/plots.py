@@ -34,7 +34,7 @@ _OPERATIONS = {
     "skip_connect": "#8b95a3", "identity": "#8b95a3", "none": "#e3e6eb",
     "max_pool_3x3": "#48a868", "avg_pool_3x3": "#2ba3a3",
     "sep_conv_3x3": "#7aa5f5", "sep_conv_5x5": "#2c5fc0",
-    "dil_conv_3x3": "#b994ee", "dil_conv_5x5": "#7440c2",
+    "dil_conv_3x3": "#b994ee", "dil_conv_5x5": "#7440c2", "noise": "#e08a3c",
     "tanh": "#7aa5f5", "sigmoid": "#b994ee", "relu": "#e08a3c",
 }
 

@@ -19,8 +19,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from search.reporting.history import HISTORY, HistoryError, RunRecord, duration
-from search.spaces.discretize import edges, kind_of_table, operations
-from zoo.genotypes.cell import Cell, GenotypeError
+from search.spaces.discretize import all_operations, edges, kind_of_table, operations
+from zoo.genotypes.cell import Cell, GenotypeError, is_list
 from zoo.genotypes.hierarchical import HierarchicalGenotype
 from zoo.genotypes.serialization import Genotype, from_dict
 from zoo.plotting.cell import svg
@@ -85,7 +85,7 @@ def page_data(record: RunRecord) -> dict[str, Any]:
             ("trainLoss", "train_loss"), ("validLoss", "valid_loss"),
             ("train", f"train_{record.metric}"), ("valid", f"valid_{record.metric}"),
             ("discrete", f"discrete_{record.metric}"), ("gap", "discretisation_gap"),
-            ("learningRate", "learning_rate"))},
+            ("latency", "expected_latency"), ("learningRate", "learning_rate"))},
         "cells": _cells(record, genotypes),
         "genotypes": texts,
         "genotypeAt": [texts.index(str(genotype)) for genotype in genotypes],
@@ -238,7 +238,10 @@ def _alphas(record: RunRecord, name: str) -> dict[str, Any] | None:
     if not record.rows or name not in (record.rows[-1].get("alphas") or {}):
         return None
     kind = kind_of_table(name)
-    shape = (len(edges(kind)), len(operations(kind)))
+    last: object = record.rows[-1]["alphas"][name]
+    width = len(last[0]) if is_list(last) and last and is_list(last[0]) else 0
+    names = all_operations(kind)[:max(width, len(operations(kind)))]
+    shape = (len(edges(kind)), len(names))
     weights: list[list[int]] = []
     for row in record.rows:
         try:
@@ -252,7 +255,7 @@ def _alphas(record: RunRecord, name: str) -> dict[str, Any] | None:
         table = np.exp(table - table.max(axis=1, keepdims=True))
         table /= table.sum(axis=1, keepdims=True)
         weights.append((10_000 * table).round().astype(int).ravel().tolist())
-    return {"edges": edges(kind), "operations": operations(kind), "weights": weights}
+    return {"edges": edges(kind), "operations": names, "weights": weights}
 
 
 def _candidates(record: RunRecord) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ _NAMES = {"train_loss": "loss/train", "valid_loss": "loss/valid",
           "train_perplexity": "perplexity/train", "valid_perplexity": "perplexity/valid",
           "discrete_perplexity": "perplexity/discrete",
           "discretisation_gap": "search/discretisation_gap",
+          "expected_latency": "search/expected_latency",
           "learning_rate": "search/learning_rate"}
 
 

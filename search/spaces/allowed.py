@@ -1,8 +1,6 @@
 """Restrictions of a space: the allowed operations, for all edges or for each edge.
 
-The subspaces of DARTS' space in Zela et al. 2020, Understanding and Robustifying Differentiable
-Architecture Search (arXiv 1909.09656, section 3): S2 is ``skip_connect,sep_conv_3x3``, S3
-``none,skip_connect,sep_conv_3x3``, and S1 a list per edge.
+Published restrictions have names, see `search.spaces.robust_darts`.
 """
 
 from __future__ import annotations
@@ -15,7 +13,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from search.spaces.discretize import edges, operations, tables
+from search.spaces.discretize import all_operations, edges, operations, tables
+from search.spaces.robust_darts import SPACES
 from zoo.genotypes.cell import is_list, is_object
 from zoo.messages.spelling import choices
 
@@ -24,11 +23,18 @@ Allowed: TypeAlias = dict[str, list[list[str]]]
 
 
 def read_allowed(text: str, kind: str) -> Allowed:
-    """Parse `--operations`: comma-separated names, or a JSON file with a list of names for each
-    edge of each cell, ``{"normal": [["skip_connect"], ...], "reduce": [...]}``, node by node.
+    """Parse `--operations`: comma-separated names, the name of a published space such as s2, or a
+    JSON file with a list of names for each edge of each cell, ``{"normal": [["skip_connect"], ...],
+    "reduce": [...]}``, node by node.
 
     Raises ValueError for other text and for an edge without operations; OSError.
+
+    Examples:
+        >>> read_allowed("s2", "conv")["normal"][0]
+        ['skip_connect', 'sep_conv_3x3']
     """
+    if kind == "conv" and (published := SPACES.get(text.strip().lower())):
+        return check_allowed(published, kind)
     path = Path(text)
     if path.suffix.lower() == ".json":
         try:
@@ -67,16 +73,23 @@ def _rows(value: object, kind: str, where: str) -> list[list[str]]:
         if not is_list(names):
             raise ValueError(f"{edge}: expected a list of operations")
         for name in names:
-            if name not in operations(kind):
-                raise ValueError(f"{edge}: unknown operation {choices(name, operations(kind))}")
+            if name not in all_operations(kind):
+                raise ValueError(f"{edge}: unknown operation {choices(name, all_operations(kind))}")
         if not names or (kind != "nasbench201" and set(names) == {"none"}):
             raise ValueError(f"{edge}: no operation to choose from; name at least one"
                              + ("" if kind == "nasbench201" else " that is not none"))
-        rows.append([name for name in operations(kind) if name in names])
+        rows.append([name for name in all_operations(kind) if name in names])
     return rows
+
+
+def columns(allowed: Mapping[str, list[list[str]]] | None, kind: str) -> tuple[str, ...]:
+    """The columns of a table of alphas: those of the whole space, and any other that is allowed."""
+    extra = {name for rows in (allowed or {}).values() for row in rows for name in row}
+    return tuple(name for name in all_operations(kind) if name in operations(kind) or name in extra)
 
 
 def masks(allowed: Mapping[str, list[list[str]]], kind: str) -> dict[str, Tensor]:
     """(edges, operations) bool for each table: True for an allowed operation."""
-    return {table: torch.tensor([[name in row for name in operations(kind)] for row in rows])
+    names = columns(allowed, kind)
+    return {table: torch.tensor([[name in row for name in names] for row in rows])
             for table, rows in allowed.items()}

@@ -22,6 +22,8 @@ from zoo.genotypes.serialization import Genotype
 #: The columns of a table of alphas, in the order of the 2018 release.
 CONV_OPERATIONS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3",
                    "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
+#: Further columns of a space that is restricted to them, see `search.spaces.robust_darts`.
+EXTRA_OPERATIONS = {"conv": ("noise",)}
 RECURRENT_OPERATIONS = ("none", "tanh", "relu", "sigmoid", "identity")
 _OPERATIONS = {"conv": CONV_OPERATIONS, "recurrent": RECURRENT_OPERATIONS,
                "nasbench201": tuple(NASBENCH201_OPERATIONS)}
@@ -55,8 +57,13 @@ def tables(kind: str) -> tuple[str, ...]:
 
 
 def operations(kind: str) -> tuple[str, ...]:
-    """The columns of a table of alphas."""
+    """The columns of a table of alphas of the whole space."""
     return _OPERATIONS[kind]
+
+
+def all_operations(kind: str) -> tuple[str, ...]:
+    """Every possible column, in order; a table of alphas has the first ones."""
+    return *_OPERATIONS[kind], *EXTRA_OPERATIONS.get(kind, ())
 
 
 def discretize(mixing: Mixing) -> Genotype:
@@ -74,7 +81,7 @@ def discretize(mixing: Mixing) -> Genotype:
 
 
 def _cell(table: Tensor, kind: str) -> Cell:
-    names, keep, first = operations(kind), EDGES_OF_NODE[kind], 2 if kind == "conv" else 1
+    names, keep, first = all_operations(kind), EDGES_OF_NODE[kind], 2 if kind == "conv" else 1
     strength, best = table[:, 1:].max(dim=1)  # column 0 is `none`
     nodes: list[list[tuple[float, int, str]]] = [[] for _ in range(NODES[kind])]
     for row, (node, source) in enumerate(edges(kind)):
@@ -91,10 +98,11 @@ def one_hot(genotype: Genotype, like: Mixing) -> Mixing:
     kind = genotype.kind
     if kind != kind_of(like):
         raise ValueError(f"a {kind} cell is not in the {kind_of(like)} search space")
-    names, rows = operations(kind), {edge: row for row, edge in enumerate(edges(kind))}
+    every, rows = all_operations(kind), {edge: row for row, edge in enumerate(edges(kind))}
     mixing = {}
     for name, cell in genotype.cells().items():
         table = torch.zeros_like(like[name])
+        names = every[:table.shape[1]]
         for node, node_edges in enumerate(cell.nodes):
             for operation, source in node_edges:
                 if operation not in names or (node, source) not in rows:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from search.spaces.discretize import EXTRA_OPERATIONS
 from zoo.genotypes.cell import Cell, Edge
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
@@ -69,7 +70,8 @@ class _Space:
         if self.allowed is None:
             return self.operations
         row = sum(range(self.first, number)) + source
-        return tuple(name for name in self.operations if name in self.allowed[place][row])
+        known = (*self.operations, *EXTRA_OPERATIONS.get(self.kind, ()))
+        return tuple(name for name in known if name in self.allowed[place][row])
 
     def sample(self, rng: random.Random) -> Genotype:
         """A genotype sampled uniformly from the space."""

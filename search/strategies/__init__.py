@@ -58,7 +58,7 @@ class Entry:
 
 
 _ALL = ("conv", "recurrent", "nasbench201")
-_WITHOUT_ALPHAS = ("order", "alpha_learning_rate", "select", "tuning_epochs")
+_WITHOUT_ALPHAS = ("order", "alpha_learning_rate", "select", "tuning_epochs", "latency_weight")
 
 #: The warm-start settings of strategies that train candidates.
 WARM = ("warm_start", "scores", "scored")

@@ -55,7 +55,8 @@ class SearchTask(Protocol):
 
     `unit` ("images" or "tokens") is the unit of the cost, `metric` "accuracy" or "perplexity",
     `space` the search space of the supernet, `allowed` the operations of its edges where not all
-    of them are.
+    of them are, `costs` the milliseconds of every operation on every edge if latency counts (see
+    `search.supernets.latency`).
     """
 
     unit: str
@@ -63,6 +64,7 @@ class SearchTask(Protocol):
     space: str
     device: torch.device
     allowed: Allowed | None
+    costs: Mixing | None
 
     def supernet(self) -> Alphas:
         """A new supernet on the device."""

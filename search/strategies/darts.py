@@ -3,7 +3,8 @@
 Liu et al. 2019 (arXiv 1806.09055), first order and second order; see `search.supernets.bilevel`.
 
 Derived strategies override the operation weights (`mixing`, `weigh`, `weigh_training`), the alpha
-loss (`regularizer`) and the schedule over epochs (`schedule`).
+loss (`regularizer`) and the schedule over epochs (`schedule`).  Every one of them can add the
+expected latency under `mixing` to the alpha loss, see `search.supernets.latency`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from search.spaces.discretize import Mixing
 from search.strategies.one_shot import OneShot
 from search.supernets.base import Batch, StepOutput
 from search.supernets.bilevel import Bilevel
+from search.supernets.latency import expected_latency
 from zoo.system import distributed
 
 
@@ -44,7 +46,7 @@ class Darts(OneShot):
             settings.clip_norm, clip_unrolled=recurrent,
             unmoved=[self.network.get_parameter("encoder.weight")] if recurrent else [],
             autocast=lambda: self.autocast(), mixing=self.weigh,
-            training_mixing=self.weigh_training, regularizer=self.regularizer,
+            training_mixing=self.weigh_training, regularizer=self.added_loss,
             average=distributed.average)
 
     def weigh(self) -> Mixing:
@@ -59,6 +61,15 @@ class Darts(OneShot):
         """A term of the alpha loss that depends on the alphas only, or None."""
         return None
 
+    def added_loss(self) -> Tensor | None:
+        """The regularizer plus `settings.latency_weight` times the expected latency."""
+        weight = getattr(self.settings, "latency_weight", 0.0)  # a setting of images only
+        added = self.regularizer()
+        if not weight or self.task.costs is None:
+            return added
+        latency = weight * expected_latency(self.mixing(), self.task.costs)
+        return latency if added is None else added + latency
+
     def schedule(self, number: int) -> None:
         """Update the settings that depend on the epoch; called before every step."""
 
@@ -72,6 +83,13 @@ class Darts(OneShot):
         if self.warms_up(number):
             return self.bilevel.weight_step(train), None
         return self.bilevel.step(train, valid)
+
+    def _row(self, number: int, train: dict[str, float]) -> dict[str, Any]:
+        row = super()._row(number, train)
+        if self.task.costs is not None:
+            with torch.no_grad():
+                row["expected_latency"] = expected_latency(self.mixing(), self.task.costs).item()
+        return row
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"alpha_optimizer": self.alpha_optimizer.state_dict()}

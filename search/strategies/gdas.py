@@ -1,8 +1,8 @@
 """GDAS: every step samples one operation per edge, and only sampled operations are computed.
 
 Dong & Yang 2019, Searching for a Robust Neural Architecture in Four GPU Hours (arXiv
-1910.04465, section 3.2): straight-through Gumbel-softmax with a temperature annealed from 10 to
-0.1.  The forward pass uses the sampled operation, the backward pass the gradient of the softmax.
+1910.04465): straight-through Gumbel-softmax with a temperature annealed from 10 to 0.1.  The
+forward pass uses the sampled operation, the backward pass the gradient of the softmax.
 """
 
 from __future__ import annotations

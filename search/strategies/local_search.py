@@ -1,7 +1,7 @@
 """Local search: move to a better neighbor until there is none, then restart at a random cell.
 
 White, Nolen & Savani 2021, Exploring the Loss Landscape in Neural Architecture Search (arXiv
-2005.02960, section 4).  Neighbors differ in one operation or input; each is evaluated only once.
+2005.02960).  Neighbors differ in one operation or input; each is evaluated only once.
 """
 
 from __future__ import annotations

@@ -28,12 +28,14 @@ class Supernet(Alphas):
     """Images (N, in_channels, H, W) and a mixing -> logits (N, num_classes).
 
     `cell` is called as cell(c_prev_prev, c_prev, channels, reduction, reduction_prev); the module
-    maps (s0, s1, weights (14, 8)) to (N, 4 * channels, H, W).
+    maps (s0, s1, weights (14, operations)) to (N, 4 * channels, H, W).  `operations` is the number
+    of columns of the alphas, the first of `search.spaces.discretize.all_operations`.
     """
 
     def __init__(self, cell: CellClass, channels: int = 16, layers: int = 8,
-                 num_classes: int = 10, in_channels: int = 3) -> None:
-        shape = (len(edges("conv")), len(CONV_OPERATIONS))
+                 num_classes: int = 10, in_channels: int = 3,
+                 operations: int = len(CONV_OPERATIONS)) -> None:
+        shape = (len(edges("conv")), operations)
         super().__init__({"normal": shape, "reduce": shape})
         width = 3 * channels
         self.stem = nn.Sequential(nn.Conv2d(in_channels, width, 3, padding=1, bias=False),

@@ -18,14 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search.spaces.discretize import CONV_OPERATIONS, edges
+from search.spaces.discretize import all_operations, edges
 from search.supernets.normalized import normalized_each, normalized_sum, weighted_sum
 from zoo.models.depthwise import depthwise_each, join_phases, phases
-from zoo.models.operations import FactorizedReduce, ReLUConvBN
+from zoo.models.operations import FactorizedReduce, Noise, ReLUConvBN
 
 T = TypeVar("T")
 
-EDGES = edges("conv")
+EDGES, OPERATIONS = edges("conv"), all_operations("conv")
 _KERNELS = {"sep_conv_3x3": 3, "sep_conv_5x5": 5, "dil_conv_3x3": 3, "dil_conv_5x5": 5}
 
 
@@ -89,7 +89,7 @@ class MergedCell(nn.Module):
             for number in range(len(sources), node + 2):
                 leaving = {name: [row for row, (_, source) in enumerate(EDGES)
                                   if source == number and active[row][column]]
-                           for column, name in enumerate(CONV_OPERATIONS)}
+                           for column, name in enumerate(OPERATIONS[:weights.shape[1]])}
                 sources.append(_Source(self._seen(states[number]), self._stride(number), leaving,
                                        kernels, matrices))
             rows = [row for row, (target, _) in enumerate(EDGES) if target == node]
@@ -111,7 +111,7 @@ class MergedCell(nn.Module):
         phased: list[tuple[Tensor, Tensor, Tensor]] = []
         added: list[tuple[Tensor, Tensor]] = []  # (weight, map)
         for x, row in zip(sources, rows):
-            for column, name in enumerate(CONV_OPERATIONS):
+            for column, name in enumerate(OPERATIONS[:weights.shape[1]]):
                 if name == "none" or row not in x.leaving[name]:
                     continue
                 weight = weights[row, column]
@@ -122,6 +122,8 @@ class MergedCell(nn.Module):
                 elif name.startswith("dil"):
                     kept = phased if x.has_phases else normed
                     kept.append((weight, x.matrices[name][row], x.dilated(name, row)))
+                elif name == "noise":
+                    added.append((weight, Noise(x.stride)(x.x)))
                 elif x.stride == 2:
                     normed += [(weight, pointwise, phase)
                                for pointwise, phase in zip(self._factorized(row), x.corners)]
@@ -156,7 +158,7 @@ class MergedCell(nn.Module):
                 value.copy_(state[name])
             strided = 0
             for row, (_, source) in enumerate(EDGES):
-                for column, name in enumerate(CONV_OPERATIONS):
+                for column, name in enumerate(OPERATIONS):
                     key = f"_ops.{row}._ops.{column}"
                     for half, (at, to) in {"": (1, 2), "_2": (5, 6)}.items():
                         if name + half in self.depthwise:

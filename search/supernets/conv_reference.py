@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search.spaces.discretize import CONV_OPERATIONS, edges
+from search.spaces.discretize import all_operations, edges
 from zoo.models.operations import FactorizedReduce, Identity, ReLUConvBN, operation
 
 
@@ -27,14 +27,15 @@ def without_affine(module: nn.Module) -> nn.Module:
 
 
 class MixedOperation(nn.Module):
-    """All operations of one edge: (N, C, H, W) and weights (8,) -> their weighted sum."""
+    """All operations of one edge: (N, C, H, W) and the weights of the first 8 or 9 of them -> their
+    weighted sum."""
 
     skip_dropout = 0.0
 
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
         self._ops = nn.ModuleList()
-        for name in CONV_OPERATIONS:
+        for name in all_operations("conv"):
             module = without_affine(operation(name, channels, stride))
             if "pool" in name:
                 module = nn.Sequential(module, nn.BatchNorm2d(channels, affine=False))

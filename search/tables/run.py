@@ -1,16 +1,19 @@
 """A run of one strategy against a table, over many seeds.
 
-Its folder holds `config.json`, `seeds.jsonl`, `random.jsonl` (random search with the same seeds
-and budget) and, when finished, `summary.json` and `curve.svg`.  A row depends only on the table,
-the settings and its seed, so a resumed run ends with the same bytes as an uninterrupted one.
+The seeds run in this process, in several, or on a Ray cluster (see `search.workers`).  Its folder
+holds `config.json`, `seeds.jsonl`, `random.jsonl` (random search with the same seeds and budget)
+and, when finished, `summary.json` and `curve.svg`.  A row depends only on the table, the settings
+and its seed, so a resumed run ends with the same bytes as an uninterrupted one, on any workers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from search.tables.folder import CONFIG, CURVE, SUMMARY
 from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.summary import summarize
 from search.tables.truth import Truth, table_sha256
+from search.workers import WorkerError, WorkersLost, in_order, parse, pool
 from zoo.artifact.folder import json_bytes
 from zoo.messages.command_line import command
 from zoo.runs import run_folder
@@ -33,6 +37,7 @@ from zoo.system.files import write_whole
 from zoo.system.threads import use_threads
 
 _FLUSH_SECONDS = 1.0  # a seed takes milliseconds, as long as a write to disk
+_BATCH = 10  # seeds that another process gets at once
 
 
 def start(folder: Path, config: TableConfig) -> None:
@@ -51,14 +56,17 @@ def read_config(folder: Path) -> TableConfig:
                        "new search in another folder with -o") from None
 
 
-def run(folder: Path, truth: Truth | None = None, report: Report = silent) -> TableConfig:
+def run(folder: Path, truth: Truth | None = None, report: Report = silent,
+        workers: int | str | None = None) -> TableConfig:
     """Execute or resume the run in `folder`; return its configuration.
 
     `truth` is read from the table of the configuration by default; `report` receives the number of
-    finished seeds.  Raises RunError for a folder that holds no run, is damaged or in use by another
-    process, or whose table has changed; TableError for an unreadable table.
+    finished seeds; `workers` are those of `search.workers.pool`, by default this process alone.
+    Raises RunError for a folder that holds no run, is damaged or in use by another process, or
+    whose table has changed; TableError for an unreadable table; WorkerError if a worker is killed;
+    ValueError for invalid workers or a Ray cluster that does not answer.
     """
-    config = read_config(folder)
+    config, place = read_config(folder), parse(workers, lambda: 1)
     if (folder / SUMMARY).exists():
         return config
     with at_work(folder), use_threads(1):
@@ -70,21 +78,53 @@ def run(folder: Path, truth: Truth | None = None, report: Report = silent) -> Ta
         names = {SEEDS: config.strategy} | (
             {} if config.strategy == "random" else {RANDOM: "random"})
         total, done = config.seeds * len(names), 0
-        for name, strategy in names.items():
-            path = folder / name
-            rows = read_rows(path, config)
-            run_folder.keep_lines(path, len(rows))
-            pending: list[dict[str, Any]] = []
-            flushed = time.monotonic()
-            for number in range(len(rows), config.seeds):
-                pending.append(seed_row(config, truth, strategy, config.seed + number))
-                if time.monotonic() - flushed > _FLUSH_SECONDS or number == config.seeds - 1:
-                    _append(path, pending)
-                    pending, flushed = [], time.monotonic()
-                report(done + number + 1, total, {})
-            done += config.seeds
+        with contextlib.closing(pool(place, _Batches(config, truth))) as working:
+            for name, strategy in names.items():
+                path = folder / name
+                first = len(read_rows(path, config))
+                run_folder.keep_lines(path, first)
+                pending: list[dict[str, Any]] = []
+                flushed = time.monotonic()
+                size = 1 if place == 1 else _BATCH
+                batches = [_Batch(strategy, start, min(start + size, config.seeds))
+                           for start in range(first, config.seeds, size)]
+                try:
+                    for batch, rows in in_order(working, batches):
+                        pending += rows
+                        if (time.monotonic() - flushed > _FLUSH_SECONDS
+                                or batch.stop == config.seeds):
+                            _append(path, pending)
+                            pending, flushed = [], time.monotonic()
+                        report(done + batch.stop, total, {})
+                except WorkersLost:
+                    raise WorkerError(
+                        "a worker was killed, perhaps for lack of memory; continue with "
+                        f"`{command('search', 'resume', folder)}` and fewer --workers") from None
+                done += config.seeds
         _finish(folder, config, truth)
     return config
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Seeds of a strategy, counted from the first seed of the run."""
+
+    strategy: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class _Batches:
+    """The work of a worker: the rows of a batch."""
+
+    config: TableConfig
+    truth: Truth
+
+    def __call__(self, batch: _Batch) -> list[dict[str, Any]]:
+        with use_threads(1):
+            return [seed_row(self.config, self.truth, batch.strategy, self.config.seed + number)
+                    for number in range(batch.start, batch.stop)]
 
 
 def seed_row(config: TableConfig, truth: Truth, strategy: str, seed: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from search.settings import ConvSettings
-from search.spaces.allowed import Allowed
+from search.spaces.allowed import Allowed, columns
 from search.spaces.discretize import Mixing
 from search.supernets.base import Alphas, Batch, StepOutput
 from search.supernets.conv import CellClass, Supernet
@@ -33,6 +33,7 @@ class ImageSearchTask:
 
     unit, metric, space = "images", "accuracy", "conv"
     allowed: Allowed | None = None
+    costs: Mixing | None = None
 
     def __init__(self, data: ImageData, settings: ConvSettings, device: torch.device, seed: int,
                  share: tuple[int, int] = (0, 1)) -> None:
@@ -64,7 +65,7 @@ class ImageSearchTask:
         """A new supernet on the device, of `settings.layers` cells or of another depth."""
         settings = self.settings
         return kind(cell, settings.channels, layers or settings.layers, self.classes,
-                    self.channels).to(self.device)
+                    self.channels, len(columns(self.allowed, "conv"))).to(self.device)
 
     def batches(self, number: int) -> Iterator[tuple[Batch, Batch, float, int]]:
         """An epoch of (training batch, validation batch, learning-rate scale, images seen)."""

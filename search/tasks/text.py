@@ -33,6 +33,7 @@ class TextSearchTask:
 
     unit, metric, space = "tokens", "perplexity", "recurrent"
     allowed: Allowed | None = None
+    costs: Mixing | None = None
 
     def __init__(self, data: TextData, settings: TextSettings, device: torch.device, seed: int,
                  share: tuple[int, int] = (0, 1)) -> None:

@@ -14,6 +14,8 @@ import pytest
 from onnx import numpy_helper
 from typer.testing import CliRunner
 
+import export
+import zoo
 from export.checks import doctor, parity, verify
 from export.converter.graph import convert
 from export.converter.node import UnsupportedNodeError
@@ -276,3 +278,11 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path, monkeypatch):
         build(small(), ["onnx"], tmp_path / "out")
     assert contents(tmp_path / "out") == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_cell_with_a_random_operation_is_refused(tmp_path):
+    cell = zoo.Cell([[("noise", 0), ("sep_conv_3x3", 1)]], [2])
+    model = zoo.create_model(zoo.ConvGenotype(cell, cell), channels=4, layers=3)
+    with pytest.raises(ValueError, match="has the operation noise, whose output is random"):
+        export.export(model, "onnx", tmp_path / "out")
+    assert not list(tmp_path.iterdir())

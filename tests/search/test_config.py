@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from search import build, tasks
-from search.candidates.workers import _parse
+from search.candidates.workers import one_per_device
 from search.cli import app
 from search.config import RunConfig, SearchOptions, plan
 from search.strategies import STRATEGIES
@@ -191,7 +191,7 @@ def test_a_numbered_gpu_is_kept(data, monkeypatch):
     said = options(data, "conv", strategy="random")
     said.device = "cuda:1"
     assert plan(said)[0].device == "cuda:1"
-    assert (_parse("auto", "cuda:1"), _parse("auto", "cuda")) == (1, 2)
+    assert (one_per_device("cuda:1"), one_per_device("cuda")) == (1, 2)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -45,7 +45,10 @@ CONV_OPERATIONS = {
     "grouped_conv_1x3_3x1": "ReLU, 1x3 and 3x1 convolutions in 8 groups, batch-norm, ReLU, "
     "1x1 convolution, batch-norm",
     "max_pool_3x3_bn": "3x3 max pooling, batch-norm",
+    "noise": "standard normal noise in place of the input; for searches, has no export",
 }
+#: Those whose output is random in every call, trained or not.
+STOCHASTIC_OPERATIONS = frozenset({"noise"})
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,21 @@ class Zero(nn.Module):
         return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
 
 
+class Noise(nn.Module):
+    """Standard normal noise in the output size of the stride, drawn anew in every call.
+
+    An operation that is useless by design: Zela et al. 2020 (arXiv 1909.09656, space S4).
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        like = x[:, :, ::self.stride, ::self.stride]
+        return torch.randn(like.shape, dtype=like.dtype, device=like.device)
+
+
 class Identity(nn.Identity):
     """The skip connection at stride 1, exempt from drop-path."""
 
@@ -191,6 +206,7 @@ _BUILDERS: dict[str, Callable[[int, int], nn.Module]] = {
     "dil_sep_conv_5x5": lambda c, s: SepConv(c, 5, s, dilation=2),
     "grouped_conv_1x3_3x1": _grouped_rectangular,
     "max_pool_3x3_bn": lambda c, s: nn.Sequential(Pool("max", 3, s), nn.BatchNorm2d(c)),
+    "noise": lambda c, s: Noise(s),
 }
 assert _BUILDERS.keys() == CONV_OPERATIONS.keys(), "each operation needs a name and a builder"
 

@@ -62,16 +62,16 @@ SCORES = {
     "epe_nas": Score("epe_nas", "correlation of the input gradients within classes",
                      "Lopes et al. 2021 (arXiv 2102.08099), section 3", "labels"),
     "grad_norm": Score("grad_norm", "norms of the gradients of the loss",
-                       "Abdelfattah et al. 2021 (arXiv 2101.08134), section 3.1", "labels"),
+                       "Abdelfattah et al. 2021 (arXiv 2101.08134)", "labels"),
     "snip": Score("snip", "absolute change of the loss when weights are removed",
                   "Lee et al. 2019 (arXiv 1810.02340), section 4.1", "labels"),
     "plain": Score("plain", "signed change of the loss when weights are removed",
                    "Mozer & Smolensky 1989, as in Abdelfattah et al. 2021 (arXiv 2101.08134)",
                    "labels"),
     "grasp": Score("grasp", "change of the gradient's norm when weights are removed",
-                   "Wang et al. 2020 (arXiv 2002.07376), section 4", "labels"),
+                   "Wang et al. 2020 (arXiv 2002.07376)", "labels"),
     "fisher": Score("fisher", "Fisher information of the channels",
-                    "Turner et al. 2020 (arXiv 1906.04113), section 3", "labels"),
+                    "Turner et al. 2020 (arXiv 1906.04113)", "labels"),
 }
 
 #: Always shown with the other scores.

@@ -1,8 +1,8 @@
 """Fisher information of the channels of every layer.
 
-Turner et al. 2020 (arXiv 1906.04113, BlockSwap, section 3), after Theis et al. 2018 (arXiv
-1801.05787): for a channel, sum activation times gradient over the pixels, and average half its
-square over the images; the score is the sum over all channels.
+Turner et al. 2020 (arXiv 1906.04113, BlockSwap), after Theis et al. 2018 (arXiv 1801.05787): for a
+channel, sum activation times gradient over the pixels, and average half its square over the images;
+the score is the sum over all channels.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Gradient norm: the sum of the Euclidean norms of all layers' gradients.
 
-Abdelfattah et al. 2021 (arXiv 2101.08134, section 3.1), of the loss of one batch.
+Abdelfattah et al. 2021 (arXiv 2101.08134), of the loss of one batch.
 """
 
 from __future__ import annotations

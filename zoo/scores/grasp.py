@@ -1,7 +1,7 @@
 """GraSP: the change of the gradient's norm when weights are removed.
 
-Wang et al. 2020 (arXiv 2002.07376, section 4): -w * Hg with the Hessian H and the gradient g of
-the loss, summed over all weights (Abdelfattah et al. 2021, arXiv 2101.08134, section 3.1).
+Wang et al. 2020 (arXiv 2002.07376): -w * Hg with the Hessian H and the gradient g of the loss,
+summed over all weights (Abdelfattah et al. 2021, arXiv 2101.08134).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SNIP: the absolute change of the loss when weights are removed.
 
 Lee et al. 2019 (arXiv 1810.02340, section 4.1): the saliency of a weight is |w * dL/dw|; the score
-is their sum, not normalized (Abdelfattah et al. 2021, arXiv 2101.08134, section 3.1).
+is their sum, not normalized (Abdelfattah et al. 2021, arXiv 2101.08134).
 """
 
 from __future__ import annotations

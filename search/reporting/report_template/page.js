@@ -153,6 +153,7 @@ function curves() {
     const even = Math.log(cells.find((cell) => cell.alphas).alphas.operations.length)
     show({ title: 'Entropy of α, mean over edges (nats)', format: decimals, reference: { value: even, name: 'even mixture' }, series: perCell((cell) => cell.entropy) })
   }
+  show({ title: 'Expected latency (ms)', format: decimals, zero: true, series: [line('mixture', series.latency, '--one')] })
   show({ title: cells[0].name === 'recurrent' ? 'Identities in the cell' : 'Skip connections in the cell', whole: true, zero: true, series: perCell((cell) => cell.skips) })
 }
 
@@ -174,7 +175,7 @@ function table(host, columns, rows) {
 function numbers() {
   const { series, cells } = run
   const columns = [['epoch', run.cost.map((_, at) => at + 1)], [run.unit, run.cost.map((value) => value.toLocaleString('en'))], ['seconds', run.seconds.map((value) => value?.toFixed(1))]]
-  const names = { trainLoss: 'training loss', validLoss: 'validation loss', train: `training ${run.metric}`, valid: `validation ${run.metric}`, discrete: `${run.metric} of only the cell`, gap: 'gap', learningRate: 'learning rate' }
+  const names = { trainLoss: 'training loss', validLoss: 'validation loss', train: `training ${run.metric}`, valid: `validation ${run.metric}`, discrete: `${run.metric} of only the cell`, gap: 'gap', latency: 'expected latency (ms)', learningRate: 'learning rate' }
   for (const [key, name] of Object.entries(names)) if (series[key]) columns.push([name, series[key]])
   for (const cell of cells) {
     const of = cell.name ? ` ${cell.name}` : ''

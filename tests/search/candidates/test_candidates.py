@@ -19,9 +19,10 @@ import torch
 
 from search.candidates.base import Candidate, Result, read_record
 from search.candidates.image import ImageTraining, held_out, image_recipe
-from search.candidates.workers import Evaluator, WorkerError, _blocked
+from search.candidates.workers import Evaluator
 from search.spaces.hierarchical import HierarchicalSpace
 from search.spaces.space import ConvSpace
+from search.workers import WorkerError, blocked
 from zoo.data.base import ImageData, Split
 from zoo.data.images import load
 from zoo.runs.run_folder import RunError
@@ -345,9 +346,9 @@ def test_without_ray_the_error_names_the_remedy(few, tasks, tmp_path, monkeypatc
 def test_ctrl_c_is_blocked_in_starting_workers():
     """The main process says how to continue; a worker would add its traceback."""
     code = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
-    blocked = []
-    for block in (_blocked(signal.SIGINT), contextlib.nullcontext()):
+    found = []
+    for block in (blocked(signal.SIGINT), contextlib.nullcontext()):
         with block:
             done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        blocked.append(done.stdout.strip())
-    assert blocked == ["True", "False"]
+        found.append(done.stdout.strip())
+    assert found == ["True", "False"]

@@ -6,10 +6,12 @@ import random
 import pytest
 import torch
 
+import zoo
 from search.config import RunConfig, SearchOptions, plan
-from search.spaces.allowed import check_allowed, masks, read_allowed
+from search.spaces.allowed import check_allowed, columns, masks, read_allowed
 from search.spaces.discretize import NODES, discretize, edges, operations, tables
 from search.spaces.nasbench201 import NasBench201Space
+from search.spaces.robust_darts import SPACES as PUBLISHED
 from search.spaces.space import ConvSpace, RecurrentSpace, frozen
 from search.supernets.conv import Supernet
 from search.supernets.conv_fused import MergedCell
@@ -44,10 +46,12 @@ def inside(genotype, allowed):
                for place, node, source, operation in found(genotype))
 
 
-@pytest.mark.parametrize("kind", SPACES)
-@pytest.mark.parametrize("which", ["few", "of each edge"])
+@pytest.mark.parametrize("kind, which", [
+    *((kind, which) for kind in SPACES for which in ("few", "of each edge")),
+    *(("conv", name) for name in PUBLISHED)])
 def test_a_space_generates_only_allowed_operations(kind, which):
-    allowed = read_allowed(FEW[kind], kind) if which == "few" else of_each_edge(kind)
+    allowed = (of_each_edge(kind) if which == "of each edge" else
+               read_allowed(FEW[kind] if which == "few" else which, kind))
     space, draw = SPACES[kind](allowed=frozen(allowed)), random.Random(0)
     cell = space.sample(draw)
     for _ in range(60):
@@ -62,10 +66,12 @@ def test_a_space_generates_only_allowed_operations(kind, which):
     assert outside and not any(one in space for one in outside)
 
 
-@pytest.mark.parametrize("kind, net", [
-    ("conv", lambda: Supernet(MergedCell, 4, 3)), ("nasbench201", lambda: EdgeSupernet(4, 3))])
-def test_a_supernet_gives_weight_0_to_operations_that_are_not_allowed(kind, net):
-    allowed, network = of_each_edge(kind), net()
+@pytest.mark.parametrize("kind, net, which", [
+    ("conv", lambda: Supernet(MergedCell, 4, 3), None),
+    ("conv", lambda: Supernet(MergedCell, 4, 3, operations=9), "s4"),
+    ("nasbench201", lambda: EdgeSupernet(4, 3), None)])
+def test_a_supernet_gives_weight_0_to_operations_that_are_not_allowed(kind, net, which):
+    allowed, network = read_allowed(which, kind) if which else of_each_edge(kind), net()
     network.restrict(masks(allowed, kind))
     for table in network.alphas.values():  # strongest where it is not allowed
         table.data.normal_(std=3)
@@ -74,13 +80,31 @@ def test_a_supernet_gives_weight_0_to_operations_that_are_not_allowed(kind, net)
         assert torch.allclose(mixing[table].sum(-1), torch.ones(len(rows)))
         for weights, names in zip(mixing[table].tolist(), rows):
             assert all((weight == 0) != (name in names)
-                       for name, weight in zip(operations(kind), weights))
+                       for name, weight in zip(columns(allowed, kind), weights, strict=True))
     assert inside(discretize(mixing), allowed)
     batch = torch.rand(4, 3, 8, 8), torch.tensor([0, 1, 2, 3])
     gradients = torch.autograd.grad(network.loss(batch, network.mixing()).loss,
                                     list(network.alphas.values()))
     for gradient, mask in zip(gradients, masks(allowed, kind).values()):
         assert gradient.isfinite().all() and not gradient[~mask].any()
+
+
+def test_the_published_spaces():
+    pairs = {"s2": {"skip_connect", "sep_conv_3x3"}, "s4": {"noise", "sep_conv_3x3"},
+             "s3": {"none", "skip_connect", "sep_conv_3x3"}}
+    for name, wanted in pairs.items():
+        assert all(set(row) == wanted for rows in read_allowed(name, "conv").values()
+                   for row in rows)
+    assert read_allowed("S2", "conv") == read_allowed("skip_connect,sep_conv_3x3", "conv")
+    first = read_allowed("s1", "conv")
+    assert all(len(row) == 2 and "none" not in row for rows in first.values() for row in rows)
+    # The cell that DARTS found on S1 (robust_darts.py) is one of it.
+    found = zoo.genotype("DARTS_S1_collapse_example")
+    assert inside(found, first) and not inside(zoo.genotype("DARTS_V2"), first)
+    assert [columns(read_allowed(name, "conv"), "conv")[8:] for name in ("s1", "s4")] == [
+        (), ("noise",)]
+    with pytest.raises(ValueError, match="unknown operation 's4'"):
+        read_allowed("s4", "nasbench201")
 
 
 @pytest.mark.parametrize("kind", NODES)

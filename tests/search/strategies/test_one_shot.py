@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from search.settings import ConvSettings, TextSettings
+from search.spaces.allowed import read_allowed
 from search.spaces.discretize import CONV_OPERATIONS, one_hot, operations
 from search.spaces.space import ConvSpace
 from search.strategies import STRATEGIES as TABLE
@@ -204,6 +205,25 @@ def test_bfloat16_leaves_weights_and_alphas_in_float32(name, space):
     assert row["train_loss"] == pytest.approx(exact["train_loss"], rel=0.05)
     assert row["train_loss"] != exact["train_loss"]  # bfloat16 was used
     assert row["valid_loss"] == pytest.approx(exact["valid_loss"], rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["darts", "pc-darts", "p-darts", "enas"])
+def test_a_space_with_noise(name):
+    def restricted():
+        task = ImageSearchTask(digits(), TABLE[name].settings(SMALL), CPU, 0)
+        task.allowed = read_allowed("s4", "conv")
+        settings = TABLE[name].settings(SMALL).but(**STRATEGIES[name][1])
+        return TABLE[name].load()(task, settings, 0)
+
+    strategy = restricted()
+    row = row_of(strategy, 1)
+    assert {operation for of in row["operations"].values() for operation in of} <= {
+        "noise", "sep_conv_3x3"}
+    if "alphas" in row:
+        assert np.shape(row["alphas"]["normal"]) == (14, 9)
+    resumed = restricted()
+    resumed.load_state_dict(stored(strategy.state_dict()))
+    assert row_of(resumed, 2) == row_of(strategy, 2)  # P-DARTS enters its second stage
 
 
 # --- variants of DARTS --------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import random
 import pytest
 import torch
 
-from search.spaces.discretize import CONV_OPERATIONS, edges, one_hot
+from search.spaces.discretize import CONV_OPERATIONS, all_operations, edges, one_hot
 from search.spaces.space import ConvSpace
 from search.strategies.pc_darts import EdgeNormalized
 from search.supernets.conv import Supernet
@@ -21,10 +21,11 @@ from search.supernets.normalized import (
 )
 
 
-def pair(plain_cell=PlainCell, cell=MergedCell, kind=Supernet, channels=4, layers=3, inputs=3):
+def pair(plain_cell=PlainCell, cell=MergedCell, kind=Supernet, channels=4, layers=3, inputs=3,
+         operations=8):
     """The plain and the merged supernet in float64, with the same weights and alphas."""
     torch.manual_seed(0)
-    plain, merged = (kind(one, channels, layers, num_classes=5, in_channels=inputs).double()
+    plain, merged = (kind(one, channels, layers, 5, inputs, operations).double()
                      for one in (plain_cell, cell))
     merged.load_plain(plain.state_dict())
     with torch.no_grad():
@@ -49,9 +50,11 @@ def gradients_as_weights(plain):
 
 def differences(plain, merged, images, mixing=None):
     """The largest relative difference of logits, loss, and gradients of alphas and weights."""
-    outcomes = [net.loss(images, mixing or net.mixing()) for net in (plain, merged)]
-    for outcome in outcomes:
-        outcome.loss.backward()
+    outcomes = []
+    for net in (plain, merged):
+        torch.manual_seed(2)  # the same noise
+        outcomes.append(net.loss(images, mixing or net.mixing()))
+        outcomes[-1].loss.backward()
     found = [(outcomes[0].logits, outcomes[1].logits), (outcomes[0].loss, outcomes[1].loss)]
     if mixing is None:
         found += [(plain.alphas[name].grad, merged.alphas[name].grad) for name in plain.alphas]
@@ -67,6 +70,26 @@ def differences(plain, merged, images, mixing=None):
 def test_the_merged_cell_computes_what_the_plain_one_does(size, inputs, layers):
     plain, merged = pair(layers=layers, inputs=inputs)
     assert differences(plain, merged, batch(size, inputs)) < 1e-10
+
+
+@pytest.mark.parametrize("cells, kind", [((PlainCell, MergedCell), Supernet),
+                                         ((PlainPartialCell, PartialCell), EdgeNormalized)])
+def test_with_noise_as_an_operation(cells, kind):
+    plain, merged = pair(*cells, kind, 8, operations=len(all_operations("conv")))
+    assert plain.alphas["normal"].shape == (14, 9)
+    assert differences(plain, merged, batch(7)) < 1e-10
+    # It says nothing about the image.
+    noisy = {name: torch.zeros_like(table) for name, table in merged.mixing().items()}
+    for table in noisy.values():
+        table[:, -1] = 1
+    images, _ = batch(8)
+    images.requires_grad_()
+    logits = []
+    for _ in range(2):
+        logits.append(merged(images, noisy))
+    assert not torch.equal(*logits)
+    if kind is Supernet:
+        assert not torch.autograd.grad(logits[0].sum(), images, allow_unused=True)[0]
 
 
 @pytest.mark.parametrize("size", [8, 5])

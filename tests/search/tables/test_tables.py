@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import statistics
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from search.cli import app
 from search.spaces.nasbench201 import NasBench201Space
 from search.spaces.space import ConvSpace
 from search.strategies import STRATEGIES
+from search.tables import run as tables_run
 from search.tables.config import TableOptions, plan
 from search.tables.folder import SUMMARY
 from search.tables.limits import Limit
@@ -26,6 +28,7 @@ from search.tables.run import read_config, run, seed_row, start
 from search.tables.space import NEAREST, TableSpace
 from search.tables.summary import curve, of_seeds, paired
 from search.tables.truth import read_truth
+from search.workers import WorkerError, WorkersLost, in_order
 from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS, NasBench201Genotype
 from zoo.genotypes.table import TableError
 from zoo.runs.run_folder import RunError
@@ -121,6 +124,79 @@ def test_a_row_does_not_depend_on_the_number_of_seeds(table, tmp_path):
     assert many[SEEDS].startswith(few[SEEDS]) and many[RANDOM].startswith(few[RANDOM])
     later = executed(tmp_path / "later", planned(table, seeds=2, seed=3)[0])
     assert many[SEEDS].endswith(later[SEEDS])
+
+
+# --- workers --------------------------------------------------------------------------------
+
+
+def parts(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_processes_write_the_same_bytes(table, tmp_path):
+    config, truth = planned(table, seeds=23)
+    whole = executed(tmp_path / "alone", config)
+    start(tmp_path / "two", config)
+    (tmp_path / "two" / SEEDS).write_bytes(b"".join(whole[SEEDS].splitlines(True)[:3]))
+    seen = []
+    run(tmp_path / "two", truth, lambda done, total, facts: seen.append((done, total)), workers=2)
+    assert parts(tmp_path / "two") == whole
+    assert seen == [(13, 46), (23, 46), (33, 46), (43, 46), (46, 46)]
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_writes_the_same_bytes(table, tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("PYTHONPATH", str(Path(zoo.__file__).parents[1]))
+    config, _ = planned(table, seeds=23)
+    whole = executed(tmp_path / "alone", config)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        start(tmp_path / "ray", config)
+        run(tmp_path / "ray", workers="ray")
+    finally:
+        ray.shutdown()
+    assert parts(tmp_path / "ray") == whole
+
+
+class Shuffled:
+    """Workers that finish in another order, the last ones never."""
+
+    def __init__(self, work, lost=0):
+        self.work, self.lost, self.closed = work, lost, False
+
+    def run(self, tasks):
+        for task in random.Random(0).sample(tasks, len(tasks))[self.lost:]:
+            yield task, self.work(task)
+        if self.lost:
+            raise WorkersLost(tasks[:self.lost])
+
+    def close(self):
+        self.closed = True
+
+
+def test_results_arrive_in_the_order_of_the_tasks():
+    tasks = list(range(20))
+    assert list(in_order(Shuffled(str), tasks)) == [(task, str(task)) for task in tasks]
+    with pytest.raises(WorkersLost):
+        list(in_order(Shuffled(str, lost=4), tasks))
+
+
+def test_a_run_whose_worker_was_killed_resumes(table, tmp_path, monkeypatch):
+    config, _ = planned(table, seeds=23)
+    whole = executed(tmp_path / "alone", config)
+    start(tmp_path / "lost", config)
+    made = []
+    with monkeypatch.context() as patch:
+        patch.setattr(tables_run, "pool", lambda workers, work: made.append(
+            Shuffled(work, 1)) or made[-1])
+        with pytest.raises(WorkerError, match="a worker was killed.*`search resume .*lost` and"):
+            run(tmp_path / "lost", workers=2)
+    assert made[0].closed
+    run(tmp_path / "lost")
+    assert parts(tmp_path / "lost") == whole
 
 
 def test_resuming_with_a_changed_table_is_refused(table, tmp_path):
@@ -322,6 +398,8 @@ def test_from_the_command_to_the_comparison(table, tmp_path, monkeypatch):
     (["--table", "whole.csv", "--look-at", "look", "--data", "digits"],
      "--data does not apply to a search against a table, which trains nothing; leave it out"),
     (["--table", "whole.csv", "--look-at", "look", "--epochs", "3"], "--epochs does not apply"),
+    (["--table", "whole.csv", "--look-at", "look", "--workers", "many"],
+     "--workers must be a number from 1, ray or ray://HOST:PORT, not 'many'"),
     (["--table", "nowhere.csv", "--look-at", "look"], "nowhere.csv"),
 ])
 def test_options_that_do_not_go_together_write_nothing(words, message, table, tmp_path,
@@ -345,7 +423,7 @@ def test_every_option_of_a_training_is_refused(table):
             refused.append(option.name)
     assert {option.name for option in options} - set(refused) == {
         "table", "strategy", "look_at", "judge_by", "limits", "seed", "seeds", "budget",
-        "assignments", "output"}
+        "assignments", "workers", "output"}
 
 
 def test_runs_that_differ_in_an_option_are_not_compared(table, tmp_path):
