@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 import torch
 
 import zoo
+from search.limits.limit import Limits, read_limits
+from search.limits.measures import measure, units
 from search.settings import check_preset
 from search.spaces.allowed import Allowed, check_allowed, read_allowed
 from search.spaces.discretize import NODES
@@ -46,11 +48,15 @@ class SearchOptions(Options):
     operations: str | dict[str, Any] | None = None
     settings: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
+    limits: list[str] | None = None  # such as params<=50k
+    profile: Path | None = None
+    profile_sha256: str | None = None
 
     derived: ClassVar[tuple[str, ...]] = ("epochs", "versions", "processes")
     stale_of_run: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "strategy": ("settings", "training", "space", "early_stop"),
-        "space": ("settings", "training", "operations"), "preset": ("settings", "training")}
+        "space": ("settings", "training", "operations"), "preset": ("settings", "training"),
+        "profile": ("profile_sha256",)}
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,9 @@ class RunConfig:
     early_stop: bool
     preset: str | None = None
     operations: dict[str, list[list[str]]] | None = None  # of each edge; None for all
+    limits: list[str] = field(default_factory=list)  # bounds and objectives
+    profile: str | None = None
+    profile_sha256: str | None = None
     epochs: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -95,6 +104,7 @@ class RunConfig:
         config.strategy_settings()
         if config.operations is not None:
             check_allowed(config.operations, config.space)
+        config.read_limits()
         return config
 
     @property
@@ -113,6 +123,10 @@ class RunConfig:
             return found.settings(base).changed(self.settings)
         return next(iter(found.presets().values())).changed(self.settings)
 
+    def read_limits(self) -> Limits:
+        """The limits and objectives, parsed.  Raises ValueError if they are damaged."""
+        return read_limits(self.limits, units)
+
     def load_data(self) -> Any:
         """Load the run's data set.  Raises DataError."""
         return self.domain.load(self.data, Path(self.path) if self.path else None, self.size,
@@ -130,7 +144,8 @@ class RunConfig:
         """sha256 of everything a checkpoint depends on, to reject checkpoints of other runs."""
         facts = {name: getattr(self, name) for name in (
             "strategy", "space", "data_sha256", "seed", "precision", "processes", "settings",
-            "training", "budget")} | ({"operations": self.operations} if self.operations else {})
+            "training", "budget")} | {name: value for name in (
+                "operations", "limits", "profile_sha256") if (value := getattr(self, name))}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -167,6 +182,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         raise ValueError(f"{data_name} is not the data that the settings' run used; leave "
                          "data_sha256 out to search on it")
     check_selection(settings, options)
+    limits, profile_sha256 = _limits(found, options)
     if found.shares_weights and options.budget is not None:
         settings = searched.within(options.budget, data, settings)
     device = pick_device(options.device or "auto")
@@ -185,6 +201,8 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         training=dataclasses.asdict(training) if training else None, budget=options.budget,
         data_sha256=fingerprint, name=options.name, replace=options.replace,
         early_stop=options.early_stop, operations=_operations(options.operations, space),
+        limits=limits, profile=str(options.profile.resolve()) if options.profile else None,
+        profile_sha256=profile_sha256,
         versions={"genotype-zoo": zoo.__version__, "torch": torch.__version__}), data
 
 
@@ -196,6 +214,31 @@ def _operations(given: str | dict[str, Any] | None, space: str) -> Allowed | Non
         raise ValueError(f"--operations restricts the {', '.join(NODES)} spaces, not the {space} "
                          "one; leave it out")
     return read_allowed(given, space) if isinstance(given, str) else check_allowed(given, space)
+
+
+def _limits(found: Entry, options: SearchOptions) -> tuple[list[str], str | None]:
+    """The parsed limits as texts, and the sha256 of the latency profile.
+
+    Raises ValueError for limits that the strategy cannot keep, OSError for an unreadable profile.
+    """
+    limits = read_limits(options.limits or (), units)
+    for name in limits.measures:
+        measure(name)
+    if limits and found.shares_weights:
+        raise ValueError(f"--limit is for strategies that train candidates, but {options.strategy} "
+                         "trains one supernet; leave it out, or weigh the latency with "
+                         "--latency-weight")
+    if options.profile is None:
+        return limits.texts, None
+    if not found.shares_weights and not any(
+            name.startswith("latency:") for name in limits.measures):
+        raise ValueError("--profile is for --limit latency:RUNTIME:BACKEND; add one, or leave "
+                         "--profile out")
+    sha256 = hashlib.sha256(options.profile.read_bytes()).hexdigest()
+    if options.profile_sha256 not in (None, sha256):
+        raise ValueError(f"{options.profile} is not the profile that the settings' run used; leave "
+                         "profile_sha256 out to search with it")
+    return limits.texts, sha256
 
 
 def check_early_stop(strategy: str, early_stop: bool) -> None:
