@@ -229,6 +229,7 @@ def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop =
 
 def _execute(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     from search import runner as runs
+    from search.reporting.front import FRONT
     from search.reporting.history import read_run
     from search.reporting.terminal import display
     from zoo.system import distributed
@@ -247,6 +248,8 @@ def _execute(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     words += ["-o", folder / "trained"]
     typer.echo(f"{found.name} (epoch {found.epoch}, {found.why})\n{found.genotype}\n"
                f"run: {folder}, report: {folder / 'report.html'}\n"
+               + (f"front: {folder / FRONT}, see `{command('search', 'show', folder)}`\n"
+                  if found.run.objectives else "") +
                f"next: {command(*words)}\n"
                f"      {command('zoo', 'build', found.name, '--export', 'tfjs')}")
 

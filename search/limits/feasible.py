@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,8 @@ from search.limits.sums import EdgeSum
 from zoo.genotypes.serialization import Genotype
 
 _SAMPLES = {True: 1000, False: 50}  # of figures that are all sums, or built from networks
-_MUTATIONS = 30  # per step of a descent, in a space without neighbors
+_MUTATIONS = 20  # per step of a descent, in a space without neighbors
+_STEPS = 10  # of a descent, in such a space
 
 
 def anchor(space: Any, bounds: Sequence[Limit], figures: Mapping[str, Figure]) -> Genotype:
@@ -28,7 +30,7 @@ def anchor(space: Any, bounds: Sequence[Limit], figures: Mapping[str, Figure]) -
         limit.excess(figures[limit.measure](genotype)) for limit in bounds))
     rng = random.Random("limits")
     exact = all(isinstance(figures[limit.measure], EdgeSum) for limit in bounds)
-    starts: list[Genotype] = []
+    starts: list[Genotype] = [space.trivial()] if hasattr(space, "trivial") else []
     for _ in range(_SAMPLES[exact]):
         starts.append(space.sample(rng))
         if excess(starts[-1]) == 0:
@@ -62,11 +64,14 @@ def _descent(space: Any, start: Genotype, figure: Figure) -> Genotype:
     """The local minimum of a figure that steps to the best neighbor lead to."""
     rng = random.Random("descent")
     current = start
-    while True:
+    for step in itertools.count():
+        if step == _STEPS and not hasattr(space, "neighbors"):
+            break
         best = min(_near(space, current, rng), key=figure, default=current)
         if figure(best) >= figure(current):
-            return current
+            break
         current = best
+    return current
 
 
 def _near(space: Any, genotype: Genotype, rng: random.Random) -> Iterator[Genotype]:

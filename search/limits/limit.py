@@ -118,11 +118,12 @@ def read_limits(texts: Iterable[str], units: Callable[[str], Units] = _without) 
         >>> limits.objectives, limits.texts
         (('latency_pixel3',), ['latency_pixel3<=10', 'latency_pixel3'])
     """
-    bounds: list[Limit] = []
-    objectives: list[str] = []
-    for text in texts:
-        if match := _OBJECTIVE.fullmatch(text):
-            objectives.append(match[1])
-        else:
-            bounds.append(Limit.read(text, units))
-    return Limits(tuple(bounds), tuple(dict.fromkeys(objectives)))
+    texts = list(texts)
+    bounds = [Limit.read(text, units) for text in texts if not _OBJECTIVE.fullmatch(text)]
+    return Limits(tuple(bounds), objectives(texts))
+
+
+def objectives(texts: Iterable[str]) -> tuple[str, ...]:
+    """The measures among the texts of `--limit` that are objectives, each once."""
+    return tuple(dict.fromkeys(
+        match[1] for text in texts if (match := _OBJECTIVE.fullmatch(text))))
