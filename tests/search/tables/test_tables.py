@@ -20,7 +20,7 @@ from search.spaces.space import ConvSpace
 from search.strategies import STRATEGIES
 from search.tables.config import TableOptions, plan
 from search.tables.folder import SUMMARY
-from search.tables.limits import Limit
+from search.limits.limit import Limit
 from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.run import read_config, run, seed_row, start
 from search.tables.space import NEAREST, TableSpace
@@ -270,8 +270,9 @@ def test_higher_is_better_whatever_the_name_of_the_column(column, table):
     ("judge<=-1", r"no cell of .*whole\.csv meets judge<=-1; the smallest figure is 0"),
     ("judge>=25", "the largest figure is 24"),
     ("jugde<=3", "no column 'jugde'; did you mean judge"),
-    ("judge=3", "--limit is COLUMN<=NUMBER or COLUMN>=NUMBER"),
-    ("judge<=1.2.3", "--limit is COLUMN<=NUMBER"),
+    ("judge=3", "--limit is MEASURE<=NUMBER, MEASURE>=NUMBER, or MEASURE alone"),
+    ("judge<=1.2.3", "--limit is MEASURE<=NUMBER"),
+    ("judge<=3k", "unknown unit .k.; the figures of judge have none, leave it out"),
     ("judge<=3", "cells with figures within the limits, fewer than the budget of 30"),
 ])
 def test_limits_that_cannot_be_met_are_refused(limit, message, table):
