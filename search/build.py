@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from search.limits.space import LimitedSpace
 from search.strategies.base import Strategy
 from search.strategies.one_shot import OneShot
 from zoo.latency.profile import Profile
+from zoo.runs.run_folder import RunError
 from zoo.system import distributed
 from zoo.system.device import pick_device
 from zoo.system.threads import fastest_threads
@@ -40,7 +42,7 @@ def strategy(config: RunConfig, data: Any, folder: Path, workers: int | str | No
     space: Any = domain.cells(config.operations)
     measured = None
     if limits := config.read_limits():
-        profile = None if config.profile is None else Profile.read(Path(config.profile))
+        profile = _profile(config, folder)
         figures = figures_of(limits, space, domain.network(data, recipe), profile)
         measured = Measured(figures, limits.objectives)
         if limits.bounds:
@@ -49,6 +51,17 @@ def strategy(config: RunConfig, data: Any, folder: Path, workers: int | str | No
     with Evaluator(training, folder / "candidates", workers, measured) as evaluator:
         yield config.entry.load()(space, evaluator, config.strategy_settings(), config.seed,
                                   config.budget)
+
+
+def _profile(config: RunConfig, folder: Path) -> Profile | None:
+    """The latency profile of a run, if it has one.  Raises RunError if it has changed."""
+    if config.profile is None:
+        return None
+    path = Path(config.profile)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != config.profile_sha256:
+        raise RunError(f"{path} has changed since {folder} was started; restore it, or search in "
+                       "another folder with -o")
+    return Profile.read(path)
 
 
 def rehearse(config: RunConfig, data: Any, workers: int | str | None = None) -> int:

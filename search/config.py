@@ -169,6 +169,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     check_seed(seed)
     check_threads(options.threads)
     check_early_stop(name, options.early_stop)
+    limits, profile_sha256 = _limits(found, options)
     if options.name is not None:
         registry.check_free(options.name, options.replace)  # fail before hours of search
     searched = domain(space)
@@ -182,7 +183,6 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         raise ValueError(f"{data_name} is not the data that the settings' run used; leave "
                          "data_sha256 out to search on it")
     check_selection(settings, options)
-    limits, profile_sha256 = _limits(found, options)
     if found.shares_weights and options.budget is not None:
         settings = searched.within(options.budget, data, settings)
     device = pick_device(options.device or "auto")
@@ -225,9 +225,9 @@ def _limits(found: Entry, options: SearchOptions) -> tuple[list[str], str | None
     for name in limits.measures:
         measure(name)
     if limits and found.shares_weights:
-        raise ValueError(f"--limit is for strategies that train candidates, but {options.strategy} "
-                         "trains one supernet; leave it out, or weigh the latency with "
-                         "--latency-weight")
+        raise ValueError("--limit is for strategies that train candidates, but "
+                         f"{options.strategy or DEFAULT} trains one supernet; leave it out, or "
+                         "weigh the latency with --latency-weight")
     if options.profile is None:
         return limits.texts, None
     if not found.shares_weights and not any(

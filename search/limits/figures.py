@@ -15,9 +15,9 @@ def figures_of(limits: Limits, space: Any, network: CandidateNetwork, profile: P
                ) -> dict[str, Figure]:
     """The figure of every measure in `limits`, for the candidates' `network`.
 
-    A sum over the edges of a cell where the measure is one in this space, otherwise built from each
-    network, once.  Raises ValueError for a measure that the network lacks, and for a missing latency
-    profile or one of another network or runtime.
+    A sum over the edges of a cell where the measure is one in this space, otherwise computed from
+    each network, once.  Raises ValueError for a measure that the network lacks, and for a missing
+    latency profile or one of another network or runtime.
     """
     figures: dict[str, Figure] = {}
     for name in limits.measures:

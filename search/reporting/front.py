@@ -1,4 +1,4 @@
-"""The Pareto front of a run with objectives: its cells, `front.json`, and registering one of them."""
+"""The Pareto front of a run with objectives: its cells, `front.json`, registering one of them."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def register_cell(record: RunRecord, number: int, name: str) -> Path:
     try:
         genotype = from_dict(cells[number]["genotype"])
     except GenotypeError as error:
-        raise ValueError(f"the history of {record.folder} is damaged (candidate {number}: {error}); "
-                         "search again in another folder with -o") from None
+        raise ValueError(f"the history of {record.folder} is damaged (candidate {number}: "
+                         f"{error}); search again in another folder with -o") from None
     return registry.register(name, genotype, f"search run {record.folder.resolve().name}: "
                              f"{record.strategy} on {record.data}, seed {record.seed}, candidate "
                              f"{number}")

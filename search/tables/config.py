@@ -105,6 +105,10 @@ def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
                          f"at least --budget {least}")
     settings = settings.changed(options.given | {"candidates": budget})
     limits = read_limits(options.limits)
+    for option, column in (("look-at", options.look_at), ("judge-by", options.judge_by)):
+        if column in limits.objectives:
+            raise ValueError(f"--limit {column}: {column} is already maximized by --{option}; "
+                             "minimize another column")
     truth = read_truth(options.table, options.look_at, options.judge_by or options.look_at, limits)
     if budget > len(truth.looked):
         kept = " within the limits" if limits.bounds else ""
