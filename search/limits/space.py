@@ -22,8 +22,7 @@ class LimitedSpace:
 
     Samples and mutations are those of `space`, rejected until one is within.  Where `TRIES` samples
     are all beyond a limit, a random walk of mutations within the limits starts at `anchor`, a cell
-    within them; where all mutations are, a sample replaces the mutation.  The other attributes are
-    those of `space`.
+    within them; where all mutations are, a sample replaces the mutation.
 
     Examples:
         >>> import random
@@ -44,11 +43,6 @@ class LimitedSpace:
 
     def __contains__(self, genotype: Genotype) -> bool:
         return all(limit.met_by(self.figures[limit.measure](genotype)) for limit in self.bounds)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # of pickle and copy, before `space` is set
-            raise AttributeError(name)
-        return getattr(self.space, name)
 
     def sample(self, rng: random.Random) -> Genotype:
         """A random cell: uniform among those within the limits, if the space samples uniformly and
@@ -75,6 +69,10 @@ class LimitedSpace:
     def neighbors(self, genotype: Genotype) -> list[Genotype]:
         """The neighbors within the limits."""
         return [each for each in self.space.neighbors(genotype) if each in self]
+
+    def decisions(self) -> list[int]:
+        """The number of options of each decision, as in `space`."""
+        return self.space.decisions()
 
     def decode(self, choices: list[int]) -> Genotype:
         """The genotype of one choice for each decision.  Raises OutsideLimits, ValueError."""

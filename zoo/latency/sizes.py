@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -107,8 +107,10 @@ class Sizes(BaseModel):
         return list(dict.fromkeys(place.shape(source) for place in self.places()
                                   for _, source in edges(self.kind)))
 
-    def used(self, genotype: Genotype) -> Iterator[tuple[str, Shape]]:
-        """The operation and shape of every edge that the network of `genotype` computes.
+    def used(self, genotype: Genotype, places: Iterable[Place] | None = None
+             ) -> Iterator[tuple[str, Shape]]:
+        """The operation and shape of every edge that the network of `genotype` computes, or that
+        its cells at `places` do.
 
         Raises ValueError for a cell outside the search space: of another kind, or with other
         nodes, operations or outputs.
@@ -118,7 +120,7 @@ class Sizes(BaseModel):
                              f"{self.kind} cells")
         for name, cell in genotype.cells().items():
             self._check(name, cell)
-        for place in self.places():
+        for place in self.places() if places is None else places:
             for source, operation in _computed(genotype, place.cell):
                 yield operation, place.shape(source)
 

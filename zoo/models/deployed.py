@@ -33,8 +33,8 @@ def deployed_bytes(model: nn.Module) -> int:
         >>> import zoo
         >>> from zoo.models.deployed import deployed_bytes
         >>> model = zoo.create_model("DARTS", channels=4, layers=3)
-        >>> deployed_bytes(model) // 1000
-        33
+        >>> deployed_bytes(model)
+        13856
     """
     if isinstance(model, LanguageModel):  # embedding and decoder are one matrix
         return _FLOAT32 * sum(value.numel() for value in model.parameters())
