@@ -73,9 +73,9 @@ class Truth:
     def quality(self, genotypes: Iterable[Genotype]) -> float:
         """The hypervolume of cells by `judged` and the costs, relative to that of the true front.
 
-        The coordinates are normalized to the range of the true front, and the reference point of 1.1
-        in each is slightly worse than its worst, as usual (Ishibuchi et al. 2018, How to Specify a
-        Reference Point in Hypervolume Calculation for Fair Performance Comparison).
+        The coordinates are normalized to the range of the true front, and the reference point of
+        1.1 in each is slightly worse than its worst, as usual (Ishibuchi et al. 2018, How to
+        Specify a Reference Point in Hypervolume Calculation for Fair Performance Comparison).
         """
         best = np.array([self.point(cell, self.judged) for cell in self.front])
         low, span = best.min(0), np.ptp(best, 0)

@@ -54,6 +54,7 @@ class Profile(_Part):
     `rest` is the latency of all that does not depend on the cell: stem, preprocessing, additions,
     concatenations, classifier.  `samples` are the measurements that `entries` and `rest` come from,
     in milliseconds, by the name of the measured graph; without entries the profile is unfinished.
+    `design` identifies these graphs.
     """
 
     format: Literal[1] = 1
@@ -64,6 +65,7 @@ class Profile(_Part):
     runs: Count
     unit: Literal["ms"] = "ms"
     network: Sizes
+    design: str = ""
     rest: Milliseconds = 0.0
     entries: tuple[Entry, ...] = Field(default=(), strict=False)
     samples: dict[str, Milliseconds] = {}

@@ -102,6 +102,7 @@ def test_the_plot_and_the_report_have_the_front(folder, tmp_path):
 
 def test_measures_that_are_no_object_are_damage(folder):
     history = folder / "history.jsonl"
-    history.write_text(re.sub(r'"measures": \{[^}]*\}', '"measures": 3', history.read_text(), count=1))
+    text = history.read_text()
+    history.write_text(re.sub(r'"measures": \{[^}]*\}', '"measures": 3', text, count=1))
     with pytest.raises(HistoryError, match="line 1 has a candidate whose measures are not an obj"):
         read_run(folder)
