@@ -11,8 +11,6 @@ import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
-import numpy as np
-
 #: The objectives of one cell; lower is better in each.
 Point: TypeAlias = Sequence[float]
 
@@ -27,6 +25,8 @@ def ranks(points: Sequence[Point]) -> list[int]:
         >>> ranks([(1, 4), (2, 2), (3, 3), (4, 1), (2, 2)])
         [0, 0, 1, 0, 0]
     """
+    import numpy as np  # not for `search show`, which needs `front` alone
+
     if not len(points):
         return []
     table = np.asarray(points, float)
