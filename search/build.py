@@ -11,6 +11,10 @@ import torch
 
 from search.candidates.workers import Evaluator
 from search.config import RunConfig
+from search.limits.feasible import anchor
+from search.limits.figures import figures_of
+from search.limits.measured import Measured
+from search.limits.space import LimitedSpace
 from search.spaces.allowed import columns
 from search.strategies.base import Strategy
 from search.strategies.one_shot import OneShot
@@ -32,18 +36,28 @@ def strategy(config: RunConfig, data: Any, folder: Path, workers: int | str | No
         raise ValueError(f"{config.strategy} trains candidates in parallel by --workers; start "
                          "it without torchrun")
     domain = config.domain
-    training = domain.candidates(data, domain.read_recipe(config.training or {}), config.seed,
-                                 config.device)
-    with Evaluator(training, folder / "candidates", workers) as evaluator:
-        yield config.entry.load()(domain.cells(config.operations), evaluator,
-                                  config.strategy_settings(), config.seed, config.budget)
+    recipe = domain.read_recipe(config.training or {})
+    training = domain.candidates(data, recipe, config.seed, config.device)
+    space: Any = domain.cells(config.operations)
+    measured = None
+    if limits := config.read_limits():
+        figures = figures_of(limits, space, domain.network(data, recipe),
+                             config.latency_profile())
+        measured = Measured(figures, limits.objectives)
+        if limits.bounds:
+            space = LimitedSpace(space, limits.bounds, figures,
+                                 anchor(space, limits.bounds, figures))
+    with Evaluator(training, folder / "candidates", workers, measured) as evaluator:
+        yield config.entry.load()(space, evaluator, config.strategy_settings(), config.seed,
+                                  config.budget)
 
 
 def rehearse(config: RunConfig, data: Any, workers: int | str | None = None) -> int:
     """Build everything once, without allocating networks; return the number of epochs.
 
     A run that cannot work fails here, before it writes anything.  Raises ValueError for settings
-    that do not go together, DataError for data that cannot be searched on.
+    that do not go together and for limits that no cell meets, DataError for data that cannot be
+    searched on.
     """
     if config.entry.shares_weights:
         if workers not in (None, "auto"):

@@ -100,9 +100,6 @@ def run(
     latency_weight: Annotated[float | None, _setting(
         "Weight of the cell's expected latency, in ms, in the loss of the alphas; needs --profile."
         )] = None,
-    profile: Annotated[Path | None, _setting(
-        "Latency profile from `zoo profile`, for --limit latency:... and --latency-weight."
-        )] = None,
     budget: Annotated[int | None, typer.Option(
         help="Training images (or tokens) of the whole run; instead of --epochs or --candidates. "
         "With --table: number of cells to evaluate, 100 by default.", min=1,
@@ -117,8 +114,14 @@ def run(
     judge_by: Annotated[str | None, _setting(
         "With --table: the column to judge the found cell by. Default: that of --look-at.")] = None,
     limits: Annotated[list[str] | None, typer.Option(
-        "--limit", help="With --table: 'COLUMN<=NUMBER' (or >=); cells outside are never proposed. "
-        "Repeatable.", show_default=False)] = None,
+        "--limit", help="'MEASURE<=NUMBER' (or >=): cells outside are never proposed; MEASURE "
+        "alone: an objective to minimize, and the run ends in a Pareto front. A measure of the "
+        "candidates' network: params, multiply-adds, bytes or latency:RUNTIME:BACKEND, as in "
+        "'bytes<=500kB' or 'latency:litert:wasm<=5ms'; with --table: a column. Repeatable.",
+        show_default=False)] = None,
+    profile: Annotated[Path | None, _setting(
+        "Latency profile from `zoo profile`, for --limit latency:... and --latency-weight.")
+        ] = None,
     seeds: Annotated[int | None, _setting(
         "With --table: number of searches, one per seed. Default: 100.")] = None,
     config: Config = None,
@@ -152,6 +155,7 @@ def run(
       search run --space recurrent
       search run --data cifar10 --path ~/cifar10 --preset paper
       search run --config my_search.yaml --set weight_decay=1e-4
+      search run --strategy evolution --limit 'bytes<=200kB' --limit multiply-adds
       search run --strategy evolution --table nb201.csv --look-at valid_12 --judge-by test_200
     """
     if table is not None:
@@ -159,8 +163,7 @@ def run(
         _against_table(table, strategy, look_at, judge_by, seed, seeds, budget, assignments or [],
                        limits or [], output, workers)
         return
-    for option, value in (("look-at", look_at), ("judge-by", judge_by), ("seeds", seeds),
-                          ("limit", limits)):
+    for option, value in (("look-at", look_at), ("judge-by", judge_by), ("seeds", seeds)):
         if value is not None:
             raise ValueError(f"--{option} applies only to a search against a table; add --table, "
                              f"or leave --{option} out")
@@ -179,7 +182,8 @@ def run(
     options = SearchOptions(
         strategy=strategy, space=space, data=data, path=path, size=size, by=by, preset=preset,
         seed=seed, device=device, precision=precision, threads=threads, budget=budget, name=name,
-        replace=replace, early_stop=early_stop, operations=operations, profile=profile, changes={
+        replace=replace, early_stop=early_stop, operations=operations, limits=limits,
+        profile=profile, changes={
             "order": order, "select": select, "epochs": epochs, "candidates": candidates,
             "warm_start": warm_start, "channels": channels, "layers": layers, "hidden": hidden,
             "batch_size": batch_size, "learning_rate": learning_rate,
@@ -228,6 +232,7 @@ def resume(folder: RunFolder, workers: Workers = "auto", early_stop: EarlyStop =
 
 def _execute(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     from search import runner as runs
+    from search.reporting.front import FRONT
     from search.reporting.history import read_run
     from search.reporting.terminal import display
     from zoo.system import distributed
@@ -246,6 +251,8 @@ def _execute(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     words += ["-o", folder / "trained"]
     typer.echo(f"{found.name} (epoch {found.epoch}, {found.why})\n{found.genotype}\n"
                f"run: {folder}, report: {folder / 'report.html'}\n"
+               + (f"front: {folder / FRONT}, see `{command('search', 'show', folder)}`\n"
+                  if found.run.objectives else "") +
                f"next: {command(*words)}\n"
                f"      {command('zoo', 'build', found.name, '--export', 'tfjs')}")
 

@@ -17,6 +17,8 @@ import torch
 
 import zoo
 from search import latency_profile
+from search.limits.limit import Limits, read_limits
+from search.limits.measures import measure, units
 from search.settings import check_preset
 from search.spaces.allowed import Allowed, check_allowed, read_allowed
 from search.spaces.discretize import NODES
@@ -47,6 +49,7 @@ class SearchOptions(Options):
     replace: bool = False
     early_stop: bool = False
     operations: str | dict[str, Any] | None = None
+    limits: list[str] | None = None  # such as params<=50k
     profile: Path | None = None
     profile_sha256: str | None = None
     settings: dict[str, Any] | None = None
@@ -88,7 +91,8 @@ class RunConfig:
     early_stop: bool
     preset: str | None = None
     operations: dict[str, list[list[str]]] | None = None  # of each edge; None for all
-    profile: str | None = None  # of latencies, for `latency_weight`
+    limits: list[str] = field(default_factory=list)  # bounds and objectives
+    profile: str | None = None  # of latencies, for `limits` or `latency_weight`
     profile_sha256: str | None = None
     epochs: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
@@ -104,6 +108,7 @@ class RunConfig:
         config.strategy_settings()
         if config.operations is not None:
             check_allowed(config.operations, config.space)
+        config.read_limits()
         return config
 
     @property
@@ -121,6 +126,10 @@ class RunConfig:
             base = next(iter(self.domain.supernets.values()))
             return found.settings(base).changed(self.settings)
         return next(iter(found.presets().values())).changed(self.settings)
+
+    def read_limits(self) -> Limits:
+        """The limits and objectives, parsed.  Raises ValueError if they are damaged."""
+        return read_limits(self.limits, units)
 
     def load_data(self) -> Any:
         """Load the run's data set.  Raises DataError."""
@@ -146,9 +155,8 @@ class RunConfig:
         """sha256 of everything a checkpoint depends on, to reject checkpoints of other runs."""
         facts = {name: getattr(self, name) for name in (
             "strategy", "space", "data_sha256", "seed", "precision", "processes", "settings",
-            "training", "budget")} | {
-            name: value for name in ("operations", "profile_sha256")
-            if (value := getattr(self, name))}
+            "training", "budget")} | {name: value for name in (
+                "operations", "limits", "profile_sha256") if (value := getattr(self, name))}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -172,6 +180,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
     check_seed(seed)
     check_threads(options.threads)
     check_early_stop(name, options.early_stop)
+    limits = _limits(found, options)
     if options.name is not None:
         registry.check_free(options.name, options.replace)  # fail before hours of search
     searched = domain(space)
@@ -185,7 +194,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         raise ValueError(f"{data_name} is not the data that the settings' run used; leave "
                          "data_sha256 out to search on it")
     check_selection(settings, options)
-    profile_sha256 = _profile(settings, options, space, data)
+    profile_sha256 = _profile(found, settings, limits, options, space, data)
     if found.shares_weights and options.budget is not None:
         settings = searched.within(options.budget, data, settings)
     device = pick_device(options.device or "auto")
@@ -204,7 +213,7 @@ def plan(options: SearchOptions) -> tuple[RunConfig, Any]:
         training=dataclasses.asdict(training) if training else None, budget=options.budget,
         data_sha256=fingerprint, name=options.name, replace=options.replace,
         early_stop=options.early_stop, operations=_operations(options.operations, space),
-        profile=str(options.profile.resolve()) if options.profile else None,
+        limits=limits.texts, profile=str(options.profile.resolve()) if options.profile else None,
         profile_sha256=profile_sha256,
         versions={"genotype-zoo": zoo.__version__, "torch": torch.__version__}), data
 
@@ -219,11 +228,24 @@ def _operations(given: str | dict[str, Any] | None, space: str) -> Allowed | Non
     return read_allowed(given, space) if isinstance(given, str) else check_allowed(given, space)
 
 
-def _profile(settings: Any, options: SearchOptions, space: str, data: Any) -> str | None:
+def _limits(found: Entry, options: SearchOptions) -> Limits:
+    """The parsed limits.  Raises ValueError for limits that the strategy cannot keep."""
+    limits = read_limits(options.limits or (), units)
+    for name in limits.measures:
+        measure(name)
+    if limits and found.shares_weights:
+        raise ValueError("--limit is for strategies that train candidates, but "
+                         f"{options.strategy or DEFAULT} trains one supernet; leave it out, or "
+                         "weigh the latency with --latency-weight")
+    return limits
+
+
+def _profile(found: Entry, settings: Any, limits: Limits, options: SearchOptions, space: str,
+             data: Any) -> str | None:
     """The sha256 of the latency profile, None without one.
 
     Raises ValueError if a latency weight has no profile or a profile no use, and the errors of
-    `search.latency_profile.fitting`.
+    `search.latency_profile`.  A limit checks the profile when it is evaluated.
     """
     weight = getattr(settings, "latency_weight", 0.0)
     if options.profile is None:
@@ -231,9 +253,14 @@ def _profile(settings: Any, options: SearchOptions, space: str, data: Any) -> st
             raise ValueError("--latency-weight needs the latency of every operation; measure it "
                              f"with `{command('zoo', 'profile')}` and add --profile FILE")
         return None
-    if not weight:
-        raise ValueError("--profile applies to --latency-weight; add it, or leave --profile out")
-    return latency_profile.fitting(options.profile, options.profile_sha256, space, data)
+    if not weight and not any(name.startswith("latency:") for name in limits.measures):
+        use = ("--latency-weight" if found.shares_weights
+               else "--limit latency:RUNTIME:BACKEND")
+        raise ValueError(f"--profile is for {use}; add it, or leave --profile out")
+    profile, sha256 = latency_profile.read(options.profile, options.profile_sha256)
+    if weight:
+        latency_profile.check_fits(profile, space, data)
+    return sha256
 
 
 def check_early_stop(strategy: str, early_stop: bool) -> None:

@@ -15,12 +15,17 @@ from zoo.latency.profile import Profile
 from zoo.runs.run_folder import RunError
 
 
-def read(path: Path) -> tuple[Profile, str]:
+def read(path: Path, sha256: str | None = None) -> tuple[Profile, str]:
     """The profile in a file, and the sha256 of the file.
 
-    Raises ProfileError for a file that is not a finished profile, OSError.
+    Raises ProfileError for a file that is not a finished profile, ValueError for another file than
+    `sha256` names, OSError.
     """
-    return Profile.read(path), hashlib.sha256(path.read_bytes()).hexdigest()
+    profile, found = Profile.read(path), hashlib.sha256(path.read_bytes()).hexdigest()
+    if sha256 not in (None, found):
+        raise ValueError(f"{path} is not the profile that the settings' run used; leave "
+                         "profile_sha256 out to search with it")
+    return profile, found
 
 
 def read_unchanged(path: Path, sha256: str | None) -> Profile:
@@ -35,18 +40,9 @@ def read_unchanged(path: Path, sha256: str | None) -> Profile:
     return profile
 
 
-def fitting(path: Path, sha256: str | None, space: str, data: ImageData) -> str:
-    """The sha256 of the profile in a file, for a search on `data`; None for any as `sha256`.
-
-    Raises ProfileError for a profile of another network, ValueError for another file than
-    `sha256` says, and the errors of `read`.
-    """
-    profile, found = read(path)
-    if sha256 not in (None, found):
-        raise ValueError(f"{path} is not the profile that the settings' run used; leave "
-                         "profile_sha256 out to search with it")
+def check_fits(profile: Profile, space: str, data: ImageData) -> None:
+    """Raise ProfileError if a profile is for another space or other images than a search."""
     network = profile.network
     _, height, width, channels = data.train.images.shape
     for size in (height, width):
         profile.check(space, network.channels, network.layers, size, len(data.labels), channels)
-    return found

@@ -2,7 +2,7 @@
 
 The folder holds `config.json`, `history.jsonl` (one row per epoch), `seconds.jsonl`,
 `checkpoint.pt`, `candidates/` if candidates are trained, `tensorboard/` with events,
-`report.html`, and at the end `genotype.json` and `result.json`.
+`report.html`, and at the end `genotype.json` and `result.json`, with objectives also `front.json`.
 
 A run that is killed and resumed ends with the same history and genotype as an uninterrupted one:
 an epoch depends only on the checkpoint and its own number, and a row counts only once the
@@ -26,6 +26,7 @@ import zoo
 from search import build
 from search.config import RunConfig, check_early_stop
 from search.progress import Report, silent
+from search.reporting.front import write_front
 from search.reporting.history import CONFIG, HISTORY, RESULT, SECONDS, RunRecord, read_run
 from search.reporting.report import write_report
 from search.reporting.tensorboard import Events
@@ -224,6 +225,7 @@ def _finish(record: RunRecord, config: RunConfig) -> SearchResult:
     write_whole(folder / GENOTYPE, to_json(genotype).encode())
     name = _register(record, config, genotype)
     metric = f"valid_{record.metric}"
+    write_front(record)
     result = {"name": name, "chosen_epoch": epoch, "why": why, "epochs": len(rows),
               "cost": rows[-1]["cost"], "seconds": record.total_seconds, metric: row.get(metric)}
     write_whole(folder / RESULT, json_bytes(result))

@@ -21,6 +21,7 @@ from search.candidates.base import (
     read_record,
     write_record,
 )
+from search.limits.measured import Measured
 from search.progress import Report, silent
 from search.workers import Pool, WorkerError, WorkersLost, parse, pool
 from zoo.system.device import pick_device
@@ -34,14 +35,15 @@ class Evaluator:
     `workers` is a number of processes, by default one per core (or GPU); "ray" for the Ray cluster
     of this machine, started if there is none; "ray://HOST:PORT" for a remote one, whose machines
     have this package installed and need no shared disk.  The workers start with the first
-    candidate and end with `close` or the ``with`` block.
+    candidate and end with `close` or the ``with`` block.  `measured` are the limited and minimized
+    figures of a candidate.
 
     Raises ValueError for invalid `workers`, or if Ray is missing or does not answer.
     """
 
     def __init__(self, training: CandidateTraining, directory: Path,
-                 workers: int | str | None = None) -> None:
-        self.training, self.directory = training, Path(directory)
+                 workers: int | str | None = None, measured: Measured | None = None) -> None:
+        self.training, self.directory, self.measured = training, Path(directory), measured
         self.unit, self.measure, self.cost = training.unit, training.measure, training.cost
         self.scorer = training if isinstance(training, Scorer) else None
         self._workers = parse(workers, lambda: one_per_device(training.device))

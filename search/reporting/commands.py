@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -79,13 +79,20 @@ def _best(record: RunRecord) -> str:
     return f"{record.best:.2%}" if record.metric == "accuracy" else f"{record.best:.1f} ppl"
 
 
-def show(folder: RunFolder) -> None:
-    """Show a run: settings, one line per epoch, and the cell found.
+def show(
+    folder: RunFolder,
+    register: Annotated[tuple[int, str] | None, typer.Option(
+        "--register", metavar="NUMBER NAME", help="Register the cell of this candidate of the "
+        "front in your zoo as NAME.", show_default=False)] = None,
+) -> None:
+    """Show a run: settings, one line per epoch, and the cell found; with objectives, the front.
 
     \b
     Example:
       search show runs/search-darts1-digits-0
+      search show runs/search-evolution-digits-0 --register 17 SMALL
     """
+    from search.reporting.front import front_cells, register_cell
     from search.reporting.history import duration, read_run
     from search.reporting.terminal import row_line
     from search.tables.folder import is_table_run
@@ -94,10 +101,20 @@ def show(folder: RunFolder) -> None:
     if is_table_run(folder):
         from search.reporting.table_text import show as show_table
 
+        if register is not None:
+            raise ValueError("--register applies to a search that trains candidates; register a "
+                             "cell of a table with `zoo register`")
         show_table(folder)
         return
     record = read_run(folder)
+    if register is not None:
+        path = register_cell(record, *register)
+        shown = command("zoo", "show", path.stem)
+        typer.echo(f"registered {path.stem} in {path}; see `{shown}`")
+        return
     config = record.config
+    if limits := config.get("limits"):
+        typer.echo(f"limits: {', '.join(map(str, limits))}")
     typer.echo(f"{record.strategy} on {record.data}, {record.space} space, seed {record.seed}")
     for title, values in (("settings", record.settings),
                           ("training", config.get("training") or {})):
@@ -110,6 +127,8 @@ def show(folder: RunFolder) -> None:
     if record.rows:
         took = "" if record.total_seconds is None else f", {duration(record.total_seconds)}"
         typer.echo(f"cost: {record.cost[-1]:,} {record.unit}{took}")
+    if cells := front_cells(record):
+        _print_front(record, cells)
     if record.result is None:
         typer.echo(f"unfinished; continue with `{command('search', 'resume', folder)}`")
         return
@@ -117,12 +136,26 @@ def show(folder: RunFolder) -> None:
                f"{record.result['why']}), {folder / GENOTYPE}")
 
 
+def _print_front(record: RunRecord, cells: list[dict[str, Any]]) -> None:
+    """The cells of the front, a line each."""
+    from zoo.commands.table import print_table
+
+    metric = f"valid_{record.metric}"
+    form = "{:.2%}" if record.metric == "accuracy" else "{:.1f}"
+    names = list(cells[0]["measures"])
+    typer.echo(f"front by {record.metric} and {', '.join(record.objectives)}:")
+    print_table(("candidate", record.metric, *names), [
+        (cell["number"], form.format(cell[metric]), *(f"{cell['measures'][name]:,.6g}"
+                                                     for name in names)) for cell in cells],
+        right=("candidate", record.metric, *names))
+
+
 def plot(
     folder: RunFolder,
     output: Annotated[Path | None, typer.Option(
         "-o", "--output", help="An .svg, .png or .pdf file. Default: RUN.svg.")] = None,
 ) -> None:
-    """Plot the curves of a run.
+    """Plot the curves of a run, and its front.
 
     \b
     Example:
@@ -150,7 +183,8 @@ def _plot_tables(folders: list[Path], path: Path) -> Path:
         raise ValueError(f"{folders[0]} is not finished; go on with "
                          f"`{command('search', 'resume', folders[0])}`")
     return plot_tables([(folder, read_config(folder)) for folder in folders], path,
-                       summary["best_of_table"]["judged_by"])
+                       summary["best_of_table"]["judged_by"],
+                       summary.get("front", {}).get("true", ()))
 
 
 def compare(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search.limits.limit import objectives
 from zoo.messages.command_line import command
 from zoo.runs.tensorboard import finite
 
@@ -67,6 +68,18 @@ class RunRecord:
     def settings(self) -> dict[str, Any]:
         """Settings of the strategy."""
         return self.config.get("settings") or {}
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The measures that the search minimizes beside its metric."""
+        return objectives(map(str, self.config.get("limits") or ()))
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The limited or minimized measures that the candidates have."""
+        return tuple(dict.fromkeys(
+            name for row in self.rows for one in row.get("candidates") or ()
+            for name in one.get("measures") or ()))
 
     @property
     def unit(self) -> str:
@@ -216,6 +229,8 @@ def _check_row(row: dict[str, Any], number: int) -> str | None:
     if not isinstance(row.get("candidates", []), list) \
             or not all(isinstance(one, dict) for one in row.get("candidates", [])):
         return "has candidates that are not a list of objects"
+    if not all(isinstance(one.get("measures", {}), dict) for one in row.get("candidates", [])):
+        return "has a candidate whose measures are not an object"
     return None
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from search.reporting.compare import Comparison, best_over_cost
+from search.reporting.front import front_cells, label
 from search.reporting.history import RunRecord
 from zoo.runs.tensorboard import finite
 
@@ -85,7 +86,8 @@ def _curves(record: RunRecord) -> list[Panel]:
     panels: list[Panel | None] = [
         _lines(record, title, {name: [row.get(key) for row in record.rows]
                                for name, key in keys.items()}, metric)
-        for title, keys in groups] if record.shares_weights else [_candidates(record)]
+        for title, keys in groups] if record.shares_weights else [
+            _candidates(record), *(_front(record, name) for name in record.objectives)]
     for title, key in (("entropy of alpha (nats)", "entropy"),
                        ("skip connections", "skip_connections")):
         cells = record.rows[-1].get(key) or {}
@@ -138,6 +140,32 @@ def _candidates(record: RunRecord) -> Panel:
     return panel
 
 
+def _front(record: RunRecord, objective: str) -> Panel:
+    """All candidates by an objective and the metric, and those on the front."""
+    metric = f"valid_{record.metric}"
+
+    def places(cells: Iterable[dict[str, Any]]) -> list[tuple[float, float]]:
+        pairs = ((finite((one.get("measures") or {}).get(objective)), finite(one.get(metric)))
+                 for one in cells)
+        return [(cost, value) for cost, value in pairs if cost is not None and value]
+
+    def panel(axes: Axes) -> None:
+        every = places(one for row in record.rows for one in row.get("candidates") or ())
+        if every:
+            axes.plot(*zip(*every), "o", color=COLORS[0], markersize=3.5, alpha=0.5,
+                      label="candidates")
+        if best := sorted(places(front_cells(record))):
+            alone = len(record.objectives) == 1
+            axes.plot(*zip(*best), "o-" if alone else "o", color=COLORS[1], markersize=4,
+                      drawstyle="steps-post", label="front")
+        _measure(axes, record.metric)
+        _large(axes)
+        axes.set_xlabel(label(objective))
+        axes.set_title(f"front by {objective}")
+        axes.legend()
+    return panel
+
+
 def _counts(record: RunRecord) -> list[Panel]:
     """Stacked counts of the operations of each cell, epoch by epoch."""
     cells = record.rows[-1].get("operations") or {}
@@ -174,9 +202,14 @@ def _epochs(axes: Axes, record: RunRecord) -> None:
 
 
 def _costs(axes: Axes, unit: str) -> None:
+    axes.set_xlabel(f"{unit} seen by training")
+    _large(axes)
+
+
+def _large(axes: Axes) -> None:
+    """Write 20000 as 20k."""
     from matplotlib.ticker import EngFormatter
 
-    axes.set_xlabel(f"{unit} seen by training")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 

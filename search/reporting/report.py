@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from search.reporting.front import front_cells, label
 from search.reporting.history import HISTORY, HistoryError, RunRecord, duration
 from search.spaces.discretize import all_operations, edges, kind_of_table, operations
 from zoo.genotypes.cell import Cell, GenotypeError, is_list
@@ -90,6 +91,9 @@ def page_data(record: RunRecord) -> dict[str, Any]:
         "genotypes": texts,
         "genotypeAt": [texts.index(str(genotype)) for genotype in genotypes],
         "candidates": _candidates(record),
+        "measures": [[name, label(name), name in record.objectives] for name in record.measures],
+        "front": [{"number": cell["number"], "genotype": str(_genotype(record, cell))}
+                  for cell in front_cells(record)],
     }
 
 
@@ -160,8 +164,9 @@ def _genotype(record: RunRecord, row: dict[str, Any]) -> Genotype:
     try:
         return from_dict(row.get("genotype"))
     except GenotypeError as error:
-        raise HistoryError(f"{record.folder / HISTORY} is damaged (epoch {row['epoch']}: {error}); "
-                           "search again in another folder with -o") from None
+        where = f"epoch {row['epoch']}" if "epoch" in row else f"candidate {row['number']}"
+        raise HistoryError(f"{record.folder / HISTORY} is damaged ({where}: {error}); search again "
+                           "in another folder with -o") from None
 
 
 def _cells(record: RunRecord, genotypes: list[Genotype]) -> list[dict[str, Any]]:
@@ -267,6 +272,8 @@ def _candidates(record: RunRecord) -> list[dict[str, Any]]:
             cost += finite(one.get(record.unit)) or 0
             out.append({"number": one.get("number"), "epoch": row["epoch"], "cost": cost,
                         "value": _short(one.get(f"valid_{record.metric}")),
-                        "parameters": one.get("parameters"), "parent": one.get("parent")})
+                        "parameters": one.get("parameters"), "parent": one.get("parent"),
+                        "measures": {name: finite(value) for name, value in (
+                            one.get("measures") or {}).items()}})
         cost = row["cost"][record.unit]
     return out

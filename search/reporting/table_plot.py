@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.reporting.plots import COLORS, STYLES, save
+from search.reporting.plots import COLORS, STYLES, Panel, save
 from search.tables.config import TableConfig
 from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.summary import curve
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def plot_tables(runs: Sequence[tuple[Path, TableConfig]], path: Path, best: float | None = None
-                ) -> Path:
+def plot_tables(runs: Sequence[tuple[Path, TableConfig]], path: Path, best: float | None = None,
+                front: Sequence[Sequence[float]] = ()) -> Path:
     """Plot the mean of `judge_by` with its 95 % interval for each run and for the random search of
-    the first run, and a line at the `best` of the table.  Raises ValueError for an unknown
-    suffix."""
+    the first run, and a line at the `best` of the table; with objectives, the cells of the fronts
+    that all seeds found over the true `front` ([row, `judge_by`, objectives...]).
+
+    Raises ValueError for an unknown suffix.
+    """
     curves = [(config.strategy, *curve(rows, config.budget), len(rows)) for folder, config in runs
               if (rows := read_rows(folder / SEEDS, config))]
     folder, config = runs[0]
@@ -48,4 +51,36 @@ def plot_tables(runs: Sequence[tuple[Path, TableConfig]], path: Path, best: floa
                  title=f"{config.path.name}, searched by {config.look_at}")
         axes.legend(loc="lower right")
 
-    return save([panel], path, width=6.4, height=4.0)
+    panels = [panel, *(_front(runs, place, name, front) for place, name in enumerate(
+        config.read_limits().objectives))]
+    return save(panels, path, width=6.4, height=4.0)
+
+
+def _front(runs: Sequence[tuple[Path, TableConfig]], place: int, name: str,
+           front: Sequence[Sequence[float]]) -> Panel:
+    """The fronts by objective `place`, and the true one."""
+    folder, first = runs[0]
+    found = {config.strategy: read_rows(folder / SEEDS, config) for folder, config in runs}
+    if first.strategy != "random":
+        found["random"] = read_rows(folder / RANDOM, first)
+
+    def panel(axes: Axes) -> None:
+        for number, (label, rows) in enumerate(found.items()):
+            cells = sorted({(cell[2 + place], cell[1]) for row in rows for cell in row["front"]})
+            if cells:
+                axes.plot(*zip(*cells), "o", color=COLORS[number % len(COLORS)], markersize=2.5,
+                          alpha=0.5, linewidth=0, label=f"{label} ({len(rows):,} seeds)",
+                          zorder=2 - number / 10)
+        if front:
+            steps = sorted((cell[2 + place], cell[1]) for cell in front)
+            alone = len(front[0]) == 3
+            axes.plot(*zip(*steps), "o-" if alone else "o", color="#000000", markersize=3,
+                      linewidth=1, drawstyle="steps-post", label="true front")
+            # The cheapest cells, which predict nothing, would compress the rest of the axis.
+            values = [value for _, value in steps]
+            low, high = float(np.quantile(values, 0.1)), max(values)
+            room = 0.1 * (high - low) or 1.0
+            axes.set_ylim(low - room, high + room)
+        axes.set(xlabel=name, ylabel=first.judge_by, title=f"fronts by {name}")
+        axes.legend(loc="lower right")
+    return panel

@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from search.limits.limit import read_limits
 from search.reporting.compare import CompareError
 from search.tables.config import TableConfig
 from search.tables.folder import CURVE, SUMMARY
@@ -57,14 +58,19 @@ def tell(folder: Path, summary: dict[str, Any]) -> None:
     if "random" in summary:
         found["random"] = summary["random"]
     _print(found, summary["judge_by"], summary["seeds"])
+    if "front" in summary:
+        front = summary["front"]
+        typer.echo(f"front by {summary['judge_by']} and {', '.join(front['objectives'])}: "
+                   f"{len(front['true'])} cells of the table")
     best = summary["best_of_table"]
     typer.echo(f"best of the table: {best['judged_by']:g}, row {best['row']}, {best['genotype']}")
     if left := summary["rows_left_out"]:
         typer.echo(f"left out: {left:,} rows without a figure in both columns")
     if outside := summary["rows_outside"]:
-        typer.echo(f"outside {' or '.join(summary['limits'])}: {outside:,} rows, never proposed")
+        bounds = [str(bound) for bound in read_limits(summary["limits"]).bounds]
+        typer.echo(f"outside {' or '.join(bounds)}: {outside:,} rows, never proposed")
     if "against_random" in summary:
-        typer.echo(f"against random search, seed by seed: {_difference(summary['against_random'])}")
+        _differences("against random search", summary["against_random"])
     drawn = f", curve: {folder / CURVE}" if (folder / CURVE).exists() else ""
     typer.echo(f"run: {folder}{drawn}")
 
@@ -99,7 +105,7 @@ def compare(folders: Sequence[Path], as_json: bool) -> None:
         return
     _print(found, first.judge_by, first.seeds)
     for label, difference in differences.items():
-        typer.echo(f"{label}, seed by seed: {_difference(difference)}")
+        _differences(label, difference)
 
 
 def _labels(runs: Sequence[tuple[Path, TableConfig]]) -> Iterator[str]:
@@ -113,18 +119,34 @@ def _labels(runs: Sequence[tuple[Path, TableConfig]]) -> Iterator[str]:
 def _print(found: dict[str, dict[str, Any]], judge_by: str, seeds: int) -> None:
     columns = ("strategy", "seeds", judge_by, "std", "95 % interval", "regret", "found the best",
                "cells")
+    volumes = {label: each["hypervolume"] for label, each in found.items()
+               if "hypervolume" in each}
     print_table(columns, [
         (label, f"{seeds:,}", f"{each['mean']:.3f}",
          "–" if each["deviation"] is None else f"{each['deviation']:.3f}",
          _interval(each["interval"]), f"{each['regret']:.3f}", f"{each['found_the_best']:,}",
          f"{each['cells']:.1f}") for label, each in found.items()],
         right=columns[1:], shorten="strategy")
+    if volumes:
+        columns = ("strategy", "hypervolume of the true front's", "std", "95 % interval")
+        print_table(columns, [
+            (label, f"{each['mean']:.4f}",
+             "–" if each["deviation"] is None else f"{each['deviation']:.4f}",
+             _interval(each["interval"], 4)) for label, each in volumes.items()],
+            right=columns[1:], shorten="strategy")
 
 
-def _interval(interval: list[float] | None) -> str:
-    return "–" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+def _differences(label: str, found: dict[str, Any]) -> None:
+    typer.echo(f"{label}, seed by seed: {_difference(found)}")
+    if "hypervolume" in found:
+        typer.echo(f"hypervolume: {_difference(found['hypervolume'], 4)}")
 
 
-def _difference(found: dict[str, Any]) -> str:
-    return (f"{found['difference']:+.3f} ({_interval(found['interval'])}), better "
+def _interval(interval: list[float] | None, digits: int = 3) -> str:
+    return "–" if interval is None else f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
+
+
+def _difference(found: dict[str, Any], digits: int = 3) -> str:
+    interval = _interval(found["interval"], digits)
+    return (f"{found['difference']:+.{digits}f} ({interval}), better "
             f"{found['better']:,} times, worse {found['worse']:,}; Wilcoxon p = {found['p']:.2g}")

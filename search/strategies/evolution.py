@@ -4,13 +4,19 @@ Real et al. 2018, Regularized Evolution for Image Classifier Architecture Search
 arXiv 1802.01548).  Their workers update one population asynchronously; here the parents of a wave
 are selected from the population at its start, and the children are added in the order of their
 numbers, so that a search is reproducible from its seed.
+
+With objectives beside the metric, selection and survival are those of NSGA-II (Deb et al. 2002,
+IEEE Transactions on Evolutionary Computation 6(2)): by non-dominated front, then by crowding
+distance.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from search.fronts.pareto import order
 from search.strategies.sampled import (
     CandidateEvaluator,
     SampleSettings,
@@ -26,7 +32,7 @@ class EvolutionSettings(SampleSettings):
     """Settings of aging evolution.  Raises ValueError for a value out of range."""
 
     population: int  # P: the first P candidates are sampled at random
-    sample: int  # S: a parent is the best of S, sampled with replacement
+    sample: int  # S: a parent is the best of S, sampled with replacement (2 in NSGA-II)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,12 +70,13 @@ class Evolution(SampleStrategy):
 
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
         """Random genotypes until the population is full, then mutations of the best of a sample."""
+        worth = self._worth()
         proposals: list[tuple[Genotype, int | None]] = []
         for number in numbers:
             if number < self.settings.population:
                 proposals.append((self.sample(), None))
             else:
-                parent = max(self.contestants(), key=lambda candidate: candidate.result.score)
+                parent = max(self.contestants(), key=worth)
                 proposals.append((self.space.mutate(self.rng, parent.genotype), parent.number))
         return proposals
 
@@ -78,8 +85,22 @@ class Evolution(SampleStrategy):
         return self.rng.choices(self.population, k=self.settings.sample)
 
     def learn(self, candidates: list[Trial]) -> None:
-        """Add the wave to the population and remove the oldest."""
-        self.population = (self.population + candidates)[-self.settings.population:]
+        """Add the wave to the population and remove the oldest; with several objectives, those that
+        NSGA-II orders last."""
+        merged = self.population + candidates
+        if self.objectives:
+            kept = sorted(order(list(map(self.point, merged)))[:self.settings.population])
+            self.population = [merged[place] for place in kept]
+        else:
+            self.population = merged[-self.settings.population:]
+
+    def _worth(self) -> Callable[[Trial], float]:
+        """Higher for the better of two candidates of the population."""
+        if not self.objectives:
+            return lambda candidate: candidate.result.score
+        places = order(list(map(self.point, self.population)))
+        numbers = {self.population[place].number: -worse for worse, place in enumerate(places)}
+        return lambda candidate: numbers[candidate.number]
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {

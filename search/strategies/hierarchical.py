@@ -44,5 +44,5 @@ class Hierarchical(Evolution):
         return self.rng.sample(self.population, min(count, len(self.population)))
 
     def learn(self, candidates: list[Trial]) -> None:
-        """Add the wave to the population."""
+        """Add the wave to the population; nothing is removed, even with several objectives."""
         self.population += candidates

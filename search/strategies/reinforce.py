@@ -7,11 +7,14 @@ et al. 2017, arXiv 1707.06347) with a moving average of the rewards as the basel
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
+from search.limits.space import OutsideLimits
 from search.spaces.controller import Controller, IndependentController
 from search.strategies.sampled import (
     CandidateEvaluator,
@@ -22,6 +25,8 @@ from search.strategies.sampled import (
 )
 from zoo.genotypes.serialization import Genotype
 from zoo.recipes.base import check_not_negative
+
+_DRAWS = 1000  # samples of the controller per candidate
 
 
 @dataclass(frozen=True)
@@ -89,10 +94,27 @@ class Reinforce(SampleStrategy):
         self.baseline: float | None = None
 
     def propose(self, numbers: range) -> list[tuple[Genotype, int | None]]:
-        """Genotypes sampled from the controller."""
-        with torch.no_grad():
-            self.choices, self.log_probs, _ = self.controller.sample(len(numbers), self.generator)
-        return [(self.space.decode(choices), None) for choices in self.choices.tolist()]
+        """Genotypes sampled from the controller, again and again for those beyond a limit.
+
+        Raises ValueError if `_DRAWS` samples for a candidate are all beyond a limit.
+        """
+        kept: list[tuple[Tensor, Tensor]] = []
+        genotypes: list[Genotype] = []
+        for _ in range(_DRAWS):
+            with torch.no_grad():
+                choices, log_probs, _ = self.controller.sample(
+                    len(numbers) - len(genotypes), self.generator)
+            for chosen, log_prob in zip(choices, log_probs):
+                with contextlib.suppress(OutsideLimits):
+                    genotypes.append(self.space.decode(chosen.tolist()))
+                    kept.append((chosen, log_prob))
+            if len(genotypes) == len(numbers):
+                break
+        else:
+            raise ValueError(f"{_DRAWS:,} cells of the controller are beyond the limits; relax a "
+                             "--limit, or choose --strategy evolution, which starts within them")
+        self.choices, self.log_probs = (torch.stack(each) for each in zip(*kept))
+        return [(genotype, None) for genotype in genotypes]
 
     def learn(self, candidates: list[Trial]) -> None:
         """Update the controller with PPO."""

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from search.candidates.base import Candidate, Result, Scorer
+from search.limits.measured import Measured
 from search.progress import Report, silent
 from search.spaces.discretize import operation_counts
 from search.strategies.base import Strategy
@@ -136,6 +137,11 @@ class CandidateEvaluator(Protocol):
         """Scores candidates without training them, None if they are not image networks."""
         ...
 
+    @property
+    def measured(self) -> Measured | None:
+        """The limited and minimized figures of candidates, None without `--limit`."""
+        ...
+
     def evaluate(self, tasks: list[Candidate], report: Report) -> list[Result]:
         """The results of `tasks`, in order."""
         ...
@@ -207,7 +213,7 @@ class SampleStrategy(Strategy):
         return candidates
 
     def _row(self, number: int, best: Trial, candidates: list[Trial]) -> dict[str, Any]:
-        counts = operation_counts(best.genotype)
+        counts, measured = operation_counts(best.genotype), self.evaluator.measured
         return {
             "epoch": number,
             "cost": {self.unit: self.cost},
@@ -224,8 +230,23 @@ class SampleStrategy(Strategy):
                 "number": c.number, "genotype": to_dict(c.genotype),
                 self.evaluator.measure: _shown(c.result), "parameters": c.result.parameters,
                 self.unit: c.result.cost, "parent": c.parent,
-            } for c in candidates],
+            } | ({} if measured is None else {"measures": measured.of(c.genotype)})
+                for c in candidates],
         }
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The measures that the search minimizes beside its metric."""
+        return () if self.evaluator.measured is None else self.evaluator.measured.objectives
+
+    def point(self, trial: Trial) -> tuple[float, ...]:
+        """A candidate among several objectives, all of them minimized: the negated score, then the
+        measures."""
+        measured = self.evaluator.measured
+        costs = () if measured is None else measured.costs(trial.genotype)
+        if trial.result.value is None:  # diverged: cheap or not, worse than any other
+            return (math.inf,) * (1 + len(costs))
+        return -trial.result.score, *costs
 
     def genotype(self) -> Genotype:
         """The best candidate's genotype.  Raises ValueError before the first epoch."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import zoo
+from search.limits.limit import Limits, read_limits
 from search.strategies import STRATEGIES, WARM, Entry, entry
-from search.tables.limits import Limit
 from search.tables.truth import Truth, read_truth, table_sha256
 from zoo.genotypes.table import TableError, read_table
 from zoo.system import json_text
@@ -31,7 +31,7 @@ class TableOptions:
     seeds: int | None = None
     budget: int | None = None
     given: dict[str, Any] = field(default_factory=dict)  # strategy settings, from --set
-    limits: Sequence[str] = ()  # such as latency_pixel3<=10
+    limits: Sequence[str] = ()  # such as latency_pixel3<=10, or latency_pixel3 to minimize it
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ class TableConfig:
 
         config = TypeAdapter(cls).validate_json(json_text.dumps(dict(values)), strict=True)
         table_settings(config.strategy).changed(config.settings)
-        for limit in config.limits:
-            Limit.read(limit)
+        config.read_limits()
         return config
 
     @property
@@ -70,8 +69,11 @@ class TableConfig:
 
     def truth(self) -> Truth:
         """The cells and figures that the run searches.  Raises the errors of `read_truth`."""
-        return read_truth(self.path, self.look_at, self.judge_by,
-                          list(map(Limit.read, self.limits)))
+        return read_truth(self.path, self.look_at, self.judge_by, self.read_limits())
+
+    def read_limits(self) -> Limits:
+        """The limits and objectives, parsed.  Raises ValueError if they are damaged."""
+        return read_limits(self.limits)
 
 
 def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
@@ -102,10 +104,14 @@ def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
         raise ValueError(f"{name} starts with {least} cells, more than the budget of {budget}; use "
                          f"at least --budget {least}")
     settings = settings.changed(options.given | {"candidates": budget})
-    limits = list(map(Limit.read, options.limits))
+    limits = read_limits(options.limits)
+    for option, column in (("look-at", options.look_at), ("judge-by", options.judge_by)):
+        if column in limits.objectives:
+            raise ValueError(f"--limit {column}: {column} is already maximized by --{option}; "
+                             "minimize another column")
     truth = read_truth(options.table, options.look_at, options.judge_by or options.look_at, limits)
     if budget > len(truth.looked):
-        kept = " within the limits" if limits else ""
+        kept = " within the limits" if limits.bounds else ""
         raise TableError(f"{options.table} has {len(truth.looked):,} cells with figures{kept}, "
                          f"fewer than the budget of {budget:,}; use --budget "
                          f"{len(truth.looked)} or less")
@@ -115,7 +121,7 @@ def plan(options: TableOptions) -> tuple[TableConfig, Truth]:
         seed=seed, seeds=seeds, budget=budget, settings={
             option: value for option, value in dataclasses.asdict(settings).items()
             if option not in WARM},
-        limits=list(map(str, limits)), versions={"genotype-zoo": zoo.__version__}), truth
+        limits=limits.texts, versions={"genotype-zoo": zoo.__version__}), truth
 
 
 def table_entry(strategy: str) -> Entry:

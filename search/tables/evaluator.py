@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from search.candidates.base import Candidate, Result
+from search.limits.measured import Measured
 from search.progress import Report, silent
 from zoo.genotypes.serialization import Genotype
 
@@ -17,6 +18,7 @@ class TableEvaluator:
     repeated candidate."""
 
     figures: Mapping[Genotype, float]
+    measured: Measured | None = None
     measure: ClassVar[str] = "figure"  # whatever the name of its column
     unit: ClassVar[str] = "cells"
     cost: ClassVar[int] = 1

@@ -3,43 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from search.limits.limit import Limit
 from zoo.genotypes.table import Table, TableError
-
-_FORM = re.compile(r"\s*(.+?)\s*(<=|>=)\s*([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*")
-
-
-@dataclass(frozen=True)
-class Limit:
-    """The figure of `column` is at most (``<=``) or at least (``>=``) `value`."""
-
-    column: str
-    sign: str
-    value: float
-
-    @classmethod
-    def read(cls, text: str) -> Limit:
-        """Parse ``COLUMN<=NUMBER`` or ``COLUMN>=NUMBER``.  Raises ValueError."""
-        match = _FORM.fullmatch(text)
-        try:
-            value = float(match[3]) if match else math.nan
-        except ValueError:
-            value = math.nan
-        if not match or not math.isfinite(value):
-            raise ValueError(f"--limit is COLUMN<=NUMBER or COLUMN>=NUMBER, such as "
-                             f"'latency_pixel3<=10', not {text!r}")
-        return cls(match[1], match[2], value)
-
-    def __str__(self) -> str:
-        # `read` parses it to the same number: a resumed run has only this text.
-        return f"{self.column}{self.sign}{repr(self.value).removesuffix('.0')}"
-
-    def met_by(self, figure: float) -> bool:
-        """Whether a figure is within the limit; NaN is not."""
-        return figure <= self.value if self.sign == "<=" else figure >= self.value
 
 
 def within(table: Table, limits: Sequence[Limit]) -> list[bool]:
@@ -49,7 +16,7 @@ def within(table: Table, limits: Sequence[Limit]) -> list[bool]:
     """
     met = [True] * len(table)
     for limit in limits:
-        figures = table.column(limit.column)
+        figures = table.column(limit.measure)
         met = [before and limit.met_by(figure) for before, figure in zip(met, figures)]
         if not any(map(limit.met_by, figures)):
             known = [figure for figure in figures if math.isfinite(figure)]

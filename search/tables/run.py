@@ -24,7 +24,7 @@ from search.tables.config import TableConfig, table_entry, table_settings
 from search.tables.evaluator import TableEvaluator
 from search.tables.folder import CONFIG, CURVE, SUMMARY
 from search.tables.rows import RANDOM, SEEDS, read_rows
-from search.tables.summary import summarize
+from search.tables.summary import front_point, summarize
 from search.tables.truth import Truth, table_sha256
 from search.workers import WorkerError, WorkersLost, in_order, parse, pool
 from zoo.artifact.folder import json_bytes
@@ -131,31 +131,38 @@ def seed_row(config: TableConfig, truth: Truth, strategy: str, seed: int) -> dic
     """Search with one seed within the budget of `config`; return its row.
 
     `best` lists each new best cell, by the column `look_at`, as [cells evaluated so far, its
-    `look_at`, its `judge_by`]; the last is the result.
+    `look_at`, its `judge_by`]; the last is the result.  With objectives, `front` lists the cells
+    that no other one found dominates by `look_at` and the objectives, as [row, its `judge_by`, its
+    objectives], and `hypervolume` is theirs by `judge_by`, relative to the true front.
     """
     searched = _strategy(config, truth, strategy, seed)
     best: list[list[float]] = []
-    distinct: set[Any] = set()
+    distinct: dict[Any, None] = {}
     looks, highest = 0, -float("inf")
     for number in range(1, searched.epochs + 1):
         for trial in searched.wave(number):
             looks += 1
-            distinct.add(trial.genotype)
+            distinct[trial.genotype] = None
             if trial.result.score > highest:
                 highest = trial.result.score
                 best.append([looks, truth.looked[trial.genotype], truth.judged[trial.genotype]])
     found = searched.genotype()
     judged = truth.judged[found]
-    return {"seed": seed, "looks": looks, "cells": len(distinct), "row": truth.row(found),
-            "genotype": str(found), "looked_at": truth.looked[found], "judged_by": judged,
-            "regret": truth.judged[truth.best] - judged, "best": best}
+    row = {"seed": seed, "looks": looks, "cells": len(distinct), "row": truth.row(found),
+           "genotype": str(found), "looked_at": truth.looked[found], "judged_by": judged,
+           "regret": truth.judged[truth.best] - judged, "best": best}
+    if truth.costs:
+        front = truth.front_of(distinct, truth.looked)
+        row |= {"front": [front_point(truth, cell) for cell in front],
+                "hypervolume": truth.quality(front)}
+    return row
 
 
 def _strategy(config: TableConfig, truth: Truth, strategy: str, seed: int) -> SampleStrategy:
     settings = (table_settings(strategy).changed(config.settings) if strategy == config.strategy
                 else table_settings(strategy).changed({"candidates": config.budget}))
     built = table_entry(strategy).load()(
-        truth.space, TableEvaluator(truth.looked), settings, seed)
+        truth.space, TableEvaluator(truth.looked, truth.measured), settings, seed)
     assert isinstance(built, SampleStrategy)  # every strategy with table settings is one
     return built
 
@@ -168,5 +175,6 @@ def _append(path: Path, rows: list[dict[str, Any]]) -> None:
 def _finish(folder: Path, config: TableConfig, truth: Truth) -> None:
     summary = summarize(folder, config, truth)
     if importlib.util.find_spec("matplotlib"):  # from the extra `search`
-        plot_tables([(folder, config)], folder / CURVE, best=truth.judged[truth.best])
+        plot_tables([(folder, config)], folder / CURVE, best=truth.judged[truth.best],
+                    front=summary.get("front", {}).get("true", ()))
     write_whole(folder / SUMMARY, json_bytes(summary))

@@ -15,6 +15,7 @@ from search.reporting import significance
 from search.tables.config import TableConfig
 from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.truth import Truth
+from zoo.genotypes.serialization import Genotype
 
 
 def summarize(folder: Path, config: TableConfig, truth: Truth) -> dict[str, Any]:
@@ -32,24 +33,45 @@ def summarize(folder: Path, config: TableConfig, truth: Truth) -> dict[str, Any]
     if config.strategy != "random":
         others = read_rows(folder / RANDOM, config)
         summary |= {"random": of_seeds(others), "against_random": paired(rows, others)}
+    if truth.costs:
+        summary["front"] = {"objectives": list(truth.costs),
+                            "true": [front_point(truth, cell) for cell in truth.front]}
     return summary
+
+
+def front_point(truth: Truth, cell: Genotype) -> list[float]:
+    """A cell of a front: its row, its `judged_by`, its objectives."""
+    return [truth.row(cell), truth.judged[cell], *(of[cell] for of in truth.costs.values())]
 
 
 def of_seeds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Statistics over the seeds: mean, standard deviation and 95 % interval of the mean of
     `judged_by`; mean regret, number of seeds that found the best cell of the table, and mean number
-    of distinct cells."""
+    of distinct cells; with objectives also of the hypervolume."""
     judged = [row["judged_by"] for row in rows]
-    return {"mean": statistics.fmean(judged), **_plain(*significance.spread(judged)),
-            "regret": statistics.fmean(row["regret"] for row in rows),
-            "found_the_best": sum(row["regret"] <= 0 for row in rows),
-            "cells": statistics.fmean(row["cells"] for row in rows)}
+    found = {"mean": statistics.fmean(judged), **_plain(*significance.spread(judged)),
+             "regret": statistics.fmean(row["regret"] for row in rows),
+             "found_the_best": sum(row["regret"] <= 0 for row in rows),
+             "cells": statistics.fmean(row["cells"] for row in rows)}
+    if volumes := [row["hypervolume"] for row in rows if "hypervolume" in row]:
+        found["hypervolume"] = {"mean": statistics.fmean(volumes),
+                                **_plain(*significance.spread(volumes))}
+    return found
 
 
 def paired(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The mean difference of two searches with the same seeds, its 95 % interval, and the p-value
-    of the two-sided signed-rank test (Wilcoxon 1945)."""
-    found = significance.paired(*([row["judged_by"] for row in each] for each in (rows, others)))
+    of the two-sided signed-rank test (Wilcoxon 1945); with objectives also of their
+    hypervolumes."""
+    found = _paired(rows, others, "judged_by")
+    if "hypervolume" in rows[0] and "hypervolume" in others[0]:
+        found["hypervolume"] = _paired(rows, others, "hypervolume")
+    return found
+
+
+def _paired(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]], name: str
+            ) -> dict[str, Any]:
+    found = significance.paired(*([row[name] for row in each] for each in (rows, others)))
     return {"difference": found.mean, **_plain(found.deviation, found.interval), "p": found.p,
             "better": found.larger, "worse": found.smaller}
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from search.tables.limits import Limit, within
+import numpy as np
+
+from search.fronts.pareto import front, hypervolume
+from search.limits.limit import Limits
+from search.limits.measured import Measured
+from search.tables.limits import within
 from search.tables.space import TableSpace
 from zoo.genotypes.serialization import Genotype
 from zoo.genotypes.table import Table, TableError, read_table
@@ -21,7 +26,7 @@ class Truth:
 
     `looked` holds the figures that the search sees, `judged` those that judge its result.
     `left_out` is the number of rows of `table` without a figure, `outside` the number beyond a
-    limit.
+    limit.  `costs` are the columns of the objectives, by name; lower is better.
     """
 
     table: Table
@@ -31,6 +36,7 @@ class Truth:
     judged: dict[Genotype, float]
     left_out: int
     outside: int = 0
+    costs: dict[str, dict[Genotype, float]] = field(default_factory=dict)
 
     @cached_property
     def space(self) -> TableSpace:
@@ -42,30 +48,71 @@ class Truth:
         """The cell with the highest `judged` figure, the first if several tie."""
         return max(self.judged, key=self.judged.__getitem__)
 
+    @property
+    def measured(self) -> Measured | None:
+        """The objectives of a search, if there are any."""
+        return Measured({name: of.__getitem__ for name, of in self.costs.items()},
+                        tuple(self.costs)) if self.costs else None
+
+    def point(self, genotype: Genotype, figures: Mapping[Genotype, float]) -> tuple[float, ...]:
+        """A cell among the objectives, all minimized: one of `looked` and `judged`, negated, after
+        the costs."""
+        return *(of[genotype] for of in self.costs.values()), -figures[genotype]
+
+    def front_of(self, genotypes: Iterable[Genotype], figures: Mapping[Genotype, float]
+                 ) -> list[Genotype]:
+        """The cells that no other one dominates by `figures` and the costs, cheapest first."""
+        cells = list(genotypes)
+        return [cells[place] for place in front([self.point(cell, figures) for cell in cells])]
+
+    @cached_property
+    def front(self) -> list[Genotype]:
+        """The true front: of all cells, by `judged` and the costs."""
+        return self.front_of(self.judged, self.judged)
+
+    def quality(self, genotypes: Iterable[Genotype]) -> float:
+        """The hypervolume of cells by `judged` and the costs, relative to that of the true front.
+
+        The coordinates are normalized to the range of the true front, and the reference point of
+        1.1 in each is slightly worse than its worst, as usual (Ishibuchi et al. 2018, How to
+        Specify a Reference Point in Hypervolume Calculation for Fair Performance Comparison).
+        """
+        best = np.array([self.point(cell, self.judged) for cell in self.front])
+        low, span = best.min(0), np.ptp(best, 0)
+        span[span == 0] = 1
+        reference = [1.1] * best.shape[1]
+        found = np.array([self.point(cell, self.judged) for cell in genotypes])
+        volume, whole = (hypervolume(((points - low) / span).tolist(), reference)
+                         for points in (found, best))
+        return volume / whole
+
     def row(self, genotype: Genotype) -> int:
         """The row of a cell in the file, numbered as in a spreadsheet."""
         return self.table.rows[self.table.place[genotype]]
 
 
-def read_truth(path: Path, look_at: str, judge_by: str, limits: Sequence[Limit] = ()) -> Truth:
-    """Read two columns of the table in a file, for the cells within `limits`.
+def read_truth(path: Path, look_at: str, judge_by: str, limits: Limits = Limits()) -> Truth:  # noqa: B008 - frozen
+    """Read two columns of the table in a file, and those of the objectives, for the cells within
+    `limits`.
 
     Raises TableError for a file that is not a table, an unknown column, columns without figures,
     and limits that no cell meets; OSError.
     """
     table = read_table(path)
-    columns = {name: table.column(name) for name in (look_at, judge_by)}
-    met = within(table, limits)
-    known = {genotype: (look, judge) for genotype, look, judge in zip(
-        table.genotypes, columns[look_at], columns[judge_by], strict=True)
-        if math.isfinite(look) and math.isfinite(judge)}
+    names = (look_at, judge_by, *limits.objectives)
+    met = within(table, limits.bounds)
+    known = {genotype: figures for genotype, *figures in zip(
+        table.genotypes, *map(table.column, names), strict=True)
+        if all(map(math.isfinite, figures))}
     inside = {genotype for genotype, keeps in zip(table.genotypes, met) if keeps}
     pairs = {genotype: pair for genotype, pair in known.items() if genotype in inside}
     if not pairs:
-        raise TableError(f"{path} has no row with a figure in both {look_at} and {judge_by}")
-    return Truth(table, look_at, judge_by, {g: look for g, (look, _) in pairs.items()},
-                 {g: judge for g, (_, judge) in pairs.items()}, len(table) - len(known),
-                 len(known) - len(pairs))
+        both = f"both {look_at} and {judge_by}" if not limits.objectives else ", ".join(names)
+        raise TableError(f"{path} has no row with a figure in {both}")
+    looked, judged, *costs = ({genotype: figures[place] for genotype, figures in pairs.items()}
+                              for place in range(len(names)))
+    return Truth(table, look_at, judge_by, looked, judged, len(table) - len(known),
+                 len(known) - len(pairs), dict(zip(limits.objectives, costs)))
 
 
 def table_sha256(path: Path) -> str:

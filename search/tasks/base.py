@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 
 from search.candidates.base import CandidateTraining
+from search.limits.measures import CandidateNetwork
 from search.settings import SupernetSettings, check_preset
 from search.spaces.allowed import Allowed
 from search.strategies.base import SearchTask
@@ -86,6 +87,10 @@ class Domain(ABC):
     @abstractmethod
     def read_recipe(self, values: Mapping[str, Any]) -> Settings:
         """Parse the recipe of a stored run."""
+
+    @abstractmethod
+    def network(self, data: Any, recipe: Any) -> CandidateNetwork:
+        """The network that is trained for each candidate."""
 
     @abstractmethod
     def candidates(self, data: Any, recipe: Any, seed: int, device: str) -> CandidateTraining:

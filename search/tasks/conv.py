@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from search.candidates.image import ImageTraining, held_out, image_recipe
+from search.limits.measures import CandidateNetwork
 from search.settings import CONV_PRESETS, ConvSettings
 from search.spaces.allowed import Allowed
 from search.spaces.space import ConvSpace, frozen
@@ -53,6 +54,12 @@ class ConvDomain(Domain):
 
     def read_recipe(self, values: Mapping[str, Any]) -> Recipe:
         return Recipe.read(values)
+
+    def network(self, data: ImageData, recipe: Recipe) -> CandidateNetwork:
+        height, width, channels = data.train.images.shape[1:]
+        return CandidateNetwork(self.space, recipe.network, {
+            "channels": recipe.channels, "layers": recipe.layers, "num_classes": len(data.labels),
+            "in_channels": channels}, (channels, height, width))
 
     def candidates(self, data: ImageData, recipe: Recipe, seed: int, device: str
                    ) -> ImageTraining:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from search.candidates.text import TextRecipe, TextTraining, text_recipe
+from search.limits.measures import CandidateNetwork
 from search.settings import TEXT_PRESETS, TextSettings
 from search.spaces.allowed import Allowed
 from search.spaces.space import RecurrentSpace, frozen
@@ -50,6 +51,11 @@ class RecurrentDomain(Domain):
 
     def read_recipe(self, values: Mapping[str, Any]) -> TextRecipe:
         return TextRecipe.read(values)
+
+    def network(self, data: TextData, recipe: TextRecipe) -> CandidateNetwork:
+        return CandidateNetwork(self.space, "language", {
+            "vocabulary": data.vocabulary_size, "embedding": recipe.hidden,
+            "hidden": recipe.hidden}, None)
 
     def candidates(self, data: TextData, recipe: TextRecipe, seed: int, device: str
                    ) -> TextTraining:

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from search.reporting.front import front_cells
 from search.reporting.history import read_run
 from search.reporting.report import write_report
 from tests.browser.conftest import Visit, unavailable
 from tests.browser.test_access import AXE, violations_in, width_needed
-from tests.search.made_runs import WARNING, darts_run, evolution_run, recurrent_run
+from tests.search.made_runs import WARNING, darts_run, evolution_run, front_run, recurrent_run
 
-RUNS = {"darts": darts_run, "recurrent": recurrent_run, "evolution": evolution_run}
+RUNS = {"darts": darts_run, "recurrent": recurrent_run, "evolution": evolution_run,
+        "front": front_run}
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +150,17 @@ def test_before_the_first_epoch(browser, tmp_path):
     expect(page.locator("#dock")).to_be_hidden()
     assert visit.complaints == []
     visit.context.close()
+
+
+def test_the_front_is_marked_and_listed(read, reports):
+    page = read("front")
+    cells = front_cells(read_run(reports["front"].parent))
+    chart = page.locator("#search .chart", has_text="against multiply-adds")
+    marked = chart.locator(".front title").all_text_contents()
+    assert sorted(marked) == sorted(
+        title for cell in cells for title in marked if f"candidate {cell['number']}," in title)
+    assert len(marked) == len(cells)
+    rows = page.locator("#front tbody tr")
+    assert [row.split("\t")[0] for row in rows.all_inner_texts()] == [
+        str(cell["number"]) for cell in cells]
+    assert page.locator("#search .chart", has_text="against bytes").locator(".front").count() == 0

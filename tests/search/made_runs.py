@@ -110,6 +110,22 @@ def evolution_run(folder: Path, seed: int = 0, epochs: int = 12, each: int = 4,
     return write_run(folder, strategy, "conv", "digits", seed, settings, rows, result)
 
 
+def front_run(folder: Path, seed: int = 0, epochs: int = 12) -> Path:
+    """`evolution_run` with multiply-adds as an objective and a limit of the bytes."""
+    evolution_run(folder, seed, epochs)
+    config = json.loads((folder / "config.json").read_text())
+    limits = ["bytes<=500kB", "multiply-adds"]
+    (folder / "config.json").write_text(json.dumps(config | {"limits": limits}))
+    rng = random.Random(seed)
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    for row in rows:
+        for one in row["candidates"]:
+            one["measures"] = {"multiply-adds": 20 * one["parameters"] + rng.randrange(300_000),
+                               "bytes": 4 * one["parameters"]}
+    (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
 def random_cells(rng: random.Random) -> ConvGenotype:
     generator = torch.Generator().manual_seed(rng.randrange(2**31))
     return discretize({name: torch.randn(14, 8, generator=generator).softmax(-1)

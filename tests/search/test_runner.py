@@ -51,6 +51,9 @@ RUNS = {
     "warm evolution": ["--strategy", "evolution", *SAMPLED, "--candidates", "6", "--set", "wave=2",
                        "--set", "population=4", "--warm-start", "training-free", "--set",
                        "scored=8"],
+    "front": ["--strategy", "evolution", *SAMPLED, "--candidates", "8", "--set", "wave=2",
+              "--set", "population=4", "--set", "sample=2", "--limit", "bytes<=30kB", "--limit",
+              "params"],
     "reinforce": ["--strategy", "reinforce", *SAMPLED, "--candidates", "6", "--set", "wave=3"],
     "local-search": ["--strategy", "local-search", *SAMPLED, "--candidates", "6", "--set", "wave=2",
                      "--set", "initial=2"],
@@ -100,7 +103,8 @@ class Place:
     def kept(self):
         """Everything two runs of the same search must agree on."""
         cells = {path.name: path.read_bytes() for path in (self.cells / "cells").iterdir()}
-        return {name: (self.folder / name).read_bytes() for name in KEPT}, cells
+        names = [*KEPT, *(["front.json"] if (self.folder / "front.json").exists() else [])]
+        return {name: (self.folder / name).read_bytes() for name in names}, cells
 
 
 @pytest.fixture

@@ -183,11 +183,12 @@ function follow(element, move) {
 }
 
 /**
- * Candidates as dots: `across` ("cost" or "parameters") against their value.
- * With the cost, the best so far as a line.  Returns {show(epoch)}.
+ * Candidates as dots: `across` ("cost", "parameters" or a measure) against their value.
+ * With the cost, the best so far as a line; `front` are the numbers of marked candidates, `joined`
+ * with a line.  Returns {show(epoch)}.
  */
 function scatter(host, options, run, go) {
-  const { across } = options
+  const { across, front = [], joined = false } = options
   const dots = run.candidates.filter((one) => one.value !== null && typeof one[across] === 'number')
   const lower = run.metric === 'perplexity'
   const better = (a, b) => (lower ? a.value < b.value : a.value > b.value)
@@ -235,8 +236,13 @@ function scatter(host, options, run, go) {
       }
       draw(plot, 'path', { class: 'series', d: `${path}H${width - ROOM.right}` }).style.stroke = 'var(--three)'
     }
+    if (joined && front.length) {
+      const line = dots.filter((one) => front.includes(one.number)).sort((a, b) => a[across] - b[across])
+      const path = line.map((one, at) => (at ? `H${x(one[across])}V${y(one.value)}` : `M${x(one[across])} ${y(one.value)}`))
+      draw(plot, 'path', { class: 'series', d: path.join('') }).style.stroke = 'var(--two)'
+    }
     marks = dots.map((one) => {
-      const mark = draw(plot, 'circle', { class: 'dot', cx: x(one[across]), cy: y(one.value), r: 4.5 })
+      const mark = draw(plot, 'circle', { class: front.includes(one.number) ? 'dot front' : 'dot', cx: x(one[across]), cy: y(one.value), r: 4.5 })
       const size = typeof one.parameters === 'number' ? `, ${one.parameters.toLocaleString('en')} parameters` : ''
       const from = one.parent === null ? '' : `, child of ${one.parent}`
       draw(mark, 'title', {}, `candidate ${one.number}, epoch ${one.epoch}: ${format(one.value)}${size}${from}`)

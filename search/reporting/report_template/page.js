@@ -4,6 +4,7 @@ const run = JSON.parse(document.getElementById('run').textContent)
 const byId = (id) => document.getElementById(id)
 const score = run.metric === 'accuracy' ? percent : short
 const views = []
+for (const one of run.candidates) Object.assign(one, one.measures)
 let epoch = run.chosen || run.epochs
 let timer = 0
 
@@ -190,6 +191,17 @@ function numbers() {
     run.candidates.map((one) => [one.number, one.epoch, one.value, one.parameters?.toLocaleString('en'), one.parent, one.cost.toLocaleString('en')]))
 }
 
+function theFront() {
+  if (!run.front.length) return
+  byId('front').hidden = false
+  const names = run.measures.map(([name]) => name)
+  const of = new Map(run.candidates.map((one) => [one.number, one]))
+  table(byId('front').querySelector('.scroll'), ['candidate', run.metric, ...run.measures.map(([, label]) => label), 'cell'], run.front.map(({ number, genotype }) => {
+    const one = of.get(number)
+    return [number, score(one.value), ...names.map((name) => one[name]?.toLocaleString('en')), genotype]
+  }))
+}
+
 // --- the slider ---------------------------------------------------------------------------
 
 function dock() {
@@ -255,6 +267,13 @@ if (run.epochs) {
     if (run.candidates.some((one) => typeof one.parameters === 'number')) {
       views.push(scatter(host, { across: 'parameters', title: `${what} against size`, label: 'parameters' }, run, go))
     }
+    const objectives = run.measures.filter(([, , minimized]) => minimized)
+    for (const [name, label, minimized] of run.measures) {
+      if (name === 'params') continue // drawn above
+      const front = minimized ? run.front.map((one) => one.number) : []
+      views.push(scatter(host, { across: name, title: `${what} against ${name}`, label, front, joined: objectives.length === 1 }, run, go))
+    }
+    theFront()
   }
   const weighed = run.cells.filter((cell) => cell.alphas)
   if (weighed.length) {

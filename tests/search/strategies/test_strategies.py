@@ -28,7 +28,7 @@ from zoo.genotypes.serialization import from_dict
 class Toy:
     """An evaluator that scores a network by the share of its edges with the `favorite`."""
 
-    unit, cost = "images", 10
+    unit, cost, measured = "images", 10, None
 
     def __init__(self, favorite="sep_conv_3x3", measure="valid_accuracy", diverging=()):
         self.favorite, self.measure, self.diverging = favorite, measure, diverging

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import operator
 import random
 import shutil
 import statistics
@@ -16,13 +17,13 @@ from typer.testing import CliRunner
 
 import zoo
 from search.cli import app
+from search.limits.limit import Limit
 from search.spaces.nasbench201 import NasBench201Space
 from search.spaces.space import ConvSpace
 from search.strategies import STRATEGIES
 from search.tables import run as tables_run
 from search.tables.config import TableOptions, plan
 from search.tables.folder import SUMMARY
-from search.tables.limits import Limit
 from search.tables.rows import RANDOM, SEEDS, read_rows
 from search.tables.run import read_config, run, seed_row, start
 from search.tables.space import NEAREST, TableSpace
@@ -329,6 +330,80 @@ def test_cells_outside_a_limit_are_neither_proposed_nor_the_best(limits, table, 
                for row in read_rows(tmp_path / "run" / SEEDS, config))
 
 
+# --- objectives -----------------------------------------------------------------------------
+
+
+def price(genotype):
+    """A cost that grows with the worth of a cell, but not in step with it."""
+    return sum({"nor_conv_3x3": 9, "nor_conv_1x1": 4}.get(name, 1)
+               for name in genotype.operations)
+
+
+@pytest.fixture
+def priced(tmp_path):
+    noise = random.Random(1)
+    return write(tmp_path / "priced.csv", [
+        (str(cell), worth(cell) + noise.random(), worth(cell), price(cell)) for cell in WHOLE],
+        ("genotype", "look", "judge", "price"))
+
+
+def undominated(cells):
+    """By definition: the cells that none beats in worth or price without losing in the other."""
+    points = {cell: (-worth(cell), price(cell)) for cell in cells}
+    return {points[cell] for cell in cells if not any(
+        other != points[cell] and all(map(operator.le, other, points[cell]))
+        for other in points.values())}
+
+
+@pytest.mark.parametrize("strategy", ON_TABLES)
+def test_a_seed_ends_in_its_front(strategy, priced):
+    config, truth = planned(priced, strategy, limits=["price"])
+    row = seed_row(config, truth, strategy, 1)
+    cells = [truth.table.genotypes[truth.table.rows.index(number)] for number, *_ in row["front"]]
+    assert [(worth(cell), price(cell)) for cell in cells] == [
+        tuple(figures) for _, *figures in row["front"]]
+    looks = [truth.looked[cell] for cell in cells]
+    prices = [price(cell) for cell in cells]
+    assert prices == sorted(set(prices)) and looks == sorted(set(looks))
+    assert 0 < row["hypervolume"] <= 1
+    assert row == seed_row(config, truth, strategy, 1)
+
+
+def test_the_hypervolume_is_relative_to_the_true_front(priced, tmp_path):
+    config, truth = planned(priced, limits=["price", "price<=25"], seeds=4, budget=60)
+    inside = [cell for cell in WHOLE if price(cell) <= 25]
+    true = undominated(inside)
+    assert {(-worth(cell), price(cell)) for cell in truth.front} == true
+    assert truth.quality(truth.front) == truth.quality(inside) == 1
+    assert truth.quality(truth.front[:1]) < truth.quality(truth.front[:2]) < 1
+    executed(tmp_path / "run", config)
+    summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
+    assert {(-judged, cost) for _, judged, cost in summary["front"]["true"]} == true
+    rows, others = (read_rows(tmp_path / "run" / name, config) for name in (SEEDS, RANDOM))
+    assert summary["found"]["hypervolume"]["mean"] == pytest.approx(
+        statistics.fmean(row["hypervolume"] for row in rows))
+    assert summary["against_random"]["hypervolume"]["difference"] == pytest.approx(
+        statistics.fmean(row["hypervolume"] for row in rows)
+        - statistics.fmean(row["hypervolume"] for row in others))
+    shown = search("show", tmp_path / "run").stdout
+    assert f"front by judge and price: {len(true)} cells of the table" in shown
+    assert "\nhypervolume: " in shown and "outside price<=25: " in shown
+    assert search("plot", tmp_path / "run", "-o", tmp_path / "front.svg").exit_code == 0
+    assert "true front" in (tmp_path / "front.svg").read_text()
+    refused = search("show", tmp_path / "run", "--register", 1, "NAME")
+    assert refused.exit_code == 1 and "register a cell of a table with `zoo regi" in refused.output
+
+
+def test_evolution_approaches_the_true_front(priced, tmp_path):
+    config, _ = planned(priced, limits=["price"], seeds=12, budget=60)
+    executed(tmp_path / "run", config)
+    summary = json.loads((tmp_path / "run" / SUMMARY).read_text())
+    assert summary["against_random"]["hypervolume"]["difference"] > 0
+
+
+# --- limits ---------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("number", ["12", "1234567", "-0.1234567890123", "1e30", "2.5e-7"])
 def test_a_stored_limit_is_the_given_one(number):
     limit = Limit.read(f"judge<={number}")
@@ -346,8 +421,11 @@ def test_higher_is_better_whatever_the_name_of_the_column(column, table):
     ("judge<=-1", r"no cell of .*whole\.csv meets judge<=-1; the smallest figure is 0"),
     ("judge>=25", "the largest figure is 24"),
     ("jugde<=3", "no column 'jugde'; did you mean judge"),
-    ("judge=3", "--limit is COLUMN<=NUMBER or COLUMN>=NUMBER"),
-    ("judge<=1.2.3", "--limit is COLUMN<=NUMBER"),
+    ("jugde", "no column 'jugde'; did you mean judge"),
+    ("look", "look is already maximized by --look-at; minimize another column"),
+    ("judge=3", "--limit is MEASURE<=NUMBER, MEASURE>=NUMBER, or MEASURE alone"),
+    ("judge<=1.2.3", "--limit is MEASURE<=NUMBER"),
+    ("judge<=3k", "unknown unit .k.; the figures of judge have none, leave it out"),
     ("judge<=3", "cells with figures within the limits, fewer than the budget of 30"),
 ])
 def test_limits_that_cannot_be_met_are_refused(limit, message, table):

@@ -1,0 +1,1 @@
+"""Searches with several objectives: Pareto fronts, their quality, and the cells on them."""
