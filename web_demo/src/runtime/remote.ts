@@ -1,7 +1,7 @@
 /** A session in its own worker: it does not block the page, and runtimes do not share global state. */
 
 import { Failure } from '../artifact/failure';
-import type { Answer, BackendName, Model, Options, Session, Tensors } from './runtime';
+import type { Answer, BackendName, Model, Options, Session, Signature, Tensors } from './runtime';
 import type { Runtime } from './runtimes';
 import type { LoadRequest, Reply, Request, Work } from './worker';
 
@@ -75,6 +75,10 @@ class RemoteSession implements Session {
 
   run(inputs: Tensors, wanted?: readonly string[]): Promise<Answer> {
     return this.ask<Answer>({ inputs, wanted });
+  }
+
+  describe(): Promise<Signature> {
+    return this.ask<Signature>({ describe: true });
   }
 
   /** Terminates the worker, which frees the memory of the runtime. */
