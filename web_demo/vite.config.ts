@@ -74,7 +74,7 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: 'network', test: /\/src\/(artifact|runtime)\/(?!trial)/ },
-            { name: 'page', test: /\/src\/(ui|choice|image)\// },
+            { name: 'page', test: /\/src\/(ui|choice|image)\/(?!scan)/ },
           ],
         },
       },

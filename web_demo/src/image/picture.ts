@@ -7,7 +7,7 @@ import { drawStrokes } from './pad';
 import { Failure } from '../artifact/failure';
 import { scaledMiddle } from './imagenet';
 import { areaAverage, middle, type Cut } from './resize';
-import { traceDigit, type Gray } from './scan';
+import type { Gray } from './scan';
 
 export interface Picture {
   readonly source: CanvasImageSource;
@@ -42,14 +42,20 @@ export function refuseOtherPixels({ name, input }: Manifest): void {
 /** Raw pixels of a drawing, or null if it is empty. */
 export function drawingPixels(manifest: Manifest, strokes: readonly Stroke[]): Float32Array | null {
   if (readsDigits(manifest)) return digitPixels(strokes);
-  return strokes.length === 0 ? null : picturePixels(manifest, onPaper(strokes));
+  return strokes.length === 0 ? null : scaledPixels(manifest, onPaper(strokes));
 }
 
 /** Raw pixels of a picture, or null if the network reads digits and none was found. */
-export function picturePixels(manifest: Manifest, picture: Picture): Float32Array | null {
-  const { width, height, channels } = manifest.input;
+export async function picturePixels(manifest: Manifest, picture: Picture): Promise<Float32Array | null> {
+  const { width, height } = manifest.input;
   const exact = picture.width === width && picture.height === height;
-  if (readsDigits(manifest) && !exact) return digitPixels(traceDigit(grayOf(picture)));
+  if (!readsDigits(manifest) || exact) return scaledPixels(manifest, picture);
+  const { traceDigit } = await import('./scan');
+  return digitPixels(traceDigit(grayOf(picture)));
+}
+
+function scaledPixels(manifest: Manifest, picture: Picture): Float32Array {
+  const { width, height, channels } = manifest.input;
   const readOf = (cut: Cut) => (top: number, count: number) => {
     const context = new OffscreenCanvas(cut.width, count).getContext('2d', { willReadFrequently: true })!;
     onWhite(context, cut.width, count);

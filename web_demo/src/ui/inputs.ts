@@ -142,7 +142,7 @@ async function readPicture(file: () => Promise<Blob>, name: string, truth: strin
       whole.close();
       return;
     }
-    const pixels = picturePixels(manifest, { source: whole, width: whole.width, height: whole.height });
+    const pixels = await picturePixels(manifest, { source: whole, width: whole.width, height: whole.height });
     const picture = await forShowing(whole);
     if (mine !== choices) {
       picture.close();
@@ -190,7 +190,9 @@ async function watch(turn: number): Promise<void> {
   while (camera.isAt(turn)) {
     const frame = camera.frame();
     if (frame && session.artifact && session.network) {
-      await ask(picturePixels(session.artifact.manifest, frame), null, NO_DIGIT_IN_SIGHT);
+      const { artifact } = session;
+      const pixels = await picturePixels(artifact.manifest, frame);
+      if (camera.isAt(turn) && session.artifact === artifact) await ask(pixels, null, NO_DIGIT_IN_SIGHT);
     }
     // Pauses while the page is in the background.
     await new Promise(requestAnimationFrame);
