@@ -26,8 +26,8 @@ import { readsPhotos, refuseOtherPixels } from './image/picture';
 import { offerRace } from './race/door';
 import { surveyBackends, TITLES, type Availability } from './runtime/backends';
 import { check, type Reference } from './runtime/check';
-import { loadInWorker } from './runtime/remote';
-import type { Model, Session } from './runtime/runtime';
+import { loadInWorker, type RemoteSession } from './runtime/remote';
+import type { Model } from './runtime/runtime';
 import { RUNTIMES } from './runtime/runtimes';
 import { acceptFiles } from './drop/door';
 import { describeInput } from './ui/answer';
@@ -39,6 +39,8 @@ import { showStage } from './ui/stage';
 import { forgetMeasures, showCheck, showFailure, showProgress, showStep, showTimes } from './ui/status';
 
 const page = new URL('.', location.href);
+/** Set by `zoo demo --build`. */
+const OFFLINE = 'offline' in document.documentElement.dataset;
 const FORMATS = [...new Set(RUNTIMES.map(({ reads }) => reads))];
 
 /** The open model; kept when the runtime or backend changes. */
@@ -66,7 +68,7 @@ let choice: Choice;
 
 let wanted: Entry | null = null;
 let opened: Opened | null = null;
-let running: Session | null = null;
+let running: RemoteSession | null = null;
 /** Loaded with the first language model. */
 let writer: typeof import('./text/writer') | null = null;
 
@@ -193,6 +195,8 @@ async function run(signal: AbortSignal): Promise<void> {
   }
   document.body.dataset.runtime = runtime.name;
   document.body.dataset.ready = backend;
+  // Static sites, after the first answer.
+  if (OFFLINE) void import('./offline/register').then(({ keepVisit }) => keepVisit(network.addresses));
 }
 
 /** The files of a format, downloaded once. */

@@ -4,6 +4,7 @@
  */
 
 import { isImages, isStep, type AnyArtifact } from '../artifact/artifact';
+import { isTensors } from '../artifact/manifest';
 import { firstInputs, isFloat, isWide, type Slice } from './recorded';
 
 export interface Example {
@@ -49,7 +50,7 @@ export const EXAMPLES: readonly Example[] = [
         '',
         ...recorded(program),
         ...inputs(program, (one) => `tf.tensor(${slice(one)}, ${shape(one)}, '${kindOf(one)}')`),
-        'const outputs = await model.predictAsync(inputs);',
+        `const outputs = ${isTensors(program.artifact.manifest) ? 'await model.predictAsync' : 'model.predict'}(inputs);`,
         ...answer(program, 'tensor.shape', 'await tensor.data()'),
       );
     },
@@ -138,7 +139,8 @@ export const EXAMPLES: readonly Example[] = [
 const lines = (...all: readonly (string | false)[]): string => `${all.filter((line) => line !== false).join('\n')}\n`;
 
 function home({ home: address }: Program, language: 'js' | 'python'): string {
-  return language === 'js' ? `const home = ${quote(address)};` : `home = ${JSON.stringify(address)}`;
+  const note = 'or your copy of this folder';
+  return language === 'js' ? `const home = ${quote(address)};   // ${note}` : `home = ${JSON.stringify(address)}   # ${note}`;
 }
 
 /** The lines of JavaScript that read the fixture. */

@@ -12,7 +12,7 @@ export async function loadInWorker(
   backend: BackendName,
   options: Options = {},
   signal: AbortSignal | null = null,
-): Promise<Session> {
+): Promise<RemoteSession> {
   signal?.throwIfAborted();
   const remote = new RemoteSession(`${runtime.title} on ${backend}`, options.onLost);
   const stop = () => remote.dispose();
@@ -34,7 +34,9 @@ interface Waiting {
   readonly reject: (error: Failure) => void;
 }
 
-class RemoteSession implements Session {
+export class RemoteSession implements Session {
+  /** What its worker loaded. */
+  addresses: readonly string[] = [];
   threads: number | null = null;
   openBatch = false;
   private readonly worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
@@ -67,9 +69,10 @@ class RemoteSession implements Session {
   }
 
   async load(load: LoadRequest): Promise<void> {
-    const { threads, openBatch } = await this.ask<Pick<Session, 'threads' | 'openBatch'>>({ load });
-    this.threads = threads;
-    this.openBatch = openBatch;
+    const loaded = await this.ask<Pick<RemoteSession, 'threads' | 'openBatch' | 'addresses'>>({ load });
+    this.threads = loaded.threads;
+    this.openBatch = loaded.openBatch;
+    this.addresses = loaded.addresses;
     this.loaded = true;
   }
 

@@ -39,7 +39,8 @@ async function answer(work: Work): Promise<unknown> {
     const onLost = (lost: string) => send({ lost });
     where = `${findRuntime(runtime).title} on ${backend}`;
     session = await load(findRuntime(runtime), model, backend, { threads, onLost });
-    return { threads: session.threads, openBatch: session.openBatch };
+    const addresses = performance.getEntriesByType('resource').map(({ name }) => name);
+    return { threads: session.threads, openBatch: session.openBatch, addresses };
   }
   if ('describe' in work) return session!.describe();
   return session!.run(work.inputs, work.wanted);
