@@ -86,7 +86,9 @@ def _copy_page(page: Path, target: Path, formats: set[str]) -> None:
     unused = {page / file for name, files in _own_code(page).items()
               if RUNTIMES[name].reads not in formats for file in files}
     unused.add(page / CODE)
-    shutil.copytree(page, target, ignore=lambda folder, names: [
+    # Without their times: servers compare these, and an older file than that of the last site would
+    # count as unchanged.
+    shutil.copytree(page, target, copy_function=shutil.copyfile, ignore=lambda folder, names: [
         name for name in names if Path(folder, name) in unused])
 
 

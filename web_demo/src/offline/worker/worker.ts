@@ -51,7 +51,7 @@ if (site) serve(site);
 else leave();
 
 async function keepAll(addresses: readonly string[]): Promise<void> {
-  const isManifest = (address: string) => address.endsWith('.json');
+  const isManifest = (address: string) => address.endsWith('/manifest.json');
   // Manifests first: they list the hashes of the other files.
   for (const group of [addresses.filter(isManifest), addresses.filter((address) => !isManifest(address))]) {
     await Promise.allSettled(group.map(answer));
