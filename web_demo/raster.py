@@ -40,7 +40,8 @@ class Style:
 class Sheet:
     """Draws elements scaled by `scale`, with the origin of the drawing at (left, top)."""
 
-    def __init__(self, size: tuple[int, int], scale: float, left: float, top: float):
+    def __init__(self, size: tuple[int, int], scale: float, left: float,
+                 top: float) -> None:
         self.image = Image.new("RGB", size, PAPER)
         self.draw = ImageDraw.Draw(self.image)
         self.scale, self.left, self.top = scale, left, top

@@ -121,8 +121,9 @@ def _keep(site: Path, own_code: Mapping[str, list[str]]) -> None:
         return
     page.write_text(html.replace("<html", "<html data-offline", 1), encoding="utf-8")
     core = offline_visits.core_of(site, {file for files in own_code.values() for file in files})
-    text = script.read_text(encoding="utf-8")
-    script.write_text(offline_visits.worker(text, offline_visits.version_of(site, core), core), encoding="utf-8")
+    version = offline_visits.version_of(site, core)
+    text = offline_visits.worker(script.read_text(encoding="utf-8"), version, core)
+    script.write_text(text, encoding="utf-8")
 
 
 def _copy_artifact(folder: Path, target: Path) -> None:

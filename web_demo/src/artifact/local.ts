@@ -31,7 +31,9 @@ export function answerFor(address: URL): Response | null {
 export function linkTo(address: URL): string {
   const file = fileAt(address);
   if (!file) return address.href;
-  if (!links.has(file)) links.set(file, URL.createObjectURL(file));
+  // Files from a zip have no type, without which an image is not decoded.
+  const typed = address.pathname.endsWith('.svg') ? file.slice(0, file.size, 'image/svg+xml') : file;
+  if (!links.has(file)) links.set(file, URL.createObjectURL(typed));
   return links.get(file)!;
 }
 
