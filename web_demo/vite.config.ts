@@ -77,7 +77,7 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: 'network', test: /\/src\/(artifact|runtime)\/(?!trial)/ },
-            { name: 'page', test: /\/src\/(ui|choice|image)\/(?!scan)/ },
+            { name: 'page', test: /\/src\/(ui|choice|image)\/(?!scan|imagenet)/ },
           ],
         },
       },

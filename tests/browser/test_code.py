@@ -19,7 +19,7 @@ from tests.browser.conftest import WEB_DEMO, Visit
 from tests.browser.test_access import PHONE, violations_in
 from tests.browser.test_runtimes import tensors
 from web_demo.artifacts import find_artifacts
-from web_demo.runtimes import FORMATS
+from web_demo.runtimes import FORMATS, RUNTIMES
 from web_demo.server import running, serve
 from zoo.system.json_text import dumps
 
@@ -74,6 +74,8 @@ def programs(browser, url) -> dict[tuple[str, str], str]:
             found[network, tab.get_attribute("data-program")] = text
     assert visit.complaints == []
     visit.context.close()
+    assert found.keys() == {(network, program) for network in NETWORKS
+                            for program in (*RUNTIMES, "python")}
     return found
 
 

@@ -39,7 +39,15 @@ export function linkTo(address: URL): string {
 
 function fileAt({ href }: URL): Blob | undefined | null {
   for (const [folder, files] of opened) {
-    if (href.startsWith(folder)) return files.get(decodeURIComponent(href.slice(folder.length)));
+    if (href.startsWith(folder)) return files.get(decoded(href.slice(folder.length)));
   }
   return null;
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path; // a name with a percent sign
+  }
 }

@@ -1,6 +1,6 @@
 /** Opens a network from files: it becomes an artifact that this page serves to itself. */
 
-import { readArtifact, type Entry } from '../artifact/artifact';
+import { isImages, readArtifact, type Entry } from '../artifact/artifact';
 import { downloadCases } from '../artifact/cases';
 import { downloadFiles } from '../artifact/files';
 import { mount, unmount } from '../artifact/local';
@@ -26,9 +26,9 @@ export async function openFiles(found: readonly Found[]): Promise<Entry> {
     const artifact = await readArtifact(page, path, tasks, RUNTIMES.map(({ reads }) => reads));
     const { manifest } = artifact;
     await downloadCases(artifact);
-    for (const reads of new Set(runtimesFor(manifest.files).map((runtime) => runtime.reads))) await downloadFiles(artifact, reads);
-    const channels = manifest.task === 'image-classification' ? (artifact.manifest as { input?: { channels?: number } }).input?.channels : null;
-    return { name: `${manifest.name} (opened)`, task: manifest.task, channels: channels ?? null, path };
+    for (const { reads } of runtimesFor(manifest.files)) await downloadFiles(artifact, reads);
+    const channels = isImages(artifact) ? artifact.manifest.input.channels : null;
+    return { name: `${manifest.name} (opened)`, task: manifest.task, channels, path };
   } catch (error) {
     unmount(folder);
     throw error;

@@ -13,10 +13,24 @@ import { addressOf, pathOf } from './site';
 export async function answer(address: string): Promise<Response> {
   const path = pathOf(address)!;
   if (path.startsWith('assets/')) return fromCache(PAGE, addressOf(path), address);
-  if (!path.startsWith('models/')) return fromNetwork(PAGE, path);
-  if (path === 'models/index.json' || path.endsWith('/manifest.json')) return fromNetwork(MODELS, path);
+  if (canChange(path)) return fromNetwork(cacheOf(path), path);
   const sha256 = await listedHash(path);
   return sha256 === null ? fetch(address) : fromCache(MODELS, `${addressOf(path)}?sha256=${sha256}`, address, sha256);
+}
+
+/** Keeps what is at an address of the site, unless there is a copy. */
+export async function keepOne(address: string): Promise<void> {
+  const path = pathOf(address)!;
+  if (canChange(path) && (await copyOf(cacheOf(path), addressOf(path)))) return;
+  await answer(address);
+}
+
+const cacheOf = (path: string): string => (path.startsWith('models/') ? MODELS : PAGE);
+
+/** Whether other contents may come under the same name. */
+function canChange(path: string): boolean {
+  if (path.startsWith('models/')) return path === 'models/index.json' || path.endsWith('/manifest.json');
+  return !path.startsWith('assets/');
 }
 
 async function fromNetwork(cache: string, path: string): Promise<Response> {

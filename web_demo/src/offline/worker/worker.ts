@@ -5,7 +5,7 @@
  * removes itself: the switch that ends offline visits.
  */
 
-import { answer, forgetModels, keepPage } from './answers';
+import { answer, forgetModels, keepOne, keepPage } from './answers';
 import { deleteCaches, MODELS, PAGE } from './caches';
 import { pathOf, site, type Site } from './site';
 
@@ -54,7 +54,7 @@ async function keepAll(addresses: readonly string[]): Promise<void> {
   const isManifest = (address: string) => address.endsWith('/manifest.json');
   // Manifests first: they list the hashes of the other files.
   for (const group of [addresses.filter(isManifest), addresses.filter((address) => !isManifest(address))]) {
-    await Promise.allSettled(group.map(answer));
+    await Promise.allSettled(group.map(keepOne));
   }
   await forgetModels();
 }
