@@ -64,6 +64,7 @@ def visit(browser: Browser, url: str, backend: str, answers: int) -> dict[str, A
     page.add_init_script(OBSERVE + FRAMES)
     page.goto(f"{url}?backend={backend}")
     page.wait_for_selector(f"body[data-ready={backend}]", timeout=120_000)
+    first = page.evaluate("performance.now()")
     started = page.evaluate("tasks.splice(0)")
     samples = page.locator("#samples button")
     page.evaluate("frames_at.splice(0)")
@@ -79,7 +80,7 @@ def visit(browser: Browser, url: str, backend: str, answers: int) -> dict[str, A
         path = path.partition("?")[0]
         sizes[kind_of(path)] = sizes.get(kind_of(path), 0) + gzipped(path, body)
     waits = [after - before for before, after in zip(frames, frames[1:], strict=False)]
-    measured = {"sizes": sizes, "requests": len(bodies), "start": started,
+    measured = {"sizes": sizes, "requests": len(bodies), "first": first, "start": started,
                 "answers": page.evaluate("tasks"), "frame": max(waits)}
     context.close()
     return measured
@@ -109,6 +110,8 @@ def main() -> None:
         table.add_row(f"first visit, {kind}, gzip", f"{sizes[kind] / 1000:,.1f} kB")
     table.add_row("first visit, total", f"{sum(sizes.values()) / 1000:,.1f} kB in "
                                       f"{visits[0]['requests']} requests")
+    table.add_row("until ready: time since navigation",
+                  f"{statistics.median(one['first'] for one in visits):,.0f} ms")
     for name, title in (("start", "until ready"), ("answers", f"{options.answers} answers")):
         count = statistics.median(len(one[name]) for one in visits)
         time = statistics.median(blocked(one[name]) for one in visits)

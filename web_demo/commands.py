@@ -15,6 +15,11 @@ def demo(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: any free one.")] = 8000,
     build: Annotated[Path | None, typer.Option(
         help="Write a static site with the page and models to this folder instead.")] = None,
+    url: Annotated[str | None, typer.Option(
+        help="Address of the static site, for the card that services show for links to it.",
+        show_default=False)] = None,
+    offline: Annotated[bool, typer.Option(
+        help="Keep the static site for visits without a connection.")] = True,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Serve the demo page with your exports on this machine.
@@ -23,13 +28,15 @@ def demo(
     Example:
       zoo demo exports
       zoo demo exports/DARTS-digits --open
-      zoo demo --build site
+      zoo demo --build site --url https://example.org/cells/
     """
     from web_demo.artifacts import find_artifacts
     from web_demo.server import serve
     from web_demo.site import build_site
     from zoo.messages.notes import listed
 
+    if build is None and (url is not None or not offline):
+        raise ValueError("--url and --no-offline are for static sites: add --build SITE")
     places = folders or [Path("exports")]
     artifacts = find_artifacts(places, report=lambda line: typer.echo(f"note: {line}", err=True))
     if not artifacts:
@@ -37,7 +44,7 @@ def demo(
                                 "make one with `zoo build DARTS --export tfjs`")
     names = listed(list(artifacts))
     if build is not None:
-        build_site(artifacts, build)
+        build_site(artifacts, build, offline=offline, url=url)
         typer.echo(f"{build}: the page with {names}; serve it from any web server")
         return
     server = serve(artifacts, port)

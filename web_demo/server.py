@@ -21,11 +21,11 @@ from web_demo.site import build_site, built_page
 
 __all__ = ["build_site", "find_artifacts", "running", "serve"]
 
-# Also in index.html, for static sites. Two exceptions: 'wasm-unsafe-eval' compiles WebAssembly,
-# and TensorFlow.js starts threads from blobs.
+# Also in index.html, for static sites. Three exceptions: 'wasm-unsafe-eval' compiles WebAssembly,
+# TensorFlow.js starts threads from blobs, and the drawing of an opened file is a blob.
 POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:; "
-    "object-src 'none'; base-uri 'none'; form-action 'none'"
+    "img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY
@@ -47,6 +47,7 @@ TYPES = {
     ".json": "application/json",
     ".wasm": "application/wasm",
     ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
     ".png": "image/png",
     ".jpg": "image/jpeg",
     ".txt": "text/plain; charset=utf-8",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from web_demo import offline as offline_visits
+from web_demo import preview
 from web_demo.artifacts import index_json, inside, read_manifest
 from web_demo.runtimes import RUNTIMES, is_read
 from zoo.artifact.folder import refuse_here
@@ -28,11 +31,16 @@ def built_page(page: Path | None = None) -> Path:
     return page
 
 
-def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None = None) -> Path:
+def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None = None, *,
+               offline: bool = True, url: str | None = None) -> Path:
     """Write the site into `directory`, or leave `directory` as it was.
 
-    The site has the code of those runtimes that read a format of the artifacts.
+    The site has the code of those runtimes that read a format of the artifacts.  `offline` keeps
+    it for visits without a connection; without, it ends those of an earlier build.  `url` is its
+    address, for the card that services show; ValueError unless it is HTTP.
     """
+    if url is not None and not re.match(r"https?://[^/\s]", url):
+        raise ValueError(f"{url} is not the address of a site: it begins with https://")
     directory = Path(directory).absolute()
     refuse_here(directory)
     page = built_page(page)
@@ -47,6 +55,9 @@ def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None
             _copy_artifact(folder, site / "models" / name)
         (site / "models").mkdir(exist_ok=True)
         (site / "models" / "index.json").write_bytes(index_json(artifacts))
+        _introduce(site, artifacts, url)
+        if offline:
+            _keep(site, _own_code(page))
         (site / MARKER).write_text(json_text.dumps({"files": _files(site)}, indent=1))
         # Checked again, because copying takes a while.
         _refuse_foreign(directory)
@@ -72,13 +83,47 @@ def _formats(artifacts: Mapping[str, Path]) -> set[str]:
 
 def _copy_page(page: Path, target: Path, formats: set[str]) -> None:
     """Copy the page without the runtimes that read none of `formats`."""
-    listed = page / CODE
-    code: dict[str, list[str]] = json.loads(listed.read_bytes()) if listed.exists() else {}
-    unused = {page / file for name, files in code.items()
+    unused = {page / file for name, files in _own_code(page).items()
               if RUNTIMES[name].reads not in formats for file in files}
-    unused.add(listed)
-    shutil.copytree(page, target, ignore=lambda folder, names: [
+    unused.add(page / CODE)
+    # Without their times: servers compare these, and an older file than that of the last site would
+    # count as unchanged.
+    shutil.copytree(page, target, copy_function=shutil.copyfile, ignore=lambda folder, names: [
         name for name in names if Path(folder, name) in unused])
+
+
+def _own_code(page: Path) -> dict[str, list[str]]:
+    """The files that only one runtime loads, by its name."""
+    listed = page / CODE
+    return json.loads(listed.read_bytes()) if listed.exists() else {}
+
+
+def _introduce(site: Path, artifacts: Mapping[str, Path], url: str | None) -> None:
+    """Name the networks in the title, and add the card for links to the site."""
+    html = (site / "index.html").read_text(encoding="utf-8")
+    title = re.search("<title>[^<]*</title>", html)
+    if title is None:
+        return
+    picture = preview.picture(artifacts)
+    if picture is not None:
+        (site / preview.PICTURE).write_bytes(picture)
+    home = url.rstrip("/") + "/" if url else None
+    head = preview.head(artifacts, home, picture is not None)
+    html = html.replace(title[0], head)
+    (site / "index.html").write_text(html, encoding="utf-8")
+
+
+def _keep(site: Path, own_code: Mapping[str, list[str]]) -> None:
+    """Make the service worker keep the site, and the page register it."""
+    script, page = site / offline_visits.WORKER, site / "index.html"
+    html = page.read_text(encoding="utf-8")
+    if not script.is_file() or "<html" not in html:
+        return
+    page.write_text(html.replace("<html", "<html data-offline", 1), encoding="utf-8")
+    core = offline_visits.core_of(site, {file for files in own_code.values() for file in files})
+    version = offline_visits.version_of(site, core)
+    text = offline_visits.worker(script.read_text(encoding="utf-8"), version, core)
+    script.write_text(text, encoding="utf-8")
 
 
 def _copy_artifact(folder: Path, target: Path) -> None:

@@ -68,13 +68,16 @@ export default defineConfig({
         index: resolve(import.meta.dirname, 'index.html'),
         verify: resolve(import.meta.dirname, 'verify.html'),
         bench: resolve(import.meta.dirname, 'bench.html'),
+        sw: resolve(import.meta.dirname, 'src/offline/worker/worker.ts'),
       },
       // One chunk each: small files cost more than they save.
       output: {
+        // A service worker keeps its address, at the root of its scope.
+        entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
         codeSplitting: {
           groups: [
             { name: 'network', test: /\/src\/(artifact|runtime)\/(?!trial)/ },
-            { name: 'page', test: /\/src\/(ui|choice|image)\// },
+            { name: 'page', test: /\/src\/(ui|choice|image)\/(?!scan|imagenet)/ },
           ],
         },
       },

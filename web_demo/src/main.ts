@@ -1,9 +1,10 @@
 /** The page: opens the chosen model, and loads it into the chosen runtime and backend. */
 
+import { readAddress, remember } from './address/address';
+import { followPanels, showPanels } from './address/panels';
 import {
   givesOf,
   isImages,
-  isShown,
   isStep,
   provenOf,
   readArtifact,
@@ -15,27 +16,31 @@ import {
 import { downloadCases } from './artifact/cases';
 import { Failure, sentence } from './artifact/failure';
 import { downloadFiles } from './artifact/files';
-import { referenceOf, type AnyManifest } from './artifact/manifest';
-import { choose, isOpen, keyOf, offersFor, readWish, remember, type Choice, type Offer } from './choice/choice';
+import { isBare, referenceOf, type AnyManifest } from './artifact/manifest';
+import { offerCode } from './code/door';
+import { choose, isOpen, keyOf, offersFor, type Choice, type Offer, type Wish } from './choice/choice';
 import { showChoice } from './choice/panel';
+import { addModel, connectModels, listModels, selectModel, showNoModels } from './choice/models';
 import { Classifier } from './image/classifier';
 import { readsPhotos, refuseOtherPixels } from './image/picture';
 import { offerRace } from './race/door';
 import { surveyBackends, TITLES, type Availability } from './runtime/backends';
 import { check, type Reference } from './runtime/check';
-import { loadInWorker } from './runtime/remote';
-import type { Model, Session } from './runtime/runtime';
+import { loadInWorker, type RemoteSession } from './runtime/remote';
+import type { Model } from './runtime/runtime';
 import { RUNTIMES } from './runtime/runtimes';
+import { acceptFiles } from './drop/door';
 import { describeInput } from './ui/answer';
 import { forgetFacts, showFacts } from './ui/facts';
 import { choosePicture, chooseSample, clearInputs, connectInputs, takePhotos } from './ui/inputs';
-import { element } from './ui/page';
-import { forgetSamples, showSamples } from './ui/samples';
+import { forgetSamples, showSamples, takeSample } from './ui/samples';
 import { answerAgain, currentPixels, forgetQuestion, session } from './ui/session';
 import { showStage } from './ui/stage';
 import { forgetMeasures, showCheck, showFailure, showProgress, showStep, showTimes } from './ui/status';
 
 const page = new URL('.', location.href);
+/** Set by `zoo demo --build`. */
+const OFFLINE = 'offline' in document.documentElement.dataset;
 const FORMATS = [...new Set(RUNTIMES.map(({ reads }) => reads))];
 
 /** The open model; kept when the runtime or backend changes. */
@@ -53,7 +58,7 @@ interface Download {
 }
 
 let survey: readonly Availability[] = [];
-let wish = readWish(new URL(location.href));
+let wish: Wish = readAddress();
 /** Why a choice is no longer offered, by its key: until reload, or for this model. */
 const lost = new Map<string, string>();
 const refused = new Map<string, string>();
@@ -63,7 +68,7 @@ let choice: Choice;
 
 let wanted: Entry | null = null;
 let opened: Opened | null = null;
-let running: Session | null = null;
+let running: RemoteSession | null = null;
 /** Loaded with the first language model. */
 let writer: typeof import('./text/writer') | null = null;
 
@@ -90,7 +95,8 @@ function schedule(work: (signal: AbortSignal) => Promise<void>): void {
   });
 }
 
-async function open(entry: Entry, signal: AbortSignal): Promise<void> {
+/** Opens a model, with the chosen sample of its address. */
+async function open(entry: Entry, sample: string | null, signal: AbortSignal): Promise<void> {
   opened = null;
   session.artifact = null;
   refused.clear();
@@ -100,6 +106,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   forgetFacts(entry.name);
   forgetMeasures();
   offerRace(null);
+  offerCode(null);
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
   const tasks = ['image-classification', 'language-model-step', 'tensors'] as const;
@@ -108,6 +115,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   if (isImages(artifact)) refuseOtherPixels(artifact.manifest);
   manifest = artifact.manifest;
   settle();
+  if (isStep(artifact)) writer ??= await import('./text/writer');
   await showStage(artifact);
   showFacts(artifact);
   if (isImages(artifact)) {
@@ -116,14 +124,16 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
     // From here on, drawings and pictures wait for the network.
     session.artifact = artifact;
   } else if (isStep(artifact)) {
-    writer ??= await import('./text/writer');
-    await writer.describe(artifact, signal);
+    await writer!.describe(artifact, signal);
   }
   const cases = await downloadCases(artifact, signal);
   signal.throwIfAborted();
   const reference = { manifest: artifact.manifest, cases, proven: provenOf(artifact) };
   opened = { entry, artifact, reference, downloads: new Map() };
-  if (isImages(artifact)) showSamples(artifact, cases, chooseSample, choosePicture);
+  if (isImages(artifact)) {
+    showSamples(artifact, cases, chooseSample, choosePicture);
+    takeSample(sample);
+  }
   await run(signal);
 }
 
@@ -135,7 +145,7 @@ function settle(): void {
     wish = picked;
     showFailure(null);
     settle();
-    remember({ runtime: choice.runtime.name, backend: choice.backend });
+    remember({ runtime: choice.runtime.name, backend: choice.backend }, true);
     runAgain();
   });
 }
@@ -143,7 +153,7 @@ function settle(): void {
 /** Runs the open model with the new choice, or opens the model if that has not finished or has failed. */
 function runAgain(): void {
   const entry = wanted;
-  if (entry) schedule((signal) => (opened?.entry === entry ? run(signal) : open(entry, signal)));
+  if (entry) schedule((signal) => (opened?.entry === entry ? run(signal) : open(entry, null, signal)));
 }
 
 async function run(signal: AbortSignal): Promise<void> {
@@ -176,6 +186,7 @@ async function run(signal: AbortSignal): Promise<void> {
   showTimes(here, ms, artifact.manifest, checked.timing);
   showCheck(checked, here, artifact.manifest);
   offerRace({ artifact, reference, offers, now: here, pixels: currentPixels, model });
+  offerCode(isBare(artifact.manifest.network) ? null : { artifact, now: here });
   if (isStep(artifact)) writer?.writeWith({ session: network, hidden: artifact.manifest.network.hidden });
   if (isImages(artifact)) {
     session.network = new Classifier(network, artifact.manifest.input);
@@ -184,6 +195,8 @@ async function run(signal: AbortSignal): Promise<void> {
   }
   document.body.dataset.runtime = runtime.name;
   document.body.dataset.ready = backend;
+  // Static sites, after the first answer.
+  if (OFFLINE) void import('./offline/register').then(({ keepVisit }) => keepVisit(network.addresses));
 }
 
 /** The files of a format, downloaded once. */
@@ -245,36 +258,51 @@ function titleOf({ runtime, backend }: Choice, other: Choice | null = null): str
   return plain ? TITLES[backend] : `${runtime.title} on ${TITLES[backend]}`;
 }
 
-function listModels(entries: readonly Entry[]): void {
-  const picker = element('model', HTMLSelectElement);
-  picker.replaceChildren(
-    ...entries.map(({ name, channels }) => new Option(isShown(channels) ? name : `${name} (${channels} channels)`)),
-  );
-  picker.disabled = false;
-  const asked = new URLSearchParams(location.search).get('model');
-  const named = entries.findIndex(({ name }) => name === asked);
-  // An image classifier is easier to try than a language model.
-  const pictures = ({ task, channels }: Entry) => (task ?? 'image-classification') === 'image-classification' && isShown(channels);
-  picker.selectedIndex = Math.max(0, named >= 0 ? named : entries.findIndex(pictures));
-  const openSelected = () => {
-    const entry = (wanted = entries[picker.selectedIndex]!);
-    schedule((signal) => open(entry, signal));
-  };
-  picker.addEventListener('change', () => {
-    remember({ model: entries[picker.selectedIndex]!.name });
-    openSelected();
-  });
-  openSelected();
+function openModel(entry: Entry, sample: string | null): void {
+  wanted = entry;
+  schedule((signal) => open(entry, sample, signal));
+}
+
+/** Opens a model that the visitor chose. */
+function pick(entry: Entry): void {
+  remember({ model: entry.name, sample: null }, true);
+  openModel(entry, null);
+}
+
+/** Shows what the address names, at first and after the visitor went back or forward. */
+function followAddress(): void {
+  const { model, sample, ...there } = readAddress();
+  wish = there;
+  showPanels();
+  const entry = selectModel(model);
+  if (!entry) return;
+  if (entry !== wanted) {
+    openModel(entry, sample);
+    return;
+  }
+  const before = keyOf(choice);
+  settle();
+  takeSample(sample);
+  if (keyOf(choice) !== before) runAgain();
 }
 
 async function start(): Promise<void> {
   connectInputs();
+  connectModels(pick);
+  followPanels();
+  acceptFiles((entry) => {
+    addModel(entry);
+    selectModel(entry.name);
+    pick(entry);
+  });
+  addEventListener('popstate', followAddress);
   survey = await surveyBackends();
   settle();
   listModels(await readIndex(page));
+  followAddress();
 }
 
 start().catch((error: unknown) => {
-  element('model', HTMLSelectElement).replaceChildren(new Option('No models'));
+  showNoModels();
   showFailure(sentence(error));
 });

@@ -78,7 +78,7 @@ async function readBytes(
   return bytes.buffer;
 }
 
-async function sha256(bytes: ArrayBuffer): Promise<string> {
+export async function sha256(bytes: ArrayBuffer): Promise<string> {
   if (!globalThis.crypto?.subtle) {
     throw new Failure('Files can be verified only on a secure page: open it over HTTPS or at 127.0.0.1.');
   }

@@ -123,8 +123,12 @@ export function buildCommand(
   return `zoo build ${word} --export ${format}`;
 }
 
-/** The software that computed the fixture. */
+/** Whether the network is a file without a manifest, so that the page itself recorded its fixture. */
+export const isBare = ({ kind }: AnyManifest['network']): boolean => kind === 'file';
+
+/** What computed the fixture. */
 export function referenceOf({ network }: AnyManifest): string {
+  if (isBare(network)) return 'its first run on WebAssembly';
   return network.kind === 'onnx' ? 'ONNX Runtime' : 'PyTorch';
 }
 

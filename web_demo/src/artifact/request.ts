@@ -1,6 +1,7 @@
 /** Requests to the site: addresses inside a folder, and failures with their remedy. */
 
 import { Failure } from './failure';
+import { answerFor } from './local';
 
 /** The URL of `path` in `folder`; throws a `Failure` if it is outside. */
 export function inside(folder: URL, path: string): URL {
@@ -30,7 +31,7 @@ export async function readJson(
   }
 }
 
-/** fetch() that throws a `Failure`; `signal` aborts. */
+/** fetch(), also from opened files; throws a `Failure`; `signal` aborts. */
 export async function request(
   address: URL,
   name: string,
@@ -39,7 +40,7 @@ export async function request(
 ): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(address, { redirect: 'error', signal });
+    response = answerFor(address) ?? await fetch(address, { redirect: 'error', signal });
   } catch {
     signal?.throwIfAborted();
     throw new Failure(

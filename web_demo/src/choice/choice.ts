@@ -49,15 +49,3 @@ export function choose(offers: readonly Offer[], wish: Wish): Choice {
   const asked = backends.find(({ backend, reason }) => backend === wish.backend && reason === null);
   return { runtime, backend: asked?.backend ?? bestBackend(backends) };
 }
-
-/** The wish in the query of the page. */
-export function readWish(address: URL): Wish {
-  return { runtime: address.searchParams.get('runtime'), backend: address.searchParams.get('backend') };
-}
-
-/** Stores choices in the query of the page, which can be bookmarked or shared. */
-export function remember(changes: Readonly<Record<string, string>>): void {
-  const address = new URL(location.href);
-  for (const [name, value] of Object.entries(changes)) address.searchParams.set(name, value);
-  history.replaceState(null, '', address);
-}

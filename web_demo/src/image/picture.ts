@@ -5,9 +5,8 @@ import type { Manifest } from '../artifact/manifest';
 import { digitPixels, type Stroke } from './digits';
 import { drawStrokes } from './pad';
 import { Failure } from '../artifact/failure';
-import { scaledMiddle } from './imagenet';
-import { areaAverage, middle, type Cut } from './resize';
-import { traceDigit, type Gray } from './scan';
+import { areaAverage, middle, type Cut, type ReadRows } from './resize';
+import type { Gray } from './scan';
 
 export interface Picture {
   readonly source: CanvasImageSource;
@@ -42,24 +41,40 @@ export function refuseOtherPixels({ name, input }: Manifest): void {
 /** Raw pixels of a drawing, or null if it is empty. */
 export function drawingPixels(manifest: Manifest, strokes: readonly Stroke[]): Float32Array | null {
   if (readsDigits(manifest)) return digitPixels(strokes);
-  return strokes.length === 0 ? null : picturePixels(manifest, onPaper(strokes));
+  return strokes.length === 0 ? null : scaledPixels(manifest, onPaper(strokes));
 }
 
 /** Raw pixels of a picture, or null if the network reads digits and none was found. */
-export function picturePixels(manifest: Manifest, picture: Picture): Float32Array | null {
-  const { width, height, channels } = manifest.input;
+export async function picturePixels(manifest: Manifest, picture: Picture): Promise<Float32Array | null> {
+  const { width, height } = manifest.input;
   const exact = picture.width === width && picture.height === height;
-  if (readsDigits(manifest) && !exact) return digitPixels(traceDigit(grayOf(picture)));
-  const readOf = (cut: Cut) => (top: number, count: number) => {
+  // Each is loaded with the first picture for it.
+  if (readsDigits(manifest) && !exact) {
+    const { traceDigit } = await import('./scan');
+    return digitPixels(traceDigit(grayOf(picture)));
+  }
+  if (cutAsImageNet(manifest)) {
+    const { scaledMiddle } = await import('./imagenet');
+    return scaledMiddle(picture.width, picture.height, width, rowsOf(picture));
+  }
+  return scaledPixels(manifest, picture);
+}
+
+/** The pixels of the center, averaged over the area of each pixel of the input. */
+function scaledPixels({ input: { width, height, channels } }: Manifest, picture: Picture): Float32Array {
+  const cut = middle(picture.width, picture.height, width, height);
+  return areaAverage(cut, rowsOf(picture)(cut), width, height, channels);
+}
+
+/** Readers of the rows of a cut of a picture. */
+function rowsOf(picture: Picture): (cut: Cut) => ReadRows {
+  return (cut) => (top, count) => {
     const context = new OffscreenCanvas(cut.width, count).getContext('2d', { willReadFrequently: true })!;
     onWhite(context, cut.width, count);
     const place = [0, 0, cut.width, count] as const;
     context.drawImage(picture.source, cut.left, cut.top + top, cut.width, count, ...place);
     return context.getImageData(...place).data;
   };
-  if (cutAsImageNet(manifest)) return scaledMiddle(picture.width, picture.height, width, readOf);
-  const cut = middle(picture.width, picture.height, width, height);
-  return areaAverage(cut, readOf(cut), width, height, channels);
 }
 
 /** Whether the input uses the evaluation transform of ImageNet. */

@@ -1,12 +1,11 @@
-/** The section of the race; its code is loaded when it is opened. */
+/** The room of the race. */
 
 import { isImages, type AnyArtifact } from '../artifact/artifact';
-import { sentence } from '../artifact/failure';
 import type { Choice, Offer } from '../choice/choice';
 import type { Reference } from '../runtime/check';
 import type { Model } from '../runtime/runtime';
 import { element } from '../ui/page';
-import { showFailure } from '../ui/status';
+import { room } from '../ui/room';
 
 /** The network, the runtimes and backends that can run it, and the input. */
 export interface Field {
@@ -20,29 +19,12 @@ export interface Field {
   readonly model: (reads: string, signal: AbortSignal) => Promise<Model>;
 }
 
-const details = element('race', HTMLDetailsElement);
-let field: Field | null = null;
-let panel: typeof import('./panel') | null = null;
+const enter = room<Field>('race', async () => (await import('./panel')).showField);
 
-details.addEventListener('toggle', () => void enter());
-
-/** Sets the network of the race; null hides the section. */
+/** Sets the network of the race; null hides the room. */
 export function offerRace(next: Field | null): void {
-  field = next;
-  details.hidden = next === null;
-  if (next) {
-    const what = isImages(next.artifact) ? 'This picture' : next.artifact.manifest.task === 'tensors' ? 'This network' : 'One step';
-    element('race-lead', HTMLElement).textContent = `${what} in every runtime and backend`;
-  }
-  panel?.showField(next);
-}
-
-async function enter(): Promise<void> {
-  if (!details.open || panel) return;
-  try {
-    panel = await import('./panel');
-    panel.showField(field);
-  } catch (error) {
-    showFailure(sentence(error));
-  }
+  enter(next);
+  if (!next) return;
+  const what = isImages(next.artifact) ? 'This picture' : next.artifact.manifest.task === 'tensors' ? 'This network' : 'One step';
+  element('race-lead', HTMLElement).textContent = `${what} in every runtime and backend`;
 }

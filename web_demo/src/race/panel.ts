@@ -9,6 +9,7 @@ import { element, make, milliseconds, scientific } from '../ui/page';
 import type { Field } from './door';
 import { medianOf, race, ROUNDS, startingGrid, type Lane } from './race';
 import { tableText } from './table';
+import '../style/race.css';
 
 interface Row {
   readonly lane: Lane;

@@ -61,13 +61,17 @@ const SURVEYS: Readonly<Record<Backend, () => Promise<Availability>>> = {
   },
   wasm: async () => {
     if (typeof WebAssembly !== 'object') return missing('wasm', 'not supported by this browser');
-    const threads = globalThis.crossOriginIsolated
-      ? 'multi-threaded'
-      : 'single-threaded: the page is not cross-origin isolated';
-    return { backend: 'wasm', reason: null, note: `CPU, ${threads}`, software: false };
+    return { backend: 'wasm', reason: null, note: `CPU, ${threads()}`, software: false };
   },
   cpu: async () => ({ backend: 'cpu', reason: null, note: 'CPU, slow', software: false }),
 };
+
+function threads(): string {
+  if (globalThis.crossOriginIsolated) return 'multi-threaded';
+  // The service worker of a static site isolates the next visit.
+  const isolates = 'offline' in document.documentElement.dataset && 'serviceWorker' in navigator;
+  return isolates ? 'single-threaded until you reload the page' : 'single-threaded: the page is not cross-origin isolated';
+}
 
 function missing(backend: Backend, reason: string): Availability {
   return { backend, reason, note: '', software: false };

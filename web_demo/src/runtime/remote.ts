@@ -1,7 +1,7 @@
 /** A session in its own worker: it does not block the page, and runtimes do not share global state. */
 
 import { Failure } from '../artifact/failure';
-import type { Answer, BackendName, Model, Options, Session, Tensors } from './runtime';
+import type { Answer, BackendName, Model, Options, Session, Signature, Tensors } from './runtime';
 import type { Runtime } from './runtimes';
 import type { LoadRequest, Reply, Request, Work } from './worker';
 
@@ -12,7 +12,7 @@ export async function loadInWorker(
   backend: BackendName,
   options: Options = {},
   signal: AbortSignal | null = null,
-): Promise<Session> {
+): Promise<RemoteSession> {
   signal?.throwIfAborted();
   const remote = new RemoteSession(`${runtime.title} on ${backend}`, options.onLost);
   const stop = () => remote.dispose();
@@ -34,7 +34,9 @@ interface Waiting {
   readonly reject: (error: Failure) => void;
 }
 
-class RemoteSession implements Session {
+export class RemoteSession implements Session {
+  /** What its worker loaded. */
+  addresses: readonly string[] = [];
   threads: number | null = null;
   openBatch = false;
   private readonly worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
@@ -67,14 +69,19 @@ class RemoteSession implements Session {
   }
 
   async load(load: LoadRequest): Promise<void> {
-    const { threads, openBatch } = await this.ask<Pick<Session, 'threads' | 'openBatch'>>({ load });
-    this.threads = threads;
-    this.openBatch = openBatch;
+    const loaded = await this.ask<Pick<RemoteSession, 'threads' | 'openBatch' | 'addresses'>>({ load });
+    this.threads = loaded.threads;
+    this.openBatch = loaded.openBatch;
+    this.addresses = loaded.addresses;
     this.loaded = true;
   }
 
   run(inputs: Tensors, wanted?: readonly string[]): Promise<Answer> {
     return this.ask<Answer>({ inputs, wanted });
+  }
+
+  describe(): Promise<Signature> {
+    return this.ask<Signature>({ describe: true });
   }
 
   /** Terminates the worker, which frees the memory of the runtime. */

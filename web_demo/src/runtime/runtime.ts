@@ -17,7 +17,10 @@ export interface Described {
   readonly shape: readonly (number | null)[];
 }
 
-/** The files of one format of an artifact, by path, with the inputs and outputs of the graph. */
+/**
+ * The files of one format of an artifact, by path, with the inputs and outputs of the graph; without outputs, both are
+ * read from the files.
+ */
 export interface Model {
   readonly name: string;
   readonly files: ReadonlyMap<string, ArrayBuffer>;
@@ -40,6 +43,12 @@ export interface Answer {
   readonly ms: number;
 }
 
+/** The inputs and outputs of a graph. */
+export interface Signature {
+  readonly takes: readonly Described[];
+  readonly gives: readonly Described[];
+}
+
 /** A loaded network. */
 export interface Session {
   /** Number of threads; null on GPUs. */
@@ -48,6 +57,8 @@ export interface Session {
   readonly openBatch: boolean;
   /** Runs the network and returns the `wanted` outputs, by default all. */
   run(inputs: Tensors, wanted?: readonly string[]): Promise<Answer>;
+  /** The inputs and outputs as the files have them. */
+  describe(): Promise<Signature>;
   dispose(): void;
 }
 

@@ -12,8 +12,11 @@ export interface LoadRequest {
   readonly model: Model;
 }
 
-/** A request to the worker: one to load, then any number to run. */
-export type Work = { readonly load: LoadRequest } | { readonly inputs: Tensors; readonly wanted: readonly string[] | undefined };
+/** A request to the worker: one to load, then any number to describe or run. */
+export type Work =
+  | { readonly load: LoadRequest }
+  | { readonly describe: true }
+  | { readonly inputs: Tensors; readonly wanted: readonly string[] | undefined };
 
 export interface Request {
   readonly id: number;
@@ -36,8 +39,10 @@ async function answer(work: Work): Promise<unknown> {
     const onLost = (lost: string) => send({ lost });
     where = `${findRuntime(runtime).title} on ${backend}`;
     session = await load(findRuntime(runtime), model, backend, { threads, onLost });
-    return { threads: session.threads, openBatch: session.openBatch };
+    const addresses = performance.getEntriesByType('resource').map(({ name }) => name);
+    return { threads: session.threads, openBatch: session.openBatch, addresses };
   }
+  if ('describe' in work) return session!.describe();
   return session!.run(work.inputs, work.wanted);
 }
 

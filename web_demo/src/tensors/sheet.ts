@@ -2,9 +2,11 @@
 
 import type { Artifact } from '../artifact/artifact';
 import type { TensorsManifest } from '../artifact/manifest';
+import { linkTo } from '../artifact/local';
 import { inside } from '../artifact/request';
 import type { Described } from '../runtime/runtime';
 import { bytes, element, make } from '../ui/page';
+import '../style/tensors.css';
 
 /** Files of an artifact that a site has besides the manifest. */
 const FILES = /^(tfjs|tflite|onnx|fixtures)\//;
@@ -18,7 +20,7 @@ export function showTensors({ folder, manifest }: Artifact<TensorsManifest>): vo
       .filter(([path]) => FILES.test(path))
       .map(([path, file]) => {
         const link = make('a', '', path);
-        link.href = inside(folder, path).href;
+        link.href = linkTo(inside(folder, path));
         link.download = path.split('/').at(-1)!;
         const item = make('li');
         item.append(link, make('span', 'quiet', ` ${bytes(file.bytes)}`));

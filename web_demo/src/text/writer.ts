@@ -9,6 +9,7 @@ import { Reader, type LanguageModel } from './reader';
 import { choose, mulberry32 } from './sampling';
 import { Vocabulary } from './tokens';
 import { downloadVocabulary } from './vocabulary';
+import '../style/writer.css';
 
 /** Milliseconds between updates of the page. */
 const TURN_MS = 15;

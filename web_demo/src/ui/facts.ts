@@ -1,7 +1,8 @@
 /** The metadata of a network, from its manifest. */
 
 import { isImages, isStep, type AnyArtifact } from '../artifact/artifact';
-import type { AnyManifest, Manifest, StepManifest } from '../artifact/manifest';
+import { isBare, type AnyManifest, type Manifest, type StepManifest } from '../artifact/manifest';
+import { linkTo } from '../artifact/local';
 import { inside } from '../artifact/request';
 import { amount, element, percent, row } from './page';
 import { readsPhotos } from '../image/picture';
@@ -26,7 +27,7 @@ export function showFacts(artifact: AnyArtifact): void {
     ...(source ? [row('Source', source.startsWith('search run ') ? `found by ${source}` : source)] : []),
     ...(isStep(artifact) ? languageFacts(artifact.manifest) : []),
     ...(isImages(artifact) ? imageFacts(artifact.manifest) : []),
-    row('Parameters', amount(manifest.parameters)),
+    ...(manifest.parameters > 0 ? [row('Parameters', amount(manifest.parameters))] : []),
     ...(isImages(artifact) && artifact.manifest.multiply_adds
       ? [row('Multiply-adds', amount(artifact.manifest.multiply_adds))]
       : []),
@@ -39,7 +40,7 @@ export function showFacts(artifact: AnyArtifact): void {
   // A recurrent cell is one narrow drawing, a convolutional cell two wide ones.
   cell.classList.toggle('narrow', isStep(artifact));
   cell.hidden = element('cell-card', HTMLElement).hidden = !('cell.svg' in manifest.files);
-  if (!cell.hidden) cell.src = inside(folder, 'cell.svg').href;
+  if (!cell.hidden) cell.src = linkTo(inside(folder, 'cell.svg'));
 }
 
 function showName(name: string): void {
@@ -48,7 +49,8 @@ function showName(name: string): void {
 }
 
 function lead(artifact: AnyArtifact): string {
-  const { genotype, origin, name, trained } = artifact.manifest;
+  const { genotype, origin, name, network, trained } = artifact.manifest;
+  if (isBare(network)) return `${name}, opened on this device. Nothing is uploaded.`;
   if (!genotype) return `${origin?.file ?? name}, converted for browsers. ${privacy(artifact)}`;
   return trained
     ? `The ${genotype} cell, trained in PyTorch, running in your browser. ${privacy(artifact)}`

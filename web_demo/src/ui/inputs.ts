@@ -1,5 +1,6 @@
 /** Where images come from: the pad, samples, files, the clipboard, the camera. */
 
+import { remember } from '../address/address';
 import { speakAgain } from './answer';
 import { Camera } from '../image/camera';
 import { Pad } from '../image/pad';
@@ -74,9 +75,14 @@ export function takePhotos(photos: boolean): void {
 /** Counts choices, so that a picture that is decoded after a newer choice is dropped. */
 let choices = 0;
 
-/** Starts a new choice and returns its number. */
+/** Starts a new choice and returns its number; the address no longer names a sample. */
 function choose(): number {
   stopCamera();
+  return next();
+}
+
+function next(): number {
+  if (session.artifact) remember({ sample: null });
   return ++choices;
 }
 
@@ -106,7 +112,7 @@ export function choosePicture(picture: () => Promise<Blob>, truth: string): Prom
 }
 
 function readPad(finished: boolean): void {
-  choices += 1;
+  next();
   if (!pad.empty) stopCamera();
   hint.hidden = !pad.empty || camera.running;
   if (!session.artifact) return;
@@ -136,7 +142,7 @@ async function readPicture(file: () => Promise<Blob>, name: string, truth: strin
       whole.close();
       return;
     }
-    const pixels = picturePixels(manifest, { source: whole, width: whole.width, height: whole.height });
+    const pixels = await picturePixels(manifest, { source: whole, width: whole.width, height: whole.height });
     const picture = await forShowing(whole);
     if (mine !== choices) {
       picture.close();
@@ -164,7 +170,7 @@ async function toggleCamera(): Promise<void> {
     return;
   }
   if (!session.artifact) return; // no network takes pictures
-  choices += 1;
+  next();
   showFailure(null);
   try {
     const turn = await camera.start();
@@ -184,7 +190,9 @@ async function watch(turn: number): Promise<void> {
   while (camera.isAt(turn)) {
     const frame = camera.frame();
     if (frame && session.artifact && session.network) {
-      await ask(picturePixels(session.artifact.manifest, frame), null, NO_DIGIT_IN_SIGHT);
+      const { artifact } = session;
+      const pixels = await picturePixels(artifact.manifest, frame);
+      if (camera.isAt(turn) && session.artifact === artifact) await ask(pixels, null, NO_DIGIT_IN_SIGHT);
     }
     // Pauses while the page is in the background.
     await new Promise(requestAnimationFrame);

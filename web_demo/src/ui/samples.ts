@@ -4,6 +4,7 @@ import type { Artifact } from '../artifact/artifact';
 import { className, type Manifest } from '../artifact/manifest';
 import { inside, request } from '../artifact/request';
 import type { Cases } from '../artifact/cases';
+import { remember } from '../address/address';
 import { element, make, paint } from './page';
 import { readsPhotos } from '../image/picture';
 
@@ -40,6 +41,13 @@ export function showSamples(
       : 'of random noise';
 }
 
+/** Chooses a sample by its name in the address; null and unknown names choose none. */
+export function takeSample(name: string | null): void {
+  buttons().find(({ dataset }) => dataset.sample === name)?.click();
+}
+
+const buttons = (): HTMLButtonElement[] => [...element('samples', HTMLElement).querySelectorAll('button')];
+
 export function forgetSamples(): void {
   element('samples', HTMLElement).replaceChildren();
   element('samples-title', HTMLElement).hidden = true;
@@ -64,7 +72,7 @@ function sampleButton(
   const canvas = make('canvas');
   paint(canvas, pixels, manifest.input.width, manifest.input.height);
   button.append(canvas, truth ?? String(i + 1));
-  button.addEventListener('click', () => onChoose(pixels, truth));
+  offer(button, String(i + 1), () => onChoose(pixels, truth));
   return button;
 }
 
@@ -77,6 +85,15 @@ function pictureButton(name: string, onChoose: ChoosePicture): HTMLButtonElement
   image.alt = '';
   button.append(image, name);
   const download = async () => (await request(address, `The picture of ${name}`, 'build the page again')).blob();
-  button.addEventListener('click', () => onChoose(download, name));
+  offer(button, name, () => onChoose(download, name));
   return button;
+}
+
+/** Makes a button choose a sample, which is then in the address. */
+function offer(button: HTMLButtonElement, sample: string, choose: () => void): void {
+  button.dataset.sample = sample;
+  button.addEventListener('click', () => {
+    choose(); // drops the last sample from the address
+    remember({ sample });
+  });
 }

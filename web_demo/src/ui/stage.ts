@@ -11,6 +11,8 @@ const MOST_NAMED = 20;
 export async function showStage(artifact: AnyArtifact): Promise<void> {
   const images = isImages(artifact);
   const step = isStep(artifact);
+  // With its styles, before its section shows.
+  const sheet = images || step ? null : await import('../tensors/sheet');
   element('looking', HTMLElement).hidden = !images;
   element('answer', HTMLElement).hidden = !images;
   element('writing', HTMLElement).hidden = !step;
@@ -19,8 +21,7 @@ export async function showStage(artifact: AnyArtifact): Promise<void> {
   else if (step) skipTo('prompt', 'prompt');
   else {
     skipTo('tensors-title', 'inputs and outputs');
-    const { showTensors } = await import('../tensors/sheet')
-    showTensors(artifact as Artifact<TensorsManifest>);
+    sheet!.showTensors(artifact as Artifact<TensorsManifest>);
   }
 }
 

@@ -16,8 +16,10 @@ import {
   watchDevice,
   type Answer,
   type BackendName,
+  type Described,
   type Load,
   type Session,
+  type Signature,
   type Tensors,
 } from '../runtime';
 
@@ -76,6 +78,12 @@ class LiteRtSession implements Session {
     } finally {
       for (const tensor of [...Object.values(given), ...Object.values(found)]) tensor.delete();
     }
+  }
+
+  async describe(): Promise<Signature> {
+    const of = (all: ReturnType<CompiledModel['getInputDetails']>): Described[] =>
+      all.map(({ name, dtype, shape }) => ({ name, dtype, shape: Array.from(shape, (size) => (size > 0 ? size : null)) }));
+    return { takes: of(this.model.getInputDetails()), gives: of(this.model.getOutputDetails()) };
   }
 
   dispose(): void {

@@ -14,8 +14,10 @@ import {
   watchDevice,
   type Answer,
   type BackendName,
+  type Described,
   type Load,
   type Session,
+  type Signature,
   type Tensor,
   type Tensors,
 } from '../runtime';
@@ -61,6 +63,16 @@ class OrtSession implements Session {
       tensor.dispose();
     }
     return { outputs, ms: performance.now() - start };
+  }
+
+  async describe(): Promise<Signature> {
+    const of = (all: InferenceSession['inputMetadata']): Described[] =>
+      all.map((one) => {
+        if (!one.isTensor) throw new Failure(`${one.name} is not a tensor: only networks of tensors run.`);
+        const { name, type, shape } = one;
+        return { name, dtype: type, shape: shape.map((size) => (typeof size === 'number' && size > 0 ? size : null)) };
+      });
+    return { takes: of(this.session.inputMetadata), gives: of(this.session.outputMetadata) };
   }
 
   dispose(): void {

@@ -12,6 +12,7 @@ import {
   type Load,
   type Model,
   type Session,
+  type Signature,
   type Tensor,
   type Tensors,
 } from '../runtime';
@@ -40,7 +41,7 @@ class GraphSession implements Session {
   readonly openBatch = true;
   /** Graph node of each output, by name. */
   private readonly nodes: ReadonlyMap<string, string>;
-  private readonly takes: readonly Described[];
+  private readonly signature: Signature;
   private readonly recorded: Recorded;
 
   constructor(
@@ -49,8 +50,8 @@ class GraphSession implements Session {
     model: Model,
     readonly threads: number | null,
   ) {
-    this.nodes = new Map(model.gives.map(({ name }) => [name, outputNode(graph, model.name, name)]));
-    this.takes = model.takes;
+    this.signature = model.gives.length > 0 ? model : signatureOf(graph);
+    this.nodes = new Map(this.signature.gives.map(({ name }) => [name, outputNode(graph, model.name, name)]));
     this.recorded = new Recorded(graph);
   }
 
@@ -59,7 +60,7 @@ class GraphSession implements Session {
     if (this.isDynamic) return;
     const zeros = () =>
       Object.fromEntries(
-        this.takes.map(({ name, dtype, shape }) => [name, tf.zeros(shape.map((size) => size ?? 1), kindOf(dtype))]),
+        this.signature.takes.map(({ name, dtype, shape }) => [name, tf.zeros(shape.map((size) => size ?? 1), kindOf(dtype))]),
       );
     await whileItLasts(compile(() => [this.graph.execute(zeros(), [...this.nodes.values()])].flat()));
   }
@@ -71,7 +72,7 @@ class GraphSession implements Session {
     const given: tf.NamedTensorMap = {};
     let found: tf.Tensor[] = [];
     try {
-      for (const { name, dtype } of this.takes) given[name] = asTensor(inputs[name]!, dtype);
+      for (const { name, dtype } of this.signature.takes) given[name] = asTensor(inputs[name]!, dtype);
       const nodes = wanted.map((name) => this.nodes.get(name)!);
       found = await this.execute(given, nodes);
       const numbers = await whileItLasts(Promise.all(found.map((tensor) => tensor.data())));
@@ -85,6 +86,10 @@ class GraphSession implements Session {
     } finally {
       tf.dispose([...Object.values(given), ...found]);
     }
+  }
+
+  async describe(): Promise<Signature> {
+    return signatureOf(this.graph);
   }
 
   dispose(): void {
@@ -130,6 +135,25 @@ async function readFiles({ name, files }: Model): Promise<tf.io.ModelArtifacts> 
   });
   const specs = json.weightsManifest.flatMap((group) => group.weights);
   return tf.io.getModelArtifactsForJSON(json, async () => [specs, parts]);
+}
+
+/** The inputs of the graph, and the outputs under the names of the signature, where there is one. */
+function signatureOf(graph: GraphModel): Signature {
+  const sizesOf = (shape: readonly number[] | undefined) => (shape ?? []).map((size) => (size > 0 ? size : null));
+  const of = ({ name, dtype, shape }: GraphModel['inputs'][number]): Described => ({
+    name: name.replace(/:0$/, ''),
+    dtype: String(dtype ?? 'float32'),
+    shape: sizesOf(shape),
+  });
+  const keys = graph.modelStructuredOutputKeys as string[] | undefined;
+  const named = (graph.modelSignature as { outputs?: Record<string, { name: string }> } | undefined)?.outputs;
+  const names = keys ?? (named ? Object.keys(named) : null);
+  const nodes = graph.outputs.map(of);
+  const gives = names?.map((name) => {
+    const node = outputNode(graph, 'the network', name);
+    return { ...(nodes.find((one) => one.name === node) ?? { dtype: 'float32', shape: [] }), name };
+  });
+  return { takes: graph.inputs.map(of), gives: gives ?? nodes };
 }
 
 /** The graph node of an output: the converter renames nodes, and keeps output names in the signature. */

@@ -1,0 +1,31 @@
+/** A room: a section below the network whose code is loaded when it is opened. */
+
+import { sentence } from '../artifact/failure';
+import { element } from './page';
+import { showFailure } from './status';
+
+type Show<Field> = (field: Field | null) => void;
+
+/**
+ * Connects the <details> of a room, and returns the function that sets what the room is about; null hides it. `load`
+ * imports the code, which shows that.
+ */
+export function room<Field>(id: string, load: () => Promise<Show<Field>>): Show<Field> {
+  const details = element(id, HTMLDetailsElement);
+  let field: Field | null = null;
+  let show: Show<Field> | null = null;
+  details.addEventListener('toggle', async () => {
+    if (!details.open || show) return;
+    try {
+      show = await load();
+      show(field);
+    } catch (error) {
+      showFailure(sentence(error));
+    }
+  });
+  return (next) => {
+    field = next;
+    details.hidden = next === null;
+    show?.(next);
+  };
+}
