@@ -20,6 +20,7 @@ import { choose, isOpen, keyOf, offersFor, readWish, remember, type Choice, type
 import { showChoice } from './choice/panel';
 import { Classifier } from './image/classifier';
 import { readsPhotos, refuseOtherPixels } from './image/picture';
+import { offerInside } from './inspect/door';
 import { offerRace } from './race/door';
 import { surveyBackends, TITLES, type Availability } from './runtime/backends';
 import { check, type Reference } from './runtime/check';
@@ -100,6 +101,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   forgetFacts(entry.name);
   forgetMeasures();
   offerRace(null);
+  offerInside(null);
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
   const tasks = ['image-classification', 'language-model-step', 'tensors'] as const;
@@ -110,6 +112,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   settle();
   await showStage(artifact);
   showFacts(artifact);
+  offerInside(artifact);
   if (isImages(artifact)) {
     describeInput(artifact.manifest);
     takePhotos(readsPhotos(artifact.manifest));
