@@ -20,6 +20,7 @@ import { choose, isOpen, keyOf, offersFor, readWish, remember, type Choice, type
 import { showChoice } from './choice/panel';
 import { Classifier } from './image/classifier';
 import { readsPhotos, refuseOtherPixels } from './image/picture';
+import { offerComparison } from './compare/door';
 import { offerInside } from './inspect/door';
 import { offerRace } from './race/door';
 import { surveyBackends, TITLES, type Availability } from './runtime/backends';
@@ -102,6 +103,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   forgetMeasures();
   offerRace(null);
   offerInside(null);
+  offerComparison(null);
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
   const tasks = ['image-classification', 'language-model-step', 'tensors'] as const;
@@ -178,7 +180,9 @@ async function run(signal: AbortSignal): Promise<void> {
   });
   showTimes(here, ms, artifact.manifest, checked.timing);
   showCheck(checked, here, artifact.manifest);
-  offerRace({ artifact, reference, offers, now: here, pixels: currentPixels, model });
+  const field = { artifact, reference, offers, now: here, pixels: currentPixels, model };
+  offerRace(field);
+  offerComparison(field);
   if (isStep(artifact)) writer?.writeWith({ session: network, hidden: artifact.manifest.network.hidden });
   if (isImages(artifact)) {
     session.network = new Classifier(network, artifact.manifest.input);

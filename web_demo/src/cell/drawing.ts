@@ -47,7 +47,7 @@ svg { display: block; inline-size: 100%; block-size: auto; }
 .part.gone rect { fill: transparent; stroke-dasharray: 4 3; }
 .part.gone text { fill: var(--quiet); text-decoration: line-through; }
 .part.marked rect { stroke: var(--bad); stroke-width: 3.5; }
-.part.faded { opacity: 0.45; }
+.part.faded rect { opacity: 0.35; }
 canvas { position: absolute; inline-size: 1.5rem; block-size: 1.5rem; translate: -50% -50%; border: 2px solid var(--accent);
   border-radius: 4px; image-rendering: pixelated; background: var(--accent); pointer-events: none; }
 canvas.dot { inline-size: 0.8rem; block-size: 0.8rem; border-radius: 50%; }
@@ -72,7 +72,10 @@ export class Drawing {
   private readonly elements = new Map<Part, SVGGElement>();
   private readonly lines = new Map<string, Line[]>();
 
-  constructor(text: string, name: string) {
+  constructor(
+    private readonly text: string,
+    private readonly name: string,
+  ) {
     // The policy of the page blocks style elements, even unattached ones, but not sheets.
     let styles = '';
     const plain = text.replace(/<style[^>]*>([^]*?)<\/style>/g, (_, rules: string) => ((styles += rules), ''));
@@ -81,7 +84,7 @@ export class Drawing {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(styles + STATES);
     root.adoptedStyleSheets = [sheet];
-    this.svg = copy(parsed) as SVGSVGElement;
+    this.svg = plainly(parsed) as SVGSVGElement;
     this.svg.setAttribute('role', 'group');
     this.svg.removeAttribute('aria-labelledby');
     this.svg.setAttribute('aria-label', name);
@@ -91,6 +94,11 @@ export class Drawing {
     this.cells = groups.map(({ dataset }) => dataset.cell!);
     this.parts = groups.flatMap((group) => this.partsOf(group));
     groups.forEach((group) => this.lines.set(group.dataset.cell!, linesOf(group)));
+  }
+
+  /** The same drawing for another place. */
+  copy(): Drawing {
+    return new Drawing(this.text, this.name);
   }
 
   edges(cell: string): readonly Edge[] {
@@ -143,7 +151,7 @@ export class Drawing {
       if (name === 'chosen') group.setAttribute('aria-pressed', String(has(part)));
       if (name === 'gone' || name === 'marked') {
         const note = has(part) ? { gone: ', removed', marked: ', only here' }[name] : '';
-        group.setAttribute('aria-label', nameOf(part) + note);
+        group.setAttribute('aria-label', spoken(part, group) + note);
       }
     }
   }
@@ -192,7 +200,7 @@ export class Drawing {
         rect.dataset.node === undefined
           ? { kind: 'edge', cell: kind, number: Number(number), source: source!, target: target!, operation: label.textContent! }
           : { kind: 'node', cell: kind, name: rect.dataset.node };
-      group.setAttribute('aria-label', nameOf(part));
+      group.setAttribute('aria-label', spoken(part, group));
       this.elements.set(part, group);
       return part;
     });
@@ -206,15 +214,20 @@ export function nameOf(part: Part): string {
 
 export const nodeName = (name: string): string => (/^\d+$/.test(name) ? `node ${name}` : name);
 
-/** A copy with nothing but shapes and text. */
-function copy(from: Element): Element {
+/** The name of a part for screen readers, which has to include its text. */
+function spoken(part: Part, group: SVGGElement): string {
+  return part.kind === 'node' && !/^\d+$/.test(part.name) ? `${group.textContent}, input` : nameOf(part);
+}
+
+/** An element with nothing but shapes and text. */
+function plainly(from: Element): Element {
   const made = document.createElementNS(SVG, TAGS.has(from.localName) ? from.localName : 'g');
   for (const { name, value } of from.attributes) {
     if (name !== 'xmlns' && !UNSAFE.test(name)) made.setAttribute(name, value);
   }
   for (const child of from.childNodes) {
     if (child instanceof Element) {
-      if (TAGS.has(child.localName)) made.append(copy(child));
+      if (TAGS.has(child.localName)) made.append(plainly(child));
     } else if (from.localName === 'text' || from.localName === 'tspan') made.append(child.textContent ?? '');
   }
   return made;

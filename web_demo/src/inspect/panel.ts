@@ -1,6 +1,7 @@
 /** Inside the cell: what its operations do, its feature maps, the way of the picture, and the answer without edges. */
 
 import '../style/inspect.css';
+import '../style/shares.css';
 import { isImages, type AnyArtifact, type Artifact } from '../artifact/artifact';
 import { sentence } from '../artifact/failure';
 import { buildCommand } from '../artifact/manifest';
