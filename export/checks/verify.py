@@ -53,8 +53,8 @@ def _inspected(directory: Path, plain: parity.Reference) -> Hop:
     """The check of the graph for looking inside the cells."""
     model, manifest = weights.load_artifact(directory)
     expected = inspection.reference(model, manifest.input, plain)
-    return _compared(inspection.FOLDER, partial(FORMATS["tfjs"].load, directory / inspection.FOLDER),
-                     expected, "float32")
+    load = partial(FORMATS["tfjs"].load, directory / inspection.FOLDER)
+    return _compared(inspection.FOLDER, load, expected, "float32")
 
 
 def _reference(directory: Path) -> tuple[Manifest, parity.Reference]:

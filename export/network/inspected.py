@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from export.network.deploy import Deployed, ImageClassifier, blank, rewritten
 from zoo.artifact.manifest import Input
-from zoo.models.conv import CifarNetwork, ImageNetNetwork
+from zoo.models.conv import Cell, CifarNetwork, ImageNetNetwork
 
 #: Networks of normal and reduction cells.
 CellNetwork = CifarNetwork | ImageNetNetwork
@@ -46,6 +46,7 @@ class InspectedNetwork(nn.Module):
                 outputs.append(term * masks[:, place:place + 1])
                 return outputs[-1]
 
+            assert isinstance(cell, Cell)
             states = cell.states(s0, s1, kept)
             maps += [*states, *outputs]
             s0, s1 = s1, cell.joined(states)

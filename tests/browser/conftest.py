@@ -39,7 +39,8 @@ def unavailable(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """DARTS on digits with --inspect, exported by the command line, or the artifact in $ZOO_TEST_ARTIFACT."""
+    """DARTS on digits, exported by the command line with --inspect, or the artifact in
+    $ZOO_TEST_ARTIFACT."""
     if made := os.environ.get("ZOO_TEST_ARTIFACT"):
         return Path(made)
     folder = tmp_path_factory.mktemp("exports") / "DARTS-digits"

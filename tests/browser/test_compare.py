@@ -85,6 +85,7 @@ def test_pictures_of_another_size(visit, both):
     page = visitor.ready(query="&model=DARTS-digits")
     page.click("#compare > summary")
     page.select_option("#compare-other", label="other")
-    expect(page.locator("#compare-panel .help")).to_contain_text("pictures of 32 × 32 pixels in gray")
+    expect(page.locator("#compare-panel .help")).to_contain_text(
+        "pictures of 32 × 32 pixels in gray")
     assert page.locator(".compare-cells figure").count() == 4
     assert visitor.complaints == []

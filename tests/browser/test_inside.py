@@ -1,4 +1,4 @@
-"""Inside the cell: operations, feature maps, the way of the picture, and the answer without edges."""
+"""Inside the cell: operations, feature maps, the way of the picture, the answer without edges."""
 
 from __future__ import annotations
 
@@ -146,12 +146,13 @@ def test_every_operation_has_a_sentence(visit, artifact):
     """Also in a drawing with other elements, which are left out."""
     names = list(dict.fromkeys([*CONV_OPERATIONS, *PRIMITIVES, *NASBENCH201_OPERATIONS,
                                 *RECURRENT_OPERATIONS, "motif_1"]))
+    edges = [f"<rect data-edge='{number} c_k-2 2' x='0' y='{9 * number}' width='60' height='8'/>"
+             f"<text x='30' y='{9 * number}'>{escape(name)}</text>"
+             for number, name in enumerate(names)]
     drawing = ("<svg xmlns='http://www.w3.org/2000/svg'><script>window.bad = 1</script>"
-               "<g data-cell='normal' transform='translate(1 2)' onclick='window.bad = 1'>" + "".join(
-                   f"<rect data-edge='{number} c_k-2 2' x='0' y='{9 * number}' width='60' height='8'/>"
-                   f"<text x='30' y='{9 * number}'>{escape(name)}</text>"
-                   for number, name in enumerate(names))
-               + "<rect data-node='2' x='90' y='0' width='9' height='9'/><text>2</text></g></svg>")
+               "<g data-cell='normal' transform='translate(1 2)' onclick='window.bad = 1'>"
+               f"{''.join(edges)}<rect data-node='2' x='90' y='0' width='9' height='9'/>"
+               "<text>2</text></g></svg>")
     files = json.loads((artifact / "manifest.json").read_text())["files"]
     files = {name: file for name, file in files.items() if not name.startswith("inspect/")}
     files["cell.svg"] = {"sha256": hashlib.sha256(drawing.encode()).hexdigest(),
@@ -183,4 +184,5 @@ def test_a_drawing_of_an_earlier_version(visit, artifact):
         body=drawing, content_type="image/svg+xml"))
     page = visitor.ready()
     page.click("#inside > summary")
-    expect(page.locator("#inside-panel > .help")).to_contain_text("earlier version: build the artifact")
+    expect(page.locator("#inside-panel > .help")).to_contain_text(
+        "earlier version: build the artifact")
