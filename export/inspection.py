@@ -35,9 +35,8 @@ def require(model: nn.Module | None, manifest: Manifest, formats: set[str]) -> N
     """Raise ValueError for a network without normal and reduction cells, and for an artifact
     without TensorFlow.js, whose code on the page runs the graph."""
     if not _has_cells(model):
-        what = "hierarchical" if manifest.network.kind == "cifar" else manifest.network.kind
-        raise ValueError(f"--inspect is for networks of normal and reduction cells, and "
-                         f"{manifest.name} is a {what} network; leave it out")
+        raise ValueError("--inspect is for networks of normal and reduction cells, which "
+                         f"{manifest.name} does not have; leave it out")
     if "tfjs" not in formats:
         raise ValueError("--inspect needs TensorFlow.js on the page; add --export tfjs")
 

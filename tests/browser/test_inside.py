@@ -51,7 +51,12 @@ def without_graph(visitor, artifact) -> None:
 def test_an_edge_is_shown_and_removed(visit, artifact):
     """The maps of an edge, and the probabilities of PyTorch with the edge zeroed."""
     visitor = visit()
+    loaded: list[str] = []
+    visitor.page.on("request", lambda request: loaded.append(request.url))
+    page = visitor.ready()
+    assert not any("/inspect/" in url for url in loaded)  # until it is opened
     page = enter(visitor)
+    assert any("/inspect/model.json" in url for url in loaded)
     name = "skip_connect from c_k-2 to node 3"
     part(page, name).click()
     shown(page, 0, name, 0)

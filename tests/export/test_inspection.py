@@ -136,7 +136,7 @@ def nas_bench():
 
 
 @pytest.mark.parametrize("source, formats, match", [
-    (nas_bench, ["tfjs"], "mine is a nasbench201 network; leave it out"),
+    (nas_bench, ["tfjs"], "which mine does not have; leave it out"),
     (small, ["onnx"], "add --export tfjs"),
 ])
 def test_what_it_is_not_for(source, formats, match, tmp_path):

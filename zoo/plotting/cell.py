@@ -247,8 +247,8 @@ def _nodes(layout: Layout, inputs: list[str], empty: set[str]) -> list[str]:
         dashes = ' stroke-dasharray="3 3" opacity="0.6"' if node in empty else ""
         out.append(
             f'<rect data-node="{node}" x="{_n(x - half)}" y="{_n(y - RADIUS)}" '
-            f'width="{_n(2 * half)}" height="{2 * RADIUS}" rx="{RADIUS}" class="{name}" fill="{fill}" stroke="{stroke}" '
-            f'stroke-width="1.5"{dashes}/>'
+            f'width="{_n(2 * half)}" height="{2 * RADIUS}" rx="{RADIUS}" class="{name}" '
+            f'fill="{fill}" stroke="{stroke}" stroke-width="1.5"{dashes}/>'
             + _label(x, y, name, ink, *node.partition("_")[::2])
         )
     return out

@@ -24,6 +24,7 @@ let duel: Duel | null = null;
 let sides: readonly [Side, Side] | null = null;
 let leaving = new AbortController();
 
+const section = element('compare', HTMLDetailsElement);
 const root = element('compare-panel', HTMLElement);
 const picker = make('select');
 const status = make('p', 'help');
@@ -203,7 +204,7 @@ async function ask(): Promise<void> {
   if (busy) return;
   busy = true;
   try {
-    while (stale) {
+    while (stale && section.open) {
       stale = false;
       await showAnswers();
     }
@@ -249,4 +250,5 @@ function build(): void {
   facts.append(make('caption', 'unseen', 'Both networks'), top, body);
   root.replaceChildren(label, status, facts, shares.root, cells);
   asked.addEventListener('change', () => void ask());
+  section.addEventListener('toggle', () => stale && void ask());
 }

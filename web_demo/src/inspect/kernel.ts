@@ -40,7 +40,7 @@ export class MovingKernel {
     const frame = (now: number) => {
       if (mine !== this.running) return;
       requestAnimationFrame(frame);
-      if (now < next || !this.canvas.isConnected) return;
+      if (now < next || this.canvas.offsetParent === null) return; // not shown
       const step = at === 0 ? stride : 1; // only the first layer has the stride
       this.draw(layers[at]!, step, position, layers.length, at);
       position += 1;

@@ -36,6 +36,7 @@ let leaving = new AbortController();
 let pictures = new AbortController();
 let playing = false;
 
+const section = element('inside', HTMLDetailsElement);
 const root = element('inside-panel', HTMLElement);
 const status = make('p', 'help');
 const slider = make('input');
@@ -184,7 +185,7 @@ async function refresh(): Promise<void> {
   if (busy) return;
   busy = true;
   try {
-    while (stale) {
+    while (stale && section.open) {
       stale = false;
       await showMaps();
     }
@@ -299,6 +300,10 @@ function build(): void {
   asked.addEventListener('change', () => {
     halt();
     void refresh();
+  });
+  section.addEventListener('toggle', () => {
+    halt();
+    if (stale) void refresh();
   });
 }
 

@@ -10,23 +10,26 @@ interface Room<Field> {
   readonly showField: (field: Field | null) => void;
 }
 
-/** Returns the function that sets what a section is about; null hides the section. */
+/** Returns the function that sets what a section is about, which shows while it is open; null hides the section. */
 export function room<Field>(id: string, load: () => Promise<Room<Field>>): (field: Field | null) => void {
   const details = element(id, HTMLDetailsElement);
   let field: Field | null = null;
+  let shown: Field | null = null;
   let entered: Room<Field> | null = null;
-  details.addEventListener('toggle', async () => {
-    if (!details.open || entered) return;
+  const enter = async () => {
+    if (!details.open) return;
     try {
-      entered = await load();
-      entered.showField(field);
+      entered ??= await load();
+      if (shown !== field) entered.showField((shown = field));
     } catch (error) {
       showFailure(sentence(error));
     }
-  });
+  };
+  details.addEventListener('toggle', () => void enter());
   return (next) => {
     field = next;
     details.hidden = next === null;
-    entered?.showField(next);
+    if (next) void enter();
+    else if (shown) entered!.showField((shown = null));
   };
 }
