@@ -126,13 +126,13 @@ export class Drawing {
     }
   }
 
-  /** Shows only one cell; the drawing must be on the page. */
+  /** Shows only one cell. */
   showOnly(cell: string): void {
     for (const child of this.svg.children) {
       const shown = (child as SVGElement).dataset.cell === cell;
       child.toggleAttribute('hidden', !shown);
       if (!shown) continue;
-      const { x, y, width, height } = (child as SVGGElement).getBBox();
+      const [x, y, width, height] = extentOf(child as SVGGElement);
       const [left, top] = placeOf(child as SVGGElement);
       const margin = 6;
       this.svg.setAttribute(
@@ -172,9 +172,8 @@ export class Drawing {
 
   /** The center of a part, in the coordinates of its cell. */
   center(part: Part): Point {
-    const rect = this.elements.get(part)!.querySelector('rect')!;
-    const [x, y, width, height] = ['x', 'y', 'width', 'height'].map((name) => Number(rect.getAttribute(name)));
-    return [x! + width! / 2, y! + height! / 2];
+    const [x, y, width, height] = boxOf(this.elements.get(part)!.querySelector('rect')!);
+    return [x + width / 2, y + height / 2];
   }
 
   /** Places an element of the page over the drawing, at a point of a cell. */
@@ -253,6 +252,23 @@ function endsOf(group: SVGGElement): [string, string, string] {
   const y = Number(rect.getAttribute('y'));
   const written = (value: number) => String(Math.round(value * 10) / 10);
   return [group.querySelector('text')!.getAttribute('x')!, written(y), written(y + Number(rect.getAttribute('height')))];
+}
+
+type Box = readonly [x: number, y: number, width: number, height: number];
+
+function boxOf(rect: SVGRectElement): Box {
+  const [x = 0, y = 0, width = 0, height = 0] = ['x', 'y', 'width', 'height'].map((name) => Number(rect.getAttribute(name)));
+  return [x, y, width, height];
+}
+
+/** The room of the shapes and lines of a cell, also where nothing is laid out, as in a closed section. */
+function extentOf(cell: SVGGElement): Box {
+  const corners = [...cell.querySelectorAll('rect')].map(boxOf).flatMap(([x, y, width, height]) => [[x, y], [x + width, y + height]]);
+  const points = linesOf(cell).flatMap(({ start, end }) => [start, end].map((point) => point.split(' ').map(Number)));
+  const all = [...corners, ...points];
+  const [left, top] = [0, 1].map((axis) => Math.min(...all.map((point) => point[axis]!))) as [number, number];
+  const [right, bottom] = [0, 1].map((axis) => Math.max(...all.map((point) => point[axis]!))) as [number, number];
+  return [left, top, right - left, bottom - top];
 }
 
 function placeOf(group: SVGGElement): Point {

@@ -4,7 +4,7 @@ import type { AnyArtifact } from '../artifact/artifact';
 import { element } from '../ui/page';
 import { room } from '../ui/room';
 
-const show = room<AnyArtifact>('inside', () => import('./panel'));
+const show = room<AnyArtifact>('inside', async () => (await import('./panel')).showField);
 
 element('cell', HTMLImageElement).addEventListener('click', () => {
   const section = element('inside', HTMLDetailsElement);

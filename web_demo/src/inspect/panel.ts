@@ -73,12 +73,15 @@ async function begin(artifact: AnyArtifact, signal: AbortSignal): Promise<void> 
   try {
     const drawing = await readDrawing(artifact, signal);
     const graph = isImages(artifact) && hasInside(artifact) ? await open(artifact, signal) : null;
-    signal.throwIfAborted();
+    if (signal.aborted) {
+      graph?.dispose();
+      return;
+    }
     const cells = graph?.cells ?? drawing.cells;
     view = { artifact, drawing, inside: graph, cells, removed: new Removed(cells) };
     drawing.connect(choose);
     sheet.replaceChildren(drawing.host);
-    status.textContent = graph || !isImages(artifact) ? '' : `For feature maps and for removing edges, build with: ${buildCommand(artifact.manifest)} --inspect`;
+    status.textContent = graph || genotypeKind() !== 'conv' ? '' : `For feature maps and for removing edges: ${buildCommand(artifact.manifest)} --inspect`;
     columns.hidden = controls.hidden = false;
     removals.hidden = restore.hidden = graph === null;
     slider.max = String(cells.length);
