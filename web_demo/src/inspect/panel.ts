@@ -5,28 +5,18 @@ import '../style/shares.css';
 import { isImages, type AnyArtifact, type Artifact } from '../artifact/artifact';
 import { sentence } from '../artifact/failure';
 import { buildCommand } from '../artifact/manifest';
-import { nameOf, readDrawing, type Drawing, type Edge, type Part } from '../cell/drawing';
+import { nameOf, readDrawing, type Edge, type Part } from '../cell/drawing';
 import { describe, describeNode } from '../cell/operations';
 import type { Tensors } from '../runtime/runtime';
 import { bytes, element, make } from '../ui/page';
 import { asked, currentPixels } from '../ui/session';
 import { Answers } from './answers';
 import { flow } from './flow';
-import { hasInside, Inside, outputOf } from './graph';
+import { hasInside, Inside } from './graph';
 import { MovingKernel } from './kernel';
-import { mapSheet, meanPicture } from './maps';
+import { mapSheet } from './maps';
 import { Removed } from './removed';
-
-/** What the section shows of an artifact. */
-interface View {
-  readonly artifact: AnyArtifact;
-  readonly drawing: Drawing;
-  /** The graph with the maps; null without --inspect. */
-  readonly inside: Inside | null;
-  /** The kinds of the cells of the network, or without the graph of the drawing. */
-  readonly cells: readonly string[];
-  readonly removed: Removed;
-}
+import { genotypeKind, isStrided, picturesOf, sameIn, sheetsOf, type View } from './view';
 
 let view: View | null = null;
 let cell = 0;
@@ -81,7 +71,7 @@ async function begin(artifact: AnyArtifact, signal: AbortSignal): Promise<void> 
     view = { artifact, drawing, inside: graph, cells, removed: new Removed(cells) };
     drawing.connect(choose);
     sheet.replaceChildren(drawing.host);
-    status.textContent = graph || genotypeKind() !== 'conv' ? '' : `For feature maps and for removing edges: ${buildCommand(artifact.manifest)} --inspect`;
+    status.textContent = graph || genotypeKind(view!) !== 'conv' ? '' : `For feature maps and for removing edges: ${buildCommand(artifact.manifest)} --inspect`;
     columns.hidden = controls.hidden = false;
     removals.hidden = restore.hidden = graph === null;
     slider.max = String(cells.length);
@@ -114,35 +104,22 @@ function go(to: number): void {
   choose(alike.find((part) => chosen && sameIn(part, chosen)) ?? drawing.edges(kind)[0] ?? alike[0]!);
 }
 
-const sameIn = (one: Part, other: Part): boolean =>
-  one.kind === 'edge' ? other.kind === 'edge' && one.number === other.number : other.kind === 'node' && one.name === other.name;
-
 /** Shows a node or edge of the current cell. */
 function choose(part: Part): void {
   chosen = part;
   title.textContent = nameOf(part);
   if (part.kind === 'edge') {
     const stride = isStrided(part) ? 2 : 1;
-    const operation = describe(part.operation, genotypeKind(), stride > 1);
+    const operation = describe(part.operation, genotypeKind(view!), stride > 1);
     text.textContent = operation.sentence;
     kernel.show(operation, stride);
   } else {
     const edges = view!.drawing.edges(part.cell).filter(({ target }) => target === part.name);
-    text.textContent = describeNode(part.name, genotypeKind(), edges.length);
+    text.textContent = describeNode(part.name, genotypeKind(view!), edges.length);
     kernel.show({ sentence: '', layers: [] }, 1);
   }
   mark();
   void refresh();
-}
-
-/** In a reduction cell, edges from an input have stride 2. */
-const isStrided = ({ cell: kind, source }: Edge): boolean => kind === 'reduce' && source.startsWith('c_');
-
-function genotypeKind(): string {
-  const { artifact, drawing } = view!;
-  if (drawing.cells.includes('recurrent')) return 'recurrent';
-  if (drawing.cells.includes('normal')) return 'conv';
-  return artifact.manifest.network.kind === 'nasbench201' ? 'nasbench201' : 'hierarchical';
 }
 
 function remove(how: (removed: Removed, edge: number, kind: string) => void): void {
@@ -209,7 +186,7 @@ async function showMaps(): Promise<void> {
     maps.replaceChildren(make('p', 'help', 'Draw something or choose a sample to see its feature maps.'));
     return;
   }
-  const sheets = sheetsOf(chosen);
+  const sheets = sheetsOf(cell, chosen);
   const keeps = (of: number, edge: number) => !removed.has(of, edge);
   const found = await inside.run(pixels, keeps, [...sheets.map(([, output]) => output), 'probabilities']);
   const { count } = removed;
@@ -220,15 +197,6 @@ async function showMaps(): Promise<void> {
   answers.show(artifact.manifest, shares(whole), shares(found), count);
   root.dataset.shown = `${cell} ${nameOf(chosen)} ${count}`;
 }
-
-/** The maps of a part: a title and the output for each. */
-function sheetsOf(part: Part): [string, string][] {
-  if (part.kind === 'node') return [['Its map', outputOf(cell, 'node', numberOf(part.name))]];
-  const before: [string, string] = ['Before', outputOf(cell, 'node', numberOf(part.source))];
-  return part.operation === 'none' ? [before] : [before, ['After', outputOf(cell, 'edge', part.number)]];
-}
-
-const numberOf = (node: string): number => ({ 'c_k-2': 0, 'c_k-1': 1 })[node] ?? Number(node);
 
 /** Starts the way of the picture from the current cell on, or stops it. */
 async function toggle(): Promise<void> {
@@ -245,7 +213,7 @@ async function toggle(): Promise<void> {
     for (;;) {
       const kind = here.cells[cell]!;
       const run = (pictures = new AbortController());
-      const seen = await picturesOf(here);
+      const seen = await picturesOf(here, cell, currentPixels());
       if (run.signal.aborted) return;
       await flow(here.drawing, kind, (part) => seen.get(part) ?? null, (edge) => here.removed.has(cell, edge.number), run.signal);
       if (run.signal.aborted || signal.aborted) return;
@@ -258,19 +226,6 @@ async function toggle(): Promise<void> {
     if (view === here) status.textContent = sentence(error);
     halt();
   }
-}
-
-/** The mean map of every part of the current cell; none without the graph or a picture. */
-async function picturesOf({ inside, drawing, cells, removed }: View): Promise<Map<Part, HTMLCanvasElement>> {
-  const pixels = currentPixels();
-  if (!inside || !pixels) return new Map();
-  const kind = cells[cell]!;
-  const parts = drawing.parts.filter((part) => part.cell === kind && !(part.kind === 'edge' && part.operation === 'none'));
-  const outputs = parts.map((part) =>
-    part.kind === 'edge' ? outputOf(cell, 'edge', part.number) : outputOf(cell, 'node', numberOf(part.name)),
-  );
-  const found = await inside.run(pixels, (of, edge) => !removed.has(of, edge), outputs);
-  return new Map(parts.map((part, i) => [part, meanPicture(found[outputs[i]!]!)]));
 }
 
 /** Removes the pictures over the drawing, and stops their way. */
