@@ -34,7 +34,7 @@ def export(model: nn.Module, formats: str | Sequence[str], directory: Path | str
            example: Tensor | Sequence[Tensor] | Mapping[str, Tensor] | None = None,
            name: str | None = None, input: Input | None = None, labels: Sequence[str] = (),
            vocabulary: Sequence[str] = (), precision: str = "float32", converter: str = "zoo",
-           replace: bool = False) -> Manifest:
+           replace: bool = False, inspect: bool = False) -> Manifest:
     """Write the artifact of a network and return its manifest.
 
     `model` is a network made by `zoo.create_model`, any other module in eval mode or an
@@ -50,6 +50,7 @@ def export(model: nn.Module, formats: str | Sequence[str], directory: Path | str
     For a network of the zoo, `input` describes its images or tokens and is optional, see
     `export.sources.cell.from_model`.  `labels` and `vocabulary` name the classes and tokens.
     Formats are added to those of the same network in `directory`, or with `replace` replace them.
+    `inspect` adds a graph with the feature maps of every cell, see `export.inspection`.
     Raises the errors of `export.pipeline.build`, and ProgramError, a ValueError with the line of
     the module's code, for a module that cannot be exported; nothing is written then.
 
@@ -72,7 +73,7 @@ def export(model: nn.Module, formats: str | Sequence[str], directory: Path | str
         raise ValueError("the name of an export is empty; give one, or leave it out")
     chosen = [formats] if isinstance(formats, str) else list(formats)
     return build(_source(model, name, example, input, labels, vocabulary), chosen, directory,
-                 precision, converter, replace=replace)
+                 precision, converter, replace=replace, inspect=inspect)
 
 
 def _source(model: nn.Module, name: str, example: Any, input: Input | None, labels: Sequence[str],

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export import inspection
 from export.formats.base import FORMATS, common_precision, hops, installed_version
 from zoo import weights
 from zoo.artifact import folder as artifact
@@ -53,11 +54,12 @@ class Kept:
 
     def parity(self, added: Sequence[Parity]) -> list[Parity]:
         """The parity entries of formats that stay and of those `added`, in the order of
-        `FORMATS`."""
-        stays = [entry for entry in self.manifest.parity if entry.hop in self.formats] \
+        `FORMATS`; that of the inspection last."""
+        parts = {name.partition("/")[0] for name in self.files} & {inspection.FOLDER}
+        stays = [entry for entry in self.manifest.parity if entry.hop in {*self.formats, *parts}] \
             if self.manifest else []
-        entries = {entry.hop: entry for entry in (*added, *stays)}
-        return [entries[name] for name in FORMATS if name in entries]
+        entries = {entry.hop: entry for entry in (*stays, *added)}
+        return [entries[name] for name in (*FORMATS, inspection.FOLDER) if name in entries]
 
     def tools(self, packages: Iterable[str]) -> dict[str, str]:
         """The installed versions of `packages`, and those that made the formats that stay."""
@@ -79,10 +81,11 @@ class Kept:
 
 
 def kept(source: Source, formats: Sequence[str], directory: Path, precision: str, converter: str,
-         replace: bool = False) -> Kept:
+         replace: bool = False, inspect: bool = False) -> Kept:
     """The part of the artifact in `directory` that a build of `source` to `formats` keeps.
 
-    With `replace` no format stays.  Raises ArtifactError if the artifact is another network, or if
+    With `replace` no format stays, and with `inspect` the graph of `export.inspection` does not.
+    Raises ArtifactError if the artifact is another network, or if
     its formats and the new ones do not fit one manifest.
     """
     if not (directory / artifact.MANIFEST).exists():
@@ -103,7 +106,8 @@ def kept(source: Source, formats: Sequence[str], directory: Path, precision: str
         raise ArtifactError(f"{directory} holds another network, {manifest.name}, which would be "
                             "lost; choose another folder with -o, or replace it with --replace")
     files = {name: _format_of(name) for name in manifest.files
-             if name not in _REWRITTEN and not name.startswith("fixtures/")}
+             if name not in _REWRITTEN and not name.startswith("fixtures/")
+             and not ((inspect or replace) and name.startswith(f"{inspection.FOLDER}/"))}
     stays = {fmt for fmt in files.values() if fmt and fmt not in formats and not replace}
     unchanged = Kept(manifest, tuple(name for name, fmt in files.items()
                                      if not fmt or fmt in stays),

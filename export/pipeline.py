@@ -19,6 +19,7 @@ import numpy as np
 from torch import nn
 
 from export import calibration as calibrations
+from export import inspection
 from export.addition import Kept, kept
 from export.checks import parity
 from export.checks.parity import Hop
@@ -85,11 +86,13 @@ class Source:
 def build(source: Source, formats: list[str], directory: Path | str, precision: str = "float32",
           converter: str = "zoo", verbose: bool = False,
           report: Callable[[Hop], None] = lambda hop: None,
-          started: Callable[[str], None] = lambda name: None, replace: bool = False) -> Manifest:
+          started: Callable[[str], None] = lambda name: None, replace: bool = False,
+          inspect: bool = False) -> Manifest:
     """Write the artifact folder at `directory` and return its manifest.
 
     If it has an artifact of the same network, the formats are added to it; with `replace` they
-    replace it, except for the history of a training.  `started` is called before each hop,
+    replace it, except for the history of a training.  `inspect` adds the graph of
+    `export.inspection`.  `started` is called before each hop,
     `report` after it.  Raises ValueError for an unknown format, precision or converter;
     MissingPackageError if a hop cannot run here; ArtifactError if the folder cannot be replaced;
     UnsupportedNodeError, ConversionError or ParityError if a hop fails.  Nothing is written then.
@@ -105,7 +108,9 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
     calibration = calibrations.inputs_of(source) if precision == INTEGER else None
     chain = hops(formats)
     check_packages(chain, converter)
-    stays = kept(source, formats, Path(directory), precision, converter, replace)
+    stays = kept(source, formats, Path(directory), precision, converter, replace, inspect)
+    if inspect:
+        inspection.require(source.model, source.manifest, {*formats, *stays.formats})
     source = dataclasses.replace(source, manifest=stays.merged(source.manifest))
     with captured(verbose), artifact.writing(directory, stays.files) as folder:
         pipeline = source.pipeline(folder, formats, precision, converter, report, started, stays,
@@ -113,6 +118,8 @@ def build(source: Source, formats: list[str], directory: Path | str, precision: 
         pipeline.network()
         for hop in chain:
             pipeline.write(hop)
+        if inspect:
+            pipeline.inspect()
         pipeline.agree()
         pipeline.fixture()
         shutil.rmtree(pipeline.intermediate, ignore_errors=True)
@@ -165,8 +172,14 @@ class Pipeline:
 
     def check_parity(self, hop: str, run: Runner, precision: str) -> None:
         """Compare a hop with the reference.  Raises ParityError."""
-        try:
+        with self.unwritten():
             self.parity.append(parity.check_parity(hop, run, self.expected, precision))
+
+    @contextlib.contextmanager
+    def unwritten(self) -> Iterator[None]:
+        """Add to a ParityError that nothing was written."""
+        try:
+            yield
         except parity.ParityError as error:
             raise parity.ParityError(f"{error}; nothing was written. `-v` shows the converter's "
                                      "log") from None
@@ -202,6 +215,17 @@ class Pipeline:
                 Options(self.metadata(), precision, self.converter,
                         self.calibration if precision == INTEGER else None))
             self.check_parity(fmt.name, fmt.load(path), precision)
+
+    def inspect(self) -> None:
+        """Write the graph for looking inside the cells, and check its parity."""
+        model, spec = self.source.model, self.source.manifest.input
+        with self.hop(inspection.FOLDER):
+            place = self.folder / inspection.FOLDER
+            inspection.write(model, spec, place, self.intermediate / inspection.FOLDER,
+                             self.metadata())
+            with self.unwritten():
+                self.parity.append(inspection.check(
+                    place, inspection.reference(model, spec, self.expected)))
 
     def agree(self) -> None:
         """Collect the agreement of rounded weights with float32: entries of formats that stay,

@@ -132,7 +132,7 @@ def _copy_artifact(folder: Path, target: Path) -> None:
     fixture = manifest.get("fixture") or {}
     read = {"cell.svg", "vocabulary.json", fixture.get("input"), fixture.get("logits")}
     files = {path: listed for path, listed in manifest["files"].items()
-             if path in read or is_read(path)}
+             if path in read or is_read(path) or path.startswith("inspect/")}
     for path, listed in {**files, "manifest.json": None}.items():
         source = inside(folder, path)
         if source is None or (target / path).resolve() != target.resolve() / path:

@@ -228,7 +228,8 @@ def _language_step(model: nn.Module, tokens: torch.Tensor, hidden: torch.Tensor
             "next_hidden": state[0]}
 
 
-def classified(model: nn.Module, pixels: torch.Tensor, spec: Input) -> dict[str, torch.Tensor]:
+def classified(model: Callable[[torch.Tensor], torch.Tensor], pixels: torch.Tensor, spec: Input
+               ) -> dict[str, torch.Tensor]:
     """Logits and probabilities of raw pixels (N, H, W, C) in the range of `spec`."""
     low, high = _range(spec)
     scaled = (pixels - low) / (high - low)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from export import inspection
 from export.checks import parity
 from export.checks.parity import Hop
 from export.formats import shims
@@ -39,10 +40,21 @@ def formats_of(directory: Path | str, started: Callable[[str], None] = lambda ho
         started(name)
         rows.append(_compared(name, partial(fmt.load, path), expected,
                               _precision(manifest, fmt)))
+    if (directory / inspection.FOLDER).exists():
+        started(inspection.FOLDER)
+        rows.append(_inspected(directory, expected))
     if len(rows) == 1:
         build = command("zoo", "build", directory, "--export", "tfjs", "-o", "OTHER")
         raise folder.ArtifactError(f"{directory} holds no export; make one with `{build}`")
     return rows
+
+
+def _inspected(directory: Path, plain: parity.Reference) -> Hop:
+    """The check of the graph for looking inside the cells."""
+    model, manifest = weights.load_artifact(directory)
+    expected = inspection.reference(model, manifest.input, plain)
+    load = partial(FORMATS["tfjs"].load, directory / inspection.FOLDER)
+    return _compared(inspection.FOLDER, load, expected, "float32")
 
 
 def _reference(directory: Path) -> tuple[Manifest, parity.Reference]:

@@ -68,6 +68,9 @@ def build(
              "repeat.")] = None,
     replace: Annotated[bool, typer.Option(
         "--replace", help="Replace what the folder holds instead of adding to it.")] = False,
+    inspect: Annotated[bool, typer.Option(
+        "--inspect", help="Add a graph for looking inside the cells on the page, about the size "
+                          "of the tfjs one.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v",
                                           help="Show the converters' logs.")] = False,
 ) -> None:
@@ -85,6 +88,7 @@ def build(
       zoo build model.pt2 -e tfjs,tflite,onnx
       zoo build hf://USER/NAME@v1 -e tfjs
     """
+    from export import inspection
     from export.pipeline import build as run
     from export.sources.find import find
     from export.sources.options import BuildOptions
@@ -106,7 +110,7 @@ def build(
     with spinner() as say:
         manifest = run(source, formats, directory, precision, converter, verbose,
                        report=finished.append, started=lambda hop: say(f"{hop} ..."),
-                       replace=replace)
+                       replace=replace, inspect=inspect)
     for note in manifest.notes:
         typer.echo(f"note: {note}", err=True)
     print_table(
@@ -123,6 +127,8 @@ def build(
     typer.echo(f"\n{directory}: {len(manifest.files) + 1} files, {megabytes:.1f} MB")
     stays = [name for name, each in FORMATS.items()
              if name not in formats and (directory / each.place).exists()]
+    if not inspect and any(name.startswith(f"{inspection.FOLDER}/") for name in manifest.files):
+        stays.append("the graph of --inspect")
     stays += ["the history of its training"] * (HISTORY in manifest.files)
     if stays:
         typer.echo(f"kept: {', '.join(stays)}")

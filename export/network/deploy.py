@@ -51,20 +51,33 @@ def deploy(model: nn.Module, spec: Input) -> Deployed:
     """
     if isinstance(model, LanguageModel):
         return _language_step(model)
-    channels, height, width = spec.channels, spec.height, spec.width
-    assert channels and height and width  # set in the manifest of an image network
+    graph, applied = rewritten(model, spec)
+    module = ImageClassifier(graph, spec).float().eval()
+    applied.append(Rewrite(rewrite="normalization and softmax inside the graph", count=1))
+    return Deployed(module, {spec.name: blank(spec)}, ("logits", "probabilities"), applied)
+
+
+def blank(spec: Input) -> Tensor:
+    """Raw pixels (1, H, W, C) of value 0."""
+    assert spec.height and spec.width and spec.channels  # set in the manifest of an image network
+    return torch.zeros(1, spec.height, spec.width, spec.channels)
+
+
+def rewritten(model: nn.Module, spec: Input, *further: Tensor
+              ) -> tuple[fx.GraphModule, list[Rewrite]]:
+    """The graph of `model` in float64 with every rewrite applied, and the rewrites.
+
+    Its inputs are normalized images (N, C, H, W) of `spec` and others like `further`.  Raises
+    ValueError if the network cannot be run on them.
+    """
     graph = trace(copy.deepcopy(model).double().eval())
     try:
-        ShapeProp(graph).propagate(torch.zeros(1, channels, height, width, dtype=torch.float64))
+        ShapeProp(graph).propagate(blank(spec).permute(0, 3, 1, 2).double(), *further)
     except RuntimeError:
-        raise ValueError(f"the network cannot process {height}x{width} images with {channels} "
-                         "channels: too small, or not the number of channels it was built for"
-                         ) from None
-    applied = rewrites.apply(graph)
-    module = ImageClassifier(graph, spec).float().eval()
-    example = torch.zeros(1, height, width, channels)
-    applied.append(Rewrite(rewrite="normalization and softmax inside the graph", count=1))
-    return Deployed(module, {spec.name: example}, ("logits", "probabilities"), applied)
+        raise ValueError(f"the network cannot process {spec.height}x{spec.width} images with "
+                         f"{spec.channels} channels: too small, or not the number of channels it "
+                         "was built for") from None
+    return graph, rewrites.apply(graph)
 
 
 class ImageClassifier(nn.Module):

@@ -39,11 +39,13 @@ def unavailable(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """DARTS on digits, exported by the command line, or the artifact in $ZOO_TEST_ARTIFACT."""
+    """DARTS on digits, exported by the command line with --inspect, or the artifact in
+    $ZOO_TEST_ARTIFACT."""
     if made := os.environ.get("ZOO_TEST_ARTIFACT"):
         return Path(made)
     folder = tmp_path_factory.mktemp("exports") / "DARTS-digits"
-    result = CliRunner().invoke(app, ["build", "DARTS", "--export", "tfjs", "-o", str(folder)])
+    result = CliRunner().invoke(app, ["build", "DARTS", "--export", "tfjs", "--inspect",
+                                      "-o", str(folder)])
     assert result.exit_code == 0, result.output
     return folder
 

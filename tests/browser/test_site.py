@@ -208,7 +208,8 @@ def test_a_damaged_artifact_leaves_the_old_site(page, model, tmp_path):
 
 def test_the_site_runs_in_a_sub_folder_of_any_server(visit, artifact, page_folder, tmp_path):
     """Without our headers: the policy is in the page, and WebAssembly runs without threads."""
-    build_site(find_artifacts([artifact]), tmp_path / "some" / "where", page_folder)
+    site = build_site(find_artifacts([artifact]), tmp_path / "some" / "where", page_folder)
+    assert (site / "models" / artifact.name / "inspect" / "model.json").is_file()
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *args: object) -> None:

@@ -23,6 +23,8 @@ import { showChoice } from './choice/panel';
 import { addModel, connectModels, listModels, selectModel, showNoModels } from './choice/models';
 import { Classifier } from './image/classifier';
 import { readsPhotos, refuseOtherPixels } from './image/picture';
+import { offerComparison } from './compare/door';
+import { offerInside } from './inspect/door';
 import { offerRace } from './race/door';
 import { surveyBackends, TITLES, type Availability } from './runtime/backends';
 import { check, type Reference } from './runtime/check';
@@ -107,6 +109,8 @@ async function open(entry: Entry, sample: string | null, signal: AbortSignal): P
   forgetMeasures();
   offerRace(null);
   offerCode(null);
+  offerInside(null);
+  offerComparison(null);
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
   const tasks = ['image-classification', 'language-model-step', 'tensors'] as const;
@@ -118,6 +122,7 @@ async function open(entry: Entry, sample: string | null, signal: AbortSignal): P
   if (isStep(artifact)) writer ??= await import('./text/writer');
   await showStage(artifact);
   showFacts(artifact);
+  offerInside(artifact);
   if (isImages(artifact)) {
     describeInput(artifact.manifest);
     takePhotos(readsPhotos(artifact.manifest));
@@ -185,7 +190,9 @@ async function run(signal: AbortSignal): Promise<void> {
   });
   showTimes(here, ms, artifact.manifest, checked.timing);
   showCheck(checked, here, artifact.manifest);
-  offerRace({ artifact, reference, offers, now: here, pixels: currentPixels, model });
+  const field = { artifact, reference, offers, now: here, pixels: currentPixels, model };
+  offerRace(field);
+  offerComparison(field);
   offerCode(isBare(artifact.manifest.network) ? null : { artifact, now: here });
   if (isStep(artifact)) writer?.writeWith({ session: network, hidden: artifact.manifest.network.hidden });
   if (isImages(artifact)) {

@@ -7,6 +7,7 @@ Two of the cells, at 1/3 and 2/3 of the depth, halve the size and double the wid
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -78,16 +79,30 @@ class Cell(nn.Module):
         self.drop_path = DropPath()
 
     def forward(self, s0: Tensor, s1: Tensor) -> Tensor:
+        return self.joined(self.states(s0, s1))
+
+    def states(self, s0: Tensor, s1: Tensor,
+               replaced: Callable[[int, Tensor], Tensor] = lambda number, term: term
+               ) -> list[Tensor]:
+        """The value of every node, (N, C, H, W) each; node 0 and 1 are the preprocessed inputs.
+
+        `replaced(number, term)` returns what takes the place of the output of an edge, numbered as
+        in the genotype's `edges`.
+        """
         states = [self.preprocess0(s0), self.preprocess1(s1)]
-        operations = iter(self._ops)
+        operations = enumerate(self._ops)
         for edges in self.nodes:
             terms = []
-            for (name, source), module in zip(edges, operations):
+            for (name, source), (number, module) in zip(edges, operations):
                 if name == "none":
                     continue  # the module exists to keep the numbering of the official release
-                term = module(states[source])
+                term = replaced(number, module(states[source]))
                 terms.append(term if isinstance(module, Identity) else self.drop_path(term))
             states.append(sum(terms[1:], terms[0]) if terms else self._zeros(states[1]))
+        return states
+
+    def joined(self, states: list[Tensor]) -> Tensor:
+        """The output of the cell from the values of its nodes."""
         return torch.cat([self._output(states, number) for number in self.concat], dim=1)
 
     def _zeros(self, state: Tensor) -> Tensor:

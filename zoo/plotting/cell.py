@@ -6,6 +6,9 @@ the two inputs.  In a recurrent cell the inputs are x_t and h_{t-1}, and node 0 
 state.  In the other kinds node 0 is the input: a node of a hierarchical cell or motif concatenates
 its edges, a node of a NAS-Bench-201 cell sums them, without drawing `none` edges.
 
+Data attributes name the parts for programs: `data-cell` the cells, `data-node` the nodes, and
+`data-edge` the edges, by their number in the cell, source and target.
+
 Light colors are attributes, replaced by a media query in dark mode, so drawings work as an <img>,
 under a strict Content-Security-Policy, and in programs without CSS.
 """
@@ -75,11 +78,12 @@ def svg(genotype: Genotype, title: str, only: str | None = None) -> str:
     rooms = [max(layout.width, len(heading) * 8) for heading, layout, _ in drawings]
     places, width, height = _side_by_side(rooms, [layout.height for _, layout, _ in drawings])
     parts = []
-    for (heading, layout, drawn), room, (x, y) in zip(drawings, rooms, places):
+    for name, (heading, layout, drawn), room, (x, y) in zip(cells, drawings, rooms, places):
         parts.append(f'<text x="{_n(x + room / 2)}" y="{_n(y - 18)}" font-size="13" '
                      f'class="quiet" fill="{_PARTS["quiet"][1]}" text-anchor="middle">{heading}'
                      "</text>")
-        parts += [f'<g transform="translate({_n(x + (room - layout.width) / 2)} {_n(y)})">',
+        parts += [f'<g data-cell={quoteattr(name)} '
+                  f'transform="translate({_n(x + (room - layout.width) / 2)} {_n(y)})">',
                   *drawn, "</g>"]
     width = max(width, len(title) * 10 + _MARGIN) + _MARGIN
     top = 0 if title else _TITLE
@@ -226,7 +230,8 @@ def _pill(pill: Pill) -> str:
     fill, stroke, ink = _FAMILIES[name][0]
     dashes = ' stroke-dasharray="3 3"' if name == "none" else ""
     return (
-        f'<rect x="{_n(pill.x - pill.width / 2)}" y="{_n(pill.y - PILL_HEIGHT / 2)}" '
+        f'<rect data-edge="{pill.number} {pill.source} {pill.target}" '
+        f'x="{_n(pill.x - pill.width / 2)}" y="{_n(pill.y - PILL_HEIGHT / 2)}" '
         f'width="{_n(pill.width)}" height="{PILL_HEIGHT}" rx="6" class="{name}" fill="{fill}" '
         f'stroke="{stroke}"{dashes}/>'
         f'<text x="{_n(pill.x)}" y="{_n(pill.y + 3.8)}" font-size="11" text-anchor="middle" '
@@ -241,9 +246,9 @@ def _nodes(layout: Layout, inputs: list[str], empty: set[str]) -> list[str]:
         half = INPUT_WIDTH / 2 if node in inputs else RADIUS
         dashes = ' stroke-dasharray="3 3" opacity="0.6"' if node in empty else ""
         out.append(
-            f'<rect x="{_n(x - half)}" y="{_n(y - RADIUS)}" width="{_n(2 * half)}" '
-            f'height="{2 * RADIUS}" rx="{RADIUS}" class="{name}" fill="{fill}" stroke="{stroke}" '
-            f'stroke-width="1.5"{dashes}/>'
+            f'<rect data-node="{node}" x="{_n(x - half)}" y="{_n(y - RADIUS)}" '
+            f'width="{_n(2 * half)}" height="{2 * RADIUS}" rx="{RADIUS}" class="{name}" '
+            f'fill="{fill}" stroke="{stroke}" stroke-width="1.5"{dashes}/>'
             + _label(x, y, name, ink, *node.partition("_")[::2])
         )
     return out

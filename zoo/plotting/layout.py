@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import accumulate, combinations, permutations
 
 PILL_HEIGHT = 22
 RADIUS = 14
@@ -31,12 +31,15 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Pill:
-    """The label of an operation, around (x, y)."""
+    """The label of an operation, around (x, y), on edge `number` of the graph, counted from 0."""
 
     operation: str
     x: float
     y: float
     width: float
+    source: str = ""
+    target: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,8 @@ class _Item:
 
 #: x of the center of every item of a row, by node and whether it is a lane.
 _Centers = dict[tuple[str, bool], float]
-#: x in the row above, x here, the item here, and the operation and source of a pill.
-_Segment = tuple[float, float, _Item, tuple[str, str] | None]
+#: x in the row above, x here, the item here, and the operation, source and number of a pill.
+_Segment = tuple[float, float, _Item, tuple[str, str, int] | None]
 
 
 class _Placing:
@@ -94,6 +97,7 @@ class _Placing:
         self.graph, self.outputs = graph, outputs
         self.row_of = _rows(graph, inputs)
         self.rank = {node: number for number, node in enumerate(graph)}
+        self.first = dict(zip(graph, accumulate(map(len, graph.values()), initial=0)))
         self.count = 1 + max(self.row_of.values())
         last_use = dict(self.row_of)
         for node, edges in graph.items():
@@ -176,13 +180,14 @@ class _Placing:
                 segments.append((source_x(item.node), center, item, None))
                 continue
             # Sorting operations by source avoids crossings.
-            edges = sorted(self.graph[item.node], key=lambda edge: source_x(edge[1]))
+            edges = sorted(enumerate(self.graph[item.node], start=self.first[item.node]),
+                           key=lambda edge: source_x(edge[1][1]))
             left = center - self._width(item.node) / 2
-            for operation, source in edges:
+            for number, (operation, source) in edges:
                 width = pill_width(operation)
                 x = left + width / 2 if operation else center
                 left += width + _PILL_GAP
-                segments.append((source_x(source), x, item, (operation, source)))
+                segments.append((source_x(source), x, item, (operation, source, number)))
         return segments
 
     # --- coordinates -----------------------------------------------------------------------
@@ -237,7 +242,8 @@ class _Placing:
                 elif not edge[0]:
                     lines.append(Line(((top, start), (x, nodes[item.node][1] - RADIUS))))
                 else:
-                    pill = Pill(edge[0], x, tops[row] + PILL_HEIGHT / 2, pill_width(edge[0]))
+                    pill = Pill(edge[0], x, tops[row] + PILL_HEIGHT / 2, pill_width(edge[0]),
+                                edge[1], item.node, edge[2])
                     pills.append(pill)
                     lines.append(Line(((top, start), (x, tops[row])), edge[0]))
                     bottom = tops[row] + PILL_HEIGHT

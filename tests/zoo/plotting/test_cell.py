@@ -77,6 +77,27 @@ def test_every_edge_has_its_line():
         assert (pill.x, pill.y - PILL_HEIGHT / 2) in into_pills
 
 
+@pytest.mark.parametrize("name", ["DARTS", "NASNet", "FairDARTS_a", "SNAS_aggressive"])
+def test_data_attributes_name_the_parts(name):
+    """Cells, nodes and edges, these numbered as in the genotype."""
+    genotype = zoo.genotype(name)
+    groups = {group.get("data-cell"): group
+              for group in ElementTree.fromstring(svg(genotype, name)).iter(f"{SVG}g")
+              if group.get("data-cell")}
+    assert groups.keys() == genotype.cells().keys()
+    for kind, cell in genotype.cells().items():
+        nodes = ["c_k-2", "c_k-1", *map(str, range(2, 2 + len(cell.nodes)))]
+        parts = list(groups[kind])
+        assert [part.get("data-node") for part in parts if part.get("data-node")] == nodes
+        drawn = {part.get("data-edge"): label.text for part, label in itertools.pairwise(parts)
+                 if part.get("data-edge")}
+        targets = [nodes[number] for number, edges in enumerate(cell.nodes, start=2)
+                   for _ in edges]
+        assert drawn == {f"{number} {nodes[source]} {target}": operation
+                         for number, ((operation, source), target)
+                         in enumerate(zip(cell.edges, targets, strict=True))}
+
+
 def test_equal_edges_are_drawn_apart():
     """Node 3 of NASNet pools node c_{k-2} twice."""
     layout = place(*cell_graph(zoo.genotype("NASNet").normal, "conv"))

@@ -8,11 +8,16 @@ type Show<Field> = (field: Field | null) => void;
 
 /**
  * Connects the <details> of a room, and returns the function that sets what the room is about; null hides it. `load`
+<<<<<<< HEAD
  * imports the code, which shows that.
+=======
+ * imports the code, which shows that once the room is open.
+>>>>>>> hw3
  */
 export function room<Field>(id: string, load: () => Promise<Show<Field>>): Show<Field> {
   const details = element(id, HTMLDetailsElement);
   let field: Field | null = null;
+<<<<<<< HEAD
   let show: Show<Field> | null = null;
   details.addEventListener('toggle', async () => {
     if (!details.open || show) return;
@@ -27,5 +32,24 @@ export function room<Field>(id: string, load: () => Promise<Show<Field>>): Show<
     field = next;
     details.hidden = next === null;
     show?.(next);
+=======
+  let shown: Field | null = null;
+  let show: Show<Field> | null = null;
+  const enter = async () => {
+    if (!details.open) return;
+    try {
+      show ??= await load();
+      if (shown !== field) show((shown = field));
+    } catch (error) {
+      showFailure(sentence(error));
+    }
+  };
+  details.addEventListener('toggle', () => void enter());
+  return (next) => {
+    field = next;
+    details.hidden = next === null;
+    if (next) void enter();
+    else if (shown) show!((shown = null));
+>>>>>>> hw3
   };
 }

@@ -26,12 +26,16 @@ export const session = {
   steady: Infinity,
 };
 
+/** Fires "change" when other pixels, or none, are to be classified. */
+export const asked = new EventTarget();
+
 let question: Question | null = null;
 let answering: Promise<void> | null = null;
 
 /** Classifies `pixels`, or shows `otherwise` if they are null; resolves when the newest pixels are classified. */
 export function ask(pixels: Float32Array | null, truth: string | null, otherwise: string): Promise<void> {
   question = pixels && { pixels, truth };
+  asked.dispatchEvent(new Event('change'));
   if (!question) showNothing(otherwise);
   return answer();
 }
@@ -77,5 +81,6 @@ export function answerAgain(): Promise<void> {
 
 export function forgetQuestion(reason: string): void {
   question = null;
+  asked.dispatchEvent(new Event('change'));
   showNothing(reason);
 }
