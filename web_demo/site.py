@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from web_demo.artifacts import index_json, inside, read_manifest
+from web_demo.runs import REPORT, address, reports_of
 from web_demo.runtimes import RUNTIMES, is_read
 from zoo.artifact.folder import refuse_here
 from zoo.system import json_text
@@ -28,11 +29,14 @@ def built_page(page: Path | None = None) -> Path:
     return page
 
 
-def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None = None) -> Path:
+def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None = None,
+               runs: Mapping[str, Path] | None = None) -> Path:
     """Write the site into `directory`, or leave `directory` as it was.
 
-    The site has the code of those runtimes that read a format of the artifacts.
+    The site has the code of those runtimes that read a format of the artifacts, and the reports of
+    `runs`.
     """
+    runs = runs or {}
     directory = Path(directory).absolute()
     refuse_here(directory)
     page = built_page(page)
@@ -46,7 +50,11 @@ def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None
         for name, folder in artifacts.items():
             _copy_artifact(folder, site / "models" / name)
         (site / "models").mkdir(exist_ok=True)
-        (site / "models" / "index.json").write_bytes(index_json(artifacts))
+        (site / "models" / "index.json").write_bytes(
+            index_json(artifacts, reports_of(artifacts, runs)))
+        for name, folder in runs.items():
+            (site / address(name)).parent.mkdir(parents=True)
+            shutil.copyfile(folder / REPORT, site / address(name))
         (site / MARKER).write_text(json_text.dumps({"files": _files(site)}, indent=1))
         # Checked again, because copying takes a while.
         _refuse_foreign(directory)

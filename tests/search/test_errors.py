@@ -287,7 +287,7 @@ def test_a_folder_without_a_run(command, here):
 
 # --- while it runs --------------------------------------------------------------------------
 
-LINES = 9  # printed by a resumed run before its error
+LINES = 10  # printed by a resumed run before its error
 
 
 @pytest.mark.parametrize("strategy", ["darts", "gdas", "random-ws", "enas"])

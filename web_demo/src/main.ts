@@ -18,6 +18,9 @@ import { downloadFiles } from './artifact/files';
 import { referenceOf, type AnyManifest } from './artifact/manifest';
 import { choose, isOpen, keyOf, offersFor, readWish, remember, type Choice, type Offer } from './choice/choice';
 import { showChoice } from './choice/panel';
+import { offerFound } from './found/door';
+import { offerGallery } from './gallery/door';
+import { keepTime } from './choice/times';
 import { Classifier } from './image/classifier';
 import { readsPhotos, refuseOtherPixels } from './image/picture';
 import { offerRace } from './race/door';
@@ -100,6 +103,7 @@ async function open(entry: Entry, signal: AbortSignal): Promise<void> {
   forgetFacts(entry.name);
   forgetMeasures();
   offerRace(null);
+  offerFound(entry);
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
   const tasks = ['image-classification', 'language-model-step', 'tensors'] as const;
@@ -148,7 +152,7 @@ function runAgain(): void {
 
 async function run(signal: AbortSignal): Promise<void> {
   if (!opened) return;
-  const { artifact, reference } = opened;
+  const { entry, artifact, reference } = opened;
   const { runtime, backend } = choice;
   const here = choice;
   if (isImages(artifact)) session.artifact = artifact;
@@ -175,6 +179,7 @@ async function run(signal: AbortSignal): Promise<void> {
   });
   showTimes(here, ms, artifact.manifest, checked.timing);
   showCheck(checked, here, artifact.manifest);
+  if (checked.agreement.ok) keepTime(entry, here, checked.timing.steady);
   offerRace({ artifact, reference, offers, now: here, pixels: currentPixels, model });
   if (isStep(artifact)) writer?.writeWith({ session: network, hidden: artifact.manifest.network.hidden });
   if (isImages(artifact)) {
@@ -271,7 +276,9 @@ async function start(): Promise<void> {
   connectInputs();
   survey = await surveyBackends();
   settle();
-  listModels(await readIndex(page));
+  const entries = await readIndex(page);
+  listModels(entries);
+  offerGallery({ entries, survey, now: () => choice });
 }
 
 start().catch((error: unknown) => {

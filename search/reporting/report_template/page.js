@@ -1,6 +1,6 @@
 // Fills the page with the run, and updates everything with the slider.
 
-const run = JSON.parse(document.getElementById('run').textContent)
+let run = JSON.parse(document.getElementById('run').textContent)
 const byId = (id) => document.getElementById(id)
 const score = run.metric === 'accuracy' ? percent : short
 const views = []
@@ -242,32 +242,34 @@ function stop() {
   byId('play').setAttribute('aria-pressed', 'false')
 }
 
-headline()
-if (run.epochs) {
-  run.cells.forEach(stage)
-  genotypeText()
-  if (run.candidates.length) {
-    byId('search').hidden = false
-    const host = byId('search').querySelector('.charts')
-    const what = `Validation ${run.metric}`
-    views.push(scatter(host, { across: 'cost', title: `${what} against cost`, label: `${run.unit} seen by training` }, run, go))
-    if (run.candidates.some((one) => typeof one.parameters === 'number')) {
-      views.push(scatter(host, { across: 'parameters', title: `${what} against size`, label: 'parameters' }, run, go))
+/** Fills the empty page with `run`. */
+function build() {
+  headline()
+  if (run.epochs) {
+    run.cells.forEach(stage)
+    genotypeText()
+    if (run.candidates.length) {
+      byId('search').hidden = false
+      const host = byId('search').querySelector('.charts')
+      const what = `Validation ${run.metric}`
+      views.push(scatter(host, { across: 'cost', title: `${what} against cost`, label: `${run.unit} seen by training` }, run, go))
+      if (run.candidates.some((one) => typeof one.parameters === 'number')) {
+        views.push(scatter(host, { across: 'parameters', title: `${what} against size`, label: 'parameters' }, run, go))
+      }
     }
+    const weighed = run.cells.filter((cell) => cell.alphas)
+    if (weighed.length) {
+      byId('weights').hidden = false
+      const scale = new Scale(weighed)
+      legendOf(byId('scale'), scale, weighed)
+      for (const cell of weighed) views.push(weightsOf(byId('tables'), cell, scale, run, go))
+    }
+    curves()
+    numbers()
+    dock()
+    go(epoch)
+  } else {
+    byId('empty').hidden = false
+    for (const id of ['cell', 'curves', 'dock', 'numbers']) byId(id).hidden = true
   }
-  const weighed = run.cells.filter((cell) => cell.alphas)
-  if (weighed.length) {
-    byId('weights').hidden = false
-    const scale = new Scale(weighed)
-    legendOf(byId('scale'), scale, weighed)
-    for (const cell of weighed) views.push(weightsOf(byId('tables'), cell, scale, run, go))
-  }
-  curves()
-  numbers()
-  dock()
-  go(epoch)
-} else {
-  byId('empty').hidden = false
-  for (const id of ['cell', 'curves', 'dock', 'numbers']) byId(id).hidden = true
 }
-document.body.dataset.ready = 'true'
