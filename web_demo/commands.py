@@ -15,15 +15,15 @@ def demo(
         show_default=False)] = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: any free one.")] = 8000,
     gallery: Annotated[bool, typer.Option(
-        "--gallery", help="Export the published cells with shipped weights to exports, those "
-        "that it lacks, and show them.")] = False,
+        "--gallery", help="Show the published cells with shipped weights; those that the folder "
+        "exports lacks are exported first.")] = False,
     build: Annotated[Path | None, typer.Option(
         help="Write a static site with the page and models to this folder instead.")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Serve the demo page with your exports on this machine.
 
-    A search shows its report, which follows it while it runs.
+    For a search it serves the report, which is updated while the search runs.
 
     \b
     Example:

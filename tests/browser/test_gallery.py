@@ -41,7 +41,7 @@ def many(page_folder, artifact, tmp_path_factory) -> Iterator[Server]:
 
 
 def names(page) -> list[str]:
-    return page.locator(".network h3").all_inner_texts()
+    return page.locator(".network h2").all_inner_texts()
 
 
 def card(page, name: str):

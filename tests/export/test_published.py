@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from export import published
+from web_demo.artifacts import find_artifacts
+from web_demo.site import build_site
 from zoo import weights
 
 
@@ -15,6 +19,13 @@ def test_it_has_the_shipped_weights_that_are_small():
         assert weights.packaged(cell, data), (cell, data)
         file = weights.HERE / f"{cell}-{data}.safetensors"
         assert file.stat().st_size <= published.LARGEST
+
+
+@pytest.mark.slow
+def test_its_site_stays_small(tmp_path):
+    folders = published.build_published(tmp_path / "exports")
+    site = build_site(find_artifacts(folders), tmp_path / "site")
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < 25_000_000
 
 
 def test_only_what_is_missing_is_built(artifact, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ export function cardOf(listed: Listed, page: URL, onOpen: (name: string) => void
   link.addEventListener('click', (event) => {
     if (isPlain(event)) onOpen(entry.name);
   });
-  const head = make('h3');
+  const head = make('h2');
   head.append(link);
   const facts = make('dl');
   item.append(drawingOf(listed, page), head, facts);

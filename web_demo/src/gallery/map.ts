@@ -32,16 +32,20 @@ export function mapOf(points: readonly Point[], options: Options, width: number)
   const heights = padded(sorted.map(({ y }) => y));
   const up = scale(options.lowIsBest ? [heights[1], heights[0]] : heights, HEIGHT - ROOM.bottom, ROOM.top);
   const grid = svg.appendChild(draw('g', { class: 'grid-lines', 'aria-hidden': 'true' }));
+  let labeled = -Infinity;
   for (const tick of logTicks(...across.domain, (width - ROOM.left) / 70)) {
     const x = across.at(Math.log10(tick));
-    grid.append(line(x, ROOM.top, x, HEIGHT - ROOM.bottom), text(options.x.text(tick), x, HEIGHT - ROOM.bottom + 16, 'middle'));
+    grid.append(line(x, ROOM.top, x, HEIGHT - ROOM.bottom));
+    if (x - labeled < 70) continue;
+    grid.append(text(options.x.text(tick), x, HEIGHT - ROOM.bottom + 16, 'middle'));
+    labeled = x;
   }
   for (const tick of ticks(...heights)) {
     const y = up.at(tick);
     grid.append(line(ROOM.left, y, width - ROOM.right, y), text(options.y.text(tick), ROOM.left - 8, y + 4, 'end'));
   }
   grid.append(text(options.x.title, (ROOM.left + width - ROOM.right) / 2, HEIGHT - 6, 'middle'));
-  const label = text('', 0, 0, 'start');
+  const label = text('', 0, 0, 'middle');
   label.setAttribute('class', 'point-name');
   label.setAttribute('aria-hidden', 'true');
   const links = sorted.map((point, at) => {
@@ -51,10 +55,9 @@ export function mapOf(points: readonly Point[], options: Options, width: number)
     link.append(draw('circle', { cx: x, cy: y, r: 12, class: 'target' }), draw('circle', { cx: x, cy: y, r: 5.5 }));
     const show = () => {
       label.textContent = words;
-      const end = x > width / 2;
-      label.setAttribute('text-anchor', end ? 'end' : 'start');
-      label.setAttribute('x', String(x + (end ? -10 : 10)));
-      label.setAttribute('y', String(y < ROOM.top + 18 ? y + 20 : y - 10));
+      const half = label.getBBox().width / 2;
+      label.setAttribute('x', String(Math.max(half, Math.min(width - half, x))));
+      label.setAttribute('y', String(y < ROOM.top + 30 ? y + 28 : y - 18));
     };
     const hide = () => (label.textContent = '');
     for (const event of ['pointerenter', 'focus']) link.addEventListener(event, show);
