@@ -13,7 +13,7 @@ export interface Collection {
   readonly now: () => Choice;
 }
 
-const offer = room<Collection>('gallery', () => import('./panel'));
+const offer = room<Collection>('gallery', async () => (await import('./panel')).showField);
 
 /** Shows the section if there are several networks. */
 export function offerGallery(collection: Collection): void {

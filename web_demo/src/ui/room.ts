@@ -1,32 +1,34 @@
-/** A section whose code loads when it is first opened. */
+/** A room: a section below the network whose code is loaded when it is opened. */
 
 import { sentence } from '../artifact/failure';
 import { element } from './page';
 import { showFailure } from './status';
 
-/** The code of a section. */
-interface Room<Field> {
-  /** Shows what the section is about; null while there is no network. */
-  readonly showField: (field: Field | null) => void;
-}
+type Show<Field> = (field: Field | null) => void;
 
-/** Returns the function that sets what a section is about; null hides the section. */
-export function room<Field>(id: string, load: () => Promise<Room<Field>>): (field: Field | null) => void {
+/**
+ * Connects the <details> of a room, and returns the function that sets what the room is about; null hides it. `load`
+ * imports the code, which shows that once the room is open.
+ */
+export function room<Field>(id: string, load: () => Promise<Show<Field>>): Show<Field> {
   const details = element(id, HTMLDetailsElement);
   let field: Field | null = null;
-  let entered: Room<Field> | null = null;
-  details.addEventListener('toggle', async () => {
-    if (!details.open || entered) return;
+  let shown: Field | null = null;
+  let show: Show<Field> | null = null;
+  const enter = async () => {
+    if (!details.open) return;
     try {
-      entered = await load();
-      entered.showField(field);
+      show ??= await load();
+      if (shown !== field) show((shown = field));
     } catch (error) {
       showFailure(sentence(error));
     }
-  });
+  };
+  details.addEventListener('toggle', () => void enter());
   return (next) => {
     field = next;
     details.hidden = next === null;
-    entered?.showField(next);
+    if (next) void enter();
+    else if (shown) show!((shown = null));
   };
 }
