@@ -240,6 +240,7 @@ def _execute(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     with interrupts.resumable(lambda: _remedy(folder)), \
             display(shown=distributed.is_main_process()) as screen:
         screen.say(f"{read_run(folder).strategy} in {folder}")
+        screen.say(f"watch: {command('zoo', 'demo', folder)}")
         found = runs.run(folder, data, workers, early_stop, screen.report, screen.on_event)
     if not distributed.is_main_process():
         return
@@ -251,6 +252,7 @@ def _execute(folder: Path, data: Any, workers: str, early_stop: bool) -> None:
     words += ["-o", folder / "trained"]
     typer.echo(f"{found.name} (epoch {found.epoch}, {found.why})\n{found.genotype}\n"
                f"run: {folder}, report: {folder / 'report.html'}\n"
+               f"watch: {command('zoo', 'demo', folder)}\n"
                + (f"front: {folder / FRONT}, see `{command('search', 'show', folder)}`\n"
                   if found.run.objectives else "") +
                f"next: {command(*words)}\n"

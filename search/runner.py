@@ -74,6 +74,7 @@ def start(folder: Path, config: RunConfig) -> None:
     run_folder.begin(folder, dataclasses.asdict(config), "search run", {
         RESULT: f"a finished search, see `{command('search', 'show', folder)}`;",
         CONFIG: f"a search already; continue with `{command('search', 'resume', folder)}`, or"})
+    write_report(read_run(folder))
 
 
 def run(folder: Path, data: Any = None, workers: int | str | None = None,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ def find_artifacts(
             except ValueError as error:
                 report(f"{error}; skipped")
             else:
-                found[_free_name(folder.name, found)] = folder
+                found[free_name(folder.name, found)] = folder
                 if why := not_shown(manifest):
                     report(f"{folder}: {why}; the page lists it but does not run it")
     return found
@@ -94,15 +96,35 @@ def read_manifest(folder: Path) -> dict:
     return manifest
 
 
-def index_json(artifacts: Mapping[str, Path]) -> bytes:
-    """models/index.json, the list of models on the page."""
-    manifests = {name: read_manifest(folder) for name, folder in artifacts.items()}
-    models = [
-        {"name": name, "genotype": manifest["genotype"], "task": manifest.get("task"),
-         "channels": (manifest.get("input") or {}).get("channels"), "path": f"models/{name}/"}
-        for name, manifest in manifests.items()
-    ]
+def index_json(artifacts: Mapping[str, Path], found_by: Mapping[str, str] | None = None) -> bytes:
+    """models/index.json, the list of models on the page, with what their cards in the gallery show.
+
+    `found_by` has the address of the report of the search that found a cell, by the name of the
+    artifact.
+    """
+    models = [_entry(name, folder, (found_by or {}).get(name))
+              for name, folder in artifacts.items()]
     return json_text.dumps({"models": models}, indent=1).encode()
+
+
+def _entry(name: str, folder: Path, found_by: str | None) -> dict[str, Any]:
+    manifest = read_manifest(folder)
+    spec, metrics = manifest.get("input") or {}, manifest.get("metrics") or {}
+    sizes: Counter[str] = Counter()
+    for path, file in manifest["files"].items():
+        if is_read(path):
+            sizes[path.partition("/")[0]] += file.get("bytes") or 0
+    entry = {
+        "name": name, "genotype": manifest["genotype"], "task": manifest.get("task"),
+        "channels": spec.get("channels"), "path": f"models/{name}/",
+        # Times that a browser has measured belong to this content.
+        "sha256": hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()[:16],
+        "data": metrics.get("data") or spec.get("data"),
+        "accuracy": metrics.get("test_accuracy"), "perplexity": metrics.get("test_perplexity"),
+        "parameters": manifest.get("parameters"), "bytes": sizes,
+        "drawing": "cell.svg" if "cell.svg" in manifest["files"] else None, "found": found_by}
+    stays = ("genotype", "task", "channels")
+    return {key: value for key, value in entry.items() if value is not None or key in stays}
 
 
 def inside(folder: Path, path: str) -> Path | None:
@@ -112,7 +134,7 @@ def inside(folder: Path, path: str) -> Path | None:
     return file if file.is_relative_to(home) else None
 
 
-def _free_name(name: str, taken: Mapping[str, Path]) -> str:
+def free_name(name: str, taken: Mapping[str, Path]) -> str:
     """A unique name that is safe in a URL."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
     if plain == "index.json" or plain in taken:

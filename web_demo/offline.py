@@ -13,7 +13,7 @@ from zoo.system import json_text
 
 WORKER = "sw.js"
 #: Large, or not for visitors.
-_LEFT_OUT = ("models/", "pictures/", "preview.png", "verify.html", "bench.html", WORKER)
+_LEFT_OUT = ("models/", "runs/", "pictures/", "preview.png", "verify.html", "bench.html", WORKER)
 
 
 def worker(script: str, version: str, core: Collection[str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from web_demo import offline as offline_visits
 from web_demo import preview
 from web_demo.artifacts import index_json, inside, read_manifest
+from web_demo.runs import REPORT, address, reports_of
 from web_demo.runtimes import RUNTIMES, is_read
 from zoo.artifact.folder import refuse_here
 from zoo.system import json_text
@@ -32,15 +33,18 @@ def built_page(page: Path | None = None) -> Path:
 
 
 def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None = None, *,
-               offline: bool = True, url: str | None = None) -> Path:
+               runs: Mapping[str, Path] | None = None, offline: bool = True,
+               url: str | None = None) -> Path:
     """Write the site into `directory`, or leave `directory` as it was.
 
-    The site has the code of those runtimes that read a format of the artifacts.  `offline` keeps
-    it for visits without a connection; without, it ends those of an earlier build.  `url` is its
-    address, for the card that services show; ValueError unless it is HTTP.
+    The site has the code of those runtimes that read a format of the artifacts, and the reports of
+    `runs`.  `offline` keeps it for visits without a connection; without, it ends those of an
+    earlier build.  `url` is its address, for the card that services show; ValueError unless it is
+    HTTP.
     """
     if url is not None and not re.match(r"https?://[^/\s]", url):
         raise ValueError(f"{url} is not the address of a site: it begins with https://")
+    runs = runs or {}
     directory = Path(directory).absolute()
     refuse_here(directory)
     page = built_page(page)
@@ -54,7 +58,11 @@ def build_site(artifacts: Mapping[str, Path], directory: Path, page: Path | None
         for name, folder in artifacts.items():
             _copy_artifact(folder, site / "models" / name)
         (site / "models").mkdir(exist_ok=True)
-        (site / "models" / "index.json").write_bytes(index_json(artifacts))
+        (site / "models" / "index.json").write_bytes(
+            index_json(artifacts, reports_of(artifacts, runs)))
+        for name, folder in runs.items():
+            (site / address(name)).parent.mkdir(parents=True)
+            shutil.copyfile(folder / REPORT, site / address(name))
         _introduce(site, artifacts, url)
         if offline:
             _keep(site, _own_code(page))

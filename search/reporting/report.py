@@ -2,7 +2,8 @@
 
 It shows a summary, curves, the weights of the operations over time, and the cell of each epoch,
 all with one slider.  The page (`report_template/`) is plain HTML, CSS and JavaScript; the run is
-embedded as JSON, and names and warnings are escaped.
+embedded as JSON, and names and warnings are escaped.  `zoo demo RUN` serves it, and the page then
+follows a search that still runs.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from zoo.system.files import write_whole
 
 REPORT = "report.html"
 _TEMPLATE = Path(__file__).with_name("report_template")
-_SCRIPTS = ("charts.js", "weights.js", "page.js")
+_SCRIPTS = ("charts.js", "weights.js", "page.js", "live.js")
 _HEADINGS = {"normal": "Normal cell", "reduce": "Reduction cell", "recurrent": "Recurrent cell",
              "cell": "Cell"}
 _SPACES = {"conv": "convolutional cells", "recurrent": "a recurrent cell",

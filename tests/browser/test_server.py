@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from web_demo.artifacts import find_artifacts
-from web_demo.server import HEADERS, POLICY, running, serve
+from web_demo.server import HEADERS, POLICY, Server, running, serve
 
 
 @pytest.fixture
@@ -33,10 +34,32 @@ def exports(tmp_path: Path) -> Path:
         folder = tmp_path / "exports" / name
         (folder / "tfjs").mkdir(parents=True)
         (folder / "tfjs" / "model.json").write_text("{}")
-        (folder / "manifest.json").write_text(
-            json.dumps({"name": name, "genotype": "DARTS", "files": {"tfjs/model.json": {}}})
-        )
+        (folder / "manifest.json").write_text(json.dumps(
+            {"name": name, "genotype": "DARTS", "files": {"tfjs/model.json": {"bytes": 2}}}))
+    (folder / "onnx").mkdir()
+    (folder / "onnx" / "model.onnx").write_text("onnx!")
+    (folder / "tfjs" / "a.bin").write_text("bytes")
+    sizes = {"tfjs/model.json": 2, "tfjs/a.bin": 5, "onnx/model.onnx": 5, "cell.svg": 1}
+    (folder / "manifest.json").write_text(json.dumps({
+        "name": "B", "genotype": "DARTS", "parameters": 3,
+        "metrics": {"test_accuracy": 0.5}, "input": {"data": "digits"},
+        "files": {path: {"bytes": size} for path, size in sizes.items()}}))
     return tmp_path / "exports"
+
+
+def asking(server: Server):
+    """A function that sends a request and returns the response and its body."""
+    def ask(path: str, method: str = "GET", host: str | None = None):
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+        connection.putrequest(method, path, skip_host=True)
+        connection.putheader(
+            "Host", host if host is not None else f"127.0.0.1:{server.server_port}"
+        )
+        connection.endheaders()
+        response = connection.getresponse()
+        return response, response.read()
+
+    return ask
 
 
 @pytest.fixture
@@ -44,18 +67,7 @@ def ask(page: Path, exports: Path):
     (exports / "A" / "link").symlink_to(page.parent / "secret.txt")
     (exports / "A" / "out").symlink_to(page.parent)
     with running(serve(find_artifacts([exports]), port=0, page=page)) as server:
-
-        def ask(path: str, method: str = "GET", host: str | None = None):
-            connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
-            connection.putrequest(method, path, skip_host=True)
-            connection.putheader(
-                "Host", host if host is not None else f"127.0.0.1:{server.server_port}"
-            )
-            connection.endheaders()
-            response = connection.getresponse()
-            return response, response.read()
-
-        yield ask
+        yield asking(server)
 
 
 @pytest.mark.parametrize(
@@ -79,12 +91,19 @@ def test_files_and_their_types(ask, path, kind):
         assert response.getheader(name) == value
 
 
-def test_index(ask):
+def test_index(ask, exports):
+    """With what the cards of the gallery show, and a hash of the content."""
+    def hashed(name: str) -> str:
+        return hashlib.sha256((exports / name / "manifest.json").read_bytes()).hexdigest()[:16]
+
     assert json.loads(ask("/models/index.json")[1]) == {
         "models": [
             {"name": name, "genotype": "DARTS", "task": None, "channels": None,
-             "path": f"models/{name}/"}
-            for name in ("A", "B")
+             "path": f"models/{name}/", "sha256": hashed(name), **shown}
+            for name, shown in (
+                ("A", {"bytes": {"tfjs": 2}}),
+                ("B", {"bytes": {"tfjs": 7, "onnx": 5}, "accuracy": 0.5, "data": "digits",
+                       "parameters": 3, "drawing": "cell.svg"}))
         ]
     }
 

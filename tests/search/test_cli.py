@@ -56,15 +56,17 @@ def test_a_run_prints_its_cost_its_cell_and_the_next_command(home):
     _, (result, *_) = home
     lines = result.stderr.splitlines()
     assert lines[0] == "darts order 1 in runs/search-darts1-digits-0"
-    assert re.fullmatch(r"1 epoch of 2 steps; [\d,]+ parameters", lines[1])
-    assert re.fullmatch(r"peak memory: about \d+ MB, [\d.]+ [GM]B free", lines[2])
+    assert lines[1] == "watch: zoo demo runs/search-darts1-digits-0"
+    assert re.fullmatch(r"1 epoch of 2 steps; [\d,]+ parameters", lines[2])
+    assert re.fullmatch(r"peak memory: about \d+ MB, [\d.]+ [GM]B free", lines[3])
     assert re.match(r"epoch 1/1  train loss [\d.]+ accuracy [\d.]+%  valid loss [\d.]+ accuracy "
-                    r"[\d.]+%  entropy [\d.]+/[\d.]+  gap [+-][\d.]+%  normal \w+", lines[3])
-    found, genotype, where, train, build = result.stdout.splitlines()
+                    r"[\d.]+%  entropy [\d.]+/[\d.]+  gap [+-][\d.]+%  normal \w+", lines[4])
+    found, genotype, where, watch, train, build = result.stdout.splitlines()
     assert found == "DARTS1_DIGITS_0 (epoch 1, the last epoch)"
     assert genotype.startswith("Genotype(normal=[(")
     assert where == ("run: runs/search-darts1-digits-0, report: "
                      "runs/search-darts1-digits-0/report.html")
+    assert watch == "watch: zoo demo runs/search-darts1-digits-0"
     assert train == ("next: zoo train DARTS1_DIGITS_0 --data digits -o "
                      "runs/search-darts1-digits-0/trained")
     assert build.strip() == "zoo build DARTS1_DIGITS_0 --export tfjs"

@@ -287,7 +287,7 @@ def test_a_folder_without_a_run(command, here):
 
 # --- while it runs --------------------------------------------------------------------------
 
-LINES = 9  # printed by a resumed run before its error
+LINES = 10  # printed by a resumed run before its error
 
 
 @pytest.mark.parametrize("strategy", ["darts", "gdas", "random-ws", "enas"])
@@ -352,7 +352,7 @@ def test_a_damaged_checkpoint(run):
     for content in (whole[:1000], b"", b"garbage" * 99,
                     *((run / name).read_bytes() for name in ("wrong", "odd", "lacking", "list"))):
         path.write_bytes(content)
-        line = refused("resume", run, also=1)
+        line = refused("resume", run, also=2)
         assert f"{path} is damaged" in line and "another folder with -o" in line
         assert path.read_bytes() == content and (run / "history.jsonl").read_bytes() == history
     path.write_bytes(whole)
@@ -366,7 +366,7 @@ def test_the_checkpoint_of_another_search(run, words, here):
                    {"settings": config["settings"] | {"learning_rate": 1.0}}):
         (run / "config.json").write_text(json.dumps(config | change))
         assert "checkpoint.pt belongs to another search than config.json" in refused(
-            "resume", run, also=1)
+            "resume", run, also=2)
 
 
 @pytest.mark.parametrize("change", [
@@ -376,7 +376,7 @@ def test_the_checkpoint_of_another_search(run, words, here):
 def test_a_damaged_config(change, run):
     path = run / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    line = refused("resume", run, also=1)
+    line = refused("resume", run, also=2)
     assert f"{path} is damaged" in line and "another folder with -o" in line
 
 
@@ -385,12 +385,12 @@ def test_files_that_are_not_json(run):
     whole = history.read_bytes()
     for content in (b"x" + whole, b"[]\n", whole + whole):
         history.write_bytes(content)
-        assert f"{history} is damaged" in refused("resume", run, also=1)
+        assert f"{history} is damaged" in refused("resume", run, also=2)
     history.write_bytes(whole[:300])
-    assert "history.jsonl lacks rows of finished epochs" in refused("resume", run, also=1)
+    assert "history.jsonl lacks rows of finished epochs" in refused("resume", run, also=2)
     config.write_text("{")
     for command in ("resume", "show", "plot", "compare"):
-        assert f"{config} is damaged (not JSON)" in refused(command, run, also=1)
+        assert f"{config} is damaged (not JSON)" in refused(command, run, also=2)
 
 
 def test_a_damaged_result_is_rewritten(run):
@@ -398,7 +398,7 @@ def test_a_damaged_result_is_rewritten(run):
     result = (run / "result.json").read_bytes()
     for name in ("result.json", "genotype.json"):
         (run / name).write_text("{}")
-        line = refused("resume", run, also=1)
+        line = refused("resume", run, also=2)
         assert re.search(r"is damaged.*; remove .* and continue with `search resume ", line)
         (run / "result.json").unlink()
         assert search("resume", run).exit_code == 0
@@ -412,10 +412,10 @@ def test_data_that_changed_or_vanished_since_the_start(images, here):
         search("run", "--data", "folder", "--path", mine, *TINY, "-o", "run")
     first = next((mine / "train").rglob("*.png"))
     first.unlink()
-    line = refused("resume", "run", also=1)
+    line = refused("resume", "run", also=2)
     assert f"run was started on different data than {mine} holds now" in line
     shutil.rmtree(mine)
-    assert str(mine) in refused("resume", "run", also=1)
+    assert str(mine) in refused("resume", "run", also=2)
 
 
 def _stop(*_):

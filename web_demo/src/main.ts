@@ -21,6 +21,9 @@ import { offerCode } from './code/door';
 import { choose, isOpen, keyOf, offersFor, type Choice, type Offer, type Wish } from './choice/choice';
 import { showChoice } from './choice/panel';
 import { addModel, connectModels, listModels, selectModel, showNoModels } from './choice/models';
+import { keepTime } from './choice/times';
+import { offerFound } from './found/door';
+import { offerGallery } from './gallery/door';
 import { Classifier } from './image/classifier';
 import { readsPhotos, refuseOtherPixels } from './image/picture';
 import { offerComparison } from './compare/door';
@@ -111,6 +114,7 @@ async function open(entry: Entry, sample: string | null, signal: AbortSignal): P
   offerCode(null);
   offerInside(null);
   offerComparison(null);
+  offerFound(entry);
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
   const tasks = ['image-classification', 'language-model-step', 'tensors'] as const;
@@ -163,7 +167,7 @@ function runAgain(): void {
 
 async function run(signal: AbortSignal): Promise<void> {
   if (!opened) return;
-  const { artifact, reference } = opened;
+  const { entry, artifact, reference } = opened;
   const { runtime, backend } = choice;
   const here = choice;
   if (isImages(artifact)) session.artifact = artifact;
@@ -190,6 +194,7 @@ async function run(signal: AbortSignal): Promise<void> {
   });
   showTimes(here, ms, artifact.manifest, checked.timing);
   showCheck(checked, here, artifact.manifest);
+  if (checked.agreement.ok) keepTime(entry, here, checked.timing.steady);
   const field = { artifact, reference, offers, now: here, pixels: currentPixels, model };
   offerRace(field);
   offerComparison(field);
@@ -305,7 +310,9 @@ async function start(): Promise<void> {
   addEventListener('popstate', followAddress);
   survey = await surveyBackends();
   settle();
-  listModels(await readIndex(page));
+  const entries = await readIndex(page);
+  listModels(entries);
+  offerGallery({ entries, survey, now: () => choice });
   followAddress();
 }
 

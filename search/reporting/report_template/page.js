@@ -1,10 +1,9 @@
 // Fills the page with the run, and updates everything with the slider.
 
-const run = JSON.parse(document.getElementById('run').textContent)
+let run = JSON.parse(document.getElementById('run').textContent)
 const byId = (id) => document.getElementById(id)
 const score = run.metric === 'accuracy' ? percent : short
 const views = []
-for (const one of run.candidates) Object.assign(one, one.measures)
 let epoch = run.chosen || run.epochs
 let timer = 0
 
@@ -255,39 +254,42 @@ function stop() {
   byId('play').setAttribute('aria-pressed', 'false')
 }
 
-headline()
-if (run.epochs) {
-  run.cells.forEach(stage)
-  genotypeText()
-  if (run.candidates.length) {
-    byId('search').hidden = false
-    const host = byId('search').querySelector('.charts')
-    const what = `Validation ${run.metric}`
-    views.push(scatter(host, { across: 'cost', title: `${what} against cost`, label: `${run.unit} seen by training` }, run, go))
-    if (run.candidates.some((one) => typeof one.parameters === 'number')) {
-      views.push(scatter(host, { across: 'parameters', title: `${what} against size`, label: 'parameters' }, run, go))
+/** Fills the empty page with `run`. */
+function build() {
+  for (const one of run.candidates) Object.assign(one, one.measures)
+  headline()
+  if (run.epochs) {
+    run.cells.forEach(stage)
+    genotypeText()
+    if (run.candidates.length) {
+      byId('search').hidden = false
+      const host = byId('search').querySelector('.charts')
+      const what = `Validation ${run.metric}`
+      views.push(scatter(host, { across: 'cost', title: `${what} against cost`, label: `${run.unit} seen by training` }, run, go))
+      if (run.candidates.some((one) => typeof one.parameters === 'number')) {
+        views.push(scatter(host, { across: 'parameters', title: `${what} against size`, label: 'parameters' }, run, go))
+      }
+      const objectives = run.measures.filter(([, , minimized]) => minimized)
+      for (const [name, label, minimized] of run.measures) {
+        if (name === 'params') continue // drawn above
+        const front = minimized ? run.front.map((one) => one.number) : []
+        views.push(scatter(host, { across: name, title: `${what} against ${name}`, label, front, joined: objectives.length === 1 }, run, go))
+      }
+      theFront()
     }
-    const objectives = run.measures.filter(([, , minimized]) => minimized)
-    for (const [name, label, minimized] of run.measures) {
-      if (name === 'params') continue // drawn above
-      const front = minimized ? run.front.map((one) => one.number) : []
-      views.push(scatter(host, { across: name, title: `${what} against ${name}`, label, front, joined: objectives.length === 1 }, run, go))
+    const weighed = run.cells.filter((cell) => cell.alphas)
+    if (weighed.length) {
+      byId('weights').hidden = false
+      const scale = new Scale(weighed)
+      legendOf(byId('scale'), scale, weighed)
+      for (const cell of weighed) views.push(weightsOf(byId('tables'), cell, scale, run, go))
     }
-    theFront()
+    curves()
+    numbers()
+    dock()
+    go(epoch)
+  } else {
+    byId('empty').hidden = false
+    for (const id of ['cell', 'curves', 'dock', 'numbers']) byId(id).hidden = true
   }
-  const weighed = run.cells.filter((cell) => cell.alphas)
-  if (weighed.length) {
-    byId('weights').hidden = false
-    const scale = new Scale(weighed)
-    legendOf(byId('scale'), scale, weighed)
-    for (const cell of weighed) views.push(weightsOf(byId('tables'), cell, scale, run, go))
-  }
-  curves()
-  numbers()
-  dock()
-  go(epoch)
-} else {
-  byId('empty').hidden = false
-  for (const id of ['cell', 'curves', 'dock', 'numbers']) byId(id).hidden = true
 }
-document.body.dataset.ready = 'true'

@@ -26,6 +26,8 @@ function edgeName(cell, node, source) {
   return `${['c_k−2', 'c_k−1'][source] ?? source} → ${node + 2}`
 }
 
+const dark = matchMedia('(prefers-color-scheme: dark)')
+
 /** A color scale centered on an even mixture: a weight is colored by its ratio to an even one. */
 class Scale {
   constructor(cells) {
@@ -37,10 +39,10 @@ class Scale {
     this.most = most
     this.read()
     this.watchers = []
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+    dark.onchange = () => { // of the newest scale only
       this.read()
       for (const watcher of this.watchers) watcher()
-    })
+    }
   }
 
   /** log2 of a weight over 1/n: 0 is even. */

@@ -26,6 +26,10 @@ export interface Entry {
   /** Input channels of an image classifier. */
   readonly channels?: number | null;
   readonly path: string;
+  /** Changes with the content of the artifact. */
+  readonly sha256?: string;
+  /** The address of the report of the search that found its cell. */
+  readonly found?: string;
 }
 
 export interface Artifact<M extends AnyManifest = Manifest> {

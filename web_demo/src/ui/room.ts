@@ -8,31 +8,11 @@ type Show<Field> = (field: Field | null) => void;
 
 /**
  * Connects the <details> of a room, and returns the function that sets what the room is about; null hides it. `load`
-<<<<<<< HEAD
- * imports the code, which shows that.
-=======
  * imports the code, which shows that once the room is open.
->>>>>>> hw3
  */
 export function room<Field>(id: string, load: () => Promise<Show<Field>>): Show<Field> {
   const details = element(id, HTMLDetailsElement);
   let field: Field | null = null;
-<<<<<<< HEAD
-  let show: Show<Field> | null = null;
-  details.addEventListener('toggle', async () => {
-    if (!details.open || show) return;
-    try {
-      show = await load();
-      show(field);
-    } catch (error) {
-      showFailure(sentence(error));
-    }
-  });
-  return (next) => {
-    field = next;
-    details.hidden = next === null;
-    show?.(next);
-=======
   let shown: Field | null = null;
   let show: Show<Field> | null = null;
   const enter = async () => {
@@ -50,6 +30,5 @@ export function room<Field>(id: string, load: () => Promise<Show<Field>>): Show<
     details.hidden = next === null;
     if (next) void enter();
     else if (shown) show!((shown = null));
->>>>>>> hw3
   };
 }

@@ -1,0 +1,143 @@
+"""`zoo demo RUN`: the report of a search is served, and follows the search while it runs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from search.reporting.history import HISTORY, RESULT, read_run
+from search.reporting.report import write_report
+from tests.browser.conftest import Visit
+from tests.browser.test_server import asking
+from tests.search.made_runs import darts_run
+from web_demo.artifacts import find_artifacts, index_json
+from web_demo.runs import changes, find_runs, reports_of
+from web_demo.server import REPORT_POLICY, running, serve
+from web_demo.site import build_site
+from zoo.artifact.names import GENOTYPE
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A finished run of four epochs."""
+    folder = darts_run(tmp_path / "runs" / "search darts", epochs=4)
+    rows = (folder / HISTORY).read_text().splitlines()
+    (folder / GENOTYPE).write_text(json.dumps(json.loads(rows[-1])["genotype"]))
+    write_report(read_run(folder))
+    return folder
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    (folder / "index.html").write_text("<!doctype html>")
+    return folder
+
+
+def export_of(folder: Path, genotype: bytes) -> Path:
+    """An export of a cell, with just what the page's index reads."""
+    (folder / "tfjs").mkdir(parents=True)
+    (folder / "tfjs" / "model.json").write_text("{}")
+    (folder / GENOTYPE).write_bytes(genotype)
+    (folder / "manifest.json").write_text(json.dumps(
+        {"name": folder.name, "genotype": folder.name, "files": {"tfjs/model.json": {}}}))
+    return folder
+
+
+@pytest.mark.parametrize("given", ["itself", "parent"])
+def test_runs_are_found_by_their_report(run, given):
+    (run.parent / "training").mkdir()
+    (run.parent / "training" / "config.json").write_text("{}")
+    assert find_runs([run if given == "itself" else run.parent]) == {"search-darts": run}
+
+
+def test_only_the_report_of_a_run_is_served(run, page):
+    with running(serve({}, port=0, page=page, runs={"a": run})) as server:
+        ask = asking(server)
+        response, body = ask("/runs/a/report.html")
+        assert (response.status, body) == (200, (run / "report.html").read_bytes())
+        assert response.getheader("Content-Security-Policy") == REPORT_POLICY
+        for path in ("config.json", "history.jsonl", "", "x/events", "../a/report.html/"):
+            assert ask(f"/runs/a/{path}")[0].status == 404, path
+        assert ask("/runs/b/report.html")[0].status == 404
+        assert ask("/runs/b/events")[0].status == 404
+
+
+def test_an_event_for_each_change_until_the_server_is_closed(tmp_path):
+    report, closed = tmp_path / "report.html", threading.Event()
+    events = changes(report, closed, look=0)
+    report.write_text("one")
+    assert next(events) == b"data: rewritten\n\n"
+    report.write_text("three")
+    assert next(events) == b"data: rewritten\n\n"
+    closed.set()
+    assert list(events) == []
+
+
+def test_an_export_names_the_search_that_found_its_cell(run, page, tmp_path):
+    """Also in a static site, which has the report."""
+    found = export_of(tmp_path / "exports" / "FOUND", (run / GENOTYPE).read_bytes())
+    other = export_of(tmp_path / "exports" / "OTHER", b"not a genotype")
+    artifacts = find_artifacts([found, other])
+    reports = reports_of(artifacts, {"a": run})
+    assert reports == {"FOUND": "runs/a/report.html"}
+    entries = json.loads(index_json(artifacts, reports))["models"]
+    assert [entry.get("found") for entry in entries] == ["runs/a/report.html", None]
+    site = build_site(artifacts, tmp_path / "site", page, runs={"a": run})
+    assert (site / "runs/a/report.html").read_bytes() == (run / "report.html").read_bytes()
+    assert json.loads((site / "models/index.json").read_text())["models"] == entries
+
+
+def test_the_report_follows_a_running_search(browser, run, page):
+    """From before the first epoch to the end, without a reload."""
+    rows = (run / HISTORY).read_text().splitlines(keepends=True)
+    result = (run / RESULT).read_bytes()
+    (run / RESULT).unlink()
+
+    def write(count: int) -> None:
+        (run / HISTORY).write_text("".join(rows[:count]))
+        write_report(read_run(run))
+
+    write(0)
+    with running(serve({}, port=0, page=page, runs={"a": run})) as server:
+        visit = Visit(browser, server.url + "runs/a/report.html")
+        shown = visit.open("?live")
+        expect(shown.locator("#empty")).to_be_visible()
+        expect(shown.locator("#live")).to_contain_text("Live")
+        shown.evaluate("window.same = true")
+        write(2)
+        expect(shown.locator("#cell-title")).to_have_text("The cell at epoch 2", timeout=30_000)
+        shown.click("#settings summary")
+        shown.locator("#epoch").fill("1")
+        shown.focus("#epoch")
+        write(3)
+        expect(shown.locator("#dock .of")).to_have_text("of 3", timeout=30_000)
+        # Whoever looks at an earlier epoch stays there, with the same sections open.
+        expect(shown.locator("#cell-title")).to_have_text("The cell at epoch 1")
+        expect(shown.locator("#epoch")).to_be_focused()
+        assert shown.locator("#settings").get_attribute("open") is not None
+        (run / RESULT).write_bytes(result)
+        write(4)
+        expect(shown.locator("#live")).to_have_text("The search has finished.", timeout=30_000)
+        expect(shown.locator("#state")).to_have_text("finished")
+        assert shown.evaluate("window.same")
+        assert visit.complaints == []
+        visit.context.close()
+
+
+def test_a_cell_is_shown_with_its_search(visit, run, artifact, page_folder):
+    """The section of the page has the report in a frame, which both policies allow."""
+    (run / GENOTYPE).write_bytes((artifact / GENOTYPE).read_bytes())
+    artifacts = find_artifacts([artifact])
+    with running(serve(artifacts, port=0, page=page_folder, runs={"a": run})) as server:
+        visitor = visit(url=server.url)
+        page = visitor.ready()
+        page.click("#found summary")
+        report = page.frame_locator("#found iframe")
+        expect(report.locator("#cell-title")).to_contain_text("The cell at epoch")
+        assert visitor.complaints == []
