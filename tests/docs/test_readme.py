@@ -21,6 +21,7 @@ import search.cli
 import zoo
 import zoo.cli
 from tests.docs.apart import apart
+from tests.zoo.latency.test_profile import profile
 from web_demo.site import PAGE
 
 ROOT = Path(__file__).parents[2]
@@ -84,12 +85,22 @@ def pushed(hub, tmp_path):
                                   for path in folder.rglob("*") if path.is_file()})
 
 
+@pytest.fixture
+def profiled(tmp_path):
+    """The profile of docs/latency.md."""
+    profile("conv").write(tmp_path / "profile.json")
+
+
+#: Fixtures with the files that the code of a page reads.
+READS = {"sharing.md": "pushed", "latency.md": "profiled"}
+
+
 @pytest.mark.parametrize("page", [name for name, text in PAGES.items() if blocks(text, "python")])
 def test_python_runs(page, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENOTYPE_ZOO_DATA", str(tmp_path / "data"))
-    if page == "sharing.md":
-        request.getfixturevalue("pushed")
+    if page in READS:
+        request.getfixturevalue(READS[page])
     for code in blocks(PAGES[page], "python"):
         exec(compile(code, page, "exec"), {})
     if page == "README.md":
