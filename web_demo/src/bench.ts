@@ -6,8 +6,8 @@
 
 import { sentence } from './artifact/failure';
 import { median } from './runtime/agreement';
+import { timeInWorker } from './runtime/remote';
 import type { BackendName } from './runtime/runtime';
-import type { Series, SeriesReply } from './runtime/series';
 import { begin, download, survey, type Trial } from './runtime/trial';
 
 interface Measured {
@@ -71,35 +71,18 @@ async function series(rows: readonly Measured[], threads: number, runs: number, 
   for (const row of rows) Object.assign(row, { available: here, reason, error, software });
   if (!here || error !== null) return;
   const { runtime, backend } = first;
-  let reply: SeriesReply;
   try {
     const downloads = await Promise.all(rows.map((row) => download(row.model, runtime)));
     const networks = downloads.map(({ model, cases }) => ({ model, inputs: cases.each[0]!.inputs }));
-    reply = await inWorker({ runtime, backend: backend as BackendName, threads, runs, networks });
-  } catch (error) {
-    reply = { failed: sentence(error) };
-  }
-  for (const [index, row] of rows.entries()) {
-    if ('failed' in reply) {
-      row.error = reply.failed;
-      continue;
+    const timed = await timeInWorker({ runtime, backend: backend as BackendName, threads, runs, networks });
+    for (const [index, row] of rows.entries()) {
+      row.threads = timed.threads;
+      row.times = timed.times[index]!;
+      row.ms = median(row.times);
     }
-    row.threads = reply.threads;
-    row.times = reply.times[index]!;
-    row.ms = median(row.times);
+  } catch (error) {
+    for (const row of rows) row.error = sentence(error);
   }
-}
-
-function inWorker(work: Series): Promise<SeriesReply> {
-  const worker = new Worker(new URL('./runtime/series.ts', import.meta.url), { type: 'module' });
-  return new Promise<SeriesReply>((resolve) => {
-    worker.addEventListener('message', ({ data }: MessageEvent<SeriesReply>) => resolve(data));
-    worker.addEventListener('error', (event) => {
-      event.preventDefault();
-      resolve({ failed: `The worker crashed (${event.message || 'it did not start'}).` });
-    });
-    worker.postMessage(work);
-  }).finally(() => worker.terminate());
 }
 
 async function measure(rows: readonly Measured[], threads: number, runs: number, emulated: boolean): Promise<void> {

@@ -61,6 +61,8 @@ export function codeBytes(): { readonly worker: Plugin; readonly page: Plugin } 
     worker: {
       name: 'count-code-bytes',
       generateBundle(_options, bundle) {
+        // Another worker would contain the runtimes once more.
+        if (Object.keys(counts).length > 0) throw new Error('two workers: only src/runtime/worker.ts may run networks');
         for (const [name, load] of Object.entries(LOADS)) counts[name] = count(load, bundle);
         files = ownFiles(bundle);
       },

@@ -58,6 +58,7 @@ const activation = (what: string): Operation => ({
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   none: { sentence: 'No connection: the edge adds zero.', layers: [] },
+  noise: { sentence: 'Normally distributed noise; the map is ignored.', layers: [] },
   skip_connect: IDENTITY,
   identity: IDENTITY,
   max_pool_2x2: pool('largest', 2),

@@ -3,6 +3,7 @@
 import { Failure } from '../artifact/failure';
 import type { Answer, BackendName, Model, Options, Session, Signature, Tensors } from './runtime';
 import type { Runtime } from './runtimes';
+import type { Series, SeriesTimes } from './series';
 import type { LoadRequest, Reply, Request, Work } from './worker';
 
 /** Loads a network into a runtime in a new worker; throws a `Failure`; `signal` aborts. */
@@ -26,6 +27,16 @@ export async function loadInWorker(
     throw error;
   } finally {
     signal?.removeEventListener('abort', stop);
+  }
+}
+
+/** Times several networks in turn in a new worker; throws a `Failure`. */
+export async function timeInWorker(series: Series): Promise<SeriesTimes> {
+  const remote = new RemoteSession(series.runtime, undefined);
+  try {
+    return await remote.time(series);
+  } finally {
+    remote.dispose();
   }
 }
 
@@ -82,6 +93,10 @@ export class RemoteSession implements Session {
 
   describe(): Promise<Signature> {
     return this.ask<Signature>({ describe: true });
+  }
+
+  time(series: Series): Promise<SeriesTimes> {
+    return this.ask<SeriesTimes>({ series });
   }
 
   /** Terminates the worker, which frees the memory of the runtime. */

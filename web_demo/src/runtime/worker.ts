@@ -3,6 +3,7 @@
 import { firstLine, load } from './load';
 import { findRuntime } from './runtimes';
 import type { BackendName, Model, Session, Tensors } from './runtime';
+import type { Series } from './series';
 import { Failure } from '../artifact/failure';
 
 export interface LoadRequest {
@@ -12,11 +13,12 @@ export interface LoadRequest {
   readonly model: Model;
 }
 
-/** A request to the worker: one to load, then any number to describe or run. */
+/** A request to the worker: one to load, then any number to describe or run; or one that times several networks. */
 export type Work =
   | { readonly load: LoadRequest }
   | { readonly describe: true }
-  | { readonly inputs: Tensors; readonly wanted: readonly string[] | undefined };
+  | { readonly inputs: Tensors; readonly wanted: readonly string[] | undefined }
+  | { readonly series: Series };
 
 export interface Request {
   readonly id: number;
@@ -43,6 +45,12 @@ async function answer(work: Work): Promise<unknown> {
     return { threads: session.threads, openBatch: session.openBatch, addresses };
   }
   if ('describe' in work) return session!.describe();
+  if ('series' in work) {
+    const { runtime, backend, threads } = work.series;
+    where = `${findRuntime(runtime).title} on ${backend}`;
+    const { timeInTurn } = await import('./series');
+    return timeInTurn(work.series, (model) => load(findRuntime(runtime), model, backend, { threads }));
+  }
   return session!.run(work.inputs, work.wanted);
 }
 
