@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import decimal
 import functools
 import itertools
 import random
@@ -83,9 +84,10 @@ def _near(space: Any, genotype: Genotype, rng: random.Random) -> Iterator[Genoty
 
 
 def _in_unit(limit: Limit, figure: float) -> str:
-    """A figure in the unit of a limit, rounded only if a limit of the rounded figure is met."""
+    """A figure in the unit of a limit, rounded so that a limit of the rounded figure is met."""
     number = figure / limit.factor
-    short = f"{number:.6g}"
+    rounding = decimal.ROUND_CEILING if limit.sign == "<=" else decimal.ROUND_FLOOR
+    short = f"{float(decimal.Context(prec=6, rounding=rounding).create_decimal(number)):.6g}"
     if not dataclasses.replace(limit, number=float(short)).met_by(figure):
-        short = repr(number)
+        short = repr(number)  # by the last bit of the factor
     return f"{short}{' ' * bool(limit.unit)}{limit.unit}"
