@@ -210,7 +210,7 @@ def test_an_interrupted_search_with_a_profile_resumes_bit_by_bit(here):
 
 @pytest.mark.parametrize("words, message", [
     (["--latency-weight", "0.5"], "--latency-weight needs the latency of every operation"),
-    (["--profile", "profile.json"], "--profile applies to --latency-weight; add it, or"),
+    (["--profile", "profile.json"], "--profile is for --latency-weight; add it, or"),
     ([*LATENCY[:3], "-1"], "latency_weight must be at least 0, not -1.0"),
     ([*LATENCY, "--strategy", "random"], "--latency-weight is a setting of darts, pc-darts"),
     ([*LATENCY, "--strategy", "enas"], "not of enas on the conv space"),

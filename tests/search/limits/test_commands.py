@@ -53,7 +53,7 @@ def written(path, **changes):
     (["--limit", "latency:litert:wasm<=1us", "--profile", "profile.json"],
      r"no cell meets --limit latency:litert:wasm<=1us; the smallest figure is \d+ us$"),
     (["--profile", "profile.json"],
-     "--profile is for --limit latency:RUNTIME:BACKEND; add one, or leave --profile out"),
+     "--profile is for --limit latency:RUNTIME:BACKEND; add it, or leave --profile out"),
     (["--strategy", "darts", "--limit", "params"],
      "--limit is for strategies that train candidates, but darts trains one supernet; leave it"),
 ])
@@ -82,7 +82,7 @@ def test_a_run_within_limits_ends_in_its_front(here):
     assert front["objectives"] == ["latency:litert:wasm"] and front["cells"]
     (here / "profile.json").write_text((here / "profile.json").read_text() + "\n")
     (here / "run" / "result.json").unlink()
-    assert "profile.json has changed since run was started" in search("resume", "run", code=1)
+    assert "profile.json has changed since this search was started" in search("resume", "run", code=1)
 
 
 def test_limits_are_stored_and_repeated(here):
