@@ -193,7 +193,7 @@ def test_a_site_becomes_a_static_space_with_isolation(site, hub):
     repository = hub.repositories["space", NAME]
     files = repository.files()
     assert repository.sdk == "static" and "thesis.txt" not in files
-    assert files["index.html"] == b"<title>page</title>"
+    assert files["index.html"] == (site / "index.html").read_bytes()
     fields, _ = front_matter(files["README.md"].decode())
     assert fields["sdk"] == "static" and fields["title"] == "cell"
     assert fields["custom_headers"]["cross-origin-opener-policy"] == "same-origin"
