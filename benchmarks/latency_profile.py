@@ -1,7 +1,7 @@
 """Latencies of random cells, predicted by a profile and measured.
 
     python -m benchmarks.latency_profile --runtime onnxruntime,tfjs:wasm,litert:wasm
-    python -m benchmarks.latency_profile --runtime litert:wasm --space nasbench201 --layers 6
+    python -m benchmarks.latency_profile --runtime litert:wasm --space nasbench201
 
 The graphs of the profile and the networks of random cells are exported and timed in turn, in the
 same batches, on one thread.  Some cells are measured twice: the difference is the noise that no
@@ -78,16 +78,17 @@ def compare(text: str, sizes: Sizes, cells: int, repeated: int, runs: int, seed:
     errors = np.abs(predicted / measured - 1)
     first = measured[:repeated]
     second = np.array([samples[graph.name] for graph in again])
-    # Exporting and timing take in proportion to the number of edges.
-    edges = {graph.name: sum(graph.features(sizes).values()) for graph in [*own, *tests, *again]}
-    share = (time.perf_counter() - start) / sum(edges.values())
+    # Exporting and timing take about in proportion to the number of operations, a cell being one.
+    work = {graph.name: len(graph.places) + sum(graph.features(sizes).values())
+            for graph in [*own, *tests, *again]}
+    share = (time.perf_counter() - start) / sum(work.values())
     return Line(
         f"{selected.runtime.title} {selected.backends[0]}", float(measured.min()),
         float(measured.max()), float(stats.spearmanr(predicted, measured)[0]),
         float(stats.kendalltau(predicted, measured)[0]), float(np.median(errors)),
         float(np.quantile(errors, 0.9)), float(np.median(np.abs(second / first - 1))),
-        float(stats.spearmanr(first, second)[0]), share * sum(edges[each.name] for each in own),
-        share * sum(edges[each.name] for each in tests))
+        float(stats.spearmanr(first, second)[0]), share * sum(work[each.name] for each in own),
+        share * sum(work[each.name] for each in tests))
 
 
 def table(lines: Sequence[Line]) -> str:

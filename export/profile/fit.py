@@ -16,8 +16,8 @@ def fit(graphs: Sequence[Graph], milliseconds: Mapping[str, float], sizes: Sizes
         ) -> tuple[tuple[Entry, ...], float]:
     """The entries of a profile and its `rest`, from the latency of each graph by name.
 
-    The latency of a graph is the sum of its edges and of its part, what graphs of the same part
-    share.  The sum of squared relative errors is smallest, with no latency below 0.  A skip
+    The latency of a graph is the sum of its operations and of its part, what graphs of the same
+    part share.  The sum of squared relative errors is smallest, with no latency below 0.  A skip
     connection of stride 1 in a DARTS cell is the unit of comparison: it costs nothing, and the
     addition of its node, which no such cell lacks, belongs to the rest.
     """

@@ -101,7 +101,7 @@ def _latency(name: str, network: CandidateNetwork, profile: Profile | None) -> F
 MEASURES: dict[str, Measure] = {
     "params": Measure("parameters", COUNTS, ("conv", "recurrent", "nasbench201"), _parameters),
     "multiply-adds": Measure("multiply-adds", COUNTS, ("conv", "nasbench201"), _multiply_adds),
-    # Unused edges of a NAS-Bench-201 cell are not deployed: no sums.
+    # Of a NAS-Bench-201 cell, unused edges are not deployed, and equal pools only once: no sums.
     "bytes": Measure("bytes of the deployed weights", SIZES, ("conv", "recurrent"), _bytes),
     "latency": Measure("milliseconds", TIMES, ("conv",), _latency),
 }

@@ -102,7 +102,8 @@ class NasBench201Genotype:
     def live_edges(self) -> tuple[tuple[int, int, str], ...]:
         """(source, target, operation) of the edges on paths from the input to the output.
 
-        Other edges are unused or operate on zeros.  Empty for a cell whose output is always zero.
+        The output does not depend on other edges, or they do not depend on the input: a convolution
+        of zeros is its bias.  Empty for a cell whose output is constant.
         """
         present = [(source, target, operation) for target, edges in enumerate(self.cell.nodes, 1)
                    for operation, source in edges if operation != "none"]

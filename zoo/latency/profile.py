@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from zoo.artifact.manifest import Count
 from zoo.genotypes.serialization import Genotype
+from zoo.latency import exported
+from zoo.latency.exported import ADD
 from zoo.latency.sizes import CELLS, OPERATIONS, Shape, Sizes, edges
 from zoo.messages.command_line import command
 from zoo.messages.validation import reason
@@ -34,8 +36,8 @@ class _Part(BaseModel):
 
 
 class Entry(_Part):
-    """What one edge with `operation` adds to the latency of one input, in milliseconds: at
-    `channels`, on an input of `size` x `size`, with a stride of 1 or 2."""
+    """What one `operation` adds to the latency of one input, in milliseconds: at `channels`, on an
+    input of `size` x `size`, with a stride of 1 or 2."""
 
     operation: Text
     channels: Count
@@ -51,13 +53,14 @@ class Entry(_Part):
 class Profile(_Part):
     """The measured latencies of a network's operations, for one input.
 
-    `rest` is the latency of all that does not depend on the cell: stem, preprocessing, additions,
-    concatenations, classifier.  `samples` are the measurements that `entries` and `rest` come from,
-    in milliseconds, by the name of the measured graph; without entries the profile is unfinished.
-    `design` identifies these graphs.
+    `rest` is the latency of all that does not depend on the cell: stem, preprocessing, classifier,
+    the additions and concatenations of DARTS cells, the residual blocks of NAS-Bench-201.
+    `samples` are the measurements that `entries` and `rest` come from, in milliseconds, by the name
+    of the measured graph; without entries the profile is unfinished.  `design` identifies these
+    graphs.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     runtime: Text
     backend: Text
     threads: Count
@@ -117,13 +120,12 @@ class Profile(_Part):
 
     def predict(self, genotype: Genotype) -> float:
         """The latency of one input of the genotype's network, in milliseconds: `rest` plus the
-        entry of every edge.
+        entries of its operations (`zoo.latency.sizes.Sizes.used`).
 
         Raises ValueError for a cell outside the search space of the profile.
         """
         table = self.table()
-        return self.rest + sum(table[edge] for edge in self.network.used(genotype)
-                               if edge[0] != "none")
+        return self.rest + sum(table[each] for each in self.network.used(genotype))
 
     def edge_costs(self) -> dict[str, np.ndarray]:
         """What each operation on each edge of a supernet adds to the latency of the network, in
@@ -131,15 +133,20 @@ class Profile(_Part):
         cells of the network with that name.
 
         Edges and operations are those of a supernet's tables, (14, 8) for the spaces of DARTS and
-        (6, 5) for NAS-Bench-201; `none` costs nothing.
+        (6, 5) for NAS-Bench-201; `none` costs nothing.  The k edges of a NAS-Bench-201 node share
+        its k - 1 additions equally, so the costs of a cell without `none` and without shared pools
+        add up to its latency.
         """
         kind, table = self.network.kind, self.table()
         names = OPERATIONS[kind]
         costs = {cell: np.zeros((len(edges(kind)), len(names))) for cell in CELLS[kind]}
         for place in self.network.places():
-            for row, (_, source) in enumerate(edges(kind)):
-                costs[place.cell][row] += [table.get((name, place.shape(source)), 0.0)
-                                           for name in names]
+            for row, (node, source) in enumerate(edges(kind)):
+                shape = place.shape(source)
+                addition = table.get((ADD, shape), 0.0) * node / (node + 1)
+                costs[place.cell][row] += [
+                    0.0 if name == "none" else table.get((name, shape), 0.0) + addition
+                    for name in names]
         return costs
 
     def check(self, kind: str, channels: int, layers: int, size: int, classes: int,
@@ -174,5 +181,7 @@ class Profile(_Part):
 
 
 def measured_operations(kind: str) -> list[str]:
-    """The operations with an entry: all but `none`."""
+    """The operations that a profile has entries for."""
+    if kind == "nasbench201":
+        return list(exported.OPERATIONS)
     return [name for name in OPERATIONS[kind] if name != "none"]

@@ -11,9 +11,10 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from zoo.artifact.manifest import MOST_LAYERS, Count
-from zoo.genotypes.cell import Cell
-from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS, NasBench201Genotype
+from zoo.genotypes.cell import Cell, Edge
+from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS
 from zoo.genotypes.serialization import Genotype, kind_name
+from zoo.latency import exported
 
 #: The columns of a supernet's tables, in the order of the 2018 release of DARTS and of
 #: NAS-Bench-201.
@@ -109,8 +110,9 @@ class Sizes(BaseModel):
 
     def used(self, genotype: Genotype, places: Iterable[Place] | None = None
              ) -> Iterator[tuple[str, Shape]]:
-        """The operation and shape of every edge that the network of `genotype` computes, or that
-        its cells at `places` do.
+        """The operations, each with its shape, that the network of `genotype` computes, or its
+        cells at `places`: the edges of a DARTS cell, `zoo.latency.exported.operations` of a
+        NAS-Bench-201 cell.
 
         Raises ValueError for a cell outside the search space: of another kind, or with other
         nodes, operations or outputs.
@@ -121,7 +123,7 @@ class Sizes(BaseModel):
         for name, cell in genotype.cells().items():
             self._check(name, cell)
         for place in self.places() if places is None else places:
-            for source, operation in _computed(genotype, place.cell):
+            for operation, source in _computed(genotype, place.cell):
                 yield operation, place.shape(source)
 
     def _check(self, name: str, cell: Cell) -> None:
@@ -138,8 +140,9 @@ class Sizes(BaseModel):
                              f"for: {nodes} nodes{inner}")
 
 
-def _computed(genotype: Genotype, name: str) -> list[tuple[int, str]]:
-    """(source, operation) of the edges of a cell that are in the exported graph."""
-    if isinstance(genotype, NasBench201Genotype):  # others contribute to no output
-        return [(source, operation) for source, _, operation in genotype.live_edges()]
-    return [(source, operation) for operation, source in genotype.cells()[name].edges]
+def _computed(genotype: Genotype, name: str) -> Iterable[Edge]:
+    """The operations of a cell, each with its source, or with a source of the same shape."""
+    cell = genotype.cells()[name]
+    if genotype.kind == "nasbench201":  # all its nodes have the same shape
+        return [(operation, 0) for operation in exported.operations(cell)]
+    return [edge for edge in cell.edges if edge[0] != "none"]

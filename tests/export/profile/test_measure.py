@@ -1,18 +1,25 @@
 """`zoo profile` measures what its file says, and goes on after an interrupt."""
 
+import operator
 import random
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from typer.testing import CliRunner
 
+from export.network.deploy import rewritten
 from export.profile import design, measure
 from export.profile.fit import fit
 from export.profile.models import Slice, model
 from export.profile.timing import time_graphs
+from zoo.artifact.manifest import Input
 from zoo.cli import app
+from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS, NasBench201Genotype
+from zoo.latency import exported
 from zoo.latency.profile import Entry, Profile, measured_operations
 from zoo.latency.sizes import Sizes
 
@@ -50,6 +57,37 @@ def test_costs_that_add_up_are_found_again(kind):
     entries, rest = fit(graphs, dict(zip([graph.name for graph in graphs], times(graphs))), sizes)
     assert rest == pytest.approx(0.5)
     assert {(each.operation, each.shape): each.ms for each in entries} == pytest.approx(costs)
+
+
+def operations_of(genotype, sizes):
+    """How often the deployed graph of a network has each operation of a NAS-Bench-201 cell."""
+    spec = Input(height=sizes.size, width=sizes.size, channels=sizes.in_channels,
+                 mean=[0.5] * sizes.in_channels, std=[0.5] * sizes.in_channels)
+    graph, _ = rewritten(model(design.network("", sizes, genotype), sizes), spec)
+    found = Counter()
+    for node in graph.graph.nodes:
+        called = graph.get_submodule(node.target) if node.op == "call_module" else None
+        found["add"] += node.target is operator.add
+        found["zero"] += isinstance(called, nn.MaxPool2d)
+        found["avg_pool_3x3"] += isinstance(called, nn.AvgPool2d)
+        if isinstance(called, nn.Conv2d):
+            found["nor_conv_{}x{}".format(*called.kernel_size)] += 1
+    return found
+
+
+def test_the_operations_are_those_of_the_exported_graph():
+    """Those of a network less those of a network whose cells do nothing."""
+    sizes, rng = SIZES["nasbench201"], random.Random(0)
+    bare = NasBench201Genotype.of(*["none"] * 3, "skip_connect", "none", "none")
+    assert not exported.operations(bare.cell)
+    rest, seen = operations_of(bare, sizes), Counter()
+    for _ in range(25):
+        genotype = NasBench201Genotype.of(
+            *rng.choices(list(NASBENCH201_OPERATIONS), (2, 1, 1, 1, 2), k=6))
+        wanted = Counter(exported.operations(genotype.cell) * sizes.layers)
+        assert operations_of(genotype, sizes) - rest == wanted, genotype
+        seen += wanted
+    assert set(seen) == set(exported.OPERATIONS)
 
 
 @pytest.mark.parametrize("kind", SIZES)
@@ -140,7 +178,7 @@ def test_another_profile_is_not_overwritten(tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "machine", lambda: "another machine")
     assert "not another machine" in zoo("profile", *SMALL, "-o", path).stderr
     monkeypatch.undo()
-    monkeypatch.setattr(design, "NETWORKS", 11)  # as in another release
+    monkeypatch.setitem(design.NETWORKS, "conv", 11)  # as in another release
     assert "another profile (design" in zoo("profile", *SMALL, "-o", path).stderr
     assert path.read_bytes() == content
     path.write_text("{}")
