@@ -23,11 +23,11 @@ MANIFEST = json.dumps(FIELDS)
 
 
 def packed(tmp_path, *members: tuple[str | zipfile.ZipInfo, str | bytes]):
-    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of names that occur twice
-            for name, content in members:
-                archive.writestr(name, content)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive, \
+            warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that occur twice
+        for name, content in members:
+            archive.writestr(name, content)
     return tmp_path / "x.zip"
 
 

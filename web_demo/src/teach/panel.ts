@@ -213,6 +213,7 @@ async function teach(): Promise<void> {
     const empty = classes.find(({ examples }) => examples.length === 0);
     if (empty) throw new Failure(`${empty.name} has no pictures: add some, or remove the class.`);
     forget();
+    const focused = document.activeElement;
     for (const card of classes) card.freeze(true);
     train.disabled = add.disabled = true;
     try {
@@ -237,6 +238,7 @@ async function teach(): Promise<void> {
     } finally {
       for (const card of classes) card.freeze(false);
       if (!signal.aborted) train.disabled = add.disabled = false;
+      if (focused === train) train.focus(); // lost while it was disabled
     }
   });
 }
