@@ -1,4 +1,4 @@
-/** Loss and accuracy while the head trains, and its confusion. */
+/** What the section shows of a head: loss and accuracy while it trains, its confusion, and its answers. */
 
 import { make, percent } from '../ui/page';
 
@@ -85,6 +85,20 @@ export function confusionTable(names: readonly string[], counts: readonly (reado
   wide.setAttribute('aria-label', 'Confusion of the held-out pictures');
   wide.append(table);
   return wide;
+}
+
+/** A bar for each class, the most probable first; none without probabilities. */
+export function sharesOf(names: readonly string[], shares: Float32Array | null): HTMLElement[] {
+  const order = [...(shares ?? [])].map((share, at) => ({ share, at })).sort((one, other) => other.share - one.share);
+  return order.map(({ share, at }) => {
+    const item = make('li');
+    const [track, fill] = [make('span', 'track'), make('span', 'fill')];
+    fill.style.setProperty('--share', String(share));
+    track.setAttribute('aria-hidden', 'true');
+    track.append(fill);
+    item.append(make('span', 'name', names[at]), track, make('span', 'share', percent(share)));
+    return item;
+  });
 }
 
 function header(name: string, scope: 'row' | 'col'): HTMLTableCellElement {

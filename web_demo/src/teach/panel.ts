@@ -3,25 +3,19 @@
 import '../style/teach.css';
 import { isImages, type Artifact } from '../artifact/artifact';
 import { Failure, sentence } from '../artifact/failure';
-import { openPicture, picturePixels } from '../image/picture';
 import type { Field } from '../race/door';
 import { counted, element, make, paint, percent } from '../ui/page';
-import { cameraRuns, toggleCamera } from '../ui/inputs';
+import { cameraRuns } from '../ui/inputs';
 import { asked } from '../ui/session';
-import { Chart, confusionTable } from './chart';
+import { Chart, confusionTable, sharesOf } from './chart';
 import { ClassCard, type Acts } from './classes';
-import { accuracyOf, confusionOf, isHeldOut, STEPS, Training, type Picture } from './head';
+import { fit } from './fit';
+import { accuracyOf, confusionOf, isHeldOut, STEPS } from './head';
 import { pack, plainName, type Lesson } from './packed';
+import { read, record, refuseTooMany, switchCamera, take } from './pictures';
 import { Taught, Trunk } from './taught';
 
 const [FEWEST_CLASSES, MOST_CLASSES] = [2, 20];
-const MOST_PICTURES = 2000;
-/** Of the pixels of all pictures. */
-const MOST_BYTES = 256e6;
-/** Between two recorded pictures. */
-const RECORD_MS = 150;
-/** Training steps between two frames. */
-const SLICE_MS = 12;
 
 const section = element('teach', HTMLDetailsElement);
 const root = element('teach-panel', HTMLElement);
@@ -52,15 +46,11 @@ let leaving = new AbortController();
 let held: ClassCard | null = null;
 
 const acts: Acts = {
-  take: (to) => void work(async () => {
-    const pixels = field?.pixels() ?? null;
-    if (!pixels) throw new Failure('There is no picture on the page: draw one, choose a sample or a picture, or start the camera.');
-    await keep(to, pixels);
-  }),
-  open: (to, files) => void work(() => read(to, files)),
+  take: (to) => void work(() => take(to, field?.pixels() ?? null, keep)),
+  open: (to, files) => void work(() => read(field!.artifact as Artifact, to, files, keep)),
   hold: (to, on) => {
-    if (on) void work(() => record(to));
-    else held = null;
+    held = on ? to : null;
+    if (on) void work(() => hold(to));
   },
   remove: removeClass,
   change: settle,
@@ -152,49 +142,23 @@ function settle(): void {
 async function keep(to: ClassCard, pixels: Float32Array): Promise<void> {
   const one = trunk;
   if (!one) return;
-  const count = classes.reduce((sum, { examples }) => sum + examples.length, 0) + 1;
-  if (count > MOST_PICTURES || count * pixels.byteLength > MOST_BYTES) {
-    throw new Failure(`This page keeps at most ${Math.min(MOST_PICTURES, Math.floor(MOST_BYTES / pixels.byteLength)).toLocaleString('en')} pictures of this size: delete some.`);
-  }
+  refuseTooMany(classes, pixels);
   const features = await (await one).features(pixels);
   if (trunk === one && classes.includes(to)) to.add({ pixels: pixels.slice(), features });
 }
 
-async function read(to: ClassCard, files: readonly File[]): Promise<void> {
-  const here = field;
-  if (!here || !isImages(here.artifact)) return;
-  const empty: string[] = [];
-  for (const file of files) {
-    const picture = await openPicture(file, file.name);
-    const pixels = await picturePixels(here.artifact.manifest, { source: picture, width: picture.width, height: picture.height });
-    picture.close();
-    if (field?.artifact !== here.artifact) return;
-    if (pixels) await keep(to, pixels);
-    else empty.push(file.name);
-  }
-  if (empty.length > 0) throw new Failure(`No digit found in ${empty.join(', ')}: choose pictures with a single digit, dark on bright paper or bright on dark.`);
-}
-
-/** Adds pictures of the camera while the button is held. */
-async function record(to: ClassCard): Promise<void> {
-  held = to;
-  if (!cameraRuns()) {
-    await startCamera();
-    if (cameraRuns()) status.textContent = 'The camera is on: hold the button again to record.';
+/** Records while the button is held; turns the camera on first. */
+async function hold(to: ClassCard): Promise<void> {
+  if (cameraRuns()) {
+    await record(to, () => field?.pixels() ?? null, () => held === to, keep);
     return;
   }
-  let last: Float32Array | null = null;
-  while (held === to && cameraRuns()) {
-    const pixels = field?.pixels() ?? null;
-    if (pixels && pixels !== last) await keep(to, (last = pixels));
-    await pause(RECORD_MS);
-  }
+  await startCamera();
+  if (cameraRuns()) status.textContent = 'The camera is on: hold the button again to record.';
 }
 
 async function startCamera(): Promise<void> {
-  void toggleCamera().finally(showCamera); // it ends when the camera stops
-  const { signal } = leaving;
-  for (let tries = 0; tries < 100 && !cameraRuns() && !signal.aborted; tries++) await pause(50);
+  await switchCamera(leaving.signal);
   showCamera();
 }
 
@@ -221,7 +185,7 @@ async function teach(): Promise<void> {
       const all = classes.map(({ examples }, truth) => examples.map(({ features }) => ({ features, truth })));
       const pictures = all.flatMap((each) => each.filter((_, place) => !isHeldOut(place)));
       const out = all.flatMap((each) => each.filter((_, place) => isHeldOut(place)));
-      const head = await fit(pictures, out, signal);
+      const head = await fit(pictures, out, labels.length, chart, signal);
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       const next = await one.teach(head, name.value, labels, signal);
       if (signal.aborted) {
@@ -256,23 +220,6 @@ function namesOf(): string[] {
   return names;
 }
 
-async function fit(pictures: readonly Picture[], out: readonly Picture[], signal: AbortSignal) {
-  const training = new Training(pictures, classes.length);
-  for (let step = 0; !training.done; ) {
-    const until = performance.now() + SLICE_MS;
-    let loss = 0;
-    do {
-      loss = training.next();
-      step++;
-    } while (!training.done && performance.now() < until);
-    const head = training.head();
-    chart.add(step, loss, accuracyOf(confusionOf(head, pictures))!, accuracyOf(confusionOf(head, out)));
-    await pause(0);
-    signal.throwIfAborted();
-  }
-  return training.head();
-}
-
 let busy = false;
 let stale = false;
 
@@ -300,23 +247,13 @@ async function tell(): Promise<void> {
 }
 
 function showAnswer(shares: Float32Array | null): void {
-  const order = [...(shares ?? [])].map((share, at) => ({ share, at })).sort((one, other) => other.share - one.share);
-  answer.replaceChildren(
-    ...order.map(({ share, at }) => {
-      const item = make('li');
-      const [track, fill] = [make('span', 'track'), make('span', 'fill')];
-      fill.style.setProperty('--share', String(share));
-      track.setAttribute('aria-hidden', 'true');
-      track.append(fill);
-      item.append(make('span', 'name', classes[at]?.name ?? ''), track, make('span', 'share', percent(share)));
-      return item;
-    }),
-  );
+  answer.replaceChildren(...sharesOf(classes.map((card) => card.name), shares));
 }
 
 function showNow(): void {
   const artifact = field?.artifact as Artifact | undefined;
   const pixels = field?.pixels() ?? null;
+  showCamera(); // the page has a button for it, too
   now.hidden = !pixels;
   nowText.textContent = pixels ? 'The picture on the page, as the network sees it.' : 'No picture on the page yet: draw one, choose a sample or a picture, or start the camera.';
   if (artifact && pixels) paint(now, pixels, artifact.manifest.input.width, artifact.manifest.input.height);
@@ -348,8 +285,6 @@ function button(text: string, act: () => void): HTMLButtonElement {
   one.addEventListener('click', act);
   return one;
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function build(): void {
   status.setAttribute('role', 'status');

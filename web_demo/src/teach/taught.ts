@@ -7,7 +7,7 @@ import type { Field } from '../race/door';
 import { loadInWorker } from '../runtime/remote';
 import { findRuntime } from '../runtime/runtimes';
 import type { Model, Session } from '../runtime/runtime';
-import { FEATURES, HeadedGraph, type Files, type Head } from './graph';
+import { FEATURES, HeadedGraph, type Head } from './graph';
 import { logitsOf } from './head';
 
 /** WebAssembly runs everywhere, and one picture at a time is fast enough on it. */
@@ -97,5 +97,3 @@ function refuse({ manifest }: Artifact): void {
     throw new Failure(`${name} has ${precision} weights, and only float32 can be taught: build it without --precision.`);
   }
 }
-
-export type { Files };
