@@ -34,8 +34,8 @@ def _precisions() -> str:
 
 def build(
     target: Annotated[str, typer.Argument(
-        help="A cell, a genotype file, an artifact folder, hf://USER/NAME[@REVISION] on the "
-             "Hugging Face Hub, or an .onnx or .pt2 file.")],
+        help="A cell, a genotype file, an artifact folder or its .zip, "
+             "hf://USER/NAME[@REVISION] on the Hugging Face Hub, or an .onnx or .pt2 file.")],
     export: Annotated[list[str], typer.Option(
         "--export", "-e", help=f"Formats: {', '.join(FORMATS)}; repeat, or separate by commas.")],
     output: Annotated[Path | None, typer.Option(

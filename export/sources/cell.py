@@ -101,7 +101,7 @@ def from_model(model: ZooNetwork, name: str, spec: Input | None = None,
     if len(names) != classes:
         raise ValueError(f"{len(names)} labels for {classes} classes")
     return Source(model.eval(), model.genotype, Manifest(input=spec, labels=names, **fields),
-                  **_real_images(spec, classes, None))
+                  **_real_images(spec, names, None))
 
 
 def _numbered(classes: int) -> list[str]:
@@ -119,8 +119,8 @@ def from_artifact(directory: artifact.Where, options: BuildOptions) -> Source:
         return Source(model, model.genotype, manifest,
                       vocabulary=artifact.read_vocabulary(directory, manifest))
     return Source(model, model.genotype, manifest,
-                  **_real_images(manifest.input, manifest.network.num_classes, options.path,
-                                 manifest))
+                  **_real_images(manifest.input, manifest.labels or _numbered(
+                      manifest.network.num_classes or 0), options.path, manifest))
 
 
 def _from_cell(name: str, genotype: Genotype, record: str | None, options: BuildOptions) -> Source:
@@ -169,7 +169,7 @@ def _from_cell(name: str, genotype: Genotype, record: str | None, options: Build
         "genotype": name, **origin_lines(name, genotype),
         "trained": as_shipped or bool(options.weights)})
     if options.path is not None:
-        real = _real_images(spec, settings["num_classes"], options.path)
+        real = _real_images(spec, source.manifest.labels, options.path)
         source = dataclasses.replace(source, **real)
     return source
 
@@ -185,7 +185,7 @@ def _with_weights_of(folder: Path, name: str, genotype: Genotype, options: Build
     source.manifest = source.manifest.model_copy(update={
         "genotype": name, **origin_lines(name, genotype)})
     if options.path is not None:
-        real = _real_images(source.manifest.input, model.settings["num_classes"], options.path,
+        real = _real_images(source.manifest.input, source.manifest.labels, options.path,
                             source.manifest)
         source = dataclasses.replace(source, **real)
     return source
@@ -259,11 +259,11 @@ def input_of(data: str, options: BuildOptions) -> tuple[Input, list[str]]:
     return spec.model_copy(update=changes), labels
 
 
-def _real_images(spec: Input, classes: int | None, path: Path | None,
+def _real_images(spec: Input, names: Sequence[str], path: Path | None,
                  manifest: Manifest | None = None) -> _RealImages:
     """Real images of the data set if it is available, 0..255, (N, H, W, C): `images`, one test
     image of each of the first classes, their `labels`, `test`, the whole test set, and
-    `calibration`.
+    `calibration`.  A network whose classes have other `names` gets none, even if there are as many.
 
     Raises ValueError if the images at `path` do not fit the network of `manifest`.
     """
@@ -275,7 +275,9 @@ def _real_images(spec: Input, classes: int | None, path: Path | None,
     data = images.load_for(spec, spec.data, path)
     if path is not None and manifest is not None:
         check_match(manifest, data)
-    if len(data.labels) != classes:
+    if len(data.labels) != len(names):
+        return {}
+    if path is None and list(names) not in (data.labels, _numbered(len(names))):
         return {}
     test = data.test
     labels, chosen = np.unique(test.labels, return_index=True)  # the first image of each

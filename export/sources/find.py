@@ -1,5 +1,5 @@
-"""The source that a user names: an .onnx or .pt2 file, an artifact in a folder or on the Hugging
-Face Hub, or a cell."""
+"""The source that a user names: an .onnx or .pt2 file, an artifact in a folder, in a zip or on the
+Hugging Face Hub, or a cell."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from export.pipeline import Source
 from export.sources import cell
 from export.sources.options import BuildOptions, refuse
 from zoo.artifact import folder as artifact
+from zoo.artifact import zipped
 from zoo.hub import artifact as hub
 from zoo.hub.address import is_address
 from zoo.registry import registered
@@ -28,10 +29,15 @@ def _pt2(path: Path, options: BuildOptions) -> Source:
     return from_file(path, options.input_shape or ())
 
 
+def _zip(path: Path, options: BuildOptions) -> Source:
+    return cell.from_artifact(zipped.find(path), options)
+
+
 #: By file extension: a noun phrase for messages, the options that apply, the source.
 FILES: dict[str, tuple[str, tuple[str, ...], Callable[[Path, BuildOptions], Source]]] = {
     ".onnx": ("an ONNX file", ("input_shape", "size", "seed"), _onnx),
     ".pt2": ("an exported program", ("input_shape", "seed"), _pt2),
+    ".zip": ("an artifact", ("path", "seed"), _zip),
 }
 
 
@@ -44,8 +50,8 @@ def _from_hub(place: hub.HubArtifact, options: BuildOptions) -> Source:
 
 
 def find(target: str, options: BuildOptions) -> Source:
-    """The source named by `target`: a file of `FILES`, an artifact's folder or its address on the
-    hub, a genotype file or a cell.
+    """The source named by `target`: a file of `FILES`, such as the zip of an artifact, an
+    artifact's folder or its address on the hub, a genotype file or a cell.
 
     Raises UnknownCellError, GenotypeError, ArtifactError, WeightsError, HubError or ValueError.
     """
@@ -66,7 +72,9 @@ def find(target: str, options: BuildOptions) -> Source:
                [option.name for option in dataclasses.fields(options)
                 if option.name not in fitting])
         return source(path, options)
-    refuse(options, f"{target} is not an {' or '.join(FILES)} file", ("input_shape",))
+    shaped = " or ".join(suffix for suffix, (_, fitting, _) in FILES.items()
+                         if "input_shape" in fitting)
+    refuse(options, f"{target} is not an {shaped} file", ("input_shape",))
     # A folder without a manifest may share its name with a cell.
     if path.is_dir() and ((path / artifact.MANIFEST).exists() or not registered(target)):
         return cell.from_artifact(path, options)

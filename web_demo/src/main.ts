@@ -29,6 +29,7 @@ import { readsPhotos, refuseOtherPixels } from './image/picture';
 import { offerComparison } from './compare/door';
 import { offerInside } from './inspect/door';
 import { offerRace } from './race/door';
+import { offerTeaching } from './teach/door';
 import { surveyBackends, TITLES, type Availability } from './runtime/backends';
 import { check, type Reference } from './runtime/check';
 import { loadInWorker, type RemoteSession } from './runtime/remote';
@@ -114,6 +115,7 @@ async function open(entry: Entry, sample: string | null, signal: AbortSignal): P
   offerCode(null);
   offerInside(null);
   offerComparison(null);
+  offerTeaching(null);
   offerFound(entry);
   showFailure(null);
   showStep(`Reading the manifest of ${entry.name}`);
@@ -198,6 +200,7 @@ async function run(signal: AbortSignal): Promise<void> {
   const field = { artifact, reference, offers, now: here, pixels: currentPixels, model };
   offerRace(field);
   offerComparison(field);
+  offerTeaching(field);
   offerCode(isBare(artifact.manifest.network) ? null : { artifact, now: here });
   if (isStep(artifact)) writer?.writeWith({ session: network, hidden: artifact.manifest.network.hidden });
   if (isImages(artifact)) {

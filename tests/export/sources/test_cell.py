@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from zoo import weights
 from zoo.artifact import folder as artifact
 from zoo.artifact.manifest import Input, Manifest
 from zoo.create import create_model
+from zoo.data import images
 from zoo.data.sets import cifar
 from zoo.genotypes.serialization import to_json
 
@@ -235,6 +237,32 @@ def test_images_of_other_classes(insects, names, message):
     artifact_folder, folder = insects
     with pytest.raises(ValueError, match=message):
         find(artifact_folder, BuildOptions(path=folder(names, names)))
+
+
+@pytest.mark.parametrize("labels, real", [
+    ([], True), ([*"0123456789"], True), ([*"abcdefghij"], False)])
+def test_ten_other_classes_get_no_digits(tmp_path, labels, real):
+    """A network taught on the demo page reads digits, but answers with classes of its own."""
+    digits = images.load("digits")
+    spec = Input(height=8, width=8, channels=1, mean=digits.mean, std=digits.std, data="digits")
+    model = create_model("DARTS", channels=4, layers=3, in_channels=1)
+    source = from_model(model, "x", spec, labels)
+    with artifact.writing(tmp_path / "x") as folder:
+        weights.save_weights(model, folder / weights.WEIGHTS)
+        (folder / "genotype.json").write_text(to_json(model.genotype))
+        artifact.finalize(folder, source.manifest)
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "x")
+    for each in (source, find(str(tmp_path / "x"), BuildOptions()), find(packed, BuildOptions())):
+        assert (each.images is not None) == (each.labels is not None) == real
+        assert each.manifest.labels == (labels or [f"class {number}" for number in range(10)])
+
+
+def test_a_zip_brings_its_own_settings(tmp_path):
+    for options, message in ((BuildOptions(size=9), "brings its own settings; leave --size out"),
+                             (BuildOptions(), "damaged or not a zip file")):
+        (tmp_path / "x.zip").write_bytes(b"no zip")
+        with pytest.raises(ValueError, match=message):
+            find(str(tmp_path / "x.zip"), options)
 
 
 def test_twenty_images_are_enough(insects, monkeypatch):

@@ -127,8 +127,9 @@ export function buildCommand(
 export const isBare = ({ kind }: AnyManifest['network']): boolean => kind === 'file';
 
 /** What computed the fixture. */
-export function referenceOf({ network }: AnyManifest): string {
+export function referenceOf({ network, parity }: AnyManifest): string {
   if (isBare(network)) return 'its first run on WebAssembly';
+  if (parity.length === 0) return 'the browser that taught it';
   return network.kind === 'onnx' ? 'ONNX Runtime' : 'PyTorch';
 }
 

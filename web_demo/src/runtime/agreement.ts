@@ -75,7 +75,8 @@ function allowedOf(
   const detail = hop?.outputs?.[output];
   const relative = parity.some((one) => one.relative);
   const unit = relative ? Math.max(detail?.scale ?? largest ?? 1, 1e-30) : 1;
-  const exact = detail?.limit ?? unit * (hop?.limit ?? 1e-5);
+  // A network that was taught on the page has no hop; its limit is that of the exports.
+  const exact = detail?.limit ?? unit * (hop?.limit ?? (relative ? 1e-5 : 1e-5 * Math.max(1, largest ?? 1)));
   if (!graphics || largest === null) return { limit: exact, unit };
   return { limit: Math.max(exact, GRAPHICS * (relative ? unit : Math.max(1, largest))), unit };
 }

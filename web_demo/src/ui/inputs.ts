@@ -163,7 +163,11 @@ function show(picture: ImageBitmap): void {
   hint.hidden = true;
 }
 
-async function toggleCamera(): Promise<void> {
+/** Whether the camera is on. */
+export const cameraRuns = (): boolean => camera.running;
+
+/** Starts the camera, and resolves when it has stopped; or stops it. */
+export async function toggleCamera(): Promise<void> {
   if (camera.running) {
     stopCamera();
     forgetFrame();
