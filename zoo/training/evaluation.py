@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from zoo.artifact.manifest import Manifest
 from zoo.data.base import ImageData
 from zoo.data.transforms import normalize
+from zoo.messages.notes import note
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,10 @@ def score(logits: Tensor, labels: np.ndarray, classes: int) -> Result:
 
 
 def check_match(manifest: Manifest, data: ImageData) -> None:
-    """Raise ValueError unless the network of `manifest` fits the images and classes of `data`."""
+    """Raise ValueError unless the network of `manifest` fits the images and classes of `data`.
+
+    A note says if their classes cannot be compared by name.
+    """
     if manifest.task != "image-classification":
         raise ValueError(f"{manifest.name} is a {manifest.task} and does not classify images")
     expected = (manifest.input.height, manifest.input.width, manifest.input.channels)
@@ -83,7 +87,11 @@ def check_match(manifest: Manifest, data: ImageData) -> None:
         raise ValueError(
             f"{manifest.name} knows {manifest.network.num_classes} classes, {data.name} has "
             f"{len(data.labels)}; choose the data set that it was trained on with --data")
-    if _are_numbers(manifest.labels) or _are_numbers(data.labels):
+    unnamed = [_are_numbers(manifest.labels), _are_numbers(data.labels)]
+    if any(unnamed):
+        if not all(unnamed):
+            note(f"the classes of {manifest.name} and {data.name} are matched by position: those of "
+                 f"{manifest.name if unnamed[0] else data.name} are numbers")
         return
     # Classes are sorted by folder name, so other names permute the class numbers.
     for number, (expected, actual) in enumerate(zip(manifest.labels, data.labels)):

@@ -259,12 +259,13 @@ NUMBERED = [f"class {number}" for number in range(10)]
 @pytest.mark.parametrize(("known", "here", "fit"), [
     (NAMES, NAMES, True), (NAMES, [*"bacdefghij"], False), (NAMES, [*"0123456789"], True),
     (NUMBERED, NAMES, True), ([], NAMES, True)])
-def test_eval_compares_classes_by_name(run, known, here, fit):
+def test_eval_compares_classes_by_name(run, known, here, fit, caplog):
     manifest = read_manifest(run[0]).model_copy(update={"labels": known})
     data = dataclasses.replace(load("digits"), labels=here)
     words = "class 0 of DARTS-digits is a, that of digits is b"
     with contextlib.nullcontext() if fit else pytest.raises(ValueError, match=words):
         check_match(manifest, data)
+    assert ("are matched by position" in caplog.text) == (fit and known != here)
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "model.safetensors", "genotype.json"])
