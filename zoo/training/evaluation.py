@@ -90,8 +90,9 @@ def check_match(manifest: Manifest, data: ImageData) -> None:
     unnamed = [_are_numbers(manifest.labels), _are_numbers(data.labels)]
     if any(unnamed):
         if not all(unnamed):
-            note(f"the classes of {manifest.name} and {data.name} are matched by position: those of "
-                 f"{manifest.name if unnamed[0] else data.name} are numbers")
+            numbered = manifest.name if unnamed[0] else data.name
+            note(f"the classes of {manifest.name} and {data.name} are matched by position: those "
+                 f"of {numbered} are numbers")
         return
     # Classes are sorted by folder name, so other names permute the class numbers.
     for number, (expected, actual) in enumerate(zip(manifest.labels, data.labels)):

@@ -82,7 +82,8 @@ def test_a_run_within_limits_ends_in_its_front(here):
     assert front["objectives"] == ["latency:litert:wasm"] and front["cells"]
     (here / "profile.json").write_text((here / "profile.json").read_text() + "\n")
     (here / "run" / "result.json").unlink()
-    assert "profile.json has changed since this search was started" in search("resume", "run", code=1)
+    refused = search("resume", "run", code=1)
+    assert "profile.json has changed since this search was started" in refused
 
 
 def test_limits_are_stored_and_repeated(here):
