@@ -25,7 +25,7 @@ const selfContainedThreads: Plugin = {
   },
 };
 
-/** Drops the optimizers and storage handlers of TensorFlow.js, which inference from memory does not use. */
+/** Drops the optimizers and the handlers of storage and files of TensorFlow.js, which inference from memory does not use. */
 const inferenceOnly: Plugin = {
   name: 'inference-only',
   transform(code, id) {
@@ -34,6 +34,9 @@ const inferenceOnly: Plugin = {
     if (storage) {
       const name = storage === 'indexed_db' ? 'BrowserIndexedDB' : 'BrowserLocalStorage';
       return { code: `export class ${name} {} export class ${name}Manager {}`, map: null };
+    }
+    if (/@tensorflow\/tfjs-core\/dist\/io\/browser_files\.js$/.test(id)) {
+      return { code: 'export const browserDownloads = undefined, browserFiles = undefined;', map: null };
     }
     if (!/@tensorflow\/tfjs-core\/dist\/index\.js$/.test(id)) return null;
     if (!code.includes('registerOptimizers();')) throw new Error(`${id} has changed: check whether this plugin is still needed`);
@@ -77,7 +80,7 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: 'network', test: /\/src\/(artifact|runtime)\/(?!trial)/ },
-            { name: 'page', test: /\/src\/(ui|choice|image)\/(?!scan|imagenet)/ },
+            { name: 'page', test: /\/src\/(ui|choice|image)\/(?!scan|imagenet|no_camera)/ },
           ],
         },
       },

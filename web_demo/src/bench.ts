@@ -6,8 +6,9 @@
 
 import { sentence } from './artifact/failure';
 import { median } from './runtime/agreement';
-import { timeInWorker } from './runtime/remote';
+import { RemoteSession } from './runtime/remote';
 import type { BackendName } from './runtime/runtime';
+import type { SeriesTimes } from './runtime/series';
 import { begin, download, survey, type Trial } from './runtime/trial';
 
 interface Measured {
@@ -71,10 +72,12 @@ async function series(rows: readonly Measured[], threads: number, runs: number, 
   for (const row of rows) Object.assign(row, { available: here, reason, error, software });
   if (!here || error !== null) return;
   const { runtime, backend } = first;
+  const remote = new RemoteSession(`${runtime} on ${backend}`, undefined);
   try {
     const downloads = await Promise.all(rows.map((row) => download(row.model, runtime)));
     const networks = downloads.map(({ model, cases }) => ({ model, inputs: cases.each[0]!.inputs }));
-    const timed = await timeInWorker({ runtime, backend: backend as BackendName, threads, runs, networks });
+    const series = { runtime, backend: backend as BackendName, threads, runs, networks };
+    const timed = await remote.ask<SeriesTimes>({ series });
     for (const [index, row] of rows.entries()) {
       row.threads = timed.threads;
       row.times = timed.times[index]!;
@@ -82,6 +85,8 @@ async function series(rows: readonly Measured[], threads: number, runs: number, 
     }
   } catch (error) {
     for (const row of rows) row.error = sentence(error);
+  } finally {
+    remote.dispose();
   }
 }
 

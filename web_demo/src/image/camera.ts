@@ -1,9 +1,7 @@
 /** The camera: start, stop, and the current frame. */
 
-import { Failure, messageOf } from '../artifact/failure';
+import { Failure } from '../artifact/failure';
 import type { Picture } from './picture';
-
-const ELSE = 'choose a picture file instead';
 
 export class Camera {
   private stream: MediaStream | null = null;
@@ -28,9 +26,7 @@ export class Camera {
   /** Starts the camera and returns the number of this start, or null if it was stopped or restarted meanwhile. */
   async start(): Promise<number | null> {
     if (!navigator.mediaDevices?.getUserMedia) {
-      throw new Failure(
-        `The camera needs a secure page: open the page over HTTPS or at 127.0.0.1, or ${ELSE}.`,
-      );
+      throw new Failure((await import('./no_camera')).INSECURE);
     }
     this.stop();
     const mine = this.turn;
@@ -44,9 +40,7 @@ export class Camera {
       stream.getVideoTracks()[0]?.addEventListener('ended', () => {
         if (mine !== this.turn) return;
         this.stop();
-        this.onEnd(
-          `The camera stopped (unplugged, or in use by another program): start it again, or ${ELSE}.`,
-        );
+        void import('./no_camera').then(({ STOPPED }) => this.onEnd(STOPPED));
       });
       this.view.srcObject = stream;
       this.view.hidden = false;
@@ -55,7 +49,7 @@ export class Camera {
     } catch (error) {
       if (mine !== this.turn) return null;
       this.stop();
-      throw new Failure(refusal(error));
+      throw new Failure((await import('./no_camera')).refusal(error));
     }
   }
 
@@ -72,21 +66,5 @@ export class Camera {
   frame(): Picture | null {
     const { videoWidth: width, videoHeight: height } = this.view;
     return this.running && width > 0 ? { source: this.view, width, height } : null;
-  }
-}
-
-function refusal(error: unknown): string {
-  switch (error instanceof DOMException ? error.name : '') {
-    case 'NotAllowedError':
-    case 'SecurityError':
-      return `Camera access was denied: allow it in the site settings of the browser, or ${ELSE}.`;
-    case 'NotFoundError':
-    case 'OverconstrainedError':
-      return `No camera found: connect one, or ${ELSE}.`;
-    case 'NotReadableError':
-    case 'AbortError':
-      return `The camera is in use by another program: close it, or ${ELSE}.`;
-    default:
-      return `The camera did not start (${messageOf(error)}): ${ELSE}.`;
   }
 }

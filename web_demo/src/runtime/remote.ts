@@ -3,7 +3,6 @@
 import { Failure } from '../artifact/failure';
 import type { Answer, BackendName, Model, Options, Session, Signature, Tensors } from './runtime';
 import type { Runtime } from './runtimes';
-import type { Series, SeriesTimes } from './series';
 import type { LoadRequest, Reply, Request, Work } from './worker';
 
 /** Loads a network into a runtime in a new worker; throws a `Failure`; `signal` aborts. */
@@ -27,16 +26,6 @@ export async function loadInWorker(
     throw error;
   } finally {
     signal?.removeEventListener('abort', stop);
-  }
-}
-
-/** Times several networks in turn in a new worker; throws a `Failure`. */
-export async function timeInWorker(series: Series): Promise<SeriesTimes> {
-  const remote = new RemoteSession(series.runtime, undefined);
-  try {
-    return await remote.time(series);
-  } finally {
-    remote.dispose();
   }
 }
 
@@ -95,17 +84,14 @@ export class RemoteSession implements Session {
     return this.ask<Signature>({ describe: true });
   }
 
-  time(series: Series): Promise<SeriesTimes> {
-    return this.ask<SeriesTimes>({ series });
-  }
-
   /** Terminates the worker, which frees the memory of the runtime. */
   dispose(): void {
     this.end(new Failure('The network was unloaded.'));
     this.worker.terminate();
   }
 
-  private ask<T>(work: Work): Promise<T> {
+  /** Sends a request to the worker, and resolves with its result. */
+  ask<T>(work: Work): Promise<T> {
     if (this.ended) return Promise.reject(this.ended);
     const id = ++this.last;
     return new Promise<T>((resolve, reject) => {
