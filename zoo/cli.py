@@ -59,7 +59,7 @@ COMMANDS = {
     "bench": Command("export.commands.bench", "bench",
                      "Compare cells: parameters, multiply-adds, latency."),
     "profile": Command("export.commands.profile", "profile",
-                       "Measure the operations of a network, to predict the latency of cells."),
+                       "Measure operations, to predict the latency of cells."),
     "demo": Command("web_demo.commands", "demo", "Serve the demo page with your exports."),
     "push": Command("export.commands.push", "push",
                     "Upload an export, a training or a site to the Hugging Face Hub."),
