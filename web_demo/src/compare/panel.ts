@@ -12,6 +12,7 @@ import { TITLES } from '../runtime/backends';
 import { RUNTIMES } from '../runtime/runtimes';
 import type { Field } from '../race/door';
 import { amount, bytes, element, make, milliseconds, percent } from '../ui/page';
+import { latest } from '../ui/latest';
 import { asked } from '../ui/session';
 import { onlyIn } from './differences';
 import { Duel, sameInput, type Side } from './duel';
@@ -195,25 +196,10 @@ function showCell(drawing: Drawing, other: Drawing, kind: string, own: Artifact,
   drawing.showOnly(kind);
 }
 
-let busy = false;
-let stale = false;
-
 /** Asks both about the picture on the page, and again if it has changed in the meantime. */
-async function ask(): Promise<void> {
-  stale = true;
-  if (busy) return;
-  busy = true;
-  try {
-    while (stale && section.open) {
-      stale = false;
-      await showAnswers();
-    }
-  } catch (error) {
-    if (duel) status.textContent = sentence(error);
-  } finally {
-    busy = false;
-  }
-}
+const ask = latest(section, showAnswers, (why) => {
+  if (duel) status.textContent = why;
+});
 
 async function showAnswers(): Promise<void> {
   const here = duel;
@@ -250,5 +236,4 @@ function build(): void {
   facts.append(make('caption', 'unseen', 'Both networks'), top, body);
   root.replaceChildren(label, status, facts, shares.root, cells);
   asked.addEventListener('change', () => void ask());
-  section.addEventListener('toggle', () => stale && void ask());
 }

@@ -9,6 +9,7 @@ import { nameOf, readDrawing, type Edge, type Part } from '../cell/drawing';
 import { describe, describeNode } from '../cell/operations';
 import type { Tensors } from '../runtime/runtime';
 import { bytes, element, make } from '../ui/page';
+import { latest } from '../ui/latest';
 import { asked, currentPixels } from '../ui/session';
 import { Answers } from './answers';
 import { flow } from './flow';
@@ -156,27 +157,12 @@ function press(which: HTMLButtonElement, on: boolean): void {
   which.classList.toggle('on', on);
 }
 
-let busy = false;
-let stale = false;
-
 /** Runs the graph for what is shown, and again if that has changed in the meantime. */
-async function refresh(): Promise<void> {
-  stale = true;
-  if (busy) return;
-  busy = true;
-  try {
-    while (stale && section.open) {
-      stale = false;
-      await showMaps();
-    }
-  } catch (error) {
-    if (view) status.textContent = sentence(error);
-  } finally {
-    busy = false;
-  }
-}
+const refresh = latest(section, showMaps, (why) => {
+  if (view) status.textContent = why;
+});
 
-async function showMaps(): Promise<void> {
+async function showMaps(outdated: () => boolean): Promise<void> {
   const here = view;
   if (!here?.inside) return void maps.replaceChildren();
   const { artifact, inside, removed } = here;
@@ -191,7 +177,7 @@ async function showMaps(): Promise<void> {
   const found = await inside.run(pixels, keeps, [...sheets.map(([, output]) => output), 'probabilities']);
   const { count } = removed;
   const whole = count === 0 ? found : await inside.run(pixels, () => true, ['probabilities']);
-  if (view !== here || stale || !isImages(artifact)) return;
+  if (view !== here || outdated() || !isImages(artifact)) return;
   maps.replaceChildren(...sheets.map(([name, output]) => mapSheet(name, found[output]!)));
   const shares = (of: Tensors) => of.probabilities!.data as Float32Array;
   answers.show(artifact.manifest, shares(whole), shares(found), count);
@@ -259,10 +245,7 @@ function build(): void {
     halt();
     void refresh();
   });
-  section.addEventListener('toggle', () => {
-    halt();
-    if (stale) void refresh();
-  });
+  section.addEventListener('toggle', halt);
 }
 
 function button(id: string, name: string, onClick: () => void): HTMLButtonElement {
