@@ -12,8 +12,10 @@ from pathlib import Path
 from zoo.system import json_text
 
 WORKER = "sw.js"
-#: Large, or not for visitors.
-_LEFT_OUT = ("models/", "runs/", "pictures/", "preview.png", "verify.html", "bench.html", WORKER)
+#: Large, loaded by the system when the page is installed, or not for visitors: the pages of `zoo
+#: verify` and `zoo bench`, with their scripts.
+_LEFT_OUT = ("models/", "runs/", "pictures/", "preview.png", "icon-", "verify.html", "bench.html",
+             "assets/verify-", "assets/bench-", "assets/trial-", WORKER)
 
 
 def worker(script: str, version: str, core: Collection[str]) -> str:

@@ -44,12 +44,22 @@ const inferenceOnly: Plugin = {
   },
 };
 
+/** Vite minifies scripts and styles only. */
+const withoutIndentation: Plugin = {
+  name: 'without-indentation',
+  apply: 'build',
+  transformIndexHtml: (html) => {
+    if (/<(pre|textarea)\b[^>]*>[^<]*\n/.test(html)) throw new Error('white space counts in <pre> and <textarea>');
+    return html.replace(/^\s+/gm, '');
+  },
+};
+
 const count = codeBytes();
 
 export default defineConfig({
   // Relative addresses: the built page works in any folder of any static server.
   base: './',
-  plugins: [withoutPolicyInDevelopment, count.page],
+  plugins: [withoutPolicyInDevelopment, withoutIndentation, count.page],
   // The variant of ONNX Runtime Web that loads its WebAssembly glue as a separate asset.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   // Dynamic imports need a module worker.

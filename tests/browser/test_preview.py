@@ -89,7 +89,7 @@ def test_the_worker_lists_the_page_without_networks_and_runtimes(artifact, page_
     runtimes = json.loads((page_folder / "code.json").read_text()).values()
     assert not set(listed["core"]) & {file for files in runtimes for file in files}
     # The page with all its rooms; any runtime is larger.
-    assert sum((site / file).stat().st_size for file in listed["core"]) < 250_000
+    assert sum((site / file).stat().st_size for file in listed["core"]) < 200_000
     assert "<html data-offline" in (site / "index.html").read_text()
     # The version follows the contents.
     again = build_site(find_artifacts([artifact]), tmp_path / "again", page_folder)
