@@ -9,7 +9,6 @@ are run by their commands, in a temporary folder.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import subprocess
@@ -18,19 +17,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.table_search import of_a_table
+
 #: The column of the table, and the value of `--workers`; the first is compared with.
 WORKERS = {"1 process": "1", "2 processes": "2", "Ray, 2 nodes": "ray"}
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__,
-                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("table", type=Path)
-    options.add_argument("--look-at", default="cifar10_valid_12")
-    options.add_argument("--judge-by", default="cifar10_test_200")
+    options = of_a_table(__doc__)
     options.add_argument("--strategy", default="evolution", help="of the search against the table")
-    options.add_argument("--budget", type=int, default=95, help="cells per seed")
-    options.add_argument("--seeds", type=int, default=500)
     options.add_argument("--candidates", type=int, default=32)
     chosen = options.parse_args()
     searches = {

@@ -27,13 +27,7 @@ PUBLISHED = {"random": (93.70, 0.36), "evolution": (93.92, 0.30), "reinforce": (
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__,
-                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("table", type=Path)
-    options.add_argument("--look-at", default="cifar10_valid_12")
-    options.add_argument("--judge-by", default="cifar10_test_200")
-    options.add_argument("--budget", type=int, default=95, help="cells per search")
-    options.add_argument("--seeds", type=int, default=500)
+    options = of_a_table(__doc__)
     options.add_argument("--strategies", nargs="+", default=[
         name for name, entry in STRATEGIES.items()
         if not entry.shares_weights and entry.table_settings() is not None])
@@ -57,6 +51,18 @@ def main() -> None:
         print(line(folder, time.perf_counter() - began), flush=True)
     runs = [(output / name, read_config(output / name)) for name in chosen.strategies]
     print(f"\ncurves: {plot_tables(runs, output / 'curves.svg')}")
+
+
+def of_a_table(description: str | None) -> argparse.ArgumentParser:
+    """A parser of the table that a benchmark searches, its columns and the size of a search."""
+    options = argparse.ArgumentParser(description=description,
+                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("table", type=Path)
+    options.add_argument("--look-at", default="cifar10_valid_12")
+    options.add_argument("--judge-by", default="cifar10_test_200")
+    options.add_argument("--budget", type=int, default=95, help="cells per search")
+    options.add_argument("--seeds", type=int, default=500)
+    return options
 
 
 def line(folder: Path, seconds: float) -> str:
