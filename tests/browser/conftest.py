@@ -11,12 +11,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.browser.altered import reseal
 from web_demo.artifacts import find_artifacts
 from web_demo.chromium import RuntimeMissing, launch
 from web_demo.runtimes import FORMATS
 from web_demo.server import Server, running, serve
 from web_demo.site import PAGE
 from zoo.cli import app
+from zoo.genotypes.conv import ConvGenotype
+from zoo.genotypes.serialization import to_json
+from zoo.plotting.cell import svg
+from zoo.registry import genotype
 
 WEB_DEMO = PAGE.parent
 
@@ -87,6 +92,19 @@ def server(page_folder: Path, artifact: Path) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def formats_server(page_folder: Path, every_format: Path) -> Iterator[Server]:
     with running(serve(find_artifacts([every_format]), port=0, page=page_folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def both(artifact, page_folder, tmp_path_factory):
+    """A server with DARTS, and the same weights drawn as the normal cell of NASNet."""
+    other = tmp_path_factory.mktemp("other") / "other"
+    shutil.copytree(artifact, other)
+    mixed = ConvGenotype(normal=genotype("NASNet").normal, reduce=genotype("DARTS").reduce)
+    (other / "cell.svg").write_text(svg(mixed, "mixed"))
+    (other / "genotype.json").write_text(to_json(mixed))
+    reseal(other, name="other", genotype="mixed")
+    with running(serve(find_artifacts([artifact, other]), port=0, page=page_folder)) as server:
         yield server
 
 

@@ -3,32 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.altered import reseal
 from tests.browser.test_access import MODES, PHONE, violations_in
-from web_demo.artifacts import find_artifacts
-from web_demo.server import running, serve
-from zoo.genotypes.conv import ConvGenotype
-from zoo.genotypes.serialization import to_json
-from zoo.plotting.cell import svg
-from zoo.registry import genotype
-
-
-@pytest.fixture(scope="module")
-def both(artifact, page_folder, tmp_path_factory):
-    """A server with DARTS, and the same weights drawn as the normal cell of NASNet."""
-    other = tmp_path_factory.mktemp("other") / "other"
-    shutil.copytree(artifact, other)
-    mixed = ConvGenotype(normal=genotype("NASNet").normal, reduce=genotype("DARTS").reduce)
-    (other / "cell.svg").write_text(svg(mixed, "mixed"))
-    (other / "genotype.json").write_text(to_json(mixed))
-    reseal(other, name="other", genotype="mixed")
-    with running(serve(find_artifacts([artifact, other]), port=0, page=page_folder)) as server:
-        yield server
 
 
 def compare(visitor):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -50,6 +52,12 @@ def finish(page) -> None:
     expect(page.locator("#race-copy")).to_be_enabled(timeout=180_000)
 
 
+def picture(server, number: int) -> list[float]:
+    """The pixels of a sample."""
+    path = server.artifacts["DARTS-digits"] / "fixtures" / "input.bin"
+    return np.fromfile(path, "<f4").reshape(-1, 64)[number].tolist()
+
+
 def only_the_page_runs(visitor) -> None:
     """Wait until the workers of the race have ended."""
     for _ in range(600):
@@ -79,8 +87,9 @@ def test_wasm_against_javascript(open_race):
     expect(page.locator("#race-panel [role=status]")).to_contain_text("Copied as a Markdown table")
     table = page.evaluate("navigator.clipboard.readText()")
     lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line[:1] == "|"]
-    assert [line[:2] for line in lines[2:]] == [["TF.js", "WebAssembly"], ["TF.js", "JavaScript"]]
-    assert all(len(line) == len(lines[0]) == 7 and line[5] == "31" for line in lines[2:])
+    assert [line[:3] for line in lines[2:]] == [["DARTS-digits", "TF.js", "WebAssembly"],
+                                                ["DARTS-digits", "TF.js", "JavaScript"]]
+    assert all(len(line) == len(lines[0]) == 8 and line[6] == "31" for line in lines[2:])
     only_the_page_runs(visitor)
     assert visitor.complaints == []
 
@@ -94,6 +103,57 @@ def test_every_runtime(open_race, formats_server):
         assert "✓ difference" in row(page, runner).inner_text()
     only_the_page_runs(visitor)
     assert visitor.complaints == []
+
+
+def test_networks_against_each_other(visit, both):
+    """A network that joins runs where the first does, on the same picture."""
+    visitor = visit(url=both.url)
+    page = visitor.ready(query="&model=DARTS-digits")
+    visitor.in_workers(SLOW + """addEventListener('message', ({data: {work}}) => {
+        if (work?.inputs) self.seen = [...Object.values(work.inputs)[0].data];
+    });""")
+    page.locator("#samples button").nth(4).click()
+    visitor.answer()
+    enter(page, ["tfjs:wasm"])
+    page.select_option(".race-add select", label="other")
+    networks = page.locator("#race tbody")
+    expect(networks).to_have_count(2)
+    assert [one.split()[0] for one in networks.locator(".entrant th").all_inner_texts()] == [
+        "DARTS-digits", "other"]
+    expect(page.locator(".race-add")).to_be_hidden()  # nobody is left
+    checked = networks.locator("input:checked")
+    assert [one.get_attribute("value") for one in checked.all()] == ["tfjs:wasm"] * 2
+    page.click("#race-start")
+    # Once the second has a time, both have seen the picture.
+    expect(networks.nth(1).locator(".time:not(:empty)")).to_have_text(TIME, timeout=60_000)
+    one, other = [worker.evaluate("self.seen") for worker in visitor.workers()[1:]]
+    expect(page.locator("#race-copy")).to_be_enabled(timeout=60_000)
+    status = page.locator("#race-panel [role=status]")
+    expect(status).to_contain_text(re.compile(
+        r"^Fastest: (DARTS-digits|other) in TF\.js on WebAssembly, .* as fast as "))
+    for at in range(2):
+        assert TIME.match(networks.nth(at).locator(".time:not(:empty)").inner_text())
+    assert one == other == picture(both, 4)
+    page.get_by_role("button", name="Remove other").click()
+    expect(networks).to_have_count(1)
+    expect(page.locator(".entrant")).to_have_count(0)
+    assert TIME.match(row(page, "tfjs:wasm").locator(".time").inner_text())  # is kept
+    expect(page.locator(".race-add")).to_be_visible()
+    only_the_page_runs(visitor)
+    assert visitor.complaints == []
+
+
+def test_a_network_that_takes_other_pictures_cannot_join(visit, both, artifact):
+    visitor = visit(url=both.url)
+    page = visitor.ready(query="&model=DARTS-digits")
+    other = json.loads((artifact / "manifest.json").read_text())
+    other |= {"name": "other", "input": other["input"] | {"channels": 3}}
+    page.route("**/models/other/manifest.json", lambda route: route.fulfill(json=other))
+    page.click("#race summary")
+    page.select_option(".race-add select", label="other")
+    expect(page.locator("#race-panel [role=status]")).to_have_text(
+        "other takes pictures of 8 × 8 pixels in color, so it cannot see this one.")
+    expect(page.locator("#race tbody")).to_have_count(1)
 
 
 def test_emulated_graphics_do_not_start_by_themselves(visit):

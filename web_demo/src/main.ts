@@ -2,21 +2,12 @@
 
 import { readAddress, remember } from './address/address';
 import { followPanels, showPanels } from './address/panels';
-import {
-  givesOf,
-  isImages,
-  isStep,
-  provenOf,
-  readArtifact,
-  readIndex,
-  takesOf,
-  type AnyArtifact,
-  type Entry,
-} from './artifact/artifact';
+import { isImages, isStep, provenOf, readArtifact, readIndex, type AnyArtifact, type Entry } from './artifact/artifact';
 import { downloadCases } from './artifact/cases';
 import { Failure, sentence } from './artifact/failure';
 import { downloadFiles } from './artifact/files';
 import { isBare, referenceOf, type AnyManifest } from './artifact/manifest';
+import { modelOf } from './artifact/model';
 import { offerCode } from './code/door';
 import { choose, isOpen, keyOf, offersFor, type Choice, type Offer, type Wish } from './choice/choice';
 import { showChoice } from './choice/panel';
@@ -197,7 +188,7 @@ async function run(signal: AbortSignal): Promise<void> {
   showTimes(here, ms, artifact.manifest, checked.timing);
   showCheck(checked, here, artifact.manifest);
   if (checked.agreement.ok) keepTime(entry, here, checked.timing.steady);
-  const field = { artifact, reference, offers, now: here, pixels: currentPixels, model };
+  const field = { artifact, reference, offers, now: here, pixels: currentPixels, model, offersOf: otherOffers };
   offerRace(field);
   offerComparison(field);
   offerTeaching(field);
@@ -239,9 +230,8 @@ async function model(reads: string, signal: AbortSignal): Promise<Model> {
   return modelOf(artifact, (await download(opened, reads, signal, true)).files);
 }
 
-function modelOf(artifact: AnyArtifact, files: Model['files']): Model {
-  return { name: artifact.manifest.name, files, takes: takesOf(artifact), gives: givesOf(artifact) };
-}
+/** The runtimes and backends for another network. */
+const otherOffers = (files: AnyManifest['files']): Offer[] => offersFor(files, survey, lost);
 
 function stopNetwork(): void {
   delete document.body.dataset.ready;

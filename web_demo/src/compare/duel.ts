@@ -2,7 +2,7 @@
 
 import type { Artifact } from '../artifact/artifact';
 import { Failure } from '../artifact/failure';
-import { downloadBytes, type Manifest } from '../artifact/manifest';
+import { downloadBytes } from '../artifact/manifest';
 import type { Choice } from '../choice/choice';
 import { median } from '../runtime/agreement';
 import { loadInWorker } from '../runtime/remote';
@@ -68,11 +68,6 @@ export class Duel {
     const { name, height, width, channels } = this.sides[at].artifact.manifest.input;
     return { [name]: { data: pixels, shape: [1, height, width, channels] } };
   }
-}
-
-/** Whether two networks take the same pixels. */
-export function sameInput(one: Manifest, other: Manifest): boolean {
-  return (['height', 'width', 'channels'] as const).every((size) => one.input[size] === other.input[size]);
 }
 
 function choiceFor(sides: readonly Side[], now: Choice): Choice {

@@ -2,10 +2,11 @@
 
 import '../style/compare.css';
 import '../style/shares.css';
-import { isImages, readArtifact, readIndex, takesOf, givesOf, type Artifact, type Entry } from '../artifact/artifact';
+import { isImages, readArtifact, type Artifact, type Entry } from '../artifact/artifact';
 import { sentence } from '../artifact/failure';
-import { downloadFiles } from '../artifact/files';
 import { className, downloadBytes } from '../artifact/manifest';
+import { downloadModel } from '../artifact/model';
+import { othersOf, refusalOf } from '../artifact/others';
 import { nameOf, readDrawing, type Drawing } from '../cell/drawing';
 import { best, Shares } from '../cell/shares';
 import { TITLES } from '../runtime/backends';
@@ -15,7 +16,7 @@ import { amount, bytes, element, make, milliseconds, percent } from '../ui/page'
 import { latest } from '../ui/latest';
 import { asked } from '../ui/session';
 import { onlyIn } from './differences';
-import { Duel, sameInput, type Side } from './duel';
+import { Duel, type Side } from './duel';
 
 const page = new URL('.', location.href);
 const FORMATS = [...new Set(RUNTIMES.map(({ reads }) => reads))];
@@ -49,10 +50,9 @@ async function list(): Promise<void> {
   const here = field;
   if (!here) return;
   try {
-    const entries = (await readIndex(page)).filter(({ task }) => (task ?? 'image-classification') === 'image-classification');
+    const others = await othersOf(page, here.artifact);
     if (field !== here) return;
     const before = picker.value;
-    const others = entries.filter(({ path }) => new URL(path, page).href !== here.artifact.folder.href);
     picker.replaceChildren(new Option('Choose a network', ''), ...others.map(({ name, path }) => new Option(name, path)));
     picker.disabled = others.length === 0;
     picker.value = others.some(({ path }) => path === before) ? before : '';
@@ -74,13 +74,13 @@ async function choose(entry: Pick<Entry, 'path'> | undefined): Promise<void> {
     signal.throwIfAborted();
     sides = [
       { artifact: here.artifact, model: here.model },
-      { artifact: other, model: (reads, stop) => modelOf(other, reads, stop) },
+      { artifact: other, model: (reads, stop) => downloadModel(other, reads, stop) },
     ];
     showFacts();
     await showCells(signal);
-    if (!sameInput(here.artifact.manifest, other.manifest)) {
-      const { height, width, channels } = other.manifest.input;
-      status.textContent = `${other.manifest.name} takes pictures of ${width} × ${height} pixels in ${channels === 1 ? 'gray' : 'color'}, so it cannot see this one.`;
+    const refusal = refusalOf(here.artifact.manifest, other.manifest);
+    if (refusal !== null) {
+      status.textContent = refusal;
       return;
     }
     const opened = await Duel.open(sides, here.now, signal);
@@ -99,11 +99,6 @@ async function choose(entry: Pick<Entry, 'path'> | undefined): Promise<void> {
   } catch (error) {
     if (!signal.aborted) status.textContent = sentence(error);
   }
-}
-
-async function modelOf(artifact: Artifact, reads: string, signal: AbortSignal) {
-  const files = await downloadFiles(artifact, reads, () => {}, signal);
-  return { name: artifact.manifest.name, files, takes: takesOf(artifact), gives: givesOf(artifact) };
 }
 
 function clear(): void {

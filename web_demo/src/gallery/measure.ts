@@ -1,9 +1,9 @@
 /** Times a network of the site in a runtime and backend. */
 
-import { givesOf, provenOf, readArtifact, takesOf, type Entry } from '../artifact/artifact';
+import { provenOf, readArtifact, type Entry } from '../artifact/artifact';
 import { downloadCases } from '../artifact/cases';
 import { Failure } from '../artifact/failure';
-import { downloadFiles } from '../artifact/files';
+import { downloadModel } from '../artifact/model';
 import type { Choice } from '../choice/choice';
 import { check } from '../runtime/check';
 import { loadInWorker } from '../runtime/remote';
@@ -17,11 +17,7 @@ const TASKS = ['image-classification', 'language-model-step', 'tensors'] as cons
 export async function measure(page: URL, entry: Entry, { runtime, backend }: Choice, signal: AbortSignal): Promise<number> {
   const artifact = await readArtifact(page, entry.path, TASKS, [runtime.reads], signal);
   const { manifest } = artifact;
-  const [files, cases] = await Promise.all([
-    downloadFiles(artifact, runtime.reads, () => {}, signal),
-    downloadCases(artifact, signal),
-  ]);
-  const model = { name: manifest.name, files, takes: takesOf(artifact), gives: givesOf(artifact) };
+  const [model, cases] = await Promise.all([downloadModel(artifact, runtime.reads, signal), downloadCases(artifact, signal)]);
   const session = await loadInWorker(runtime, model, backend, {}, signal);
   const stop = () => session.dispose();
   signal.addEventListener('abort', stop, { once: true });

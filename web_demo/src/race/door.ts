@@ -1,22 +1,20 @@
 /** The room of the race. */
 
-import { isImages, type AnyArtifact } from '../artifact/artifact';
+import { isImages } from '../artifact/artifact';
+import type { AnyManifest } from '../artifact/manifest';
 import type { Choice, Offer } from '../choice/choice';
-import type { Reference } from '../runtime/check';
-import type { Model } from '../runtime/runtime';
 import { element } from '../ui/page';
 import { room } from '../ui/room';
+import type { Entrant } from './race';
 
-/** The network, the runtimes and backends that can run it, and the input. */
-export interface Field {
-  readonly artifact: AnyArtifact;
-  readonly reference: Reference;
-  readonly offers: readonly Offer[];
+/** The network on the page, and its input. */
+export interface Field extends Entrant {
   /** The choice of the page. */
   readonly now: Choice;
   /** The picture on the page. */
   readonly pixels: () => Float32Array | null;
-  readonly model: (reads: string, signal: AbortSignal) => Promise<Model>;
+  /** The runtimes and backends for the files of another network. */
+  readonly offersOf: (files: AnyManifest['files']) => Offer[];
 }
 
 const enter = room<Field>('race', async () => (await import('./panel')).showField);
@@ -25,6 +23,8 @@ const enter = room<Field>('race', async () => (await import('./panel')).showFiel
 export function offerRace(next: Field | null): void {
   enter(next);
   if (!next) return;
-  const what = isImages(next.artifact) ? 'This picture' : next.artifact.manifest.task === 'tensors' ? 'This network' : 'One step';
-  element('race-lead', HTMLElement).textContent = `${what} in every runtime and backend`;
+  const [what, more] = isImages(next.artifact)
+    ? ['This picture', ', and in other networks']
+    : [next.artifact.manifest.task === 'tensors' ? 'This network' : 'One step', ''];
+  element('race-lead', HTMLElement).textContent = `${what} in every runtime and backend${more}`;
 }

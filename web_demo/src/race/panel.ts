@@ -1,78 +1,143 @@
-/** The race on the page: a row with a bar for each runtime and backend, and a table to copy. */
+/** The race on the page: networks, a row with a bar for each runtime and backend, and a table to copy. */
 
-import { isImages } from '../artifact/artifact';
-import { keyOf, type Choice } from '../choice/choice';
-import { sizeNote } from '../choice/panel';
-import { TITLES, type Availability } from '../runtime/backends';
+import { isImages, type Entry } from '../artifact/artifact';
+import { sentence } from '../artifact/failure';
+import { othersOf } from '../artifact/others';
+import { TITLES } from '../runtime/backends';
 import type { Tensors } from '../runtime/runtime';
-import { element, make, milliseconds, scientific } from '../ui/page';
+import { element, make, milliseconds } from '../ui/page';
 import type { Field } from './door';
-import { medianOf, race, ROUNDS, startingGrid, type Lane } from './race';
+import { readEntrant } from './entrants';
+import { medianOf, race, ROUNDS, startOf, type Entrant, type Lane } from './race';
+import { headingOf, isRight, rowsOf, show, type Row } from './rows';
 import { tableText } from './table';
 import '../style/race.css';
 
-interface Row {
-  readonly lane: Lane;
-  /** Download size and caveats. */
-  readonly size: string;
-  readonly tick: HTMLInputElement;
-  readonly item: HTMLTableRowElement;
-  readonly fill: HTMLElement;
-  readonly time: HTMLElement;
-  readonly remark: HTMLElement;
-}
+const page = new URL('.', location.href);
 
 let field: Field | null = null;
+/** The network of the page first. */
+let entrants: Entrant[] = [];
 let rows: readonly Row[] = [];
 let running: AbortController | null = null;
+/** Aborts with the network of the page. */
+let leaving = new AbortController();
 
 const root = element('race-panel', HTMLElement);
 const table = make('table', 'lanes');
-const body = make('tbody');
 const start = button('race-start', 'Start', () => void run());
 const cancel = button('race-cancel', 'Cancel', () => running?.abort());
 const copy = button('race-copy', 'Copy table', () => void copyTable());
+const picker = make('select');
+const adding = make('label', 'race-add', 'Add a network ');
 const status = make('p', 'help');
 build();
 
 /** Shows the runtimes and backends of a network. */
 export function showField(next: Field | null): void {
   // Another backend on the page changes neither a race nor its results.
-  const same = next && field && next.artifact === field.artifact && sameOffers(next, field);
+  const stays = next?.artifact === field?.artifact;
+  const same = next && field && stays && sameOffers(next, field);
   field = next;
   if (same) return;
   running?.abort();
   running = null;
+  leaving.abort();
+  leaving = new AbortController();
+  const others = stays && next ? entrants.slice(1).map((one) => ({ ...one, offers: next.offersOf(one.artifact.manifest.files) })) : [];
+  enter(next ? [next, ...others] : []);
   setRunning(false);
   status.textContent = '';
-  copy.disabled = true;
-  rows = next ? choicesOf(next).map(([choice, available]) => rowFor(choice, available)) : [];
-  body.replaceChildren(...rows.map(({ item }) => item));
+  void listOthers();
+}
+
+/** Sets the networks of the race; those that stay keep their rows. */
+function enter(next: Entrant[]): void {
+  const made: Row[] = [];
+  let first: readonly Row[] | null = null;
+  for (const body of [...table.tBodies]) body.remove();
+  for (const entrant of next) {
+    const leader: readonly Row[] | null = first;
+    // A network that joins runs where the first does.
+    const ticked = (key: string, emulated: boolean) =>
+      leader ? leader.some(({ tick }) => tick.value === key && tick.checked) : !emulated;
+    const kept = rows.filter(({ lane }) => lane.entrant === entrant);
+    const own = kept.length > 0 ? kept : rowsOf(entrant, ticked, showReady);
+    first ??= own;
+    made.push(...own);
+    const body = table.createTBody();
+    if (next.length > 1) body.append(headingOf(entrant, leader && (() => leave(entrant))));
+    body.append(...own.map(({ item }) => item));
+  }
+  entrants = next;
+  rows = made;
+  for (const row of rows) show(row, rows); // bars compare the networks that are there
+  copy.disabled = !rows.some(({ lane }) => lane.times.length > 0);
   showReady();
+}
+
+function leave(entrant: Entrant): void {
+  enter(entrants.filter((one) => one !== entrant));
+  status.textContent = `${entrant.artifact.manifest.name} is removed.`;
+  void listOthers();
+  picker.focus();
+}
+
+/** Lists the networks that can join. */
+async function listOthers(): Promise<void> {
+  const here = field;
+  adding.hidden = true;
+  if (!here) return;
+  try {
+    const joined = new Set(entrants.map(({ artifact }) => artifact.folder.href));
+    const others = (await othersOf(page, here.artifact)).filter(({ path }) => !joined.has(new URL(path, page).href));
+    if (field !== here) return;
+    picker.replaceChildren(new Option('Choose', ''), ...others.map(({ name, path }) => new Option(name, path)));
+    adding.hidden = others.length === 0;
+  } catch {
+    // A page of opened files only has no index.
+  }
+}
+
+async function join(entry: Pick<Entry, 'name' | 'path'>): Promise<void> {
+  if (!field) return;
+  const { signal } = leaving;
+  picker.disabled = true;
+  try {
+    status.textContent = `Loading ${entry.name}…`;
+    const entrant = await readEntrant(page, entry, field, signal);
+    signal.throwIfAborted();
+    enter([...entrants, entrant]);
+    status.textContent = `${entry.name} takes part.`;
+  } catch (error) {
+    if (!signal.aborted) status.textContent = sentence(error);
+  } finally {
+    picker.disabled = running !== null;
+  }
+  if (!signal.aborted) await listOthers();
 }
 
 async function run(): Promise<void> {
   if (!field) return;
+  const { artifact, pixels } = field;
   running = new AbortController();
   const { signal } = running;
   const entered = rows.filter(({ tick }) => tick.checked && !tick.disabled);
-  const by = new Map(entered.map((row) => [row.lane, row]));
   for (const row of rows) {
-    Object.assign(row.lane, startingGrid([row.lane.choice])[0]);
-    show(row);
+    Object.assign(row.lane, startOf(row.lane.entrant, row.lane.choice));
+    show(row, rows);
   }
   setRunning(true);
   cancel.focus();
-  const { reference, model } = field;
-  const course = { reference, model, inputs: inputsOf(field), wanted: Object.keys(reference.cases.together.expected) };
+  const picture = isImages(artifact) ? pixels() : null;
   const onChange = (lane: Lane) => {
     if (running?.signal !== signal) return; // another network
-    if (lane.state === 'loading') status.textContent = `Loading ${titleOf(lane.choice)}…`;
-    if (lane.state === 'running' && lane.times.length === 0) status.textContent = `${titleOf(lane.choice)} is ready.`;
+    if (lane.state === 'loading') status.textContent = `Loading ${titleOf(lane)}…`;
+    if (lane.state === 'running' && lane.times.length === 0) status.textContent = `${titleOf(lane)} is ready.`;
     if (lane.times.length === 1) status.textContent = `Timing ${ROUNDS} rounds…`;
-    by.forEach(show); // the fastest may have changed
+    for (const row of entered) show(row, rows); // the fastest may have changed
   };
-  await race([...by.keys()], course, onChange, signal);
+  await race(entered.map(({ lane }) => lane), (entrant) => inputsOf(entrant, picture), onChange, signal);
   if (running?.signal !== signal) return; // another network
   running = null;
   const focused = document.activeElement === cancel;
@@ -83,69 +148,18 @@ async function run(): Promise<void> {
 }
 
 /** The picture on the page, or the first input of the fixture. */
-function inputsOf({ artifact, reference, pixels }: Field): Tensors {
+function inputsOf({ artifact, reference }: Entrant, picture: Float32Array | null): Tensors {
   const { inputs } = reference.cases.each[0]!;
-  const picture = pixels();
   if (!picture || !isImages(artifact)) return inputs;
   const { name, height, width, channels } = artifact.manifest.input;
   return { [name]: { data: picture, shape: [1, height, width, channels] } };
 }
 
-function choicesOf({ offers }: Field): [Choice, Availability][] {
-  return offers.flatMap(({ runtime, backends }) =>
-    backends.map((available): [Choice, Availability] => [{ runtime, backend: available.backend }, available]),
-  );
-}
+const sameOffers = (one: Field, other: Field): boolean => JSON.stringify(one.offers) === JSON.stringify(other.offers);
 
-const sameOffers = (one: Field, other: Field): boolean =>
-  JSON.stringify(choicesOf(one)) === JSON.stringify(choicesOf(other));
-
-const isRight = ({ agreement }: Lane): boolean => agreement?.ok === true;
-
-const titleOf = ({ runtime, backend }: Choice): string => `${runtime.title} on ${TITLES[backend]}`;
-
-function rowFor(choice: Choice, { reason, software }: Availability): Row {
-  const item = make('tr');
-  const head = make('th');
-  head.scope = 'row';
-  const label = make('label');
-  const tick = make('input');
-  Object.assign(tick, { type: 'checkbox', value: keyOf(choice), disabled: reason !== null, checked: reason === null && !software });
-  tick.addEventListener('change', showReady);
-  const name = make('span', '', choice.runtime.title);
-  name.append(make('small', '', TITLES[choice.backend]));
-  label.append(tick, name);
-  head.append(label);
-  const cell = make('td');
-  const track = make('span', 'track');
-  const fill = make('span', 'fill');
-  track.append(fill);
-  track.setAttribute('aria-hidden', 'true');
-  const time = make('span', 'time');
-  const size = sizeNote(choice, field!.artifact.manifest) + (software ? ' · emulated GPU, slow' : '');
-  const remark = make('small', '', reason === null ? size : `Not available: ${reason}`);
-  cell.append(track, time, remark);
-  item.append(head, cell);
-  return { lane: startingGrid([choice])[0]!, size, tick, item, fill, time, remark };
-}
-
-/** Bars grow with the rounds, to a length proportional to speed; wrong results cannot win. */
-function show(row: Row): void {
-  const { lane, size, fill, time, remark, tick } = row;
-  const times = rows.filter(({ lane: one }) => isRight(one)).map(({ lane: one }) => medianOf(one) ?? Infinity);
-  const best = Math.min(...times);
-  const middle = medianOf(lane);
-  const share = middle === null || best === Infinity ? 0 : (best / Math.max(middle, 1e-6)) * (lane.times.length / ROUNDS);
-  fill.style.setProperty('--share', String(lane.state === 'failed' ? 0 : Math.min(share, 1)));
-  row.item.dataset.state = lane.state;
-  row.item.classList.toggle('best', lane.state === 'done' && isRight(lane) && middle === best);
-  const words = { waiting: '', loading: 'loading…', running: 'ready', done: '', failed: 'failed', stopped: 'stopped' };
-  time.textContent = lane.state !== 'failed' && middle !== null ? milliseconds(middle) : words[lane.state];
-  if (tick.disabled) return;
-  const { agreement, startMs } = lane;
-  const verdict = agreement && `${agreement.ok ? '✓' : '✗ wrong result,'} difference ${scientific(agreement.difference)}`;
-  const first = startMs === null ? null : `first result after ${milliseconds(startMs)}`;
-  remark.textContent = lane.error ?? [verdict, first, size].filter(Boolean).join(' · ');
+function titleOf({ entrant, choice: { runtime, backend } }: Lane): string {
+  const where = `${runtime.title} on ${TITLES[backend]}`;
+  return entrants.length > 1 ? `${entrant.artifact.manifest.name} in ${where}` : where;
 }
 
 function outcome(lanes: readonly Lane[], stopped: boolean): string {
@@ -154,14 +168,13 @@ function outcome(lanes: readonly Lane[], stopped: boolean): string {
   const [first, second] = done;
   if (!first) return 'None finished with correct results.';
   const times = second ? (medianOf(second)! / medianOf(first)!).toFixed(1) : '';
-  const next = second ? `, ${times}× as fast as ${titleOf(second.choice)}` : '';
-  return `Fastest: ${titleOf(first.choice)}, ${milliseconds(medianOf(first)!)}${next} (median of ${ROUNDS}).`;
+  const next = second ? `, ${times}× as fast as ${titleOf(second)}` : '';
+  return `Fastest: ${titleOf(first)}, ${milliseconds(medianOf(first)!)}${next} (median of ${ROUNDS}).`;
 }
 
 async function copyTable(): Promise<void> {
-  const manifest = field!.artifact.manifest;
   const lanes = rows.map(({ lane }) => lane).filter(({ state }) => state !== 'waiting');
-  const text = tableText(`${manifest.name}: ${navigator.userAgent}`, lanes, ({ choice }) => sizeNote(choice, manifest));
+  const text = tableText(navigator.userAgent, lanes);
   try {
     await navigator.clipboard.writeText(text);
     status.textContent = 'Copied as a Markdown table.';
@@ -173,6 +186,8 @@ async function copyTable(): Promise<void> {
 
 function setRunning(on: boolean): void {
   cancel.disabled = !on;
+  picker.disabled = on;
+  for (const leave of table.querySelectorAll('button')) leave.disabled = on;
   if (on) start.disabled = copy.disabled = true;
   else showReady();
 }
@@ -183,7 +198,7 @@ function showReady(): void {
 }
 
 function build(): void {
-  const caption = make('caption', 'unseen', 'Time of each runtime and backend');
+  const caption = make('caption', 'unseen', 'Time of each network, runtime and backend');
   const head = make('thead');
   const line = make('tr');
   for (const name of ['Runtime and backend', 'Time per run']) {
@@ -192,10 +207,12 @@ function build(): void {
     line.append(cell);
   }
   head.append(line);
-  table.append(caption, head, body);
+  table.append(caption, head);
   status.setAttribute('role', 'status');
   const tools = make('div', 'tools');
-  tools.append(start, cancel, copy);
+  tools.append(start, cancel, copy, adding);
+  picker.addEventListener('change', () => picker.value && void join({ name: picker.selectedOptions[0]!.text, path: picker.value }));
+  adding.append(picker);
   cancel.disabled = copy.disabled = true;
   root.replaceChildren(tools, table, status);
 }

@@ -1,18 +1,28 @@
-/** Several runtimes and backends run one input in alternation, so that load spikes affect all of them. */
+/** Several networks, runtimes and backends run one input in alternation, so that load spikes affect all of them. */
 
+import type { AnyArtifact } from '../artifact/artifact';
 import { sentence } from '../artifact/failure';
+import type { Choice, Offer } from '../choice/choice';
 import { median, runCases, Judge, type Agreement } from '../runtime/agreement';
 import type { Reference } from '../runtime/check';
 import { loadInWorker } from '../runtime/remote';
 import type { Model, Session, Tensors } from '../runtime/runtime';
-import type { Choice } from '../choice/choice';
 
 export const ROUNDS = 31;
 
 export type State = 'waiting' | 'loading' | 'running' | 'done' | 'failed' | 'stopped';
 
-/** Progress and results of one runtime and backend. */
+/** A network, its fixture, the runtimes and backends that can run it, and its files in a format. */
+export interface Entrant {
+  readonly artifact: AnyArtifact;
+  readonly reference: Reference;
+  readonly offers: readonly Offer[];
+  readonly model: (reads: string, signal: AbortSignal) => Promise<Model>;
+}
+
+/** A network in one runtime and backend. */
 export interface Lane {
+  readonly entrant: Entrant;
   readonly choice: Choice;
   state: State;
   /** Time to load the files from memory and finish the first run, in milliseconds. */
@@ -22,16 +32,9 @@ export interface Lane {
   error: string | null;
 }
 
-/** The network and its input. */
-export interface Course {
-  readonly reference: Reference;
-  readonly inputs: Tensors;
-  readonly wanted: readonly string[];
-  readonly model: (reads: string, signal: AbortSignal) => Promise<Model>;
-}
-
-export const startingGrid = (choices: readonly Choice[]): Lane[] =>
-  choices.map((choice) => ({ choice, state: 'waiting', startMs: null, agreement: null, times: [], error: null }));
+export const startOf = (entrant: Entrant, choice: Choice): Lane => ({
+  entrant, choice, state: 'waiting', startMs: null, agreement: null, times: [], error: null,
+});
 
 export const medianOf = ({ times }: Lane): number | null => (times.length > 0 ? median(times) : null);
 
@@ -41,7 +44,7 @@ export const medianOf = ({ times }: Lane): number | null => (times.length > 0 ? 
  */
 export async function race(
   lanes: readonly Lane[],
-  course: Course,
+  inputsOf: (entrant: Entrant) => Tensors,
   onChange: (lane: Lane) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -69,18 +72,19 @@ export async function race(
       change(lane, 'loading');
       await attempt(lane, async () => {
         const { runtime, backend } = lane.choice;
-        const model = await course.model(runtime.reads, signal);
+        const model = await lane.entrant.model(runtime.reads, signal);
         const start = performance.now();
         const session = await loadInWorker(runtime, model, backend, {}, signal);
         sessions.set(lane, session);
-        await judge(lane, session, course.reference, performance.now() - start);
+        await judge(lane, session, performance.now() - start);
         change(lane, 'running');
       });
     }
     for (let round = 0; round < ROUNDS && !signal.aborted; round++) {
       for (const [lane, session] of [...sessions]) {
         await attempt(lane, async () => {
-          const { ms } = await session.run(course.inputs, course.wanted);
+          const { entrant } = lane;
+          const { ms } = await session.run(inputsOf(entrant), Object.keys(entrant.reference.cases.together.expected));
           lane.times.push(ms);
           onChange(lane);
         });
@@ -94,7 +98,8 @@ export async function race(
 }
 
 /** Checks the fixture; `loadMs` is the time that loading took. */
-async function judge(lane: Lane, session: Session, { manifest, cases, proven }: Reference, loadMs: number): Promise<void> {
+async function judge(lane: Lane, session: Session, loadMs: number): Promise<void> {
+  const { manifest, cases, proven } = lane.entrant.reference;
   const { runtime, backend } = lane.choice;
   const found = new Judge(manifest, cases, proven, runtime.reads, backend);
   const [first] = await runCases(session, cases, found);

@@ -1,9 +1,9 @@
 /** Loads an artifact into one runtime and backend, for `zoo verify`, `zoo bench` and `zoo profile`. */
 
-import { givesOf, readArtifact, takesOf, type AnyArtifact } from '../artifact/artifact';
+import { readArtifact, type AnyArtifact } from '../artifact/artifact';
 import { downloadCases, type Cases } from '../artifact/cases';
 import { Failure } from '../artifact/failure';
-import { downloadFiles } from '../artifact/files';
+import { downloadModel } from '../artifact/model';
 import { BACKENDS, surveyBackends, type Availability } from './backends';
 import { loadInWorker } from './remote';
 import type { BackendName, Model, Session } from './runtime';
@@ -39,8 +39,7 @@ export interface Download {
 export async function download(path: string, name: string): Promise<Download> {
   const runtime = findRuntime(name);
   const artifact = await readArtifact(new URL('.', location.href), path, TASKS, [runtime.reads]);
-  const [files, cases] = await Promise.all([downloadFiles(artifact, runtime.reads), downloadCases(artifact)]);
-  const model = { name: artifact.manifest.name, files, takes: takesOf(artifact), gives: givesOf(artifact) };
+  const [model, cases] = await Promise.all([downloadModel(artifact, runtime.reads), downloadCases(artifact)]);
   return { runtime, artifact, cases, model };
 }
 

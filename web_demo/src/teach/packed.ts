@@ -1,6 +1,6 @@
 /** The artifact of a taught network, in a zip that `zoo build` reads. */
 
-import { zipSync } from 'fflate';
+import { Zip, ZipPassThrough } from 'fflate';
 import type { Artifact } from '../artifact/artifact';
 import { Failure } from '../artifact/failure';
 import { downloadListed, sha256 } from '../artifact/files';
@@ -30,7 +30,7 @@ export interface Lesson {
 export const plainName = (text: string): string => text.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[._-]+/, '') || 'taught';
 
 /** The zip; throws a `Failure` if the site lacks the files that it needs, or if a check fails. */
-export async function pack(taught: Taught, lesson: Lesson, signal: AbortSignal): Promise<Uint8Array> {
+export async function pack(taught: Taught, lesson: Lesson, signal: AbortSignal): Promise<Blob> {
   const { artifact, graph } = taught.trunk;
   const { name, labels, proofs } = lesson;
   const files = new Map<string, Uint8Array>();
@@ -52,8 +52,23 @@ export async function pack(taught: Taught, lesson: Lesson, signal: AbortSignal):
     listed[path] = { sha256: await sha256(bytes.slice().buffer), bytes: bytes.length };
   }
   files.set('manifest.json', encoded(`${JSON.stringify({ ...fields, files: listed }, null, 2)}\n`));
-  // Weights do not get smaller.
-  return zipSync(Object.fromEntries([...files].map(([path, bytes]) => [`${name}/${path}`, [bytes, { level: /\.(bin|safetensors)$/.test(path) ? 0 : 6 }]])));
+  return zipOf(new Map([...files].map(([path, bytes]) => [`${name}/${path}`, bytes])));
+}
+
+/** A zip without compression: weights do not get smaller, and the rest is little. */
+function zipOf(files: ReadonlyMap<string, Uint8Array>): Blob {
+  const parts: BlobPart[] = [];
+  const zip = new Zip((error, part) => {
+    if (error) throw error;
+    parts.push(part as Uint8Array<ArrayBuffer>);
+  });
+  for (const [path, bytes] of files) {
+    const file = new ZipPassThrough(path);
+    zip.add(file);
+    file.push(bytes, true);
+  }
+  zip.end();
+  return new Blob(parts, { type: 'application/zip' });
 }
 
 /**

@@ -266,9 +266,9 @@ async function save(): Promise<void> {
     download.disabled = true;
     try {
       name.value = plainName(name.value);
-      const bytes = await pack(taught, { ...lesson, name: name.value, labels: namesOf() }, leaving.signal);
+      const zip = await pack(taught, { ...lesson, name: name.value, labels: namesOf() }, leaving.signal);
       const link = make('a');
-      link.href = URL.createObjectURL(new Blob([bytes as BlobPart], { type: 'application/zip' }));
+      link.href = URL.createObjectURL(zip);
       link.download = `${name.value}.zip`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
