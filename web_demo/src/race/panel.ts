@@ -167,8 +167,8 @@ function outcome(lanes: readonly Lane[], stopped: boolean): string {
   const done = lanes.filter((lane) => lane.state === 'done' && isRight(lane)).sort((a, b) => medianOf(a)! - medianOf(b)!);
   const [first, second] = done;
   if (!first) return 'None finished with correct results.';
-  const times = second ? (medianOf(second)! / medianOf(first)!).toFixed(1) : '';
-  const next = second ? `, ${times}× as fast as ${titleOf(second)}` : '';
+  const times = second ? medianOf(second)! / medianOf(first)! : 1;
+  const next = second ? `, ${times < 1.05 ? '' : `${times.toFixed(1)}× `}as fast as ${titleOf(second)}` : '';
   return `Fastest: ${titleOf(first)}, ${milliseconds(medianOf(first)!)}${next} (median of ${ROUNDS}).`;
 }
 
