@@ -22,7 +22,7 @@ import { choose, isOpen, keyOf, offersFor, type Choice, type Offer, type Wish } 
 import { showChoice } from './choice/panel';
 import { addModel, connectModels, listModels, selectModel, showNoModels } from './choice/models';
 import { keepTime } from './choice/times';
-import { offerFound } from './found/door';
+import { offerFound, showEpoch } from './found/door';
 import { offerGallery } from './gallery/door';
 import { Classifier } from './image/classifier';
 import { readsPhotos, refuseOtherPixels } from './image/picture';
@@ -280,7 +280,7 @@ function openModel(entry: Entry, sample: string | null): void {
 
 /** Opens a model that the visitor chose. */
 function pick(entry: Entry): void {
-  remember({ model: entry.name, sample: null }, true);
+  remember({ model: entry.name, sample: null, epoch: null }, true);
   openModel(entry, null);
 }
 
@@ -298,6 +298,7 @@ function followAddress(): void {
   const before = keyOf(choice);
   settle();
   takeSample(sample);
+  showEpoch();
   if (keyOf(choice) !== before) runAgain();
 }
 
