@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 LOCK = "lock"  # held by the process at work, see `zoo.runs.run_lock`
 DIVERGED = "diverged.txt"  # why the run cannot go on, in one line
@@ -25,7 +25,7 @@ def is_at_work(folder: Path) -> bool:
     try:
         with lock:
             return False
-    except (Timeout, OSError):  # held, or the file of another user: only a kill leaves a free one
+    except OSError:  # held (Timeout), or the file of another user, which only a kill leaves free
         return True
 
 

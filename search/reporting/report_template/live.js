@@ -2,7 +2,7 @@
 // The server also says whether the search is running.
 
 /** The parts that depend on the run, still empty. */
-const PARTS = ['header', 'main', '#dock']
+const PARTS = ['main', '#dock']
 const empty = PARTS.map((part) => document.querySelector(part).cloneNode(true))
 let shown = byId('run').textContent
 let source = null
@@ -46,7 +46,7 @@ function update(text) {
   shown = text
   views.length = 0
   PARTS.forEach((part, at) => document.querySelector(part).replaceWith(empty[at].cloneNode(true)))
-  if (wanted === null && !playing) epoch = usualEpoch()
+  epoch = Math.min(playing ? epoch : wanted ?? usualEpoch(), run.epochs) // a resumed search repeats an unfinished epoch
   build()
   for (const id of open) byId(id).open = true
   if (playing) play()
