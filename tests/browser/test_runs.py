@@ -110,7 +110,7 @@ def test_an_export_names_the_search_that_found_its_cell(run, page, tmp_path):
 
 
 def test_the_report_follows_a_running_search(browser, run, page):
-    """From before the first epoch to the end, without a reload."""
+    """From before the first epoch to the end, without a reload, also when it is interrupted."""
     rows = (run / HISTORY).read_text().splitlines(keepends=True)
     result = (run / RESULT).read_bytes()
     (run / RESULT).unlink()
@@ -120,34 +120,41 @@ def test_the_report_follows_a_running_search(browser, run, page):
         write_report(read_run(run))
 
     write(0)
-    with running(serve({}, port=0, page=page, runs={"a": run})) as server, at_work(run):
+    with running(serve({}, port=0, page=page, runs={"a": run})) as server:
         visit = Visit(browser, server.url + "runs/a/report.html")
         shown = visit.open("?live")
-        expect(shown.locator("#empty")).to_be_visible()
-        expect(shown.locator("#live")).to_contain_text("Live")
-        shown.evaluate("window.same = true")
-        write(2)
-        expect(shown.locator("#cell-title")).to_have_text("The cell at epoch 2", timeout=30_000)
-        shown.click("#settings summary")
-        shown.locator("#epoch").fill("1")
-        shown.focus("#epoch")
-        write(3)
-        expect(shown.locator("#dock .of")).to_have_text("of 3", timeout=30_000)
-        # Whoever looks at an earlier epoch stays there, with the same sections open.
-        expect(shown.locator("#cell-title")).to_have_text("The cell at epoch 1")
-        expect(shown.locator("#epoch")).to_be_focused()
-        assert shown.locator("#settings").get_attribute("open") is not None
-        shown.wait_for_url("**/report.html?live&epoch=1")
-        (run / RESULT).write_bytes(result)
-        write(4)
-        expect(shown.locator("#live")).to_have_text("The search has finished.", timeout=30_000)
+        title, live = shown.locator("#cell-title"), shown.locator("#live")
+        with at_work(run):
+            expect(shown.locator("#empty")).to_be_visible()
+            expect(live).to_contain_text("Live")
+            shown.evaluate("window.same = true")
+            write(2)
+            expect(title).to_have_text("The cell at epoch 2", timeout=30_000)
+            shown.click("#settings summary")
+            shown.locator("#epoch").fill("1")
+            shown.focus("#epoch")
+            write(3)
+            expect(shown.locator("#dock .of")).to_have_text("of 3", timeout=30_000)
+            # Whoever looks at an earlier epoch stays there, with the same sections open.
+            expect(title).to_have_text("The cell at epoch 1")
+            expect(shown.locator("#epoch")).to_be_focused()
+            assert shown.locator("#settings").get_attribute("open") is not None
+            shown.wait_for_url("**/report.html?live&epoch=1")
+        expect(live).to_have_text(f"Interrupted at epoch 3; `search resume '{run}'` continues it.",
+                                  timeout=30_000)
+        with at_work(run):
+            expect(live).to_contain_text("Live: epoch 3", timeout=30_000)
+            (run / RESULT).write_bytes(result)
+            write(4)
+            expect(live).to_have_text("The search has finished.", timeout=30_000)
         expect(shown.locator("#state")).to_have_text("finished")
-        expect(shown.locator("#cell-title")).to_have_text("The cell at epoch 1")
+        expect(title).to_have_text("The cell at epoch 1")
         assert shown.evaluate("window.same")
         assert visit.complaints == []
         visit.context.close()
 
 
+@pytest.mark.slow
 def test_a_killed_search_is_interrupted_until_it_is_resumed(browser, page, tmp_path):
     digits_folder(tmp_path / "images", 32)
     folder = tmp_path / "run"
