@@ -67,9 +67,9 @@ def changes(run: Path, closed: threading.Event, look: float = LOOK) -> Iterator[
     """The server-sent events of a run: one at the start and one whenever its report is rewritten
     or its state changes, with comments in between, until `closed` is set.
 
-    The data is JSON with the `state`, "running", "interrupted" or "diverged", and a `remark`: how
-    to continue the run, or why it diverged.  A finished run counts as interrupted, because its
-    report says that it has finished.
+    The data is JSON with the `state`: "running", "interrupted" with the command to `resume` the
+    run, or "diverged" with the `reason`.  A finished run counts as interrupted, because its report
+    says that it has finished.
     """
     shown, silent = None, 0.0
     while True:
@@ -87,13 +87,12 @@ def changes(run: Path, closed: threading.Event, look: float = LOOK) -> Iterator[
 
 def _state(run: Path) -> dict[str, str]:
     if is_at_work(run):
-        return {"state": "running", "remark": ""}
+        return {"state": "running"}
     if (why := why_diverged(run)) is not None:
-        return {"state": "diverged", "remark": why}
+        return {"state": "diverged", "reason": why}
     here = Path.cwd()
     typed = run.relative_to(here) if run.is_relative_to(here) else run
-    return {"state": "interrupted",
-            "remark": f"`{command('search', 'resume', typed)}` continues it"}
+    return {"state": "interrupted", "resume": command("search", "resume", typed)}
 
 
 def _version(file: Path) -> tuple[int, int, int] | None:

@@ -14,7 +14,7 @@ from search.reporting.history import HISTORY, RESULT, read_run
 from search.reporting.report import REPORT, write_report
 from tests import processes
 from tests.browser.conftest import Visit
-from tests.browser.test_access import violations, violations_in, width_needed
+from tests.browser.test_access import LARGE, PHONE, violations, violations_in, width_needed
 from tests.browser.test_server import asking
 from tests.search.made_runs import darts_run
 from tests.search.small_data import TINY, digits_folder, without_estimate
@@ -90,7 +90,7 @@ def test_an_event_for_each_change_until_the_server_is_closed(tmp_path):
     with pytest.raises(DivergedError), at_work(tmp_path):
         assert state() == "running"
         raise DivergedError("the loss is NaN")
-    assert next(events) == b'data: {"state": "diverged", "remark": "the loss is NaN"}\n\n'
+    assert next(events) == b'data: {"state": "diverged", "reason": "the loss is NaN"}\n\n'
     closed.set()
     assert list(events) == []
 
@@ -140,7 +140,7 @@ def test_the_report_follows_a_running_search(browser, run, page):
             expect(shown.locator("#epoch")).to_be_focused()
             assert shown.locator("#settings").get_attribute("open") is not None
             shown.wait_for_url("**/report.html?live&epoch=1")
-        expect(live).to_have_text(f"Interrupted at epoch 3; `search resume '{run}'` continues it.",
+        expect(live).to_have_text(f"Interrupted at epoch 3; search resume '{run}' continues it.",
                                   timeout=30_000)
         with at_work(run):
             expect(live).to_contain_text("Live: epoch 3", timeout=30_000)
@@ -174,7 +174,7 @@ def test_a_killed_search_is_interrupted_until_it_is_resumed(browser, page, tmp_p
             expect(said).to_contain_text(re.compile("Live: epoch [1-9]"), timeout=30_000)
             search.kill()
             expect(said).to_have_text(
-                re.compile(rf"Interrupted at epoch \d+; `search resume {folder}` continues it\."),
+                re.compile(rf"Interrupted at epoch \d+; search resume {folder} continues it\."),
                 timeout=30_000)
             assert violations(shown) == [] and width_needed(shown, [390]) == {390: 390}
             search.join()
@@ -226,7 +226,7 @@ def test_axe_finds_nothing_in_the_frame_of_a_report(visit, found):
     report = page.frames[1]
     report.wait_for_selector("body[data-ready]")
     report.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
-    assert violations_in(page) == []
+    assert violations_in(page, [("light", LARGE), ("dark", PHONE)]) == []
     assert width_needed(page, [390]) == {390: 390}
     assert report.evaluate("""() => {
         const { scrollWidth, clientWidth } = document.documentElement;

@@ -57,19 +57,21 @@ function update(text) {
 }
 
 function tell() {
-  say(course())
+  say(...course())
   byId('live').classList.toggle('halted', !run.finished && now.state !== 'running')
 }
 
-/** How the search goes on, in words. */
+/** How the search goes on, in words and commands. */
 function course() {
-  if (run.finished) return 'The search has finished.'
-  if (now.state === 'running') return `Live: ${run.state}. Every epoch appears here as it finishes.`
+  if (run.finished) return ['The search has finished.']
+  if (now.state === 'running') return [`Live: ${run.state}. Every epoch appears here as it finishes.`]
   const before = run.epochs ? `epoch ${run.epochs}` : 'the first epoch'
-  if (now.state === 'diverged') return `Diverged ${run.epochs ? 'after' : 'in'} ${before}: ${now.remark}.`
-  return `Interrupted ${run.epochs ? 'at' : 'in'} ${before}; ${now.remark}.`
+  if (now.state === 'diverged') return [`Diverged ${run.epochs ? 'after' : 'in'} ${before}: ${now.reason}.`]
+  const resume = document.createElement('code')
+  resume.textContent = now.resume
+  return [`Interrupted ${run.epochs ? 'at' : 'in'} ${before}; `, resume, ' continues it.']
 }
 
-function say(text) {
-  byId('live').textContent = text
+function say(...parts) {
+  byId('live').replaceChildren(...parts)
 }
