@@ -22,7 +22,7 @@ import { choose, isOpen, keyOf, offersFor, type Choice, type Offer, type Wish } 
 import { showChoice } from './choice/panel';
 import { addModel, connectModels, listModels, selectModel, showNoModels } from './choice/models';
 import { keepTime } from './choice/times';
-import { offerFound, showEpoch } from './found/door';
+import { offerFound } from './found/door';
 import { offerGallery } from './gallery/door';
 import { Classifier } from './image/classifier';
 import { readsPhotos, refuseOtherPixels } from './image/picture';
@@ -298,7 +298,6 @@ function followAddress(): void {
   const before = keyOf(choice);
   settle();
   takeSample(sample);
-  showEpoch();
   if (keyOf(choice) !== before) runAgain();
 }
 
