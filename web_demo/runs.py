@@ -11,6 +11,8 @@ from web_demo.artifacts import free_name
 from zoo.artifact.names import CONFIG, GENOTYPE
 from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.serialization import Genotype, from_dict
+from zoo.messages.command_line import command
+from zoo.runs.run_state import is_at_work, why_diverged
 
 REPORT, EVENTS = "report.html", "events"
 #: Seconds between two looks at a report, and between two signs of life on a silent connection.
@@ -61,15 +63,20 @@ def _genotype(folder: Path) -> Genotype | None:
         return None
 
 
-def changes(report: Path, closed: threading.Event, look: float = LOOK) -> Iterator[bytes]:
-    """The server-sent events of a report: one at the start and one whenever it is rewritten, with
-    comments in between, until `closed` is set."""
+def changes(run: Path, closed: threading.Event, look: float = LOOK) -> Iterator[bytes]:
+    """The server-sent events of a run: one at the start and one whenever its report is rewritten
+    or its state changes, with comments in between, until `closed` is set.
+
+    The data is JSON with the `state`: "running", "interrupted" with the command to `resume` the
+    run, or "diverged" with the `reason`.  A finished run counts as interrupted, because its report
+    says that it has finished.
+    """
     shown, silent = None, 0.0
     while True:
-        state = _state(report)
-        if state is not None and state != shown:
-            shown, silent = state, 0.0
-            yield b"data: rewritten\n\n"
+        now = (_version(run / REPORT), _state(run))
+        if now[0] is not None and now != shown:
+            shown, silent = now, 0.0
+            yield f"data: {json.dumps(now[1])}\n\n".encode()
         elif silent >= SIGN:
             silent = 0.0
             yield b":\n\n"  # fails once the page is closed, which ends the thread
@@ -78,7 +85,17 @@ def changes(report: Path, closed: threading.Event, look: float = LOOK) -> Iterat
         silent += look
 
 
-def _state(file: Path) -> tuple[int, int, int] | None:
+def _state(run: Path) -> dict[str, str]:
+    if is_at_work(run):
+        return {"state": "running"}
+    if (why := why_diverged(run)) is not None:
+        return {"state": "diverged", "reason": why}
+    here = Path.cwd()
+    typed = run.relative_to(here) if run.is_relative_to(here) else run
+    return {"state": "interrupted", "resume": command("search", "resume", typed)}
+
+
+def _version(file: Path) -> tuple[int, int, int] | None:
     try:
         found = file.stat()
     except OSError:

@@ -84,7 +84,7 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/"
 
     def server_close(self) -> None:
-        """Also end the connections that wait for a report to change."""
+        """Also end the connections that wait for a run to change."""
         if hasattr(self, "closed"):  # not if the port was taken
             self.closed.set()
         super().server_close()
@@ -115,7 +115,7 @@ class Answer(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def _find(self) -> tuple[bytes, str] | Path | HTTPStatus:
-        """The body and its type, a report whose changes are asked for, or the status of the
+        """The body and its type, a run whose changes are asked for, or the status of the
         refusal."""
         if not self._is_for_us():
             return HTTPStatus.FORBIDDEN
@@ -126,7 +126,7 @@ class Answer(BaseHTTPRequestHandler):
             return self.server.index, TYPES[".json"]
         if path.startswith("runs/") and path.endswith(f"/{EVENTS}"):
             run = self.server.runs.get(path.split("/")[1])
-            return run / REPORT if run and path.count("/") == 2 else HTTPStatus.NOT_FOUND
+            return run if run and path.count("/") == 2 else HTTPStatus.NOT_FOUND
         folder, path = self._folder(path)
         if folder is None:
             return HTTPStatus.NOT_FOUND
@@ -163,13 +163,13 @@ class Answer(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _announce(self, report: Path) -> None:
-        """Send an event whenever a report is rewritten, until the server or the page is closed."""
+    def _announce(self, run: Path) -> None:
+        """Send an event whenever a run changes, until the server or the page is closed."""
         self._begin(HTTPStatus.OK, "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            for event in changes(report, self.server.closed):
+            for event in changes(run, self.server.closed):
                 self.wfile.write(event)
 
     def _begin(self, status: HTTPStatus, kind: str) -> None:

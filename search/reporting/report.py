@@ -32,7 +32,7 @@ from zoo.system.files import write_whole
 
 REPORT = "report.html"
 _TEMPLATE = Path(__file__).with_name("report_template")
-_SCRIPTS = ("charts.js", "weights.js", "page.js", "live.js")
+_SCRIPTS = ("charts.js", "weights.js", "address.js", "page.js", "live.js")
 _HEADINGS = {"normal": "Normal cell", "reduce": "Reduction cell", "recurrent": "Recurrent cell",
              "cell": "Cell"}
 _SPACES = {"conv": "convolutional cells", "recurrent": "a recurrent cell",

@@ -30,11 +30,11 @@ def read(browser, reports):
     visits: list[Visit] = []
     asked: list[str] = []
 
-    def begin(name: str, **options):
+    def begin(name: str, query: str = "", **options):
         visit = Visit(browser, reports[name].as_uri(), **options)
         visits.append(visit)
         visit.page.on("request", lambda request: asked.append(request.url))
-        page = visit.open()
+        page = visit.open(query)
         page.wait_for_selector("body[data-ready]")
         return page
 
@@ -79,6 +79,31 @@ def test_it_opens_at_the_chosen_epoch(read):
     expect(page.locator("#cell-title")).to_have_text("The cell at epoch 6")
     expect(page.locator("#readout")).to_contain_text("chosen")
     expect(page.locator("#facts")).to_contain_text("the last epoch before skip connections")
+
+
+def test_the_address_holds_the_epoch(read):
+    """It can be shared, and the browser can go back."""
+    page = read("darts", "?epoch=3")
+    title = page.locator("#cell-title")
+    expect(title).to_have_text("The cell at epoch 3")
+    for epoch in (8, 9):  # a step each
+        slide(page, epoch)
+        page.wait_for_url(f"**/report.html?epoch={epoch}")
+    page.locator(".skip").press("Enter")  # changes the address too
+    page.go_back()
+    expect(title).to_have_text("The cell at epoch 9")
+    page.go_back()
+    expect(title).to_have_text("The cell at epoch 8")
+    page.go_back()
+    expect(title).to_have_text("The cell at epoch 3")
+    page.go_forward()
+    expect(title).to_have_text("The cell at epoch 8")
+
+
+@pytest.mark.parametrize("asked", ["99", "0", "2.5", "x", ""])
+def test_an_epoch_that_does_not_exist_is_the_last(read, asked):
+    expect(read("darts", f"?epoch={asked}").locator("#cell-title")).to_have_text(
+        "The cell at epoch 10")
 
 
 def test_by_keyboard_alone(read):

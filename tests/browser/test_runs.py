@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -10,15 +11,20 @@ import pytest
 from playwright.sync_api import expect
 
 from search.reporting.history import HISTORY, RESULT, read_run
-from search.reporting.report import write_report
+from search.reporting.report import REPORT, write_report
+from tests import processes
 from tests.browser.conftest import Visit
+from tests.browser.test_access import LARGE, PHONE, violations, violations_in, width_needed
 from tests.browser.test_server import asking
 from tests.search.made_runs import darts_run
+from tests.search.small_data import TINY, digits_folder, without_estimate
 from web_demo.artifacts import find_artifacts, index_json
 from web_demo.runs import changes, find_runs, reports_of
 from web_demo.server import REPORT_POLICY, running, serve
 from web_demo.site import build_site
 from zoo.artifact.names import GENOTYPE
+from zoo.runs.run_folder import DivergedError
+from zoo.runs.run_lock import at_work
 
 
 @pytest.fixture
@@ -70,11 +76,21 @@ def test_only_the_report_of_a_run_is_served(run, page):
 
 def test_an_event_for_each_change_until_the_server_is_closed(tmp_path):
     report, closed = tmp_path / "report.html", threading.Event()
-    events = changes(report, closed, look=0)
-    report.write_text("one")
-    assert next(events) == b"data: rewritten\n\n"
-    report.write_text("three")
-    assert next(events) == b"data: rewritten\n\n"
+    events = changes(tmp_path, closed, look=0)
+
+    def state() -> str:
+        return json.loads(next(events).removeprefix(b"data: "))["state"]
+
+    with at_work(tmp_path):
+        report.write_text("one")
+        assert state() == "running"
+        report.write_text("three")
+        assert state() == "running"
+    assert state() == "interrupted"
+    with pytest.raises(DivergedError), at_work(tmp_path):
+        assert state() == "running"
+        raise DivergedError("the loss is NaN")
+    assert next(events) == b'data: {"state": "diverged", "reason": "the loss is NaN"}\n\n'
     closed.set()
     assert list(events) == []
 
@@ -94,7 +110,7 @@ def test_an_export_names_the_search_that_found_its_cell(run, page, tmp_path):
 
 
 def test_the_report_follows_a_running_search(browser, run, page):
-    """From before the first epoch to the end, without a reload."""
+    """From before the first epoch to the end, without a reload, also when it is interrupted."""
     rows = (run / HISTORY).read_text().splitlines(keepends=True)
     result = (run / RESULT).read_bytes()
     (run / RESULT).unlink()
@@ -107,37 +123,113 @@ def test_the_report_follows_a_running_search(browser, run, page):
     with running(serve({}, port=0, page=page, runs={"a": run})) as server:
         visit = Visit(browser, server.url + "runs/a/report.html")
         shown = visit.open("?live")
-        expect(shown.locator("#empty")).to_be_visible()
-        expect(shown.locator("#live")).to_contain_text("Live")
-        shown.evaluate("window.same = true")
-        write(2)
-        expect(shown.locator("#cell-title")).to_have_text("The cell at epoch 2", timeout=30_000)
-        shown.click("#settings summary")
-        shown.locator("#epoch").fill("1")
-        shown.focus("#epoch")
-        write(3)
-        expect(shown.locator("#dock .of")).to_have_text("of 3", timeout=30_000)
-        # Whoever looks at an earlier epoch stays there, with the same sections open.
-        expect(shown.locator("#cell-title")).to_have_text("The cell at epoch 1")
-        expect(shown.locator("#epoch")).to_be_focused()
-        assert shown.locator("#settings").get_attribute("open") is not None
-        (run / RESULT).write_bytes(result)
-        write(4)
-        expect(shown.locator("#live")).to_have_text("The search has finished.", timeout=30_000)
+        title, live = shown.locator("#cell-title"), shown.locator("#live")
+        with at_work(run):
+            expect(shown.locator("#empty")).to_be_visible()
+            expect(live).to_contain_text("Live")
+            shown.evaluate("window.same = true")
+            write(2)
+            expect(title).to_have_text("The cell at epoch 2", timeout=30_000)
+            shown.click("#settings summary")
+            shown.locator("#epoch").fill("1")
+            shown.focus("#epoch")
+            write(3)
+            expect(shown.locator("#dock .of")).to_have_text("of 3", timeout=30_000)
+            # Whoever looks at an earlier epoch stays there, with the same sections open.
+            expect(title).to_have_text("The cell at epoch 1")
+            expect(shown.locator("#epoch")).to_be_focused()
+            assert shown.locator("#settings").get_attribute("open") is not None
+            shown.wait_for_url("**/report.html?live&epoch=1")
+        expect(live).to_have_text(f"Interrupted at epoch 3; search resume '{run}' continues it.",
+                                  timeout=30_000)
+        with at_work(run):
+            expect(live).to_contain_text("Live: epoch 3", timeout=30_000)
+            (run / RESULT).write_bytes(result)
+            write(4)
+            expect(live).to_have_text("The search has finished.", timeout=30_000)
         expect(shown.locator("#state")).to_have_text("finished")
+        expect(title).to_have_text("The cell at epoch 1")
         assert shown.evaluate("window.same")
         assert visit.complaints == []
         visit.context.close()
 
 
-def test_a_cell_is_shown_with_its_search(visit, run, artifact, page_folder):
-    """The section of the page has the report in a frame, which both policies allow."""
+@pytest.mark.slow
+def test_a_killed_search_is_interrupted_until_it_is_resumed(browser, page, tmp_path):
+    digits_folder(tmp_path / "images", 32)
+    folder = tmp_path / "run"
+    words = ["--strategy", "gdas", *TINY, "--epochs", "1000", "--data", "folder", "--path",
+             tmp_path / "images", "-o", folder]
+    options = {"err": tmp_path / "err", "prepare": without_estimate}
+    search = processes.begin("search", ["run", *words], **options)
+    try:
+        while not (folder / REPORT).exists():
+            assert search.is_alive(), (tmp_path / "err").read_text()
+            search.join(0.05)
+        with running(serve({}, port=0, page=page, runs={"a": folder})) as server:
+            visit = Visit(browser, server.url + "runs/a/report.html", bypass_csp=True,
+                          viewport={"width": 390, "height": 740})
+            shown = visit.open("?live")
+            said = shown.locator("#live")
+            expect(said).to_contain_text(re.compile("Live: epoch [1-9]"), timeout=30_000)
+            search.kill()
+            expect(said).to_have_text(
+                re.compile(rf"Interrupted at epoch \d+; search resume {folder} continues it\."),
+                timeout=30_000)
+            assert violations(shown) == [] and width_needed(shown, [390]) == {390: 390}
+            search.join()
+            search = processes.begin("search", ["resume", folder], **options)
+            expect(said).to_contain_text("Live: epoch", timeout=60_000)
+            assert visit.complaints == []
+            visit.context.close()
+    finally:
+        search.kill()
+        search.join()
+
+
+@pytest.fixture
+def found(run, artifact, page_folder):
+    """A server of a network and of the search that found its cell."""
     (run / GENOTYPE).write_bytes((artifact / GENOTYPE).read_bytes())
-    artifacts = find_artifacts([artifact])
-    with running(serve(artifacts, port=0, page=page_folder, runs={"a": run})) as server:
-        visitor = visit(url=server.url)
-        page = visitor.ready()
-        page.click("#found summary")
-        report = page.frame_locator("#found iframe")
-        expect(report.locator("#cell-title")).to_contain_text("The cell at epoch")
-        assert visitor.complaints == []
+    with running(serve(find_artifacts([artifact]), port=0, page=page_folder,
+                       runs={"a": run})) as server:
+        yield server.url
+
+
+def test_a_cell_is_shown_with_its_search(visit, found):
+    """The section of the page has the report in a frame, which both policies allow; the address of
+    the page holds its epoch."""
+    visitor = visit(url=found)
+    page = visitor.ready()
+    page.click("#found summary")
+    report = page.frame_locator("#found iframe")
+    title = report.locator("#cell-title")
+    expect(title).to_have_text("The cell at epoch 2")
+    for epoch in ("3", "4"):
+        report.locator("#epoch").fill(epoch)
+        page.wait_for_url(f"**&epoch={epoch}")
+    page.go_back()
+    expect(title).to_have_text("The cell at epoch 3")
+    page.go_back()
+    expect(title).to_have_text("The cell at epoch 2")
+    page.go_forward()
+    expect(title).to_have_text("The cell at epoch 3")
+    expect(page.locator("#found a")).to_have_attribute("href", "runs/a/report.html?epoch=3")
+    page.reload()
+    expect(title).to_have_text("The cell at epoch 3")
+    assert visitor.complaints == []
+
+
+def test_axe_finds_nothing_in_the_frame_of_a_report(visit, found):
+    visitor = visit(url=found, bypass_csp=True, reduced_motion="reduce")
+    page = visitor.ready(query="&panel=found&epoch=1")
+    report = page.frames[1]
+    report.wait_for_selector("body[data-ready]")
+    report.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
+    assert violations_in(page, [("light", LARGE), ("dark", PHONE)]) == []
+    assert width_needed(page, [390]) == {390: 390}
+    assert report.evaluate("""() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        return scrollWidth === clientWidth;
+    }""")
+    assert visitor.complaints == []

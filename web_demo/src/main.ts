@@ -270,7 +270,7 @@ function openModel(entry: Entry, sample: string | null): void {
 
 /** Opens a model that the visitor chose. */
 function pick(entry: Entry): void {
-  remember({ model: entry.name, sample: null }, true);
+  remember({ model: entry.name, sample: null, epoch: null }, true);
   openModel(entry, null);
 }
 

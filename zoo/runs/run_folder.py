@@ -28,14 +28,13 @@ from zoo.artifact.names import CONFIG, GENOTYPE, HISTORY, LABELS, MANIFEST, VOCA
 from zoo.genotypes.serialization import Genotype, to_json
 from zoo.recipes.image import Recipe
 from zoo.recipes.language import LanguageRecipe
+from zoo.runs.run_state import DIVERGED, LOCK, why_diverged
 from zoo.system import json_text
 from zoo.system.files import sync_names, write_whole
 from zoo.system.threads import check_threads
 from zoo.weights import WEIGHTS, save_weights
 
 CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
-LOCK = "lock"  # see `zoo.runs.run_lock`
-DIVERGED = "diverged.txt"  # why the run cannot go on, in one line
 # Files that a killed `write_whole` leaves behind.
 _PARTS = {f"{name}.part" for name in (
     CONFIG, HISTORY, CHECKPOINT, BEST, MANIFEST, VOCABULARY, WEIGHTS, GENOTYPE, LABELS)}
@@ -176,9 +175,8 @@ def check_same(folder: Path, config: dict) -> None:
 
 def refuse_diverged(folder: Path) -> None:
     """Raise RunError, with the reason, for a run that has diverged, since it would do so again."""
-    if (folder / DIVERGED).exists():
-        why = (folder / DIVERGED).read_text(encoding="utf-8", errors="replace")
-        raise RunError(f"{folder} has diverged and would do so again: {' '.join(why.split())}")
+    if (why := why_diverged(folder)) is not None:
+        raise RunError(f"{folder} has diverged and would do so again: {why}")
 
 
 def save_checkpoint(folder: Path, state: dict, name: str = CHECKPOINT) -> None:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from zoo.runs.run_folder import DIVERGED, LOCK, DivergedError, RunError, check_is_folder
+from zoo.runs.run_folder import DivergedError, RunError, check_is_folder
+from zoo.runs.run_state import DIVERGED, LOCK
 from zoo.system import distributed
 from zoo.system.files import write_whole
 from zoo.system.swap import created
+
+#: Seconds to wait for a lock: a look of `is_at_work` is no reason to refuse a run.
+PATIENCE = 0.5
 
 
 @contextlib.contextmanager
@@ -22,7 +26,7 @@ def at_work(folder: Path) -> Iterator[None]:
     Creates the folder, and removes it if nothing was written to it.  The first of a run's
     processes holds the lock.  Raises RunError if another run holds it.
     """
-    lock = FileLock(folder / LOCK, timeout=0)
+    lock = FileLock(folder / LOCK, timeout=PATIENCE)
     with contextlib.ExitStack() as stack:
         distributed.first(lambda: _acquire(lock, folder, stack))
         try:

@@ -1,22 +1,25 @@
 // Fills the page. Served with ?live by `zoo demo RUN`, it follows the search, which rewrites this file after every epoch.
+// The server also says whether the search is running.
 
 /** The parts that depend on the run, still empty. */
-const PARTS = ['header', 'main', '#dock']
+const PARTS = ['main', '#dock']
 const empty = PARTS.map((part) => document.querySelector(part).cloneNode(true))
 let shown = byId('run').textContent
 let source = null
+let now = null
 
 build()
 document.body.dataset.ready = 'true'
-if (location.search === '?live' && !run.finished) followSearch()
+if (new URLSearchParams(location.search).has('live') && !run.finished) followSearch()
 
 function followSearch() {
   source = new EventSource('events')
-  source.addEventListener('open', () => say(`Live: this page shows every epoch as it finishes. Now: ${run.state}.`))
   source.addEventListener('error', () => say('The connection to zoo demo is lost; trying again.'))
-  source.addEventListener('message', async () => {
+  source.addEventListener('message', async ({ data }) => {
+    now = JSON.parse(data)
     const text = await newest()
     if (text && text !== shown) update(text)
+    else tell()
   })
 }
 
@@ -28,14 +31,13 @@ async function newest() {
   return page.getElementById('run').textContent
 }
 
-/** Fills the page again. Whoever looks at the last epoch sees the new one; others stay at theirs. */
+/** Fills the page again, at the newest epoch unless the visitor chose one. */
 function update(text) {
   // A slider that is being dragged stays in place.
   if (document.querySelector('#dock :active')) {
     addEventListener('pointerup', () => update(text), { once: true })
     return
   }
-  const last = epoch === run.epochs
   const [playing, focused] = [timer, document.activeElement?.id]
   const open = [...document.querySelectorAll('details[open][id]')].map(({ id }) => id)
   const { scrollX, scrollY } = window
@@ -44,16 +46,32 @@ function update(text) {
   shown = text
   views.length = 0
   PARTS.forEach((part, at) => document.querySelector(part).replaceWith(empty[at].cloneNode(true)))
-  if (last) epoch = run.chosen || run.epochs
+  epoch = Math.min(playing ? epoch : wanted ?? usualEpoch(), run.epochs) // a resumed search repeats an unfinished epoch
   build()
   for (const id of open) byId(id).open = true
   if (playing) play()
   if (focused) byId(focused)?.focus({ preventScroll: true })
   scrollTo(scrollX, scrollY)
   if (run.finished) source.close()
-  say(run.finished ? 'The search has finished.' : `Live: ${run.state}.`)
+  tell()
 }
 
-function say(text) {
-  byId('live').textContent = text
+function tell() {
+  say(...course())
+  byId('live').classList.toggle('halted', !run.finished && now.state !== 'running')
+}
+
+/** How the search goes on, in words and commands. */
+function course() {
+  if (run.finished) return ['The search has finished.']
+  if (now.state === 'running') return [`Live: ${run.state}. Every epoch appears here as it finishes.`]
+  const before = run.epochs ? `epoch ${run.epochs}` : 'the first epoch'
+  if (now.state === 'diverged') return [`Diverged ${run.epochs ? 'after' : 'in'} ${before}: ${now.reason}.`]
+  const resume = document.createElement('code')
+  resume.textContent = now.resume
+  return [`Interrupted ${run.epochs ? 'at' : 'in'} ${before}; `, resume, ' continues it.']
+}
+
+function say(...parts) {
+  byId('live').replaceChildren(...parts)
 }

@@ -4,11 +4,17 @@ let run = JSON.parse(document.getElementById('run').textContent)
 const byId = (id) => document.getElementById(id)
 const score = run.metric === 'accuracy' ? percent : short
 const views = []
-let epoch = run.chosen || run.epochs
+let epoch = epochAsked()
 let timer = 0
 
-/** Shows epoch `number` everywhere. */
+/** Shows the epoch that the visitor chose. */
 function go(number) {
+  show(number)
+  choose(number)
+}
+
+/** Shows epoch `number` everywhere. */
+function show(number) {
   epoch = number
   byId('epoch').value = epoch
   for (const now of document.querySelectorAll('.now')) now.textContent = epoch
@@ -212,7 +218,7 @@ function dock() {
   })
   byId('dock').addEventListener('submit', (event) => event.preventDefault())
   document.querySelector('.of').textContent = `of ${run.epochs}`
-  byId('play').addEventListener('click', () => (timer ? stop() : play()))
+  byId('play').addEventListener('click', () => (timer ? pause() : play()))
   byId('play').disabled = run.epochs < 2
   // bars above the slider: the number of edges that changed at an epoch
   const counts = run.cost.map((_, at) => (at ? run.cells.reduce((sum, cell) => sum + (cell.drawingAt[at] !== cell.drawingAt[at - 1] ? Math.max(1, difference(cell, at + 1).came.length) : 0), 0) : 0))
@@ -244,7 +250,12 @@ function play() {
   if (epoch === run.epochs) go(1)
   byId('play').textContent = 'Pause'
   byId('play').setAttribute('aria-pressed', 'true')
-  timer = setInterval(() => (epoch < run.epochs ? go(epoch + 1) : stop()), Math.max(150, Math.min(800, 12000 / run.epochs)))
+  timer = setInterval(() => (epoch < run.epochs ? go(epoch + 1) : pause()), Math.max(150, Math.min(800, 12000 / run.epochs)))
+}
+
+function pause() {
+  stop()
+  choose(epoch)
 }
 
 function stop() {
@@ -287,7 +298,7 @@ function build() {
     curves()
     numbers()
     dock()
-    go(epoch)
+    show(epoch)
   } else {
     byId('empty').hidden = false
     for (const id of ['cell', 'curves', 'dock', 'numbers']) byId(id).hidden = true

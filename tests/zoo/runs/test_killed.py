@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from tests import processes
 from zoo.artifact.folder import check_files, check_place, read_manifest
 from zoo.runs import run_folder
+from zoo.runs.run_state import is_at_work
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -71,7 +72,9 @@ def test_killed_once(whole, tmp_path):
     folder = tmp_path / "run"
     training = Training(folder)
     training.wait_for(rows=1)
+    assert is_at_work(folder)
     training.kill()
+    assert not is_at_work(folder)
     assert not (folder / "manifest.json").exists()
     assert (folder / "best.pt").exists()  # the checkpoint comes after the row
     Training(folder, "--resume").finish()

@@ -3,12 +3,14 @@
 import json
 
 import pytest
+from filelock import FileLock
 
 from tests.zoo.tiny_runs import TINY, history, interrupted, same, weights
 from zoo.recipes.language import language_recipe
 from zoo.runs import run_folder
 from zoo.runs.run_folder import DivergedError, RunError
 from zoo.runs.run_lock import at_work
+from zoo.runs.run_state import is_at_work
 from zoo.training import language_modeling
 from zoo.training.classification import train
 
@@ -42,6 +44,23 @@ def test_the_lock_of_a_killed_training_is_released(few, tmp_path):
     manifest = train("DARTS", few, TINY.but(epochs=1), tmp_path / "run", device="cpu")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {*manifest.files,
                                                                     "manifest.json"}
+
+
+def test_only_a_held_lock_is_at_work(tmp_path):
+    assert not is_at_work(tmp_path) and list(tmp_path.iterdir()) == []
+    (tmp_path / "lock").touch()  # by a process that was killed
+    assert not is_at_work(tmp_path)
+    with at_work(tmp_path):
+        assert is_at_work(tmp_path)
+    assert not is_at_work(tmp_path) and list(tmp_path.iterdir()) == []
+
+
+def test_a_look_at_the_lock_is_no_reason_to_refuse_a_run(tmp_path, monkeypatch):
+    look = FileLock(tmp_path / "lock")
+    look.acquire()
+    monkeypatch.setattr("time.sleep", lambda seconds: look.release())  # between two attempts
+    with at_work(tmp_path):
+        assert not look.is_locked
 
 
 def test_a_folder_of_a_failed_start_can_be_reused(tmp_path):

@@ -7,14 +7,18 @@ export interface Address extends Wish {
   readonly model: string | null;
   /** The chosen sample: its number, or the name of a picture. */
   readonly sample: string | null;
+  /** The epoch that the report of the search shows. */
+  readonly epoch: string | null;
   /** The ids of the open panels. */
   readonly panels: readonly string[];
 }
 
 export function readAddress(): Address {
   const query = new URLSearchParams(location.search);
-  const [model = null, runtime = null, backend = null, sample = null] = ['model', 'runtime', 'backend', 'sample'].map((name) => query.get(name));
-  return { model, runtime, backend, sample, panels: query.get('panel')?.split(',') ?? [] };
+  const [model = null, runtime = null, backend = null, sample = null, epoch = null] = ['model', 'runtime', 'backend', 'sample', 'epoch'].map(
+    (name) => query.get(name),
+  );
+  return { model, runtime, backend, sample, epoch, panels: query.get('panel')?.split(',') ?? [] };
 }
 
 /**

@@ -1,29 +1,13 @@
-/** The section with the report of the search that found the cell; it is loaded when the section is opened. */
+/** The room with the report of the search that found the cell. */
 
 import type { Entry } from '../artifact/artifact';
 import { isText } from '../artifact/manifest';
-import { element, make } from '../ui/page';
+import { room } from '../ui/room';
 
-const details = element('found', HTMLDetailsElement);
-const panel = element('found-panel', HTMLElement);
-let address: string | null = null;
+const offer = room<string>('found', async () => (await import('./panel')).showReport);
 
-details.addEventListener('toggle', show);
-
-/** Shows the section if the site has the report. */
+/** Shows the room if the site has the report. */
 export function offerFound({ found }: Entry): void {
-  address = isText(found) && /^runs\/[\w.-]+\/report\.html$/.test(found) ? found : null;
-  details.hidden = address === null;
-  panel.replaceChildren();
-  show();
-}
-
-function show(): void {
-  if (!details.open || address === null || panel.hasChildNodes()) return;
-  const frame = make('iframe', 'report');
-  frame.title = 'Report of the search';
-  frame.src = address;
-  const link = make('a', '', 'Open the report by itself');
-  link.href = address;
-  panel.append(frame, link);
+  offer(null); // networks with the same cell have the same report
+  offer(isText(found) && /^runs\/[\w.-]+\/report\.html$/.test(found) ? found : null);
 }
