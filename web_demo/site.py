@@ -20,7 +20,7 @@ from zoo.system import json_text
 
 MARKER = ".genotype-zoo-site.json"
 PAGE = Path(__file__).parent / "dist"
-#: Written by the build of the page: the files that only one runtime loads, by its name.
+#: Written by the build of the page: the files that only runtimes load, by runtime.
 CODE = "code.json"
 
 
@@ -91,8 +91,10 @@ def _formats(artifacts: Mapping[str, Path]) -> set[str]:
 
 def _copy_page(page: Path, target: Path, formats: set[str]) -> None:
     """Copy the page without the runtimes that read none of `formats`."""
-    unused = {page / file for name, files in _own_code(page).items()
-              if RUNTIMES[name].reads not in formats for file in files}
+    used, unused = set(), set()
+    for name, files in _own_code(page).items():
+        (used if RUNTIMES[name].reads in formats else unused).update(page / file for file in files)
+    unused -= used
     unused.add(page / CODE)
     # Without their times: servers compare these, and an older file than that of the last site would
     # count as unchanged.
@@ -101,7 +103,7 @@ def _copy_page(page: Path, target: Path, formats: set[str]) -> None:
 
 
 def _own_code(page: Path) -> dict[str, list[str]]:
-    """The files that only one runtime loads, by its name."""
+    """The files that only runtimes load, by runtime."""
     listed = page / CODE
     return json.loads(listed.read_bytes()) if listed.exists() else {}
 

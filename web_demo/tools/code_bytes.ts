@@ -104,21 +104,23 @@ function count({ entry, imports, assets }: Load, bundle: Bundle): Count {
   );
 }
 
-/** The files that the worker reaches only through a runtime, by the name of that runtime. */
+/** The files that the worker reaches only through runtimes, by runtime; several may load the same. */
 function ownFiles(bundle: Bundle): Record<string, string[]> {
   const names = [...new Set(Object.keys(LOADS).map((key) => key.split(':')[0]!))];
+  const entries = names.map((name) => entryChunk(`runtimes/${name}.ts`, bundle));
+  const ofEveryVisit = filesWithout(entries, bundle);
   return Object.fromEntries(
-    names.map((name) => {
-      const shared = filesWithout(entryChunk(`runtimes/${name}.ts`, bundle), bundle);
-      return [name, [...filesWithout(null, bundle)].filter((file) => !shared.has(file)).sort()];
+    names.map((name, at) => {
+      const files = filesWithout(entries.toSpliced(at, 1), bundle);
+      return [name, [...files].filter((file) => !ofEveryVisit.has(file)).sort()];
     }),
   );
 }
 
-/** The chunks of the worker, except those behind `runtime`, and the assets that their code names. */
-function filesWithout(runtime: Rolldown.OutputChunk | null, bundle: Bundle): Set<string> {
+/** The chunks of the worker, except those behind `runtimes`, and the assets that their code names. */
+function filesWithout(runtimes: readonly Rolldown.OutputChunk[], bundle: Bundle): Set<string> {
   const entries = Object.values(bundle).filter((one) => one.type === 'chunk' && one.isEntry);
-  const chunks = [...closure(entries as Rolldown.OutputChunk[], bundle, (chunk) => chunk.dynamicImports, runtime)];
+  const chunks = [...closure(entries as Rolldown.OutputChunk[], bundle, (chunk) => chunk.dynamicImports, runtimes)];
   const assets = Object.values(bundle).filter(
     (one) => one.type === 'asset' && chunks.some(({ code }) => code.includes(baseName(one.fileName))),
   );
@@ -136,16 +138,16 @@ function entryChunk(module: string, bundle: Bundle): Rolldown.OutputChunk {
 
 const baseName = (path: string): string => path.split('/').at(-1)!;
 
-/** The chunks with all their imports, and with the dynamic ones that `later` lists; `without` a chunk behind them. */
+/** The chunks with all their imports, and with the dynamic ones that `later` lists; `without` some, and what only they load. */
 function closure(
   chunks: readonly Rolldown.OutputChunk[],
   bundle: Bundle,
   later: (chunk: Rolldown.OutputChunk) => readonly string[] = () => [],
-  without: Rolldown.OutputChunk | null = null,
+  without: readonly Rolldown.OutputChunk[] = [],
 ): Set<Rolldown.OutputChunk> {
   const found = new Set<Rolldown.OutputChunk>();
   const add = (chunk: Rolldown.OutputChunk) => {
-    if (found.has(chunk) || chunk === without) return;
+    if (found.has(chunk) || without.includes(chunk)) return;
     found.add(chunk);
     for (const name of [...chunk.imports, ...later(chunk)]) if (bundle[name]?.type === 'chunk') add(bundle[name]);
   };
