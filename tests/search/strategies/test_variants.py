@@ -397,6 +397,7 @@ def test_the_dropout_of_a_stage():
     ("beta-darts", {"beta_weight": -1.0}, "beta_weight must be at least 0, not -1.0"),
     ("drnas", {"anchor_weight": float("nan")}, "anchor_weight must be at least 0, not nan"),
     ("fair-darts", {"zero_one_weight": -1.0}, "zero_one_weight must be at least 0"),
+    ("darts", {"nesterov": True, "momentum": 0.0}, "nesterov needs a momentum above 0"),
     ("sdarts-rs", {"epsilon": 0.01}, "epsilon must be from 0.03 to 1, not 0.01"),
     ("p-darts", {"added_layers": ()}, "added_layers must be"),
     ("p-darts", {"kept_operations": (5,)}, "kept_operations must be 2 numbers"),
