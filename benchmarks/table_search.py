@@ -2,8 +2,9 @@
 
     python -m benchmarks.table_search nas-bench-201.csv
 
-Mellor et al. 2021 (arXiv 2006.04647, table 2) report the mean test accuracy on CIFAR-10 of searches
-on NAS-Bench-201 by validation accuracy after 12 epochs; their 12,000 seconds cover about 95 cells.
+Mellor et al. 2021 (arXiv 2006.04647, table 2) quote from Dong & Yang 2020 the mean test accuracy on
+CIFAR-10 of searches on NAS-Bench-201 by validation accuracy after 12 epochs; their 12,000 seconds
+cover about 95 cells.
 You provide the table.  Each strategy is a run in the output folder; an interrupted benchmark
 resumes.
 """

@@ -123,7 +123,8 @@ class RunConfig:
         """The strategy's settings, parsed.  Raises ValueError if they are damaged."""
         found = self.entry
         if found.shares_weights:
-            base = next(iter(self.domain.supernets.values()))
+            # A setting that is newer than the run has its own default, not that of a preset.
+            base = type(next(iter(self.domain.supernets.values())))()
             return found.settings(base).changed(self.settings)
         return next(iter(found.presets().values())).changed(self.settings)
 

@@ -78,13 +78,13 @@ def held_out(data: ImageData, seed: int, share: float = 0.2) -> ImageData:
 
 #: Short trainings of small networks, without the regularization of long ones.  `quick` is ours:
 #: four seconds of one CPU core for a cell on the digits.  `paper` is the network of Real et al.
-#: 2018, section 4 (N = 3 makes 11 cells, F = 24, 25 epochs).
+#: 2018 (N = 3 makes 11 cells, F = 24, 25 epochs).
 IMAGE_PRESETS = {
     "quick": {"channels": 8, "layers": 5, "epochs": 4, "batch_size": 64, "learning_rate": 0.05,
               "cutout": 0},
     "paper": {"channels": 24, "layers": 11, "epochs": 25, "batch_size": 128},
 }
-#: The small model of Liu et al. 2018 (arXiv 1711.00436, section 4), three cells of C = 16;
+#: The small model of Liu et al. 2018 (arXiv 1711.00436), three cells of C = 16;
 #: `paper` makes 5000 steps on the 40,000 images of CIFAR-10 that are not held out.
 HIERARCHICAL_PRESETS = {
     "quick": IMAGE_PRESETS["quick"] | {"layers": 3},

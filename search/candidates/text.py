@@ -1,6 +1,6 @@
 """Recurrent candidates: small language models, trained for a fixed budget.
 
-As in the final training of Liu et al. 2019 (arXiv 1806.09055, appendix A.3.2), which follows
+As in the final training of Liu et al. 2019 (arXiv 1806.09055, appendix A.2.2), which follows
 Merity et al. 2017 (arXiv 1708.02182), without weight averaging.
 """
 

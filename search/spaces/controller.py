@@ -69,8 +69,8 @@ class Controller(nn.Module):
 class IndependentController(nn.Module):
     """A softmax for each decision that depends on no other one, called as `Controller`.
 
-    What NAS-Bench-201 searches with (Dong & Yang 2020, arXiv 2001.00326, section 5).  Its logits
-    are initialized from `generator`, normally with a deviation of 0.001.
+    What NAS-Bench-201 searches with (Dong & Yang 2020, arXiv 2001.00326).  Its logits are
+    initialized from `generator`, normally with a deviation of 0.001.
     """
 
     mask: Tensor

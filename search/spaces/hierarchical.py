@@ -1,7 +1,7 @@
 """The space of hierarchical genotypes, and its mutations.
 
 Liu et al. 2018, Hierarchical Representations for Efficient Architecture Search (arXiv
-1711.00436, section 3.1).
+1711.00436).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The search space of NAS-Bench-201: one of five operations on every edge of a complete graph.
 
-Dong & Yang 2020 (arXiv 2001.00326, section 2.1): 5^6 = 15,625 cells of four nodes.
+Dong & Yang 2020 (arXiv 2001.00326): 5^6 = 15,625 cells of four nodes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The path encoding of a genotype: which sequences of operations lead through its cells.
 
 White, Neiswanger & Savani 2021, BANANAS: Bayesian Optimization with Neural Architectures for
-Neural Architecture Search (arXiv 1910.11858, section 4).
+Neural Architecture Search (arXiv 1910.11858).
 """
 
 from __future__ import annotations

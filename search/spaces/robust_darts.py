@@ -1,8 +1,8 @@
 """The restricted spaces S1 to S4, on which DARTS is known to fail, by name for `--operations`.
 
 Zela et al. 2020, Understanding and Robustifying Differentiable Architecture Search (arXiv
-1909.09656, section 3).  The lists of S1, two operations per edge, are those of the release
-(`src/spaces.py` of automl/RobustDARTS).  The noise of S4 replaces its input.
+1909.09656), as in the release (`src/spaces.py` of automl/RobustDARTS).  S1 has two operations per
+edge.  The noise of S4 replaces its input.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The search spaces of DARTS as sets of genotypes: sample, mutate, encode as choices.
 
 Liu et al. 2019 (arXiv 1806.09055, section 3.1); mutations as in Real et al. 2018 (AmoebaNet,
-arXiv 1802.01548, section 3.2).
+arXiv 1802.01548).
 
 The edges of a node are sorted by input, so that equal cells compare equal.
 """

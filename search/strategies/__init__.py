@@ -66,13 +66,13 @@ WARM = ("warm_start", "scores", "scored")
 DEFAULT = "darts"
 STRATEGIES = {
     "darts": Entry("darts", "Darts", _ALL, True, "differentiable, order 1 or 2"),
-    # Xu et al. 2020, section 4.2.1.
+    # Xu et al. 2020, settings of the release.
     "pc-darts": Entry("pc_darts", "PcDarts", ("conv",), True,
                       "partial channels, edge normalization", {
-        "paper": {"batch_size": 256, "learning_rate": 0.1, "last_learning_rate": 0.0,
-                  "alpha_learning_rate": 6e-4, "warm_up": 15},
+        "paper": {"batch_size": 256, "learning_rate": 0.1, "alpha_learning_rate": 6e-4,
+                  "warm_up": 15},
         "quick": {"channels": 16, "warm_up": 4}}),
-    # Dong & Yang 2019, section 4.2.
+    # Dong & Yang 2019, epochs of the release.
     "gdas": Entry("gdas", "Gdas", _ALL, True,
                   "samples one operation per edge (Gumbel-softmax)", {
         "paper": {"epochs": 250}, "quick": {"epochs": 30}}),
@@ -84,8 +84,11 @@ STRATEGIES = {
                        "trains the weights at randomly perturbed alphas"),
     "beta-darts": Entry("beta_darts", "BetaDarts", _ALL, True,
                         "regularizes the alphas with a growing weight"),
+    # Chu et al. 2020, settings of the release.
     "fair-darts": Entry("fair_darts", "FairDarts", ("conv", "nasbench201"), True,
-                        "sigmoid instead of softmax, pushed to 0 or 1"),
+                        "sigmoid instead of softmax, pushed to 0 or 1", {
+        "paper": {"batch_size": 128, "learning_rate": 0.005, "alpha_learning_rate": 3e-3,
+                  "alpha_betas": (0.9, 0.999)}}),
     # Chen et al. 2019, settings of the release.
     "p-darts": Entry("p_darts", "PDarts", ("conv", "nasbench201"), True,
                      "deeper supernets of fewer operations, in three stages", {

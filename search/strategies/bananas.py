@@ -1,6 +1,6 @@
 """Predictor-based search: a random forest predicts the scores of cells from their paths.
 
-After White, Neiswanger & Savani 2021, BANANAS (arXiv 1910.11858, algorithm 1): path encoding, an
+After White, Neiswanger & Savani 2021, BANANAS (arXiv 1910.11858): path encoding, an
 ensemble for uncertainty, independent Thompson sampling, and candidates mutated from the best cells.
 The paper's ensemble of neural networks is replaced by scikit-learn's random forest (Breiman 2001),
 which fits a hundred cells in a tenth of a second.

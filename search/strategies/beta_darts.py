@@ -1,7 +1,7 @@
 """beta-DARTS: a regularizer of growing weight keeps the alphas small.
 
 Ye et al. 2022, beta-DARTS: Beta-Decay Regularization for Differentiable Architecture Search (arXiv
-2203.01665, section 3): the alpha loss adds the mean over all edges of log(sum(exp(alpha))), times
+2203.01665): the alpha loss adds the mean over all edges of log(sum(exp(alpha))), times
 a weight that grows linearly from 0 to `beta_weight`.
 """
 

@@ -2,9 +2,9 @@
 
 Chen et al. 2021, DrNAS: Dirichlet Neural Architecture Search (arXiv 2006.10355): the weights
 of an edge are drawn from Dir(elu(alpha) + 1) in every step, with pathwise gradients, and a
-regularizer anchors the distribution at Dir(1), by the Kullback-Leibler divergence of the release
-(`reg_type` kl).  For its l2 use `--set anchor_weight=0 --set alpha_weight_decay=0.001`.  The
-genotype takes the operations with the largest means.
+regularizer anchors the distribution at Dir(1): here the Kullback-Leibler divergence, `reg_type` kl
+of the release.  For l2, its default, use `--set anchor_weight=0 --set alpha_weight_decay=0.001`.
+The genotype takes the operations with the largest means.
 
 Not implemented: partial channels and progressive pruning, which save memory.
 """

@@ -50,10 +50,10 @@ class EvolutionSettings(SampleSettings):
         return self.population
 
 
-#: `paper`: section 4 of Real et al. 2018, with a wave of 50 instead of its 450 workers.
+#: `paper`: Real et al. 2018, with a wave of 50 instead of its 450 workers.
 PRESETS = {"quick": EvolutionSettings(candidates=32, wave=4, population=12, sample=4),
            "paper": EvolutionSettings(candidates=20000, wave=50, population=100, sample=25)}
-#: On a table: Dong & Yang 2020 (arXiv 2001.00326, section 5).
+#: On a table: Dong & Yang 2020 (arXiv 2001.00326), as in their release.
 TABLE = EvolutionSettings(candidates=100, wave=1, population=10, sample=3)
 
 

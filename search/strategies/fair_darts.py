@@ -1,7 +1,7 @@
 """FairDARTS: independent operation weights, pushed towards 0 or 1.
 
 Chu et al. 2020, Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search
-(arXiv 1911.12126, section 4): sigmoid(alpha) replaces the softmax, and the alpha loss adds the
+(arXiv 1911.12126): sigmoid(alpha) replaces the softmax, and the alpha loss adds the
 zero-one loss, minus the mean of (sigmoid(alpha) - 1/2)^2, times `zero_one_weight`.
 
 The paper's space has no `none`.  Here its weight is a constant 1/2 that only discretization uses:

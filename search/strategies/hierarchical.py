@@ -1,7 +1,7 @@
 """Evolution of hierarchical genotypes by tournament selection, without removal of candidates.
 
 Liu et al. 2018, Hierarchical Representations for Efficient Architecture Search (arXiv
-1711.00436, section 3).  Waves as in `search.strategies.evolution`.
+1711.00436).  Waves as in `search.strategies.evolution`.
 """
 
 from __future__ import annotations

@@ -74,6 +74,7 @@ class OneShot(Strategy):
         settings = self.settings
         self.weight_optimizer = torch.optim.SGD(
             self.network.parameters(), lr=settings.learning_rate, momentum=settings.momentum,
+            nesterov=getattr(settings, "nesterov", False),  # a setting of images only
             weight_decay=settings.weight_decay)
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """P-DARTS: a search in stages, each with a deeper supernet and fewer operations.
 
 Chen et al. 2019, Progressive Differentiable Architecture Search: Bridging the Depth Gap between
-Search and Evaluation (arXiv 1904.12760, section 3): after a stage every edge keeps only its
+Search and Evaluation (arXiv 1904.12760): after a stage every edge keeps only its
 strongest operations, and the next supernet, with new weights and alphas, has more cells.  Skip
 connections are regularized by dropout, which decays within a stage, and limited to `skip_limit` in
 the normal (or only) cell, by removing the weakest.

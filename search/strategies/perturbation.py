@@ -1,10 +1,11 @@
 """Perturbation-based selection: the strength of an operation is the accuracy its removal costs.
 
 Wang et al. 2021, Rethinking Architecture Selection in Differentiable NAS (DARTS-PT, arXiv
-2108.04392, algorithm 1): after the search, edge by edge in random order, keep the operation whose
-removal lowers the validation accuracy of the supernet most; then, node by node, drop the edges
-whose removal lowers it least.  After each choice the supernet is tuned for some epochs, at a tenth
-of the learning rate.  As in the release, every cell makes its choice in the same epoch.
+2108.04392, section 4.2 and appendix A.3): after the search, edge by edge in random order, keep the
+operation whose removal lowers the validation accuracy of the supernet most; then, node by node,
+drop the edges whose removal lowers it least.  After each choice the supernet is tuned for some
+epochs, at a tenth of the learning rate.  As in the release, every cell makes its choice in the same
+epoch.
 
 This discretizes any supernet with alphas; a choice clears entries of `allowed` (see
 `search.supernets.base.Alphas`).

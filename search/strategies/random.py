@@ -1,6 +1,6 @@
 """Random search: the best of many sampled cells, each trained from scratch with the same budget.
 
-The baseline of Liu et al. 2019 (arXiv 1806.09055, section 3.2) and of Li & Talwalkar 2019
+The baseline of Liu et al. 2019 (arXiv 1806.09055, table 1) and of Li & Talwalkar 2019
 (arXiv 1902.07638), which many search methods fail to beat.
 """
 

@@ -1,7 +1,7 @@
 """Random search with weight sharing: each step trains a random cell, the best of a sample wins.
 
 Li & Talwalkar 2019, Random Search and Reproducibility for Neural Architecture Search (arXiv
-1902.07638, section 3.3).
+1902.07638, section 3).
 """
 
 from __future__ import annotations

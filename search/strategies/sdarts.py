@@ -55,11 +55,12 @@ class SDartsRs(Darts):
 def perturbed(table: Tensor, epsilon: float, allowed: Tensor) -> Tensor:
     """`table` (edges, operations) with noise from torch's generator, its rows summing to 1.
 
-    If clamping zeroes a whole edge, its strongest operation gets weight 1.  An edge without
-    `allowed` operations stays 0.
+    If clamping zeroes a whole edge, the operation that was largest before it gets weight 1.  An
+    edge without `allowed` operations stays 0.
     """
-    noise = torch.empty_like(table).uniform_(-epsilon, epsilon)
-    moved = (table + noise).clamp(0, 1) * allowed
-    strongest = torch.zeros_like(table).scatter(-1, table.argmax(-1, keepdim=True), 1.0) * allowed
-    moved = torch.where(moved.sum(-1, keepdim=True) > 0, moved, strongest)
+    noisy = table + torch.empty_like(table).uniform_(-epsilon, epsilon)
+    moved = noisy.clamp(0, 1) * allowed
+    largest = noisy.where(allowed, -torch.inf).argmax(-1, keepdim=True)
+    alone = torch.zeros_like(table).scatter(-1, largest, 1.0) * allowed
+    moved = torch.where(moved.sum(-1, keepdim=True) > 0, moved, alone)
     return moved / moved.sum(-1, keepdim=True).clamp_min(torch.finfo(table.dtype).tiny)

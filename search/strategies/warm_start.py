@@ -1,6 +1,6 @@
 """Training-free choice of the initial cells: evolution on scores at initialization.
 
-Mellor et al. 2021 (arXiv 2006.04647, section 5) start aging evolution from the cells that score
+Mellor et al. 2021 (arXiv 2006.04647, section 4.1) start aging evolution from the cells that score
 best (AREA).  The scores (`zoo.scores`) are computed on the candidates' networks and data; several
 scores are combined by summing ranks.
 """

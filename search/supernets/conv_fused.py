@@ -174,7 +174,7 @@ class MergedCell(nn.Module):
 class PartialCell(MergedCell):
     """The cell of PC-DARTS: operations act on a quarter of the channels, the rest bypasses them.
 
-    Xu et al. 2020 (arXiv 1907.05737, sections 3.1 and 3.2).  The bypassed channels of an edge are
+    Xu et al. 2020 (arXiv 1907.05737), as in their release.  The bypassed channels of an edge are
     weighted by the sum of its row, which is not 1 with edge normalization.  The channels are
     shuffled, so that the operations of the next node act on another quarter.
     """

@@ -3,7 +3,7 @@
 Cai et al. 2019, ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware (arXiv
 1812.00332, "making latency differentiable"): an edge costs the sum of its operations' latencies
 times their probabilities, a network the sum of its edges, and the loss adds a multiple of that.
-FBNet (Wu et al. 2019, arXiv 1812.03443) multiplies its loss by a power of the same sum.
+FBNet (Wu et al. 2019, arXiv 1812.03443) multiplies its loss by a power of the sum's logarithm.
 """
 
 from __future__ import annotations

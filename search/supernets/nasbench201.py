@@ -1,6 +1,6 @@
 """The supernet of NAS-Bench-201: a weighted sum of five operations on every edge.
 
-Dong & Yang 2020 (arXiv 2001.00326, section 5 and appendix): the network of
+Dong & Yang 2020 (arXiv 2001.00326), as in their release: the network of
 `zoo.models.nasbench201` with all operations on each edge.  Batch-norms have no affine parameters,
 so only the alphas scale operations.  Operations of weight 0 are not computed, which makes GDAS and
 single-path strategies cheap.

@@ -1,6 +1,6 @@
 """Searching on images: the two halves of a training set on the device, batch by batch.
 
-Liu et al. 2019 (arXiv 1806.09055, section 3.1): weights learn on one half, alphas on the other.
+Liu et al. 2019 (arXiv 1806.09055, appendix A.1.1): weights learn on one half, alphas on the other.
 All randomness comes from torch's seeded generator.
 """
 

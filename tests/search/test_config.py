@@ -94,6 +94,12 @@ def test_a_candidates_training_has_settings_of_its_own(data):
     assert planned.training["label_smoothing"] == 0.1
 
 
+def test_a_run_from_before_a_setting_has_its_default_and_not_that_of_a_preset(data):
+    config, _ = plan(dataclasses.replace(options(data, "nasbench201"), preset="paper"))
+    assert config.settings.pop("nesterov") is True
+    assert config.strategy_settings().nesterov is False
+
+
 def test_setting_names_of_an_earlier_release_are_read(data, here):
     planned, _ = plan(options(data, "recurrent"))
     stored = dataclasses.asdict(planned)

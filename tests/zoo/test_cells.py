@@ -1,5 +1,8 @@
 """The published cells: number, names, and sources."""
 
+import itertools
+import random
+
 import pytest
 
 import zoo
@@ -58,7 +61,7 @@ def published_only(tmp_path, monkeypatch):
 
 
 def test_there_are_119_published_cells_and_one_of_ours():
-    assert len(PUBLISHED) == 119 and len(zoo.list_cells()) == 120
+    assert len(PUBLISHED) == 120 and len(zoo.list_cells()) == 121
     ours, = (cell for cell in registry.records() if cell.origin != "published")
     assert ours.name == "FOUND_1" and ours.origin == "found"
     assert "seed 0" in ours.source and ours.paper is None
@@ -107,6 +110,25 @@ def test_every_cell_says_where_it_comes_from(name):
         assert isinstance(value, str | list) == key.endswith(("note", "numbers_from")), key
         if key.endswith("_error"):
             assert 0 < value < 100
+
+
+def test_the_best_cells_of_nasbench201_have_the_indices_of_the_benchmark():
+    """It shuffles the cells of its space with seed 88; its code asserts numbers 0, 9 and 123."""
+    operations = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+    cells = ["|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*chosen)
+             for chosen in itertools.product(operations, repeat=6)]
+    random.Random(88).shuffle(cells)
+    assert cells[0] == ("|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|"
+                        "+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|")
+    assert cells[9] == ("|avg_pool_3x3~0|+|none~0|none~1|"
+                        "+|skip_connect~0|none~1|nor_conv_3x3~2|")
+    assert cells[123] == ("|avg_pool_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|"
+                          "+|none~0|avg_pool_3x3~1|nor_conv_3x3~2|")
+    assert {name: cells[number] for name, number in (
+        ("NB201_best_cifar10", 6111), ("NB201_best_cifar100", 9930),
+        ("NB201_best_imagenet16_120", 857))} == {
+            name: str(zoo.genotype(name)) for name in (
+                "NB201_best_cifar10", "NB201_best_cifar100", "NB201_best_imagenet16_120")}
 
 
 def test_gdas_frc_has_its_fixed_reduction():

@@ -151,7 +151,7 @@ CELLS = {
         "reported": {
             "imagenet_top1_error": 24.3, "imagenet_top5_error": 7.6, "imagenet_params_M": 6.4,
             "imagenet_madds_M": 570, "search_cost_gpu_days": 3150,
-            "numbers_from": ["DARTS paper Table 1", "DARTS paper Table 3"],
+            "numbers_from": ["DARTS paper Table 3"],
         },
         "notes": [BOTTLENECKS],
         "sources": [

@@ -52,6 +52,20 @@ CELLS = {
         "edges": "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|"
                  "+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|",
     },
+    "NB201_best_imagenet16_120": {
+        "paper": PAPER,
+        "method": "best of the whole space on ImageNet16-120",
+        "reported": {"imagenet16_120_error": 52.69},
+        "notes": ["The best by validation accuracy, arch-index 10676, is another cell: "
+                  "|nor_conv_3x3~0|+|nor_conv_1x1~0|nor_conv_1x1~1|"
+                  "+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|."],
+        "sources": [
+            "automl/HPOBench:hpobench/benchmarks/nas/nasbench_201.py (index 857, 47.31 % x-test)",
+            "D-X-Y/AutoDL-Projects:exps/NAS-Bench-201/main.py (the order of the indices)",
+        ],
+        "edges": "|nor_conv_1x1~0|+|nor_conv_1x1~0|nor_conv_3x3~1|"
+                 "+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|",
+    },
     "NB201_ResNet": {
         "paper": PAPER,
         "headline": True,

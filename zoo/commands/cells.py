@@ -92,6 +92,7 @@ def _figure(cell: CellRecord) -> str:
     """The first of the common benchmarks that the paper reports."""
     for key, form in (("cifar10_error", "CIFAR-10 {:.2f} %"), ("imagenet_top1_error",
                       "ImageNet {:.1f} %"), ("cifar100_error", "CIFAR-100 {:.2f} %"),
+                      ("imagenet16_120_error", "ImageNet16-120 {:.2f} %"),
                       ("ptb_test_ppl", "PTB {:.1f} ppl")):
         if key in cell.reported:
             return form.format(cell.reported[key])

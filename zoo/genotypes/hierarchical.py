@@ -1,7 +1,7 @@
 """The hierarchical genotype: motifs made of motifs made of operations.
 
 Liu et al. 2018, Hierarchical Representations for Efficient Architecture Search (arXiv
-1711.00436, section 2).  Level 1 holds the operations, a motif of a higher level is a small graph
+1711.00436).  Level 1 holds the operations, a motif of a higher level is a small graph
 whose edges are motifs of the level below, and the only motif of the highest level is the cell.
 The paper searches six motifs of four nodes at level 2 and a cell of five nodes at level 3, which
 is also the default of the search here; a genotype with level 2 alone is the paper's *flat* one.

@@ -1,7 +1,7 @@
 """The genotype of a NAS-Bench-201 cell: one operation on every edge of a small complete graph.
 
 Dong & Yang 2020, NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search
-(arXiv 2001.00326, section 2.1).  Node 0 is the input; every later node sums one operation on each
+(arXiv 2001.00326).  Node 0 is the input; every later node sums one operation on each
 earlier node; the last node is the output.  The published space has four nodes and five operations,
 hence 5^6 = 15,625 cells.  `zoo.models.nasbench201` builds the network.
 """

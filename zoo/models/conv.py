@@ -1,8 +1,8 @@
 """The CIFAR and ImageNet networks of a convolutional genotype.
 
-Liu et al. 2019 (arXiv 1806.09055, sections 3.1.2 and 3.3, as in the official 2018 release): a
-stem, a stack of cells, global pooling, a linear classifier, and in training an auxiliary head.
-Two of the cells, at 1/3 and 2/3 of the depth, halve the size and double the width.
+Liu et al. 2019 (arXiv 1806.09055, section 3.1.1 and appendix A.2), as in the official 2018
+release: a stem, a stack of cells, global pooling, a linear classifier, and in training an auxiliary
+head.  Two of the cells, at 1/3 and 2/3 of the depth, halve the size and double the width.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The network of a hierarchical genotype.
 
-Liu et al. 2018 (arXiv 1711.00436, sections 2 and 4): a stem and a stack of cells, each followed
+Liu et al. 2018 (arXiv 1711.00436): a stem and a stack of cells, each followed
 by a 3x3 separable convolution that reduces the cell's concatenated output to C channels.  Two of
 these convolutions, at 1/3 and 2/3 of the depth, halve the size and double C.  The paper's small
 model, used in the search, has three cells with C = 16, the large one six with C = 64 or 128.

@@ -1,6 +1,6 @@
 """The network of a NAS-Bench-201 cell.
 
-Dong & Yang 2020 (arXiv 2001.00326, section 2.1): a 3x3 stem of C = 16 channels, three stages of
+Dong & Yang 2020 (arXiv 2001.00326): a 3x3 stem of C = 16 channels, three stages of
 five cells, separated by residual blocks that halve the size and double the width, then batch-norm,
 ReLU, global pooling and a linear classifier.  A residual block is ReLU, 3x3 convolution at stride
 2, batch-norm, ReLU, 3x3 convolution, batch-norm; its shortcut is a 2x2 average pool and a 1x1

@@ -164,7 +164,7 @@ def _rectangular(channels: int, kernel: int, stride: int) -> nn.Sequential:
 
 
 def _grouped_rectangular(channels: int, stride: int) -> nn.Sequential:
-    """The hand-designed reduction of GDAS-FRC (arXiv 1910.04465, figure 5): 8 groups."""
+    """The hand-designed reduction of GDAS-FRC (arXiv 1910.04465): 8 groups."""
     groups = math.gcd(8, channels)
     return nn.Sequential(
         nn.ReLU(),

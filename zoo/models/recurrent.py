@@ -1,7 +1,7 @@
 """The recurrent cell of a genotype and the language model around it.
 
-Liu et al. 2019 (arXiv 1806.09055, section 3.2), which follows Pham et al. 2018 for the cell and
-Merity et al. 2017 (arXiv 1708.02182) for the regularization.
+Liu et al. 2019 (arXiv 1806.09055, section 3.1.2 and appendix A.2.2), which follows Pham et al.
+2018 for the cell and Merity et al. 2017 (arXiv 1708.02182) for the regularization.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The settings of an image training, with presets for each data set.
 
-`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A) as in the official 2018 release.  `fast`
+`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A.2) as in the official 2018 release.  `fast`
 and `small` are shorter recipes of this zoo, with more recent techniques.
 """
 
@@ -129,7 +129,8 @@ RECIPES: dict[str, dict[str, Recipe]] = {
 }
 
 
-#: Dong & Yang 2020 (arXiv 2001.00326, table 1): no auxiliary head, no drop-path, no Cutout.
+#: Dong & Yang 2020 (arXiv 2001.00326), as in their configuration of 200 epochs: no auxiliary head,
+#: no drop-path, no Cutout.
 NASBENCH201_PAPER = Recipe(
     network="nasbench201", channels=16, layers=15, epochs=200, batch_size=256, learning_rate=0.1,
     nesterov=True, weight_decay=5e-4, clip_norm=1e9, drop_path=0.0, auxiliary_weight=0.0,

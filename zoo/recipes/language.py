@@ -1,6 +1,6 @@
 """The settings of a language model's training, with presets for each data set.
 
-`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A.3.2) as in the official 2018 release, which
+`paper`: Liu et al. 2019 (arXiv 1806.09055, appendix A.2.2) as in the official 2018 release, which
 follows Merity et al. 2017 (arXiv 1708.02182).  `fast` and `small` are recipes of this zoo.
 """
 

@@ -1,6 +1,6 @@
 """EPE-NAS: correlation of the images' input gradients within each class.
 
-Lopes et al. 2021 (arXiv 2102.08099, section 3): with the correlation matrix S of the gradients of
+Lopes et al. 2021 (arXiv 2102.08099): with the correlation matrix S of the gradients of
 a class, e = sum log(|S| + k); the score is the sum of |e| over the classes, the paper's form for up
 to 100 classes.
 """

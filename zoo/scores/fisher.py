@@ -2,7 +2,8 @@
 
 Turner et al. 2020 (arXiv 1906.04113, BlockSwap), after Theis et al. 2018 (arXiv 1801.05787): for a
 channel, sum activation times gradient over the pixels, and average half its square over the images;
-the score is the sum over all channels.
+the score is the sum over all channels.  The release of Abdelfattah et al. 2021 (arXiv 2101.08134)
+counts a channel once for each of its weights instead.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Jacobian covariance: decorrelation of the input gradients of a batch.
 
-Mellor et al. 2020 (first version of arXiv 2006.04647, section 3): with the eigenvalues v of the
+Mellor et al. 2020 (first version of arXiv 2006.04647): with the eigenvalues v of the
 correlation matrix of the N images' gradients, -sum_i (log(v_i + k) + 1 / (v_i + k)).
 """
 

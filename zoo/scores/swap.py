@@ -1,6 +1,6 @@
 """SWAP: the number of sample-wise activation patterns of a batch.
 
-Peng et al. 2024 (arXiv 2403.04161, SWAP-NAS, section 3): the pattern of a ReLU is the set of images
+Peng et al. 2024 (arXiv 2403.04161, SWAP-NAS): the pattern of a ReLU is the set of images
 that activate it; the score is the number of distinct patterns.  N images allow at most 2^N, so a
 small batch distinguishes only small networks.
 """

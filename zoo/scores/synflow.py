@@ -1,6 +1,6 @@
 """SynFlow: the logarithm of the synaptic flow through all paths from input to output.
 
-Tanaka et al. 2020 (arXiv 2006.05467, sections 4 and 6): with R = 1^T (prod_l |w_l|) 1, the
+Tanaka et al. 2020 (arXiv 2006.05467): with R = 1^T (prod_l |w_l|) 1, the
 saliency of a weight is w * dR/dw; the score is their sum (Abdelfattah et al. 2021, arXiv
 2101.08134), here its logarithm, as in NAS-Bench-Suite-Zero.  R is the sum of the logits for an
 image of ones in a network of absolute weights, in float64; batch-norm is skipped, since it would

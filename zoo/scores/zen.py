@@ -1,9 +1,10 @@
 """Zen-Score: the sensitivity of the features to the input, with Gaussian weights.
 
-Lin et al. 2021 (arXiv 2102.01063, Zen-NAS, algorithm 1): weights and images x are drawn from
-N(0, 1), and D = E ||f(x) - f(x + a e)|| for the features f before global pooling, e from N(0, 1)
-and a = 0.01.  The score is log D + sum_l log sigma_l, which compensates the scaling by batch-norm l
-with mean channel variance sigma_l^2.  The expectation is over a batch.
+Lin et al. 2021 (arXiv 2102.01063, Zen-NAS): weights and images x are drawn from N(0, 1), and
+D = E ||f(x) - f(x + a e)|| for the features f before global pooling, e from N(0, 1) and a = 0.01.
+The score is log D + sum_l log sigma_l, which compensates the scaling by batch-norm l with mean
+channel variance sigma_l^2.  The expectation is over a batch.  The norm is Euclidean; the release
+sums absolute differences instead.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def test_decisions_cover_the_space_and_nothing_else(space):
 
 
 def test_the_space_of_darts_has_the_published_number_of_inputs():
-    # Liu et al. 2019, section 3.2.1: (k + 1) k / 2 * 7^2 choices for node k, times two for
+    # Liu et al. 2019, appendix C: (k + 1) k / 2 * 7^2 choices for node k, times two for
     # decisions, in which the two edges are ordered.
     normal = ConvSpace().decisions()[:16]
     assert normal == [2, 1, 7, 7, 3, 2, 7, 7, 4, 3, 7, 7, 5, 4, 7, 7]

@@ -69,6 +69,18 @@ def make(name, space="conv", seed=0, dtype=torch.float32, **changes):
     return made
 
 
+def test_nesterov_momentum_of_the_weights():
+    """buffer <- momentum * buffer + gradient; step = gradient + momentum * buffer."""
+    strategy = make("darts", nesterov=True, momentum=0.5, learning_rate=1.0, weight_decay=0.0)
+    weight = next(strategy.network.parameters())
+    before = weight.detach().clone()
+    for _ in range(2):
+        weight.grad = torch.ones_like(weight)
+        strategy.weight_optimizer.step()
+    # The buffers are 1 and 1.5, the steps 1.5 and 1.75.
+    assert torch.allclose(before - weight, torch.full_like(weight, 3.25))
+
+
 def stored(state):
     """The state after a round trip through a checkpoint."""
     file = io.BytesIO()

@@ -145,6 +145,20 @@ def test_perturbed_weights():
     assert noise.abs().max() <= 0.1 and noise.abs().max() > 0.09
 
 
+def test_an_edge_without_positive_weights_keeps_its_largest_operation():
+    table = torch.full((200, 4), 0.25, dtype=torch.float64)
+    everything = torch.ones_like(table, dtype=torch.bool)
+    everything[:, 3] = False
+    torch.manual_seed(0)
+    found = perturbed(table, 1.0, everything)
+    torch.manual_seed(0)
+    noisy = (table + torch.empty_like(table).uniform_(-1, 1))[:, :3]
+    below = (noisy <= 0).all(1)
+    assert below.sum() > 5
+    assert found[below].argmax(1).equal(noisy[below].argmax(1))
+    assert found[below].max(1).values.eq(1).all()
+
+
 def test_perturbed_weights_of_few_operations():
     allowed = torch.tensor([[True, True, False], [False, False, False], [False, True, False]])
     table = torch.tensor([[0.3, 0.7, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -383,6 +397,7 @@ def test_the_dropout_of_a_stage():
     ("beta-darts", {"beta_weight": -1.0}, "beta_weight must be at least 0, not -1.0"),
     ("drnas", {"anchor_weight": float("nan")}, "anchor_weight must be at least 0, not nan"),
     ("fair-darts", {"zero_one_weight": -1.0}, "zero_one_weight must be at least 0"),
+    ("darts", {"nesterov": True, "momentum": 0.0}, "nesterov needs a momentum above 0"),
     ("sdarts-rs", {"epsilon": 0.01}, "epsilon must be from 0.03 to 1, not 0.01"),
     ("p-darts", {"added_layers": ()}, "added_layers must be"),
     ("p-darts", {"kept_operations": (5,)}, "kept_operations must be 2 numbers"),

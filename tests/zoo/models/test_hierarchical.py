@@ -364,7 +364,7 @@ APPENDIX = HierarchicalGenotype([
 
 
 def test_the_large_model_has_as_many_parameters_as_the_paper_reports():
-    """15.7 million (table 1)."""
+    """15.7 million, also in table 1 of Liu et al. 2019 (DARTS)."""
     with torch.device("meta"):
         model = create_model(APPENDIX, channels=64, layers=6)
     assert round(cost(model, (3, 32, 32)).parameters / 1e6, 1) == 15.7

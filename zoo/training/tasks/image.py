@@ -1,6 +1,6 @@
 """The training task for images: SGD with momentum, an auxiliary head, increasing drop-path.
 
-Liu et al. 2019 (arXiv 1806.09055, appendix A).  The settings are in `zoo.recipes.image`.
+Liu et al. 2019 (arXiv 1806.09055, appendix A.2).  The settings are in `zoo.recipes.image`.
 """
 
 from __future__ import annotations

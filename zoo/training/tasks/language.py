@@ -1,6 +1,6 @@
 """The training task for texts: truncated backpropagation through time, NT-ASGD.
 
-Liu et al. 2019 (arXiv 1806.09055, appendix A.3.2) as in the 2018 release, after Merity et al.
+Liu et al. 2019 (arXiv 1806.09055, appendix A.2.2) as in the 2018 release, after Merity et al.
 2017 (arXiv 1708.02182, section 3): once the validation loss exceeds the best of all but the last
 five epochs, evaluation uses the average of the weights over all later steps.
 """
