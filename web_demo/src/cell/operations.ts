@@ -110,7 +110,7 @@ const REDUCE: Operation = {
 export function describe(operation: string, kind: string, strided: boolean): Operation {
   if (kind === 'recurrent' && operation === 'identity') return activation('The identity');
   if (operation.startsWith('motif_')) {
-    return { sentence: 'A smaller cell, drawn next to this one, used as an operation.', layers: [] };
+    return { sentence: 'A smaller cell, used as an operation.', layers: [] };
   }
   if (strided && operation === 'skip_connect') return REDUCE;
   const found = OPERATIONS[operation] ?? { sentence: 'This page has no description of the operation.', layers: [] };
