@@ -25,7 +25,7 @@ const nowText = make('p', 'help');
 const cards = make('div', 'teach-classes');
 const add = button('Add class', addClass);
 const train = button('Train', () => void teach());
-const camera = button('Camera', () => void startCamera());
+const camera = button('Camera', () => void work(startCamera));
 const reset = button('Start again', () => begin());
 const chart = new Chart(STEPS);
 const result = make('div', 'teach-result');
@@ -158,8 +158,11 @@ async function hold(to: ClassCard): Promise<void> {
 }
 
 async function startCamera(): Promise<void> {
-  await switchCamera(leaving.signal);
-  showCamera();
+  try {
+    await switchCamera(leaving.signal);
+  } finally {
+    showCamera();
+  }
 }
 
 function showCamera(): void {
