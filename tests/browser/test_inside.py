@@ -236,7 +236,9 @@ def test_cells_of_other_spaces(visit, spaces, name, cell, number, edge):
     at = 0
     if cell.startswith("motif"):
         part(page, f"{cell} from node 1 to node 2").click()
-        page.click("#inside-enter")
+        page.focus("#inside-enter")
+        page.keyboard.press("Enter")
+        expect(page.locator("#inside-leave")).to_be_focused()
         at = next(i for i, each in enumerate(places(model)) if each.module.title == cell)
         expect(page.locator("#inside-cell")).to_have_attribute(
             "aria-valuetext", f"{at + 1} of {len(places(model))}, {cell}, node 1 to 2 of cell 1")
@@ -263,6 +265,7 @@ def test_cells_of_other_spaces(visit, spaces, name, cell, number, edge):
         ".shares .value").all_inner_texts()[1::2]
     if at:
         page.click("#inside-leave")
+        expect(page.locator("#inside-enter")).to_be_focused()
         expect(page.locator("#inside-panel h3").first).to_have_text(f"{cell} from node 1 to node 2")
     assert visitor.complaints == []
 

@@ -130,7 +130,7 @@ export function describeNode(name: string, kind: string, edges: number): string 
   if (input[name]) return input[name];
   if (kind === 'recurrent') return name === '0' ? 'The token and the last state, blended by a gate.' : 'The result of its edge.';
   if (name === '0') return 'The input of the cell.';
-  if (edges === 0) return 'No edge leads here: it is zero.';
+  if (edges === 0) return kind === 'hierarchical' ? 'No edge leads here: it has no channels.' : 'No edge leads here: it is zero.';
   if (edges === 1) return 'The result of its only edge.';
   return kind === 'hierarchical' ? `The results of its ${edges} edges, one after the other.` : `The sum of its ${edges} edges.`;
 }

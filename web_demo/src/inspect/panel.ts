@@ -40,11 +40,15 @@ const sheet = make('div', 'inside-drawing');
 const title = make('h3');
 const text = make('p');
 const kernel = new MovingKernel();
-const enter = button('inside-enter', '', () => go(into(view!, cell, chosen)));
+const enter = button('inside-enter', '', () => {
+  go(into(view!, cell, chosen));
+  leave.focus(); // the button that was pressed may be hidden now
+});
 const leave = button('inside-leave', '', () => {
   const { cell: outer, edge } = outOf(view!, cell)!;
   go(outer);
   choose(edge);
+  enter.focus();
 });
 const removeHere = button('inside-remove', 'Remove from this cell', () => remove((removed, edge) => removed.toggle(cell, edge)));
 const removeAll = button('inside-remove-all', '', () => remove((removed, edge, kind) => removed.toggleAll(kind, edge)));
