@@ -1,8 +1,10 @@
 """The second graph of an export, for looking inside the cells: `zoo build --inspect`.
 
 TensorFlow.js files in ``inspect/``, which the page loads when the visitor asks for them.  The graph
-is `export.network.inspected.InspectedNetwork`; its ``userDefinedMetadata.zoo`` lists the kind of
-every cell and the number of columns of `keep` per cell.  Every map is compared with PyTorch.
+is `export.network.inspected.InspectedNetwork`.  Its ``userDefinedMetadata.zoo`` lists, for each of
+the network's `places`, the title in the drawing (``cells``) and the edge that a motif is
+(``within``), and the number of columns of `keep` per place (``edges``).  Every map is compared with
+PyTorch.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import copy
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,30 +21,26 @@ from torch import nn
 from export.checks import parity
 from export.formats.base import FORMATS
 from export.network.inspected import (
-    CellNetwork,
     InspectedNetwork,
     deploy_inspected,
+    has_cells,
     map_names,
+    places,
 )
 from zoo.artifact.manifest import Input, Manifest, Parity
-from zoo.models.conv import CifarNetwork, ImageNetNetwork
 
 #: Its folder in an artifact, and the name of its hop.
 FOLDER = "inspect"
 
 
 def require(model: nn.Module | None, manifest: Manifest, formats: set[str]) -> None:
-    """Raise ValueError for a network without normal and reduction cells, and for an artifact
-    without TensorFlow.js, whose code on the page runs the graph."""
-    if not _has_cells(model):
-        raise ValueError("--inspect is for networks of normal and reduction cells, which "
+    """Raise ValueError for a network without convolutional cells, and for an artifact without
+    TensorFlow.js, whose code on the page runs the graph."""
+    if not has_cells(model):
+        raise ValueError("--inspect shows the feature maps of convolutional cells, which "
                          f"{manifest.name} does not have; leave it out")
     if "tfjs" not in formats:
         raise ValueError("--inspect needs TensorFlow.js on the page; add --export tfjs")
-
-
-def _has_cells(model: nn.Module | None) -> TypeGuard[CellNetwork]:
-    return isinstance(model, (CifarNetwork, ImageNetNetwork))
 
 
 def write(model: nn.Module, spec: Input, directory: Path, work: Path, metadata: dict[str, Any]
@@ -50,10 +48,11 @@ def write(model: nn.Module, spec: Input, directory: Path, work: Path, metadata: 
     """Write the graph of `model` to `directory`, with intermediate files in `work`."""
     from export.formats import onnx, saved_model, tfjs
 
-    assert _has_cells(model)
+    assert has_cells(model)
     deployed = deploy_inspected(model, spec)
     about = {**metadata, "edges": InspectedNetwork(model).edges,
-             "cells": ["reduce" if cell.reduction else "normal" for cell in model.cells]}
+             "cells": [place.module.title for place in places(model)],
+             "within": [place.within for place in places(model)]}
     work.mkdir(parents=True, exist_ok=True)
     graph = onnx.write(deployed, work / "model.onnx", about)
     saved_model.write_saved_model(graph, work / "saved_model")
@@ -63,7 +62,7 @@ def write(model: nn.Module, spec: Input, directory: Path, work: Path, metadata: 
 def reference(model: nn.Module, spec: Input, plain: parity.Reference) -> parity.Reference:
     """The expected outputs on three inputs: the first and the last of the `plain` network's, whose
     logits are expected, and the first with random edges ablated."""
-    assert _has_cells(model)
+    assert has_cells(model)
     inspected = InspectedNetwork(copy.deepcopy(model)).eval()
     pixels = plain.inputs[spec.name][[0, -1, 0]]
     keep = inspected.everything.numpy().repeat(3, axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from html import escape
 
 import numpy as np
@@ -11,14 +12,24 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
+import zoo
+from export.network.inspected import places
+from export.pipeline import build
+from export.sources.cell import from_model
 from tests.browser.test_access import MODES, PHONE, violations_in
 from tests.browser.test_load import with_manifest
+from tests.export.conftest import images_of, trained_looking
+from tests.export.test_hierarchical import MOTIFS
+from tests.export.test_inspection import operations
+from web_demo.artifacts import find_artifacts
+from web_demo.server import running, serve
 from zoo import weights
 from zoo.genotypes.conv import CONV_OPERATIONS
 from zoo.genotypes.hierarchical import PRIMITIVES
 from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS
 from zoo.genotypes.recurrent import RECURRENT_OPERATIONS
 
+SPACES = {"nasbench201": zoo.genotype("NB201_best_cifar10"), "hierarchical": MOTIFS}
 FIRST = "sep_conv_3x3 from c_k-1 to node 2"
 
 
@@ -191,3 +202,85 @@ def test_a_drawing_of_an_earlier_version(visit, artifact):
     page.click("#inside > summary")
     expect(page.locator("#inside-panel > .help")).to_contain_text(
         "earlier version: build the artifact")
+
+
+@pytest.fixture(scope="module")
+def spaces(tmp_path_factory, page_folder):
+    """A server with the graphs of a NAS-Bench-201 and a hierarchical cell; and their folders."""
+    top = tmp_path_factory.mktemp("spaces")
+    spec = images_of(8, channels=1).model_copy(update={"data": "digits"})
+    for name, genotype in SPACES.items():
+        model = trained_looking(genotype, in_channels=1, layers=3)
+        with torch.no_grad():  # standardized logits, so that every edge matters
+            deviation, mean = torch.std_mean(model(torch.randn(64, 1, 8, 8)), 0)
+            model.classifier.bias.sub_(mean).div_(deviation)
+            model.classifier.weight.div_(deviation[:, None])
+        build(from_model(model, name, spec), ["tfjs"], top / name, inspect=True)
+    with running(serve(find_artifacts([top]), port=0, page=page_folder)) as server:
+        yield server.url, top
+
+
+@pytest.mark.parametrize("name, cell, number, edge", [
+    ("nasbench201", "cell", 3, "skip_connect from node 0 to node 3"),
+    ("hierarchical", "cell", 2, "motif_3 from node 1 to node 2"),
+    ("hierarchical", "motif_3", 0, "dep_conv_3x3_relu from node 0 to node 1"),
+])
+def test_cells_of_other_spaces(visit, spaces, name, cell, number, edge):
+    """Without an edge of every cell of a kind, the page answers like PyTorch."""
+    url, top = spaces
+    visitor = visit(url=url)
+    page = visitor.ready(query=f"&model={name}&sample=1&panel=inside")
+    expect(page.locator("#inside-panel h3").first).to_have_text(re.compile("node"), timeout=60_000)
+    model, manifest = weights.load_artifact(top / name)
+    assert page.locator("#inside-cell").get_attribute("max") == str(len(places(model)))
+    at = 0
+    if cell.startswith("motif"):
+        part(page, f"{cell} from node 1 to node 2").click()
+        page.focus("#inside-enter")
+        page.keyboard.press("Enter")
+        expect(page.locator("#inside-leave")).to_be_focused()
+        at = next(i for i, each in enumerate(places(model)) if each.module.title == cell)
+        expect(page.locator("#inside-cell")).to_have_attribute(
+            "aria-valuetext", f"{at + 1} of {len(places(model))}, {cell}, node 1 to 2 of cell 1")
+    part(page, edge).click()
+    shown(page, at, edge, 0)
+    assert page.locator(".channels").count() == 2
+    count = 0
+    for module, _ in places(model):
+        if module.title == cell:
+            operations(module)[number].register_forward_hook(
+                lambda *call: torch.zeros_like(call[-1]))
+            count += 1
+    page.click("#inside-remove-all")
+    shown(page, at, edge, count)
+    pixels = np.fromfile(top / name / manifest.fixture.input, "<f4").reshape(-1, 1, 8, 8)[:1]
+    scaled = (pixels / 255 - manifest.input.mean[0]) / manifest.input.std[0]
+    with torch.no_grad():
+        expected = 100 * model(torch.from_numpy(scaled.astype("f4"))).softmax(1)[0].numpy()
+    for row in page.locator(".shares tbody tr").all():
+        label, whole, now = row.locator("th, .value").all_inner_texts()
+        assert float(now.removesuffix(" %")) == pytest.approx(
+            expected[manifest.labels.index(label)], abs=0.051)
+    assert page.locator(".shares .value").all_inner_texts()[::2] != page.locator(
+        ".shares .value").all_inner_texts()[1::2]
+    if at:
+        page.click("#inside-leave")
+        expect(page.locator("#inside-enter")).to_be_focused()
+        expect(page.locator("#inside-panel h3").first).to_have_text(f"{cell} from node 1 to node 2")
+    assert visitor.complaints == []
+
+
+def test_an_edge_without_effect(visit, spaces):
+    """A drawn edge on no path to the output has no maps, and cannot be removed."""
+    visitor = visit(url=spaces[0], bypass_csp=True, reduced_motion="reduce")
+    page = visitor.ready(query="&model=hierarchical&sample=1&panel=inside")
+    part(page, "motif_4 from node 0 to node 2").click(timeout=60_000)
+    expect(page.locator(".inside-part p").first).to_contain_text("so the network leaves it out")
+    expect(page.locator("#inside-remove")).to_be_disabled()
+    shown(page, 0, "motif_4 from node 0 to node 2", 0)
+    assert violations_in(page, MODES[::3]) == []
+    page.click("#inside-play")
+    expect(page.locator(".inside-drawing canvas")).to_have_count(4)
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert visitor.complaints == []

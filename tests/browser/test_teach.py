@@ -8,15 +8,23 @@ import zipfile
 
 import numpy as np
 import onnxruntime
+import pytest
 from PIL import Image
 from playwright.sync_api import expect
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
+from tests.browser.conftest import WEB_DEMO
 from tests.browser.digits import DIGITS
 from tests.browser.test_access import MODES, PHONE, violations_in
 from tests.browser.test_load import with_manifest
+from web_demo.artifacts import find_artifacts
+from web_demo.server import running, serve
+from zoo.artifact.folder import read_manifest
 from zoo.cli import app
+from zoo.data.pictures import read_picture
+
+PICTURES = WEB_DEMO / "public" / "pictures"
 
 CAMERA = """strokes => {
     const canvas = document.createElement('canvas');
@@ -179,6 +187,91 @@ def test_pad_camera_and_keyboard(visit):
     press(page, "Start again")
     expect(page.locator(".teach-class")).to_have_count(2)
     expect(page.locator(".teach-thumbs li")).to_have_count(0)
+    assert visitor.complaints == []
+
+
+@pytest.fixture(scope="module")
+def color(tmp_path_factory, page_folder):
+    """A server with the shipped weights of DARTS_V2 for CIFAR-10."""
+    folder = tmp_path_factory.mktemp("exports") / "color"
+    result = CliRunner().invoke(app, ["build", "DARTS_V2", "--data", "cifar10", "--export", "tfjs",
+                                      "-o", str(folder)])
+    assert result.exit_code == 0, result.output
+    with running(serve(find_artifacts([folder]), port=0, page=page_folder)) as server:
+        yield server
+
+
+def photos(name: str, count: int) -> list[dict]:
+    """Files with parts of a picture of the page."""
+    random = np.random.default_rng(0)
+    whole = Image.open(PICTURES / f"{name}.jpg").convert("RGB")
+    files = []
+    for number in range(count):
+        left, top, right, bottom = (int(random.integers(0, whole.width // 6)) for _ in range(4))
+        buffer = io.BytesIO()
+        whole.crop((left, top, whole.width - right, whole.height - bottom)).save(buffer, "PNG")
+        files.append({"name": f"{name}{number}.png", "mimeType": "image/png",
+                      "buffer": buffer.getvalue()})
+    return files
+
+
+def test_colors_from_files_and_the_camera(visit, color, tmp_path):
+    """Photos, and frames of the camera of Chromium; the built network answers like the page."""
+    visitor = visit(url=color.url)
+    page = enter(visitor)
+    press(page, "Camera")
+    expect(status(page)).to_contain_text("Camera access was denied", timeout=30_000)
+    visitor.context.grant_permissions(["camera"])
+    press(page, "Add class")
+    give(page, 0, "cat", photos("cat", 10))
+    give(page, 1, "ship", photos("ship", 9))
+    page.get_by_role("button", name="ship", exact=True).click()  # a picture of the page
+    visitor.answer()
+    card(page, 1).get_by_role("button", name="Add picture").click()
+    expect(card(page, 1).locator(".teach-thumbs li")).to_have_count(10)
+    card(page, 2).locator(".teach-name input").fill("green")
+    press(page, "Camera")
+    expect(page.locator("#teach-panel").get_by_role("button", name="Stop camera")).to_be_visible(
+        timeout=30_000)
+    card(page, 2).get_by_role("button", name="Hold to record").hover()
+    page.mouse.down()
+    expect(card(page, 2).locator(".teach-thumbs li").nth(9)).to_be_visible(timeout=60_000)
+    page.mouse.up()
+    train(page)
+    expect(status(page)).to_contain_text("Held-out accuracy: 100.0 %")
+    right = page.locator(".teach-confusion td.right").all_inner_texts()
+    assert right[:2] == ["2", "2"] and int(right[2]) >= 2
+    answer = page.locator("#teach .bars li").first
+    expect(answer).to_contain_text("green")  # what the camera sees
+    press(page, "Stop camera")
+    held = photos("ship", 12)[-1]
+    page.set_input_files("#file", held)
+    expect(answer).to_contain_text("ship")
+    shown = dict(row.split("\n")
+                 for row in page.locator("#teach .bars li").all_inner_texts())
+    with page.expect_download() as download:
+        press(page, "Download zip")
+    archive = tmp_path / "taught.zip"
+    download.value.save_as(archive)
+
+    out = tmp_path / "built"
+    result = CliRunner().invoke(app, ["build", str(archive), "-e", "onnx", "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    with zipfile.ZipFile(archive) as zipped:
+        fixtures = "DARTS_V2-cifar10-taught/fixtures"
+        given, expected = (np.frombuffer(zipped.read(f"{fixtures}/{name}.bin"), "<f4")
+                           for name in ("input", "logits"))
+    given = given.reshape(3, 32, 32, 3)
+    assert (given[2, ..., 1] > given[2, ..., [0, 2]]).all()  # the fake camera is green
+    session = onnxruntime.InferenceSession(out / "onnx" / "model.onnx")
+    logits = np.asarray(session.run(["logits"], {"pixels": given})[0])
+    assert np.allclose(logits, expected.reshape(3, 3), atol=1e-5 * max(1, np.abs(logits).max()))
+    (tmp_path / held["name"]).write_bytes(held["buffer"])
+    manifest = read_manifest(out)
+    pixels = read_picture(tmp_path / held["name"], manifest.input)[None].astype("f4")
+    shares = dict(zip(manifest.labels, session.run(["probabilities"], {"pixels": pixels})[0][0]))
+    assert {name: float(share.removesuffix("%")) for name, share in shown.items()} == pytest.approx(
+        {name: 100 * float(share) for name, share in shares.items()}, abs=0.2)
     assert visitor.complaints == []
 
 

@@ -7,7 +7,7 @@ head.  Two of the cells, at 1/3 and 2/3 of the depth, halve the size and double 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -47,13 +47,26 @@ class DropPathNetwork(nn.Module):
                 module.probability = probability
 
 
+#: Computes the output of an edge from its number in the drawing, its operation, and its input.
+RunEdge = Callable[[int, nn.Module, Tensor], Tensor]
+
+
+def run_edge(number: int, operation: nn.Module, state: Tensor) -> Tensor:
+    """The operation of the input: what an edge is in the network itself."""
+    return operation(state)
+
+
 def output_nodes(genotype: CellGenotype) -> tuple[int, ...]:
     """The concat of a convolutional cell without nodes that have no edges (FairDARTS)."""
     return tuple(n for n in genotype.concat if n < 2 or genotype.nodes[n - 2])
 
 
 class Cell(nn.Module):
-    """One cell: s0 (cell k-2) and s1 (cell k-1) -> (N, len(output_nodes) * C, H, W)."""
+    """One cell: s0 (cell k-2) and s1 (cell k-1) -> (N, len(output_nodes) * C, H, W).
+
+    `title` is its name in the genotype's `cells()`; `node_numbers` and `edge_numbers` are those of
+    the nodes and edges that it computes, as in the drawing.
+    """
 
     def __init__(self, genotype: CellGenotype, c_prev_prev: int, c_prev: int, channels: int,
                  reduction: bool, reduction_prev: bool) -> None:
@@ -65,6 +78,10 @@ class Cell(nn.Module):
         self.nodes = genotype.nodes
         self.concat = output_nodes(genotype)
         self.reduction = reduction
+        self.title = "reduce" if reduction else "normal"
+        self.node_numbers = list(range(2 + len(genotype.nodes)))
+        self.edge_numbers = [number for number, (name, _) in enumerate(genotype.edges)
+                             if name != "none"]
         self.channels = channels
         # In a reduction cell only edges from the inputs have stride 2; an input in the concat is
         # reduced separately.
@@ -81,27 +98,22 @@ class Cell(nn.Module):
     def forward(self, s0: Tensor, s1: Tensor) -> Tensor:
         return self.joined(self.states(s0, s1))
 
-    def states(self, s0: Tensor, s1: Tensor,
-               replaced: Callable[[int, Tensor], Tensor] = lambda number, term: term
-               ) -> list[Tensor]:
-        """The value of every node, (N, C, H, W) each; node 0 and 1 are the preprocessed inputs.
-
-        `replaced(number, term)` returns what takes the place of the output of an edge, numbered as
-        in the genotype's `edges`.
-        """
-        states = [self.preprocess0(s0), self.preprocess1(s1)]
+    def states(self, s0: Tensor, s1: Tensor, run: RunEdge = run_edge) -> dict[int, Tensor]:
+        """The value of every node by number, (N, C, H, W) each; nodes 0 and 1 are the preprocessed
+        inputs, and `run` computes the edges."""
+        states = {0: self.preprocess0(s0), 1: self.preprocess1(s1)}
         operations = enumerate(self._ops)
-        for edges in self.nodes:
+        for target, edges in enumerate(self.nodes, start=2):
             terms = []
             for (name, source), (number, module) in zip(edges, operations):
                 if name == "none":
                     continue  # the module exists to keep the numbering of the official release
-                term = replaced(number, module(states[source]))
+                term = run(number, module, states[source])
                 terms.append(term if isinstance(module, Identity) else self.drop_path(term))
-            states.append(sum(terms[1:], terms[0]) if terms else self._zeros(states[1]))
+            states[target] = sum(terms[1:], terms[0]) if terms else self._zeros(states[1])
         return states
 
-    def joined(self, states: list[Tensor]) -> Tensor:
+    def joined(self, states: Mapping[int, Tensor]) -> Tensor:
         """The output of the cell from the values of its nodes."""
         return torch.cat([self._output(states, number) for number in self.concat], dim=1)
 
@@ -109,7 +121,7 @@ class Cell(nn.Module):
         stride = 2 if self.reduction else 1
         return torch.zeros_like(state[:, :, ::stride, ::stride])
 
-    def _output(self, states: list[Tensor], number: int) -> Tensor:
+    def _output(self, states: Mapping[int, Tensor], number: int) -> Tensor:
         reduce = str(number) in self._concat_reduce
         return self._concat_reduce[str(number)](states[number]) if reduce else states[number]
 

@@ -85,7 +85,7 @@ def _cell(cell: Cell, s0: _State, s1: _State) -> list[Tensor]:
         terms = [(module, nodes[source]) for (name, source), module in zip(edges, operations)
                  if name != "none"]
         nodes.append(_Node(_node(cell, terms) if terms else cell._zeros(nodes[1].x)))
-    states = [node.x for node in nodes]
+    states = dict(enumerate(node.x for node in nodes))
     return [cell._output(states, number) for number in cell.concat]
 
 

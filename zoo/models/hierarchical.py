@@ -14,14 +14,14 @@ that the paper reports for C = 64.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from zoo.genotypes.hierarchical import HierarchicalGenotype
-from zoo.models.conv import AuxiliaryHead, DropPath, DropPathNetwork
+from zoo.models.conv import AuxiliaryHead, DropPath, DropPathNetwork, RunEdge, run_edge
 from zoo.models.operations import Identity, Pool
 
 #: The defaults of `zoo.create_model`: the paper's large model.
@@ -64,13 +64,21 @@ _OUTPUTS_C = ("conv_1x1_relu", "sep_conv_3x3_relu")  # the others keep their num
 class Motif(nn.Module):
     """A motif as a module: (N, c_in, H, W) -> (N, `width`, H, W).
 
-    `width` is C, except for the cell, which ends in a concatenation.
+    `width` is C, except for the cell, which ends in a concatenation.  `title`, `node_numbers` and
+    `edge_numbers` are as in `zoo.models.conv.Cell`; the drawing also has edges on no path from the
+    input to the output, which are not computed.
     """
 
     def __init__(self, genotype: HierarchicalGenotype, level: int, number: int, c_in: int,
                  channels: int) -> None:
         super().__init__()
+        self.title = genotype.title(level, number)
         self.edges = [(i, j) for i, j, _ in genotype.live_edges(level, number)]
+        self.node_numbers = sorted({0, *(target for _, target in self.edges)})
+        drawn = [(source, target)
+                 for target, edges in enumerate(genotype.cells()[self.title].nodes, start=1)
+                 for _, source in edges]
+        self.edge_numbers = [drawn.index(edge) for edge in self.edges]
         self.output = len(genotype.motif(level, number)) - 1
         self.ops = nn.ModuleList()
         self.drop_path = DropPath()
@@ -90,19 +98,29 @@ class Motif(nn.Module):
             self.narrow, self.width = _convolution(self.width, channels), channels
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.joined(self.states(x))
+
+    def states(self, x: Tensor, run: RunEdge = run_edge) -> dict[int, Tensor]:
+        """The value of every node on a path to the output, by number, (N, its width, H, W); `run`
+        computes the edges."""
         states = {0: x}
         terms: dict[int, list[Tensor]] = {}
-        for (source, target), module in zip(self.edges, self.ops):
+        for number, (source, target), module in zip(self.edge_numbers, self.edges, self.ops):
             # Edges are ordered by target, so all edges into `source` are done.
             if source not in states:
                 states[source] = _concatenated(terms[source])
-            term = module(states[source])
+            term = run(number, module, states[source])
             # Drop-path applies to operations, not to identities or whole motifs, whose own
             # operations have it already.
             if not isinstance(module, (Identity, Motif)):
                 term = self.drop_path(term)
             terms.setdefault(target, []).append(term)
-        output = _concatenated(terms[self.output])
+        states[self.output] = _concatenated(terms[self.output])
+        return states
+
+    def joined(self, states: Mapping[int, Tensor]) -> Tensor:
+        """The output of the motif from the values of its nodes."""
+        output = states[self.output]
         return output if self.narrow is None else self.narrow(output)
 
 

@@ -12,14 +12,14 @@ in the release, every edge is computed, even if unused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from zoo.genotypes.nasbench201 import NASBENCH201_OPERATIONS, NasBench201Genotype
-from zoo.models.conv import AuxiliaryHead, DropPath, DropPathNetwork
+from zoo.models.conv import AuxiliaryHead, DropPath, DropPathNetwork, RunEdge, run_edge
 from zoo.models.operations import Identity, Pool, ReLUConvBN, Zero
 
 #: The published size: three stages of five cells.
@@ -41,26 +41,41 @@ def operation(name: str, channels: int) -> nn.Module:
 
 
 class EdgeCell(nn.Module):
-    """A cell: every node sums its edges, and the last one is the output; keeps the shape."""
+    """A cell: every node sums its edges, and the last one is the output; keeps the shape.
+
+    `title`, `node_numbers` and `edge_numbers` are as in `zoo.models.conv.Cell`; the drawing omits
+    `none` edges.
+    """
 
     def __init__(self, genotype: NasBench201Genotype, channels: int) -> None:
         super().__init__()
+        self.title = "cell"
         self.nodes = genotype.cell.nodes
+        self.node_numbers = list(range(1 + len(self.nodes)))
+        self.edge_numbers = list(range(sum(name != "none" for name in genotype.operations)))
         self.layers = nn.ModuleList(operation(name, channels) for name, _ in genotype.cell.edges)
         self.drop_path = DropPath()
 
     def forward(self, x: Tensor) -> Tensor:
-        states = [x]
-        operations = iter(self.layers)
-        for edges in self.nodes:
+        return self.joined(self.states(x))
+
+    def states(self, x: Tensor, run: RunEdge = run_edge) -> dict[int, Tensor]:
+        """The value of every node by number, of the shape of `x`; `run` computes the edges."""
+        states = {0: x}
+        operations, numbers = iter(self.layers), iter(self.edge_numbers)
+        for target, edges in enumerate(self.nodes, start=1):
             terms = []
             for (name, source), module in zip(edges, operations):
                 if name == "none":
                     continue  # a placeholder for the release's numbering
-                term = module(states[source])
+                term = run(next(numbers), module, states[source])
                 terms.append(term if isinstance(module, Identity) else self.drop_path(term))
-            states.append(sum(terms[1:], terms[0]) if terms else torch.zeros_like(x))
-        return states[-1]
+            states[target] = sum(terms[1:], terms[0]) if terms else torch.zeros_like(x)
+        return states
+
+    def joined(self, states: Mapping[int, Tensor]) -> Tensor:
+        """The output of the cell from the values of its nodes."""
+        return states[len(self.nodes)]
 
 
 class ResidualBlock(nn.Module):

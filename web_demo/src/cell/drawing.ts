@@ -140,6 +140,7 @@ export class Drawing {
         [x + left - margin, y + top - margin, width + 2 * margin, height + 2 * margin].join(' '),
       );
       // Names as large as in the whole drawing, or a little larger.
+      this.host.style.setProperty('--drawn', `${Math.round(width)}px`);
       this.host.style.maxInlineSize = `${Math.round(width * 1.25)}px`;
     }
   }

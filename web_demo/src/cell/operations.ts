@@ -110,7 +110,7 @@ const REDUCE: Operation = {
 export function describe(operation: string, kind: string, strided: boolean): Operation {
   if (kind === 'recurrent' && operation === 'identity') return activation('The identity');
   if (operation.startsWith('motif_')) {
-    return { sentence: 'A smaller cell, drawn next to this one, used as an operation.', layers: [] };
+    return { sentence: 'A smaller cell, used as an operation.', layers: [] };
   }
   if (strided && operation === 'skip_connect') return REDUCE;
   const found = OPERATIONS[operation] ?? { sentence: 'This page has no description of the operation.', layers: [] };
@@ -130,7 +130,7 @@ export function describeNode(name: string, kind: string, edges: number): string 
   if (input[name]) return input[name];
   if (kind === 'recurrent') return name === '0' ? 'The token and the last state, blended by a gate.' : 'The result of its edge.';
   if (name === '0') return 'The input of the cell.';
-  if (edges === 0) return 'No edge leads here: it is zero.';
+  if (edges === 0) return kind === 'hierarchical' ? 'No edge leads here: it has no channels.' : 'No edge leads here: it is zero.';
   if (edges === 1) return 'The result of its only edge.';
   return kind === 'hierarchical' ? `The results of its ${edges} edges, one after the other.` : `The sum of its ${edges} edges.`;
 }

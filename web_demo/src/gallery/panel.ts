@@ -15,7 +15,7 @@ import { keepTime } from '../choice/times';
 
 const page = new URL('.', location.href);
 const details = element('gallery', HTMLDetailsElement);
-const find = make('input');
+const find = make('input', 'field');
 const data = make('select');
 const sort = make('select');
 const where = make('select');

@@ -31,7 +31,7 @@ export async function flow(
   const nodes = drawing.nodes(cell);
   const calm = isCalm();
   for (const node of nodes) {
-    const edges = drawing.edges(cell).filter((edge) => edge.target === node.name && !isGone(edge) && edge.operation !== 'none');
+    const edges = drawing.edges(cell).filter((edge) => edge.target === node.name && !isGone(edge));
     if (!calm) {
       const sources = new Map(nodes.map((one) => [one.name, one]));
       await Promise.all(

@@ -17,7 +17,9 @@ import { hasInside, Inside } from './graph';
 import { MovingKernel } from './kernel';
 import { mapSheet } from './maps';
 import { Removed } from './removed';
-import { genotypeKind, isStrided, picturesOf, sameIn, sheetsOf, type View } from './view';
+import { after, genotypeKind, into, isComputed, isStrided, outOf, picturesOf, sameIn, sheetsOf, type View } from './view';
+
+const LEFT_OUT = 'No way over it leads from the input to the output, so the network leaves it out.';
 
 let view: View | null = null;
 let cell = 0;
@@ -38,6 +40,16 @@ const sheet = make('div', 'inside-drawing');
 const title = make('h3');
 const text = make('p');
 const kernel = new MovingKernel();
+const enter = button('inside-enter', '', () => {
+  go(into(view!, cell, chosen));
+  leave.focus(); // the button that was pressed may be hidden now
+});
+const leave = button('inside-leave', '', () => {
+  const { cell: outer, edge } = outOf(view!, cell)!;
+  go(outer);
+  choose(edge);
+  enter.focus();
+});
 const removeHere = button('inside-remove', 'Remove from this cell', () => remove((removed, edge) => removed.toggle(cell, edge)));
 const removeAll = button('inside-remove-all', '', () => remove((removed, edge, kind) => removed.toggleAll(kind, edge)));
 const maps = make('div', 'inside-maps');
@@ -72,9 +84,10 @@ async function begin(artifact: AnyArtifact, signal: AbortSignal): Promise<void> 
     view = { artifact, drawing, inside: graph, cells, removed: new Removed(cells) };
     drawing.connect(choose);
     sheet.replaceChildren(drawing.host);
-    status.textContent = graph || genotypeKind(view!) !== 'conv' ? '' : `For feature maps and for removing edges: ${buildCommand(artifact.manifest)} --inspect`;
+    status.textContent = graph || !isImages(artifact) ? '' : `For feature maps and for removing edges: ${buildCommand(artifact.manifest)} --inspect`;
     columns.hidden = controls.hidden = false;
     removals.hidden = restore.hidden = graph === null;
+    leave.hidden = enter.hidden = true;
     slider.max = String(cells.length);
     slider.parentElement!.hidden = cells.length < 2;
     go(0);
@@ -99,7 +112,11 @@ function go(to: number): void {
   drawing.showOnly(kind);
   slider.value = String(cell + 1);
   const name = { normal: 'normal', reduce: 'reduction' }[kind] ?? kind;
-  position.textContent = view!.inside ? `${cell + 1} of ${cells.length}, ${name}` : name;
+  const outer = outOf(view!, cell);
+  const where = outer ? `, node ${outer.edge.source} to ${outer.edge.target} of cell ${outer.cell + 1}` : '';
+  position.textContent = view!.inside ? `${cell + 1} of ${cells.length}, ${name}${where}` : name;
+  leave.hidden = outer === null;
+  leave.textContent = outer ? `Back to cell ${outer.cell + 1}` : '';
   slider.setAttribute('aria-valuetext', position.textContent);
   const alike = drawing.parts.filter((part) => part.cell === kind);
   choose(alike.find((part) => chosen && sameIn(part, chosen)) ?? drawing.edges(kind)[0] ?? alike[0]!);
@@ -119,6 +136,9 @@ function choose(part: Part): void {
     text.textContent = describeNode(part.name, genotypeKind(view!), edges.length);
     kernel.show({ sentence: '', layers: [] }, 1);
   }
+  if (!isComputed(view!, cell, part) && !(part.kind === 'edge' && part.operation === 'none')) text.textContent += ` ${LEFT_OUT}`;
+  enter.hidden = into(view!, cell, part) < 0;
+  enter.textContent = part.kind === 'edge' ? `Look inside ${part.operation}` : '';
   mark();
   void refresh();
 }
@@ -142,10 +162,11 @@ function mark(): void {
   drawing.mark('chosen', (part) => part === chosen);
   drawing.mark('gone', (part) => part.kind === 'edge' && part.cell === chosen.cell && removed.has(cell, part.number));
   restore.disabled = removed.count === 0;
-  const fixed = chosen.kind === 'node' || chosen.operation === 'none';
+  const fixed = chosen.kind === 'node' || !isComputed(view!, cell, chosen);
   removeHere.disabled = removeAll.disabled = fixed;
   const alike = removed.alike(chosen.cell).length;
-  removeAll.textContent = `Remove from all ${alike} ${chosen.cell === 'reduce' ? 'reduction' : chosen.cell} cells`;
+  const all = { normal: 'normal cells', reduce: 'reduction cells', cell: 'cells' }[chosen.cell] ?? `copies of ${chosen.cell}`;
+  removeAll.textContent = `Remove from all ${alike} ${all}`;
   removeAll.hidden = alike < 2;
   const number = fixed ? -1 : (chosen as Edge).number;
   press(removeHere, removed.has(cell, number));
@@ -172,7 +193,7 @@ async function showMaps(outdated: () => boolean): Promise<void> {
     maps.replaceChildren(make('p', 'help', 'Draw something or choose a sample to see its feature maps.'));
     return;
   }
-  const sheets = sheetsOf(cell, chosen);
+  const sheets = sheetsOf(here, cell, chosen);
   const keeps = (of: number, edge: number) => !removed.has(of, edge);
   const found = await inside.run(pixels, keeps, [...sheets.map(([, output]) => output), 'probabilities']);
   const { count } = removed;
@@ -191,7 +212,7 @@ async function toggle(): Promise<void> {
     return;
   }
   const here = view!;
-  if (cell === here.cells.length - 1) go(0);
+  if (after(here, cell) < 0) go(0);
   halt();
   setPlaying(true);
   const { signal } = leaving;
@@ -201,10 +222,11 @@ async function toggle(): Promise<void> {
       const run = (pictures = new AbortController());
       const seen = await picturesOf(here, cell, currentPixels());
       if (run.signal.aborted) return;
-      await flow(here.drawing, kind, (part) => seen.get(part) ?? null, (edge) => here.removed.has(cell, edge.number), run.signal);
+      await flow(here.drawing, kind, (part) => seen.get(part) ?? null, (edge) => here.removed.has(cell, edge.number) || !isComputed(here, cell, edge), run.signal);
       if (run.signal.aborted || signal.aborted) return;
-      if (cell + 1 >= here.cells.length || matchMedia('(prefers-reduced-motion: reduce)').matches) break;
-      go(cell + 1);
+      const next = after(here, cell);
+      if (next < 0 || matchMedia('(prefers-reduced-motion: reduce)').matches) break;
+      go(next);
       setPlaying(true);
     }
     setPlaying(false); // the pictures of the last cell stay
@@ -230,8 +252,8 @@ function build(): void {
   slider.addEventListener('input', () => go(Number(slider.value) - 1));
   const label = make('label', 'inside-slider', 'Cell ');
   label.append(slider, position);
-  controls.append(play, label, restore);
-  removals.append(removeHere, removeAll);
+  controls.append(play, label, leave, restore);
+  removals.append(enter, removeHere, removeAll);
   const part = make('div', 'inside-part');
   title.setAttribute('aria-live', 'polite');
   part.append(title, text, kernel.figure, removals, maps);

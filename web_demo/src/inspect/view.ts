@@ -29,25 +29,50 @@ export const isStrided = ({ cell, source }: Edge): boolean => cell === 'reduce' 
 export const sameIn = (one: Part, other: Part): boolean =>
   one.kind === 'edge' ? other.kind === 'edge' && one.number === other.number : other.kind === 'node' && one.name === other.name;
 
+/** Whether the network computes a part of a cell; without the graph, only `none` edges are known to be left out. */
+export function isComputed({ inside }: View, cell: number, part: Part): boolean {
+  return inside ? inside.has(mapOf(cell, part)) : part.kind === 'node' || part.operation !== 'none';
+}
+
 /** The maps of a part in a cell of the network: a title and the output for each. */
-export function sheetsOf(cell: number, part: Part): [string, string][] {
-  if (part.kind === 'node') return [['Its map', mapOf(cell, part)]];
-  const before: [string, string] = ['Before', outputOf(cell, 'node', numberOf(part.source))];
-  return part.operation === 'none' ? [before] : [before, ['After', mapOf(cell, part)]];
+export function sheetsOf(view: View, cell: number, part: Part): [string, string][] {
+  const sheets: [string, string][] =
+    part.kind === 'node'
+      ? [['Its map', mapOf(cell, part)]]
+      : [
+          ['Before', outputOf(cell, 'node', numberOf(part.source))],
+          ['After', mapOf(cell, part)],
+        ];
+  return sheets.filter(([, output]) => view.inside?.has(output));
 }
 
 /** The mean map of every part of a cell; none without the graph or pixels. */
-export async function picturesOf(
-  { inside, drawing, cells, removed }: View,
-  cell: number,
-  pixels: Float32Array | null,
-): Promise<Map<Part, HTMLCanvasElement>> {
+export async function picturesOf(view: View, cell: number, pixels: Float32Array | null): Promise<Map<Part, HTMLCanvasElement>> {
+  const { inside, drawing, cells, removed } = view;
   if (!inside || !pixels) return new Map();
   const kind = cells[cell]!;
-  const parts = drawing.parts.filter((part) => part.cell === kind && !(part.kind === 'edge' && part.operation === 'none'));
+  const parts = drawing.parts.filter((part) => part.cell === kind && isComputed(view, cell, part));
   const outputs = parts.map((part) => mapOf(cell, part));
   const found = await inside.run(pixels, (of, edge) => !removed.has(of, edge), outputs);
   return new Map(parts.map((part, i) => [part, meanPicture(found[outputs[i]!]!)]));
+}
+
+/** The edge that a cell of the network is, if it is a motif, and the number of the cell with that edge. */
+export function outOf({ inside, drawing, cells }: View, cell: number): { cell: number; edge: Edge } | null {
+  const [outer, number] = inside?.within[cell] ?? [];
+  const edge = outer === undefined ? undefined : drawing.edges(cells[outer]!).find((one) => one.number === number);
+  return edge ? { cell: outer!, edge } : null;
+}
+
+/** The number of the motif that a part of a cell is, or -1. */
+export function into({ inside }: View, cell: number, part: Part): number {
+  return inside && part.kind === 'edge' ? inside.within.findIndex((one) => one?.[0] === cell && one[1] === part.number) : -1;
+}
+
+/** The cell after another: of motifs the next one, otherwise the next that is no motif; -1 after the last. */
+export function after({ inside, cells }: View, cell: number): number {
+  const isMotif = (one: number) => Boolean(inside?.within[one]);
+  return cells.findIndex((_, next) => next > cell && (isMotif(cell) || !isMotif(next)));
 }
 
 const mapOf = (cell: number, part: Part): string =>

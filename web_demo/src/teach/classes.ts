@@ -1,5 +1,6 @@
 /** The classes of the visitor: their names, and their pictures. */
 
+import { Failure } from '../artifact/failure';
 import { counted, make, paint } from '../ui/page';
 
 /** A picture: its raw pixels, and what the network makes of them. */
@@ -23,7 +24,7 @@ export class ClassCard {
   readonly root = make('fieldset', 'teach-class');
   readonly examples: Example[] = [];
   readonly removal = make('button', '', 'Remove class');
-  private readonly field = make('input');
+  private readonly field = make('input', 'field');
   private readonly count = make('p', 'help');
   private readonly thumbs = make('ul', 'teach-thumbs');
   private readonly buttons: HTMLButtonElement[];
@@ -102,6 +103,16 @@ export class ClassCard {
     this.thumbs.hidden = length === 0;
     this.acts.change();
   }
+}
+
+/** The names of the classes; throws a `Failure` unless they can be told apart. */
+export function namesOf(classes: readonly ClassCard[]): string[] {
+  const names = classes.map((card) => card.name);
+  const blank = names.indexOf('');
+  if (blank >= 0) throw new Failure(`The class number ${blank + 1} has no name: give it one.`);
+  const twice = names.find((one, at) => names.indexOf(one) !== at);
+  if (twice !== undefined) throw new Failure(`Two classes are called ${twice}: rename one.`);
+  return names;
 }
 
 /** Calls `set` when a button is pressed and released, by pointer, Space or Enter. */

@@ -16,6 +16,8 @@ export interface Picture {
 
 export const STEPS = 400;
 const RATE = 0.1;
+/** Steps until the full rate: the first steps of Adam move all weights alike, which overshoots with many features. */
+const WARM_UP = 60;
 const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-8];
 
 export class Training {
@@ -65,7 +67,7 @@ export class Training {
   next(): number {
     const loss = this.differentiate();
     const t = ++this.step;
-    const rate = (RATE * (1 + Math.cos((Math.PI * (t - 1)) / STEPS))) / 2;
+    const rate = (RATE * Math.min(1, t / WARM_UP) * (1 + Math.cos((Math.PI * (t - 1)) / STEPS))) / 2;
     const [unbias1, unbias2] = [1 - BETA1 ** t, 1 - BETA2 ** t];
     const { values, slopes, first, second } = this;
     for (let i = 0; i < values.length; i++) {

@@ -4,15 +4,18 @@ import '../style/teach.css';
 import { isImages, type Artifact } from '../artifact/artifact';
 import { Failure, sentence } from '../artifact/failure';
 import type { Field } from '../race/door';
-import { counted, element, make, paint, percent } from '../ui/page';
 import { cameraRuns } from '../ui/inputs';
+import { latest } from '../ui/latest';
+import { counted, element, make, percent } from '../ui/page';
 import { asked } from '../ui/session';
 import { Chart, confusionTable, sharesOf } from './chart';
-import { ClassCard, type Acts } from './classes';
-import { fit } from './fit';
-import { accuracyOf, confusionOf, isHeldOut, STEPS } from './head';
-import { pack, plainName, type Lesson } from './packed';
+import { ClassCard, namesOf, type Acts } from './classes';
+import { fit, split } from './fit';
+import { accuracyOf, confusionOf, STEPS } from './head';
+import type { Lesson } from './packed';
 import { read, record, refuseTooMany, switchCamera, take } from './pictures';
+import { Saving } from './saving';
+import { Seen } from './seen';
 import { Taught, Trunk } from './taught';
 
 const [FEWEST_CLASSES, MOST_CLASSES] = [2, 20];
@@ -20,19 +23,15 @@ const [FEWEST_CLASSES, MOST_CLASSES] = [2, 20];
 const section = element('teach', HTMLDetailsElement);
 const root = element('teach-panel', HTMLElement);
 const status = make('p', 'help');
-const now = make('canvas');
-const nowText = make('p', 'help');
 const cards = make('div', 'teach-classes');
 const add = button('Add class', addClass);
 const train = button('Train', () => void teach());
-const camera = button('Camera', () => void startCamera());
+const seen = new Seen(() => void work(startCamera));
 const reset = button('Start again', () => begin());
 const chart = new Chart(STEPS);
 const result = make('div', 'teach-result');
 const answer = make('ol', 'bars');
-const name = make('input');
-const download = button('Download zip', () => void save());
-const saving = make('div', 'tools teach-save');
+const saving = new Saving(() => void work(save));
 build();
 
 let field: Field | null = null;
@@ -76,9 +75,9 @@ function begin(): void {
   status.textContent = '';
   cards.replaceChildren();
   const here = field;
-  for (const one of [add, train, camera, reset]) one.disabled = !here;
+  for (const one of [add, train, seen.camera, reset]) one.disabled = !here;
   if (!here || !isImages(here.artifact)) return;
-  name.value = plainName(`${here.artifact.manifest.name}-taught`);
+  saving.name = `${here.artifact.manifest.name}-taught`;
   for (let i = 0; i < FEWEST_CLASSES; i++) addClass();
   showNow();
   const { signal } = leaving;
@@ -87,7 +86,7 @@ function begin(): void {
     if (signal.aborted) return;
     status.textContent = sentence(error);
     cards.replaceChildren();
-    for (const one of [add, train, camera, reset]) one.disabled = true;
+    for (const one of [add, train, seen.camera, reset]) one.disabled = true;
   });
 }
 
@@ -128,7 +127,7 @@ function forget(): void {
   chart.clear();
   result.replaceChildren();
   answer.replaceChildren();
-  saving.hidden = true;
+  saving.root.hidden = true;
   delete root.dataset.taught;
   settle();
 }
@@ -158,13 +157,11 @@ async function hold(to: ClassCard): Promise<void> {
 }
 
 async function startCamera(): Promise<void> {
-  await switchCamera(leaving.signal);
-  showCamera();
-}
-
-function showCamera(): void {
-  camera.textContent = cameraRuns() ? 'Stop camera' : 'Camera';
-  camera.classList.toggle('on', cameraRuns());
+  try {
+    await switchCamera(leaving.signal);
+  } finally {
+    seen.showCamera();
+  }
 }
 
 /** Trains a head on the pictures, and loads the network with it. */
@@ -173,7 +170,7 @@ async function teach(): Promise<void> {
   await work(async () => {
     const one = await trunk;
     if (!one) return;
-    const labels = namesOf();
+    const labels = namesOf(classes);
     const empty = classes.find(({ examples }) => examples.length === 0);
     if (empty) throw new Failure(`${empty.name} has no pictures: add some, or remove the class.`);
     forget();
@@ -182,12 +179,10 @@ async function teach(): Promise<void> {
     train.disabled = add.disabled = true;
     try {
       const start = performance.now();
-      const all = classes.map(({ examples }, truth) => examples.map(({ features }) => ({ features, truth })));
-      const pictures = all.flatMap((each) => each.filter((_, place) => !isHeldOut(place)));
-      const out = all.flatMap((each) => each.filter((_, place) => isHeldOut(place)));
+      const { pictures, out } = split(classes.map(({ examples }) => examples));
       const head = await fit(pictures, out, labels.length, chart, signal);
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
-      const next = await one.teach(head, name.value, labels, signal);
+      const next = await one.teach(head, saving.name, labels, signal);
       if (signal.aborted) {
         next.dispose();
         return;
@@ -196,7 +191,7 @@ async function teach(): Promise<void> {
       lesson = { pictures: pictures.length, proofs: classes.map(({ examples }, truth) => ({ pixels: examples[0]!.pixels, truth })) };
       status.textContent = `Trained on ${counted(pictures.length, 'picture')} in ${seconds} s. ${measured(accuracyOf(confusionOf(head, out)), out.length)}`;
       if (out.length > 0) result.replaceChildren(confusionTable(labels, confusionOf(head, out)));
-      saving.hidden = false;
+      saving.root.hidden = false;
       await tell();
       root.dataset.taught = 'yes';
     } finally {
@@ -210,73 +205,28 @@ async function teach(): Promise<void> {
 const measured = (share: number | null, count: number): string =>
   share === null ? 'Give a class five pictures to measure the accuracy on one that is held out.' : `Held-out accuracy: ${percent(share)} of ${counted(count, 'picture')}.`;
 
-/** The names of the classes; throws a `Failure` unless they can be told apart. */
-function namesOf(): string[] {
-  const names = classes.map((card) => card.name);
-  const blank = names.indexOf('');
-  if (blank >= 0) throw new Failure(`The class number ${blank + 1} has no name: give it one.`);
-  const twice = names.find((one, at) => names.indexOf(one) !== at);
-  if (twice !== undefined) throw new Failure(`Two classes are called ${twice}: rename one.`);
-  return names;
-}
+/** Answers with the new classes for the picture on the page. */
+const tell = latest(section, showAnswer, (why) => {
+  status.textContent = why;
+});
 
-let busy = false;
-let stale = false;
-
-/** Answers with the new classes for the picture on the page, and again if it has changed in the meantime. */
-async function tell(): Promise<void> {
-  stale = true;
-  if (busy) return;
-  busy = true;
-  try {
-    while (stale && taught && section.open) {
-      stale = false;
-      const one = taught;
-      const pixels = field?.pixels() ?? null;
-      const shares = pixels && (await one.probabilities(pixels).catch((error: unknown) => {
-        if (taught === one) throw error;
-        return null; // unloaded in the meantime
-      }));
-      if (taught === one) showAnswer(shares);
-    }
-  } catch (error) {
-    status.textContent = sentence(error);
-  } finally {
-    busy = false;
-  }
-}
-
-function showAnswer(shares: Float32Array | null): void {
-  answer.replaceChildren(...sharesOf(classes.map((card) => card.name), shares));
+async function showAnswer(): Promise<void> {
+  const one = taught;
+  const pixels = field?.pixels() ?? null;
+  const shares = one && pixels && (await one.probabilities(pixels).catch((error: unknown) => {
+    if (taught === one) throw error;
+    return null; // unloaded in the meantime
+  }));
+  if (one && taught === one) answer.replaceChildren(...sharesOf(classes.map((card) => card.name), shares));
 }
 
 function showNow(): void {
-  const artifact = field?.artifact as Artifact | undefined;
-  const pixels = field?.pixels() ?? null;
-  showCamera(); // the page has a button for it, too
-  now.hidden = !pixels;
-  nowText.textContent = pixels ? 'The picture on the page, as the network sees it.' : 'No picture on the page yet: draw one, choose a sample or a picture, or start the camera.';
-  if (artifact && pixels) paint(now, pixels, artifact.manifest.input.width, artifact.manifest.input.height);
+  seen.show(field?.artifact as Artifact | undefined, field?.pixels() ?? null);
 }
 
 /** Downloads the zip. */
 async function save(): Promise<void> {
-  await work(async () => {
-    if (!taught || !lesson) return;
-    download.disabled = true;
-    try {
-      name.value = plainName(name.value);
-      const zip = await pack(taught, { ...lesson, name: name.value, labels: namesOf() }, leaving.signal);
-      const link = make('a');
-      link.href = URL.createObjectURL(zip);
-      link.download = `${name.value}.zip`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-      status.textContent = `${link.download} is saved: "zoo build ${link.download} --export onnx" reads it, and so does "Open files…" on this page.`;
-    } finally {
-      download.disabled = false;
-    }
-  });
+  if (taught && lesson) status.textContent = await saving.save(taught, { ...lesson, labels: namesOf(classes) }, leaving.signal);
 }
 
 function button(text: string, act: () => void): HTMLButtonElement {
@@ -289,19 +239,11 @@ function button(text: string, act: () => void): HTMLButtonElement {
 function build(): void {
   status.setAttribute('role', 'status');
   train.classList.add('first');
-  now.setAttribute('role', 'img');
-  now.setAttribute('aria-label', 'The picture on the page');
-  const seen = make('div', 'teach-now');
-  seen.append(now, nowText, camera);
   const tools = make('div', 'tools');
   tools.append(add, train, reset);
   answer.setAttribute('aria-label', 'Answer of the taught network');
-  const label = make('label', 'teach-name', 'Name ');
-  label.append(name);
-  name.autocomplete = 'off';
-  saving.append(label, download);
   const lead = make('p', 'help', 'Name the classes, give each some pictures, and train a new last layer. Pictures and network stay on this device.');
-  root.replaceChildren(lead, seen, cards, tools, status, chart.root, result, answer, saving);
+  root.replaceChildren(lead, seen.root, cards, tools, status, chart.root, result, answer, saving.root);
   asked.addEventListener('change', () => {
     if (!section.open) return;
     showNow();

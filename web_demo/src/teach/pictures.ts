@@ -11,7 +11,6 @@ const MOST_PICTURES = 2000;
 const MOST_BYTES = 256e6;
 /** Between two recorded pictures. */
 const RECORD_MS = 150;
-const CAMERA_STARTS_MS = 5000;
 
 /** Adds a picture to a class. */
 export type Keep = (to: ClassCard, pixels: Float32Array) => Promise<void>;
@@ -50,12 +49,15 @@ export async function record(to: ClassCard, pixels: () => Float32Array | null, h
   }
 }
 
-/** Starts the camera of the page, or stops it; resolves when that is done, or has failed. */
+/** Starts the camera of the page, or stops it; resolves when that is done. Throws a `Failure` if it does not start. */
 export async function switchCamera(signal: AbortSignal): Promise<void> {
   const wanted = !cameraRuns();
   let ended = false;
-  void toggleCamera().finally(() => (ended = true)); // a camera that starts, ends when it stops
-  for (let ms = 0; ms < CAMERA_STARTS_MS && !ended && cameraRuns() !== wanted && !signal.aborted; ms += 50) await pause(50);
+  let failed: string | null = null;
+  // A camera that starts, ends when it stops.
+  void toggleCamera().then((why) => ([ended, failed] = [true, why]));
+  while (!ended && cameraRuns() !== wanted && !signal.aborted) await pause(50);
+  if (failed !== null) throw new Failure(failed);
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

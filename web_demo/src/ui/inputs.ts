@@ -166,26 +166,29 @@ function show(picture: ImageBitmap): void {
 /** Whether the camera is on. */
 export const cameraRuns = (): boolean => camera.running;
 
-/** Starts the camera, and resolves when it has stopped; or stops it. */
-export async function toggleCamera(): Promise<void> {
+/** Starts the camera, and resolves when it has stopped; or stops it. Returns why it did not start, if so. */
+export async function toggleCamera(): Promise<string | null> {
   if (camera.running) {
     stopCamera();
     forgetFrame();
-    return;
+    return null;
   }
-  if (!session.artifact) return; // no network takes pictures
+  if (!session.artifact) return null; // no network takes pictures
   next();
   showFailure(null);
   try {
     const turn = await camera.start();
-    if (turn === null) return;
+    if (turn === null) return null;
     pad.clear();
     showCamera(true);
     await watch(turn);
+    return null;
   } catch (error) {
+    const why = sentence(error);
     stopCamera();
     forgetFrame();
-    showFailure(sentence(error));
+    showFailure(why);
+    return why;
   }
 }
 
