@@ -12,10 +12,12 @@ from pathlib import Path
 from zoo.system import json_text
 
 WORKER = "sw.js"
-#: Large, loaded by the system when the page is installed, or not for visitors: the pages of `zoo
-#: verify` and `zoo bench`, with their scripts.
-_LEFT_OUT = ("models/", "runs/", "pictures/", "preview.png", "icon-", "verify.html", "bench.html",
-             "assets/verify-", "assets/bench-", "assets/trial-", WORKER)
+#: Large, loaded by the system when the page is installed, only for networks of other tasks, with
+#: which it is kept, or not for visitors: the pages of `zoo verify` and `zoo bench` with their
+#: scripts.
+_LEFT_OUT = ("models/", "runs/", "pictures/", "preview.png", "icon-", "assets/writer-",
+             "assets/sheet-", "verify.html", "bench.html", "assets/verify-", "assets/bench-",
+             "assets/trial-", WORKER)
 
 
 def worker(script: str, version: str, core: Collection[str]) -> str:
@@ -29,8 +31,8 @@ def worker(script: str, version: str, core: Collection[str]) -> str:
 
 
 def core_of(site: Path, runtimes: Collection[str]) -> list[str]:
-    """The files of the site that every visit needs: without networks, pictures and the files of
-    the `runtimes`, which are kept when they are loaded."""
+    """The files of the site for image networks and all rooms: without networks, pictures and the
+    files of the `runtimes`, which are kept when they are loaded."""
     files = sorted(file.relative_to(site).as_posix() for file in site.rglob("*") if file.is_file())
     return [file for file in files if not file.startswith((*_LEFT_OUT, "."))
             and file not in runtimes]

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.browser.altered import reseal
+from tests.browser.language import Learned, Shipped
 from web_demo.artifacts import find_artifacts
 from web_demo.chromium import RuntimeMissing, launch
 from web_demo.runtimes import FORMATS
@@ -106,6 +107,14 @@ def both(artifact, page_folder, tmp_path_factory):
     reseal(other, name="other", genotype="mixed")
     with running(serve(find_artifacts([artifact, other]), port=0, page=page_folder)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory) -> dict[str, Learned]:
+    """Language models with their artifacts."""
+    folder = tmp_path_factory.mktemp("language")
+    return {"char": Learned("char", folder / "char"), "word": Learned("word", folder / "word"),
+            "shakespeare": Shipped(folder / "shakespeare")}
 
 
 @pytest.fixture(scope="session")

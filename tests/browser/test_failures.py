@@ -274,3 +274,13 @@ def test_a_command_on_the_page_is_quoted(visit, artifact):
     edit_manifest(visitor, artifact, genotype="my cell's", files={})
     visitor.open()
     assert """build it again with "zoo build 'my cell'"'"'s' --export tfjs".""" in visitor.failure()
+
+
+def test_a_room_whose_code_is_gone(visit):
+    """Like that of an older page after a newer one was published."""
+    visitor = visit()
+    page = visitor.ready()
+    page.route("**/assets/panel-*.js", lambda route: route.fulfill(status=404))
+    page.click("#race > summary")
+    expect(page.locator("#failure")).to_have_text(
+        "A part of the page could not be loaded: check the connection, and reload the page.")

@@ -11,7 +11,6 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, unavailable
-from tests.browser.language import Learned, Shipped
 from tests.browser.test_access import LARGE, PHONE, violations_in
 from tests.browser.test_lost import CONTEXTS, LOSE
 from web_demo.artifacts import find_artifacts
@@ -19,13 +18,6 @@ from web_demo.server import running, serve
 from web_demo.verify import verify
 
 PROMPTS = {"char": "to be ,", "word": "to be ,", "shakespeare": "ROMEO:\n"}
-
-
-@pytest.fixture(scope="module")
-def learned(tmp_path_factory) -> dict[str, Learned]:
-    folder = tmp_path_factory.mktemp("language")
-    return {"char": Learned("char", folder / "char"), "word": Learned("word", folder / "word"),
-            "shakespeare": Shipped(folder / "shakespeare")}
 
 
 @pytest.fixture(scope="module")

@@ -99,6 +99,21 @@ def test_the_first_visit_is_enough_for_one_without_a_connection(site, visitor):
     assert page.inner_text("#parity").startswith("✓")
     page.locator("#samples button").nth(4).click()
     assert visit.answer() == "4"
+    page.click("#race > summary")  # not opened before
+    expect(page.locator("#race-start")).to_be_enabled()
+
+
+def test_the_code_for_other_tasks_is_kept_with_their_networks(learned, page_folder, visitor,
+                                                               tmp_path):
+    site = build_site({"char": learned["char"].folder}, tmp_path / "site", page_folder)
+    with static(site) as url:
+        visit = visitor(url)
+        first_visit(visit)
+        page = visit.page
+        assert any("assets/writer-" in one for one in page.evaluate(KEPT))
+    page.reload()
+    page.wait_for_selector("body[data-ready=wasm]", timeout=120_000)
+    expect(page.locator("#prompt")).to_be_visible()
 
 
 def test_a_new_build_replaces_the_old_one_at_the_next_visit(site, artifact, page_folder, visitor,
