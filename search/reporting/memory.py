@@ -51,7 +51,8 @@ def _live_tensors(strategy: OneShot, size: int) -> int:
                 with autocast():
                     mixing = getattr(strategy, "weigh", strategy.mixing)()
                     loss = network.training_loss(batch, mixing).loss
-                torch.autograd.grad(loss, learning, allow_unused=True)
+                if loss.requires_grad:  # not if every path ends in a sampled `none`
+                    torch.autograd.grad(loss, learning, allow_unused=True)
             peaks.append(live.peak)
     return max(peaks)
 

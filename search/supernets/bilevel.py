@@ -27,6 +27,14 @@ else:
 Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
 
 
+def gradients_of(loss: Tensor, values: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The gradients of a loss, zero for values that it does not depend on: operations that no edge
+    allows or samples, or all alphas when `none` on every path leaves the cells without output."""
+    if not loss.requires_grad:
+        return tuple(map(torch.zeros_like, values))
+    return torch.autograd.grad(loss, values, materialize_grads=True)
+
+
 class Bilevel:
     """The steps of the weights and of the alphas.
 
@@ -87,8 +95,7 @@ class Bilevel:
                               else self.second_order(train, valid))
         added = self.regularizer()
         if added is not None:
-            gradients = foreach._foreach_add(gradients, torch.autograd.grad(
-                added, self.alphas, materialize_grads=True))
+            gradients = foreach._foreach_add(gradients, gradients_of(added, self.alphas))
         for alpha, gradient in zip(self.alphas, gradients):
             alpha.grad = gradient
         self.alpha_optimizer.step()
@@ -98,7 +105,7 @@ class Bilevel:
         """Gradients of the alphas at the current weights."""
         with self._frozen_weights():
             outcome = self._loss(valid)
-            gradients = torch.autograd.grad(outcome.loss, self.alphas, materialize_grads=True)
+            gradients = gradients_of(outcome.loss, self.alphas)
         self.average(gradients)
         return gradients, outcome
 
@@ -109,9 +116,7 @@ class Bilevel:
         """
         group = self.weight_optimizer.param_groups[0]
         rate = group["lr"]
-        # Operations that no edge allows have zero gradients.
-        gradients = torch.autograd.grad(self._loss(train).loss, self.weights,
-                                        materialize_grads=True)
+        gradients = gradients_of(self._loss(train).loss, self.weights)
         self.average(gradients)
         shrink = self._clip(gradients)
         with torch.no_grad():
@@ -128,8 +133,7 @@ class Bilevel:
             foreach._foreach_add_(self.weights, ahead, alpha=-rate)
         try:
             outcome = self._loss(valid)
-            both = torch.autograd.grad(outcome.loss, self.alphas + self.weights,
-                                       materialize_grads=True)
+            both = gradients_of(outcome.loss, self.alphas + self.weights)
         finally:
             with torch.no_grad():
                 foreach._foreach_copy_(self.weights, before)
@@ -156,8 +160,7 @@ class Bilevel:
                     foreach._foreach_copy_(self.weights, moved)
                 with self._frozen_weights():
                     loss = self.network.loss(train, self.mixing()).loss
-                    sides.append(torch.autograd.grad(loss, self.alphas,
-                                                     materialize_grads=True))
+                    sides.append(gradients_of(loss, self.alphas))
         finally:
             with torch.no_grad():
                 foreach._foreach_copy_(self.weights, before)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from search.reporting.memory import peak_memory
 from search.settings import ConvSettings, TextSettings
 from search.spaces.allowed import read_allowed
 from search.spaces.discretize import CONV_OPERATIONS, one_hot, operations
@@ -329,6 +330,24 @@ def test_gdas_computes_only_what_is_drawn():
             table.grad.flatten(1).abs().sum(1).nonzero().flatten().tolist())
         assert found <= drawn
     assert net.alphas["normal"].grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("space", ["conv", "recurrent", "nasbench201"])
+def test_gdas_may_draw_no_operation_at_all(space):
+    """`none` on every edge: the loss does not depend on the alphas, whose gradients are zero."""
+    strategy = make("gdas", space)
+    net = strategy.network
+    with torch.no_grad():
+        for table in net.alphas.values():
+            table[:, operations(space).index("none")] = 1e4
+    assert all((table.argmax(1) == operations(space).index("none")).all()
+               for table in strategy.weigh().values())
+    train, valid, *_ = next(iter(strategy.task.batches(1)))
+    gradients, outcome = strategy.bilevel.first_order(valid)
+    assert not any(gradient.any() for gradient in gradients) and outcome.loss.isfinite()
+    strategy.step(train, valid, 1)
+    assert all(parameter.isfinite().all() for parameter in net.parameters())
+    assert peak_memory(strategy) > 0
 
 
 def test_the_temperature_falls_from_10_to_a_tenth():
