@@ -13,6 +13,7 @@ from zoo.genotypes.cell import GenotypeError
 from zoo.genotypes.serialization import Genotype, from_dict
 from zoo.messages.command_line import command
 from zoo.runs.run_state import is_at_work, why_diverged
+from zoo.system import json_text
 
 REPORT, EVENTS = "report.html", "events"
 #: Seconds between two looks at a report, and between two signs of life on a silent connection.
@@ -76,7 +77,7 @@ def changes(run: Path, closed: threading.Event, look: float = LOOK) -> Iterator[
         now = (_version(run / REPORT), _state(run))
         if now[0] is not None and now != shown:
             shown, silent = now, 0.0
-            yield f"data: {json.dumps(now[1])}\n\n".encode()
+            yield f"data: {json_text.dumps(now[1])}\n\n".encode()
         elif silent >= SIGN:
             silent = 0.0
             yield b":\n\n"  # fails once the page is closed, which ends the thread
