@@ -23,8 +23,6 @@ const enter = room<Field>('race', async () => (await import('./panel')).showFiel
 export function offerRace(next: Field | null): void {
   enter(next);
   if (!next) return;
-  const [what, more] = isImages(next.artifact)
-    ? ['This picture', ', and in other networks']
-    : [next.artifact.manifest.task === 'tensors' ? 'This network' : 'One step', ''];
-  element('race-lead', HTMLElement).textContent = `${what} in every runtime and backend${more}`;
+  const what = isImages(next.artifact) ? 'This picture' : next.artifact.manifest.task === 'tensors' ? 'This network' : 'One step';
+  element('race-lead', HTMLElement).textContent = `${what} in every runtime and backend`;
 }
