@@ -92,7 +92,7 @@ def print_table(runs: dict[str, list], truth) -> None:
     """Print a row per variant: mean and standard deviation over the seeds, and each seed."""
     from statistics import mean, stdev
 
-    from search.spaces.collapse import collapsed
+    from search.spaces.collapse import warnings
     from zoo.genotypes.serialization import from_dict
 
     print(f"| variant | {truth.judge_by} of the last epoch's cell | skip connections of 6 | "
@@ -100,12 +100,13 @@ def print_table(runs: dict[str, list], truth) -> None:
     print("|---|---:|---:|---:|---:|")
     for variant, records in runs.items():
         last = [record.rows[-1] for record in records]
-        scores = [truth.judged[from_dict(row["genotype"])] for row in last]
+        cells = [from_dict(row["genotype"]) for row in last]
+        scores = [truth.judged[cell] for cell in cells]
         spread = f" ± {stdev(scores):.2f}" if len(scores) > 1 else ""
         skips = mean(row["skip_connections"]["cell"] for row in last)
         print(f"| {variant} | {mean(scores):.2f}{spread} "
               f"({', '.join(f'{score:.2f}' for score in scores)}) | {skips:.1f} | "
-              f"{sum(map(collapsed, last))} of {len(last)} | "
+              f"{sum(bool(warnings(cell)) for cell in cells)} of {len(last)} | "
               f"{mean(record.total_seconds for record in records):.0f} |")
     print(f"\nBest cell of the table: {truth.judged[truth.best]:.2f}.")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zoo.genotypes.nasbench201 import NasBench201Genotype
 from zoo.genotypes.serialization import Genotype
 
 #: Share of skip connections that counts as a collapse.  The published DARTS_V1 has 3 of 8 in its
@@ -26,7 +27,9 @@ def warnings(genotype: Genotype) -> list[str]:
     skips = sum(operation in ("skip_connect", "identity") for operation in operations)
     free = sum(operation in _FREE for operation in operations)
     found: list[str] = []
-    if skips >= _SKIPS[genotype.kind] * len(operations):
+    if isinstance(genotype, NasBench201Genotype) and not genotype.live_edges():
+        found.append("collapse: no path leads from the input of the cell to its output")
+    elif skips >= _SKIPS[genotype.kind] * len(operations):
         found.append(f"collapse: {skips} of {len(operations)} edges of the {name} are skip "
                      "connections")
     elif free == len(operations):

@@ -3,6 +3,7 @@
 import pytest
 
 from search.spaces.collapse import choose, collapsed, persists, warnings
+from zoo import parse
 from zoo.genotypes.cell import Cell
 from zoo.genotypes.conv import ConvGenotype
 from zoo.genotypes.recurrent import RecurrentGenotype
@@ -37,6 +38,14 @@ def test_skip_connections_that_crowd_out_convolutions():
 def test_a_cell_that_learns_nothing():
     cell = conv(*["max_pool_3x3"] * 3, *["avg_pool_3x3"] * 3, *["skip_connect"] * 2)
     assert warnings(cell) == ["collapse: every edge of the normal cell is parameter-free"]
+
+
+def test_a_cell_without_a_path_from_its_input():
+    """Its output is constant: chance for every image."""
+    cut = parse("|none~0|+|none~0|nor_conv_1x1~1|+|none~0|nor_conv_1x1~1|nor_conv_3x3~2|")
+    assert warnings(cut) == ["collapse: no path leads from the input of the cell to its output"]
+    path = parse("|nor_conv_1x1~0|+|none~0|none~1|+|none~0|nor_conv_1x1~1|nor_conv_3x3~2|")
+    assert warnings(path) == []
 
 
 def test_the_reduction_cell_may_skip():

@@ -78,7 +78,10 @@ def test_every_edge_keeps_its_strongest_operation_including_none():
 
 @pytest.mark.parametrize("names, message", [
     (["skip_connect"] * 5 + ["nor_conv_3x3"], "5 of 6 edges of the cell are skip connections"),
-    (["skip_connect"] * 3 + ["none"] * 3, "every edge of the cell is parameter-free"),
+    (["skip_connect"] * 3 + ["none"] * 2 + ["avg_pool_3x3"],
+     "every edge of the cell is parameter-free"),
+    (["skip_connect"] * 3 + ["none"] * 3,
+     "no path leads from the input of the cell to its output"),
     (["skip_connect"] * 3 + ["nor_conv_3x3"] * 3, None),
 ])
 def test_a_collapse_is_warned_of(names, message):
