@@ -192,7 +192,7 @@ def test_wrong_results_do_not_win(visit, artifact):
 def test_a_race_can_be_cancelled(open_race):
     visitor = open_race(["tfjs:wasm"])
     page = visitor.page
-    visitor.in_workers(SLOW)
+    visitor.in_workers(SLOW.replace("100", "300"))  # on a busy machine too it is not over
     page.click("#race-start")
     expect(row(page, "tfjs:wasm")).to_have_attribute("data-state", "running", timeout=60_000)
     expect(page.locator("#race-cancel")).to_be_focused()
