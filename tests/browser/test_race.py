@@ -138,7 +138,7 @@ def test_networks_against_each_other(visit, both):
     expect(networks).to_have_count(1)
     expect(page.locator(".entrant")).to_have_count(0)
     assert TIME.match(row(page, "tfjs:wasm").locator(".time").inner_text())  # is kept
-    expect(page.locator(".race-add")).to_be_visible()
+    expect(page.locator(".race-add select")).to_be_focused()
     only_the_page_runs(visitor)
     assert visitor.complaints == []
 

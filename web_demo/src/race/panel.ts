@@ -46,7 +46,6 @@ export function showField(next: Field | null): void {
   leaving = new AbortController();
   const others = stays && next ? entrants.slice(1).map((one) => ({ ...one, offers: next.offersOf(one.artifact.manifest.files) })) : [];
   enter(next ? [next, ...others] : []);
-  setRunning(false);
   status.textContent = '';
   void listOthers();
 }
@@ -73,14 +72,13 @@ function enter(next: Entrant[]): void {
   rows = made;
   for (const row of rows) show(row, rows); // bars compare the networks that are there
   copy.disabled = !rows.some(({ lane }) => lane.times.length > 0);
-  showReady();
+  setRunning(running !== null); // a network may join while a race runs
 }
 
 function leave(entrant: Entrant): void {
   enter(entrants.filter((one) => one !== entrant));
   status.textContent = `${entrant.artifact.manifest.name} is removed.`;
-  void listOthers();
-  picker.focus();
+  void listOthers().then(() => picker.focus());
 }
 
 /** Lists the networks that can join. */
